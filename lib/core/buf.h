@@ -1,0 +1,43 @@
+#ifndef TG_CORE_BUF_H
+#define TG_CORE_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/core/slice.h"
+
+/*
+ * A builder of bytes with a sticky failure: add as much as you like, look at `failed` once.
+ *
+ * Owner: the holder; buf_fini frees.  Limits: cap_bytes; beyond it (or out of memory) nothing more
+ * is added and `failed` is set.  There is always a NUL behind the bytes, not counted in len.
+ */
+
+struct buf {
+    char *data;
+    size_t len, room, cap_bytes;
+    bool failed;
+};
+
+void buf_init(struct buf *b, size_t cap_bytes);
+void buf_fini(struct buf *b);
+void buf_reset(struct buf *b); /* empty again, failure forgotten, memory kept */
+
+void buf_add(struct buf *b, struct slice s);
+void buf_add_char(struct buf *b, char c);
+void buf_add_str(struct buf *b, const char *text);
+void buf_addf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Unsigned LEB128: seven bits a byte, least first. */
+void buf_add_varint(struct buf *b, uint64_t value);
+/* Big-endian, as the milter protocol and the journal have it. */
+void buf_add_u32(struct buf *b, uint32_t value);
+/* Room for `len` more bytes, for the caller to fill and then add to b->len; NULL on failure. */
+char *buf_space(struct buf *b, size_t len);
+struct slice buf_slice(const struct buf *b);
+
+/* Takes a varint (a big-endian u32) off the front of *s; false where it is torn or too long. */
+bool slice_take_varint(struct slice *s, uint64_t *value);
+bool slice_take_u32(struct slice *s, uint32_t *value);
+bool slice_take(struct slice *s, size_t len, struct slice *head);
+
+#endif

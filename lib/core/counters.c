@@ -1,0 +1,31 @@
+#include "lib/core/counters.h"
+
+const struct counter_info counter_table[COUNTER_COUNT] = {
+#define X(id, name, unit, group, help) {name, UNIT_##unit, GROUP_##group, help},
+    COUNTERS(X)
+#undef X
+};
+
+int counter_find(struct slice name)
+{
+    for (int i = 0; i < COUNTER_COUNT; i++) {
+        if (slice_equal(name, slice_str(counter_table[i].name)))
+            return i;
+    }
+    return -1;
+}
+
+void tally_add(struct tally *into, const struct tally *amounts)
+{
+    for (int i = 0; i < COUNTER_COUNT; i++)
+        into->value[i] += amounts->value[i];
+}
+
+bool tally_is_empty(const struct tally *t)
+{
+    for (int i = 0; i < COUNTER_COUNT; i++) {
+        if (t->value[i] != 0)
+            return false;
+    }
+    return true;
+}

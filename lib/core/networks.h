@@ -1,0 +1,34 @@
+#ifndef TG_CORE_NETWORKS_H
+#define TG_CORE_NETWORKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/core/arena.h"
+#include "lib/core/err.h"
+#include "lib/core/slice.h"
+
+/* Sets of IP networks in CIDR form. IPv4-mapped IPv6 addresses (::ffff:192.0.2.1) and Postfix's
+ * `IPv6:` prefix are taken as what they mean. Owner: the arena. */
+
+struct ip {
+    uint8_t bytes[16]; /* IPv4 as ::ffff:a.b.c.d */
+};
+
+struct network {
+    struct ip base;
+    uint8_t bits; /* 0..128, of the mapped form */
+};
+
+struct networks {
+    struct network *list;
+    size_t count;
+};
+
+bool ip_parse(struct slice text, struct ip *out);
+/* `192.0.2.0/24`, `2001:db8::/32`, `[::1]/128` or a single address; host bits must be zero. */
+int network_parse(struct slice text, struct network *out, struct err *err);
+bool networks_contain(const struct networks *set, const struct ip *ip);
+
+#endif

@@ -1,0 +1,34 @@
+#ifndef TG_CORE_PERIOD_H
+#define TG_CORE_PERIOD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "lib/core/err.h"
+#include "lib/core/slice.h"
+
+/*
+ * Calendar periods. Months, weeks, days and quarters are those of the configured time zone, which a
+ * program sets once at its start (zone_set in lib/sys/clock); hours are UTC. Weeks begin on Monday
+ * (ISO 8601). Nothing here reads the clock.
+ */
+
+enum period_kind { PERIOD_TOTAL, PERIOD_HOUR, PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH, PERIOD_QUARTER };
+
+#define PERIOD_TEXT 24
+
+/* The period of that kind which holds time t: "2026-11-21T13", "2026-11-21", "2026-W47", "2026-11", "2026-Q4",
+ * "" for total. */
+void period_name(enum period_kind kind, time_t t, char text[PERIOD_TEXT]);
+/* Its first second, and the first second after it (DST and month lengths taken into account). */
+time_t period_start(enum period_kind kind, time_t t);
+time_t period_end(enum period_kind kind, time_t t);
+/* Reads such a name back; false for what is none. */
+bool period_parse(struct slice text, enum period_kind *kind, time_t *start);
+
+/* A date of the command line: `2026-11-21`, `2026-11`, `today`, `yesterday`, `-7days`, `-3months`, `-12hours`, an hour
+ * `2026-11-21T13`; [*start, *end) is what it names. `now` is the current time. */
+int date_parse(struct slice text, time_t now, time_t *start, time_t *end, struct err *err);
+
+#endif

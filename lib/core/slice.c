@@ -1,0 +1,141 @@
+#include "lib/core/slice.h"
+
+#include <string.h>
+
+struct slice slice_str(const char *text)
+{
+    return (struct slice){text, text == NULL ? 0 : strlen(text)};
+}
+
+struct slice slice_from(struct slice s, size_t start)
+{
+    if (start >= s.len)
+        return SLICE_NONE;
+    return (struct slice){s.ptr + start, s.len - start};
+}
+
+struct slice slice_to(struct slice s, size_t len)
+{
+    return (struct slice){s.ptr, len < s.len ? len : s.len};
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct slice slice_trim(struct slice s)
+{
+    while (s.len > 0 && is_blank(s.ptr[0]))
+        s = (struct slice){s.ptr + 1, s.len - 1};
+    while (s.len > 0 && is_blank(s.ptr[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+bool slice_equal(struct slice a, struct slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+char ascii_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool slice_equal_nocase(struct slice a, struct slice b)
+{
+    return a.len == b.len && slice_starts_nocase(a, b);
+}
+
+bool slice_starts_nocase(struct slice s, struct slice prefix)
+{
+    if (s.len < prefix.len)
+        return false;
+    for (size_t i = 0; i < prefix.len; i++) {
+        if (ascii_lower(s.ptr[i]) != ascii_lower(prefix.ptr[i]))
+            return false;
+    }
+    return true;
+}
+
+int slice_compare(struct slice a, struct slice b)
+{
+    size_t common = a.len < b.len ? a.len : b.len;
+    int order = common == 0 ? 0 : memcmp(a.ptr, b.ptr, common);
+
+    if (order != 0)
+        return order;
+    return (a.len > b.len) - (a.len < b.len);
+}
+
+ptrdiff_t slice_find(struct slice s, char byte)
+{
+    const char *at = s.len == 0 ? NULL : memchr(s.ptr, byte, s.len);
+
+    return at == NULL ? -1 : at - s.ptr;
+}
+
+ptrdiff_t slice_find_last(struct slice s, char byte)
+{
+    const char *at = s.len == 0 ? NULL : memrchr(s.ptr, byte, s.len);
+
+    return at == NULL ? -1 : at - s.ptr;
+}
+
+bool slice_cut(struct slice *rest, char separator, struct slice *head)
+{
+    ptrdiff_t at;
+
+    if (rest->ptr == NULL)
+        return false;
+    at = slice_find(*rest, separator);
+    if (at < 0) {
+        *head = *rest;
+        *rest = SLICE_NONE;
+        return true;
+    }
+    *head = slice_to(*rest, (size_t)at);
+    *rest = (struct slice){rest->ptr + at + 1, rest->len - (size_t)at - 1};
+    return true;
+}
+
+static bool is_in(char c, const char *set)
+{
+    return c != '\0' && strchr(set, c) != NULL;
+}
+
+bool slice_word(struct slice *rest, const char *separators, struct slice *word)
+{
+    size_t start = 0, end;
+
+    while (start < rest->len && is_in(rest->ptr[start], separators))
+        start++;
+    if (start == rest->len) {
+        *rest = SLICE_NONE;
+        return false;
+    }
+    end = start;
+    while (end < rest->len && !is_in(rest->ptr[end], separators))
+        end++;
+    *word = (struct slice){rest->ptr + start, end - start};
+    *rest = slice_from(*rest, end);
+    return true;
+}
+
+bool slice_number(struct slice s, uint64_t *value)
+{
+    uint64_t n = 0;
+
+    if (s.len == 0)
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] < '0' || s.ptr[i] > '9')
+            return false;
+        if (__builtin_mul_overflow(n, 10u, &n) ||
+            __builtin_add_overflow(n, (uint64_t)(s.ptr[i] - '0'), &n))
+            return false;
+    }
+    *value = n;
+    return true;
+}

@@ -1,0 +1,48 @@
+#ifndef TG_CORE_SLICE_H
+#define TG_CORE_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * A borrowed run of bytes. Never owns, never ends in NUL by promise, may hold any byte.
+ * An empty slice has len 0; its ptr may then be NULL.
+ */
+
+struct slice {
+    const char *ptr;
+    size_t len;
+};
+
+#define SLICE(literal) ((struct slice){(literal), sizeof(literal) - 1})
+#define SLICE_NONE     ((struct slice){NULL, 0})
+/* for printf: printf("%.*s", SLICE_FMT(s)) */
+#define SLICE_FMT(s) (int)(s).len, ((s).ptr != NULL ? (s).ptr : "")
+
+struct slice slice_str(const char *text); /* NULL gives an empty slice */
+struct slice slice_from(struct slice s, size_t start);              /* start beyond the end: empty */
+struct slice slice_to(struct slice s, size_t len);                  /* the first len bytes at most */
+struct slice slice_trim(struct slice s);                            /* blanks, tabs, CR, LF off both ends */
+bool slice_equal(struct slice a, struct slice b);
+bool slice_equal_nocase(struct slice a, struct slice b);            /* ASCII case only */
+bool slice_starts_nocase(struct slice s, struct slice prefix);
+int slice_compare(struct slice a, struct slice b);                  /* as memcmp, shorter first */
+
+/* Index of the first (last) such byte, or -1. */
+ptrdiff_t slice_find(struct slice s, char byte);
+ptrdiff_t slice_find_last(struct slice s, char byte);
+
+/* Takes the part before the first `separator` off *rest (all of it where there is none) into *head;
+ * false once *rest is used up (its ptr is NULL then). Empty parts are given too. */
+bool slice_cut(struct slice *rest, char separator, struct slice *head);
+
+/* The next run of bytes that are not in `separators`; false at the end. */
+bool slice_word(struct slice *rest, const char *separators, struct slice *word);
+
+/* Decimal digits only, no sign, no overflow. */
+bool slice_number(struct slice s, uint64_t *value);
+
+char ascii_lower(char c);
+
+#endif

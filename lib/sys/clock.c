@@ -1,0 +1,52 @@
+#include "lib/sys/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+static int64_t read_ms(clockid_t id)
+{
+    struct timespec t;
+
+    (void)clock_gettime(id, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t clock_unix_ms(void)
+{
+    return read_ms(CLOCK_REALTIME);
+}
+
+int64_t clock_monotonic_ms(void)
+{
+    return read_ms(CLOCK_MONOTONIC);
+}
+
+void clock_sleep_ms(int64_t ms)
+{
+    struct timespec t = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+
+    while (clock_nanosleep(CLOCK_MONOTONIC, 0, &t, &t) != 0)
+        continue;
+}
+
+/* The C library takes any unknown zone for UTC without a word, so the zone's file is looked for first. */
+int zone_set(const char *name, struct err *err)
+{
+    char path[512];
+
+    if (name[0] == '\0' || strstr(name, "..") != NULL ||
+        snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", name) >= (int)sizeof path ||
+        (strcmp(name, "UTC") != 0 && access(path, R_OK) != 0))
+        return err_set(err, EX_CONFIG,
+                       "unknown time zone \"%s\": use a name of /usr/share/zoneinfo such as "
+                       "\"Europe/Berlin\" (package tzdata), or \"UTC\"",
+                       name);
+    if (setenv("TZ", strcmp(name, "UTC") == 0 ? "UTC0" : name, 1) != 0)
+        return err_set(err, EX_OSERR, "cannot set the time zone: out of memory");
+    tzset();
+    return 0;
+}

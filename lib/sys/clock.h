@@ -1,0 +1,17 @@
+#ifndef TG_SYS_CLOCK_H
+#define TG_SYS_CLOCK_H
+
+#include <stdint.h>
+
+#include "lib/core/err.h"
+
+/* The only place that reads the clocks. Units in the names. */
+
+int64_t clock_unix_ms(void);      /* wall clock */
+int64_t clock_monotonic_ms(void); /* for deadlines */
+void clock_sleep_ms(int64_t ms);
+
+/* Sets the process's time zone, once, before threads start. -1 for a zone that the system does not know. */
+int zone_set(const char *name, struct err *err);
+
+#endif

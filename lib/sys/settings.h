@@ -1,0 +1,84 @@
+#ifndef TG_SYS_SETTINGS_H
+#define TG_SYS_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "lib/core/arena.h"
+#include "lib/core/err.h"
+#include "lib/core/slice.h"
+#include "lib/core/world.h"
+
+/*
+ * The configuration (libconfig syntax) as typed values. One table (settings_table) describes every key: path, type,
+ * unit, default, range, whether a reload takes it, help; the parser, -T, the manual and the sample file come from it.
+ *
+ * A loaded configuration is an immutable snapshot: settings_load gives a new one, settings_free ends it.
+ * Units: sizes in bytes, times in milliseconds.  Owner: the caller of settings_load.
+ */
+
+struct string_list {
+    const char **items; /* C strings */
+    size_t count;
+};
+
+enum on_failure { ON_FAILURE_DEFER, ON_FAILURE_ACCEPT };
+enum ledger_sync { SYNC_ALWAYS, SYNC_TIMED, SYNC_NEVER };
+
+struct settings {
+    struct arena arena;
+    const char *file; /* where it was read from */
+
+    const char *node, *timezone, *state_dir, *user;
+    struct {
+        int target, facility, level; /* enum log_target; syslog(3) numbers */
+    } log;
+    struct {
+        const char *socket; /* "unix:/path", "inet:port@host" (or "inet:host:port"), "inet6:..." */
+        unsigned mode;      /* of the Unix socket */
+        const char *group;  /* "": left alone */
+        int64_t timeout_ms;
+        const char *engine; /* "libmilter" */
+    } milter;
+    struct {
+        const char *url, *prefix, *username, *password_file;
+        int64_t timeout_ms;
+    } store;
+    struct {
+        enum ledger_sync sync;
+        int64_t sync_ms, push_ms;
+        int64_t min_free_bytes;
+        enum on_failure on_full;
+    } ledger;
+    struct {
+        struct string_list domains, forwards, logins; /* sources */
+        const char *default_domain;
+    } hosted;
+    struct {
+        struct string_list host, customers;
+    } networks;
+    struct {
+        enum out_bytes out_bytes;
+        const char *spam_header;
+        bool users;
+        int64_t users_max;
+    } accounting;
+};
+
+/* All faults are written to `faults` (may be NULL), one `file:line: what, and the mend` a line. Returns NULL where there
+ * is any, with err->code EX_CONFIG (78) or EX_NOINPUT for a file that cannot be read. */
+struct settings *settings_load(const char *file, FILE *faults, struct err *err);
+void settings_free(struct settings *s);
+
+/* Writes the effective configuration as valid configuration, secrets masked. */
+void settings_print(const struct settings *s, FILE *out);
+
+/* The names of settings that differ and that a reload cannot take ("node, state_dir"); empty: none. */
+struct slice settings_fixed_changes(const struct settings *old, const struct settings *new_, struct arena *arena);
+
+/* Where the installed configuration is (sysconfdir/tollgate/tollgate.conf). */
+extern const char settings_default_file[];
+
+#endif
