@@ -1,0 +1,43 @@
+#ifndef TG_STORE_ACCOUNTANT_H
+#define TG_STORE_ACCOUNTANT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/core/err.h"
+#include "lib/sys/journal.h"
+#include "lib/sys/settings.h"
+
+/*
+ * The accountant: one thread that folds the journal into the ledger (lib/store/fold), pushes what
+ * changed to Redis (lib/store/push), and keeps house: sync, trimming of the journal, retention.
+ * Killed anywhere and started again it goes on where the ledger stands; Redis away, it keeps what is
+ * to be pushed.
+ *
+ * Threads: accountant_* from any thread; all work is done in its own, and nobody waits for it but
+ * accountant_stop. It logs for itself, a trouble that lasts once a minute.
+ */
+
+struct accountant;
+
+/* Opens the ledger in state_dir (made if missing), names the doubtful messages of a crash in the
+ * log, and starts the thread. `journal` is borrowed and outlives it; nothing may have been appended
+ * since journal_open. NULL where there is no usable ledger: *err says why, and the mend. */
+struct accountant *accountant_start(const struct settings *s, struct journal *journal,
+                                    struct err *err);
+/* Folds and pushes what there is (the push for at most `push_ms`), then ends the thread and frees.
+ * NULL is allowed. */
+void accountant_stop(struct accountant *a, int64_t push_ms);
+/* New settings after a reload (ledger.push, accounting.users_max ...). Copies what it keeps. */
+void accountant_reload(struct accountant *a, const struct settings *s);
+
+struct accountant_state {
+    uint64_t folded_number;                  /* last journal record in the ledger */
+    int64_t counted_through, pushed_through; /* Unix seconds; 0: not known yet */
+    uint64_t dirty_rows;                     /* changed and not yet in Redis */
+    bool damaged;                            /* the journal is damaged: accounting has stopped */
+    char trouble[512];                       /* the trouble there is, or "" */
+};
+void accountant_state(struct accountant *a, struct accountant_state *out);
+
+#endif
