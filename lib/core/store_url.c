@@ -1,0 +1,205 @@
+#include "lib/core/store_url.h"
+
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/core/buf.h"
+
+#define DB_MAX 65535
+
+static int bad_url(struct err *err, const char *what)
+{
+    return err_set(err, EX_CONFIG,
+                   "store.url: %s: use \"private:\", \"unix:///path\" or \"redis://host:port/db\"",
+                   what);
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = ascii_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Resolves %HH into the arena. A NUL is refused: these texts become C strings. */
+static int decode(struct slice text, struct arena *arena, struct slice *out, struct err *err)
+{
+    char *to = arena_alloc(arena, text.len + 1);
+    size_t len = 0;
+
+    if (to == NULL)
+        return err_set(err, EX_OSERR, "store.url: out of memory");
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+
+        if (c == '%') {
+            int high = text.len - i > 2 ? hex_digit(text.ptr[i + 1]) : -1;
+            int low = text.len - i > 2 ? hex_digit(text.ptr[i + 2]) : -1;
+
+            if (high < 0 || low < 0)
+                return bad_url(err, "a % wants two hexadecimal digits after it");
+            c = (char)(high * 16 + low);
+            i += 2;
+        }
+        if (c == '\0')
+            return bad_url(err, "there is a NUL byte in it");
+        to[len++] = c;
+    }
+    *out = (struct slice){to, len};
+    return 0;
+}
+
+/* Takes `username:password@` off the front of *rest, where it is there. */
+static int take_login(struct slice *rest, struct arena *arena, struct store_url *out,
+                      struct err *err)
+{
+    ptrdiff_t at = slice_find_last(*rest, '@'), colon;
+    struct slice login, password = SLICE_NONE;
+
+    if (at < 0)
+        return 0;
+    login = slice_to(*rest, (size_t)at);
+    *rest = slice_from(*rest, (size_t)at + 1);
+    colon = slice_find(login, ':');
+    if (colon >= 0) {
+        password = slice_from(login, (size_t)colon + 1);
+        login = slice_to(login, (size_t)colon);
+    }
+    if (password.len == 0)
+        return bad_url(err, "there is an @ without a password before it");
+    if (decode(login, arena, &out->username, err) != 0)
+        return -1;
+    return decode(password, arena, &out->password, err);
+}
+
+static int parse_db(struct slice text, struct store_url *out, struct err *err)
+{
+    uint64_t db = 0;
+
+    if (text.len > 0 && (!slice_number(text, &db) || db > DB_MAX))
+        return bad_url(err, "the database is no number");
+    out->db = (unsigned)db;
+    return 0;
+}
+
+static int parse_unix(struct slice rest, struct arena *arena, struct store_url *out,
+                      struct err *err)
+{
+    ptrdiff_t slash = slice_find(rest, '/'), query;
+    struct slice login, db = SLICE_NONE;
+
+    if (slash < 0)
+        return bad_url(err, "unix:// wants an absolute path after it");
+    login = slice_to(rest, (size_t)slash);
+    rest = slice_from(rest, (size_t)slash);
+    if (take_login(&login, arena, out, err) != 0)
+        return -1;
+    if (login.len != 0)
+        return bad_url(err, "unix:// wants an absolute path after it");
+    query = slice_find(rest, '?');
+    if (query >= 0) {
+        db = slice_from(rest, (size_t)query + 1);
+        rest = slice_to(rest, (size_t)query);
+        if (!slice_starts_nocase(db, SLICE("db=")) || db.len == 3)
+            return bad_url(err, "after ? only db=NUMBER is known");
+        db = slice_from(db, 3);
+    }
+    if (parse_db(db, out, err) != 0)
+        return -1;
+    return decode(rest, arena, &out->path, err);
+}
+
+/* host, host:port, [v6], [v6]:port */
+static int parse_host(struct slice text, struct arena *arena, struct store_url *out,
+                      struct err *err)
+{
+    struct slice host = text, port = SLICE("6379");
+    ptrdiff_t colon = slice_find_last(text, ':'), end = slice_find(text, ']');
+    bool literal = text.len > 0 && text.ptr[0] == '[';
+    uint64_t number;
+
+    if (literal && end < 0)
+        return bad_url(err, "there is a [ without ]");
+    if (colon > end) {
+        host = slice_to(text, (size_t)colon);
+        port = slice_from(text, (size_t)colon + 1);
+    }
+    if (literal) {
+        if ((size_t)end + 1 != host.len)
+            return bad_url(err, "after ] only :port may follow");
+        host = slice_from(slice_to(host, (size_t)end), 1);
+    } else if (slice_find(host, ':') >= 0) {
+        return bad_url(err, "an IPv6 address wants brackets, as in redis://[::1]:6379");
+    }
+    if (host.len == 0 || host.len > 255 || memchr(host.ptr, '\0', host.len) != NULL)
+        return bad_url(err, "the host is missing");
+    if (!slice_number(port, &number) || number == 0 || number > 65535)
+        return bad_url(err, "the port is no number of 1 to 65535");
+    out->host = arena_copy(arena, host);
+    out->port = arena_copy(arena, port);
+    if (out->host.ptr == NULL || out->port.ptr == NULL)
+        return err_set(err, EX_OSERR, "store.url: out of memory");
+    return 0;
+}
+
+static int parse_tcp(struct slice rest, struct arena *arena, struct store_url *out, struct err *err)
+{
+    ptrdiff_t slash;
+
+    /* The password may hold a slash only as %2F, so the first one begins the database. */
+    slash = slice_find(rest, '/');
+    if (slash >= 0) {
+        if (parse_db(slice_from(rest, (size_t)slash + 1), out, err) != 0)
+            return -1;
+        rest = slice_to(rest, (size_t)slash);
+    }
+    if (take_login(&rest, arena, out, err) != 0)
+        return -1;
+    return parse_host(rest, arena, out, err);
+}
+
+int store_url_parse(struct slice text, struct arena *arena, struct store_url *out, struct err *err)
+{
+    static const char *const later[] = {"rediss://", "sentinel://", "cluster://"};
+
+    *out = (struct store_url){.scheme = STORE_PRIVATE};
+    if (slice_equal(text, SLICE("private:")))
+        return 0;
+    if (slice_starts_nocase(text, SLICE("unix://"))) {
+        out->scheme = STORE_UNIX;
+        return parse_unix(slice_from(text, 7), arena, out, err);
+    }
+    if (slice_starts_nocase(text, SLICE("redis://"))) {
+        out->scheme = STORE_TCP;
+        return parse_tcp(slice_from(text, 8), arena, out, err);
+    }
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
+        if (slice_starts_nocase(text, slice_str(later[i])))
+            return bad_url(err, "this version knows no TLS, Sentinel and Cluster");
+    return bad_url(err, "unknown kind of store");
+}
+
+struct slice store_url_masked(struct slice text, struct arena *arena)
+{
+    ptrdiff_t begin = slice_find(text, '/'), at = slice_find_last(text, '@'), colon;
+    struct slice head, copy;
+    char *to;
+
+    if (begin < 0 || at < 0)
+        return text;
+    head = slice_from(slice_to(text, (size_t)at), (size_t)begin + 2);
+    colon = slice_find(head, ':');
+    if (colon < 0)
+        return text;
+    head = slice_to(text, (size_t)(begin + 2 + colon + 1));
+    text = slice_from(text, (size_t)at);
+    to = arena_alloc(arena, head.len + 3 + text.len + 1);
+    if (to == NULL)
+        return SLICE_NONE;
+    copy = (struct slice){to, head.len + 3 + text.len};
+    memcpy(to, head.ptr, head.len);
+    memcpy(to + head.len, "***", 3);
+    memcpy(to + head.len + 3, text.ptr, text.len);
+    return copy;
+}

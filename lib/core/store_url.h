@@ -1,0 +1,37 @@
+#ifndef TG_CORE_STORE_URL_H
+#define TG_CORE_STORE_URL_H
+
+#include "lib/core/arena.h"
+#include "lib/core/err.h"
+#include "lib/core/slice.h"
+
+/*
+ * store.url taken apart, the one place that knows its forms:
+ *
+ *     private:
+ *     unix://[username:password@]/path/of/socket[?db=N]
+ *     redis://[username:password@]host[:port][/db]        (an IPv6 literal in brackets)
+ *
+ * Username, password and path may hold %HH (RFC 3986 2.1); `:password@` alone is the default
+ * user's.
+ *
+ * Owner: the arena given; slices made here also serve as C strings.  Errors: EX_CONFIG; the text
+ * never holds the password.
+ */
+
+enum store_scheme { STORE_PRIVATE, STORE_UNIX, STORE_TCP };
+
+struct store_url {
+    enum store_scheme scheme;
+    struct slice path;               /* STORE_UNIX */
+    struct slice host, port;         /* STORE_TCP; port "6379" where none is given */
+    struct slice username, password; /* empty: none */
+    unsigned db;
+};
+
+int store_url_parse(struct slice text, struct arena *arena, struct store_url *out, struct err *err);
+
+/* The URL as it may be shown: its password, if it has one, as `***`. */
+struct slice store_url_masked(struct slice text, struct arena *arena);
+
+#endif
