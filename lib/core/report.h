@@ -1,63 +1,55 @@
 #ifndef TG_CORE_REPORT_H
 #define TG_CORE_REPORT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/core/arena.h"
-#include "lib/core/buf.h"
 #include "lib/core/counters.h"
-#include "lib/core/err.h"
+#include "lib/core/slice.h"
 
 /*
- * Reports: the one table of what there is (columns out of counters), and a report's result as a grid that is rendered as
- * table, CSV (RFC 4180) or bars in a terminal. JSON is rendered from the same grid in lib/sys/json.
- * Pure: values come in, text goes out.
+ * The one table of reports: name, title, and columns made out of counters. A report's result is a
+ * grid (lib/core/grid.h), rendered by lib/core/render.h or lib/sys/json.h.
+ *
+ * The last column is the main one: it orders the rows and makes the bars of a chart where nothing
+ * else is asked for.
+ *
+ * To add a report: a list of columns and a line in the table in report.c; nothing else names it.
+ * Names of columns are the contract of CSV and JSON; headings are for people and may change.
  */
 
-#define REPORT_COLUMNS_MAX 24
+#define REPORT_SUM_MAX 6
 
-/* A column is a counter, or a sum of counters. */
+/* A column is a counter, or a sum of a few. */
 struct report_column {
-    const char *name;    /* the counter's name, or total_* for sums */
-    uint64_t counters;   /* bit set of enum counter */
+    const char *name;  /* the counter's name; total_* for a sum */
+    const char *group; /* upper line of a table's head, shared by neighbours; "": none */
+    const char *head;  /* lower line */
+    bool minor;        /* left out of a table that is wider than the terminal */
     enum counter_unit unit;
+    size_t counter_count;
+    enum counter counters[REPORT_SUM_MAX];
 };
 
 struct report_kind {
     const char *name, *title;
+    const char *help;
     const struct report_column *columns;
     size_t column_count;
 };
 
 const struct report_kind *report_find(struct slice name);
 const struct report_kind *report_at(size_t index); /* NULL after the last */
+/* Every counter of the accounts as it is: what `tollgate totals` gives. Not among the above. */
+const struct report_kind *report_totals(void);
 
-struct grid_row {
-    struct slice label[2];   /* step and by-key; empty where not asked for */
-    struct tally tally;
-};
+uint64_t report_value(const struct report_column *column, const struct tally *t);
 
-struct grid {
-    const struct report_kind *kind;
-    const char *label_names[2]; /* "month", "domain"; NULL: none */
-    struct grid_row *rows;
+/* Which counters a report is made of, each once, in the order of the counters' table. */
+struct counter_list {
     size_t count;
-    struct tally total;
-    struct slice subject;    /* "server", "domain example.com" */
-    struct slice from, to;   /* dates */
-    bool complete;
+    enum counter ids[COUNTER_COUNT];
 };
-
-uint64_t grid_value(const struct grid *g, const struct tally *t, size_t column);
-/* -1 where no column has that name. */
-int grid_sort(struct grid *g, struct slice column, bool reverse, struct err *err);
-void grid_top(struct grid *g, size_t rows);
-
-void render_table(const struct grid *g, struct buf *b);
-void render_csv(const struct grid *g, struct buf *b);
-void render_chart(const struct grid *g, unsigned width, bool utf8, struct buf *b);
-void render_csv_field(struct buf *b, struct slice value);
+void report_counters(const struct report_kind *kind, struct counter_list *out);
 
 #endif

@@ -27,7 +27,7 @@ PURE_HEADERS = {
 
 # What lib/core may call. With _FORTIFY_SOURCE a function f is called as __f_chk.
 PURE_CALLS = set("""
-    abort calloc free malloc realloc qsort bsearch
+    abort calloc free malloc realloc qsort qsort_r bsearch
     memchr memcmp memcpy memmem memmove memset mempcpy memrchr bcmp
     strchr strcmp strcasecmp strlen strncasecmp strncmp strnlen strpbrk strrchr strspn strcspn strstr
     strtol strtoll strtoul strtoull

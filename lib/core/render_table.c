@@ -1,0 +1,369 @@
+#include "lib/core/render.h"
+
+#include <string.h>
+
+#include "lib/core/err.h"
+#include "lib/core/figures.h"
+
+#define COLUMNS_MAX 128
+#define GAP         2  /* blanks between columns */
+#define LABEL_GOOD  32 /* a label is cut to this before a column is left out */
+#define LABEL_LEAST 20 /* and never shorter than this */
+#define CELL_BYTES  64
+
+struct layout {
+    const struct grid *g;
+    const struct render_style *style;
+    const char *dash, *ellipsis;
+    bool brief;
+    bool hidden[COLUMNS_MAX];
+    size_t width[COLUMNS_MAX];
+    size_t label_width[GRID_LABELS];
+    struct buf cell; /* scratch */
+};
+
+static struct slice cell_text(struct layout *l, size_t column, uint64_t value)
+{
+    buf_reset(&l->cell);
+    figure_value(&l->cell, l->g->kind->columns[column].unit, value, l->brief);
+    return buf_slice(&l->cell);
+}
+
+static void widen(size_t *width, size_t to)
+{
+    if (to > *width)
+        *width = to;
+}
+
+/* The row of what `top` left out; its label stands in the first label column. */
+static struct slice others_label(struct layout *l)
+{
+    buf_reset(&l->cell);
+    buf_add_char(&l->cell, '(');
+    figure_count(&l->cell, l->g->others_count);
+    buf_add_str(&l->cell, " more)");
+    return buf_slice(&l->cell);
+}
+
+static bool has_total(const struct grid *g)
+{
+    return g->count + g->others_count > 1;
+}
+
+static void measure_labels(struct layout *l)
+{
+    const struct grid *g = l->g;
+    bool first = true;
+
+    for (int i = 0; i < GRID_LABELS; i++) {
+        l->label_width[i] = 0;
+        if (g->label_names[i] == NULL)
+            continue;
+        l->label_width[i] = strlen(g->label_names[i]);
+        for (size_t r = 0; r < g->count; r++)
+            widen(&l->label_width[i], text_width(g->rows[r].label[i]));
+        if (first && has_total(g))
+            widen(&l->label_width[i], strlen("total"));
+        if (first && g->others_count > 0)
+            widen(&l->label_width[i], others_label(l).len);
+        first = false;
+    }
+}
+
+static void measure_columns(struct layout *l)
+{
+    const struct grid *g = l->g;
+
+    for (size_t c = 0; c < g->kind->column_count; c++) {
+        l->width[c] = strlen(g->kind->columns[c].head);
+        for (size_t r = 0; r < g->count; r++)
+            widen(&l->width[c], cell_text(l, c, g->rows[r].values[c]).len);
+        if (has_total(g))
+            widen(&l->width[c], cell_text(l, c, g->total[c]).len);
+        if (g->others_count > 0)
+            widen(&l->width[c], cell_text(l, c, g->others[c]).len);
+    }
+}
+
+static size_t whole_width(const struct layout *l)
+{
+    size_t width = 0;
+
+    for (int i = 0; i < GRID_LABELS; i++) {
+        if (l->g->label_names[i] != NULL)
+            width += l->label_width[i] + GAP;
+    }
+    for (size_t c = 0; c < l->g->kind->column_count; c++) {
+        if (!l->hidden[c])
+            width += l->width[c] + GAP;
+    }
+    return width - GAP;
+}
+
+static bool fits(const struct layout *l)
+{
+    return l->style->width == 0 || whole_width(l) <= l->style->width;
+}
+
+static void cut_labels(struct layout *l, size_t least)
+{
+    for (int i = GRID_LABELS; i-- > 0 && !fits(l);) {
+        size_t over = whole_width(l) - l->style->width;
+        size_t width = l->label_width[i];
+
+        if (width > least)
+            l->label_width[i] = width - least < over ? least : width - over;
+    }
+}
+
+static void squeeze(struct layout *l)
+{
+    if (fits(l))
+        return;
+    l->brief = true;
+    measure_columns(l);
+    cut_labels(l, LABEL_GOOD);
+    for (size_t c = l->g->kind->column_count; c-- > 0 && !fits(l);)
+        l->hidden[c] = l->g->kind->columns[c].minor;
+    cut_labels(l, LABEL_LEAST);
+}
+
+/* The end of the run of shown neighbours that stand under the same group name. */
+static size_t group_end(const struct layout *l, size_t start, size_t *width)
+{
+    const struct report_column *columns = l->g->kind->columns;
+    size_t c;
+
+    *width = 0;
+    for (c = start; c < l->g->kind->column_count; c++) {
+        if (strcmp(columns[c].group, columns[start].group) != 0)
+            break;
+        if (columns[start].group[0] == '\0' && c > start)
+            break;
+        if (!l->hidden[c])
+            *width += l->width[c] + (*width > 0 ? GAP : 0);
+    }
+    return c;
+}
+
+static void add_group(const struct layout *l, const char *name, size_t width, struct buf *b)
+{
+    size_t used = strlen(name) + 2;
+
+    if (name[0] == '\0') {
+        text_add_fill(b, " ", width);
+    } else if (used + 2 > width) {
+        text_add_right(b, slice_str(name), width);
+    } else {
+        text_add_fill(b, l->dash, (width - used) / 2);
+        buf_addf(b, " %s ", name);
+        text_add_fill(b, l->dash, width - used - (width - used) / 2);
+    }
+}
+
+static void trim_line(struct buf *b)
+{
+    while (b->len > 0 && b->data[b->len - 1] == ' ')
+        b->len--;
+    buf_add_char(b, '\n');
+}
+
+static bool has_groups(const struct layout *l)
+{
+    for (size_t c = 0; c < l->g->kind->column_count; c++) {
+        if (!l->hidden[c] && l->g->kind->columns[c].group[0] != '\0')
+            return true;
+    }
+    return false;
+}
+
+static void add_groups(const struct layout *l, struct buf *b)
+{
+    const char *between = "";
+
+    for (int i = 0; i < GRID_LABELS; i++) {
+        if (l->g->label_names[i] == NULL)
+            continue;
+        buf_add_str(b, between);
+        text_add_fill(b, " ", l->label_width[i]);
+        between = "  ";
+    }
+    for (size_t c = 0; c < l->g->kind->column_count;) {
+        size_t width, end = group_end(l, c, &width);
+
+        if (width > 0) {
+            buf_add_str(b, between);
+            add_group(l, l->g->kind->columns[c].group, width, b);
+            between = "  ";
+        }
+        c = end;
+    }
+    trim_line(b);
+}
+
+static void add_label(const struct layout *l, int i, struct slice text, struct buf *b)
+{
+    size_t width = l->label_width[i];
+
+    if (text_width(text) <= width) {
+        text_add_left(b, text, width);
+        return;
+    }
+    text_add(b, text_head(text, width - text_width(slice_str(l->ellipsis))));
+    buf_add_str(b, l->ellipsis);
+}
+
+static void add_labels(const struct layout *l, const struct slice labels[GRID_LABELS],
+                       struct buf *b)
+{
+    const char *between = "";
+
+    for (int i = 0; i < GRID_LABELS; i++) {
+        if (l->g->label_names[i] == NULL)
+            continue;
+        buf_add_str(b, between);
+        add_label(l, i, labels[i], b);
+        between = "  ";
+    }
+}
+
+static bool has_labels(const struct grid *g)
+{
+    return g->label_names[GRID_STEP] != NULL || g->label_names[GRID_BY] != NULL;
+}
+
+static void add_head(const struct layout *l, struct buf *b)
+{
+    struct slice names[GRID_LABELS];
+    const char *between = has_labels(l->g) ? "  " : "";
+
+    for (int i = 0; i < GRID_LABELS; i++)
+        names[i] = slice_str(l->g->label_names[i]);
+    add_labels(l, names, b);
+    for (size_t c = 0; c < l->g->kind->column_count; c++) {
+        if (l->hidden[c])
+            continue;
+        buf_add_str(b, between);
+        text_add_right(b, slice_str(l->g->kind->columns[c].head), l->width[c]);
+        between = "  ";
+    }
+    buf_add_char(b, '\n');
+}
+
+static void add_row(struct layout *l, const struct slice labels[GRID_LABELS],
+                    const uint64_t *values, struct buf *b)
+{
+    const char *between = has_labels(l->g) ? "  " : "";
+
+    add_labels(l, labels, b);
+    for (size_t c = 0; c < l->g->kind->column_count; c++) {
+        if (l->hidden[c])
+            continue;
+        buf_add_str(b, between);
+        text_add_right(b, cell_text(l, c, values[c]), l->width[c]);
+        between = "  ";
+    }
+    buf_add_char(b, '\n');
+}
+
+static void add_rule(const struct layout *l, struct buf *b)
+{
+    text_add_fill(b, l->dash, whole_width(l));
+    buf_add_char(b, '\n');
+}
+
+/* `text` in the first label column there is. */
+static void label_first(const struct grid *g, struct slice text, struct slice labels[GRID_LABELS])
+{
+    bool step = g->label_names[GRID_STEP] != NULL;
+
+    labels[GRID_STEP] = step ? text : SLICE_NONE;
+    labels[GRID_BY] = step ? SLICE_NONE : text;
+}
+
+static void add_foot(struct layout *l, struct buf *b)
+{
+    struct slice labels[GRID_LABELS];
+    char others[CELL_BYTES];
+    const struct grid *g = l->g;
+
+    if (g->others_count > 0) {
+        struct slice text = slice_to(others_label(l), sizeof others);
+
+        memcpy(others, text.ptr, text.len);
+        label_first(g, (struct slice){others, text.len}, labels);
+        add_row(l, labels, g->others, b);
+    }
+    if (has_total(g)) {
+        add_rule(l, b);
+        label_first(g, SLICE("total"), labels);
+        add_row(l, labels, g->total, b);
+    }
+}
+
+static void add_hidden(const struct layout *l, struct buf *b)
+{
+    static const char lead[] = "Not shown for want of room:";
+    bool any = false;
+    size_t used = 0;
+
+    for (size_t c = 0; c < l->g->kind->column_count; c++) {
+        const char *name = l->g->kind->columns[c].name;
+
+        if (!l->hidden[c])
+            continue;
+        if (!any) {
+            buf_addf(b, "\n%s", lead);
+            used = sizeof lead - 1;
+            any = true;
+        } else if (used + strlen(name) + 1 > l->style->width) {
+            buf_add_char(b, '\n');
+            used = 0;
+        }
+        buf_addf(b, "%s%s", used > 0 ? " " : "", name);
+        used += strlen(name) + 1;
+    }
+    if (any)
+        buf_add_char(b, '\n');
+}
+
+static void add_bold(const struct layout *l, bool on, struct buf *b)
+{
+    if (l->style->colour)
+        buf_add_str(b, on ? "\033[1m" : "\033[0m");
+}
+
+static void add_body(struct layout *l, struct buf *b)
+{
+    add_bold(l, true, b);
+    if (has_groups(l))
+        add_groups(l, b);
+    add_head(l, b);
+    add_bold(l, false, b);
+    add_rule(l, b);
+    for (size_t r = 0; r < l->g->count; r++)
+        add_row(l, l->g->rows[r].label, l->g->rows[r].values, b);
+    add_foot(l, b);
+    add_hidden(l, b);
+}
+
+void render_table(const struct grid *g, const struct render_style *style, struct buf *b)
+{
+    struct layout l = {.g = g, .style = style};
+
+    TG_ASSERT(g->kind->column_count <= COLUMNS_MAX);
+    l.dash = style->utf8 ? "─" : "-";
+    l.ellipsis = style->utf8 ? "…" : "...";
+    buf_init(&l.cell, CELL_BYTES);
+    render_title(g, style, b);
+    if (g->count == 0) {
+        buf_add_str(b, "Nothing was counted.\n");
+    } else {
+        measure_labels(&l);
+        measure_columns(&l);
+        squeeze(&l);
+        add_body(&l, b);
+    }
+    render_notes(g, b);
+    buf_fini(&l.cell);
+}
