@@ -1,5 +1,7 @@
 #include "lib/sys/clock.h"
 
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,18 +35,39 @@ void clock_sleep_ms(int64_t ms)
         continue;
 }
 
-/* The C library takes any unknown zone for UTC without a word, so the zone's file is looked for first. */
-int zone_set(const char *name, struct err *err)
+/* Compiled zones (tzfile(5)) begin with this; the directory holds lists and licences as well. */
+static bool is_zone_file(const char *path)
+{
+    char magic[4];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, magic, sizeof magic);
+
+    if (fd >= 0)
+        (void)close(fd);
+    return got == (ssize_t)sizeof magic && memcmp(magic, "TZif", sizeof magic) == 0;
+}
+
+/* The C library takes any unknown zone for UTC without a word, so the zone's file is looked at. */
+int zone_check(const char *name, struct err *err)
 {
     char path[512];
 
-    if (name[0] == '\0' || strstr(name, "..") != NULL ||
-        snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", name) >= (int)sizeof path ||
-        (strcmp(name, "UTC") != 0 && access(path, R_OK) != 0))
-        return err_set(err, EX_CONFIG,
-                       "unknown time zone \"%s\": use a name of /usr/share/zoneinfo such as "
-                       "\"Europe/Berlin\" (package tzdata), or \"UTC\"",
-                       name);
+    if (strcmp(name, "UTC") == 0)
+        return 0;
+    if (name[0] != '\0' && name[0] != '/' && strstr(name, "..") == NULL &&
+        snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", name) < (int)sizeof path &&
+        is_zone_file(path))
+        return 0;
+    return err_set(err, EX_CONFIG,
+                   "unknown time zone \"%s\": use a name of /usr/share/zoneinfo such as "
+                   "\"Europe/Berlin\" (package tzdata), or \"UTC\"",
+                   name);
+}
+
+int zone_set(const char *name, struct err *err)
+{
+    if (zone_check(name, err) != 0)
+        return -1;
     if (setenv("TZ", strcmp(name, "UTC") == 0 ? "UTC0" : name, 1) != 0)
         return err_set(err, EX_OSERR, "cannot set the time zone: out of memory");
     tzset();

@@ -11,7 +11,10 @@ int64_t clock_unix_ms(void);      /* wall clock */
 int64_t clock_monotonic_ms(void); /* for deadlines */
 void clock_sleep_ms(int64_t ms);
 
-/* Sets the process's time zone, once, before threads start. -1 for a zone that the system does not know. */
+/* -1 for a time zone that the system does not know. */
+int zone_check(const char *name, struct err *err);
+/* Sets the process's time zone, once, before threads start. -1 for a zone that the system does not
+ * know. */
 int zone_set(const char *name, struct err *err);
 
 #endif

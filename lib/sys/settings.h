@@ -12,11 +12,17 @@
 #include "lib/core/world.h"
 
 /*
- * The configuration (libconfig syntax) as typed values. One table (settings_table) describes every key: path, type,
- * unit, default, range, whether a reload takes it, help; the parser, -T, the manual and the sample file come from it.
+ * The configuration (libconfig syntax) as typed values. One table (settings_table) describes every
+ * key: path, type, default, range, whether a reload takes it, help; the parser, -T, the manual and
+ * the sample file come from it.
  *
- * A loaded configuration is an immutable snapshot: settings_load gives a new one, settings_free ends it.
+ * A loaded configuration is an immutable snapshot: settings_load gives a new one, settings_free
+ * ends it. All strings are C strings, never NULL; what has a syntax (sockets, URL, sources,
+ * networks, names) has been checked at load. To take such a text apart: lib/sys/socket_name,
+ * lib/core/store_url, lib/core/source_name, lib/core/networks.
+ *
  * Units: sizes in bytes, times in milliseconds.  Owner: the caller of settings_load.
+ * Threads: a loaded one may be read by all.
  */
 
 struct string_list {
@@ -24,36 +30,39 @@ struct string_list {
     size_t count;
 };
 
-enum on_failure { ON_FAILURE_DEFER, ON_FAILURE_ACCEPT };
+enum on_failure { ON_FAILURE_DEFER, ON_FAILURE_ACCEPT, ON_FAILURE_LOCAL };
 enum ledger_sync { SYNC_ALWAYS, SYNC_TIMED, SYNC_NEVER };
 
 struct settings {
     struct arena arena;
     const char *file; /* where it was read from */
 
-    const char *node, *timezone, *state_dir, *user;
+    const char *node, *timezone, *state_dir, *user; /* node: the host's name where none is given */
     struct {
         int target, facility, level; /* enum log_target; syslog(3) numbers */
     } log;
     struct {
-        const char *socket; /* "unix:/path", "inet:port@host" (or "inet:host:port"), "inet6:..." */
+        const char *socket; /* as socket_name_parse takes it */
         unsigned mode;      /* of the Unix socket */
         const char *group;  /* "": left alone */
         int64_t timeout_ms;
         const char *engine; /* "libmilter" */
     } milter;
     struct {
-        const char *url, *prefix, *username, *password_file;
+        const char *url; /* as store_url_parse takes it */
+        const char *prefix, *username, *password_file;
         int64_t timeout_ms;
+        enum on_failure on_failure; /* for limits; nothing uses it yet, nor nodes */
+        int64_t nodes;
     } store;
     struct {
         enum ledger_sync sync;
-        int64_t sync_ms, push_ms;
+        int64_t sync_ms, push_ms; /* sync_ms where sync is SYNC_TIMED */
         int64_t min_free_bytes;
-        enum on_failure on_full;
+        enum on_failure on_full; /* DEFER or ACCEPT */
     } ledger;
     struct {
-        struct string_list domains, forwards, logins; /* sources */
+        struct string_list domains, forwards, logins; /* as source_name_parse takes them */
         const char *default_domain;
     } hosted;
     struct {
@@ -61,22 +70,26 @@ struct settings {
     } networks;
     struct {
         enum out_bytes out_bytes;
-        const char *spam_header;
+        const char *spam_header; /* "Name: value", or "" */
         bool users;
         int64_t users_max;
     } accounting;
 };
 
-/* All faults are written to `faults` (may be NULL), one `file:line: what, and the mend` a line. Returns NULL where there
- * is any, with err->code EX_CONFIG (78) or EX_NOINPUT for a file that cannot be read. */
+/* All faults are written to `faults` (may be NULL), one `file:line: what, and the mend` a line.
+ * Returns NULL where there is any, with err->code EX_CONFIG (78) and the first as text, or
+ * EX_NOINPUT for a file that cannot be read. */
 struct settings *settings_load(const char *file, FILE *faults, struct err *err);
 void settings_free(struct settings *s);
 
-/* Writes the effective configuration as valid configuration, secrets masked. */
+/* Writes the effective configuration as valid configuration: loaded again it gives the same
+ * settings, but for a password within store.url, which is masked as `***`. */
 void settings_print(const struct settings *s, FILE *out);
 
-/* The names of settings that differ and that a reload cannot take ("node, state_dir"); empty: none. */
-struct slice settings_fixed_changes(const struct settings *old, const struct settings *new_, struct arena *arena);
+/* The names of settings that differ and that a reload cannot take ("node, state_dir"); empty: none.
+ */
+struct slice settings_fixed_changes(const struct settings *old, const struct settings *new_,
+                                    struct arena *arena);
 
 /* Where the installed configuration is (sysconfdir/tollgate/tollgate.conf). */
 extern const char settings_default_file[];

@@ -1,0 +1,196 @@
+#include "lib/sys/log.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/sys/clock.h"
+
+#define VALUE_BYTES ((size_t)2048)
+#define CUT_MARK    " cut=yes"
+
+/* The one place that all threads log through; written by log_open alone. */
+static struct {
+    _Atomic int target, facility, level;
+    char ident[64];
+} the_log = {.target = LOG_TARGET_STDERR, .facility = LOG_MAIL, .level = LOG_INFO};
+
+/* Length of the UTF-8 character at the front (RFC 3629), 0 for what is none or a C1 control, which
+ * terminals obey. */
+static size_t utf8_length(struct slice s)
+{
+    const unsigned char *p = (const unsigned char *)s.ptr;
+    uint32_t code, least;
+    size_t len;
+
+    if (p[0] >= 0xc2 && p[0] <= 0xdf)
+        len = 2, code = p[0] & 0x1f, least = 0xa0;
+    else if ((p[0] & 0xf0) == 0xe0)
+        len = 3, code = p[0] & 0x0f, least = 0x800;
+    else if (p[0] >= 0xf0 && p[0] <= 0xf4)
+        len = 4, code = p[0] & 0x07, least = 0x10000;
+    else
+        return 0;
+    if (len > s.len)
+        return 0;
+    for (size_t i = 1; i < len; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (p[i] & 0x3f);
+    }
+    if (code < least || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+        return 0;
+    return len;
+}
+
+/* Bytes at the front that go out as they are; 0: the first one is to be escaped. */
+static size_t plain_length(struct slice s)
+{
+    unsigned char c = (unsigned char)s.ptr[0];
+
+    if (c == '"' || c == '\\' || c < 0x20 || c == 0x7f)
+        return 0;
+    return c < 0x80 ? 1 : utf8_length(s);
+}
+
+static bool needs_quotes(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        size_t len = plain_length(slice_from(s, i));
+
+        if (len == 0 || s.ptr[i] == ' ' || s.ptr[i] == '=')
+            return true;
+        i += len - 1;
+    }
+    return s.len == 0;
+}
+
+static void add_escape(struct buf *b, char c)
+{
+    if (c == '"' || c == '\\')
+        buf_addf(b, "\\%c", c);
+    else
+        buf_addf(b, "\\x%02x", (unsigned)(unsigned char)c);
+}
+
+static void add_value(struct buf *b, struct slice s)
+{
+    bool quoted = needs_quotes(s);
+    size_t start = b->len;
+
+    if (quoted)
+        buf_add_char(b, '"');
+    while (s.len > 0) {
+        size_t len = plain_length(s);
+
+        if (b->failed || b->len - start > VALUE_BYTES) {
+            buf_add_str(b, "...");
+            break;
+        }
+        if (len == 0)
+            add_escape(b, s.ptr[0]);
+        else
+            buf_add(b, slice_to(s, len));
+        s = slice_from(s, len == 0 ? 1 : len);
+    }
+    if (quoted)
+        buf_add_char(b, '"');
+}
+
+static void add_field(struct buf *b, const struct log_field *field)
+{
+    buf_addf(b, " %s=", field->key);
+    if (field->is_number)
+        buf_addf(b, "%lld", (long long)field->number);
+    else
+        add_value(b, field->text);
+}
+
+/* A field stands whole in the line or not at all; where one has no room, the line says so and ends.
+ */
+void log_format(struct buf *b, const char *event, const struct log_field *fields, size_t count)
+{
+    const size_t cap = b->cap_bytes;
+    size_t good;
+
+    TG_ASSERT(cap > sizeof CUT_MARK);
+    b->cap_bytes = cap - (sizeof CUT_MARK - 1);
+    buf_add_str(b, event);
+    good = b->len;
+    for (size_t i = 0; i < count && !b->failed; i++) {
+        add_field(b, &fields[i]);
+        if (!b->failed)
+            good = b->len;
+    }
+    b->cap_bytes = cap;
+    if (b->failed && b->data != NULL) {
+        b->failed = false;
+        b->len = good;
+        buf_add_str(b, CUT_MARK);
+    }
+}
+
+static const char *level_name(int level)
+{
+    static const char *const names[] = {"emerg",   "alert",  "crit", "error",
+                                        "warning", "notice", "info", "debug"};
+
+    return names[level & LOG_PRIMASK];
+}
+
+static void write_stderr(int level, struct slice line)
+{
+    int64_t now_ms = clock_unix_ms();
+    time_t now = (time_t)(now_ms / 1000);
+    char date[32], zone[8], prefix[160];
+    struct tm tm;
+    int len;
+
+    if (localtime_r(&now, &tm) == NULL)
+        return;
+    (void)strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
+    (void)strftime(zone, sizeof zone, "%z", &tm);
+    len = snprintf(prefix, sizeof prefix, "%s.%03d%s %s[%d] %s: ", date, (int)(now_ms % 1000), zone,
+                   the_log.ident[0] != '\0' ? the_log.ident : "tollgate", (int)getpid(),
+                   level_name(level));
+    struct iovec parts[] = {{prefix, len > 0 ? (size_t)len : 0},
+                            {(void *)(uintptr_t)line.ptr, line.len},
+                            {(void *)(uintptr_t) "\n", 1}};
+    /* Where the log cannot be written there is nowhere to say so. */
+    ssize_t written = writev(STDERR_FILENO, parts, 3);
+    (void)written;
+}
+
+bool log_wants(int level)
+{
+    return level <= atomic_load(&the_log.level);
+}
+
+void log_fields(int level, const char *event, const struct log_field *fields, size_t count)
+{
+    struct buf line;
+
+    if (!log_wants(level))
+        return;
+    buf_init(&line, LOG_LINE_BYTES);
+    log_format(&line, event, fields, count);
+    if (atomic_load(&the_log.target) == LOG_TARGET_SYSLOG)
+        syslog(level | atomic_load(&the_log.facility), "%.*s", SLICE_FMT(buf_slice(&line)));
+    else
+        write_stderr(level, buf_slice(&line));
+    buf_fini(&line);
+}
+
+void log_open(const char *ident, enum log_target target, int facility, int level)
+{
+    (void)snprintf(the_log.ident, sizeof the_log.ident, "%s", ident);
+    atomic_store(&the_log.facility, facility);
+    atomic_store(&the_log.level, level);
+    closelog();
+    if (target == LOG_TARGET_SYSLOG)
+        openlog(the_log.ident, LOG_PID | LOG_NDELAY, facility);
+    atomic_store(&the_log.target, (int)target);
+}

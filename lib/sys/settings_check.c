@@ -1,0 +1,169 @@
+#include "lib/sys/settings_check.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/core/address.h"
+#include "lib/core/networks.h"
+#include "lib/core/source_name.h"
+#include "lib/core/store_url.h"
+#include "lib/sys/clock.h"
+#include "lib/sys/socket_name.h"
+
+/* All bytes letters, digits (ASCII) or in `others`? */
+static bool is_made_of(struct slice s, const char *others)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+
+        if (c == '\0' || c >= 0x80 || (isalnum(c) == 0 && strchr(others, c) == NULL))
+            return false;
+    }
+    return true;
+}
+
+int check_node(struct slice value, struct arena *arena, struct err *err)
+{
+    (void)arena;
+    if (value.len <= 64 && is_made_of(value, "._-"))
+        return 0;
+    return err_set(
+        err, EX_CONFIG,
+        "\"%.*s\" is no node name: use letters, digits, \".\", \"_\" and \"-\", 64 at most",
+        SLICE_FMT(value));
+}
+
+int check_zone(struct slice value, struct arena *arena, struct err *err)
+{
+    (void)arena;
+    return zone_check(value.ptr, err);
+}
+
+int check_path(struct slice value, struct arena *arena, struct err *err)
+{
+    (void)arena;
+    if (value.len == 0 || value.ptr[0] == '/')
+        return 0;
+    return err_set(err, EX_CONFIG, "\"%.*s\" is no absolute path: begin it with /",
+                   SLICE_FMT(value));
+}
+
+int check_account(struct slice value, struct arena *arena, struct err *err)
+{
+    (void)arena;
+    if (value.len <= 64 && is_made_of(value, "._-$") && (value.len == 0 || value.ptr[0] != '-'))
+        return 0;
+    return err_set(err, EX_CONFIG, "\"%.*s\" is no name of an account: use one that `getent` knows",
+                   SLICE_FMT(value));
+}
+
+int check_socket(struct slice value, struct arena *arena, struct err *err)
+{
+    struct socket_name name;
+
+    return socket_name_parse(value, arena, &name, err);
+}
+
+int check_engine(struct slice value, struct arena *arena, struct err *err)
+{
+    (void)arena;
+    if (slice_equal(value, SLICE("libmilter")))
+        return 0;
+    return err_set(err, EX_CONFIG, "no engine \"%.*s\": use \"libmilter\"", SLICE_FMT(value));
+}
+
+int check_url(struct slice value, struct arena *arena, struct err *err)
+{
+    struct store_url url;
+
+    return store_url_parse(value, arena, &url, err);
+}
+
+int check_prefix(struct slice value, struct arena *arena, struct err *err)
+{
+    (void)arena;
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.ptr[i];
+
+        if (c <= ' ' || c > '~' || strchr("{}*?[]\\\"'", c) != NULL)
+            return err_set(err, EX_CONFIG,
+                           "\"%.*s\" is no prefix for keys: leave out blanks, braces, quotes and "
+                           "* ? [ ] \\",
+                           SLICE_FMT(value));
+    }
+    return 0;
+}
+
+int check_word(struct slice value, struct arena *arena, struct err *err)
+{
+    (void)arena;
+    if (slice_find(value, ' ') < 0)
+        return 0;
+    return err_set(err, EX_CONFIG, "\"%.*s\" holds a blank: take it out", SLICE_FMT(value));
+}
+
+int check_source(struct slice value, struct arena *arena, struct err *err)
+{
+    struct source_name name;
+
+    return source_name_parse(value, arena, &name, err);
+}
+
+int check_login_source(struct slice value, struct arena *arena, struct err *err)
+{
+    struct source_name name;
+
+    if (source_name_parse(value, arena, &name, err) != 0)
+        return -1;
+    if (name.kind != SOURCE_POSTFIX)
+        return 0;
+    return err_set(err, EX_CONFIG,
+                   "postfix: knows domains and forwards but no logins: use file:, redis: or "
+                   "socketmap:");
+}
+
+int check_domain(struct slice value, struct arena *arena, struct err *err)
+{
+    struct slice domain;
+
+    if (value.len == 0)
+        return 0;
+    if (domain_canonical(value, arena, &domain, err) == 0 && domain.ptr[0] != '.')
+        return 0;
+    return err_set(err, EX_CONFIG, "\"%.*s\" is no domain: use one such as \"example.com\"",
+                   SLICE_FMT(value));
+}
+
+int check_network(struct slice value, struct arena *arena, struct err *err)
+{
+    struct network network;
+    struct err why;
+
+    (void)arena;
+    if (network_parse(value, &network, &why) == 0)
+        return 0;
+    return err_set(err, EX_CONFIG,
+                   "\"%.*s\" is no network: write it as \"192.0.2.0/24\", \"2001:db8::/32\" or a "
+                   "single address (%s)",
+                   SLICE_FMT(value), why.text);
+}
+
+/* RFC 5322 3.6.8: a field name is printable ASCII without the colon. */
+int check_header(struct slice value, struct arena *arena, struct err *err)
+{
+    ptrdiff_t colon = slice_find(value, ':');
+
+    (void)arena;
+    if (value.len == 0)
+        return 0;
+    for (ptrdiff_t i = 0; i < colon; i++) {
+        if (value.ptr[i] <= ' ' || value.ptr[i] > '~')
+            colon = -1;
+    }
+    if (colon > 0 && slice_trim(slice_from(value, (size_t)colon + 1)).len > 0)
+        return 0;
+    return err_set(err, EX_CONFIG,
+                   "\"%.*s\" is no header field: write name and value as \"X-Spam-Flag: YES\"",
+                   SLICE_FMT(value));
+}

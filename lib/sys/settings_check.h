@@ -1,0 +1,26 @@
+#ifndef TG_SYS_SETTINGS_CHECK_H
+#define TG_SYS_SETTINGS_CHECK_H
+
+#include "lib/core/arena.h"
+#include "lib/core/err.h"
+#include "lib/core/slice.h"
+
+/* The syntax of texts in the configuration, of the kind setting_check. EX_CONFIG; the text says
+ * what is wrong and the mend, and goes on from "setting: ". */
+
+int check_node(struct slice value, struct arena *arena, struct err *err);
+int check_zone(struct slice value, struct arena *arena, struct err *err);
+int check_path(struct slice value, struct arena *arena, struct err *err);
+int check_account(struct slice value, struct arena *arena, struct err *err); /* user or group */
+int check_socket(struct slice value, struct arena *arena, struct err *err);
+int check_engine(struct slice value, struct arena *arena, struct err *err);
+int check_url(struct slice value, struct arena *arena, struct err *err);
+int check_prefix(struct slice value, struct arena *arena, struct err *err);
+int check_word(struct slice value, struct arena *arena, struct err *err);
+int check_source(struct slice value, struct arena *arena, struct err *err);
+int check_login_source(struct slice value, struct arena *arena, struct err *err);
+int check_domain(struct slice value, struct arena *arena, struct err *err);
+int check_network(struct slice value, struct arena *arena, struct err *err);
+int check_header(struct slice value, struct arena *arena, struct err *err);
+
+#endif

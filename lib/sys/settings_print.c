@@ -1,0 +1,132 @@
+#include <string.h>
+
+#include "lib/core/store_url.h"
+#include "lib/sys/settings_table.h"
+
+#define VALUE_BYTES ((size_t)1 << 20)
+
+/* A text in libconfig's quotes. */
+static void quote(struct buf *b, struct slice s)
+{
+    buf_add_char(b, '"');
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] == '"' || s.ptr[i] == '\\')
+            buf_add_char(b, '\\');
+        buf_add_char(b, s.ptr[i]);
+    }
+    buf_add_char(b, '"');
+}
+
+static void print_list(struct buf *b, const struct string_list *list)
+{
+    buf_add_char(b, '[');
+    for (size_t i = 0; i < list->count; i++) {
+        buf_add_str(b, i == 0 ? "" : ", ");
+        quote(b, slice_str(list->items[i]));
+    }
+    buf_add_char(b, ']');
+}
+
+static void print_secret(struct buf *b, struct slice value)
+{
+    struct arena arena;
+
+    arena_init(&arena, 65536);
+    quote(b, store_url_masked(value, &arena));
+    arena_fini(&arena);
+}
+
+/* The value the way it stands in the file. */
+static void print_value(struct buf *b, const struct setting *row, const struct settings *s,
+                        bool masked)
+{
+    struct buf value;
+
+    if (row->type == SETTING_LIST) {
+        print_list(b, (const struct string_list *)((const void *)((const char *)s + row->at)));
+        return;
+    }
+    buf_init(&value, VALUE_BYTES);
+    setting_format(row, s, &value);
+    if (row->type == SETTING_BOOL || row->type == SETTING_NUMBER)
+        buf_add(b, buf_slice(&value));
+    else if (row->secret && masked)
+        print_secret(b, buf_slice(&value));
+    else
+        quote(b, buf_slice(&value));
+    buf_fini(&value);
+}
+
+static size_t group_length(const char *path)
+{
+    ptrdiff_t dot = slice_find(slice_str(path), '.');
+
+    return dot < 0 ? 0 : (size_t)dot;
+}
+
+/* Closes the group that was open and opens the one that `path` belongs to, where they differ. */
+static void print_group(FILE *out, const char *before, const char *path)
+{
+    size_t old = before == NULL ? 0 : group_length(before);
+    size_t now = path == NULL ? 0 : group_length(path);
+
+    if (old == now && (now == 0 || memcmp(before, path, now) == 0))
+        return;
+    if (old > 0)
+        (void)fputs("};\n", out);
+    if (now > 0)
+        (void)fprintf(out, "%.*s: {\n", (int)now, path);
+}
+
+void settings_print(const struct settings *s, FILE *out)
+{
+    const char *before = NULL;
+    struct buf value;
+
+    buf_init(&value, VALUE_BYTES);
+    for (size_t i = 0; i < settings_count; i++) {
+        const char *path = settings_table[i].path;
+        size_t group = group_length(path);
+
+        print_group(out, before, path);
+        buf_reset(&value);
+        print_value(&value, &settings_table[i], s, true);
+        (void)fprintf(out, "%s%s = %.*s;\n", group > 0 ? "    " : "",
+                      path + (group > 0 ? group + 1 : 0), SLICE_FMT(buf_slice(&value)));
+        before = path;
+    }
+    print_group(out, before, NULL);
+    buf_fini(&value);
+}
+
+static bool is_changed(const struct setting *row, const struct settings *old,
+                       const struct settings *new_)
+{
+    struct buf a, b;
+    bool changed;
+
+    buf_init(&a, VALUE_BYTES);
+    buf_init(&b, VALUE_BYTES);
+    print_value(&a, row, old, false);
+    print_value(&b, row, new_, false);
+    changed = !slice_equal(buf_slice(&a), buf_slice(&b));
+    buf_fini(&a);
+    buf_fini(&b);
+    return changed;
+}
+
+struct slice settings_fixed_changes(const struct settings *old, const struct settings *new_,
+                                    struct arena *arena)
+{
+    struct slice names;
+    struct buf b;
+
+    buf_init(&b, 4096);
+    for (size_t i = 0; i < settings_count; i++) {
+        if (!settings_table[i].reloadable && is_changed(&settings_table[i], old, new_))
+            buf_addf(&b, "%s%s", b.len == 0 ? "" : ", ", settings_table[i].path);
+    }
+    names = arena_copy(arena, buf_slice(&b));
+    buf_fini(&b);
+    return names;
+}

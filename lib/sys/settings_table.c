@@ -1,0 +1,195 @@
+#include "lib/sys/settings_table.h"
+
+#include <string.h>
+#include <syslog.h>
+
+#include "lib/core/nearest.h"
+#include "lib/sys/log.h"
+#include "lib/sys/settings_check.h"
+
+#define AT(member) offsetof(struct settings, member)
+#define MS         INT64_C(1)
+#define SECOND     (1000 * MS)
+#define MINUTE     (60 * SECOND)
+#define HOUR       (60 * MINUTE)
+#define MB         ((int64_t)1 << 20)
+#define GB         ((int64_t)1 << 30)
+
+static const struct choice targets[] = {
+    {"syslog", LOG_TARGET_SYSLOG}, {"stderr", LOG_TARGET_STDERR}, {NULL, 0}};
+static const struct choice facilities[] = {
+    {"mail", LOG_MAIL},     {"daemon", LOG_DAEMON}, {"user", LOG_USER},
+    {"auth", LOG_AUTH},     {"syslog", LOG_SYSLOG}, {"authpriv", LOG_AUTHPRIV},
+    {"local0", LOG_LOCAL0}, {"local1", LOG_LOCAL1}, {"local2", LOG_LOCAL2},
+    {"local3", LOG_LOCAL3}, {"local4", LOG_LOCAL4}, {"local5", LOG_LOCAL5},
+    {"local6", LOG_LOCAL6}, {"local7", LOG_LOCAL7}, {NULL, 0}};
+static const struct choice levels[] = {{"error", LOG_ERR},     {"warning", LOG_WARNING},
+                                       {"notice", LOG_NOTICE}, {"info", LOG_INFO},
+                                       {"debug", LOG_DEBUG},   {NULL, 0}};
+static const struct choice failures[] = {{"local", ON_FAILURE_LOCAL},
+                                         {"accept", ON_FAILURE_ACCEPT},
+                                         {"defer", ON_FAILURE_DEFER},
+                                         {NULL, 0}};
+static const struct choice fulls[] = {
+    {"defer", ON_FAILURE_DEFER}, {"accept", ON_FAILURE_ACCEPT}, {NULL, 0}};
+static const struct choice syncs[] = {{"always", SYNC_ALWAYS}, {"never", SYNC_NEVER}, {NULL, 0}};
+static const struct choice factors[] = {{"destination", OUT_BYTES_DESTINATION},
+                                        {"recipient", OUT_BYTES_RECIPIENT},
+                                        {"message", OUT_BYTES_MESSAGE},
+                                        {NULL, 0}};
+
+const struct setting settings_table[] = {
+    {"node", SETTING_TEXT, "", AT(node), .max = 64, .check = check_node,
+     .help = "The name of this machine in accounts and keys, different on each. Empty: the host "
+             "name."},
+    {"timezone", SETTING_TEXT, "UTC", AT(timezone), .min = 1, .max = 255, .check = check_zone,
+     .help = "The time zone of days and months. The same on all nodes."},
+    {"state_dir", SETTING_TEXT, "/var/lib/tollgate", AT(state_dir), .min = 1, .max = 85,
+     .check = check_path,
+     .help = "The directory of the journal, the ledger and the private Redis."},
+    {"user", SETTING_TEXT, "tollgate", AT(user), .max = 64, .check = check_account,
+     .help = "The account that the daemon changes to when it is started as root. Empty: it stays "
+             "what it is."},
+    {"log.target", SETTING_CHOICE, "syslog", AT(log.target), .choices = targets, .reloadable = true,
+     .help = "Where the log goes."},
+    {"log.facility", SETTING_CHOICE, "mail", AT(log.facility), .choices = facilities,
+     .reloadable = true, .help = "The facility of lines to syslog."},
+    {"log.level", SETTING_CHOICE, "info", AT(log.level), .choices = levels, .reloadable = true,
+     .help = "The least important lines that are still written."},
+    {"milter.socket", SETTING_TEXT, "unix:/var/spool/postfix/tollgate/milter.sock",
+     AT(milter.socket), .min = 1, .max = 300, .check = check_socket,
+     .help = "Where the MTA reaches the milter: unix:/path, inet:port@host or inet6:port@host."},
+    {"milter.mode", SETTING_MODE, "0660", AT(milter.mode), .max = 0777,
+     .help = "The mode of the Unix socket, octal, in quotes."},
+    {"milter.group", SETTING_TEXT, "postfix", AT(milter.group), .max = 64, .check = check_account,
+     .help = "The group of the Unix socket, so that the MTA may use it. Empty: left as it is."},
+    {"milter.timeout", SETTING_TIME, "10min", AT(milter.timeout_ms), .min = 10 * SECOND,
+     .max = 24 * HOUR,
+     .help = "How long the MTA may be silent in the middle of a session before it is closed."},
+    {"milter.engine", SETTING_TEXT, "libmilter", AT(milter.engine), .min = 1, .max = 64,
+     .check = check_engine, .help = "What speaks the milter protocol; libmilter is the only one."},
+    {"store.url", SETTING_TEXT, "private:", AT(store.url), .min = 1, .max = 1024,
+     .check = check_url, .secret = true,
+     .help =
+         "The Redis that shows the figures: private: (one of our own, on a socket in state_dir), "
+         "unix:///path or redis://host:port/db. User and password may stand before the host as "
+         "user:password@."},
+    {"store.prefix", SETTING_TEXT, "tg", AT(store.prefix), .min = 1, .max = 64,
+     .check = check_prefix, .help = "What the names of all keys begin with."},
+    {"store.timeout", SETTING_TIME, "250ms", AT(store.timeout_ms), .min = 10 * MS,
+     .max = 10 * SECOND, .reloadable = true, .help = "How long an answer of Redis is waited for."},
+    {"store.on_failure", SETTING_CHOICE, "local", AT(store.on_failure), .choices = failures,
+     .reloadable = true,
+     .help = "What becomes of limits while Redis is away. This version sets no limits, so that it "
+             "has no effect yet."},
+    {"store.nodes", SETTING_NUMBER, "1", AT(store.nodes), .min = 1, .max = 10000,
+     .reloadable = true,
+     .help = "The number of nodes that share limits while Redis is away. No effect yet, as with "
+             "on_failure."},
+    {"store.username", SETTING_TEXT, "", AT(store.username), .max = 255, .check = check_word,
+     .help = "The Redis user to log in as. Empty: the default user, or the one in url."},
+    {"store.password_file", SETTING_TEXT, "", AT(store.password_file), .max = 1024,
+     .check = check_path,
+     .help = "A file whose first line is the password. Empty: none, or the one in url."},
+    {"ledger.sync", SETTING_SYNC, "1s", AT(ledger.sync), AT(ledger.sync_ms), 10 * MS, MINUTE,
+     .choices = syncs, .reloadable = true,
+     .help =
+         "When the journal is forced to the disk. always: before each answer to the MTA; a time: "
+         "that often, so that a power failure (not a crash of ours) loses at most so much; "
+         "never: when the system likes."},
+    {"ledger.push", SETTING_TIME, "200ms", AT(ledger.push_ms), .min = 10 * MS, .max = MINUTE,
+     .reloadable = true, .help = "How often changed figures go to Redis."},
+    {"ledger.min_free", SETTING_SIZE, "64MB", AT(ledger.min_free_bytes), .min = 0, .max = 1024 * GB,
+     .reloadable = true,
+     .help = "Free space in state_dir below which nothing is written any more."},
+    {"ledger.on_full", SETTING_CHOICE, "defer", AT(ledger.on_full), .choices = fulls,
+     .reloadable = true,
+     .help =
+         "What becomes of a message that cannot be written down. defer: the MTA is asked to try "
+         "again later; accept: it goes through uncounted, with an error in the log."},
+    {"hosted.domains", SETTING_LIST, "file:/etc/tollgate/domains", AT(hosted.domains), .max = 100,
+     .check = check_source, .reloadable = true,
+     .help = "Sources of the hosted domains. An entry is a domain, or .domain for all below it, "
+             "and may be followed by the domain that is charged."},
+    {"hosted.forwards", SETTING_LIST, "", AT(hosted.forwards), .max = 100, .check = check_source,
+     .reloadable = true,
+     .help = "Sources of the forwarders: address, and the addresses it passes mail on to."},
+    {"hosted.logins", SETTING_LIST, "", AT(hosted.logins), .max = 100, .check = check_login_source,
+     .reloadable = true, .help = "Sources that give the address of a login that is none itself."},
+    {"hosted.default_domain", SETTING_TEXT, "", AT(hosted.default_domain), .max = 255,
+     .check = check_domain, .reloadable = true,
+     .help = "The domain of logins and addresses without one. Empty: none."},
+    {"networks.host", SETTING_LIST, "127.0.0.0/8 ::1", AT(networks.host), .max = 10000,
+     .check = check_network, .reloadable = true,
+     .help =
+         "Networks of the mail servers themselves: their mail counts as submitted on the host."},
+    {"networks.customers", SETTING_LIST, "", AT(networks.customers), .max = 10000,
+     .check = check_network, .reloadable = true,
+     .help = "Networks that may send without a login: their mail counts as that of a submitter."},
+    {"accounting.out_bytes", SETTING_CHOICE, "destination", AT(accounting.out_bytes),
+     .choices = factors, .reloadable = true,
+     .help = "What the bytes of out and forward are multiplied by: the destination domains, the "
+             "recipients, or 1 (message)."},
+    {"accounting.spam_header", SETTING_TEXT, "X-Spam-Flag: YES", AT(accounting.spam_header),
+     .max = 255, .check = check_header, .reloadable = true,
+     .help = "The header field that marks spam, name and value. Empty: spam is not counted apart."},
+    {"accounting.users", SETTING_BOOL, "true", AT(accounting.users), .reloadable = true,
+     .help = "Whether users are counted as well as domains."},
+    {"accounting.users_max", SETTING_NUMBER, "10000", AT(accounting.users_max), .min = 1,
+     .max = 10000000, .reloadable = true,
+     .help = "The most users of a domain and period; the rest are counted under _other."},
+};
+const size_t settings_count = sizeof settings_table / sizeof settings_table[0];
+
+const struct setting *setting_find(struct slice path)
+{
+    for (size_t i = 0; i < settings_count; i++) {
+        if (slice_equal(slice_str(settings_table[i].path), path))
+            return &settings_table[i];
+    }
+    return NULL;
+}
+
+static struct slice group_of(struct slice path)
+{
+    ptrdiff_t dot = slice_find(path, '.');
+
+    return dot < 0 ? SLICE_NONE : slice_to(path, (size_t)dot);
+}
+
+bool setting_is_group(struct slice name)
+{
+    for (size_t i = 0; i < settings_count; i++) {
+        if (name.len > 0 && slice_equal(group_of(slice_str(settings_table[i].path)), name))
+            return true;
+    }
+    return false;
+}
+
+static struct slice last_part(struct slice path)
+{
+    ptrdiff_t dot = slice_find_last(path, '.');
+
+    return dot < 0 ? path : slice_from(path, (size_t)dot + 1);
+}
+
+const char *setting_nearest(struct slice path, struct arena *arena)
+{
+    const char *names[2 * sizeof settings_table / sizeof settings_table[0]];
+    struct slice group = SLICE_NONE;
+    size_t count = 0;
+
+    for (size_t i = 0; i < settings_count; i++) {
+        struct slice known = slice_str(settings_table[i].path);
+
+        if (slice_equal(last_part(known), last_part(path)))
+            return settings_table[i].path; /* the right name in another group */
+        names[count++] = settings_table[i].path;
+        if (slice_equal(group_of(known), group))
+            continue;
+        group = arena_copy(arena, group_of(known));
+        if (group.len > 0)
+            names[count++] = group.ptr;
+    }
+    return nearest_name(path, names, count);
+}
