@@ -1,0 +1,161 @@
+"""Processes, folders and ports of a test. All end with the test, however it ends."""
+
+import atexit
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+BUILD = os.environ.get("TG_BUILD", os.getcwd())
+SOURCE = os.environ.get("TG_SOURCE", os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__)))))
+PR_SET_PDEATHSIG = 1
+
+_daemons = []
+
+
+def scratch(name, base="/tmp"):
+    """A new folder that others may enter, removed at the end (kept where TG_KEEP is set)."""
+    path = tempfile.mkdtemp(prefix="tg-%s-" % name, dir=base)
+    os.chmod(path, 0o755)
+    owner = os.getpid()
+
+    def remove():
+        if os.getpid() != owner:
+            return
+        if os.environ.get("TG_KEEP"):
+            print("# kept: " + path, flush=True)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+
+    atexit.register(remove)
+    return path
+
+
+def free_port():
+    """A TCP port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(what, test, timeout_s=20.0):
+    """Calls test() until it gives something true, which is returned; an error after the timeout."""
+    end = time.monotonic() + timeout_s
+    pause = 0.002
+    while True:
+        value = test()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise TimeoutError("after %g s still no %s" % (timeout_s, what))
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
+
+
+def can_connect(address):
+    """Does somebody listen there? A path, or a pair of host and port."""
+    kind = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    with socket.socket(kind) as s:
+        try:
+            s.connect(address)
+            return True
+        except OSError:
+            return False
+
+
+def read_text(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+    except OSError:
+        return ""
+
+
+def write_text(path, text):
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+
+
+def _end_with_parent():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Daemon:
+    """A process in the foreground, its output in a file."""
+
+    def __init__(self, argv, log, env=None, preexec=None):
+        self.argv, self.log = argv, log
+
+        def prepare():
+            _end_with_parent()
+            if preexec:
+                preexec()
+
+        with open(log, "ab") as out:
+            self.process = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, preexec_fn=prepare,
+                env=dict(os.environ, **(env or {})))
+        self.pid = self.process.pid
+        _daemons.append(self)
+
+    def is_running(self):
+        return self.process.poll() is None
+
+    def signal(self, number):
+        if self.is_running():
+            self.process.send_signal(number)
+
+    def wait(self, timeout_s=30):
+        """The exit code (negative: the signal)."""
+        code = self.process.wait(timeout_s)
+        if self in _daemons:
+            _daemons.remove(self)
+        return code
+
+    def stop(self, timeout_s=30):
+        self.signal(signal.SIGTERM)
+        try:
+            return self.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        return self.wait()
+
+    def until(self, what, test, timeout_s=20.0):
+        """wait_for, but gives up at once when the process has ended."""
+        def running_or_true():
+            value = test()
+            if not value and not self.is_running():
+                raise RuntimeError("%s ended with %s before %s:\n%s" % (
+                    self.argv[0], self.process.returncode, what, read_text(self.log)[-2000:]))
+            return value
+        return wait_for(what, running_or_true, timeout_s)
+
+
+def run(argv, stdin=b"", env=None, timeout_s=120):
+    """Exit code, stdout and stderr (text) of a command."""
+    p = subprocess.run(argv, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                       env=dict(os.environ, **(env or {})), timeout=timeout_s, check=False)
+    return (p.returncode, p.stdout.decode("utf-8", "replace"), p.stderr.decode("utf-8", "replace"))
+
+
+def _stop_all():
+    for daemon in reversed(_daemons[:]):
+        daemon.signal(signal.SIGTERM)
+    for daemon in reversed(_daemons[:]):
+        try:
+            daemon.wait(10)
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+
+
+atexit.register(_stop_all)
+signal.signal(signal.SIGTERM, lambda *_: exit(143))

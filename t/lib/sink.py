@@ -1,0 +1,70 @@
+"""An SMTP server that takes everything and remembers it: where the mail server under test delivers."""
+
+import re
+import socketserver
+import threading
+
+
+class Delivery:
+    def __init__(self, sender, recipients, data):
+        self.sender, self.recipients, self.data = sender, recipients, data
+
+
+class _Session(socketserver.StreamRequestHandler):
+    def say(self, text):
+        self.wfile.write(text.encode() + b"\r\n")
+
+    def handle(self):
+        self.say("220 sink.test ESMTP")
+        sender, recipients = "", []
+        for line in self.rfile:
+            text = line.decode("utf-8", "replace").strip()
+            verb = text[:4].upper()
+            if verb == "EHLO":
+                self.wfile.write(b"250-sink.test\r\n250-SMTPUTF8\r\n250-8BITMIME\r\n250 DSN\r\n")
+            elif verb == "DATA":
+                self.say("354 go on")
+                data = self.take_data()
+                with self.server.lock:
+                    self.server.deliveries.append(Delivery(sender, recipients, data))
+                recipients = []
+                self.say("250 2.0.0 taken")
+            elif verb == "QUIT":
+                self.say("221 bye")
+                return
+            else:
+                path = re.search(r"<(.*)>", text)
+                if verb == "MAIL":
+                    sender, recipients = path.group(1), []
+                elif verb == "RCPT":
+                    recipients.append(path.group(1))
+                self.say("250 ok")
+
+    def take_data(self):
+        lines = []
+        for line in self.rfile:
+            if line == b".\r\n":
+                break
+            lines.append(line[1:] if line.startswith(b".") else line)
+        return b"".join(lines)
+
+
+class Sink(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Session)
+        self.port = self.server_address[1]
+        self.lock = threading.Lock()
+        self.deliveries = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def count(self):
+        with self.lock:
+            return len(self.deliveries)
+
+    def recipients(self):
+        """All recipients of all deliveries, sorted."""
+        with self.lock:
+            return sorted(r for d in self.deliveries for r in d.recipients)
