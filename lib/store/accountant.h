@@ -11,8 +11,8 @@
 /*
  * The accountant: one thread that folds the journal into the ledger (lib/store/fold), pushes what
  * changed to Redis (lib/store/push), and keeps house: sync, trimming of the journal, retention.
- * Killed anywhere and started again it goes on where the ledger stands; Redis away, it keeps what is
- * to be pushed.
+ * Killed anywhere and started again it goes on where the ledger stands; Redis away, it keeps what
+ * is to be pushed.
  *
  * Threads: accountant_* from any thread; all work is done in its own, and nobody waits for it but
  * accountant_stop. It logs for itself, a trouble that lasts once a minute.
