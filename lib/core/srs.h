@@ -1,0 +1,16 @@
+#ifndef TG_CORE_SRS_H
+#define TG_CORE_SRS_H
+
+#include "lib/core/slice.h"
+
+/*
+ * Sender Rewriting Scheme: a forwarder that puts its own domain into MAIL FROM keeps the first
+ * sender in the local part, `SRS0=hash=day=domain=user`, and a second forwarder
+ * `SRS1=hash=host==hash=day=domain=user`. The separator after SRS0 and SRS1 is `=`, `+` or `-`;
+ * case does not matter, since some MTAs fold it.
+ */
+
+/* Is this local part such an address? `srs0-fan`, without the fields behind, is not. */
+bool srs_is(struct slice local);
+
+#endif

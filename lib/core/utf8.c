@@ -1,0 +1,48 @@
+#include "lib/core/utf8.h"
+
+/* Second bytes are bounded so that over-long forms, surrogates and values over U+10FFFF are
+ * refused. */
+static const struct utf8_row {
+    unsigned char first_low, first_high, second_low, second_high;
+    size_t length;
+} utf8_rows[] = {
+    {0x00, 0x7f, 0x00, 0x00, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+    {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+    {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+};
+
+static bool row_fits(const struct utf8_row *row, const unsigned char *p, size_t len)
+{
+    if (p[0] < row->first_low || p[0] > row->first_high || len < row->length)
+        return false;
+    if (row->length > 1 && (p[1] < row->second_low || p[1] > row->second_high))
+        return false;
+    for (size_t i = 2; i < row->length; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return false;
+    }
+    return true;
+}
+
+size_t utf8_length(struct slice s)
+{
+    if (s.len == 0)
+        return 0;
+    for (size_t i = 0; i < sizeof utf8_rows / sizeof utf8_rows[0]; i++) {
+        if (row_fits(&utf8_rows[i], (const unsigned char *)s.ptr, s.len))
+            return utf8_rows[i].length;
+    }
+    return 0;
+}
+
+bool utf8_valid(struct slice s)
+{
+    while (s.len > 0) {
+        size_t length = utf8_length(s);
+
+        if (length == 0)
+            return false;
+        s = slice_from(s, length);
+    }
+    return true;
+}
