@@ -18,9 +18,10 @@ BELOW = {
 PROGRAMS = ("milter", "cli", "relay", "web", "collect")
 
 # What lib/core may include of the system: nothing that does I/O, reads a clock or makes a thread.
-# time.h is there for calendars, stdio.h for snprintf; the symbols are checked below.
+# time.h is there for calendars, stdio.h for snprintf, arpa/inet.h for the text form of addresses; the symbols are
+# checked below.
 PURE_HEADERS = {
-    "assert.h", "ctype.h", "errno.h", "float.h", "idn2.h", "inttypes.h", "limits.h", "math.h",
+    "arpa/inet.h", "assert.h", "ctype.h", "errno.h", "float.h", "idn2.h", "inttypes.h", "limits.h", "math.h",
     "stdalign.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h",
     "string.h", "strings.h", "sysexits.h", "time.h",
 }
@@ -33,6 +34,7 @@ PURE_CALLS = set("""
     strtol strtoll strtoul strtoull
     snprintf vsnprintf
     gmtime_r localtime_r mktime timegm strftime
+    inet_ntop inet_pton
     __assert_fail __ctype_b_loc __ctype_tolower_loc __errno_location __stack_chk_fail
     _GLOBAL_OFFSET_TABLE_
 """.split())

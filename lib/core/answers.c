@@ -1,0 +1,110 @@
+/* Questions that the world cannot answer by itself, and their answers, for one message. */
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/core/world.h"
+
+void answers_init(struct answers *a, struct arena *arena)
+{
+    *a = (struct answers){.arena = arena};
+    strmap_init(&a->known);
+}
+
+void answers_fini(struct answers *a)
+{
+    strmap_fini(&a->known);
+}
+
+void answers_none_open(struct answers *a)
+{
+    a->open = NULL;
+    a->open_count = a->open_room = 0;
+}
+
+/* The table's key: the kind as a letter, then the question's. Without `persist` it lives in `room`,
+ * if it fits. */
+static struct slice key_make(struct answers *a, enum question_kind kind, struct slice key,
+                             char *room, size_t size)
+{
+    char *p = key.len + 1 <= size ? room : arena_alloc(a->arena, key.len + 1);
+
+    if (p == NULL)
+        return SLICE_NONE;
+    p[0] = "dflp"[kind];
+    if (key.len > 0)
+        memcpy(p + 1, key.ptr, key.len);
+    return (struct slice){p, key.len + 1};
+}
+
+/* Where the answer to that question stands, added if need be; the key is copied then. */
+static void **entry_add(struct answers *a, enum question_kind kind, struct slice key, bool *added)
+{
+    char room[ADDRESS_TEXT_ROOM + 1];
+    struct slice look = key_make(a, kind, key, room, sizeof room), kept;
+    void **entry = look.ptr == NULL ? NULL : strmap_find(&a->known, look);
+
+    *added = false;
+    if (entry != NULL || look.ptr == NULL)
+        return entry;
+    kept = arena_copy(a->arena, look);
+    return kept.ptr == NULL ? NULL : strmap_add(&a->known, kept, added);
+}
+
+static bool open_add(struct answers *a, enum question_kind kind, struct slice key)
+{
+    struct question *grown =
+        arena_grow(a->arena, a->open, a->open_count, &a->open_room, sizeof *grown);
+    struct slice kept = arena_copy(a->arena, key);
+
+    if (grown == NULL || kept.ptr == NULL)
+        return false;
+    a->open = grown;
+    a->open[a->open_count++] = (struct question){kind, kept};
+    return true;
+}
+
+const struct answer *answers_get(struct answers *a, enum question_kind kind, struct slice key)
+{
+    bool added;
+    void **entry = entry_add(a, kind, key, &added);
+
+    if (entry == NULL || (added && !open_add(a, kind, key))) {
+        a->failed = true;
+        return NULL;
+    }
+    return *entry;
+}
+
+static bool targets_copy(struct arena *arena, const struct forward_targets *from,
+                         struct forward_targets *to)
+{
+    to->count = from->count;
+    to->list = arena_array(arena, from->count, sizeof *to->list);
+    if (to->list == NULL)
+        return false;
+    for (size_t i = 0; i < from->count; i++) {
+        to->list[i] = arena_copy(arena, from->list[i]);
+        if (to->list[i].ptr == NULL)
+            return false;
+    }
+    return true;
+}
+
+int answers_put(struct answers *a, enum question_kind kind, struct slice key,
+                const struct answer *answer)
+{
+    bool added;
+    void **entry = entry_add(a, kind, key, &added);
+    struct answer *kept = arena_alloc(a->arena, sizeof *kept);
+
+    if (entry == NULL || kept == NULL)
+        return -1;
+    kept->found = answer->found;
+    kept->owner = arena_copy(a->arena, answer->owner);
+    kept->login = arena_copy(a->arena, answer->login);
+    if (kept->owner.ptr == NULL || kept->login.ptr == NULL ||
+        !targets_copy(a->arena, &answer->targets, &kept->targets))
+        return -1;
+    *entry = kept;
+    return 0;
+}

@@ -1,0 +1,157 @@
+/* Look-ups in the world. They allocate nothing but questions, so that they can be many. */
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/core/world.h"
+
+static bool domain_entry(const struct world *w, struct slice key, struct slice domain,
+                         struct slice *charged)
+{
+    void **entry = strmap_find(&w->domains, key);
+
+    if (entry == NULL)
+        return false;
+    *charged = *entry != NULL ? *(struct slice *)*entry : domain;
+    return true;
+}
+
+/* An answer's owner comes from outside: it was made canonical by who brought it. */
+static enum lookup domain_ask(struct answers *a, struct slice domain, struct slice *charged)
+{
+    const struct answer *answer = answers_get(a, QUESTION_DOMAIN, domain);
+
+    if (answer == NULL)
+        return LOOKUP_ASK;
+    if (!answer->found)
+        return LOOKUP_NO;
+    *charged = answer->owner.len > 0 ? answer->owner : domain;
+    return LOOKUP_YES;
+}
+
+enum lookup world_domain(const struct world *w, struct answers *a, struct slice domain,
+                         struct slice *charged)
+{
+    if (domain.len == 0 || domain.ptr[0] == '[')
+        return LOOKUP_NO;
+    if (domain_entry(w, domain, domain, charged))
+        return LOOKUP_YES;
+    if (w->domains_asked && a != NULL) {
+        enum lookup found = domain_ask(a, domain, charged);
+
+        if (found != LOOKUP_NO)
+            return found;
+    }
+    for (size_t i = 1; i < domain.len; i++) {
+        if (domain.ptr[i] == '.' && domain_entry(w, slice_from(domain, i), domain, charged))
+            return LOOKUP_YES;
+    }
+    return LOOKUP_NO;
+}
+
+static bool forward_entry(const struct world *w, struct slice key, struct forward_targets *targets)
+{
+    void **entry = strmap_find(&w->forwards, key);
+
+    if (entry == NULL)
+        return false;
+    *targets = *(const struct forward_targets *)*entry;
+    return true;
+}
+
+static bool forward_part(const struct world *w, const struct address *address,
+                         enum address_part part, struct forward_targets *targets)
+{
+    char text[ADDRESS_TEXT_ROOM];
+    struct slice key = {text, address_write(address, part, text, sizeof text)};
+
+    return forward_entry(w, key, targets);
+}
+
+/* alias_maps: the user alone, for the domains that are delivered to the system's own users. */
+static bool forward_bare(const struct world *w, const struct address *address,
+                         struct forward_targets *targets)
+{
+    struct address bare = {.local = address->local};
+
+    if (address->domain.len > 0 && strmap_find(&w->bare_forwards_domains, address->domain) == NULL)
+        return false;
+    return forward_part(w, &bare, ADDRESS_WHOLE, targets) ||
+           forward_part(w, &bare, ADDRESS_NO_EXTENSION, targets);
+}
+
+static enum lookup forward_ask(struct answers *a, const struct address *address,
+                               struct forward_targets *targets)
+{
+    char text[ADDRESS_TEXT_ROOM];
+    struct slice key = {text, address_write(address, ADDRESS_WHOLE, text, sizeof text)};
+    const struct answer *answer = answers_get(a, QUESTION_FORWARD, key);
+
+    if (answer == NULL)
+        return LOOKUP_ASK;
+    *targets = answer->targets;
+    return answer->found ? LOOKUP_YES : LOOKUP_NO;
+}
+
+static bool forward_catch_all(const struct world *w, const struct address *address,
+                              struct forward_targets *targets)
+{
+    char text[DOMAIN_MAX_BYTES + 1] = "@";
+
+    if (address->domain.len == 0 || address->domain.len > DOMAIN_MAX_BYTES)
+        return false;
+    memcpy(text + 1, address->domain.ptr, address->domain.len);
+    return forward_entry(w, (struct slice){text, address->domain.len + 1}, targets);
+}
+
+enum lookup world_forward(const struct world *w, struct answers *a, const struct address *address,
+                          struct forward_targets *targets)
+{
+    if (address_is_null(address))
+        return LOOKUP_NO;
+    if (w->forwards.count > 0 && (forward_part(w, address, ADDRESS_WHOLE, targets) ||
+                                  forward_part(w, address, ADDRESS_NO_EXTENSION, targets) ||
+                                  forward_bare(w, address, targets)))
+        return LOOKUP_YES;
+    if (w->forwards_asked && a != NULL) {
+        enum lookup found = forward_ask(a, address, targets);
+
+        if (found != LOOKUP_NO)
+            return found;
+    }
+    return forward_catch_all(w, address, targets) ? LOOKUP_YES : LOOKUP_NO;
+}
+
+static enum lookup login_parse(const struct world *w, struct slice login, struct arena *arena,
+                               struct address *out)
+{
+    struct err err;
+
+    if (address_parse(login, arena, out, &err) != 0)
+        return err.code == EX_OSERR ? LOOKUP_FAILED : LOOKUP_NO;
+    if (out->domain.len == 0)
+        out->domain = w->default_domain;
+    return out->local.len > 0 && out->domain.len > 0 ? LOOKUP_YES : LOOKUP_NO;
+}
+
+enum lookup world_login(const struct world *w, struct answers *a, struct slice login,
+                        struct arena *arena, struct address *address)
+{
+    struct slice key = arena_lower(arena, slice_trim(login));
+    void **entry = key.ptr == NULL ? NULL : strmap_find(&w->logins, key);
+
+    if (key.len == 0)
+        return key.ptr == NULL ? LOOKUP_FAILED : LOOKUP_NO;
+    if (entry != NULL) {
+        *address = *(const struct address *)*entry;
+        return LOOKUP_YES;
+    }
+    if (w->logins_asked && a != NULL) {
+        const struct answer *answer = answers_get(a, QUESTION_LOGIN, key);
+
+        if (answer == NULL)
+            return LOOKUP_ASK;
+        if (answer->found)
+            login = answer->login;
+    }
+    return login_parse(w, login, arena, address);
+}
