@@ -7,37 +7,24 @@
 
 #include "lib/core/address.h"
 #include "lib/core/counters.h"
+#include "lib/core/header_facts.h"
 #include "lib/core/world.h"
 
 /*
- * From the facts of a message to its classes: for each recipient what it is (in, local, out, forward,
- * relay), who is charged, and by which rule. Pure: the same facts, world and answers give the same
- * result.  Owner: the arena given.
+ * From the facts of a message to its classes: for each recipient what it is (in, local, out,
+ * forward, relay), who is charged, and by which rule. Pure: the same facts, world and answers give
+ * the same result.  Owner: the arena given; facts and world are borrowed by the result.
  */
 
 enum mail_class { CLASS_IN, CLASS_LOCAL, CLASS_OUT, CLASS_FORWARD, CLASS_RELAY };
 enum origin { ORIGIN_HOST, ORIGIN_SUBMITTER, ORIGIN_OUTSIDE };
-enum priority { PRIORITY_NORMAL, PRIORITY_HIGH, PRIORITY_LOW, PRIORITY_BULK };
 
-/* The header fields that matter, filled in as they go by (topmost first). */
-struct header_facts {
-    struct slice delivered_to, original_to, resent_from, from; /* values of the topmost of each */
-    bool has_delivered_to, has_original_to, has_resent_from, has_from;
-    bool bulk;        /* Precedence: bulk, list or junk; or a List-Id */
-    uint8_t rank_source; /* which header gave the rank so far: the stronger one stays */
-    enum priority rank;  /* of X-Priority, Importance, Priority, X-MSMail-Priority, in this order */
-    bool spam;
-};
-
-/* Takes one header field into account; copies what it keeps (bounded) into the arena. */
-int header_facts_add(struct header_facts *h, const struct world *w, struct arena *arena, struct slice name,
-                     struct slice value);
-enum priority header_facts_priority(const struct header_facts *h);
-
+/* An address without a domain (sender, recipient, header) is one of hosted.default_domain; without
+ * that setting it is not hosted. */
 struct facts {
-    bool smtp;               /* false: submitted by the sendmail command or the like */
-    struct slice client_ip;  /* text; empty where there is none */
-    struct slice auth;       /* login of SMTP AUTH; empty: none */
+    bool smtp;              /* false: submitted by the sendmail command or the like */
+    struct slice client_ip; /* text; empty where there is none: then an SMTP client is outside */
+    struct slice auth;      /* login of SMTP AUTH; empty: none */
     struct address sender;
     struct address *recipients;
     size_t recipient_count;
@@ -49,29 +36,42 @@ struct facts {
 
 /* Which rule applied; rule_text says it in words for `tollgate classify`. */
 enum rule {
-    RULE_HOSTED_FROM_OUTSIDE, RULE_HOSTED_FROM_HERE, RULE_SUBMITTED, RULE_HOST_SENDER, RULE_SRS, RULE_REDIRECT_HEADER,
-    RULE_NULL_FROM_HEADER, RULE_FORWARDED_UNKNOWN, RULE_NOT_HOSTED, RULE_FORWARDER
+    RULE_HOSTED_FROM_OUTSIDE,
+    RULE_HOSTED_FROM_HERE,
+    RULE_SUBMITTED,
+    RULE_HOST_SENDER,
+    RULE_SRS,
+    RULE_REDIRECT_HEADER,
+    RULE_NULL_FROM_HEADER,
+    RULE_FORWARDED_UNKNOWN,
+    RULE_NOT_HOSTED,
+    RULE_FORWARDER
 };
 const char *rule_text(enum rule rule);
 const char *class_name(enum mail_class c);
 const char *origin_name(enum origin o);
 
-/* One for each recipient, then one for each outside target of a forwarder (recipient: the forwarder). */
+/* One for each recipient, each followed by one for each outside target, where it is a forwarder
+ * (recipient: the forwarder).
+ *
+ * User: sent mail: the login as an address, else MAIL FROM (none where that is null or an SRS form,
+ * which names another's user); received: the recipient; forward: the forwarder (its address in the
+ * header field that told, none where only an SRS form tells). Strangers (relay) have none. */
 struct decision {
     enum mail_class class_;
     enum rule rule;
-    size_t recipient;            /* index into facts.recipients */
-    struct slice account;        /* charged: the owner, the recipient's domain, ACCOUNT_UNATTRIBUTED */
-    struct slice user;           /* user charged in that account; empty: none */
+    size_t recipient;     /* index into facts.recipients */
+    struct slice account; /* charged: the owner, the recipient's domain, ACCOUNT_UNATTRIBUTED */
+    struct slice user;    /* user charged in that account; empty: none */
     struct slice received_account, received_user; /* CLASS_LOCAL: the receiving side */
-    struct slice destination;    /* OUT, FORWARD, RELAY: destination domain */
-    struct slice target;         /* RULE_FORWARDER: the target's address */
+    struct slice destination;                     /* OUT, FORWARD, RELAY: destination domain */
+    struct slice target;                          /* RULE_FORWARDER: the target's address */
 };
 
 struct classified {
     enum origin origin;
-    struct slice login;     /* the login as an address, where there is one */
-    struct slice owner;     /* of sent mail; ACCOUNT_UNATTRIBUTED: none */
+    struct slice login; /* the login as an address, where there is one */
+    struct slice owner; /* of sent mail; ACCOUNT_UNATTRIBUTED: none */
     struct slice owner_user;
     bool null_sender, is_bounce; /* a bounce received, for hosted recipients */
     enum priority priority;
@@ -82,8 +82,8 @@ struct classified {
 };
 
 /* 0: classified. 1: questions are open in *answers: bring the answers and call again. -1: *err
- * (the arena's cap is reached). */
-int classify(const struct facts *facts, const struct world *w, struct answers *answers, struct arena *arena,
-             struct classified *out, struct err *err);
+ * (the arena's cap is reached). `answers` may be NULL where the world asks nothing. */
+int classify(const struct facts *facts, const struct world *w, struct answers *answers,
+             struct arena *arena, struct classified *out, struct err *err);
 
 #endif

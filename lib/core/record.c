@@ -1,0 +1,209 @@
+#include "lib/core/record.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+/* One sum in the making for each account and user of each kind. */
+struct sums {
+    struct strmap accounts, users; /* name -> its leg's index + 1 */
+};
+
+struct build {
+    const struct classified *c;
+    enum out_bytes out_bytes;
+    struct arena *arena;
+    struct leg
+        *legs; /* on the heap until they are all there: growing in the arena would take it twice */
+    size_t count, room;
+    struct sums sums[LEG_KINDS];
+    struct strmap copies; /* leg's index + destination domain: one copy on the wire */
+    bool failed;
+};
+
+static const struct slice node = {ACCOUNT_NODE, sizeof ACCOUNT_NODE - 1};
+
+static size_t leg_new(struct build *b, enum leg_kind kind, struct slice account, struct slice user)
+{
+    if (b->count == b->room) {
+        size_t room = b->room == 0 ? 16 : b->room * 2;
+        struct leg *grown = realloc(b->legs, room * sizeof *grown);
+
+        if (grown == NULL) {
+            b->failed = true;
+            return 0;
+        }
+        b->legs = grown;
+        b->room = room;
+    }
+    b->legs[b->count] = (struct leg){.kind = kind,
+                                     .account = account,
+                                     .user = user,
+                                     .messages = 1,
+                                     .bounces = 0,
+                                     .recipients = 0,
+                                     .bytes = 0};
+    return ++b->count;
+}
+
+/* The leg that stands in `index` under `name`, made if need be; NULL when memory is out. A kind,
+ * and within it a user's name, belong to one account only, so that the name alone will do. */
+static struct leg *leg_of(struct build *b, struct strmap *index, struct slice name,
+                          const struct leg *like)
+{
+    bool added;
+    void **entry = strmap_add(index, name, &added);
+
+    if (entry != NULL && added)
+        *entry = (void *)(uintptr_t)leg_new(b, like->kind, like->account, like->user);
+    if (entry == NULL || *entry == NULL) {
+        b->failed = true;
+        return NULL;
+    }
+    return &b->legs[(uintptr_t)*entry - 1];
+}
+
+/* Is this the first recipient of the leg in that domain? */
+static bool copy_is_new(struct build *b, const struct leg *leg, struct slice domain)
+{
+    uint32_t index = (uint32_t)(leg - b->legs);
+    char key[sizeof index + DOMAIN_MAX_BYTES];
+    size_t len = domain.len <= DOMAIN_MAX_BYTES ? domain.len : DOMAIN_MAX_BYTES;
+    struct slice kept;
+    bool added = false;
+
+    memcpy(key, &index, sizeof index);
+    if (len > 0)
+        memcpy(key + sizeof index, domain.ptr, len);
+    kept = (struct slice){key, sizeof index + len};
+    if (strmap_find(&b->copies, kept) != NULL)
+        return false;
+    kept = arena_copy(b->arena, kept);
+    if (kept.ptr == NULL || strmap_add(&b->copies, kept, &added) == NULL)
+        b->failed = true;
+    return true;
+}
+
+static bool is_multiplied(enum leg_kind kind)
+{
+    return kind == LEG_OUT || kind == LEG_FORWARD;
+}
+
+static void leg_add(struct build *b, struct leg *leg, struct slice destination)
+{
+    bool counts = leg->recipients == 0;
+
+    leg->recipients++;
+    if (is_multiplied(leg->kind) && b->out_bytes == OUT_BYTES_RECIPIENT)
+        counts = true;
+    if (is_multiplied(leg->kind) && b->out_bytes == OUT_BYTES_DESTINATION)
+        counts = copy_is_new(b, leg, destination);
+    if (counts && __builtin_add_overflow(leg->bytes, b->c->bytes, &leg->bytes))
+        leg->bytes = UINT64_MAX;
+    if (b->c->is_bounce && (leg->kind == LEG_IN || leg->kind == LEG_LOCAL_RECEIVED))
+        leg->bounces = 1;
+}
+
+/* One recipient of one kind, for the account and for its user. */
+static void charge(struct build *b, const struct leg *like, struct slice destination, bool users)
+{
+    struct leg account = *like, *leg;
+
+    account.user = SLICE_NONE;
+    leg = leg_of(b, &b->sums[like->kind].accounts, like->account, &account);
+    if (leg != NULL)
+        leg_add(b, leg, destination);
+    if (!users || like->user.len == 0 || b->failed)
+        return;
+    leg = leg_of(b, &b->sums[like->kind].users, like->user, like);
+    if (leg != NULL)
+        leg_add(b, leg, destination);
+}
+
+static void decision_charge(struct build *b, const struct decision *d, bool users)
+{
+    static const enum leg_kind kinds[] = {[CLASS_IN] = LEG_IN,
+                                          [CLASS_LOCAL] = LEG_LOCAL_SENT,
+                                          [CLASS_OUT] = LEG_OUT,
+                                          [CLASS_FORWARD] = LEG_FORWARD,
+                                          [CLASS_RELAY] = LEG_RELAY};
+    struct leg like = {.kind = kinds[d->class_], .account = d->account, .user = d->user};
+
+    charge(b, &like, d->destination, users);
+    if (d->class_ != CLASS_LOCAL || b->failed)
+        return;
+    like = (struct leg){
+        .kind = LEG_LOCAL_RECEIVED, .account = d->received_account, .user = d->received_user};
+    charge(b, &like, SLICE_NONE, users);
+}
+
+/* The node's legs: over the accounts' legs so far. */
+static void node_charge(struct build *b)
+{
+    struct leg sum[LEG_KINDS] = {[LEG_MESSAGE] = {.messages = 1, .bytes = b->c->bytes}};
+
+    for (size_t i = 0; i < b->count; i++) {
+        const struct leg *leg = &b->legs[i];
+        struct leg *s = &sum[leg->kind];
+
+        if (leg->user.len > 0)
+            continue;
+        s->messages = 1;
+        s->recipients += leg->recipients;
+        s->bounces |= leg->bounces;
+        if (!is_multiplied(leg->kind))
+            s->bytes = leg->bytes;
+        else if (__builtin_add_overflow(s->bytes, leg->bytes, &s->bytes))
+            s->bytes = UINT64_MAX;
+    }
+    for (int kind = 0; kind < LEG_KINDS && !b->failed; kind++) {
+        size_t at = sum[kind].messages == 0 ? 0 : leg_new(b, (enum leg_kind)kind, node, SLICE_NONE);
+
+        if (at == 0)
+            continue;
+        sum[kind].kind = (enum leg_kind)kind;
+        sum[kind].account = node;
+        b->legs[at - 1] = sum[kind];
+    }
+}
+
+static void build_fini(struct build *b)
+{
+    for (int kind = 0; kind < LEG_KINDS; kind++) {
+        strmap_fini(&b->sums[kind].accounts);
+        strmap_fini(&b->sums[kind].users);
+    }
+    strmap_fini(&b->copies);
+    free(b->legs);
+}
+
+static struct leg *legs_keep(struct build *b)
+{
+    struct leg *kept = b->failed ? NULL : arena_array(b->arena, b->count, sizeof *kept);
+
+    if (kept != NULL && b->count > 0)
+        memcpy(kept, b->legs, b->count * sizeof *kept);
+    return kept;
+}
+
+int record_build(const struct classified *c, const struct facts *f, const struct world *w,
+                 struct slice queue_id, struct arena *arena, struct record *out, struct err *err)
+{
+    struct build b = {.c = c, .out_bytes = w->out_bytes, .arena = arena};
+
+    for (size_t i = 0; i < c->count && !b.failed; i++)
+        decision_charge(&b, &c->decisions[i], w->users);
+    node_charge(&b);
+    *out = (struct record){.queue_id = queue_id,
+                           .bytes = c->bytes,
+                           .priority = c->priority,
+                           .spam = c->spam,
+                           .legs = legs_keep(&b),
+                           .leg_count = b.count};
+    build_fini(&b);
+    if (out->legs == NULL)
+        return err_set(err, EX_TEMPFAIL,
+                       "message of %zu recipients: more than %zu bytes of charges",
+                       f->recipient_count, arena->cap_bytes);
+    return 0;
+}
