@@ -48,9 +48,11 @@ static inline bool tap_is_int(intmax_t got, intmax_t want, const char *file, int
     return good;
 }
 
-#define OK(good, what)           tap_ok((good), __FILE__, __LINE__, (what))
-#define IS_INT(got, want, what)  tap_is_int((intmax_t)(got), (intmax_t)(want), __FILE__, __LINE__, (what))
-#define IS_STR(got, want, what)  tap_is_slice(slice_str(got), slice_str(want), __FILE__, __LINE__, (what))
+#define OK(good, what) tap_ok((good), __FILE__, __LINE__, (what))
+#define IS_INT(got, want, what)                                                                    \
+    tap_is_int((intmax_t)(got), (intmax_t)(want), __FILE__, __LINE__, (what))
+#define IS_STR(got, want, what)                                                                    \
+    tap_is_slice(slice_str(got), slice_str(want), __FILE__, __LINE__, (what))
 #define IS_SLICE(got, want, what) tap_is_slice((got), (want), __FILE__, __LINE__, (what))
 
 static inline int tap_done(void)

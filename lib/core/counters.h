@@ -8,8 +8,8 @@
 #include "lib/core/slice.h"
 
 /*
- * The one table of counters. Redis fields, ledger rows, CSV columns, reports, metrics and the manual
- * take their names from here, and nothing else names a counter.
+ * The one table of counters. Redis fields, ledger rows, CSV columns, reports, metrics and the
+ * manual take their names from here, and nothing else names a counter.
  *
  * The numbers are for memory only: what is stored holds names.
  */
@@ -42,7 +42,8 @@ enum counter_group { GROUP_TRAFFIC, GROUP_SPAM, GROUP_PRIORITY, GROUP_NODE };
       "messages received from this server's own users (not SMTP traffic)")                         \
     X(LOCAL_RECEIVED_RECIPIENTS, "local_received_recipients", RECIPIENTS, TRAFFIC,                 \
       "their recipients")                                                                          \
-    X(LOCAL_RECEIVED_BYTES, "local_received_bytes", BYTES, TRAFFIC, "their bytes, once an account") \
+    X(LOCAL_RECEIVED_BYTES, "local_received_bytes", BYTES, TRAFFIC,                                \
+      "their bytes, once an account")                                                              \
     X(BOUNCES_RECEIVED, "bounces_received", BOUNCES, TRAFFIC,                                      \
       "messages from the null sender to hosted recipients")                                        \
     X(IN_SPAM_MESSAGES, "in_spam_messages", MESSAGES, SPAM, "in messages with the spam header")    \

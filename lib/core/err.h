@@ -14,8 +14,7 @@ struct err {
 };
 
 /* Fills *e (which may be NULL) and returns -1, so that a caller can `return err_set(...)`. */
-int err_set(struct err *e, int code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+int err_set(struct err *e, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Puts "context: " before the text there is; returns -1. */
 int err_prefix(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -20,14 +20,14 @@ struct slice {
 /* for printf: printf("%.*s", SLICE_FMT(s)) */
 #define SLICE_FMT(s) (int)(s).len, ((s).ptr != NULL ? (s).ptr : "")
 
-struct slice slice_str(const char *text); /* NULL gives an empty slice */
-struct slice slice_from(struct slice s, size_t start);              /* start beyond the end: empty */
-struct slice slice_to(struct slice s, size_t len);                  /* the first len bytes at most */
-struct slice slice_trim(struct slice s);                            /* blanks, tabs, CR, LF off both ends */
+struct slice slice_str(const char *text);              /* NULL gives an empty slice */
+struct slice slice_from(struct slice s, size_t start); /* start beyond the end: empty */
+struct slice slice_to(struct slice s, size_t len);     /* the first len bytes at most */
+struct slice slice_trim(struct slice s);               /* blanks, tabs, CR, LF off both ends */
 bool slice_equal(struct slice a, struct slice b);
-bool slice_equal_nocase(struct slice a, struct slice b);            /* ASCII case only */
+bool slice_equal_nocase(struct slice a, struct slice b); /* ASCII case only */
 bool slice_starts_nocase(struct slice s, struct slice prefix);
-int slice_compare(struct slice a, struct slice b);                  /* as memcmp, shorter first */
+int slice_compare(struct slice a, struct slice b); /* as memcmp, shorter first */
 
 /* Index of the first (last) such byte, or -1. */
 ptrdiff_t slice_find(struct slice s, char byte);

@@ -5,15 +5,19 @@
 #include "lib/core/period.h"
 #include "lib/core/slice.h"
 
-/* The names of all Redis keys, schema 1; nothing else writes one. Each adds its key to *b (not reset first). */
+/* The names of all Redis keys, schema 1; nothing else writes one. Each adds its key to *b (not
+ * reset first). */
 
 #define SCHEMA "1"
 
 void key_schema(struct buf *b, const char *prefix);
-/* tg:{account}:total, :month:2026-11, :day:2026-11-21, :hour:2026-11-21T13; `period` is the period's name. */
-void key_counters(struct buf *b, const char *prefix, struct slice account, enum period_kind kind, struct slice period);
+/* tg:{account}:total, :month:2026-11, :day:2026-11-21, :hour:2026-11-21T13; `period` is the
+ * period's name. */
+void key_counters(struct buf *b, const char *prefix, struct slice account, enum period_kind kind,
+                  struct slice period);
 /* tg:{account}:users:month:2026-11 */
-void key_users(struct buf *b, const char *prefix, struct slice account, enum period_kind kind, struct slice period);
+void key_users(struct buf *b, const char *prefix, struct slice account, enum period_kind kind,
+               struct slice period);
 /* tg:accounts:{0a}: the shard (first hex digit of the account's SHA-256) that lists the account. */
 void key_accounts(struct buf *b, const char *prefix, struct slice account);
 void key_accounts_shard(struct buf *b, const char *prefix, unsigned shard); /* 0..15 */

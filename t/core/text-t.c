@@ -107,7 +107,8 @@ static void test_strmap(void)
         good = good && added;
     }
     OK(good && m.count == N, "all added");
-    OK(*strmap_add(&m, SLICE("k17"), &added) == keys[17] && !added, "a second time finds the first");
+    OK(*strmap_add(&m, SLICE("k17"), &added) == keys[17] && !added,
+       "a second time finds the first");
     for (int i = 0; i < N; i++) {
         void **found = strmap_find(&m, slice_str(keys[i]));
         good = good && found != NULL && *found == keys[i];

@@ -12,7 +12,8 @@ Messages:   with Session(address, client='203.0.113.9') as s:
                 r.accepted, r.stage, r.text, r.bytes, r.queue_id, r.recipients
 
 `message` is bytes with CRLF ends, as on the wire after dot-unstuffing; `message_of(headers, size)`
-makes one of a given size. Session(client=None) is the `sendmail` command (pickup): one message a session.
+makes one of a given size. Session(client=None) is the `sendmail` command (pickup): one message
+a session.
 Session(mta='sendmail') sends what Sendmail sends.
 """
 import itertools
@@ -42,7 +43,8 @@ SENDMAIL_MACROS = {b'C': 'j _ daemon_name if_name', b'H': '',
 # Sendmail sends these only to a filter that asks; Postfix has these besides its default ones.
 ON_REQUEST = {
     'postfix': {'client_addr', 'client_name', 'client_port', 'client_ptr', 'client_resolve'},
-    'sendmail': {'client_addr', 'client_name', 'client_port', 'v', 'msg_size', 'nrcpts', 'ntries', 'i'},
+    'sendmail': {'client_addr', 'client_name', 'client_port', 'v', 'msg_size', 'nrcpts',
+                 'ntries', 'i'},
 }
 
 
@@ -215,7 +217,7 @@ def split_message(message):
 
 
 def message_of(headers=(), size=None):
-    """A message of these header lines ('Name: value') and a body that makes it exactly `size` bytes."""
+    """A message of these header lines ('Name: value') and a body that makes it `size` bytes."""
     head = b''.join(to_bytes(h).replace(b'\n', b'\r\n') + b'\r\n' for h in headers) + b'\r\n'
     if size is None:
         return head + b'hello\r\n'
@@ -269,7 +271,8 @@ class Session:
         self.offered = ON_REQUEST[mta] | set(' '.join(self.defaults.values()).split())
         self.milter.negotiate()
         self.known = {
-            'j': 'mx.test', 'daemon_name': 'mx.test', 'daemon_addr': '127.0.0.1', 'if_name': 'mx.test',
+            'j': 'mx.test', 'daemon_name': 'mx.test', 'daemon_addr': '127.0.0.1',
+            'if_name': 'mx.test',
             '_': '%s [%s]' % (host, client), 'client_name': host,
             'v': 'Postfix 3.7.11' if mta == 'postfix' else '8.17.1.9',
             'client_addr': client or '127.0.0.1', 'client_port': str(port if client else 0),
@@ -356,7 +359,7 @@ class Session:
         return 'eom', self.milter.eom()
 
     def deliver(self, sender, recipients, message, queue_id=None, abort_after=True):
-        """One message the whole way. abort_after: the ABORT packet that Postfix's smtpd sends after each."""
+        """One message the whole way. abort_after: the ABORT packet that smtpd sends after each."""
         self.queue_id = queue_id or next_queue_id()
         r = self.mail(sender)
         if not r.accepted:
@@ -376,7 +379,7 @@ class Session:
 
 
 def in_parallel(count, work):
-    """Runs work(0) ... work(count - 1) in threads; results in order; the first failure is raised."""
+    """Runs work(0) ... work(count - 1) in threads; results in order; raises the first failure."""
     results, failures = [None] * count, []
 
     def run(i):

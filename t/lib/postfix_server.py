@@ -103,7 +103,7 @@ class Postfix:
         self._configure("")
 
     def milter_socket(self):
-        """Where a milter's socket goes: a folder in the queue that only Postfix's group may enter."""
+        """Where a milter's socket goes: in a folder of the queue."""
         folder = os.path.join(self.dir, "queue", "tollgate")
         os.makedirs(folder, exist_ok=True)
         return os.path.join(folder, "milter.sock")
@@ -115,10 +115,10 @@ class Postfix:
         proc.write_text(os.path.join(self.conf, "master.cf"), MASTER.format(
             smtp=self.smtp, submission=self.submission))
 
-    def use_milter(self, milter, default_action="tempfail"):
+    def use_milter(self, milter, action="tempfail"):
         """milter: unix:PATH or inet:HOST:PORT, for SMTP and for what is submitted here."""
         self._configure("smtpd_milters = %s\nnon_smtpd_milters = %s\nmilter_default_action = %s\n"
-                        "internal_mail_filter_classes = bounce\n" % (milter, milter, default_action))
+                        "internal_mail_filter_classes = bounce\n" % (milter, milter, action))
 
     def start(self):
         self.command("postfix", "check")

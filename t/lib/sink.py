@@ -1,4 +1,4 @@
-"""An SMTP server that takes everything and remembers it: where the mail server under test delivers."""
+"""An SMTP server that takes and remembers everything: where the mail servers deliver."""
 
 import re
 import socketserver

@@ -18,11 +18,11 @@ BELOW = {
 PROGRAMS = ("milter", "cli", "relay", "web", "collect")
 
 # What lib/core may include of the system: nothing that does I/O, reads a clock or makes a thread.
-# time.h is there for calendars, stdio.h for snprintf, arpa/inet.h for the text form of addresses; the symbols are
-# checked below.
+# time.h is there for calendars, stdio.h for snprintf, arpa/inet.h for the text form of addresses; the
+# symbols are checked below.
 PURE_HEADERS = {
-    "arpa/inet.h", "assert.h", "ctype.h", "errno.h", "float.h", "idn2.h", "inttypes.h", "limits.h", "math.h",
-    "stdalign.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h",
+    "arpa/inet.h", "assert.h", "ctype.h", "errno.h", "float.h", "idn2.h", "inttypes.h", "limits.h",
+    "math.h", "stdalign.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h",
     "string.h", "strings.h", "sysexits.h", "time.h",
 }
 
@@ -30,7 +30,8 @@ PURE_HEADERS = {
 PURE_CALLS = set("""
     abort calloc free malloc realloc qsort qsort_r bsearch
     memchr memcmp memcpy memmem memmove memset mempcpy memrchr bcmp
-    strchr strcmp strcasecmp strlen strncasecmp strncmp strnlen strpbrk strrchr strspn strcspn strstr
+    strchr strcmp strcasecmp strlen strncasecmp strncmp strnlen strpbrk strrchr strspn strcspn
+    strstr
     strtol strtoll strtoul strtoull
     snprintf vsnprintf
     gmtime_r localtime_r mktime timegm strftime
@@ -116,7 +117,7 @@ def impure_calls(table):
 
 
 def mutable_globals(table):
-    """Data that can be written: .data and .bss, but not .data.rel.ro. The sanitizers add their own."""
+    """Data that can be written: .data and .bss, not .data.rel.ro, not what sanitizers add."""
     faults = []
     for member, section, name in table:
         if re.match(r"\.(data|bss|tdata|tbss)(\.(?!rel\.ro)|$)", section) or section == "*COM*":

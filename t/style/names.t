@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Nothing unfinished, nothing that points out of the project; manual pages and scripts are sound."""
+"""Nothing unfinished, nothing that points out of the project; sound manual pages and scripts."""
 
 import os
 import re

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The systemd unit is confined as tightly as promised, and its account and folders are well-formed."""
+"""The systemd unit is confined as promised; its account and folders are well-formed."""
 
 import os
 import re
