@@ -102,6 +102,8 @@ static bool is_literal(struct slice domain)
 
 static int domain_take(struct slice text, struct arena *arena, struct address *out, struct err *err)
 {
+    if (text.len > 0 && text.ptr[0] == '.')
+        return refuse(err, "a domain that begins with a dot", text);
     if (!is_literal(text))
         return domain_canonical(text, arena, &out->domain, err);
     if (text.len > DOMAIN_MAX_BYTES)
