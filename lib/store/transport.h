@@ -31,8 +31,9 @@ struct transport {
     int fd; /* -1: closed */
 };
 
-#define TRANSPORT_CLOSED ((struct transport){.fd = -1})
-#define ENDPOINT_TEXT    320
+#define ENDPOINT_PATH_ROOM 108 /* of sockaddr_un */
+#define TRANSPORT_CLOSED   ((struct transport){.fd = -1})
+#define ENDPOINT_TEXT      320
 
 /* "unix:/run/redis.sock", "127.0.0.1:6379", "[::1]:6379" */
 void endpoint_text(const struct endpoint *e, char text[ENDPOINT_TEXT]);
