@@ -1,0 +1,37 @@
+#ifndef TG_CORE_SOURCE_LINE_H
+#define TG_CORE_SOURCE_LINE_H
+
+#include "lib/core/err.h"
+#include "lib/core/slice.h"
+
+/*
+ * One line of a list of domains, forwarders or logins, taken apart; what the names in it are worth
+ * is looked at by the world.  Pure; the slices point into the line.
+ *
+ *     # a comment, also after a blank
+ *     example.com                       domains: name, and the owner it is charged to
+ *     .example.net   example.com
+ *     sales@example.com  a@x.org, b@y.org     forwards: address, and its targets
+ *     joe            joe@example.com    logins
+ *
+ * Blanks and commas inside double quotes are part of an address.
+ */
+
+enum source_use { SOURCE_DOMAINS, SOURCE_FORWARDS, SOURCE_LOGINS };
+
+struct source_entry {
+    struct slice key, value; /* value: owner (or empty), all targets, address */
+};
+
+/* 1: an entry, 0: nothing on this line, -1: a bad line, *err says what it should be (EX_DATAERR).
+ */
+int source_line_parse(enum source_use use, struct slice line, struct source_entry *out,
+                      struct err *err);
+
+/* The next of a list of targets, separated by commas or blanks; false at the end. */
+bool source_target_next(struct slice *rest, struct slice *target);
+
+/* The owner that a value names: the value where it has a dot, else none ("OK", "x", "1"). */
+struct slice source_owner(struct slice value);
+
+#endif
