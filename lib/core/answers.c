@@ -75,6 +75,15 @@ const struct answer *answers_get(struct answers *a, enum question_kind kind, str
     return *entry;
 }
 
+const struct answer *answers_find(struct answers *a, enum question_kind kind, struct slice key)
+{
+    char room[ADDRESS_TEXT_ROOM + 1];
+    struct slice look = key_make(a, kind, key, room, sizeof room);
+    void **entry = look.ptr == NULL ? NULL : strmap_find(&a->known, look);
+
+    return entry != NULL ? *entry : NULL;
+}
+
 static bool targets_copy(struct arena *arena, const struct forward_targets *from,
                          struct forward_targets *to)
 {

@@ -97,8 +97,10 @@ void answers_init(struct answers *a, struct arena *arena);
 void answers_fini(struct answers *a); /* frees the table; the rest is the arena's */
 /* The answer, or NULL: then the question has been put among the open ones (once). */
 const struct answer *answers_get(struct answers *a, enum question_kind kind, struct slice key);
-/* Brings one answer (copied into the arena). The caller empties `open` (answers_none_open) when all
- * are answered. */
+/* The answer, if one was brought unasked; opens no question. */
+const struct answer *answers_find(struct answers *a, enum question_kind kind, struct slice key);
+/* Brings one answer (copied into the arena); a forwarder's may come unasked, as what an MTA showed.
+ * The caller empties `open` (answers_none_open) when all are answered. */
 int answers_put(struct answers *a, enum question_kind kind, struct slice key,
                 const struct answer *answer);
 void answers_none_open(struct answers *a);

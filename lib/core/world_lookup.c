@@ -79,15 +79,17 @@ static bool forward_bare(const struct world *w, const struct address *address,
            forward_part(w, &bare, ADDRESS_NO_EXTENSION, targets);
 }
 
-static enum lookup forward_ask(struct answers *a, const struct address *address,
-                               struct forward_targets *targets)
+/* Without a source to ask there may still be an answer that came unasked. */
+static enum lookup forward_ask(const struct world *w, struct answers *a,
+                               const struct address *address, struct forward_targets *targets)
 {
     char text[ADDRESS_TEXT_ROOM];
     struct slice key = {text, address_write(address, ADDRESS_WHOLE, text, sizeof text)};
-    const struct answer *answer = answers_get(a, QUESTION_FORWARD, key);
+    const struct answer *answer = w->forwards_asked ? answers_get(a, QUESTION_FORWARD, key)
+                                                    : answers_find(a, QUESTION_FORWARD, key);
 
     if (answer == NULL)
-        return LOOKUP_ASK;
+        return w->forwards_asked ? LOOKUP_ASK : LOOKUP_NO;
     *targets = answer->targets;
     return answer->found ? LOOKUP_YES : LOOKUP_NO;
 }
@@ -112,8 +114,8 @@ enum lookup world_forward(const struct world *w, struct answers *a, const struct
                                   forward_part(w, address, ADDRESS_NO_EXTENSION, targets) ||
                                   forward_bare(w, address, targets)))
         return LOOKUP_YES;
-    if (w->forwards_asked && a != NULL) {
-        enum lookup found = forward_ask(a, address, targets);
+    if (a != NULL && (w->forwards_asked || a->known.count > 0)) {
+        enum lookup found = forward_ask(w, a, address, targets);
 
         if (found != LOOKUP_NO)
             return found;
