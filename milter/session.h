@@ -1,0 +1,101 @@
+#ifndef TG_MILTER_SESSION_H
+#define TG_MILTER_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/core/classify.h"
+#include "lib/core/record.h"
+#include "lib/core/world.h"
+
+/*
+ * One milter connection as a state machine that does no I/O: events go in, what to do comes out. It
+ * knows no socket, thread, log or library, so the same cases run against it in a test and behind
+ * any engine.
+ *
+ * An event gives back one action. CONTINUE and REPLY are final: the MTA gets them. ASK and COMMIT
+ * are errands: the engine brings the answers (appends the record) and says so with session_answered
+ * (session_committed), which give back the next action. Only session_end gives errands.
+ *
+ * A message begins at MAIL and ends at the end of message, an abort, a HELO, the next MAIL or the
+ * end of the connection, whichever is seen first; whatever comes in another order is let pass and
+ * counts nowhere. Each message keeps to the world that was there at its MAIL.
+ *
+ * Bytes: each header as name, colon, value (line feeds in it count as CRLF) and CRLF, then CRLF,
+ * then the body: the size on the wire.
+ *
+ * Owner: session_new/session_free; slices handed in are copied where they are kept; what an errand
+ * points to lives until its answer is brought.  Threads: one at a time, whichever.
+ * Limits: memory_bytes a message; beyond it 452 4.5.3.
+ */
+
+struct session;
+
+/* What a session holds while it uses a world: counted by its owner (milter/site.h). */
+struct session_world {
+    const struct world *world; /* NULL: none could be loaded; mail is deferred */
+    void (*release)(void *owner);
+    void *owner;
+};
+
+/* What the MTA says besides. ptr NULL: not said; len 0: said to be empty. */
+struct session_macros {
+    struct slice queue_id;                          /* i */
+    struct slice version;                           /* v */
+    struct slice client_addr;                       /* {client_addr} */
+    struct slice auth_authen;                       /* {auth_authen} */
+    struct slice mail_addr;                         /* {mail_addr} */
+    struct slice rcpt_addr, rcpt_mailer, rcpt_host; /* {rcpt_addr} and so on */
+};
+
+enum session_family { FAMILY_UNKNOWN, FAMILY_UNIX, FAMILY_INET, FAMILY_INET6 };
+
+struct session_client {
+    struct slice host; /* name, or [address] */
+    enum session_family family;
+    uint16_t port;
+    struct slice address; /* text */
+};
+
+enum session_do { SESSION_CONTINUE, SESSION_REPLY, SESSION_ASK, SESSION_COMMIT };
+
+struct session_action {
+    enum session_do what;
+    /* REPLY: 4xx or 5xx, an enhanced code (RFC 3463) of the same class, and a text of one line.
+     * `why` is for the log: what is wrong here, NULL where nothing is. */
+    const char *code, *enhanced, *text, *why;
+    struct answers *answers;             /* ASK: with open questions */
+    struct record *record;               /* COMMIT */
+    const struct classified *classified; /* COMMIT: what the record was made of */
+};
+
+struct session *session_new(size_t memory_bytes);
+void session_free(struct session *s); /* NULL is let pass */
+
+struct session_action session_connect(struct session *s, const struct session_client *client,
+                                      const struct session_macros *macros);
+struct session_action session_helo(struct session *s);
+/* Takes over *w: its release is called when the session is done with it. `path` is the argument
+ * without its parameters, with or without angle brackets; the empty string is the null sender too.
+ */
+struct session_action session_mail(struct session *s, const struct session_world *w,
+                                   struct slice path, const struct session_macros *macros);
+struct session_action session_rcpt(struct session *s, struct slice path,
+                                   const struct session_macros *macros);
+/* `value` with its leading blank where the MTA hands it on (SMFIP_HDR_LEADSPC); `lead` is 1 where
+ * it took one off. */
+void session_header(struct session *s, struct slice name, struct slice value, size_t lead);
+void session_body(struct session *s, size_t bytes);
+struct session_action session_end(struct session *s, const struct session_macros *macros);
+struct session_action session_answered(struct session *s, bool known);
+struct session_action session_committed(struct session *s, bool written);
+void session_abort(struct session *s);
+void session_close(struct session *s);
+
+/* Is a message under way (from MAIL until its end is answered)? */
+bool session_is_open(const struct session *s);
+/* No SMTP client: the sendmail command or the like; no recipient of such mail may be refused. */
+bool session_is_smtp(const struct session *s);
+size_t session_memory_bytes(const struct session *s);
+
+#endif

@@ -1,0 +1,137 @@
+#ifndef TG_T_MILTER_PLAY_H
+#define TG_T_MILTER_PLAY_H
+
+/*
+ * A session and who plays the engine to it: sends events, brings answers, takes records down.
+ * Include t/tap.h first. Strings are C strings; "" of a macro is one that was said to be empty,
+ * NULL one that was not said.
+ */
+
+#include "lib/core/record.h"
+#include "milter/session.h"
+#include "t/vectors.h"
+
+struct play {
+    struct session *session;
+    struct world *world;
+    const struct vectors *vectors; /* who answers; NULL: nothing is known */
+    bool sources_down, journal_full;
+    unsigned asked, held; /* rounds of questions; worlds that the session holds */
+    struct buf written;   /* the last record */
+    unsigned records;
+    struct arena arena; /* of that record, decoded */
+    struct record record;
+    struct session_macros macros; /* of the next event */
+};
+
+static inline void play_init(struct play *p, struct world *world)
+{
+    memset(p, 0, sizeof *p);
+    p->session = session_new((size_t)16 << 20);
+    p->world = world;
+    buf_init(&p->written, (size_t)16 << 20);
+    arena_init(&p->arena, (size_t)64 << 20);
+}
+
+static inline void play_fini(struct play *p)
+{
+    session_free(p->session);
+    buf_fini(&p->written);
+    arena_fini(&p->arena);
+}
+
+static inline void play_release(void *owner)
+{
+    ((struct play *)owner)->held--;
+}
+
+static inline struct session_action play_connect(struct play *p, const char *host,
+                                                 enum session_family family, uint16_t port,
+                                                 const char *address)
+{
+    struct session_client c = {slice_str(host), family, port, slice_str(address)};
+
+    return session_connect(p->session, &c, &p->macros);
+}
+
+static inline struct session_action play_mail(struct play *p, const char *path)
+{
+    struct session_world w = {p->world, play_release, p};
+
+    p->held++;
+    return session_mail(p->session, &w, slice_str(path), &p->macros);
+}
+
+static inline struct session_action play_rcpt(struct play *p, const char *path)
+{
+    return session_rcpt(p->session, slice_str(path), &p->macros);
+}
+
+static inline void play_header(struct play *p, const char *name, const char *value)
+{
+    session_header(p->session, slice_str(name), slice_str(value), 0);
+}
+
+static inline void play_answer(struct play *p, struct answers *answers)
+{
+    struct answer none = {.found = false};
+
+    p->asked++;
+    if (p->vectors != NULL) {
+        vectors_answer(p->vectors, answers);
+        return;
+    }
+    for (size_t i = 0; i < answers->open_count; i++)
+        (void)answers_put(answers, answers->open[i].kind, answers->open[i].key, &none);
+    answers_none_open(answers);
+}
+
+static inline void play_write(struct play *p, const struct record *r)
+{
+    struct err err;
+
+    buf_reset(&p->written);
+    arena_reset(&p->arena);
+    record_encode(r, &p->written);
+    if (record_decode(buf_slice(&p->written), &p->arena, &p->record, &err) != 0)
+        printf("# a record that cannot be read back: %s\n", err.text);
+    else
+        p->records++;
+}
+
+static inline struct session_action play_settle(struct play *p, struct session_action a)
+{
+    while (a.what == SESSION_ASK || a.what == SESSION_COMMIT) {
+        if (a.what == SESSION_ASK) {
+            if (!p->sources_down)
+                play_answer(p, a.answers);
+            a = session_answered(p->session, !p->sources_down);
+        } else {
+            if (!p->journal_full)
+                play_write(p, a.record);
+            a = session_committed(p->session, !p->journal_full);
+        }
+    }
+    return a;
+}
+
+static inline struct session_action play_end(struct play *p)
+{
+    return play_settle(p, session_end(p->session, &p->macros));
+}
+
+/* A counter of an account, as the last record makes it. */
+static inline uint64_t play_counter(const struct play *p, const char *account, enum counter which)
+{
+    struct tally t = {{0}};
+
+    for (size_t i = 0; i < p->record.leg_count; i++) {
+        const struct leg *leg = &p->record.legs[i];
+
+        if (leg->user.len == 0 && slice_equal(leg->account, slice_str(account)))
+            leg_count(&p->record, leg, &t);
+    }
+    return t.value[which];
+}
+
+#endif
