@@ -1,0 +1,444 @@
+/* Legs, their counters, and the record as bytes. */
+#include "t/tap.h"
+
+#include <stdlib.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "lib/core/record.h"
+#include "t/random.h"
+
+static struct arena arena;
+static struct world *w;
+
+/* --- legs against a slow obvious reference
+ * -------------------------------------------------------------- */
+
+/* A decision seen from one leg's side. */
+struct part {
+    enum leg_kind kind;
+    struct slice account, user, destination;
+};
+
+/* The sides of a decision: one, or two for local. */
+static size_t parts_of(const struct decision *d, struct part parts[2])
+{
+    static const enum leg_kind kinds[] = {LEG_IN, LEG_LOCAL_SENT, LEG_OUT, LEG_FORWARD, LEG_RELAY};
+
+    parts[0] = (struct part){kinds[d->class_], d->account, d->user, d->destination};
+    parts[1] = (struct part){LEG_LOCAL_RECEIVED, d->received_account, d->received_user, SLICE_NONE};
+    return d->class_ == CLASS_LOCAL ? 2 : 1;
+}
+
+/* All parts of the message, one after the other. */
+static size_t parts_all(const struct classified *c, struct part *parts)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < c->count; i++) {
+        struct part two[2];
+        size_t n = parts_of(&c->decisions[i], two);
+
+        for (size_t j = 0; j < n; j++)
+            parts[count++] = two[j];
+    }
+    return count;
+}
+
+static bool is_of(const struct part *p, const struct leg *leg)
+{
+    return p->kind == leg->kind && slice_equal(p->account, leg->account) &&
+           (leg->user.len == 0 || slice_equal(p->user, leg->user));
+}
+
+/* How often the message goes over the wire for that leg. */
+static uint64_t factor_of(const struct part *parts, size_t count, const struct leg *leg)
+{
+    uint64_t copies = 0, recipients = 0;
+
+    if (leg->kind != LEG_OUT && leg->kind != LEG_FORWARD)
+        return 1;
+    for (size_t i = 0; i < count; i++) {
+        bool first = true;
+
+        if (!is_of(&parts[i], leg))
+            continue;
+        recipients++;
+        for (size_t j = 0; j < i; j++)
+            first = first && !(is_of(&parts[j], leg) &&
+                               slice_equal(parts[j].destination, parts[i].destination));
+        copies += first;
+    }
+    return w->out_bytes == OUT_BYTES_DESTINATION ? copies
+           : w->out_bytes == OUT_BYTES_RECIPIENT ? recipients
+                                                 : 1;
+}
+
+static bool leg_right(const struct classified *c, const struct part *parts, size_t count,
+                      const struct leg *leg)
+{
+    uint64_t recipients = 0;
+    bool receives = leg->kind == LEG_IN || leg->kind == LEG_LOCAL_RECEIVED;
+
+    for (size_t i = 0; i < count; i++)
+        recipients += is_of(&parts[i], leg);
+    return recipients > 0 && leg->messages == 1 && leg->recipients == recipients &&
+           leg->bytes == c->bytes * factor_of(parts, count, leg) &&
+           leg->bounces == (c->is_bounce && receives);
+}
+
+/* The node: over the accounts' legs, which have been looked at before. */
+static bool node_right(const struct classified *c, const struct record *r, const struct leg *node)
+{
+    uint64_t recipients = 0, bytes = 0;
+    bool sums = node->kind == LEG_OUT || node->kind == LEG_FORWARD;
+    bool receives = node->kind == LEG_IN || node->kind == LEG_LOCAL_RECEIVED;
+
+    if (node->kind == LEG_MESSAGE)
+        return node->messages == 1 && node->bytes == c->bytes && node->recipients == 0 &&
+               node->bounces == 0;
+    for (size_t i = 0; i < r->leg_count; i++) {
+        const struct leg *leg = &r->legs[i];
+
+        if (leg->kind != node->kind || leg->user.len > 0 ||
+            slice_equal(leg->account, node->account))
+            continue;
+        recipients += leg->recipients;
+        bytes += leg->bytes;
+    }
+    return node->messages == 1 && node->recipients == recipients &&
+           node->bytes == (sums ? bytes : c->bytes) && node->bounces == (c->is_bounce && receives);
+}
+
+/* Each part has exactly one leg for the account, and one for the user where there is one and users
+ * count. */
+static bool parts_covered(const struct record *r, const struct part *parts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t own = 0, users = 0, node = 0;
+
+        for (size_t j = 0; j < r->leg_count; j++) {
+            const struct leg *leg = &r->legs[j];
+
+            own += leg->user.len == 0 && is_of(&parts[i], leg);
+            users += leg->user.len > 0 && is_of(&parts[i], leg);
+            node += leg->kind == parts[i].kind && slice_equal(leg->account, SLICE(ACCOUNT_NODE));
+        }
+        if (own != 1 || node != 1 || users != (parts[i].user.len > 0 && w->users))
+            return false;
+    }
+    return true;
+}
+
+static bool record_right(const struct classified *c, const struct record *r)
+{
+    static struct part parts[256];
+    size_t count = parts_all(c, parts), messages = 0;
+    bool right = parts_covered(r, parts, count);
+
+    for (size_t i = 0; i < r->leg_count; i++) {
+        const struct leg *leg = &r->legs[i];
+        bool node = slice_equal(leg->account, SLICE(ACCOUNT_NODE));
+
+        right = right && (node ? node_right(c, r, leg) : leg_right(c, parts, count, leg));
+        messages += leg->kind == LEG_MESSAGE;
+    }
+    return right && messages == 1;
+}
+
+static struct slice any(struct random_source *r, const char *prefix, uint32_t below)
+{
+    char text[32];
+    int len = snprintf(text, sizeof text, "%s%u.test", prefix, (unsigned)random_below(r, below));
+
+    return arena_copy(&arena, (struct slice){text, (size_t)len});
+}
+
+/* A user of an account: its name leads to the account, as with addresses. */
+static struct slice any_user(struct random_source *r, struct slice account)
+{
+    char text[64];
+    int len =
+        snprintf(text, sizeof text, "u%u@%.*s", (unsigned)random_below(r, 3), SLICE_FMT(account));
+
+    return random_below(r, 4) == 0 ? SLICE_NONE
+                                   : arena_copy(&arena, (struct slice){text, (size_t)len});
+}
+
+static struct decision any_decision(struct random_source *r)
+{
+    struct decision d = {.class_ = (enum mail_class)random_below(r, 5), .account = any(r, "a", 3)};
+
+    d.user = any_user(r, d.account);
+    if (d.class_ == CLASS_LOCAL) {
+        d.received_account = any(r, "b", 3);
+        d.received_user = any_user(r, d.received_account);
+    }
+    if (d.class_ != CLASS_LOCAL && d.class_ != CLASS_IN)
+        d.destination = any(r, "d", 4);
+    return d;
+}
+
+static struct classified any_classified(struct random_source *r)
+{
+    struct classified c = {.bytes = random_below(r, 100000), .count = random_below(r, 40)};
+
+    c.is_bounce = random_below(r, 4) == 0;
+    c.spam = random_below(r, 4) == 0;
+    c.priority = (enum priority)random_below(r, 4);
+    c.decisions = arena_array(&arena, c.count, sizeof *c.decisions);
+    for (size_t i = 0; i < c.count; i++)
+        c.decisions[i] = any_decision(r);
+    return c;
+}
+
+static bool record_same(const struct record *a, const struct record *b)
+{
+    bool same = a->leg_count == b->leg_count && slice_equal(a->queue_id, b->queue_id) &&
+                a->bytes == b->bytes && a->priority == b->priority && a->spam == b->spam;
+
+    for (size_t i = 0; same && i < a->leg_count; i++) {
+        const struct leg *x = &a->legs[i], *y = &b->legs[i];
+
+        same = x->kind == y->kind && slice_equal(x->account, y->account) &&
+               slice_equal(x->user, y->user) && x->messages == y->messages &&
+               x->recipients == y->recipients && x->bytes == y->bytes && x->bounces == y->bounces;
+    }
+    return same;
+}
+
+/* No prefix of a record is a record, nor is it with something behind. */
+static bool torn_refused(struct slice body)
+{
+    struct record read;
+    struct err err;
+    bool refused = true;
+
+    for (size_t len = 0; len < body.len; len++) {
+        err.code = 0;
+        refused = refused && record_decode(slice_to(body, len), &arena, &read, &err) == -1 &&
+                  err.code == EX_DATAERR;
+    }
+    return refused;
+}
+
+static bool codec_right(const struct record *r, bool tear)
+{
+    struct buf b;
+    struct record read = {.number = 7, .time_ms = 8};
+    bool right;
+
+    buf_init(&b, 1 << 20);
+    record_encode(r, &b);
+    right = record_decode(buf_slice(&b), &arena, &read, NULL) == 0 && record_same(r, &read) &&
+            read.number == 7;
+    if (tear) {
+        right = right && torn_refused(buf_slice(&b));
+        buf_add_char(&b, 0);
+        right = right && record_decode(buf_slice(&b), &arena, &read, NULL) == -1;
+    }
+    buf_fini(&b);
+    return right;
+}
+
+static void test_random(void)
+{
+    struct random_source r = {4};
+    size_t built = 0, coded = 0;
+
+    for (int i = 0; i < 3000; i++) {
+        struct classified c = any_classified(&r);
+        struct facts f = {.bytes = c.bytes};
+        struct record record;
+
+        w->out_bytes = (enum out_bytes)random_below(&r, 3);
+        w->users = random_below(&r, 4) > 0;
+        if (record_build(&c, &f, w, any(&r, "Q", 1000), &arena, &record, NULL) != 0)
+            break;
+        built += record_right(&c, &record);
+        coded += codec_right(&record, i < 50);
+        arena_reset(&arena);
+    }
+    IS_INT(built, 3000, "legs as a slow reference has them");
+    IS_INT(coded, 3000, "the same after encoding and decoding; torn ones are refused");
+    w->out_bytes = OUT_BYTES_DESTINATION;
+    w->users = true;
+}
+
+/* --- the codec
+ * --------------------------------------------------------------------------------------------- */
+
+static void bad_body(const char *bytes, size_t len, const char *what)
+{
+    struct record read;
+    struct err err = {.code = 0};
+
+    OK(record_decode((struct slice){bytes, len}, &arena, &read, &err) == -1 &&
+           err.code == EX_DATAERR && strstr(err.text, "not a record") != NULL,
+       what);
+}
+
+#define BAD(bytes, what) bad_body(bytes, sizeof(bytes) - 1, what)
+
+static void test_codec(void)
+{
+    struct leg legs[] = {
+        {.kind = LEG_IN, .account = SLICE("a.test"), .messages = 1, .bytes = UINT64_MAX},
+        {.kind = LEG_MESSAGE, .account = SLICE(ACCOUNT_NODE), .messages = 1, .bytes = UINT64_MAX}};
+    struct record r = {.queue_id = SLICE(""), .bytes = UINT64_MAX, .legs = legs, .leg_count = 2},
+                  read;
+    struct arena small;
+    struct err err = {.code = 0};
+    struct buf b;
+
+    OK(codec_right(&r, true), "no queue id, the largest numbers");
+    /* version, queue id, bytes, flags, count, then legs: kind with flags, account, messages,
+     * recipients, bytes */
+    BAD("", "nothing");
+    BAD("\2\0\5\0\0", "a version of the future");
+    BAD("\1\0\5\4\1\27\1a\1\1\5", "a kind that does not exist");
+    BAD("\1\0\5\0\1\0\1\1\5", "a first leg without account");
+    BAD("\1\0\5\0\1\220\1a\1\1\5", "an unknown flag");
+    BAD("\1\0\5\10\1\20\1a\1\1\5", "a priority that does not exist");
+    BAD("\1\0\5\0\377\377\377\377\17\20\1a\1\1\5", "more legs than bytes");
+    BAD("\1\377\377\377\377\377\377\377\377\377\1", "a queue id of 2^64 bytes");
+    buf_init(&b, 1000);
+    record_encode(&r, &b);
+    arena_init(&small, 16);
+    OK(record_decode(buf_slice(&b), &small, &read, &err) == -1 && err.code == EX_OSERR,
+       "no room is another error");
+    arena_fini(&small);
+    buf_fini(&b);
+}
+
+/* --- counters
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static void test_counts(void)
+{
+    struct record r = {.bytes = 10, .priority = PRIORITY_HIGH, .spam = true};
+    struct leg in = {.kind = LEG_IN,
+                     .account = SLICE("a.test"),
+                     .messages = 1,
+                     .recipients = 3,
+                     .bytes = 10,
+                     .bounces = 1};
+    struct leg out = {
+        .kind = LEG_OUT, .account = SLICE("a.test"), .messages = 1, .recipients = 2, .bytes = 20};
+    struct leg user = {.kind = LEG_OUT,
+                       .account = SLICE("a.test"),
+                       .user = SLICE("u@a.test"),
+                       .messages = 1,
+                       .recipients = 2,
+                       .bytes = 20};
+    struct leg relay = {.kind = LEG_RELAY,
+                        .account = SLICE("_unattributed"),
+                        .messages = 1,
+                        .recipients = 1,
+                        .bytes = 10};
+    struct tally t = {{0}}, u = {{0}}, x = {{0}};
+    uint64_t sum = 0;
+
+    leg_count(&r, &in, &t);
+    leg_count(&r, &out, &t);
+    OK(t.value[COUNTER_IN_MESSAGES] == 1 && t.value[COUNTER_IN_RECIPIENTS] == 3 &&
+           t.value[COUNTER_IN_BYTES] == 10,
+       "in");
+    OK(t.value[COUNTER_OUT_MESSAGES] == 1 && t.value[COUNTER_OUT_RECIPIENTS] == 2 &&
+           t.value[COUNTER_OUT_BYTES] == 20,
+       "out");
+    OK(t.value[COUNTER_PRIORITY_HIGH_MESSAGES] == 2 && t.value[COUNTER_PRIORITY_HIGH_BYTES] == 30,
+       "priority of both");
+    OK(t.value[COUNTER_IN_SPAM_MESSAGES] == 1 && t.value[COUNTER_OUT_SPAM_MESSAGES] == 1,
+       "spam of both");
+    IS_INT(t.value[COUNTER_BOUNCES_RECEIVED], 1, "a bounce");
+    leg_count(&r, &user, &u);
+    for (int i = 0; i < COUNTER_COUNT; i++)
+        sum += u.value[i];
+    OK(u.value[COUNTER_OUT_MESSAGES] == 1 && sum == 1 + 2 + 20, "users have traffic only");
+    leg_count(&r, &relay, &x);
+    OK(x.value[COUNTER_RELAY_MESSAGES] == 1 && x.value[COUNTER_PRIORITY_HIGH_MESSAGES] == 0,
+       "relay has no priority");
+}
+
+/* --- size
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+static struct classified huge(enum mail_class class_, size_t count, struct arena *a)
+{
+    struct classified c = {.bytes = 1000, .count = count};
+    char text[64];
+
+    c.decisions = arena_array(a, count, sizeof *c.decisions);
+    for (size_t i = 0; c.decisions != NULL && i < count; i++) {
+        int len = snprintf(text, sizeof text, "user@domain-%zu.example", i);
+        struct slice user = arena_copy(a, (struct slice){text, (size_t)len});
+
+        c.decisions[i] = (struct decision){.class_ = class_,
+                                           .account = SLICE("owner.example"),
+                                           .user = SLICE("me@owner.example"),
+                                           .destination = slice_from(user, 5)};
+        if (class_ == CLASS_IN)
+            c.decisions[i] =
+                (struct decision){.class_ = class_, .account = slice_from(user, 5), .user = user};
+    }
+    return c;
+}
+
+static void test_huge(enum mail_class class_, size_t want_legs, const char *what)
+{
+    struct arena big;
+    struct classified c;
+    struct facts f = {.bytes = 1000};
+    struct record r;
+    clock_t start;
+
+    arena_init(&big, (size_t)32 << 20);
+    c = huge(class_, 50000, &big);
+    start = clock();
+    OK(record_build(&c, &f, w, SLICE_NONE, &big, &r, NULL) == 0 && r.leg_count == want_legs, what);
+    printf("# %.0f ms, %zu bytes\n", (double)(clock() - start) * 1000 / CLOCKS_PER_SEC,
+           big.used_bytes);
+    OK(clock() - start < 3 * CLOCKS_PER_SEC, "in no quadratic time");
+    arena_fini(&big);
+}
+
+static void test_cap(void)
+{
+    struct arena a, small;
+    struct classified c;
+    struct facts f = {.bytes = 1000, .recipient_count = 1000};
+    struct record r;
+    struct err err = {.code = 0};
+
+    arena_init(&a, 8 << 20);
+    c = huge(CLASS_IN, 1000, &a);
+    arena_init(&small, 50000);
+    OK(record_build(&c, &f, w, SLICE_NONE, &small, &r, &err) == -1 && err.code == EX_TEMPFAIL,
+       "the cap, with legs");
+    arena_fini(&small);
+    c = huge(CLASS_OUT, 1000, &a);
+    arena_init(&small, 20000);
+    err.code = 0;
+    OK(record_build(&c, &f, w, SLICE_NONE, &small, &r, &err) == -1 && err.code == EX_TEMPFAIL,
+       "the cap, with destinations");
+    arena_fini(&small);
+    arena_fini(&a);
+}
+
+int main(void)
+{
+    arena_init(&arena, 8 << 20);
+    w = world_new(1 << 20);
+    test_random();
+    test_codec();
+    test_counts();
+    test_huge(CLASS_IN, 100002, "50,000 domains and their users receive");
+    test_huge(CLASS_OUT, 4, "one user sends to 50,000 domains");
+    test_cap();
+    world_free(w);
+    arena_fini(&arena);
+    return tap_done();
+}
