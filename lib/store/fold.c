@@ -52,7 +52,6 @@ void fold_reset(struct fold *f)
     f->span = NULL;
     f->first = NULL;
     f->last = &f->first;
-    f->number = 0;
     f->records = 0;
 }
 
@@ -163,7 +162,7 @@ static struct fold_entry *entry_get(struct fold *f, struct slice account, struct
     return e;
 }
 
-static int leg_add(struct fold *f, const struct record *r, const struct leg *leg, uint64_t number)
+static int leg_add(struct fold *f, const struct record *r, const struct leg *leg)
 {
     struct fold_entry *e;
 
@@ -173,34 +172,18 @@ static int leg_add(struct fold *f, const struct record *r, const struct leg *leg
     if (e == NULL)
         return -1;
     leg_count(r, leg, &e->tally);
-    e->number = number;
+    e->number = r->number;
     return 0;
 }
 
-/* The node's account alone has every message once, whatever its legs. */
-static int node_add(struct fold *f, const struct record *r, uint64_t number)
-{
-    struct fold_entry *e = entry_get(f, f->node_account, SLICE_NONE);
-
-    if (e == NULL)
-        return -1;
-    e->tally.value[COUNTER_MESSAGES]++;
-    e->tally.value[COUNTER_BYTES] += r->bytes;
-    e->number = number;
-    return 0;
-}
-
-int fold_add(struct fold *f, const struct record *r, uint64_t number, struct err *err)
+int fold_add(struct fold *f, const struct record *r, struct err *err)
 {
     if (span_enter(f, (time_t)(r->time_ms / 1000), err) < 0)
         return -1;
     for (size_t i = 0; i < r->leg_count; i++) {
-        if (leg_add(f, r, &r->legs[i], number) < 0)
+        if (leg_add(f, r, &r->legs[i]) < 0)
             return err_set(err, EX_OSERR, "out of memory for a batch of records");
     }
-    if (node_add(f, r, number) < 0)
-        return err_set(err, EX_OSERR, "out of memory for a batch of records");
-    f->number = number;
     f->latest_ms = r->time_ms > f->latest_ms ? r->time_ms : f->latest_ms;
     f->records++;
     return 0;

@@ -44,7 +44,6 @@ struct fold {
     struct fold_entry *first, **last;
     struct strmap map; /* of the present span: account NUL user -> struct fold_entry * */
     struct buf key, text;
-    uint64_t number; /* of the last record added; 0: none */
     int64_t latest_ms;
     size_t records;
 };
@@ -53,8 +52,8 @@ struct fold {
 void fold_init(struct fold *f, const struct fold_config *config, struct slice node_account);
 void fold_fini(struct fold *f);
 
-/* Takes one record into the batch, as number `number` (its own and the ledger's base). */
-int fold_add(struct fold *f, const struct record *r, uint64_t number, struct err *err);
+/* Takes one record into the batch. */
+int fold_add(struct fold *f, const struct record *r, struct err *err);
 /* Time to apply: the batch is large. */
 bool fold_is_full(const struct fold *f);
 /* Brings the batch into the ledger, with `position` behind its last record, in one transaction.

@@ -42,7 +42,6 @@ static const struct {
     {"segment", offsetof(struct ledger_meta, position.segment)},
     {"offset", offsetof(struct ledger_meta, position.offset)},
     {"number", offsetof(struct ledger_meta, position.number)},
-    {"base", offsetof(struct ledger_meta, base)},
     {"latest_ms", offsetof(struct ledger_meta, latest_ms)},
     {"counted_through", offsetof(struct ledger_meta, counted_through)},
     {"pushed_through", offsetof(struct ledger_meta, pushed_through)},

@@ -20,7 +20,6 @@
  * into transactions. Rows stay under the name the node had when they were counted; a node that is
  * renamed begins new ones.
  *
- * Numbers: those of the journal plus meta.base, which grows when a journal begins anew; never less.
  * Owner: ledger_open/ledger_close.  Threads: one thread a struct ledger; other processes may read.
  * Errors: EX_DATAERR for a damaged, foreign or newer file, EX_IOERR, EX_TEMPFAIL (locked).
  */
@@ -54,8 +53,7 @@ struct row {
 
 /* What stands beside the rows. */
 struct ledger_meta {
-    struct journal_position position; /* everything before it is in the rows */
-    uint64_t base;
+    struct journal_position position;        /* everything before it is in the rows */
     int64_t latest_ms;                       /* time of the newest record */
     int64_t counted_through, pushed_through; /* Unix seconds */
     uint64_t stamp_tried, stamp; /* lib/store/push: last written to Redis, last confirmed */
@@ -117,7 +115,7 @@ uint64_t ledger_dirty_rows(const struct ledger *l); /* dirty and refused ones */
 
 /* Messages of which nobody knows whether the MTA heard that they were let through. */
 struct doubtful {
-    uint64_t number;       /* of the journal's record, base added */
+    uint64_t number;       /* of the journal's record */
     struct slice queue_id; /* empty: not known */
     int64_t time_ms;       /* 0: not known */
 };

@@ -80,7 +80,7 @@ static void test_amounts(void)
 static void test_new(void)
 {
     struct ledger *l = open_as("mx1");
-    struct ledger_meta meta = {.position = {10, 20, 30}, .base = 4, .pushed_through = 5};
+    struct ledger_meta meta = {.position = {10, 20, 30}, .stamp = 4, .pushed_through = 5};
     struct stat st;
     char id[9];
 
