@@ -46,6 +46,7 @@ struct grid {
     struct slice from, to; /* dates, both within */
     struct slice timezone;
     bool complete;
+    bool billing;      /* every row says from, to and complete by itself */
     struct slice note; /* why it is not complete; may be empty */
 };
 

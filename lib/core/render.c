@@ -15,6 +15,9 @@ void render_title(const struct grid *g, const struct render_style *style, struct
         buf_add_str(b, " to ");
         buf_add(b, g->to);
     }
+    if (g->label_names[GRID_STEP] != NULL &&
+        slice_equal(slice_str(g->label_names[GRID_STEP]), SLICE("hour")))
+        buf_add_str(b, " UTC");
     buf_add_str(b, style->colour ? "\033[0m\n\n" : "\n\n");
 }
 

@@ -39,6 +39,10 @@ static void add_head(const struct grid *g, struct buf *b)
         buf_addf(b, "%s%s", between, g->label_names[l]);
         between = ",";
     }
+    if (g->billing) {
+        buf_addf(b, "%sfrom,to,complete", between);
+        between = ",";
+    }
     for (size_t c = 0; c < g->kind->column_count; c++) {
         buf_addf(b, "%s%s", between, g->kind->columns[c].name);
         between = ",";
@@ -55,6 +59,11 @@ static void add_row(const struct grid *g, const struct grid_row *row, struct buf
             continue;
         buf_add_str(b, between);
         render_csv_field(b, row->label[l]);
+        between = ",";
+    }
+    if (g->billing) {
+        buf_addf(b, "%s%.*s,%.*s,%s", between, SLICE_FMT(g->from), SLICE_FMT(g->to),
+                 g->complete ? "true" : "false");
         between = ",";
     }
     for (size_t c = 0; c < g->kind->column_count; c++) {

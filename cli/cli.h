@@ -1,0 +1,72 @@
+#ifndef TG_CLI_CLI_H
+#define TG_CLI_CLI_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "lib/core/buf.h"
+#include "lib/core/err.h"
+#include "lib/core/grid.h"
+#include "lib/core/render.h"
+#include "lib/store/read.h"
+#include "lib/sys/settings.h"
+
+/*
+ * What the commands of `tollgate` share: options, configuration, the store, output.
+ *
+ * A command is a function that gets its own arguments (argv[0] is its name) and returns an exit
+ * code of sysexits(3). What goes wrong is said on stderr, once, by who returns the code.
+ */
+
+struct cli {
+    const char *config; /* -c */
+    struct settings *settings;
+    struct store *store;
+    struct reader reader;
+};
+
+int command_report(struct cli *cli, int argc, char **argv);
+int command_totals(struct cli *cli, int argc, char **argv);
+
+/* "tollgate: text" on stderr; returns err->code. */
+int cli_fail(const struct err *err);
+/* The same for a wrong command line: names the page that helps, returns EX_USAGE. */
+int cli_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Puts "--option value: " before what is wrong with it; returns -1. */
+int cli_bad_value(struct err *err, const char *option, const char *value);
+/* `"typed" is no WHAT; did you mean ...?` or, where nothing is near, the names that there are. */
+int cli_unknown(const char *command, const char *what, const char *typed, const char *const *names,
+                size_t count);
+
+/* Loads the configuration and sets its time zone. 0, or an exit code after having said why. */
+int cli_load(struct cli *cli);
+/* The same, connects to the store and makes cli->reader. */
+int cli_open(struct cli *cli);
+void cli_close(struct cli *cli);
+
+/* --- options ------------------------------------------------------------------------------------
+ */
+
+/* getopt_long with our own texts; the options may stand among the names. Every command also knows
+ * -c FILE and -h. */
+#define OPTION_END   (-1)
+#define OPTION_WRONG (-2) /* said already: return EX_USAGE */
+#define OPTION_HELP  (-3) /* shown already: return EX_OK */
+int option_next(struct cli *cli, const char *help, int argc, char **argv,
+                const struct option *options);
+/* The place of optarg among the names, or -1 after having said so. */
+int option_choice(const char *command, const char *option, const char *const *names, size_t count);
+
+/* --- output -------------------------------------------------------------------------------------
+ */
+
+enum format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON, FORMAT_CHART };
+
+/* By the terminal and the locale; width 0 where stdout is no terminal (and COLUMNS not set). */
+void cli_style(struct render_style *style);
+/* 0 or an exit code, said. */
+int cli_write(const struct buf *b);
+int cli_write_grid(const struct grid *g, enum format format);
+
+#endif

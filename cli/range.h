@@ -1,0 +1,33 @@
+#ifndef TG_CLI_RANGE_H
+#define TG_CLI_RANGE_H
+
+#include <time.h>
+
+#include "cli/cli.h"
+#include "lib/core/cover.h"
+
+/*
+ * The time that a report is about: --from and --to, both included; by default this month so far.
+ * Days and longer are those of the configured time zone, hours are UTC.
+ */
+
+struct range {
+    time_t from, to, now; /* [from, to) */
+    bool hours;           /* counted by hours: from and to are whole ones */
+    char from_text[PERIOD_TEXT], to_text[PERIOD_TEXT];
+};
+
+/* Either text may be NULL: from the start of the month, to today. */
+int range_parse(struct range *r, const char *from, const char *to, bool hours, struct err *err);
+
+/* The stored periods that make up [from, to), which lies in the range. -1 too where they are no
+ * longer kept. */
+int range_cover(const struct range *r, time_t from, time_t to, struct arena *arena,
+                struct cover_list *out, struct err *err);
+
+/* Is everything that the range may hold in the store, from every node? Says so in *complete and,
+ * where not, why in `note`. */
+int range_complete(struct cli *cli, const struct range *r, struct arena *arena, bool *complete,
+                   struct slice *note, struct err *err);
+
+#endif

@@ -1,0 +1,119 @@
+#include "lib/sys/json.h"
+
+#include <jansson.h>
+#include <sysexits.h>
+
+#include "lib/core/figures.h"
+
+#define FLAGS (JSON_COMPACT | JSON_PRESERVE_ORDER)
+
+json_t *json_text(struct slice text)
+{
+    struct buf clean;
+    json_t *json = json_stringn(text.len > 0 ? text.ptr : "", text.len);
+
+    if (json != NULL)
+        return json;
+    buf_init(&clean, text.len * 2 + 16);
+    text_add(&clean, text);
+    json = clean.failed ? NULL : json_stringn(clean.data, clean.len);
+    buf_fini(&clean);
+    return json;
+}
+
+static json_t *text_or_null(const char *text)
+{
+    return text != NULL ? json_string(text) : json_null();
+}
+
+/* JSON knows no limit, but nearly every reader takes 2^63 for one. */
+static json_t *number(uint64_t n)
+{
+    return json_integer(n < INT64_MAX ? (json_int_t)n : INT64_MAX);
+}
+
+static void add_values(const struct grid *g, const uint64_t *values, json_t *into)
+{
+    for (size_t c = 0; c < g->kind->column_count; c++)
+        (void)json_object_set_new(into, g->kind->columns[c].name, number(values[c]));
+}
+
+static json_t *columns_of(const struct grid *g)
+{
+    json_t *columns = json_array();
+
+    for (size_t c = 0; c < g->kind->column_count; c++)
+        (void)json_array_append_new(columns, json_string(g->kind->columns[c].name));
+    return columns;
+}
+
+static json_t *head_of(const struct grid *g)
+{
+    json_t *head = json_object();
+
+    (void)json_object_set_new(head, "report", json_string(g->kind->name));
+    (void)json_object_set_new(head, "scope", json_string(g->scope));
+    (void)json_object_set_new(head, "name", g->name.len > 0 ? json_text(g->name) : json_null());
+    (void)json_object_set_new(head, "from", json_text(g->from));
+    (void)json_object_set_new(head, "to", json_text(g->to));
+    (void)json_object_set_new(head, "timezone", json_text(g->timezone));
+    (void)json_object_set_new(head, "step", text_or_null(g->label_names[GRID_STEP]));
+    (void)json_object_set_new(head, "by", text_or_null(g->label_names[GRID_BY]));
+    (void)json_object_set_new(head, "complete", json_boolean(g->complete));
+    (void)json_object_set_new(head, "note", g->note.len > 0 ? json_text(g->note) : json_null());
+    (void)json_object_set_new(head, "columns", columns_of(g));
+    return head;
+}
+
+static json_t *row_of(const struct grid *g, const struct grid_row *row)
+{
+    json_t *json = json_object();
+
+    for (int l = 0; l < GRID_LABELS; l++) {
+        if (g->label_names[l] != NULL)
+            (void)json_object_set_new(json, g->label_names[l], json_text(row->label[l]));
+    }
+    if (g->billing) {
+        (void)json_object_set_new(json, "from", json_text(g->from));
+        (void)json_object_set_new(json, "to", json_text(g->to));
+        (void)json_object_set_new(json, "complete", json_boolean(g->complete));
+    }
+    add_values(g, row->values, json);
+    return json;
+}
+
+static json_t *tail_of(const struct grid *g)
+{
+    json_t *tail = json_object(), *total = json_object(), *others = json_null();
+
+    if (g->others_count > 0) {
+        others = json_object();
+        (void)json_object_set_new(others, "rows", number(g->others_count));
+        add_values(g, g->others, others);
+    }
+    add_values(g, g->total, total);
+    (void)json_object_set_new(tail, "others", others);
+    (void)json_object_set_new(tail, "total", total);
+    return tail;
+}
+
+/* Writes a value and forgets it; the outer brackets of head and tail are ours (JSON_EMBED). */
+static int put(json_t *json, size_t flags, FILE *out)
+{
+    int result = json != NULL ? json_dumpf(json, out, FLAGS | flags) : -1;
+
+    json_decref(json);
+    return result;
+}
+
+int json_write_grid(const struct grid *g, FILE *out, struct err *err)
+{
+    bool good = fputc('{', out) != EOF && put(head_of(g), JSON_EMBED, out) == 0 &&
+                fputs(",\"rows\":[", out) != EOF;
+
+    for (size_t i = 0; good && i < g->count; i++)
+        good = fputs(i > 0 ? ",\n" : "\n", out) != EOF && put(row_of(g, &g->rows[i]), 0, out) == 0;
+    good = good && fputs("],\n", out) != EOF && put(tail_of(g), JSON_EMBED, out) == 0 &&
+           fputs("}\n", out) != EOF;
+    return good ? 0 : err_set(err, EX_IOERR, "cannot write JSON");
+}

@@ -1,0 +1,24 @@
+#ifndef TG_SYS_JSON_H
+#define TG_SYS_JSON_H
+
+#include <stdio.h>
+
+#include "lib/core/err.h"
+#include "lib/core/grid.h"
+
+/*
+ * A grid as JSON (RFC 8259, by jansson), written row by row so that a large report is never in
+ * memory twice. One object:
+ *
+ *   report, scope, name (of a domain or user), from, to, timezone, step, by (null where not asked
+ *   for), complete, note, columns: [names], rows: [{label: ..., column: ...}], others (null, or
+ *   what --top left out: {rows, column: ...}), total: {column: ...}
+ *
+ * Numbers are exact; texts that are no UTF-8 have `?` in place of the bytes that are none.
+ */
+int json_write_grid(const struct grid *g, FILE *out, struct err *err);
+
+/* A JSON string of any bytes. NULL: out of memory. */
+struct json_t *json_text(struct slice text);
+
+#endif
