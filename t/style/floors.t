@@ -18,7 +18,7 @@ BELOW = {
 PROGRAMS = ("milter", "cli", "relay", "web", "collect")
 
 # What lib/core may include of the system: nothing that does I/O, reads a clock or makes a thread.
-# time.h is there for calendars, stdio.h for snprintf, arpa/inet.h for the text form of addresses; the
+# time.h is there for calendars, stdio.h for snprintf, arpa/inet.h for the text of addresses; the
 # symbols are checked below.
 PURE_HEADERS = {
     "arpa/inet.h", "assert.h", "ctype.h", "errno.h", "float.h", "idn2.h", "inttypes.h", "limits.h",

@@ -1,0 +1,97 @@
+"""A hosting site in small: real Postfix, tollgated and Redis, wired up as in production, with
+everything delivered to a sink."""
+
+import os
+import shutil
+import time
+
+import auth_server
+import postfix_server
+import proc
+import redis_server
+import sink
+import smtp
+import tap
+import tollgate
+import traffic
+
+OUTSIDE, CUSTOMER, POP_CLIENT = "203.0.113.9", "198.51.100.7", "192.0.2.77"
+
+# What tollgated hosts; Postfix hosts the same names.
+HOSTED = ["example.com", "example.org", "example.net example.com", "shop.example",
+          ".wild.example", "cust.example", ".cust.example cust.example", "bücher.example"]
+POSTFIX_DOMAINS = ("example.com example.org example.net shop.example cust.example "
+                   "bücher.example xn--bcher-kva.example a.wild.example m.cust.example")
+FORWARDS = [("sales@example.com", "alice@partner.test"),
+            ("team@example.com", "bob@example.com x@gmail.test y@gmail.test z@yahoo.test"),
+            ("chain@example.org", "hop@example.com"), ("hop@example.com", "final@remote.test"),
+            ("@shop.example", "owner@gmail.test"), ("inhouse@example.com", "carol@example.org")]
+
+
+def mail(*headers, body=b"hello\r\n", sender="x@gmail.test"):
+    """A message with every header that Postfix would add where one is missing."""
+    head = ["Message-Id: <%d@client.test>" % time.monotonic_ns(), "From: " + sender,
+            "Date: Sat, 21 Nov 2026 12:00:00 +0000", "Subject: test"]
+    return "".join(h + "\r\n" for h in head + list(headers)).encode() + b"\r\n" + body
+
+
+class Site:
+    def __init__(self, more=""):
+        """more: further lines of main.cf."""
+        self.folder = proc.scratch("postfix")
+        self.sink = sink.Sink()
+        self.redis_server = redis_server.RedisServer(self.folder)
+        self.redis = self.redis_server.connect()
+        self.redis("SET", "tg:popauth:{%s}" % POP_CLIENT, "pop@example.org", "EX", "1800")
+        self.postfix = postfix_server.Postfix(
+            self.folder, POSTFIX_DOMAINS, FORWARDS, self.sink.port,
+            more="transport_maps = inline:{bounce.test=error:no_such_user}\n" + more)
+        socket = self.postfix.milter_socket()
+        self.tollgated = tollgate.Tollgated(self.folder, self.redis_server.url, "unix:" + socket, {
+            "user": "nobody", "milter": {"mode": "0660", "group": "postfix"},
+            "hosted": {"forwards": ["postfix:" + self.postfix.conf],
+                       "logins": ["file:%s/logins" % self.folder]}})
+        self.tollgated.host(HOSTED)
+        proc.write_text(self.folder + "/logins", "jdoe john@example.com\n")
+        os.mkdir(self.tollgated.state)
+        shutil.chown(self.tollgated.state, "nobody")
+        shutil.chown(os.path.dirname(socket), "nobody", "postfix")
+        os.chmod(os.path.dirname(socket), 0o750)
+        self.postfix.use_milter("unix:tollgate/milter.sock")
+        self.tollgated.start()
+        self.postfix.start()
+        self.traffic = traffic.Traffic(self.redis)
+
+    def stop(self):
+        """Ends all; tollgated must end well, and without a complaint of a sanitizer."""
+        self.postfix.stop()
+        tap.same(self.tollgated.stop(), 0, "tollgated ends well", self.tollgated.log()[-2000:])
+        tap.none(self.tollgated.complaints(), "nothing broke inside")
+
+    def client(self, address=None, login=None, port=None):
+        """An SMTP session as from that address; a login by the AUTH command, on submission."""
+        session = smtp.Smtp(port or (self.postfix.submission if login else self.postfix.smtp))
+        if address:
+            session.xclient(ADDR=address, NAME="client.test")
+        if login:
+            session.auth_plain(auth_server.plain(login))
+        return session
+
+    def send(self, sender, recipients, data, address=None, login=None, parameters=""):
+        session = self.client(address, login)
+        queue_id = session.send(sender, recipients, data, parameters)
+        session.quit()
+        return queue_id
+
+    def delivered(self, recipient):
+        """What the sink got for that recipient last, without the Received header on top."""
+        def find():
+            with self.sink.lock:
+                return [d.data for d in self.sink.deliveries if recipient in d.recipients][-1:]
+        data = proc.wait_for("mail for " + recipient, find)[0]
+        end = data.index(b"\r\n")
+        while data[end + 2:end + 3] in (b" ", b"\t"):
+            end = data.index(b"\r\n", end + 2)
+        if not data.startswith(b"Received:"):
+            raise ValueError("no Received header on top: %r" % data[:80])
+        return data[end + 2:]
