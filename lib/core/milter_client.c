@@ -9,8 +9,8 @@
 static const char *const default_symbols[MILTER_STAGES] = {
     [MILTER_STAGE_CONNECT] = "j {daemon_name} {daemon_addr} v _",
     [MILTER_STAGE_HELO] = "{tls_version} {cipher} {cipher_bits} {cert_subject} {cert_issuer}",
-    [MILTER_STAGE_MAIL] = "i {auth_type} {auth_authen} {auth_author} {mail_addr} {mail_host} "
-                          "{mail_mailer}",
+    [MILTER_STAGE_MAIL] = ("i {auth_type} {auth_authen} {auth_author} {mail_addr} {mail_host} "
+                           "{mail_mailer}"),
     [MILTER_STAGE_RCPT] = "i {rcpt_addr} {rcpt_host} {rcpt_mailer}",
     [MILTER_STAGE_DATA] = "i",
     [MILTER_STAGE_EOM] = "i",

@@ -6,7 +6,7 @@ import time
 
 import proc
 import tap
-import tollgate
+import tollgated
 
 DOMAINS = ["d%d.test" % i for i in range(20)]
 
@@ -120,7 +120,7 @@ def reckon(name, book, redis, named, months):
     size = sum(book.size[n] for n in want)
 
     def node():
-        fields = tollgate.plain(redis.hash("tg:{@%s}:total" % tollgate.NODE))
+        fields = tollgated.plain(redis.hash("tg:{@%s}:total" % tollgated.NODE))
         return fields.get("messages", 0), fields.get("bytes", 0)
 
     try:
@@ -134,7 +134,7 @@ def reckon(name, book, redis, named, months):
               for n in sorted(want | set(counted))
               if counted.get(n) != ([1, book.size[n]] if n in want else None)][:30],
              "%s: each message once, or not at all" % name)
-    accounts = tollgate.counted(redis)
+    accounts = tollgated.counted(redis)
     faults = []
     for domain in DOMAINS:
         mine = [n for n in want if book.recipient(n).endswith("@" + domain)]

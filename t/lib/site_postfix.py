@@ -12,7 +12,7 @@ import redis_server
 import sink
 import smtp
 import tap
-import tollgate
+import tollgated
 import traffic
 
 OUTSIDE, CUSTOMER, POP_CLIENT = "203.0.113.9", "198.51.100.7", "192.0.2.77"
@@ -47,7 +47,7 @@ class Site:
             self.folder, POSTFIX_DOMAINS, FORWARDS, self.sink.port,
             more="transport_maps = inline:{bounce.test=error:no_such_user}\n" + more)
         socket = self.postfix.milter_socket()
-        self.tollgated = tollgate.Tollgated(self.folder, self.redis_server.url, "unix:" + socket, {
+        self.tollgated = tollgated.Tollgated(self.folder, self.redis_server.url, "unix:" + socket, {
             "user": "nobody", "milter": {"mode": "0660", "group": "postfix"},
             "hosted": {"forwards": ["postfix:" + self.postfix.conf],
                        "logins": ["file:%s/logins" % self.folder]}})

@@ -8,7 +8,7 @@
 import contextlib
 
 import tap
-import tollgate
+import tollgated
 
 CLASSED = ("in", "out", "forward")  # these have a priority
 ONCE = ("in", "local_sent", "local_received", "relay")  # the node counts these bytes once a message
@@ -54,7 +54,7 @@ def node_of(accounts, size):
 
 def expected(accounts, size):
     out = {account: added(*[fields for _, fields in legs]) for account, legs in accounts.items()}
-    out["@" + tollgate.NODE] = node_of(accounts, size)
+    out["@" + tollgated.NODE] = node_of(accounts, size)
     return out
 
 
@@ -72,12 +72,12 @@ class Traffic:
     @contextlib.contextmanager
     def changes(self, name, messages):
         """For several messages: the body appends functions that give the changes expected."""
-        before = tollgate.counted(self.redis)
-        number = tollgate.node_messages(self.redis)
+        before = tollgated.counted(self.redis)
+        number = tollgated.node_messages(self.redis)
         wanted = []
         yield wanted
-        tollgate.wait_counted(self.redis, number + messages)
-        got = tollgate.difference(before, tollgate.counted(self.redis))
+        tollgated.wait_counted(self.redis, number + messages)
+        got = tollgated.difference(before, tollgated.counted(self.redis))
         want = {}
         for make in wanted:
             for account, fields in make().items():
