@@ -91,6 +91,9 @@ void settings_print(const struct settings *s, FILE *out);
 struct slice settings_fixed_changes(const struct settings *old, const struct settings *new_,
                                     struct arena *arena);
 
+/* Gives those settings their old values, for a reload that takes the rest. */
+int settings_keep_fixed(struct settings *fresh, const struct settings *old, struct err *err);
+
 /* Where the installed configuration is (sysconfdir/tollgate/tollgate.conf). */
 extern const char settings_default_file[];
 

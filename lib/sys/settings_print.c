@@ -1,4 +1,5 @@
 #include <string.h>
+#include <sysexits.h>
 
 #include "lib/core/store_url.h"
 #include "lib/sys/settings_table.h"
@@ -129,4 +130,33 @@ struct slice settings_fixed_changes(const struct settings *old, const struct set
     names = arena_copy(arena, buf_slice(&b));
     buf_fini(&b);
     return names;
+}
+
+static int keep(const struct setting *row, struct settings *fresh, const struct settings *old,
+                struct err *err)
+{
+    const char *text;
+    struct buf b;
+    int done;
+
+    if (row->type == SETTING_TEXT) { /* may be empty, or completed since it was set (node) */
+        memcpy(&text, (const char *)old + row->at, sizeof text);
+        text = arena_copy(&fresh->arena, slice_str(text)).ptr;
+        memcpy((char *)fresh + row->at, &text, sizeof text);
+        return text != NULL ? 0 : err_set(err, EX_OSERR, "%s: out of memory", row->path);
+    }
+    buf_init(&b, VALUE_BYTES);
+    setting_format(row, old, &b);
+    done = setting_set(row, fresh, buf_slice(&b), err);
+    buf_fini(&b);
+    return done;
+}
+
+int settings_keep_fixed(struct settings *fresh, const struct settings *old, struct err *err)
+{
+    for (size_t i = 0; i < settings_count; i++) {
+        if (!settings_table[i].reloadable && keep(&settings_table[i], fresh, old, err) != 0)
+            return -1;
+    }
+    return 0;
 }

@@ -379,6 +379,7 @@ static void test_fixed(void)
 {
     struct settings *a = load_good("node = \"a\";"), *b;
     struct arena arena;
+    struct err err;
 
     arena_init(&arena, 65536);
     b = load_good("node = \"b\"; state_dir = \"/x\"; log: { level = \"debug\"; };\n"
@@ -386,6 +387,10 @@ static void test_fixed(void)
     IS_SLICE(settings_fixed_changes(a, b, &arena), SLICE("node, state_dir"),
              "fixed settings changed");
     IS_INT(settings_fixed_changes(a, a, &arena).len, 0, "none changed");
+    OK(settings_keep_fixed(b, a, &err) == 0 && settings_fixed_changes(a, b, &arena).len == 0,
+       "fixed settings keep their old values");
+    IS_STR(b->node, a->node, "such as node");
+    OK(b->log.level == LOG_DEBUG && b->networks.customers.count == 1, "the rest is new");
     arena_fini(&arena);
     settings_free(a);
     settings_free(b);
