@@ -21,8 +21,7 @@ void answers_none_open(struct answers *a)
     a->open_count = a->open_room = 0;
 }
 
-/* The table's key: the kind as a letter, then the question's. Without `persist` it lives in `room`,
- * if it fits. */
+/* The table's key: the kind as a letter, then the question's. In `room` where it fits. */
 static struct slice key_make(struct answers *a, enum question_kind kind, struct slice key,
                              char *room, size_t size)
 {
@@ -36,39 +35,42 @@ static struct slice key_make(struct answers *a, enum question_kind kind, struct 
     return (struct slice){p, key.len + 1};
 }
 
-/* Where the answer to that question stands, added if need be; the key is copied then. */
-static void **entry_add(struct answers *a, enum question_kind kind, struct slice key, bool *added)
+/* Where the answer to that question stands, added if need be: then *added is the key kept. */
+static void **entry_add(struct answers *a, enum question_kind kind, struct slice key,
+                        struct slice *added)
 {
     char room[ADDRESS_TEXT_ROOM + 1];
-    struct slice look = key_make(a, kind, key, room, sizeof room), kept;
+    struct slice look = key_make(a, kind, key, room, sizeof room);
     void **entry = look.ptr == NULL ? NULL : strmap_find(&a->known, look);
 
-    *added = false;
+    *added = SLICE_NONE;
     if (entry != NULL || look.ptr == NULL)
         return entry;
-    kept = arena_copy(a->arena, look);
-    return kept.ptr == NULL ? NULL : strmap_add(&a->known, kept, added);
+    look = arena_copy(a->arena, look);
+    if (look.ptr == NULL)
+        return NULL;
+    *added = (struct slice){look.ptr + 1, look.len - 1};
+    return strmap_add(&a->known, look, NULL);
 }
 
 static bool open_add(struct answers *a, enum question_kind kind, struct slice key)
 {
     struct question *grown =
         arena_grow(a->arena, a->open, a->open_count, &a->open_room, sizeof *grown);
-    struct slice kept = arena_copy(a->arena, key);
 
-    if (grown == NULL || kept.ptr == NULL)
+    if (grown == NULL)
         return false;
     a->open = grown;
-    a->open[a->open_count++] = (struct question){kind, kept};
+    a->open[a->open_count++] = (struct question){kind, key};
     return true;
 }
 
 const struct answer *answers_get(struct answers *a, enum question_kind kind, struct slice key)
 {
-    bool added;
+    struct slice added;
     void **entry = entry_add(a, kind, key, &added);
 
-    if (entry == NULL || (added && !open_add(a, kind, key))) {
+    if (entry == NULL || (added.ptr != NULL && !open_add(a, kind, added))) {
         a->failed = true;
         return NULL;
     }
@@ -84,6 +86,13 @@ const struct answer *answers_find(struct answers *a, enum question_kind kind, st
     return entry != NULL ? *entry : NULL;
 }
 
+/* Most answers have nothing to keep. */
+static bool text_copy(struct arena *arena, struct slice from, struct slice *to)
+{
+    *to = from.len == 0 ? SLICE("") : arena_copy(arena, from);
+    return to->ptr != NULL;
+}
+
 static bool targets_copy(struct arena *arena, const struct forward_targets *from,
                          struct forward_targets *to)
 {
@@ -92,8 +101,7 @@ static bool targets_copy(struct arena *arena, const struct forward_targets *from
     if (to->list == NULL)
         return false;
     for (size_t i = 0; i < from->count; i++) {
-        to->list[i] = arena_copy(arena, from->list[i]);
-        if (to->list[i].ptr == NULL)
+        if (!text_copy(arena, from->list[i], &to->list[i]))
             return false;
     }
     return true;
@@ -102,16 +110,15 @@ static bool targets_copy(struct arena *arena, const struct forward_targets *from
 int answers_put(struct answers *a, enum question_kind kind, struct slice key,
                 const struct answer *answer)
 {
-    bool added;
+    struct slice added;
     void **entry = entry_add(a, kind, key, &added);
     struct answer *kept = arena_alloc(a->arena, sizeof *kept);
 
     if (entry == NULL || kept == NULL)
         return -1;
     kept->found = answer->found;
-    kept->owner = arena_copy(a->arena, answer->owner);
-    kept->login = arena_copy(a->arena, answer->login);
-    if (kept->owner.ptr == NULL || kept->login.ptr == NULL ||
+    if (!text_copy(a->arena, answer->owner, &kept->owner) ||
+        !text_copy(a->arena, answer->login, &kept->login) ||
         !targets_copy(a->arena, &answer->targets, &kept->targets))
         return -1;
     *entry = kept;

@@ -232,6 +232,15 @@ static void decide(struct work *k, size_t index)
     d->destination = to.domain;
 }
 
+/* Mostly there is one for each recipient: growing the list would take twice as much. */
+static bool decisions_begin(struct work *k)
+{
+    k->room = k->facts->recipient_count;
+    k->out->decisions = arena_array(k->arena, k->room, sizeof *k->out->decisions);
+    k->failed = k->failed || k->out->decisions == NULL;
+    return !k->failed;
+}
+
 static void run(struct work *k)
 {
     struct classified *c = k->out;
@@ -247,6 +256,8 @@ static void run(struct work *k)
         return;
     c->is_bounce = c->null_sender && c->origin != ORIGIN_SUBMITTER;
     owner_find(k, login);
+    if (!k->dry && !decisions_begin(k))
+        return;
     for (size_t i = 0; i < k->facts->recipient_count && !k->failed; i++)
         decide(k, i);
 }
