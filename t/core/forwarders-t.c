@@ -1,0 +1,148 @@
+/* Forwarders: levels, loops, targets of all kinds. */
+#include "t/core/classify_fixture.h"
+
+#include "t/random.h"
+
+/* Targets outside, joined with blanks, of mail from outside to that one recipient. */
+static const char *targets_of(const char *to)
+{
+    static char text[4096];
+    struct mail_case c = {
+        .client = "192.0.2.9", .auth = "", .from = "s@else.test", .header = "", .to = to};
+    struct facts f;
+    struct classified got;
+    size_t len = 0;
+
+    facts_of(&c, &f);
+    text[0] = '\0';
+    if (classify(&f, w, NULL, &arena, &got, NULL) != 0)
+        return "failed";
+    for (size_t i = 0; i < got.count; i++) {
+        const struct decision *d = &got.decisions[i];
+
+        if (d->rule != RULE_FORWARDER)
+            continue;
+        if (d->class_ != CLASS_FORWARD || d->recipient != 0 ||
+            !slice_equal(d->account, got.decisions[0].account))
+            return "wrong";
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%.*s", len > 0 ? " " : "",
+                                SLICE_FMT(d->target));
+    }
+    return text;
+}
+
+static void chain_add(const char *prefix, int hops)
+{
+    char from[64], to[64];
+
+    for (int i = 1; i <= hops; i++) {
+        (void)snprintf(from, sizeof from, "%s%d@example.com", prefix, i);
+        (void)snprintf(to, sizeof to, i == hops ? "end@out.test" : "%s%d@example.com", prefix,
+                       i + 1);
+        add_forward(from, to);
+    }
+}
+
+static void test_forwarders(void)
+{
+    world_begin();
+    IS_STR(targets_of("sales@example.com"), "x@gmail.test", "one target");
+    IS_STR(targets_of("none@example.com"), "", "no forwarder");
+    add_forward("two@example.com", "B@gmail.test");
+    add_forward("two@example.com", "local@example.org");
+    add_forward("two@example.com", "\\two");
+    add_forward("two@example.com", "|/bin/cat");
+    add_forward("two@example.com", "b@GMAIL.test.");
+    IS_STR(targets_of("two@example.com"), "b@gmail.test",
+           "hosted ones, commands and repetitions add nothing");
+    add_forward("self@example.com", "self@example.com");
+    add_forward("self@example.com", "copy@gmail.test");
+    IS_STR(targets_of("self@example.com"), "copy@gmail.test", "a forwarder to itself");
+    add_forward("ping@example.com", "pong@example.org");
+    add_forward("pong@example.org", "ping@example.com");
+    IS_STR(targets_of("ping@example.com"), "", "a loop");
+    add_forward("left@example.com", "down@example.org");
+    add_forward("top@example.com", "left@example.com");
+    add_forward("top@example.com", "down@example.org");
+    add_forward("down@example.org", "out@gmail.test");
+    IS_STR(targets_of("top@example.com"), "out@gmail.test", "two ways to one target");
+    add_forward("bare@example.com", "other");
+    add_forward("other@example.com", "o@gmail.test");
+    IS_STR(targets_of("bare@example.com"), "o@gmail.test",
+           "a target without a domain is of the forwarder's");
+    add_forward("x@gmail.test", "y@gmail.test");
+    IS_STR(targets_of("sales@example.com"), "x@gmail.test",
+           "what leaves the server is not followed");
+    chain_add("ten", 10);
+    chain_add("eleven", 11);
+    IS_STR(targets_of("ten1@example.com"), "end@out.test", "ten levels");
+    IS_STR(targets_of("eleven1@example.com"), "", "no more than ten");
+    world_free(w);
+}
+
+/* Against a recursive search, by levels as its only bound. */
+static void reach_slowly(int edges[][4], int from, int level, bool *outside)
+{
+    if (level >= 10)
+        return;
+    for (int i = 0; i < 4; i++) {
+        if (edges[from][i] >= 100)
+            outside[edges[from][i] - 100] = true;
+        else if (edges[from][i] >= 0)
+            reach_slowly(edges, edges[from][i], level + 1, outside);
+    }
+}
+
+static void test_forwarders_random(void)
+{
+    enum { NODES = 14, OUT = 8 };
+    struct random_source r = {5};
+    size_t good = 0, some = 0;
+
+    for (int round = 0; round < 300; round++) {
+        int edges[NODES][4];
+        bool outside[OUT] = {false};
+        char key[64], target[64], found[64];
+        const char *got;
+        bool same = true;
+
+        world_begin();
+        for (int i = 0; i < NODES; i++) {
+            (void)snprintf(key, sizeof key, "n%d@example.org", i);
+            for (int j = 0; j < 4; j++) {
+                uint32_t pick = random_below(&r, 12);
+
+                edges[i][j] = pick < 3    ? (int)random_below(&r, NODES)
+                              : pick == 3 ? 100 + (int)random_below(&r, OUT)
+                                          : -1;
+                if (edges[i][j] < 0)
+                    continue;
+                (void)snprintf(target, sizeof target,
+                               edges[i][j] >= 100 ? "t%d@out.test" : "n%d@example.org",
+                               edges[i][j] % 100);
+                add_forward(key, target);
+            }
+        }
+        reach_slowly(edges, 0, 0, outside);
+        got = targets_of("n0@example.org");
+        for (int i = 0; i < OUT; i++) {
+            (void)snprintf(found, sizeof found, "t%d@out.test", i);
+            same = same && (strstr(got, found) != NULL) == outside[i];
+            some += outside[i];
+        }
+        good += same;
+        world_free(w);
+        arena_reset(&arena);
+    }
+    IS_INT(good, 300, "as a recursive search has it");
+    OK(some > 100, "with targets to find");
+}
+
+int main(void)
+{
+    arena_init(&arena, 16 << 20);
+    test_forwarders();
+    test_forwarders_random();
+    arena_fini(&arena);
+    return tap_done();
+}
