@@ -21,9 +21,7 @@ static int list_one(const struct source_name *name, struct listing *l, bool *ask
     case SOURCE_REDIS:
         return source_redis_list(name, l, err);
     case SOURCE_POSTFIX:
-        return err_set(err, EX_CONFIG,
-                       "source \"postfix:%s\": this source comes with the next change",
-                       name->path.ptr);
+        return source_postfix_list(name, l, asked, err);
     case SOURCE_SOCKETMAP:
         break;
     }

@@ -56,4 +56,8 @@ int source_redis_list(const struct source_name *name, struct listing *l, struct 
 int source_redis_stamp(const struct source_name *name, struct store *store, uint64_t *stamp,
                        struct err *err);
 
+/* *asked: one of its tables can only be asked. */
+int source_postfix_list(const struct source_name *name, struct listing *l, bool *asked,
+                        struct err *err);
+
 #endif
