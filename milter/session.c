@@ -263,8 +263,8 @@ static struct session_action finish(struct session *s, struct session_action las
 
 static struct session_action commit(struct session *s)
 {
-    if (record_build(&s->classified, &s->facts, s->world.world, s->queue_id, &s->message,
-                     &s->record, &s->err) != 0)
+    if (record_build(&s->classified, &s->facts, s->world.world->out_bytes, s->world.world->users,
+                     s->queue_id, &s->message, &s->record, &s->err) != 0)
         return finish(s, refuse_no_memory());
     s->state = COMMITTING;
     return (struct session_action){

@@ -186,13 +186,14 @@ static struct leg *legs_keep(struct build *b)
     return kept;
 }
 
-int record_build(const struct classified *c, const struct facts *f, const struct world *w,
-                 struct slice queue_id, struct arena *arena, struct record *out, struct err *err)
+int record_build(const struct classified *c, const struct facts *f, enum out_bytes out_bytes,
+                 bool users, struct slice queue_id, struct arena *arena, struct record *out,
+                 struct err *err)
 {
-    struct build b = {.c = c, .out_bytes = w->out_bytes, .arena = arena};
+    struct build b = {.c = c, .out_bytes = out_bytes, .arena = arena};
 
     for (size_t i = 0; i < c->count && !b.failed; i++)
-        decision_charge(&b, &c->decisions[i], w->users);
+        decision_charge(&b, &c->decisions[i], users);
     node_charge(&b);
     *out = (struct record){.queue_id = queue_id,
                            .bytes = c->bytes,

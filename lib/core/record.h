@@ -55,9 +55,10 @@ struct record {
 };
 
 /* Sums the decisions into legs: accounts, their users, and the node. -1: the arena's cap is
- * reached. The legs borrow their names from `c`. */
-int record_build(const struct classified *c, const struct facts *f, const struct world *w,
-                 struct slice queue_id, struct arena *arena, struct record *out, struct err *err);
+ * reached. `users`: legs of users too. The legs borrow their names from `c`. */
+int record_build(const struct classified *c, const struct facts *f, enum out_bytes out_bytes,
+                 bool users, struct slice queue_id, struct arena *arena, struct record *out,
+                 struct err *err);
 
 /* The body of a journal record (without length, checksum, number and time, which are the
  * journal's). */

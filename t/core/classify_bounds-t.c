@@ -127,7 +127,7 @@ static void test_huge(bool hosted, bool asked)
     OK(result == 0 && c.count == 50000 &&
            c.decisions[49999].class_ == (hosted ? CLASS_IN : CLASS_OUT),
        "50,000 recipients in 50,000 domains");
-    OK(record_build(&c, &f, w, SLICE_NONE, &a, &r, NULL) == 0 &&
+    OK(record_build(&c, &f, w->out_bytes, w->users, SLICE_NONE, &a, &r, NULL) == 0 &&
            r.leg_count == (hosted ? 100002 : 4),
        "and their legs");
     printf("# %.0f ms, %zu bytes\n", (double)(clock() - start) * 1000 / CLOCKS_PER_SEC,

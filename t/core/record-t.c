@@ -253,7 +253,8 @@ static void test_random(void)
 
         w->out_bytes = (enum out_bytes)random_below(&r, 3);
         w->users = random_below(&r, 4) > 0;
-        if (record_build(&c, &f, w, any(&r, "Q", 1000), &arena, &record, NULL) != 0)
+        if (record_build(&c, &f, w->out_bytes, w->users, any(&r, "Q", 1000), &arena, &record,
+                         NULL) != 0)
             break;
         built += record_right(&c, &record);
         coded += codec_right(&record, i < 50);
@@ -398,7 +399,9 @@ static void test_huge(enum mail_class class_, size_t want_legs, const char *what
     arena_init(&big, (size_t)32 << 20);
     c = huge(class_, 50000, &big);
     start = clock();
-    OK(record_build(&c, &f, w, SLICE_NONE, &big, &r, NULL) == 0 && r.leg_count == want_legs, what);
+    OK(record_build(&c, &f, w->out_bytes, w->users, SLICE_NONE, &big, &r, NULL) == 0 &&
+           r.leg_count == want_legs,
+       what);
     printf("# %.0f ms, %zu bytes\n", (double)(clock() - start) * 1000 / CLOCKS_PER_SEC,
            big.used_bytes);
     OK(clock() - start < 3 * CLOCKS_PER_SEC, "in no quadratic time");
@@ -416,13 +419,15 @@ static void test_cap(void)
     arena_init(&a, 8 << 20);
     c = huge(CLASS_IN, 1000, &a);
     arena_init(&small, 50000);
-    OK(record_build(&c, &f, w, SLICE_NONE, &small, &r, &err) == -1 && err.code == EX_TEMPFAIL,
+    OK(record_build(&c, &f, w->out_bytes, w->users, SLICE_NONE, &small, &r, &err) == -1 &&
+           err.code == EX_TEMPFAIL,
        "the cap, with legs");
     arena_fini(&small);
     c = huge(CLASS_OUT, 1000, &a);
     arena_init(&small, 20000);
     err.code = 0;
-    OK(record_build(&c, &f, w, SLICE_NONE, &small, &r, &err) == -1 && err.code == EX_TEMPFAIL,
+    OK(record_build(&c, &f, w->out_bytes, w->users, SLICE_NONE, &small, &r, &err) == -1 &&
+           err.code == EX_TEMPFAIL,
        "the cap, with destinations");
     arena_fini(&small);
     arena_fini(&a);

@@ -143,8 +143,8 @@ static void test_vector(const struct vector *x, struct arena *arena)
 
     vector_facts(&vectors, x, arena, &facts);
     must(classify_all(&facts, arena, &c) == 0, "classify");
-    must(record_build(&c, &facts, vectors.world, SLICE("4jWnX03VvBz1cTBS"), arena, &built, &err) ==
-             0,
+    must(record_build(&c, &facts, vectors.world->out_bytes, vectors.world->users,
+                      SLICE("4jWnX03VvBz1cTBS"), arena, &built, &err) == 0,
          "build");
     buf_init(&body, 1 << 20);
     record_encode(&built, &body);

@@ -160,7 +160,7 @@ static void test_domains_random(void)
             want = domain_slowly(names, N, name);
             found = world_domain(w, NULL, slice_str(name), &got);
             (void)snprintf(owner, sizeof owner, "%s%s", want != NULL && want[0] == '.' ? "o" : "",
-                           want);
+                           want != NULL ? want : "");
             good += want == NULL ? found == LOOKUP_NO
                                  : found == LOOKUP_YES && slice_equal(got, slice_str(owner));
             hits += found == LOOKUP_YES;

@@ -1,0 +1,35 @@
+#ifndef TG_CORE_WINDOW_H
+#define TG_CORE_WINDOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * One rolling window: 60 slices, each exactly a sixtieth of it, and the partly expired oldest one
+ * counts in full. So no window of that length ever holds more than the maximum, and room comes back
+ * at most one slice later than it could. A running sum makes each step O(1) amortised. This is what
+ * the script in Redis does, in C: it serves when the store is away, and the script is tested
+ * against it.
+ *
+ * Times in ms, of any clock that does not go back (a step back counts as no step).
+ */
+
+#define WINDOW_SLICES 60
+
+struct window {
+    int64_t length_ms;
+    int64_t head; /* number of the newest slice */
+    uint64_t sum;
+    uint64_t amount[WINDOW_SLICES + 1]; /* of slice n at n % 61 */
+};
+
+void window_init(struct window *w, int64_t window_ms);
+/* Forgets what has expired at now_ms; returns what is consumed in the window that ends now. */
+uint64_t window_used(struct window *w, int64_t now_ms);
+void window_consume(struct window *w, int64_t now_ms, uint64_t amount);
+/* Takes back an amount consumed at that time, as far as it has not expired yet. */
+void window_give_back(struct window *w, int64_t then_ms, uint64_t amount);
+/* In how many ms `amount` more will fit under max; 0: now; -1: never (amount > max). */
+int64_t window_retry_ms(struct window *w, int64_t now_ms, uint64_t amount, uint64_t max);
+
+#endif
