@@ -6,6 +6,7 @@
 #include "lib/store/push.h"
 #include "lib/store/scripts.h"
 #include "lib/sys/clock.h"
+#include "t/random.h"
 #include "t/store/redis_fixture.h"
 #include "t/tap.h"
 
@@ -315,10 +316,9 @@ static void test_order(void)
 
 static unsigned dice(unsigned sides)
 {
-    static uint32_t state = 12345;
+    static struct random_source source = {4711};
 
-    state = state * 1664525u + 1013904223u;
-    return (state >> 8) % sides;
+    return random_below(&source, sides);
 }
 
 /* Two nodes count and push in any order, Redis is flushed now and then: the sum is what was
