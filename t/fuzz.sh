@@ -28,7 +28,7 @@ for file in "$source"/t/*/*-fuzz.c; do
         -Wl,--start-group "${libs[@]}" -Wl,--end-group
     mkdir -p "corpus/$name" found
     seeds=("corpus/$name")
-    [ ! -d "$source/t/data/fuzz/$name" ] || seeds+=("$source/t/data/fuzz/$name")
+    [ ! -d "$source/t/data/fuzz/${name%-fuzz}" ] || seeds+=("$source/t/data/fuzz/${name%-fuzz}")
     echo "# $name: $seconds s"
     ran=$((ran + 1))
     "./$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -verbosity=0 \
