@@ -2,8 +2,8 @@
 # Builds every *-fuzz.c below t/ with clang's libFuzzer, ASan and UBSan, and runs each for a while.
 # usage: fuzz.sh SOURCE_DIR WORK_DIR [NAME...]   (make fuzz; FUZZ_SECONDS each, 60 by default)
 #
-# What is found to be worth keeping stays in WORK_DIR/corpus for the next time; an input that fails is
-# left in WORK_DIR/found, and this ends with 1.
+# What is worth keeping stays in WORK_DIR/corpus for the next time; an input that fails is left in
+# WORK_DIR/found, and this ends with 1.
 set -eu
 
 source=$(cd "$1" && pwd)

@@ -139,7 +139,7 @@ def reckon(name, book, redis, named, months):
     for domain in DOMAINS:
         mine = [n for n in want if book.recipient(n).endswith("@" + domain)]
         fields = accounts.get(domain, {})
-        got = (fields.get("in_messages", 0), fields.get("in_recipients", 0), fields.get("in_bytes", 0))
+        got = tuple(fields.get("in_" + unit, 0) for unit in ("messages", "recipients", "bytes"))
         need = (len(mine), len(mine), sum(book.size[n] for n in mine))
         if got != need:
             faults.append("%s: got %s, want %s" % (domain, got, need))

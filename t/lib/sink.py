@@ -53,8 +53,10 @@ class Sink(socketserver.ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), _Session)
+    allow_reuse_address = True
+
+    def __init__(self, port=0):
+        super().__init__(("127.0.0.1", port), _Session)
         self.port = self.server_address[1]
         self.lock = threading.Lock()
         self.deliveries = []

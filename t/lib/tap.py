@@ -4,6 +4,7 @@ A check that fails prints what it got. need() ends a test where a program or roo
 failure under CI=true, as a skip elsewhere.
 """
 
+import difflib
 import os
 import shutil
 import sys
@@ -32,6 +33,10 @@ def ok(good, what, *details):
 
 
 def same(got, want, what, *details):
+    if isinstance(got, str) and isinstance(want, str) and "\n" in got + want:
+        diff = difflib.unified_diff(want.splitlines(), got.splitlines(), "want", "got", n=1,
+                                    lineterm="")
+        return ok(got == want, what, *list(diff)[:40], *details)
     return ok(got == want, what, " got: %r" % (got,), "want: %r" % (want,), *details)
 
 
