@@ -41,7 +41,7 @@ static struct demands build(const char *auth, const char *client_ip, const char 
                       .bytes = 1000};
     struct limit_source source = {server, client, of_domain, NULL};
     struct classified c;
-    struct demands d;
+    struct demands d = {0};
 
     (void)address_parse(slice_str(from), &arena, &f.sender, NULL);
     for (; to[f.recipient_count] != NULL; f.recipient_count++)
@@ -128,7 +128,7 @@ static void test_bounces(void)
 static void test_whole(void)
 {
     static struct limit whole[2];
-    struct demands d;
+    struct demands d = {0};
 
     whole[0] = (struct limit){.max = 5, .action = ACTION_DEFER};
     whole[1] = whole[0];
@@ -146,7 +146,7 @@ static void test_whole(void)
 
 static void test_exempt(void)
 {
-    struct demands d;
+    struct demands d = {0};
 
     (void)strmap_add(&exemptions.recipients, SLICE("b@two.test"), NULL);
     d = build("alice@example.com", "203.0.113.9", "alice@example.com",
