@@ -252,8 +252,6 @@ static void run(struct work *k)
     k->elsewhere_known = false;
     c->null_sender = address_is_null(&k->sender);
     c->origin = origin_find(k, &login);
-    if (k->open) /* a login may come of it, and other questions with it */
-        return;
     c->is_bounce = c->null_sender && c->origin != ORIGIN_SUBMITTER;
     owner_find(k, login);
     if (!k->dry && !decisions_begin(k))

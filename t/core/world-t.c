@@ -58,6 +58,7 @@ static void test_domains(void)
     add_domain("b\xc3\xbc"
                "cher.example",
                "");
+    IS_INT(w->owners.count, 5, "each owner but oneself is kept once");
     domain_is("example.com", "example.com");
     domain_is("EXAMPLE.com.", "example.com");
     domain_is("own.example", "own.example");
