@@ -47,8 +47,7 @@ static void die(const char *what, const char *name)
     exit(1);
 }
 
-/* --- crashes
- * --------------------------------------------------------------------------------------- */
+/* --- crashes --- */
 
 static void crash_keep(void)
 {
@@ -79,8 +78,7 @@ static void crash_watch(const char *program)
         (void)signal(numbers[i], on_signal);
 }
 
-/* --- corpus
- * ---------------------------------------------------------------------------------------- */
+/* --- corpus --- */
 
 static void corpus_add_file(const char *path)
 {
@@ -146,8 +144,7 @@ static void corpus_free(void)
     free(corpus);
 }
 
-/* --- running
- * --------------------------------------------------------------------------------------- */
+/* --- running --- */
 
 /* In a block of exactly its size, so that a sanitizer sees each byte read behind it. */
 static void run(const uint8_t *data, size_t size)

@@ -37,8 +37,7 @@ static FILE *data_open(const char *name)
     return f;
 }
 
-/* --- world.json
- * -------------------------------------------------------------------------------------- */
+/* --- world.json --- */
 
 static void networks_fill(struct world *w, struct networks *set, const json_t *list)
 {
@@ -115,8 +114,7 @@ static void world_load(struct vectors *v)
     json_decref(world);
 }
 
-/* --- classify.jsonl
- * ------------------------------------------------------------------------------------ */
+/* --- classify.jsonl --- */
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -204,8 +202,7 @@ static void cases_load(struct vectors *v)
     (void)fclose(f);
 }
 
-/* --- for the tests
- * --------------------------------------------------------------------------------------- */
+/* --- for the tests --- */
 
 void vectors_load(struct vectors *v)
 {

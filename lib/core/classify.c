@@ -49,8 +49,7 @@ struct decision *work_decision(struct work *k)
     return &c->decisions[c->count++];
 }
 
-/* --- origin and owner ----------------------------------------------------------------------------
- */
+/* --- origin and owner --- */
 
 static struct slice popauth_login(struct work *k)
 {
@@ -110,8 +109,7 @@ static void owner_find(struct work *k, struct slice login)
         c->owner = k->sender_hosted ? k->sender_account : unattributed;
 }
 
-/* --- recipients that are not hosted: all of one message share class, account and user
- * ------------------ */
+/* --- recipients that are not hosted: all of one message share class, account and user --- */
 
 /* The first of the three fields, each at its topmost, that names a hosted domain. */
 static bool redirect_find(struct work *k, struct slice *account, struct address *who)
@@ -185,8 +183,7 @@ static const struct decision *elsewhere(struct work *k)
     return &k->elsewhere;
 }
 
-/* --- each recipient
- * --------------------------------------------------------------------------------- */
+/* --- each recipient --- */
 
 static void decide_hosted(struct work *k, size_t index, const struct address *to,
                           struct slice account)

@@ -8,6 +8,9 @@
 
 #define HOUR_S 3600
 #define DAY_S  86400
+/* Years 1 to 9999, which are written with four digits. */
+#define FIRST_S ((time_t)-62135596800)
+#define LAST_S  ((time_t)253402300799)
 /* No zone has ever jumped by more than a day (Pacific/Apia, December 2011). */
 #define JUMP_S (DAY_S + 2 * HOUR_S)
 
@@ -16,21 +19,14 @@ struct date {
     int year, month, day; /* 2026, 1..12, 1..31 */
 };
 
-/* --- dates without a zone ------------------------------------------------------------------------
- */
+/* --- dates without a zone --- */
 
-/* Days since 1970-01-01; months and days out of range run over. Years counted from March put the
- * leap day last. */
+/* Days since 1970-01-01; months and days out of range run over. */
 static int64_t date_days(struct date d)
 {
-    int64_t months = (int64_t)d.year * 12 + d.month - 1;
-    int64_t from_march = months - 2;
-    int64_t year = from_march >= 0 ? from_march / 12 : -((11 - from_march) / 12);
-    int64_t month = from_march - year * 12;
-    int64_t leaps = year >= 0 ? year / 4 - year / 100 + year / 400
-                              : -((3 - year) / 4) + (99 - year) / 100 - (399 - year) / 400;
+    struct tm tm = {.tm_year = d.year - 1900, .tm_mon = d.month - 1, .tm_mday = d.day};
 
-    return year * 365 + leaps + (153 * month + 2) / 5 + d.day - 1 - 719468;
+    return (int64_t)timegm(&tm) / DAY_S;
 }
 
 static struct date date_of_days(int64_t days)
@@ -39,6 +35,8 @@ static struct date date_of_days(int64_t days)
     struct tm tm;
 
     (void)gmtime_r(&t, &tm);
+    if (tm.tm_year + 1900 < 1)
+        return (struct date){1, 1, 1};
     return (struct date){tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday};
 }
 
@@ -57,14 +55,11 @@ static int weekday(int64_t days)
     return (int)(((days + 3) % 7 + 7) % 7);
 }
 
-/* --- dates in the zone
- * ----------------------------------------------------------------------------- */
+/* --- dates in the zone --- */
 
 static time_t clamp(time_t t)
 {
-    const time_t first = -62135596800, last = 253402300799; /* years 1 and 9999 */
-
-    return t < first ? first : t > last ? last : t;
+    return t < FIRST_S ? FIRST_S : t > LAST_S ? LAST_S : t;
 }
 
 static struct date date_at(time_t t)
@@ -86,6 +81,8 @@ static time_t date_start(struct date d)
         .tm_year = d.year - 1900, .tm_mon = d.month - 1, .tm_mday = d.day, .tm_isdst = -1};
     time_t guess = mktime(&tm), low, high;
 
+    if (guess <= FIRST_S + JUMP_S)
+        return guess;
     if (date_compare(date_at(guess), d) == 0 && date_compare(date_at(guess - 1), d) < 0)
         return guess;
     low = guess - JUMP_S;
@@ -140,8 +137,7 @@ time_t period_end(enum period_kind kind, time_t t)
     return kind == PERIOD_TOTAL ? PERIOD_FOR_EVER : period_step(kind, t, 1);
 }
 
-/* --- names
- * ------------------------------------------------------------------------------------------- */
+/* --- names --- */
 
 static void hour_name(time_t t, char text[PERIOD_TEXT])
 {
@@ -278,8 +274,7 @@ bool period_parse(struct slice text, enum period_kind *kind, time_t *start)
     return slice_equal(slice_str(name), text);
 }
 
-/* --- the command line
- * ------------------------------------------------------------------------------- */
+/* --- the command line --- */
 
 static bool unit_parse(struct slice text, enum period_kind *kind)
 {

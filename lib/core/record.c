@@ -13,8 +13,7 @@ struct build {
     const struct classified *c;
     enum out_bytes out_bytes;
     struct arena *arena;
-    struct leg
-        *legs; /* on the heap until they are all there: growing in the arena would take it twice */
+    struct leg *legs; /* on the heap until all are there: growing in the arena takes it twice */
     size_t count, room;
     struct sums sums[LEG_KINDS];
     struct strmap copies; /* leg's index + destination domain: one copy on the wire */
@@ -36,13 +35,7 @@ static size_t leg_new(struct build *b, enum leg_kind kind, struct slice account,
         b->legs = grown;
         b->room = room;
     }
-    b->legs[b->count] = (struct leg){.kind = kind,
-                                     .account = account,
-                                     .user = user,
-                                     .messages = 1,
-                                     .bounces = 0,
-                                     .recipients = 0,
-                                     .bytes = 0};
+    b->legs[b->count] = (struct leg){.kind = kind, .account = account, .user = user, .messages = 1};
     return ++b->count;
 }
 

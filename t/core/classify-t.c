@@ -1,8 +1,7 @@
 /* Classification: rules, owners, users. The numbers are in vectors-t. */
 #include "t/core/classify_fixture.h"
 
-/* --- rules, owners and users
- * ------------------------------------------------------------------------------ */
+/* --- rules, owners and users --- */
 
 static const struct rule_case {
     const char *what;
@@ -290,8 +289,7 @@ static void test_rules(void)
     world_free(w);
 }
 
-/* --- addresses without a domain
- * ------------------------------------------------------------------------------ */
+/* --- addresses without a domain --- */
 
 static void test_default_domain(void)
 {

@@ -6,9 +6,7 @@
 
 #include "lib/core/record.h"
 
-/* --- questions
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- questions --- */
 
 struct oracle {
     struct answers answers;
@@ -87,9 +85,7 @@ static void test_asked(void)
     world_free(w);
 }
 
-/* --- size
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- size --- */
 
 static void huge_facts(struct facts *f, struct arena *a, size_t count)
 {

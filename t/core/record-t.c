@@ -11,8 +11,7 @@
 static struct arena arena;
 static struct world *w;
 
-/* --- legs against a slow obvious reference
- * -------------------------------------------------------------- */
+/* --- legs against a slow obvious reference --- */
 
 /* A decision seen from one leg's side. */
 struct part {
@@ -266,8 +265,7 @@ static void test_random(void)
     w->users = true;
 }
 
-/* --- the codec
- * --------------------------------------------------------------------------------------------- */
+/* --- the codec --- */
 
 static void bad_body(const char *bytes, size_t len, const char *what)
 {
@@ -312,9 +310,7 @@ static void test_codec(void)
     buf_fini(&b);
 }
 
-/* --- counters
- * ------------------------------------------------------------------------------------------------
- */
+/* --- counters --- */
 
 static void test_counts(void)
 {
@@ -363,9 +359,7 @@ static void test_counts(void)
        "relay has no priority");
 }
 
-/* --- size
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- size --- */
 
 static struct classified huge(enum mail_class class_, size_t count, struct arena *a)
 {

@@ -26,8 +26,7 @@ static void add_forward(const char *key, const char *target)
         OK(false, err.text);
 }
 
-/* --- domains
- * ----------------------------------------------------------------------------------------- */
+/* --- domains --- */
 
 /* charged NULL: not hosted */
 static void domain_is(const char *name, const char *charged)
@@ -195,8 +194,7 @@ static void test_million(void)
     world_free(w);
 }
 
-/* --- forwarders
- * ---------------------------------------------------------------------------------------- */
+/* --- forwarders --- */
 
 /* The first target found, or "" */
 static const char *forward_of(const char *path)
@@ -265,8 +263,7 @@ static void test_targets(void)
        "quotes");
 }
 
-/* --- logins and the rest
- * --------------------------------------------------------------------------------- */
+/* --- logins and the rest --- */
 
 static const char *login_of(const char *login)
 {
@@ -337,8 +334,7 @@ static void test_settings(void)
     world_free(w);
 }
 
-/* --- questions
- * ------------------------------------------------------------------------------------------- */
+/* --- questions --- */
 
 static void answer_domain(struct answers *a, const char *key, bool found, const char *owner)
 {
