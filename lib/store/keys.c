@@ -81,6 +81,29 @@ void key_node(struct buf *b, const char *prefix, const char *node)
     buf_addf(b, "%s:{@%s}:node", prefix, node);
 }
 
+void key_plan(struct buf *b, const char *prefix, struct slice holder)
+{
+    add_account(b, prefix, holder);
+    buf_add_str(b, "plan");
+}
+
+void key_limits(struct buf *b, const char *prefix, struct slice holder)
+{
+    add_account(b, prefix, holder);
+    buf_add_str(b, "limits");
+}
+
+void key_window(struct buf *b, const char *prefix, struct slice holder, const char *metric,
+                struct slice per, struct slice subject)
+{
+    add_account(b, prefix, holder);
+    buf_addf(b, "window:%s:%.*s", metric, SLICE_FMT(per));
+    if (subject.len > 0) {
+        buf_add_char(b, ':');
+        buf_add(b, subject);
+    }
+}
+
 void key_popauth(struct buf *b, const char *prefix, struct slice ip)
 {
     buf_addf(b, "%s:popauth:{", prefix);

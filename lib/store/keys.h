@@ -23,6 +23,14 @@ void key_accounts(struct buf *b, const char *prefix, struct slice account);
 void key_accounts_shard(struct buf *b, const char *prefix, unsigned shard); /* 0..15 */
 void key_nodes(struct buf *b, const char *prefix);
 void key_node(struct buf *b, const char *prefix, const char *node); /* tg:{@mx1}:node */
+/* What a holder (a domain, "@server", "@client") was given at run time: tg:{example.com}:plan,
+ * tg:{example.com}:limits. */
+void key_plan(struct buf *b, const char *prefix, struct slice holder);
+void key_limits(struct buf *b, const char *prefix, struct slice holder);
+/* What a window has consumed: tg:{example.com}:window:recipients:hour, for a user with
+ * `:alice@example.com` behind it. */
+void key_window(struct buf *b, const char *prefix, struct slice holder, const char *metric,
+                struct slice per, struct slice subject);
 void key_popauth(struct buf *b, const char *prefix, struct slice ip);
 
 #endif
