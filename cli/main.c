@@ -16,6 +16,7 @@ struct command {
 static const struct command commands[] = {
     {"report", command_report, "traffic of the server, a domain or a user, by time and by name"},
     {"totals", command_totals, "every counter of every account, for billing"},
+    {"doctor", command_doctor, "checks the installation, and says how to mend what is wrong"},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])

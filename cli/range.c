@@ -91,9 +91,9 @@ static void add_time(struct buf *b, int64_t unix_s)
     buf_add_str(b, text);
 }
 
-static void note_add(const struct range *r, const struct node_states *nodes, struct buf *b)
+static void note_add(const struct range *r, const struct node_infos *nodes, struct buf *b)
 {
-    const struct node_state *last = node_states_last(nodes);
+    const struct node_info *last = node_infos_last(nodes);
     const char *lead = r->to > r->now ? "So far" : "Not complete";
 
     if (last == NULL) {
@@ -116,14 +116,14 @@ static void note_add(const struct range *r, const struct node_states *nodes, str
 int range_complete(struct cli *cli, const struct range *r, struct arena *arena, bool *complete,
                    struct slice *note, struct err *err)
 {
-    struct node_states nodes;
-    const struct node_state *last;
+    struct node_infos nodes;
+    const struct node_info *last;
     struct buf b;
 
     *note = SLICE_NONE;
-    if (read_node_states(&cli->reader, arena, &nodes, err) != 0)
+    if (read_node_infos(&cli->reader, arena, &nodes, err) != 0)
         return -1;
-    last = node_states_last(&nodes);
+    last = node_infos_last(&nodes);
     *complete = last != NULL && r->to <= r->now && last->pushed_through >= r->to;
     if (*complete)
         return 0;

@@ -360,6 +360,10 @@ int read_user(struct reader *r, struct slice account, struct slice user,
 /* --- nodes
  * ---------------------------------------------------------------------------------------- */
 
+static const char *const node_fields[] = {
+    "version", "started", "seen", "counted_through", "pushed_through", "dirty_rows", "renamed"};
+#define NODE_FIELDS (sizeof node_fields / sizeof node_fields[0])
+
 static int64_t node_number(const redisReply *reply)
 {
     uint64_t n;
@@ -371,36 +375,36 @@ static int64_t node_number(const redisReply *reply)
 }
 
 static int node_take(const struct reader *r, const redisReply *reply, struct slice key,
-                     struct arena *arena, struct node_state *node, struct err *err)
+                     struct arena *arena, struct node_info *node, struct err *err)
 {
     if (read_expect(r, reply, REDIS_REPLY_ARRAY, key, err) != 0)
         return -1;
-    if (reply->elements != 5)
+    if (reply->elements != NODE_FIELDS)
         return err_set(err, EX_UNAVAILABLE, "redis at %s, %.*s: unexpected answer",
                        store_where(r->store), SLICE_FMT(key));
-    node->version = reply->element[0]->type == REDIS_REPLY_STRING
-                        ? arena_copy(arena, reply_text(reply->element[0]))
-                        : SLICE_NONE;
+    node->version = arena_copy(arena, reply_text(reply->element[0]));
     node->started = node_number(reply->element[1]);
     node->seen = node_number(reply->element[2]);
     node->counted_through = node_number(reply->element[3]);
     node->pushed_through = node_number(reply->element[4]);
+    node->dirty_rows = node_number(reply->element[5]);
+    node->is_renamed = reply->element[6]->type == REDIS_REPLY_STRING;
     return 0;
 }
 
-static int read_node(struct reader *r, struct arena *arena, struct node_state *node,
-                     struct err *err)
+static int read_node(struct reader *r, struct arena *arena, struct node_info *node, struct err *err)
 {
+    struct slice argv[2 + NODE_FIELDS] = {SLICE("HMGET")};
     struct buf key;
     redisReply *reply;
     int result;
 
     buf_init(&key, KEY_BYTES);
     key_node(&key, r->prefix, node->name.ptr);
-    store_pipe_add(r->store, 7,
-                   (const struct slice[]){SLICE("HMGET"), buf_slice(&key), SLICE("version"),
-                                          SLICE("started"), SLICE("seen"), SLICE("counted_through"),
-                                          SLICE("pushed_through")});
+    argv[1] = buf_slice(&key);
+    for (size_t i = 0; i < NODE_FIELDS; i++)
+        argv[2 + i] = slice_str(node_fields[i]);
+    store_pipe_add(r->store, 2 + NODE_FIELDS, argv);
     result = read_trip(r, &reply, err);
     if (result == 0) {
         result = node_take(r, reply, buf_slice(&key), arena, node, err);
@@ -410,12 +414,11 @@ static int read_node(struct reader *r, struct arena *arena, struct node_state *n
     return result;
 }
 
-int read_node_states(struct reader *r, struct arena *arena, struct node_states *out,
-                     struct err *err)
+int read_node_infos(struct reader *r, struct arena *arena, struct node_infos *out, struct err *err)
 {
     struct name_list names;
 
-    *out = (struct node_states){0};
+    *out = (struct node_infos){0};
     if (read_nodes(r, arena, &names, err) != 0)
         return -1;
     out->items = arena_array(arena, names.count + 1, sizeof *out->items);
@@ -429,9 +432,9 @@ int read_node_states(struct reader *r, struct arena *arena, struct node_states *
     return 0;
 }
 
-const struct node_state *node_states_last(const struct node_states *nodes)
+const struct node_info *node_infos_last(const struct node_infos *nodes)
 {
-    const struct node_state *last = NULL;
+    const struct node_info *last = NULL;
 
     for (size_t i = 0; i < nodes->count; i++) {
         if (last == NULL || nodes->items[i].pushed_through < last->pushed_through)

@@ -63,18 +63,19 @@ int read_user(struct reader *r, struct slice account, struct slice user,
               struct tally *sum, struct err *err);
 
 /* What a node tells of itself; times in Unix seconds, 0 where it does not. */
-struct node_state {
+struct node_info {
     struct slice name, version;
     int64_t started, seen, counted_through, pushed_through;
+    int64_t dirty_rows; /* changed and not yet in Redis */
+    bool is_renamed;    /* a former name of another node, which speaks for it */
 };
-struct node_states {
-    struct node_state *items;
+struct node_infos {
+    struct node_info *items;
     size_t count;
 };
-int read_node_states(struct reader *r, struct arena *arena, struct node_states *out,
-                     struct err *err);
+int read_node_infos(struct reader *r, struct arena *arena, struct node_infos *out, struct err *err);
 /* The node whose counters in Redis reach least far (pushed_through); NULL where there is no node.
  */
-const struct node_state *node_states_last(const struct node_states *nodes);
+const struct node_info *node_infos_last(const struct node_infos *nodes);
 
 #endif

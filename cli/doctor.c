@@ -1,0 +1,248 @@
+/* tollgate doctor: checks the installation, and says how to mend what is wrong. */
+#include "cli/doctor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "cli/access.h"
+#include "lib/core/figures.h"
+#include "lib/sys/clock.h"
+
+#define EX_SICK 1 /* something fails */
+
+static const char help[] =
+    "usage: tollgate doctor [--postfix DIR]\n"
+    "\n"
+    "  --postfix DIR   the folder of the main.cf to look at (the default: Postfix's own)\n"
+    "\n"
+    "Checks settings, store, clock, nodes, ledger, milter socket, Postfix and hosted domains; run "
+    "it\n"
+    "as root to see all. Each finding is ok, warn or fail; where something is wrong, the line "
+    "below\n"
+    "says how to mend it. Exit code 1 where anything fails, else 0.\n";
+
+static const struct option options[] = {{"postfix", required_argument, NULL, 'p'},
+                                        {NULL, 0, NULL, 0}};
+
+/* --- saying it
+ * ------------------------------------------------------------------------------------ */
+
+void doctor_say(struct doctor *d, enum verdict verdict, const char *what, const char *format, ...)
+{
+    static const char *const words[] = {"ok", "warn", "fail"};
+    static const char *const colours[] = {"\033[32m", "\033[33m", "\033[31m"};
+    va_list ap;
+
+    d->counts[verdict]++;
+    (void)printf("%s%-4s%s  %s: ", d->colour ? colours[verdict] : "", words[verdict],
+                 d->colour ? "\033[0m" : "", what);
+    va_start(ap, format);
+    (void)vprintf(format, ap);
+    va_end(ap);
+    (void)putchar('\n');
+}
+
+void doctor_mend(const struct doctor *d, const char *format, ...)
+{
+    va_list ap;
+
+    (void)d;
+    (void)printf("      mend: ");
+    va_start(ap, format);
+    (void)vprintf(format, ap);
+    va_end(ap);
+    (void)putchar('\n');
+}
+
+/* --- settings
+ * ------------------------------------------------------------------------------------- */
+
+static void say_faults(struct doctor *d, char *faults, const struct err *err)
+{
+    struct slice rest = slice_str(faults), line;
+    bool any = false;
+
+    while (slice_cut(&rest, '\n', &line)) {
+        if (line.len == 0)
+            continue;
+        doctor_say(d, DOCTOR_FAIL, "settings", "%.*s", SLICE_FMT(line));
+        any = true;
+    }
+    if (!any)
+        doctor_say(d, DOCTOR_FAIL, "settings", "%s", err->text);
+    doctor_mend(d,
+                "correct %s; `tollgated -t' checks it alone. The rest cannot be looked at before",
+                d->cli->config);
+}
+
+/* False: nothing else can be checked. */
+static bool check_settings(struct doctor *d)
+{
+    struct err err = {0};
+    char *faults = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&faults, &size);
+
+    d->cli->settings = settings_load(d->cli->config, out, &err);
+    if (out != NULL)
+        (void)fclose(out);
+    if (d->cli->settings == NULL)
+        say_faults(d, faults, &err);
+    free(faults);
+    if (d->cli->settings == NULL)
+        return false;
+    if (zone_set(d->cli->settings->timezone, &err) != 0) {
+        doctor_say(d, DOCTOR_FAIL, "settings", "%s", err.text);
+        return false;
+    }
+    doctor_say(d, DOCTOR_OK, "settings", "%s, node %s", d->cli->config, d->cli->settings->node);
+    return true;
+}
+
+/* --- state_dir
+ * ------------------------------------------------------------------------------------ */
+
+/* Whom tollgated runs as: settings.user where it is started as root. */
+static const char *daemon_user(const struct settings *s)
+{
+    return s->user[0] != '\0' ? s->user : "root";
+}
+
+static void check_writable(struct doctor *d, const char *dir)
+{
+    const char *user = daemon_user(d->cli->settings);
+    struct person person;
+    struct err err = {0};
+
+    if (person_find(user, &person, &err) != 0) {
+        doctor_say(d, DOCTOR_FAIL, "state_dir", "%s", err.text);
+        doctor_mend(d,
+                    "make it: useradd --system --home-dir %s --shell /usr/sbin/nologin %s (or "
+                    "name another by `user' in %s)",
+                    dir, user, d->cli->config);
+    } else if (person_access(&person, dir, ACCESS_WRITE_DIR, &err) != 0) {
+        doctor_say(d, DOCTOR_FAIL, "state_dir", "%s", err.text);
+        doctor_mend(d, "chown %s %s; chmod 0700 %s", user, dir, dir);
+    } else {
+        doctor_say(d, DOCTOR_OK, "state_dir", "%s, may be written by the user %s", dir, user);
+    }
+}
+
+static void check_space(struct doctor *d, const char *dir)
+{
+    uint64_t least = (uint64_t)d->cli->settings->ledger.min_free_bytes, room;
+    struct buf b;
+    struct statvfs fs;
+
+    if (statvfs(dir, &fs) != 0) {
+        doctor_say(d, DOCTOR_FAIL, "disk", "%s: %s", dir, strerror(errno));
+        doctor_mend(d, "see why the file system cannot be asked");
+        return;
+    }
+    room = (uint64_t)fs.f_bavail * fs.f_frsize;
+    buf_init(&b, 256);
+    figure_bytes(&b, room);
+    buf_add_str(&b, " free, ledger.min_free is ");
+    figure_bytes(&b, least);
+    doctor_say(d,
+               room <= least       ? DOCTOR_FAIL
+               : room / 4 <= least ? DOCTOR_WARN
+                                   : DOCTOR_OK,
+               "disk", "%s: %.*s", dir, SLICE_FMT(buf_slice(&b)));
+    if (room / 4 <= least)
+        doctor_mend(d, "make room on that file system: below ledger.min_free messages are %s",
+                    d->cli->settings->ledger.on_full == ON_FAILURE_ACCEPT ? "let through uncounted"
+                                                                          : "deferred");
+    buf_fini(&b);
+}
+
+/* tollgated holds this lock for its life. */
+static void check_running(struct doctor *d, const char *dir)
+{
+    struct buf path;
+    int fd;
+
+    buf_init(&path, 4096);
+    buf_addf(&path, "%s/lock", dir);
+    fd = path.failed ? -1 : open(path.data, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == EACCES) {
+        doctor_say(d, DOCTOR_WARN, "tollgated", "%s cannot be read by this user", path.data);
+        doctor_mend(d, "run `tollgate doctor' as root");
+    } else if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0) {
+        doctor_say(d, DOCTOR_FAIL, "tollgated", "not running (nobody holds %s)", path.data);
+        doctor_mend(d, "start it: systemctl start tollgated; its log says why it ended");
+    } else {
+        doctor_say(d, DOCTOR_OK, "tollgated", "running");
+    }
+    if (fd >= 0)
+        (void)close(fd);
+    buf_fini(&path);
+}
+
+void doctor_state_dir(struct doctor *d)
+{
+    const char *dir = d->cli->settings->state_dir;
+    struct stat s;
+
+    errno = ENOTDIR;
+    if (stat(dir, &s) != 0 || !S_ISDIR(s.st_mode)) {
+        doctor_say(d, DOCTOR_FAIL, "state_dir", "%s: %s", dir, strerror(errno));
+        doctor_mend(d, "install -d -o %s -m 0700 %s", daemon_user(d->cli->settings), dir);
+        return;
+    }
+    check_writable(d, dir);
+    check_space(d, dir);
+    check_running(d, dir);
+}
+
+/* --- all together
+ * --------------------------------------------------------------------------------- */
+
+static void (*const checks[])(struct doctor *) = {doctor_state_dir, doctor_store,  doctor_clock,
+                                                  doctor_nodes,     doctor_ledger, doctor_socket,
+                                                  doctor_postfix,   doctor_hosted};
+
+static int examine(struct doctor *d)
+{
+    d->now_s = clock_unix_ms() / 1000;
+    if (check_settings(d)) {
+        for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
+            checks[i](d);
+    }
+    (void)printf("\n%u ok, %u warn, %u fail\n", d->counts[DOCTOR_OK], d->counts[DOCTOR_WARN],
+                 d->counts[DOCTOR_FAIL]);
+    if (fflush(stdout) != 0)
+        return EX_IOERR;
+    return d->counts[DOCTOR_FAIL] > 0 ? EX_SICK : EX_OK;
+}
+
+int command_doctor(struct cli *cli, int argc, char **argv)
+{
+    struct doctor d = {.cli = cli};
+    struct render_style style;
+    int id, code;
+
+    while ((id = option_next(cli, help, argc, argv, options)) != OPTION_END) {
+        if (id == OPTION_HELP)
+            return EX_OK;
+        if (id == OPTION_WRONG)
+            return EX_USAGE;
+        d.postfix_dir = optarg;
+    }
+    if (optind < argc)
+        return cli_usage("doctor", "what is \"%s\"?", argv[optind]);
+    cli_style(&style);
+    d.colour = style.colour;
+    arena_init(&d.arena, (size_t)256 << 20);
+    code = examine(&d);
+    arena_fini(&d.arena);
+    return code;
+}

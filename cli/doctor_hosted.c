@@ -1,0 +1,142 @@
+/* tollgate doctor: hosted domains, forwarders and logins; does Postfix take mail for domains that
+ * are not hosted? */
+#include <stdlib.h>
+
+#include "cli/doctor.h"
+#include "lib/core/figures.h"
+#include "lib/store/source.h"
+
+#define WARNINGS_SHOWN 5
+#define MISSING_SHOWN  5
+
+static void show_warnings(struct doctor *d, char *text)
+{
+    struct slice rest = slice_str(text), line;
+    size_t count = 0;
+
+    while (slice_cut(&rest, '\n', &line)) {
+        if (line.len > 0 && count++ < WARNINGS_SHOWN)
+            doctor_say(d, DOCTOR_WARN, "hosted", "%.*s", SLICE_FMT(line));
+    }
+    if (count > 0)
+        doctor_mend(d, "correct the %s (%zu in all): such entries are passed over",
+                    count == 1 ? "line" : "lines", count);
+}
+
+static void add_count(struct buf *b, const char *what, size_t count, bool asked)
+{
+    figure_count(b, count);
+    buf_addf(b, " %s%s%s", what, count == 1 ? "" : "s", asked ? " (and others by asking)" : "");
+}
+
+static void say_counts(struct doctor *d, const struct world *w)
+{
+    struct buf b;
+
+    if (w->domains.count == 0 && !w->domains_asked) {
+        doctor_say(d, DOCTOR_FAIL, "hosted",
+                   "no domain is hosted: all mail would count for nobody");
+        doctor_mend(d, "name the domains of this server in the sources of hosted.domains");
+        return;
+    }
+    buf_init(&b, 512);
+    add_count(&b, "domain", w->domains.count, w->domains_asked);
+    buf_add_str(&b, ", ");
+    add_count(&b, "forwarder", w->forwards.count, w->forwards_asked);
+    buf_add_str(&b, ", ");
+    add_count(&b, "login", w->logins.count, w->logins_asked);
+    doctor_say(d, DOCTOR_OK, "hosted", "%.*s", SLICE_FMT(buf_slice(&b)));
+    buf_fini(&b);
+}
+
+/* The domains that Postfix takes for its own, listed by the very source that could be used for
+ * them. */
+static struct world *postfix_world(struct doctor *d, struct err *err)
+{
+    struct settings s = *d->cli->settings;
+    const char *domains[1] = {"postfix:/etc/postfix"};
+    struct buf name;
+    struct world *w;
+
+    buf_init(&name, 4096);
+    if (d->postfix_dir != NULL) {
+        buf_addf(&name, "postfix:%s", d->postfix_dir);
+        domains[0] = name.data;
+    }
+    s.hosted.domains.items = domains;
+    s.hosted.domains.count = 1;
+    s.hosted.forwards.count = 0;
+    s.hosted.logins.count = 0;
+    w = world_load(&s, NULL, err);
+    buf_fini(&name);
+    return w;
+}
+
+static size_t find_missing(const struct world *postfix, const struct world *w, struct buf *names)
+{
+    size_t at = 0, missing = 0;
+    struct slice name, charged;
+    void *value;
+
+    while (strmap_next(&postfix->domains, &at, &name, &value)) {
+        if (world_domain(w, NULL, name, &charged) != LOOKUP_NO)
+            continue;
+        if (missing++ < MISSING_SHOWN) {
+            buf_add_str(names, missing > 1 ? " " : "");
+            buf_add(names, name);
+        }
+    }
+    return missing;
+}
+
+static void compare(struct doctor *d, const struct world *w)
+{
+    struct err err = {0};
+    struct world *postfix = postfix_world(d, &err);
+    struct buf names;
+    size_t missing;
+
+    if (postfix == NULL)
+        return; /* no Postfix, which has been said */
+    buf_init(&names, 8192);
+    missing = find_missing(postfix, w, &names);
+    if (missing == 0) {
+        doctor_say(d, DOCTOR_OK, "hosted", "Postfix takes mail for %zu domains, all are hosted",
+                   postfix->domains.count);
+    } else {
+        doctor_say(d, DOCTOR_WARN, "hosted",
+                   "Postfix takes mail for %zu domain%s that %s not hosted: %.*s%s", missing,
+                   missing == 1 ? "" : "s", missing == 1 ? "is" : "are",
+                   SLICE_FMT(buf_slice(&names)), missing > MISSING_SHOWN ? " ..." : "");
+        doctor_mend(d, "add them to a source of hosted.domains, or use \"postfix:%s\" there",
+                    d->postfix_dir != NULL ? d->postfix_dir : "/etc/postfix");
+    }
+    buf_fini(&names);
+    world_free(postfix);
+}
+
+void doctor_hosted(struct doctor *d)
+{
+    struct err err = {0};
+    char *warnings = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&warnings, &size);
+    struct world *w = world_load(d->cli->settings, out, &err);
+
+    if (out != NULL)
+        (void)fclose(out);
+    if (w == NULL) {
+        doctor_say(d, DOCTOR_FAIL, "hosted", "%s", err.text);
+        doctor_mend(d,
+                    "tollgated does not start without its sources: correct `hosted' in %s, or "
+                    "bring the source back",
+                    d->cli->config);
+    } else {
+        say_counts(d, w);
+        show_warnings(d, warnings);
+        if (!w->domains_asked)
+            compare(d, w);
+        world_free(w);
+    }
+    free(warnings);
+}

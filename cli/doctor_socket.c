@@ -1,0 +1,88 @@
+/* tollgate doctor: the milter socket: is it there, does Postfix's user reach it, does a milter
+ * answer. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/access.h"
+#include "cli/doctor.h"
+#include "cli/postconf.h"
+#include "lib/sys/milter_link.h"
+#include "lib/sys/socket_name.h"
+
+#define TIMEOUT_MS 5000
+
+/* False: nobody can connect to it. */
+static bool check_file(struct doctor *d, const char *path)
+{
+    struct stat s;
+
+    if (stat(path, &s) != 0) {
+        doctor_say(d, DOCTOR_FAIL, "socket", "%s: %s", path, strerror(errno));
+        doctor_mend(d,
+                    "start tollgated; where it runs, see whether milter.socket in %s is what it "
+                    "was started with",
+                    d->cli->config);
+        return false;
+    }
+    if (S_ISSOCK(s.st_mode))
+        return true;
+    doctor_say(d, DOCTOR_FAIL, "socket", "%s is no socket", path);
+    doctor_mend(d, "move it away, and restart tollgated");
+    return false;
+}
+
+static void check_reach(struct doctor *d, const char *path)
+{
+    const char *user = postfix_user(d);
+    struct person person;
+    struct err err = {0};
+
+    if (user == NULL)
+        return; /* no Postfix here */
+    if (person_find(user, &person, &err) != 0) {
+        doctor_say(d, DOCTOR_FAIL, "socket", "%s", err.text);
+        doctor_mend(d, "correct mail_owner of Postfix's main.cf");
+    } else if (person_access(&person, path, ACCESS_CONNECT, &err) != 0) {
+        doctor_say(d, DOCTOR_FAIL, "socket", "%s", err.text);
+        doctor_mend(d,
+                    "set milter.mode = \"0660\" and milter.group = \"%s\", and let that group "
+                    "enter the folders on the way (chmod g+x)",
+                    user);
+    } else {
+        doctor_say(d, DOCTOR_OK, "socket", "the user %s may connect to %s", user, path);
+    }
+}
+
+static void check_answer(struct doctor *d, const char *where)
+{
+    struct milter_link link;
+    struct err err = {0};
+
+    if (milter_link_open(&link, where, TIMEOUT_MS, &err) == 0) {
+        doctor_say(d, DOCTOR_OK, "socket", "a milter answers at %s", where);
+    } else {
+        doctor_say(d, DOCTOR_FAIL, "socket", "%s: %s", where, err.text);
+        doctor_mend(d, "start tollgated; where it runs, its log says what is wrong");
+    }
+    milter_link_close(&link);
+}
+
+void doctor_socket(struct doctor *d)
+{
+    const char *where = d->cli->settings->milter.socket;
+    struct socket_name name;
+    struct err err = {0};
+
+    if (socket_name_parse(slice_str(where), &d->arena, &name, &err) != 0) {
+        doctor_say(d, DOCTOR_FAIL, "socket", "%s", err.text);
+        doctor_mend(d, "correct milter.socket in %s", d->cli->config);
+        return;
+    }
+    if (name.family == SOCKET_UNIX) {
+        if (!check_file(d, name.path))
+            return;
+        check_reach(d, name.path);
+    }
+    check_answer(d, where);
+}

@@ -1,0 +1,304 @@
+/* tollgate doctor: the store, its clock, and what the nodes say of themselves in it. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/doctor.h"
+#include "lib/store/link.h"
+#include "lib/sys/clock.h"
+
+#define PINGS        11
+#define TIMEOUT_MS   5000
+#define VERSION_MIN  5
+#define CLOCK_WARN_S 2
+#define CLOCK_FAIL_S 60
+#define SEEN_WARN_S  30 /* a node writes its hash every second */
+#define OTHER_WARN_S 300
+#define LAG_WARN_S   60
+
+/* --- the store
+ * ------------------------------------------------------------------------------------ */
+
+static redisReply *ask(struct doctor *d, size_t argc, const struct slice *argv, struct err *err)
+{
+    return store_command(d->cli->store, argc, argv, TIMEOUT_MS, err);
+}
+
+/* A field of INFO, empty where it is not there. */
+static struct slice info_field(const redisReply *info, const char *name)
+{
+    struct slice rest = reply_text(info), line, key;
+
+    while (slice_cut(&rest, '\n', &line)) {
+        line = slice_trim(line);
+        if (slice_cut(&line, ':', &key) && slice_equal(key, slice_str(name)))
+            return line;
+    }
+    return SLICE_NONE;
+}
+
+static bool info_is(const redisReply *info, const char *name, const char *value)
+{
+    return slice_equal(info_field(info, name), slice_str(value));
+}
+
+static void check_version(struct doctor *d, const redisReply *info)
+{
+    struct slice version = info_field(info, "redis_version"), major;
+    struct slice rest = version;
+    uint64_t n = 0;
+
+    if (version.len == 0 || !slice_cut(&rest, '.', &major) || !slice_number(major, &n)) {
+        doctor_say(d, DOCTOR_WARN, "store", "the server does not tell its version");
+        doctor_mend(d, "see that it is Redis %d or later, or made after it", VERSION_MIN);
+    } else if (n < VERSION_MIN) {
+        doctor_say(d, DOCTOR_FAIL, "store", "Redis %.*s is too old", SLICE_FMT(version));
+        doctor_mend(d, "install Redis %d or later, or Valkey", VERSION_MIN);
+    } else {
+        doctor_say(d, DOCTOR_OK, "store", "version %.*s at %s", SLICE_FMT(version),
+                   store_where(d->cli->store));
+    }
+}
+
+static void check_persistence(struct doctor *d, const redisReply *info)
+{
+    if (info_is(info, "loading", "1")) {
+        doctor_say(d, DOCTOR_WARN, "store", "Redis is loading its data");
+        doctor_mend(d, "wait; tollgated goes on when it is done");
+    } else if (info_is(info, "aof_last_write_status", "err") ||
+               info_is(info, "rdb_last_bgsave_status", "err")) {
+        doctor_say(d, DOCTOR_FAIL, "store", "Redis could not write its data to its disk");
+        doctor_mend(d, "look into the log of Redis; mostly its disk is full, or its folder not its "
+                       "own");
+    } else if (info_is(info, "aof_enabled", "0")) {
+        doctor_say(d, DOCTOR_WARN, "store",
+                   "the append-only file is off: after a restart the "
+                   "store is empty, or as old as its last snapshot");
+        doctor_mend(d, "nothing is lost for good (tollgated writes its counters anew within 10 "
+                       "minutes); to keep reports whole: redis-cli CONFIG SET appendonly yes, and "
+                       "the same in redis.conf");
+    } else {
+        doctor_say(d, DOCTOR_OK, "store", "keeps its data in an append-only file");
+    }
+}
+
+static void check_memory(struct doctor *d, const redisReply *info)
+{
+    struct slice policy = info_field(info, "maxmemory_policy");
+    bool limited = info_field(info, "maxmemory").len > 0 && !info_is(info, "maxmemory", "0");
+
+    if (policy.len == 0 || slice_equal(policy, SLICE("noeviction"))) {
+        doctor_say(d, DOCTOR_OK, "store", "throws no keys away when its memory is full");
+        return;
+    }
+    doctor_say(d, limited ? DOCTOR_FAIL : DOCTOR_WARN, "store",
+               "maxmemory-policy is %.*s: when its memory is full, Redis throws counters away",
+               SLICE_FMT(policy));
+    doctor_mend(d, "redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf; "
+                   "caches belong into another Redis");
+}
+
+static int compare_ms(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+
+    return left < right ? -1 : left > right;
+}
+
+static void check_latency(struct doctor *d)
+{
+    int64_t timeout_ms = d->cli->settings->store.timeout_ms, took[PINGS];
+    struct err err = {0};
+
+    for (int i = 0; i < PINGS; i++) {
+        int64_t start = clock_monotonic_ms();
+        redisReply *reply = ask(d, 1, (const struct slice[]){SLICE("PING")}, &err);
+
+        took[i] = clock_monotonic_ms() - start;
+        if (reply == NULL) {
+            doctor_say(d, DOCTOR_FAIL, "store", "%s", err.text);
+            doctor_mend(d, "see why Redis, or the way to it, is so slow");
+            return;
+        }
+        freeReplyObject(reply);
+    }
+    qsort(took, PINGS, sizeof took[0], compare_ms);
+    doctor_say(d, took[PINGS / 2] * 2 > timeout_ms ? DOCTOR_WARN : DOCTOR_OK, "store",
+               "answers within %" PRId64 " ms (store.timeout is %" PRId64 " ms)", took[PINGS / 2],
+               timeout_ms);
+    if (took[PINGS / 2] * 2 > timeout_ms)
+        doctor_mend(d, "raise store.timeout, or have the store nearer");
+}
+
+static void check_schema(struct doctor *d)
+{
+    struct err err = {0};
+    struct name_list nodes;
+
+    if (read_schema(&d->cli->reader, &err) != 0) {
+        doctor_say(d, DOCTOR_FAIL, "store", "%s", err.text);
+        doctor_mend(d, "set another store.prefix, or install the release that wrote the keys");
+    } else if (read_nodes(&d->cli->reader, &d->arena, &nodes, &err) != 0) {
+        doctor_say(d, DOCTOR_FAIL, "store", "%s", err.text);
+        doctor_mend(d, "see the keys that begin with %s:", d->cli->reader.prefix);
+    } else {
+        doctor_say(d, DOCTOR_OK, "store", "keys of schema 1, prefix %s, %zu node%s",
+                   d->cli->reader.prefix, nodes.count, nodes.count == 1 ? "" : "s");
+    }
+}
+
+void doctor_store(struct doctor *d)
+{
+    struct cli *cli = d->cli;
+    struct err err = {0};
+    redisReply *info = NULL;
+
+    cli->store = store_new(cli->settings, &err);
+    if (cli->store != NULL)
+        info = ask(d, 1, (const struct slice[]){SLICE("INFO")}, &err);
+    if (info == NULL) {
+        doctor_say(d, DOCTOR_FAIL, "store", "%s", err.text);
+        doctor_mend(d, strcmp(cli->settings->store.url, "private:") == 0
+                           ? "tollgated runs this store: start it (and run `tollgate doctor' as "
+                             "root or as the user of tollgated)"
+                           : "start Redis, or correct store.url; tollgated goes on counting "
+                             "meanwhile and hands in later");
+        return;
+    }
+    d->store_is_there = true;
+    cli->reader = (struct reader){.store = cli->store, .prefix = cli->settings->store.prefix};
+    check_version(d, info);
+    check_persistence(d, info);
+    check_memory(d, info);
+    freeReplyObject(info);
+    check_latency(d);
+    check_schema(d);
+}
+
+/* --- the clock
+ * ------------------------------------------------------------------------------------ */
+
+static void say_clock(struct doctor *d, int64_t apart_s)
+{
+    int64_t distance = apart_s < 0 ? -apart_s : apart_s;
+    enum verdict verdict = distance > CLOCK_FAIL_S   ? DOCTOR_FAIL
+                           : distance > CLOCK_WARN_S ? DOCTOR_WARN
+                                                     : DOCTOR_OK;
+
+    if (distance <= CLOCK_WARN_S) {
+        doctor_say(d, verdict, "clock", "that of the store and ours agree");
+        return;
+    }
+    doctor_say(d, verdict, "clock", "that of the store is %" PRId64 " s %s", distance,
+               apart_s > 0 ? "ahead of ours" : "behind ours");
+    doctor_mend(d, "let both machines have NTP (timedatectl set-ntp true)");
+}
+
+static void check_zone(struct doctor *d)
+{
+    time_t now = (time_t)d->now_s;
+    char text[64] = "";
+    struct tm tm;
+
+    if (localtime_r(&now, &tm) != NULL)
+        (void)strftime(text, sizeof text, "%Y-%m-%d %H:%M %Z", &tm);
+    doctor_say(d, DOCTOR_OK, "clock", "days and months begin in the time zone %s, where it is %s",
+               d->cli->settings->timezone, text);
+}
+
+void doctor_clock(struct doctor *d)
+{
+    int64_t before = clock_unix_ms(), after;
+    struct err err = {0};
+    redisReply *reply = NULL;
+    uint64_t seconds;
+
+    check_zone(d);
+    if (d->store_is_there)
+        reply = ask(d, 1, (const struct slice[]){SLICE("TIME")}, &err);
+    after = clock_unix_ms();
+    if (reply == NULL)
+        return; /* said of the store already */
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+        slice_number(reply_text(reply->element[0]), &seconds))
+        say_clock(d, (int64_t)seconds - (before + after) / 2000);
+    freeReplyObject(reply);
+}
+
+/* --- nodes
+ * ---------------------------------------------------------------------------------------- */
+
+static void say_lag(struct doctor *d, const struct node_info *n, const char *what, int64_t through)
+{
+    if (through == 0) {
+        doctor_say(d, DOCTOR_WARN, "node", "%.*s does not say up to when it has %s",
+                   SLICE_FMT(n->name), what);
+        doctor_mend(d, "look into its log");
+    } else if (d->now_s - through > LAG_WARN_S) {
+        doctor_say(d, DOCTOR_WARN, "node",
+                   "%.*s has %s only until %" PRId64 " s ago (%" PRId64 " rows wait)",
+                   SLICE_FMT(n->name), what, d->now_s - through, n->dirty_rows);
+        doctor_mend(d, "wait where it has just been started; else look into its log");
+    } else {
+        doctor_say(d, DOCTOR_OK, "node", "%.*s has %s until %" PRId64 " s ago", SLICE_FMT(n->name),
+                   what, d->now_s > through ? d->now_s - through : 0);
+    }
+}
+
+static void check_own(struct doctor *d, const struct node_info *n)
+{
+    if (d->now_s - n->seen > SEEN_WARN_S) {
+        doctor_say(d, DOCTOR_FAIL, "node", "%.*s was last heard of %" PRId64 " s ago",
+                   SLICE_FMT(n->name), d->now_s - n->seen);
+        doctor_mend(d, "start tollgated here, or see in its log why it cannot reach the store");
+        return;
+    }
+    say_lag(d, n, "counted", n->counted_through);
+    say_lag(d, n, "handed in", n->pushed_through);
+}
+
+static void check_other(struct doctor *d, const struct node_info *n)
+{
+    if (d->now_s - n->seen <= OTHER_WARN_S) {
+        doctor_say(d, DOCTOR_OK, "node", "%.*s was heard of %" PRId64 " s ago", SLICE_FMT(n->name),
+                   d->now_s > n->seen ? d->now_s - n->seen : 0);
+        return;
+    }
+    doctor_say(d, DOCTOR_WARN, "node",
+               "%.*s was last heard of %" PRId64 " s ago; no time since then is complete",
+               SLICE_FMT(n->name), d->now_s - n->seen);
+    doctor_mend(d,
+                "start it. Where it is gone for good and all it counted is in the store: redis-cli "
+                "HSET '%s:{@%.*s}:node' pushed_through 253402300799",
+                d->cli->reader.prefix, SLICE_FMT(n->name));
+}
+
+void doctor_nodes(struct doctor *d)
+{
+    struct slice own = slice_str(d->cli->settings->node);
+    struct node_infos nodes;
+    struct err err = {0};
+    bool found = false;
+
+    if (!d->store_is_there || read_node_infos(&d->cli->reader, &d->arena, &nodes, &err) != 0)
+        return; /* said of the store already */
+    for (size_t i = 0; i < nodes.count; i++) {
+        const struct node_info *n = &nodes.items[i];
+
+        if (slice_equal(n->name, own)) {
+            found = true;
+            check_own(d, n);
+        } else if (!n->is_renamed && n->pushed_through <= d->now_s) {
+            check_other(d, n);
+        }
+    }
+    if (!found) {
+        doctor_say(d, DOCTOR_FAIL, "node", "%s has never written to this store",
+                   d->cli->settings->node);
+        doctor_mend(d,
+                    "start tollgated here; where it runs, see whether `node' and `store' in %s "
+                    "are what it was started with",
+                    d->cli->config);
+    }
+}

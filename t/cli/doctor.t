@@ -1,0 +1,374 @@
+#!/usr/bin/env python3
+"""tollgate doctor: nothing to say against an installation that is well; each thing gone wrong is
+found, named and given a mend."""
+
+import contextlib
+import datetime
+import fcntl
+import os
+import re
+import socket
+import sqlite3
+import struct
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import proc
+import tap
+from counted import UTC, Counted
+from redis_server import RedisServer
+from tollgate import Tollgate
+
+MAIN = {
+    "compatibility_level": "3.6",
+    "smtpd_milters": "inet:127.0.0.1:8891, unix:tollgate/milter.sock",
+    "non_smtpd_milters": "unix:tollgate/milter.sock",
+    "milter_default_action": "tempfail",
+    "enable_long_queue_ids": "yes",
+    "internal_mail_filter_classes": "bounce",
+    "mail_owner": "nobody",
+    "mydestination": "example.com, $mydomain",
+    "mydomain": "example.org",
+    "virtual_mailbox_domains": "",
+    "virtual_alias_domains": "",
+    "virtual_alias_maps": "",
+    "alias_maps": "",
+}
+# More -o lines belong to the last of them.
+MASTER = ("smtp inet n - y - - smtpd", "cleanup unix n - y - 0 cleanup",
+          "submission inet n - y - - smtpd", "  -o smtpd_sasl_auth_enable=yes")
+
+
+class Milter:
+    """Answers the negotiation, and nothing else."""
+
+    def __init__(self, path, answers=True):
+        self.path, self.answers = path, answers
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(path)
+        os.chmod(path, 0o666)
+        self.socket.listen(16)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                peer = self.socket.accept()[0]
+                if self.answers and peer.recv(4096)[4:5] == b"O":
+                    peer.sendall(struct.pack(">IcIII", 13, b"O", 6, 0, 0))
+                    peer.recv(4096)
+                peer.close()
+
+    def close(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+
+
+class Proxy:
+    """Stands before Redis: changes what INFO says, or waits before each answer."""
+
+    def __init__(self, folder, target, change=None, pause_s=0):
+        self.path = os.path.join(folder, "proxy.sock")
+        self.url = "unix://" + self.path
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
+        self.target, self.change, self.pause_s = target, change, pause_s
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(self.path)
+        self.socket.listen(16)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, server = self.socket.accept()[0], socket.socket(socket.AF_UNIX)
+                server.connect(self.target)
+                threading.Thread(target=self._pass, args=(client, server), daemon=True).start()
+                threading.Thread(target=self._back, args=(server, client), daemon=True).start()
+
+    @staticmethod
+    def _pass(source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_RDWR)
+
+    def _back(self, source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 20):
+                time.sleep(self.pause_s)
+                sink.sendall(re.sub(*self.change, data) if self.change else data)
+
+
+class Site:
+    """An installation where all is well; with_...() break something for a while."""
+
+    def __init__(self):
+        self.folder = proc.scratch("doctor")
+        self.conf = os.path.join(self.folder, "postfix")
+        self.queue = os.path.join(self.folder, "queue")
+        self.state = os.path.join(self.folder, "state")
+        self.socket_folder = os.path.join(self.queue, "tollgate")
+        self.socket = os.path.join(self.socket_folder, "milter.sock")
+        for path in (self.conf, self.queue, self.state, self.socket_folder):
+            os.mkdir(path)
+        self.server = RedisServer(self.folder)
+        self.redis = self.server.connect()
+        self.redis("CONFIG", "SET", "appendonly", "yes")
+        self.ledger = os.path.join(self.state, "ledger.db")
+        self._make_ledger()
+        self.lock = open(os.path.join(self.state, "lock"), "w", encoding="ascii")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        self.milter = Milter(self.socket)
+        self.postfix()
+        self.site()
+
+    def _make_ledger(self):
+        with sqlite3.connect(self.ledger) as db:
+            db.executescript(
+                "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+                "INSERT INTO meta VALUES ('schema', 1);"
+                "CREATE TABLE rows (id INTEGER PRIMARY KEY, dirty INTEGER NOT NULL);"
+                "INSERT INTO rows (dirty) VALUES (0), (1);"
+                "CREATE TABLE doubtful"
+                " (number INTEGER PRIMARY KEY, queue_id TEXT, time_ms INTEGER)")
+
+    def heartbeat(self):
+        counted = Counted()
+        counted.add(datetime.datetime.now(UTC), "example.com", {"in_messages": 1})
+        now = int(time.time())
+        counted.write(self.redis, {"mx1": now, "mx2": now})
+
+    def postfix(self, main=None, master=(), services=MASTER):
+        settings = dict(MAIN, queue_directory=self.queue, config_directory=self.conf,
+                        **(main or {}))
+        lines = {"main.cf": ["%s = %s" % pair for pair in settings.items()],
+                 "master.cf": list(services) + list(master)}
+        for name, text in lines.items():
+            path = os.path.join(self.conf, name)
+            proc.write_text(path, "".join(line + "\n" for line in text))
+            os.utime(path, (0, time.time() - 60))  # postconf waits for files that are new
+
+    def site(self, more="", url=None, domains="example.com\nexample.org\n", user="", now=None):
+        self.tollgate = Tollgate(
+            self.folder, url or self.server.url, domains=domains, now=now,
+            more='user = "%s"; milter: { socket = "unix:%s"; };\n%s' % (user, self.socket, more))
+
+    def ask(self, env=None, fresh=True):
+        """Exit code, [(verdict, what, text, mend)]; `fresh`: the nodes have just been heard of."""
+        if fresh:
+            self.heartbeat()
+        code, out, err = self.tollgate("doctor", "--postfix", self.conf, env=env)
+        found = []
+        for line in out.splitlines():
+            match = re.match(r"(ok|warn|fail) +([a-z_]+): (.*)", line)
+            if match:
+                found.append(list(match.groups()) + [""])
+            elif line.startswith("      mend: "):
+                found[-1][3] = line[12:]
+        tap.same(err, "", "nothing on stderr")
+        return code, found
+
+    def expect(self, verdict, what, text, note, env=None, fresh=True):
+        code, found = self.ask(env, fresh)
+        hits = [f for f in found if f[0] == verdict and f[1] == what and text in f[2]]
+        tap.ok(hits and hits[0][3], "%s %s: %s, with a mend" % (verdict, what, note), *found)
+        worst = any(f[0] == "fail" for f in found)
+        tap.same(code, 1 if worst else 0, "exit code %d" % worst)
+        tap.ok(all(f[3] for f in found if f[0] != "ok"), "every warn and fail has a mend", *found)
+
+
+# --- one thing wrong at a time -------------------------------------------------------------------
+
+def wrong_settings(site):
+    site.site(more="nonsense = 1;")
+    site.expect("fail", "settings", "tollgate.conf:", "an unknown setting, with its line")
+    tap.same(len(site.ask()[1]), 1, "nothing else is looked at")
+    site.site(user="no-such-user")
+    site.expect("fail", "state_dir", "no-such-user", "no such user")
+    site.site(user="nobody")
+    os.chmod(site.state, 0o700)
+    site.expect("fail", "state_dir", "nobody may not write in", "a folder that is not its own")
+    site.site(more='ledger: { min_free = "1024GB"; };')
+    fs = os.statvfs(site.state)
+    verdict = "fail" if fs.f_bavail * fs.f_frsize <= 1 << 40 else "warn"
+    site.expect(verdict, "disk", "ledger.min_free", "too little room")
+    site.site()
+
+
+def wrong_state(site):
+    fcntl.flock(site.lock, fcntl.LOCK_UN)
+    site.expect("fail", "tollgated", "not running", "tollgated does not run")
+    fcntl.flock(site.lock, fcntl.LOCK_EX)
+    with sqlite3.connect(site.ledger) as db:
+        db.execute("INSERT INTO doubtful VALUES (7, '4jWnX03VvBz1cTBS', 1795262400000)")
+    site.expect("warn", "ledger", "1 message was counted in a crash", "a doubtful message")
+    out = site.tollgate("doctor", "--postfix", site.conf)[1]
+    tap.ok("record 7, queue id 4jWnX03VvBz1cTBS, 2026-11-21 12:00:00" in out, "named", out)
+    with sqlite3.connect(site.ledger) as db:
+        db.execute("DELETE FROM doubtful")
+        db.execute("UPDATE rows SET dirty = 2 WHERE id = 2")
+    site.expect("fail", "ledger", "1 of 2 rows", "a row that the store refused")
+    os.rename(site.ledger, site.ledger + ".kept")
+    site.expect("fail", "ledger", "No such file", "no ledger")
+    proc.write_text(site.ledger, "this is no database, as far as one can see\n" * 100)
+    site.expect("fail", "ledger", "not a database", "no database")
+    os.replace(site.ledger + ".kept", site.ledger)
+    with sqlite3.connect(site.ledger) as db:
+        db.execute("UPDATE rows SET dirty = 0")
+
+
+def wrong_store(site):
+    site.redis("CONFIG", "SET", "appendonly", "no")
+    site.expect("warn", "store", "append-only file is off", "nothing is kept")
+    site.redis("CONFIG", "SET", "appendonly", "yes")
+    site.redis("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    site.expect("warn", "store", "allkeys-lru", "keys could be thrown away")
+    site.redis("CONFIG", "SET", "maxmemory", "100mb")
+    site.expect("fail", "store", "allkeys-lru", "keys are thrown away")
+    site.redis("CONFIG", "SET", "maxmemory", "0")
+    site.redis("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    site.redis("SET", "tg:schema", "9")
+    site.expect("fail", "store", "schema 9", "another schema", fresh=False)
+    site.redis("SET", "tg:schema", "1")
+    site.redis("RENAME", "tg:nodes", "kept")
+    site.redis("SET", "tg:nodes", "nonsense")
+    site.expect("fail", "store", "tg:nodes", "a key of the wrong type", fresh=False)
+    site.redis("RENAME", "kept", "tg:nodes")
+    for change, pause_s, verdict, text in (
+            ((rb"redis_version:\d\.\d\.\d\d", b"redis_version:3.2.12"), 0, "fail", "3.2.12 is too"),
+            ((rb"bgsave_status:ok\r\n", b"bgsave_status:err\n"), 0, "fail", "could not write"),
+            ((rb"\nloading:0", b"\nloading:1"), 0, "warn", "is loading"),
+            (None, 0.2, "warn", "answers within 2")):
+        site.site(url=Proxy(site.folder, site.server.path, change, pause_s).url)
+        site.expect(verdict, "store", text, text)
+    site.site(url="unix:///nonexistent/redis.sock")
+    site.expect("fail", "store", "/nonexistent/redis.sock", "no store")
+    site.site()
+
+
+def wrong_nodes(site):
+    now = int(time.time())
+    for seconds, verdict in ((20, "warn"), (3600, "fail")):
+        site.site(now=datetime.datetime.fromtimestamp(now + seconds, UTC))
+        site.expect(verdict, "clock", "behind ours", "clocks are %d s apart" % seconds)
+    site.site()
+    for field, past_s, verdict, text in (("seen", 100, "fail", "mx1 was last heard of"),
+                                         ("counted_through", 100, "warn", "mx1 has counted only"),
+                                         ("pushed_through", 100, "warn", "mx1 has handed in only")):
+        site.heartbeat()
+        site.redis("HSET", "tg:{@mx1}:node", field, now - past_s)
+        site.expect(verdict, "node", text, text, fresh=False)
+    site.heartbeat()
+    site.redis("HSET", "tg:{@mx2}:node", "seen", now - 1000)
+    site.expect("warn", "node", "mx2 was last heard of", "another node is away", fresh=False)
+    mend = [f[3] for f in site.ask(fresh=False)[1] if f[0] == "warn"][0]
+    site.redis(*mend.split("redis-cli ")[1].replace("'", "").split(" "))
+    tap.same([f for f in site.ask(fresh=False)[1] if f[0] != "ok"], [],
+             "and no longer missed after its mend")
+    site.redis("SREM", "tg:nodes", "mx1")
+    site.expect("fail", "node", "has never written", "this node is not known", fresh=False)
+    site.heartbeat()
+
+
+def wrong_socket(site):
+    site.milter.close()
+    site.expect("fail", "socket", "refused", "nobody listens")
+    os.unlink(site.socket)
+    site.expect("fail", "socket", "No such file", "no socket")
+    proc.write_text(site.socket, "")
+    site.expect("fail", "socket", "is no socket", "a file in its place")
+    silent = Milter(site.socket, answers=False)
+    site.expect("fail", "socket", site.socket, "no answer")
+    silent.close()
+    site.milter = Milter(site.socket)
+    os.chmod(site.socket, 0o600)
+    site.expect("fail", "socket", "nobody may not connect to " + site.socket, "mode 0600")
+    os.chmod(site.socket, 0o666)
+    os.chmod(site.socket_folder, 0o700)
+    site.expect("fail", "socket", "nobody may not enter " + site.socket_folder, "folder 0700")
+    os.chmod(site.socket_folder, 0o755)
+    site.postfix({"mail_owner": "no-such-user"})
+    site.expect("fail", "socket", "no-such-user", "no mail_owner")
+    site.postfix()
+
+
+OUR = "unix:tollgate/milter.sock"
+
+
+def wrong_postfix(site):
+    absolute = "unix:" + site.socket
+    for verdict, text, main, master in (
+            ("fail", "smtpd_milters of smtp/inet does not name", {"smtpd_milters": ""}, ()),
+            ("fail", "smtpd_milters of submission/inet does not name", {},
+             ("  -o smtpd_milters=inet:127.0.0.1:1",)),
+            ("fail", "non_smtpd_milters of cleanup/unix does not", {"non_smtpd_milters": ""}, ()),
+            ("fail", "runs in a chroot", {"smtpd_milters": absolute}, ()),
+            ("warn", "inet:localhost:8891 comes after",
+             {"smtpd_milters": OUR + " inet:localhost:8891"}, ()),
+            ("warn", "inet:127.0.0.1:1 comes after",
+             {"non_smtpd_milters": "{ %s, connect_timeout=5s } inet:127.0.0.1:1" % OUR}, ()),
+            ("warn", "mail goes uncounted", {"milter_default_action": "accept"}, ()),
+            ("warn", "mail goes uncounted",
+             {"smtpd_milters": "{ %s, default_action=accept }" % OUR}, ()),
+            ("warn", "refused or held", {"milter_default_action": "quarantine"}, ()),
+            ("warn", "short queue ids", {"enable_long_queue_ids": "no"}, ()),
+            ("fail", "milter_protocol is 4", {"milter_protocol": "4"}, ()),
+            ("warn", "counted twice", {"content_filter": "scan:[127.0.0.1]:10025"}, ()),
+            ("warn", "counted twice", {}, ("scan inet n - y - - smtpd",
+                                           "  -o content_filter=scan:[127.0.0.1]:10025")),
+            ("warn", "bounces that Postfix", {"internal_mail_filter_classes": ""}, ()),
+            ("fail", "has no_milters", {"receive_override_options": "no_milters"}, ()),
+            ("warn", "smtpd_proxy_filter", {"smtpd_proxy_filter": "127.0.0.1:10025"}, ())):
+        site.postfix(main, master)
+        site.expect(verdict, "postfix", text, text)
+    site.postfix({"content_filter": "scan:[127.0.0.1]:10025"},
+                 ("127.0.0.1:10026 inet n - n - - smtpd",
+                  "  -o receive_override_options=no_milters", "  -o smtpd_milters=",
+                  "  -o content_filter="))
+    tap.same([f for f in site.ask()[1] if f[0] != "ok"], [], "a content filter done right")
+    site.postfix({"smtpd_milters": absolute, "non_smtpd_milters": absolute},
+                 services=("smtp inet n - n - - smtpd", "cleanup unix n - n - 0 cleanup"))
+    tap.same([f for f in site.ask()[1] if f[0] != "ok"], [], "an absolute path outside a chroot")
+    os.unlink(os.path.join(site.conf, "main.cf"))
+    site.expect("warn", "postfix", "main.cf", "no main.cf")
+    empty = os.path.join(site.folder, "empty")
+    os.mkdir(empty)
+    site.postfix()
+    site.expect("warn", "postfix", "postconf", "no postconf", env={"PATH": empty})
+
+
+def wrong_hosted(site):
+    site.site(domains="")
+    site.expect("fail", "hosted", "no domain is hosted", "no domains")
+    site.site(domains="example.com\nexample.org\nno..domain\n")
+    site.expect("warn", "hosted", "domains:3", "a bad line")
+    site.site()
+    os.unlink(os.path.join(site.folder, "domains"))
+    site.expect("fail", "hosted", "domains", "a source that is missing")
+    site.site(domains="example.com\n")
+    site.expect("warn", "hosted", "1 domain that is not hosted: example.org", "Postfix takes more")
+    site.site()
+
+
+def main():
+    tap.need("postconf", "redis-server")
+    site = Site()
+    code, found = site.ask()
+    tap.same([f for f in found if f[0] != "ok"], [], "an installation that is well", *found)
+    tap.same(code, 0, "exit code 0")
+    tap.same(sorted({f[1] for f in found}),
+             ["clock", "disk", "hosted", "ledger", "node", "postfix", "settings", "socket",
+              "state_dir", "store", "tollgated"], "all was looked at")
+    for wrong in (wrong_settings, wrong_state, wrong_socket, wrong_postfix, wrong_hosted,
+                  wrong_store, wrong_nodes):
+        wrong(site)
+    code, found = site.ask()
+    tap.same([f for f in found if f[0] != "ok"], [], "well again at the end")
+
+
+tap.run(main)
