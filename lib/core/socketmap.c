@@ -46,6 +46,6 @@ int socketmap_reply(struct slice reply, struct slice *value, struct err *err)
         return 0;
     if (slice_equal(status, SLICE("TEMP")) || slice_equal(status, SLICE("TIMEOUT")) ||
         slice_equal(status, SLICE("PERM")))
-        return err_set(err, EX_UNAVAILABLE, "it says %.*s", SLICE_FMT(slice_to(reply, 200)));
+        return err_set(err, EX_TEMPFAIL, "it says %.*s", SLICE_FMT(slice_to(reply, 200)));
     return err_set(err, EX_UNAVAILABLE, "it does not speak the socketmap protocol");
 }

@@ -21,7 +21,7 @@ void socketmap_request(struct buf *b, struct slice name, struct slice key);
 int netstring_take(struct slice *s, size_t max, struct slice *out);
 
 /* 1: found, *value is set; 0: the map says that it knows no such key; -1: it could not say (TEMP,
- * TIMEOUT, PERM), or this is no reply: *err has the reason. */
+ * TIMEOUT, PERM), or this is no reply (EX_UNAVAILABLE): *err has the reason. */
 int socketmap_reply(struct slice reply, struct slice *value, struct err *err);
 
 #endif

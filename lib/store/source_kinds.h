@@ -59,5 +59,9 @@ int source_redis_stamp(const struct source_name *name, struct store *store, uint
 /* *asked: one of its tables can only be asked. */
 int source_postfix_list(const struct source_name *name, struct listing *l, bool *asked,
                         struct err *err);
+/* The domains of mydestination alone, as those of alias_maps. */
+struct postfix_config;
+int source_postfix_bare_domains(const struct postfix_config *config, struct world *world,
+                                struct err *err);
 
 #endif

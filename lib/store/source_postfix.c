@@ -7,8 +7,9 @@
 #include "lib/store/source_kinds.h"
 #include "lib/sys/files.h"
 
-#define NESTED_MAX     4 /* files named in files */
-#define FILE_MAX_BYTES ((size_t)64 << 20)
+#define NESTED_MAX      4 /* files named in files */
+#define FILE_MAX_BYTES  ((size_t)64 << 20)
+#define ARENA_MAX_BYTES ((size_t)1 << 30)
 
 /* One listing of one directory. */
 struct work {
@@ -252,6 +253,20 @@ static int list_forwards(struct work *w, struct err *err)
     return add_setting(w, "mydestination", w->config->mydestination, err);
 }
 
+int source_postfix_bare_domains(const struct postfix_config *config, struct world *world,
+                                struct err *err)
+{
+    struct listing l = {.world = world, .use = SOURCE_FORWARDS};
+    struct arena arena;
+    struct work w = {.l = &l, .arena = &arena, .config = config, .bare_domains = true};
+    int result;
+
+    arena_init(&arena, ARENA_MAX_BYTES);
+    result = add_setting(&w, "mydestination", config->mydestination, err);
+    arena_fini(&arena);
+    return result;
+}
+
 int source_postfix_list(const struct source_name *name, struct listing *l, bool *asked,
                         struct err *err)
 {
@@ -265,7 +280,7 @@ int source_postfix_list(const struct source_name *name, struct listing *l, bool 
             err, EX_CONFIG,
             "source \"postfix:%s\": Postfix has no list of logins: use file:, redis: or socketmap:",
             name->path.ptr);
-    arena_init(&arena, (size_t)1 << 30);
+    arena_init(&arena, ARENA_MAX_BYTES);
     result = prefix(&w, postfix_config_read(name->path.ptr, &arena, &config, err), err);
     if (result == 0)
         result = l->use == SOURCE_DOMAINS ? list_domains(&w, err) : list_forwards(&w, err);

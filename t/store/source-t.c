@@ -8,6 +8,15 @@
 #include "t/store/source_fixture.h"
 
 static struct redis_fixture redis;
+static int64_t skew_ms; /* the clock is ahead by this much */
+
+int64_t __real_clock_monotonic_ms(void);
+int64_t __wrap_clock_monotonic_ms(void);
+
+int64_t __wrap_clock_monotonic_ms(void)
+{
+    return __real_clock_monotonic_ms() + skew_ms;
+}
 static char url[160];
 
 static void test_files(void)
@@ -46,7 +55,7 @@ static void test_files(void)
     OK(strstr(warnings, "/domains:6: ") != NULL, "a bad name is told with its line");
     OK(strstr(warnings, "/domains:7: ") != NULL, "a bad line too");
     OK(strstr(warnings, "/forwards:4: ") != NULL && strstr(warnings, "/logins:2: ") != NULL,
-       warnings);
+       "in each kind of list");
     OK(!w->domains_asked && !w->forwards_asked && !w->logins_asked && w->popauth_asked,
        "nothing is to be asked");
     world_free(w);
@@ -155,6 +164,37 @@ static void test_redis_faults(void)
     world_free(w);
 }
 
+static void test_watch(void)
+{
+    struct err err = {0};
+    struct source_watch *w;
+
+    write_file("w1", "a.example\n");
+    use_sources("file:w1 file:w2", "redis:watched", "");
+    w = source_watch_new(&settings, &err);
+    OK(w != NULL, "a watch");
+    OK(!source_watch_changed(w), "nothing has changed");
+    write_file("w1", "a.example\nb.example\n");
+    OK(source_watch_changed(w), "a file has");
+    OK(!source_watch_changed(w), "told once");
+    write_file("w2", "c.example\n");
+    OK(source_watch_changed(w), "a file has appeared");
+    command("HSET watched a@example.com x@x.org");
+    OK(!source_watch_changed(w), "Redis is not looked at each time");
+    skew_ms += 11000;
+    OK(source_watch_changed(w), "but after 10 s");
+    skew_ms += 11000;
+    OK(!source_watch_changed(w), "told once");
+    command("HSET watched a@example.com y@x.org");
+    redis_fixture_kill(&redis);
+    skew_ms += 11000;
+    OK(!source_watch_changed(w), "what cannot be looked at has not changed");
+    redis_fixture_run(&redis, "");
+    skew_ms += 11000;
+    OK(source_watch_changed(w), "Redis came back empty");
+    source_watch_free(w);
+}
+
 int main(void)
 {
     redis_fixture_start(&redis);
@@ -171,6 +211,7 @@ int main(void)
     test_file_faults();
     test_redis();
     test_redis_faults();
+    test_watch();
     redis_fixture_stop(&redis);
     return tap_done();
 }

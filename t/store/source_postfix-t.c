@@ -105,7 +105,7 @@ static void test_forwards(const struct world *w)
     IS_STR(targets(w, "cmd@host.test"), "cmd@host.test",
            "commands and files lead nowhere (postalias has taken the backslash off \\cmd)");
     IS_STR(targets(w, "inc@host.test"), "m1@x.test m2@y.test local@host.test", ":include:");
-    OK(strstr(warnings, "/secret") != NULL, warnings);
+    OK(strstr(warnings, "/secret") != NULL, "an include that cannot be read is told");
 }
 
 static void test_asked(void)
@@ -138,6 +138,26 @@ static void test_faults(void)
     OK(load(&err) == NULL && strstr(err.text, "main.cf"), err.text);
     use_sources("", "", source);
     OK(load(&err) == NULL && strstr(err.text, "logins"), err.text);
+}
+
+static void test_watch(void)
+{
+    struct err err = {0};
+    struct source_watch *w;
+
+    write_main("");
+    use_sources(source, source, "");
+    w = source_watch_new(&settings, &err);
+    OK(!source_watch_changed(w), "nothing has changed");
+    write_main("virtual_alias_domains = new.test\n");
+    OK(source_watch_changed(w) && !source_watch_changed(w), "main.cf has");
+    write_file("virtual2", "fwd@valias.test other@x.test\n");
+    OK(source_watch_changed(w), "a table has");
+    shell("cd %s && postmap -c . hash:virtual", dir);
+    OK(source_watch_changed(w), "a table has been made again");
+    write_file("more-domains", "file3.test\n");
+    OK(source_watch_changed(w) && !source_watch_changed(w), "a file of domains has");
+    source_watch_free(w);
 }
 
 static const char *asked(const char *table, const char *keys)
@@ -217,6 +237,7 @@ int main(void)
         world_free(w);
     }
     test_questions();
+    test_watch();
     test_asked();
     test_faults();
     test_items();
