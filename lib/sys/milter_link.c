@@ -29,10 +29,9 @@ int milter_link_open(struct milter_link *l, const char *where, int64_t timeout_m
     *l = (struct milter_link){.fd = -1};
     milter_client_init(&l->client);
     buf_init(&l->in, IN_MAX_BYTES);
-    l->fd = net_connect(where, clock_monotonic_ms() + timeout_ms);
+    l->fd = net_connect(where, clock_monotonic_ms() + timeout_ms, err);
     if (l->fd < 0)
-        return err_set(err, EX_UNAVAILABLE, "cannot connect to the milter at %s: %s", where,
-                       strerror(errno));
+        return err_prefix(err, "milter");
     milter_client_offer(&l->client);
     return milter_link_next(l, timeout_ms, &answer, err) < 0 ? -1 : 0;
 }

@@ -24,8 +24,7 @@ struct milter_link {
     size_t taken; /* of `in`, by earlier answers */
 };
 
-/* `where` as in Postfix and libmilter: "unix:/path" ("local:/path", or just a path),
- * "inet:port@host" or "inet:host:port", "inet6:port@host". Connects and negotiates. */
+/* `where` as socket_name_parse takes it. Connects and negotiates. */
 int milter_link_open(struct milter_link *l, const char *where, int64_t timeout_ms, struct err *err);
 /* Says goodbye where it can without waiting, and frees all. Safe after a failed open. */
 void milter_link_close(struct milter_link *l);

@@ -1,15 +1,22 @@
 #include "lib/sys/net.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
+#include <sysexits.h>
 #include <unistd.h>
 
+#include "lib/core/arena.h"
 #include "lib/core/slice.h"
 #include "lib/sys/clock.h"
+#include "lib/sys/socket_name.h"
+
+#define NAME_BYTES 4096
 
 bool net_wait(int fd, short events, int64_t deadline_ms)
 {
@@ -53,49 +60,20 @@ static int connect_unix(const char *path, int64_t deadline_ms)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
 
-    if (strlen(path) >= sizeof a.sun_path) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    memcpy(a.sun_path, path, strlen(path) + 1);
+    (void)snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
     return net_connect_address((const struct sockaddr *)&a, sizeof a, deadline_ms);
 }
 
-/* "port@host" or "host:port", and "[v6]:port". */
-static bool split_inet(struct slice text, char *host, char *port, size_t room)
+static int connect_inet(const struct socket_name *name, int64_t deadline_ms)
 {
-    ptrdiff_t at = slice_find(text, '@');
-    bool port_first = at >= 0;
-    struct slice a, b;
-
-    if (at < 0)
-        at = slice_find_last(text, ':');
-    if (at < 0)
-        return false;
-    a = slice_to(text, (size_t)at);
-    b = slice_from(text, (size_t)at + 1);
-    if (port_first) {
-        struct slice swap = a;
-
-        a = b;
-        b = swap;
-    }
-    if (a.len > 1 && a.ptr[0] == '[' && a.ptr[a.len - 1] == ']')
-        a = (struct slice){a.ptr + 1, a.len - 2};
-    return a.len > 0 && b.len > 0 && snprintf(host, room, "%.*s", SLICE_FMT(a)) < (int)room &&
-           snprintf(port, room, "%.*s", SLICE_FMT(b)) < (int)room;
-}
-
-static int connect_inet(const char *text, int family, int64_t deadline_ms)
-{
-    struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM}, *list = NULL;
-    char host[256], port[256];
+    struct addrinfo hints = {.ai_family = name->family == SOCKET_INET6 ? AF_INET6 : AF_UNSPEC,
+                             .ai_socktype = SOCK_STREAM};
+    struct addrinfo *list = NULL;
+    char port[8];
     int fd = -1;
 
-    errno = EINVAL;
-    if (!split_inet(slice_str(text), host, port, sizeof host))
-        return -1;
-    if (getaddrinfo(host, port, &hints, &list) != 0) {
+    (void)snprintf(port, sizeof port, "%u", (unsigned)name->port);
+    if (getaddrinfo(name->host, port, &hints, &list) != 0) {
         errno = EADDRNOTAVAIL;
         return -1;
     }
@@ -105,15 +83,52 @@ static int connect_inet(const char *text, int family, int64_t deadline_ms)
     return fd;
 }
 
-int net_connect(const char *where, int64_t deadline_ms)
+int net_connect(const char *where, int64_t deadline_ms, struct err *err)
 {
-    if (strncmp(where, "unix:", 5) == 0)
-        return connect_unix(where + 5, deadline_ms);
-    if (strncmp(where, "local:", 6) == 0)
-        return connect_unix(where + 6, deadline_ms);
-    if (strncmp(where, "inet6:", 6) == 0)
-        return connect_inet(where + 6, AF_INET6, deadline_ms);
-    if (strncmp(where, "inet:", 5) == 0)
-        return connect_inet(where + 5, AF_UNSPEC, deadline_ms);
-    return connect_unix(where, deadline_ms);
+    struct socket_name name;
+    struct arena arena;
+    int fd = -1;
+
+    arena_init(&arena, NAME_BYTES);
+    if (socket_name_parse(slice_str(where), &arena, &name, err) == 0) {
+        fd = name.family == SOCKET_UNIX ? connect_unix(name.path, deadline_ms)
+                                        : connect_inet(&name, deadline_ms);
+        if (fd < 0)
+            (void)err_set(err, EX_UNAVAILABLE, "cannot connect to %s: %s", where, strerror(errno));
+    }
+    arena_fini(&arena);
+    return fd;
+}
+
+static void text_of_v6(const struct sockaddr_in6 *a, char *text)
+{
+    if (IN6_IS_ADDR_V4MAPPED(&a->sin6_addr))
+        (void)inet_ntop(AF_INET, a->sin6_addr.s6_addr + 12, text, NET_ADDRESS_BYTES);
+    else
+        (void)inet_ntop(AF_INET6, &a->sin6_addr, text, NET_ADDRESS_BYTES);
+}
+
+void net_address_text(const struct sockaddr *address, char text[NET_ADDRESS_BYTES], uint16_t *port)
+{
+    uint16_t n = 0;
+
+    text[0] = '\0';
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *a = (const struct sockaddr_in *)(const void *)address;
+
+        (void)inet_ntop(AF_INET, &a->sin_addr, text, NET_ADDRESS_BYTES);
+        n = ntohs(a->sin_port);
+    } else if (address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)(const void *)address;
+
+        text_of_v6(a, text);
+        n = ntohs(a->sin6_port);
+    }
+    if (port != NULL)
+        *port = n;
+}
+
+bool net_is_loopback(const char *text)
+{
+    return strncmp(text, "127.", 4) == 0 || strcmp(text, "::1") == 0;
 }

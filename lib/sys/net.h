@@ -5,10 +5,12 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "lib/core/err.h"
+
 /*
  * Sockets with deadlines. All are non-blocking and close-on-exec.
  *
- * Units: ms of the monotonic clock.  Errors: -1 or false, with errno.
+ * Units: ms of the monotonic clock.  Errors: -1 or false, with errno or *err (EX_UNAVAILABLE).
  */
 
 /* Waits until the descriptor is ready for `events` (POLLIN, POLLOUT); at the deadline errno is
@@ -18,8 +20,13 @@ bool net_wait(int fd, short events, int64_t deadline_ms);
 /* Connects to one address. */
 int net_connect_address(const struct sockaddr *address, socklen_t len, int64_t deadline_ms);
 
-/* Connects to "unix:/path" ("local:/path", or just a path), "inet:port@host" or "inet:host:port"
- * ("inet:[::1]:25"), "inet6:port@host". */
-int net_connect(const char *where, int64_t deadline_ms);
+/* Connects to what socket_name_parse takes; of several addresses the first that answers. */
+int net_connect(const char *where, int64_t deadline_ms, struct err *err);
+
+/* "192.0.2.1" or "2001:db8::1", an IPv4-mapped address as IPv4; *port may be NULL. */
+#define NET_ADDRESS_BYTES 64
+void net_address_text(const struct sockaddr *address, char text[NET_ADDRESS_BYTES], uint16_t *port);
+/* Of such a text. */
+bool net_is_loopback(const char *text);
 
 #endif

@@ -31,6 +31,12 @@ struct string_list {
 };
 
 enum on_failure { ON_FAILURE_DEFER, ON_FAILURE_ACCEPT, ON_FAILURE_LOCAL };
+enum milter_default {
+    MILTER_DEFAULT_TEMPFAIL,
+    MILTER_DEFAULT_ACCEPT,
+    MILTER_DEFAULT_REJECT,
+    MILTER_DEFAULT_QUARANTINE
+};
 enum ledger_sync { SYNC_ALWAYS, SYNC_TIMED, SYNC_NEVER };
 
 struct settings {
@@ -74,6 +80,18 @@ struct settings {
         bool users;
         int64_t users_max;
     } accounting;
+    struct {
+        struct string_list listen;  /* as host_port_parse takes them */
+        const char *hostname;       /* "": the system's */
+        struct string_list milters; /* as socket_name_parse takes them, or "tollgated" */
+        enum milter_default milter_default;
+        int64_t milter_timeout_ms;
+        const char *maildir_root, *queue_dir; /* "": below state_dir */
+        const char *next_hop;                 /* host:port; "": none */
+        int64_t message_max_bytes, recipients_max, sessions_max, client_sessions_max;
+        int64_t timeout_ms, min_rate_bytes; /* a second */
+        int64_t deliveries_max, retry_first_ms, retry_max_ms, expire_ms;
+    } relay;
 };
 
 /* All faults are written to `faults` (may be NULL), one `file:line: what, and the mend` a line.

@@ -167,3 +167,15 @@ int check_header(struct slice value, struct arena *arena, struct err *err)
                    "\"%.*s\" is no header field: write name and value as \"X-Spam-Flag: YES\"",
                    SLICE_FMT(value));
 }
+
+int check_host_port(struct slice value, struct arena *arena, struct err *err)
+{
+    struct socket_name name;
+
+    return value.len == 0 ? 0 : host_port_parse(value, arena, &name, err);
+}
+
+int check_relay_milter(struct slice value, struct arena *arena, struct err *err)
+{
+    return slice_equal(value, SLICE("tollgated")) ? 0 : check_socket(value, arena, err);
+}

@@ -14,6 +14,7 @@
 #define HOUR       (60 * MINUTE)
 #define MB         ((int64_t)1 << 20)
 #define GB         ((int64_t)1 << 30)
+#define DAY        (24 * HOUR)
 
 static const struct choice targets[] = {
     {"syslog", LOG_TARGET_SYSLOG}, {"stderr", LOG_TARGET_STDERR}, {NULL, 0}};
@@ -37,6 +38,12 @@ static const struct choice factors[] = {{"destination", OUT_BYTES_DESTINATION},
                                         {"recipient", OUT_BYTES_RECIPIENT},
                                         {"message", OUT_BYTES_MESSAGE},
                                         {NULL, 0}};
+
+static const struct choice milter_defaults[] = {{"tempfail", MILTER_DEFAULT_TEMPFAIL},
+                                                {"accept", MILTER_DEFAULT_ACCEPT},
+                                                {"reject", MILTER_DEFAULT_REJECT},
+                                                {"quarantine", MILTER_DEFAULT_QUARANTINE},
+                                                {NULL, 0}};
 
 const struct setting settings_table[] = {
     {"node", SETTING_TEXT, "", AT(node), .max = 64, .check = check_node,
@@ -138,6 +145,50 @@ const struct setting settings_table[] = {
     {"accounting.users_max", SETTING_NUMBER, "10000", AT(accounting.users_max), .min = 1,
      .max = 10000000, .reloadable = true,
      .help = "The most users of a domain and period; the rest are counted under _other."},
+    {"relay.listen", SETTING_LIST, "127.0.0.1:2525", AT(relay.listen), .max = 100,
+     .check = check_host_port,
+     .help = "Where tollgate-relay takes mail: host:port, IPv6 as [::1]:2525."},
+    {"relay.hostname", SETTING_TEXT, "", AT(relay.hostname), .max = 255, .check = check_domain,
+     .help = "The name by which the relay greets and signs Received fields. Empty: the host name."},
+    {"relay.milters", SETTING_LIST, "tollgated", AT(relay.milters), .max = 20,
+     .check = check_relay_milter,
+     .help = "The milters that see each message, in this order: sockets as in milter.socket; "
+             "tollgated stands for milter.socket itself, and belongs last. None: an empty list."},
+    {"relay.milter_default", SETTING_CHOICE, "tempfail", AT(relay.milter_default),
+     .choices = milter_defaults, .help = "What becomes of a message while a milter is away."},
+    {"relay.milter_timeout", SETTING_TIME, "30s", AT(relay.milter_timeout_ms), .min = 100 * MS,
+     .max = HOUR,
+     .help = "How long a milter's answer is waited for; ten times that at the end of a message."},
+    {"relay.maildir_root", SETTING_TEXT, "", AT(relay.maildir_root), .max = 300,
+     .check = check_path,
+     .help = "Where mail for hosted domains goes: a Maildir ROOT/DOMAIN/USER for each address. "
+             "Empty: relay/maildir in state_dir."},
+    {"relay.queue_dir", SETTING_TEXT, "", AT(relay.queue_dir), .max = 300, .check = check_path,
+     .help = "The queue. Empty: relay/queue in state_dir."},
+    {"relay.next_hop", SETTING_TEXT, "", AT(relay.next_hop), .max = 300, .check = check_host_port,
+     .help = "The server, host:port, that gets all mail for domains that are not hosted. Empty: "
+             "such mail is refused."},
+    {"relay.message_max", SETTING_SIZE, "50MB", AT(relay.message_max_bytes), .min = 1024,
+     .max = 4 * GB, .help = "The largest message."},
+    {"relay.recipients_max", SETTING_NUMBER, "1000", AT(relay.recipients_max), .min = 100,
+     .max = 100000, .help = "The most recipients of a message."},
+    {"relay.sessions_max", SETTING_NUMBER, "200", AT(relay.sessions_max), .min = 1, .max = 10000,
+     .help = "The most SMTP sessions at a time."},
+    {"relay.client_sessions_max", SETTING_NUMBER, "50", AT(relay.client_sessions_max), .min = 1,
+     .max = 10000, .help = "The most of them from one address."},
+    {"relay.timeout", SETTING_TIME, "5min", AT(relay.timeout_ms), .min = 100 * MS, .max = HOUR,
+     .help = "How long a client may take for a command, and a server for an answer."},
+    {"relay.min_rate", SETTING_SIZE, "100B", AT(relay.min_rate_bytes), .min = 1, .max = MB,
+     .help = "The bytes a second below which a message that comes in is given up, once "
+             "relay.timeout has passed."},
+    {"relay.deliveries_max", SETTING_NUMBER, "10", AT(relay.deliveries_max), .min = 1, .max = 1000,
+     .help = "The most messages that are delivered at the same time."},
+    {"relay.retry_first", SETTING_TIME, "5min", AT(relay.retry_first_ms), .min = 10 * MS,
+     .max = DAY, .help = "When a delivery that failed is tried again; doubled each time."},
+    {"relay.retry_max", SETTING_TIME, "1h", AT(relay.retry_max_ms), .min = 10 * MS, .max = DAY,
+     .help = "The longest time between two tries."},
+    {"relay.expire", SETTING_TIME, "5days", AT(relay.expire_ms), .min = 0, .max = 100 * DAY,
+     .help = "The age at which a message that cannot be delivered is returned to its sender."},
 };
 const size_t settings_count = sizeof settings_table / sizeof settings_table[0];
 

@@ -131,3 +131,18 @@ int socket_name_parse(struct slice text, struct arena *arena, struct socket_name
     out->host = copy(arena, host);
     return out->host == NULL ? no_memory(err) : 0;
 }
+
+int host_port_parse(struct slice text, struct arena *arena, struct socket_name *out,
+                    struct err *err)
+{
+    struct slice host;
+
+    *out = (struct socket_name){.family = SOCKET_INET};
+    if (!split_host_port(text, &host, &out->port))
+        return err_set(err, EX_CONFIG,
+                       "\"%.*s\" is no host and port: write \"127.0.0.1:25\", \"[::1]:25\" or "
+                       "\"mx.example.com:25\"",
+                       SLICE_FMT(text));
+    out->host = copy(arena, host);
+    return out->host == NULL ? no_memory(err) : 0;
+}

@@ -189,11 +189,11 @@ static void test_inet(void)
     (void)listen(listener, 5);
     (void)getsockname(listener, (struct sockaddr *)&a, &len);
     (void)snprintf(text, sizeof text, "inet:%d@127.0.0.1", ntohs(a.sin_port));
-    fd = net_connect(text, clock_monotonic_ms() + 5000);
+    fd = net_connect(text, clock_monotonic_ms() + 5000, NULL);
     OK(fd >= 0, "inet:port@host");
     (void)close(fd);
     (void)snprintf(text, sizeof text, "inet:127.0.0.1:%d", ntohs(a.sin_port));
-    fd = net_connect(text, clock_monotonic_ms() + 5000);
+    fd = net_connect(text, clock_monotonic_ms() + 5000, NULL);
     OK(fd >= 0, "inet:host:port");
     (void)close(fd);
     (void)close(listener);
