@@ -1,0 +1,195 @@
+#include "relay/bounce.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "lib/sys/clock.h"
+#include "relay/scheduler.h"
+
+#define ORIGINAL_MAX_BYTES ((size_t)64 << 10)
+#define BOUNCE_MAX_BYTES   ((size_t)16 << 20)
+
+static void add_date(struct buf *out, int64_t ms)
+{
+    time_t when = (time_t)(ms / 1000);
+    struct tm tm;
+    char text[64];
+
+    (void)localtime_r(&when, &tm);
+    if (strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S %z", &tm) > 0)
+        buf_add_str(out, text);
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* "550 5.1.1 text" gives 5.1.1; a text that begins with a code of its own ("4.4.2 ...") that; else
+ * by class. */
+static struct slice status_of(struct slice text)
+{
+    struct slice word;
+
+    if (text.len > 4 && is_digit(text.ptr[0]) && is_digit(text.ptr[1]))
+        text = slice_from(text, 4);
+    if (slice_word(&text, " ", &word) && word.len >= 5 && is_digit(word.ptr[0]) &&
+        word.ptr[1] == '.')
+        return word;
+    return SLICE("5.0.0");
+}
+
+/* An expired recipient's last reply was one of 4.x.x, but it has failed for good now. */
+static void add_status(struct buf *out, struct slice text)
+{
+    struct slice status = status_of(text);
+
+    buf_add_str(out, "Status: ");
+    buf_add_char(out, '5');
+    buf_add(out, slice_from(status, 1));
+    buf_add_str(out, "\r\n");
+}
+
+static void add_recipient(struct buf *out, const struct recipient *r, bool utf8)
+{
+    buf_addf(out, "\r\nFinal-Recipient: %s; %.*s\r\n", utf8 ? "utf-8" : "rfc822",
+             SLICE_FMT(r->address));
+    if (r->original.len > 0)
+        buf_addf(out, "Original-Recipient: %s; %.*s\r\n", utf8 ? "utf-8" : "rfc822",
+                 SLICE_FMT(r->original));
+    buf_add_str(out, "Action: failed\r\n");
+    add_status(out, r->text);
+    if (r->text.len > 4 && is_digit(r->text.ptr[0]) && is_digit(r->text.ptr[1]))
+        buf_addf(out, "Diagnostic-Code: smtp; %.*s\r\n", SLICE_FMT(r->text));
+    else
+        buf_addf(out, "Diagnostic-Code: x-tollgate-relay; %.*s\r\n", SLICE_FMT(r->text));
+}
+
+static void add_header(struct buf *out, const struct queue_file *f, const char *hostname,
+                       const char *id, int64_t now_ms)
+{
+    buf_addf(out, "From: Mail Delivery System <MAILER-DAEMON@%s>\r\nTo: <%.*s>\r\n", hostname,
+             SLICE_FMT(f->envelope.sender));
+    buf_add_str(out, "Subject: Undelivered Mail Returned to Sender\r\nDate: ");
+    add_date(out, now_ms);
+    buf_addf(out, "\r\nMessage-ID: <%s@%s>\r\nAuto-Submitted: auto-replied\r\n", id, hostname);
+    buf_addf(out,
+             "MIME-Version: 1.0\r\nContent-Type: multipart/report; "
+             "report-type=delivery-status;\r\n\tboundary=\"%s/%s\"\r\n",
+             id, hostname);
+    if (f->envelope.smtputf8 || f->envelope.eightbit)
+        buf_add_str(out, "Content-Transfer-Encoding: 8bit\r\n");
+    buf_add_str(out, "\r\n");
+}
+
+static void add_part(struct buf *out, const char *id, const char *hostname, const char *type)
+{
+    buf_addf(out, "--%s/%s\r\nContent-Type: %s\r\n\r\n", id, hostname, type);
+}
+
+static void add_notification(struct buf *out, const struct queue_file *f, const char *hostname)
+{
+    buf_addf(out,
+             "This is the mail system at %s.\r\n\r\n"
+             "Your message could not be delivered to the following recipients:\r\n\r\n",
+             hostname);
+    for (size_t i = 0; i < f->envelope.recipient_count; i++) {
+        const struct recipient *r = &f->envelope.recipients[i];
+
+        if (r->state == RECIPIENT_FAILED)
+            buf_addf(out, "<%.*s>: %.*s\r\n", SLICE_FMT(r->address), SLICE_FMT(r->text));
+    }
+    buf_add_str(out, "\r\n");
+}
+
+static void add_report(struct buf *out, const struct queue_file *f, const char *hostname)
+{
+    buf_addf(out, "Reporting-MTA: dns; %s\r\nX-Queue-ID: %.*s\r\nArrival-Date: ", hostname,
+             SLICE_FMT(f->envelope.id));
+    add_date(out, f->envelope.created_ms);
+    buf_add_str(out, "\r\n");
+    for (size_t i = 0; i < f->envelope.recipient_count; i++) {
+        if (f->envelope.recipients[i].state == RECIPIENT_FAILED)
+            add_recipient(out, &f->envelope.recipients[i], f->envelope.smtputf8);
+    }
+    buf_add_str(out, "\r\n");
+}
+
+void bounce_format(const struct queue_file *f, const char *hostname, const char *id, int64_t now_ms,
+                   struct slice original, struct buf *out)
+{
+    bool utf8 = f->envelope.smtputf8;
+
+    add_header(out, f, hostname, id, now_ms);
+    add_part(out, id, hostname, "text/plain; charset=utf-8");
+    add_notification(out, f, hostname);
+    add_part(out, id, hostname,
+             utf8 ? "message/global-delivery-status" : "message/delivery-status");
+    add_report(out, f, hostname);
+    add_part(out, id, hostname, utf8 ? "message/global-headers" : "text/rfc822-headers");
+    buf_add(out, original);
+    buf_addf(out, "\r\n--%s/%s--\r\n", id, hostname);
+}
+
+/* Lines up to and without the empty one; what is beyond the limit is left out by whole lines. */
+static void read_header(const struct queue_file *f, struct buf *out)
+{
+    char *block = malloc(ORIGINAL_MAX_BYTES);
+    ssize_t n = block == NULL ? 0 : queue_read(f, 0, block, ORIGINAL_MAX_BYTES);
+    struct slice text = {block, n > 0 ? (size_t)n : 0}, line;
+
+    while (slice_cut(&text, '\n', &line) && text.ptr != NULL && line.len > 1) {
+        buf_add(out, line);
+        buf_add_char(out, '\n');
+    }
+    free(block);
+}
+
+static int put(struct relay *relay, const struct queue_file *f, const char *id, struct slice text,
+               struct err *err)
+{
+    struct envelope e = {.id = slice_str(id), .created_ms = clock_unix_ms()};
+    struct message m;
+    struct arena arena;
+    struct buf tmp;
+    int result;
+
+    arena_init(&arena, 65536);
+    buf_init(&tmp, 1024);
+    message_init(&m, queue_tmp(&relay->queue, &tmp));
+    e.smtputf8 = f->envelope.smtputf8;
+    e.eightbit = f->envelope.eightbit || e.smtputf8;
+    result = envelope_add_recipient(&e, &arena, f->envelope.sender, SLICE_NONE);
+    message_add(&m, text);
+    message_end(&m);
+    if (result != 0 || m.fault != NULL)
+        result = err_set(err, EX_OSERR, "cannot make a bounce: out of memory");
+    else
+        result = queue_put(&relay->queue, &e, SLICE_NONE, &m, false, err);
+    message_fini(&m);
+    buf_fini(&tmp);
+    arena_fini(&arena);
+    return result;
+}
+
+int bounce_send(struct relay *relay, const struct queue_file *f, char id[QUEUE_ID_BYTES],
+                struct err *err)
+{
+    struct buf text, original;
+    int result;
+
+    queue_new_id(id);
+    buf_init(&text, BOUNCE_MAX_BYTES);
+    buf_init(&original, ORIGINAL_MAX_BYTES + 1);
+    read_header(f, &original);
+    bounce_format(f, relay->hostname, id, clock_unix_ms(), buf_slice(&original), &text);
+    result = text.failed ? err_set(err, EX_OSERR, "cannot make a bounce: out of memory")
+                         : put(relay, f, id, buf_slice(&text), err);
+    buf_fini(&text);
+    buf_fini(&original);
+    if (result == 0 && relay->scheduler != NULL)
+        scheduler_add(relay->scheduler, slice_str(id), 0);
+    return result;
+}

@@ -1,0 +1,216 @@
+#include "relay/deliver.h"
+
+#include <sysexits.h>
+
+#include "lib/core/address.h"
+#include "lib/sys/clock.h"
+#include "lib/sys/log.h"
+#include "relay/bounce.h"
+#include "relay/deliver_maildir.h"
+#include "relay/deliver_smtp.h"
+#include "relay/queue.h"
+#include "relay/smtp_command.h"
+
+#define LINES_MAX_BYTES ((size_t)64 << 20)
+
+/* One try: an outcome for each pending recipient, by its index. */
+struct attempt {
+    struct relay *relay;
+    struct site_view *view;
+    struct queue_file file;
+    struct smtp_target
+        *targets; /* as many as there are recipients; those not pending are left NONE */
+    int64_t now_ms;
+    struct buf lines;
+};
+
+static void settle(struct attempt *a, size_t i, enum smtp_outcome outcome, const char *text)
+{
+    a->targets[i].outcome = outcome;
+    a->targets[i].text = arena_copy(&a->file.arena, slice_str(text));
+}
+
+static void to_maildir(struct attempt *a, size_t i, const struct address *address)
+{
+    struct err err = {.code = 0};
+
+    if (deliver_maildir(&a->file, i, address, a->relay->maildir_root, a->relay->hostname, &err) ==
+        0)
+        settle(a, i, SMTP_OUTCOME_DONE, "250 2.0.0 Delivered to Maildir");
+    else if (err.code == EX_NOUSER)
+        settle(a, i, SMTP_OUTCOME_NEVER, "550 5.1.1 No such mailbox can be");
+    else
+        settle(a, i, SMTP_OUTCOME_LATER, err.text);
+}
+
+/* True: it is to go to another server. */
+static bool is_elsewhere(struct attempt *a, size_t i)
+{
+    struct slice text = a->file.envelope.recipients[i].address;
+    struct address address;
+
+    if (address_parse(text, &a->file.arena, &address, NULL) != 0 || address.domain.len == 0 ||
+        smtp_has_control(text)) {
+        settle(a, i, SMTP_OUTCOME_NEVER, "550 5.1.3 Bad recipient address");
+        return false;
+    }
+    switch (site_hosts(a->view, address.domain)) {
+    case SITE_YES:
+        to_maildir(a, i, &address);
+        return false;
+    case SITE_UNKNOWN:
+        settle(a, i, SMTP_OUTCOME_LATER, "451 4.3.0 Temporary look-up failure");
+        return false;
+    case SITE_NO:
+        break;
+    }
+    return true;
+}
+
+/* All that go elsewhere in one message to the next hop. */
+static void to_next_hop(struct attempt *a, const size_t *index, size_t count)
+{
+    const char *hop = a->relay->settings->relay.next_hop;
+    struct smtp_target *list = arena_array(&a->file.arena, count, sizeof *list);
+
+    for (size_t i = 0; i < count && (list == NULL || hop[0] == '\0'); i++)
+        settle(a, index[i], SMTP_OUTCOME_LATER,
+               list == NULL ? "451 4.3.0 Out of memory" : "450 4.4.4 relay.next_hop is not set");
+    if (list == NULL || hop[0] == '\0')
+        return;
+    for (size_t i = 0; i < count; i++)
+        list[i].address = a->file.envelope.recipients[index[i]].address;
+    deliver_smtp(a->relay, &a->file, hop, list, count, &a->file.arena);
+    for (size_t i = 0; i < count; i++)
+        a->targets[index[i]] = list[i];
+}
+
+static int try_all(struct attempt *a, struct err *err)
+{
+    struct envelope *e = &a->file.envelope;
+    size_t *elsewhere = arena_array(&a->file.arena, e->recipient_count, sizeof *elsewhere);
+    size_t count = 0;
+
+    a->targets = arena_array(&a->file.arena, e->recipient_count, sizeof *a->targets);
+    if (a->targets == NULL || elsewhere == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    for (size_t i = 0; i < e->recipient_count; i++) {
+        if (e->recipients[i].state == RECIPIENT_PENDING && is_elsewhere(a, i))
+            elsewhere[count++] = i;
+    }
+    if (count > 0)
+        to_next_hop(a, elsewhere, count);
+    return 0;
+}
+
+/* --- what came of it ------------------------------------------------------------------------- */
+
+static const char *word_of(char kind)
+{
+    return kind == 'D' ? "delivered" : kind == 'F' ? "failed" : "deferred";
+}
+
+static void note_recipient(struct attempt *a, size_t i, bool expired)
+{
+    struct smtp_target *t = &a->targets[i];
+    struct recipient *r = &a->file.envelope.recipients[i];
+    char kind = 'T';
+
+    if (t->outcome == SMTP_OUTCOME_NONE)
+        return;
+    if (t->outcome == SMTP_OUTCOME_DONE)
+        kind = 'D';
+    else if (t->outcome == SMTP_OUTCOME_NEVER || expired)
+        kind = 'F';
+    r->state = kind == 'D' ? RECIPIENT_DONE : kind == 'F' ? RECIPIENT_FAILED : RECIPIENT_PENDING;
+    r->text = t->text;
+    journal_line_recipient(&a->lines, kind, i, a->now_ms, t->text);
+    log_event(kind == 'D' ? LOG_INFO : LOG_NOTICE, word_of(kind),
+              LOG_TEXT("qid", a->file.envelope.id), LOG_TEXT("to", r->address),
+              LOG_TEXT("reply", t->text));
+}
+
+static int write_notes(struct attempt *a, struct err *err)
+{
+    int result = a->lines.failed ? err_set(err, EX_OSERR, "out of memory")
+                                 : queue_note(&a->file, buf_slice(&a->lines), err);
+
+    buf_reset(&a->lines);
+    return result;
+}
+
+/* The sender is told, unless there is none; a bounce that cannot be delivered ends here (RFC
+ * 5321 6.1). */
+static int return_to_sender(struct attempt *a, struct err *err)
+{
+    struct envelope *e = &a->file.envelope;
+    char id[QUEUE_ID_BYTES] = "nobody";
+
+    if (envelope_count(e, RECIPIENT_FAILED) == 0)
+        return 0;
+    if (e->sender.len > 0 && bounce_send(a->relay, &a->file, id, err) != 0)
+        return -1;
+    log_event(LOG_NOTICE, e->sender.len > 0 ? "returned to sender" : "given up",
+              LOG_TEXT("qid", e->id), LOG_TEXT("sender", e->sender), LOG_STR("bounce", id));
+    for (size_t i = 0; i < e->recipient_count; i++) {
+        if (e->recipients[i].state != RECIPIENT_FAILED)
+            continue;
+        e->recipients[i].state = RECIPIENT_BOUNCED;
+        journal_line_recipient(&a->lines, 'B', i, a->now_ms, slice_str(id));
+    }
+    return write_notes(a, err);
+}
+
+static int64_t next_try(const struct attempt *a)
+{
+    int64_t wait = a->relay->settings->relay.retry_first_ms;
+    int64_t most = a->relay->settings->relay.retry_max_ms;
+
+    for (unsigned i = 0; i < a->file.envelope.tries && wait < most; i++)
+        wait *= 2;
+    return clock_unix_ms() + (wait < most ? wait : most);
+}
+
+/* Records the outcomes, bounces, and removes the message or says when to go on. */
+static int64_t conclude(struct attempt *a, struct err *err)
+{
+    struct envelope *e = &a->file.envelope;
+    bool expired = a->now_ms - e->created_ms >= a->relay->settings->relay.expire_ms;
+    int64_t next_ms;
+
+    for (size_t i = 0; i < e->recipient_count; i++)
+        note_recipient(a, i, expired);
+    if (a->lines.len > 0 && write_notes(a, err) != 0)
+        return -1;
+    if (return_to_sender(a, err) != 0)
+        return -1;
+    if (envelope_count(e, RECIPIENT_PENDING) == 0)
+        return queue_remove(&a->relay->queue, e->id, err) == 0 ? 0 : -1;
+    next_ms = next_try(a);
+    journal_line_retry(&a->lines, next_ms, e->tries + 1);
+    return write_notes(a, err) == 0 ? next_ms : -1;
+}
+
+int64_t deliver_message(struct relay *relay, struct slice id)
+{
+    struct attempt a = {.relay = relay, .now_ms = clock_unix_ms()};
+    struct err err = {.code = 0};
+    int64_t next_ms = -1;
+
+    if (queue_load(&relay->queue, id, &a.file, &err) != 0) {
+        log_event(LOG_ERR, "message cannot be read", LOG_TEXT("qid", id), LOG_ERROR("error", &err));
+        return err.code == EX_NOINPUT ? 0 : a.now_ms + relay->settings->relay.retry_max_ms;
+    }
+    buf_init(&a.lines, LINES_MAX_BYTES);
+    a.view = site_take(relay->site);
+    if (try_all(&a, &err) == 0)
+        next_ms = conclude(&a, &err);
+    if (next_ms < 0) {
+        log_event(LOG_ERR, "delivery not recorded", LOG_TEXT("qid", id), LOG_ERROR("error", &err));
+        next_ms = next_try(&a);
+    }
+    site_give_back(a.view);
+    buf_fini(&a.lines);
+    queue_unload(&a.file);
+    return next_ms;
+}

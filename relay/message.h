@@ -1,0 +1,60 @@
+#ifndef TG_RELAY_MESSAGE_H
+#define TG_RELAY_MESSAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/core/arena.h"
+#include "lib/core/slice.h"
+#include "relay/spool.h"
+
+/*
+ * A message as it comes in: its header fields one by one, its body laid aside; and the changes that
+ * milters make to both. Header and body are told apart as Postfix does: the header ends at the
+ * first empty line, or before the first line that is no header line. Return-Path, Bcc, Resent-Bcc
+ * and Content-Length are dropped, as by Postfix.
+ *
+ * Limits: a header field of MESSAGE_FIELD_BYTES (the milter protocol has no room for more), a
+ * header of MESSAGE_HEADER_BYTES. Errors: sticky, in `fault`: a whole SMTP reply.
+ */
+
+#define MESSAGE_FIELD_BYTES  ((size_t)65000)
+#define MESSAGE_HEADER_BYTES ((size_t)8 << 20)
+#define MESSAGE_HOPS_MAX     50
+
+struct message_field {
+    struct slice name;
+    struct slice value; /* between the colon and the last CRLF; folds as CRLF */
+};
+
+struct message {
+    struct arena arena;
+    struct message_field *fields;
+    size_t field_count, field_room;
+    struct spool body;
+    struct buf line, field; /* unfinished ones */
+    bool in_body, body_replaced;
+    unsigned hops; /* Received fields */
+    const char *fault;
+};
+
+void message_init(struct message *m, const char *spool_dir);
+void message_fini(struct message *m);
+void message_reset(struct message *m);
+
+/* The text, dots un-stuffed, in any portions; then the end. */
+void message_add(struct message *m, struct slice portion);
+void message_end(struct message *m);
+
+/* Changes. A LF in a value is a fold; `index` as in the milter protocol: from 0 for insert, from 1
+ * among fields of that name for change, where an empty value deletes. */
+void message_add_field(struct message *m, struct slice name, struct slice value);
+void message_insert_field(struct message *m, uint32_t index, struct slice name, struct slice value);
+void message_change_field(struct message *m, uint32_t index, struct slice name, struct slice value);
+/* The first portion replaces the body, the following ones add to it. */
+void message_replace_body(struct message *m, struct slice portion);
+
+/* Adds the header with its empty line to *out. */
+void message_add_header(const struct message *m, struct buf *out);
+
+#endif

@@ -1,0 +1,56 @@
+#ifndef TG_RELAY_MILTERS_H
+#define TG_RELAY_MILTERS_H
+
+#include <stdbool.h>
+
+#include "lib/core/milter_client.h"
+#include "lib/sys/milter_link.h"
+#include "lib/sys/settings.h"
+#include "relay/envelope.h"
+#include "relay/message.h"
+#include "relay/smtp_command.h"
+#include "relay/smtp_reply.h"
+
+/*
+ * The milters of one SMTP session, asked one after the other. A function for each event: it changes
+ * the reply where a milter refuses, and returns false then. At the end of a message each milter
+ * sees the whole of it, with what those before it have changed.
+ *
+ * A milter that cannot be reached, breaks the protocol or is too slow counts as away for the rest
+ * of the session: what relay.milter_default says happens at its next word on mail.
+ *
+ * Owner: init/fini.  Threads: one.
+ */
+
+#define MILTERS_MAX 20
+
+struct milters {
+    const struct settings *settings;
+    struct milter_macros macros; /* set before each event */
+    struct milter_slot {
+        struct milter_link link;
+        const char *where;
+        bool is_open, is_away;
+    } slots[MILTERS_MAX];
+    size_t count;
+    bool discard, quarantine; /* asked for in this transaction */
+};
+
+void milters_init(struct milters *m, const struct settings *s);
+void milters_fini(struct milters *m); /* says goodbye */
+
+bool milters_connect(struct milters *m, const struct milter_peer *peer, struct smtp_reply *r);
+bool milters_helo(struct milters *m, struct slice name, struct smtp_reply *r);
+bool milters_mail(struct milters *m, const struct smtp_path *path, struct smtp_reply *r);
+bool milters_rcpt(struct milters *m, const struct smtp_path *path, struct smtp_reply *r);
+/* A recipient that we refuse, for those who asked for it; its macros say why. */
+void milters_rejected_rcpt(struct milters *m, const struct smtp_path *path);
+bool milters_data(struct milters *m, struct smtp_reply *r);
+bool milters_unknown(struct milters *m, struct slice command, struct smtp_reply *r);
+/* Header, body, end of message; carries out all changes. */
+bool milters_message(struct milters *m, struct message *message, struct envelope *e,
+                     struct arena *arena, struct smtp_reply *r);
+/* The transaction is over. */
+void milters_abort(struct milters *m);
+
+#endif

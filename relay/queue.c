@@ -1,0 +1,426 @@
+#include "relay/queue.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lib/sys/clock.h"
+
+#define COPY_BYTES     65536
+#define HEAD_MAX_BYTES ((size_t)16 << 20)
+#define PATH_BYTES     640
+
+bool queue_id_is_valid(struct slice id)
+{
+    if (id.len == 0 || id.len >= QUEUE_ID_BYTES)
+        return false;
+    for (size_t i = 0; i < id.len; i++) {
+        char c = id.ptr[i];
+
+        if ((c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z'))
+            return false;
+    }
+    return true;
+}
+
+static void path_of(const struct queue *q, const char *where, struct slice id, char *path)
+{
+    (void)snprintf(path, PATH_BYTES, "%s/%s/%.*s", q->dir, where, SLICE_FMT(id));
+}
+
+static int make_dir(const char *path, struct err *err)
+{
+    if (mkdir(path, 0700) == 0 || errno == EEXIST)
+        return 0;
+    return err_set(err, EX_CANTCREAT, "cannot make the directory %s: %s", path, strerror(errno));
+}
+
+static int lock(struct queue *q, struct err *err)
+{
+    char path[PATH_BYTES];
+
+    (void)snprintf(path, sizeof path, "%s/lock", q->dir);
+    q->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (q->lock_fd < 0)
+        return err_set(err, EX_CANTCREAT, "cannot open %s: %s", path, strerror(errno));
+    if (flock(q->lock_fd, LOCK_EX | LOCK_NB) != 0)
+        return err_set(err, EX_TEMPFAIL, "the queue %s is in use by a running tollgate-relay",
+                       q->dir);
+    return 0;
+}
+
+/* What a crash left unfinished was never promised to anybody. */
+static void empty_tmp(const struct queue *q)
+{
+    char path[PATH_BYTES];
+    struct dirent *entry;
+    DIR *d;
+
+    path_of(q, "tmp", SLICE_NONE, path);
+    d = opendir(path);
+    while (d != NULL && (entry = readdir(d)) != NULL) {
+        path_of(q, "tmp", slice_str(entry->d_name), path);
+        if (entry->d_name[0] != '.')
+            (void)unlink(path);
+    }
+    if (d != NULL)
+        (void)closedir(d);
+}
+
+int queue_open_readonly(struct queue *q, const char *dir, struct err *err)
+{
+    *q = (struct queue){.lock_fd = -1};
+    if (snprintf(q->dir, sizeof q->dir, "%s", dir) >= (int)sizeof q->dir)
+        return err_set(err, EX_CONFIG, "the queue's path is too long: %s", dir);
+    return 0;
+}
+
+int queue_open(struct queue *q, const char *dir, struct err *err)
+{
+    static const char *const parts[] = {"", "/tmp", "/mail", "/hold"};
+    char path[PATH_BYTES];
+
+    if (queue_open_readonly(q, dir, err) != 0)
+        return -1;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        (void)snprintf(path, sizeof path, "%s%s", dir, parts[i]);
+        if (make_dir(path, err) != 0)
+            return -1;
+    }
+    if (lock(q, err) != 0) {
+        queue_close(q);
+        return -1;
+    }
+    empty_tmp(q);
+    return 0;
+}
+
+void queue_close(struct queue *q)
+{
+    if (q->lock_fd >= 0)
+        (void)close(q->lock_fd);
+    q->lock_fd = -1;
+}
+
+const char *queue_tmp(const struct queue *q, struct buf *b)
+{
+    buf_reset(b);
+    buf_addf(b, "%s/tmp", q->dir);
+    return b->data;
+}
+
+/* Nine digits of base 32 are the time in ms, four more count on within and across ms. */
+void queue_new_id(char id[QUEUE_ID_BYTES])
+{
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUV";
+    static _Atomic uint64_t last;
+    uint64_t before = atomic_load(&last), n;
+
+    do {
+        n = (uint64_t)clock_unix_ms() << 20;
+        if (n <= before)
+            n = before + 1;
+    } while (!atomic_compare_exchange_weak(&last, &before, n));
+    for (int i = 12; i >= 0; i--) {
+        id[i] = digits[n & 31];
+        n >>= 5;
+    }
+    id[13] = '\0';
+}
+
+/* --- writing --------------------------------------------------------------------------------- */
+
+static int write_all(int fd, struct slice bytes)
+{
+    while (bytes.len > 0) {
+        ssize_t n = write(fd, bytes.ptr, bytes.len);
+
+        if (n < 0 && errno != EINTR)
+            return -1;
+        if (n > 0)
+            bytes = slice_from(bytes, (size_t)n);
+    }
+    return 0;
+}
+
+static int copy_body(int fd, struct spool *body)
+{
+    char *block = malloc(COPY_BYTES);
+    ssize_t n = block == NULL ? -1 : 0;
+
+    for (uint64_t at = 0; block != NULL && at < body->len; at += (uint64_t)n) {
+        n = spool_read(body, at, block, COPY_BYTES);
+        if (n <= 0 || write_all(fd, (struct slice){block, (size_t)n}) != 0) {
+            n = -1;
+            break;
+        }
+    }
+    free(block);
+    return n < 0 ? -1 : 0;
+}
+
+static int sync_dir(const struct queue *q, const char *where)
+{
+    char path[PATH_BYTES];
+    int fd, result;
+
+    path_of(q, where, SLICE_NONE, path);
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    result = fsync(fd);
+    (void)close(fd);
+    return result;
+}
+
+static int write_file(int fd, struct envelope *e, struct slice received, struct message *m)
+{
+    struct buf header, head;
+    int result = -1;
+
+    buf_init(&header, HEAD_MAX_BYTES);
+    buf_init(&head, HEAD_MAX_BYTES);
+    buf_add(&header, received);
+    message_add_header(m, &header);
+    e->text_bytes = header.len + m->body.len;
+    envelope_format(e, &head);
+    if (!head.failed && !header.failed && write_all(fd, buf_slice(&head)) == 0 &&
+        write_all(fd, buf_slice(&header)) == 0 && copy_body(fd, &m->body) == 0)
+        result = fsync(fd);
+    buf_fini(&header);
+    buf_fini(&head);
+    return result;
+}
+
+int queue_put(struct queue *q, struct envelope *e, struct slice received, struct message *m,
+              bool held, struct err *err)
+{
+    const char *place = held ? "hold" : "mail";
+    char from[PATH_BYTES], to[PATH_BYTES];
+    int fd, result;
+
+    path_of(q, "tmp", e->id, from);
+    path_of(q, place, e->id, to);
+    fd = open(from, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_set(err, EX_CANTCREAT, "cannot create %s: %s", from, strerror(errno));
+    result = write_file(fd, e, received, m);
+    if (close(fd) != 0)
+        result = -1;
+    if (result == 0 && renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0 &&
+        sync_dir(q, place) == 0)
+        return 0;
+    (void)err_set(err, EX_IOERR, "cannot write %s: %s", from, strerror(errno));
+    (void)unlink(from);
+    (void)unlink(to);
+    return -1;
+}
+
+int queue_note(struct queue_file *f, struct slice lines, struct err *err)
+{
+    for (struct slice rest = lines; rest.len > 0;) {
+        ssize_t n = pwrite(f->fd, rest.ptr, rest.len, (off_t)f->whole_at);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_set(err, EX_IOERR, "cannot write the queue file of %.*s: %s",
+                           SLICE_FMT(f->envelope.id), strerror(errno));
+        f->whole_at += (uint64_t)n;
+        rest = slice_from(rest, (size_t)n);
+    }
+    if (fdatasync(f->fd) != 0)
+        return err_set(err, EX_IOERR, "cannot sync the queue file of %.*s: %s",
+                       SLICE_FMT(f->envelope.id), strerror(errno));
+    return 0;
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+/* Appends `len` bytes from `offset` on, or as many as there are. */
+static int read_part(int fd, uint64_t offset, size_t len, struct buf *b)
+{
+    while (len > 0) {
+        char *room = buf_space(b, len);
+        ssize_t n = room == NULL ? -1 : pread(fd, room, len, (off_t)offset);
+
+        if (n < 0 && (room == NULL || errno != EINTR))
+            return -1;
+        if (n == 0)
+            return 0;
+        if (n > 0) {
+            b->len += (size_t)n;
+            offset += (uint64_t)n;
+            len -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
+/* The head is all up to the first empty line; how long it is, only reading it tells. */
+static int read_head(struct queue_file *f, struct buf *b, struct err *err)
+{
+    struct slice rest;
+
+    for (;;) {
+        size_t before = b->len;
+
+        if (read_part(f->fd, b->len, 8192, b) != 0)
+            return err_set(err, EX_IOERR, "cannot read: %s", strerror(errno));
+        if (memmem(b->data, b->len, "\n\n", 2) != NULL || b->len == before)
+            break;
+    }
+    arena_reset(&f->arena);
+    if (envelope_parse(buf_slice(b), &f->arena, &f->envelope, &rest, err) != 0)
+        return -1;
+    f->text_at = (uint64_t)(rest.ptr - b->data);
+    return 0;
+}
+
+static int read_file(struct queue_file *f, struct err *err)
+{
+    struct slice journal;
+    ptrdiff_t last;
+    struct buf b;
+    int result;
+
+    buf_init(&b, HEAD_MAX_BYTES);
+    result = read_head(f, &b, err);
+    f->whole_at = f->text_at + f->envelope.text_bytes;
+    buf_reset(&b);
+    if (result == 0 && read_part(f->fd, f->whole_at, HEAD_MAX_BYTES, &b) != 0 && b.failed == false)
+        result = err_set(err, EX_IOERR, "cannot read: %s", strerror(errno));
+    journal = buf_slice(&b);
+    last = slice_find_last(journal, '\n');
+    if (result == 0 && last >= 0) {
+        envelope_replay(&f->envelope, &f->arena, journal);
+        f->whole_at += (uint64_t)last + 1;
+    }
+    buf_fini(&b);
+    return result;
+}
+
+int queue_load(struct queue *q, struct slice id, struct queue_file *out, struct err *err)
+{
+    int flags = q->lock_fd < 0 ? O_RDONLY : O_RDWR;
+    char path[PATH_BYTES];
+
+    *out = (struct queue_file){.fd = -1};
+    if (!queue_id_is_valid(id))
+        return err_set(err, EX_NOINPUT, "no such message: %.*s", SLICE_FMT(id));
+    path_of(q, "mail", id, path);
+    out->fd = open(path, flags | O_CLOEXEC);
+    if (out->fd < 0 && errno == ENOENT) {
+        path_of(q, "hold", id, path);
+        out->fd = open(path, flags | O_CLOEXEC);
+        out->is_held = true;
+    }
+    if (out->fd < 0)
+        return err_set(err, errno == ENOENT ? EX_NOINPUT : EX_IOERR, "cannot open message %.*s: %s",
+                       SLICE_FMT(id), strerror(errno));
+    arena_init(&out->arena, HEAD_MAX_BYTES * 2);
+    if (read_file(out, err) == 0)
+        return 0;
+    (void)err_prefix(err, "%s", path);
+    queue_unload(out);
+    return -1;
+}
+
+void queue_unload(struct queue_file *f)
+{
+    if (f->fd < 0)
+        return;
+    (void)close(f->fd);
+    f->fd = -1;
+    arena_fini(&f->arena);
+}
+
+ssize_t queue_read(const struct queue_file *f, uint64_t offset, char *into, size_t room)
+{
+    uint64_t left = offset < f->envelope.text_bytes ? f->envelope.text_bytes - offset : 0;
+    ssize_t n;
+
+    if (left < room)
+        room = (size_t)left;
+    if (room == 0)
+        return 0;
+    do
+        n = pread(f->fd, into, room, (off_t)(f->text_at + offset));
+    while (n < 0 && errno == EINTR);
+    return n == 0 ? -1 : n; /* shorter than its head says */
+}
+
+/* --- the rest -------------------------------------------------------------------------------- */
+
+int queue_remove(struct queue *q, struct slice id, struct err *err)
+{
+    char path[PATH_BYTES];
+
+    if (!queue_id_is_valid(id))
+        return err_set(err, EX_NOINPUT, "no such message: %.*s", SLICE_FMT(id));
+    path_of(q, "mail", id, path);
+    if (unlink(path) == 0)
+        return sync_dir(q, "mail");
+    path_of(q, "hold", id, path);
+    if (unlink(path) == 0)
+        return sync_dir(q, "hold");
+    return err_set(err, errno == ENOENT ? EX_NOINPUT : EX_IOERR, "cannot remove message %.*s: %s",
+                   SLICE_FMT(id), strerror(errno));
+}
+
+int queue_hold(struct queue *q, struct slice id, bool hold, struct err *err)
+{
+    char from[PATH_BYTES], to[PATH_BYTES];
+
+    if (!queue_id_is_valid(id))
+        return err_set(err, EX_NOINPUT, "no such message: %.*s", SLICE_FMT(id));
+    path_of(q, hold ? "mail" : "hold", id, from);
+    path_of(q, hold ? "hold" : "mail", id, to);
+    if (rename(from, to) != 0)
+        return err_set(err, errno == ENOENT ? EX_NOINPUT : EX_IOERR, "cannot %s message %.*s: %s",
+                       hold ? "hold" : "release", SLICE_FMT(id), strerror(errno));
+    return sync_dir(q, "mail") == 0 && sync_dir(q, "hold") == 0
+               ? 0
+               : err_set(err, EX_IOERR, "cannot sync %s: %s", q->dir, strerror(errno));
+}
+
+static int visible(const struct dirent *entry)
+{
+    return queue_id_is_valid(slice_str(entry->d_name));
+}
+
+static int each_of(struct queue *q, bool held, int (*each)(void *, struct slice, bool), void *user,
+                   struct err *err)
+{
+    char path[PATH_BYTES];
+    struct dirent **list = NULL;
+    int n, result = 0;
+
+    path_of(q, held ? "hold" : "mail", SLICE_NONE, path);
+    n = scandir(path, &list, visible, alphasort);
+    if (n < 0)
+        return err_set(err, EX_NOINPUT, "cannot read the queue %s: %s", path, strerror(errno));
+    for (int i = 0; i < n; i++) {
+        if (result == 0)
+            result = each(user, slice_str(list[i]->d_name), held);
+        free(list[i]);
+    }
+    free(list);
+    return result;
+}
+
+int queue_each(struct queue *q, int (*each)(void *user, struct slice id, bool held), void *user,
+               struct err *err)
+{
+    int result = each_of(q, false, each, user, err);
+
+    return result != 0 ? result : each_of(q, true, each, user, err);
+}

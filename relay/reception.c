@@ -1,0 +1,391 @@
+#include "relay/reception.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "lib/core/address.h"
+#include "lib/sys/clock.h"
+#include "lib/sys/log.h"
+#include "lib/sys/net.h"
+#include "relay/policy.h"
+#include "relay/scheduler.h"
+
+#define SESSION_BYTES     65536
+#define TRANSACTION_BYTES ((size_t)64 << 20)
+
+void reception_init(struct reception *rc, struct relay *relay, const char *client_ip,
+                    uint16_t client_port, uint16_t server_port)
+{
+    struct buf tmp;
+
+    *rc =
+        (struct reception){.relay = relay, .client_port = client_port, .server_port = server_port};
+    (void)snprintf(rc->client_ip, sizeof rc->client_ip, "%s", client_ip);
+    arena_init(&rc->session, SESSION_BYTES);
+    arena_init(&rc->arena, TRANSACTION_BYTES);
+    buf_init(&tmp, 1024);
+    message_init(&rc->message,
+                 arena_copy(&rc->session, slice_str(queue_tmp(&relay->queue, &tmp))).ptr);
+    buf_fini(&tmp);
+    milters_init(&rc->milters, relay->settings);
+    /* No look-up of names: an address is what counts here, and DNS may be slow. */
+    rc->client_name = net_is_loopback(client_ip) ? SLICE("localhost") : SLICE("unknown");
+}
+
+static void transaction_end(struct reception *rc)
+{
+    site_give_back(rc->view);
+    rc->view = NULL;
+    rc->has_recipient = false;
+    rc->mail = rc->rcpt = (struct reception_route){.addr = SLICE_NONE};
+    rc->envelope = (struct envelope){.id = SLICE_NONE};
+    message_reset(&rc->message);
+    arena_reset(&rc->arena);
+}
+
+void reception_fini(struct reception *rc)
+{
+    transaction_end(rc);
+    milters_fini(&rc->milters);
+    message_fini(&rc->message);
+    arena_fini(&rc->arena);
+    arena_fini(&rc->session);
+}
+
+static void log_refused(const struct reception *rc, const char *stage, struct slice to,
+                        const struct smtp_reply *r)
+{
+    log_event(LOG_NOTICE, "refused", LOG_STR("stage", stage), LOG_STR("client", rc->client_ip),
+              LOG_TEXT("from", rc->envelope.sender), LOG_TEXT("to", to),
+              LOG_TEXT("reply", smtp_reply_slice(r)));
+}
+
+/* --- the session ----------------------------------------------------------------------------- */
+
+static void on_connect(void *user, struct smtp_reply *r)
+{
+    struct reception *rc = user;
+    struct milter_peer peer = {.name = rc->client_name,
+                               .family = strchr(rc->client_ip, ':') != NULL ? '6' : '4',
+                               .port = rc->client_port,
+                               .address = slice_str(rc->client_ip)};
+
+    rc->milters.macros = reception_macros(rc);
+    if (milters_connect(&rc->milters, &peer, r))
+        return;
+    if (smtp_reply_code(r) != 421)
+        smtp_reply_set(r, "554 5.7.1 %s: no service for you", rc->relay->hostname);
+    r->close = true;
+    log_refused(rc, "connect", SLICE_NONE, r);
+}
+
+static void on_helo(void *user, struct slice name, bool extended, struct smtp_reply *r)
+{
+    struct reception *rc = user;
+
+    rc->helo = arena_copy(&rc->session, name);
+    if (rc->helo.ptr == NULL) { /* EHLO thousands of times */
+        smtp_reply_set(r, "421 4.3.0 Too many commands");
+        r->close = true;
+        return;
+    }
+    rc->is_extended = extended;
+    rc->milters.macros = reception_macros(rc);
+    if (!milters_helo(&rc->milters, name, r))
+        log_refused(rc, "helo", name, r);
+}
+
+static void on_unknown(void *user, struct slice line, struct smtp_reply *r)
+{
+    struct reception *rc = user;
+
+    (void)milters_unknown(&rc->milters, line, r);
+}
+
+static void on_auth(void *user, struct slice mechanism, struct slice login, struct slice password,
+                    struct smtp_reply *r)
+{
+    (void)user;
+    (void)mechanism;
+    (void)login;
+    (void)password;
+    smtp_reply_set(r, "535 5.7.8 Authentication failed");
+}
+
+/* --- addresses ------------------------------------------------------------------------------- */
+
+static bool parse(struct reception *rc, struct slice path, struct address *out)
+{
+    return address_parse(path, &rc->arena, out, NULL) == 0;
+}
+
+/* An address without a domain is one of ours. */
+static struct slice with_domain(struct reception *rc, struct slice plain, struct address *address)
+{
+    const char *domain = rc->relay->settings->hosted.default_domain;
+    struct buf b;
+
+    if (address->domain.len > 0 || plain.len == 0)
+        return plain;
+    if (domain[0] == '\0')
+        domain = rc->relay->hostname;
+    buf_init(&b, 4096);
+    buf_addf(&b, "%.*s@%s", SLICE_FMT(plain), domain);
+    plain = arena_copy(&rc->arena, buf_slice(&b));
+    buf_fini(&b);
+    (void)parse(rc, plain, address);
+    return plain;
+}
+
+static struct reception_route route(struct reception *rc, const struct address *address,
+                                    bool hosted)
+{
+    const char *hop = rc->relay->settings->relay.next_hop;
+    struct reception_route out = {.addr = address_text(address, &rc->arena)};
+
+    if (out.addr.ptr == NULL)
+        out.addr = SLICE("");
+    out.host = hosted || hop[0] == '\0' ? address->domain : slice_str(hop);
+    out.mailer = hosted ? SLICE("virtual") : hop[0] == '\0' ? SLICE("smtp") : SLICE("relay");
+    if (address_is_null(address)) {
+        out.host = SLICE("");
+        out.mailer = SLICE("local");
+    }
+    return out;
+}
+
+/* --- the transaction ------------------------------------------------------------------------- */
+
+static bool has_room(const struct reception *rc, const struct smtp_path *path)
+{
+    struct statvfs fs;
+    uint64_t room;
+
+    if (statvfs(rc->relay->queue.dir, &fs) != 0)
+        return false;
+    room = (uint64_t)fs.f_bavail * fs.f_frsize;
+    return room >= (uint64_t)rc->relay->settings->ledger.min_free_bytes +
+                       (path->has_size ? path->size_bytes : 0);
+}
+
+static void on_mail(void *user, const struct smtp_path *path, struct smtp_reply *r)
+{
+    struct reception *rc = user;
+    struct address address;
+    struct slice plain = path_plain(path->text);
+
+    transaction_end(rc);
+    rc->view = site_take(rc->relay->site);
+    queue_new_id(rc->id);
+    if (!parse(rc, path->text, &address)) {
+        smtp_reply_set(r, "501 5.1.7 Bad sender address syntax");
+    } else if (!has_room(rc, path)) {
+        smtp_reply_set(r, "452 4.3.1 Insufficient system storage");
+    } else {
+        rc->envelope.sender = arena_copy(&rc->arena, with_domain(rc, plain, &address));
+        rc->envelope.smtputf8 = path->smtputf8;
+        rc->envelope.eightbit = path->body == SMTP_BODY_8BITMIME;
+        rc->mail = route(rc, &address, site_hosts(rc->view, address.domain) == SITE_YES);
+        rc->milters.macros = reception_macros(rc);
+        (void)milters_mail(&rc->milters, path, r);
+    }
+    if (!smtp_reply_is_good(r))
+        log_refused(rc, "mail", SLICE_NONE, r);
+}
+
+/* Sets the reply where the recipient is refused. */
+static enum policy_verdict judge(struct reception *rc, const struct address *address,
+                                 struct smtp_reply *r)
+{
+    struct policy_client client = {slice_str(rc->client_ip), rc->login.ptr != NULL};
+    enum policy_verdict v = policy_recipient(rc->view, &client, address->domain);
+
+    if (v == POLICY_DENIED)
+        smtp_reply_set(r, "554 5.7.1 Relay access denied");
+    else if (v == POLICY_UNKNOWN)
+        smtp_reply_set(r, "451 4.3.0 Temporary look-up failure");
+    else if (v == POLICY_RELAY && rc->relay->settings->relay.next_hop[0] == '\0')
+        smtp_reply_set(r, "550 5.4.4 No way out of here: relay.next_hop is not set");
+    return v;
+}
+
+static void accept_recipient(struct reception *rc, const struct smtp_path *path, struct slice plain,
+                             const struct address *address, bool hosted, struct smtp_reply *r)
+{
+    rc->rcpt = route(rc, address, hosted);
+    rc->milters.macros = reception_macros(rc);
+    if (!milters_rcpt(&rc->milters, path, r))
+        return;
+    if (envelope_add_recipient(&rc->envelope, &rc->arena, plain, SLICE_NONE) != 0)
+        smtp_reply_set(r, "452 4.5.3 Too many recipients");
+    else
+        rc->has_recipient = true;
+}
+
+/* Milters that asked for it see it as Postfix shows it: mailer "error", the code for host, the text
+ * for address. */
+static void show_rejected(struct reception *rc, const struct smtp_path *path,
+                          const struct smtp_reply *r)
+{
+    struct slice text = slice_from(smtp_reply_slice(r), 4), code;
+
+    (void)slice_cut(&text, ' ', &code);
+    rc->rcpt = (struct reception_route){text, code, SLICE("error")};
+    rc->milters.macros = reception_macros(rc);
+    milters_rejected_rcpt(&rc->milters, path);
+}
+
+static void on_rcpt(void *user, const struct smtp_path *path, struct smtp_reply *r)
+{
+    struct reception *rc = user;
+    struct address address;
+    struct slice plain = path_plain(path->text);
+    enum policy_verdict v = POLICY_DENIED;
+
+    if (!parse(rc, path->text, &address) || address_is_null(&address)) {
+        smtp_reply_set(r, "501 5.1.3 Bad recipient address syntax");
+    } else {
+        plain = with_domain(rc, plain, &address);
+        v = judge(rc, &address, r);
+        if (smtp_reply_is_good(r))
+            accept_recipient(rc, path, plain, &address, v == POLICY_HOSTED, r);
+        else
+            show_rejected(rc, path, r);
+    }
+    rc->rcpt = (struct reception_route){.addr = SLICE_NONE};
+    if (!smtp_reply_is_good(r))
+        log_refused(rc, "rcpt", plain, r);
+}
+
+static void on_data(void *user, struct smtp_reply *r)
+{
+    struct reception *rc = user;
+
+    rc->milters.macros = reception_macros(rc);
+    if (!milters_data(&rc->milters, r))
+        log_refused(rc, "data", SLICE_NONE, r);
+}
+
+static void on_text(void *user, struct slice portion)
+{
+    struct reception *rc = user;
+
+    message_add(&rc->message, portion);
+}
+
+/* --- the end of a message -------------------------------------------------------------------- */
+
+struct growing {
+    struct envelope *envelope;
+    struct arena *arena;
+    struct slice original;
+};
+
+static int add_target(void *user, struct slice target)
+{
+    struct growing *g = user;
+    struct slice plain = path_plain(target);
+
+    return envelope_add_recipient(g->envelope, g->arena, plain,
+                                  slice_equal(plain, g->original) ? SLICE_NONE : g->original);
+}
+
+/* Forwarders of hosted domains give way to their targets. */
+static int expand_recipients(struct reception *rc)
+{
+    struct envelope before = rc->envelope;
+
+    rc->envelope.recipients = NULL;
+    rc->envelope.recipient_count = rc->envelope.recipient_room = 0;
+    for (size_t i = 0; i < before.recipient_count; i++) {
+        struct slice plain = before.recipients[i].address;
+        struct growing g = {&rc->envelope, &rc->arena, plain};
+        struct address address;
+        bool hosted =
+            parse(rc, plain, &address) && site_hosts(rc->view, address.domain) == SITE_YES;
+
+        if ((hosted ? site_expand(rc->view, plain, &rc->arena, add_target, &g)
+                    : add_target(&g, plain)) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void put_in_queue(struct reception *rc, struct smtp_reply *r)
+{
+    struct err err = {.code = 0};
+    struct buf received;
+    int result;
+
+    rc->envelope.id = slice_str(rc->id);
+    rc->envelope.created_ms = clock_unix_ms();
+    rc->envelope.client = slice_str(rc->client_ip);
+    rc->envelope.login = rc->login;
+    buf_init(&received, 4096);
+    reception_received(rc, rc->envelope.created_ms, &received);
+    result = queue_put(&rc->relay->queue, &rc->envelope, buf_slice(&received), &rc->message,
+                       rc->milters.quarantine, &err);
+    buf_fini(&received);
+    if (result != 0) {
+        log_event(LOG_ERR, "message not queued", LOG_STR("qid", rc->id), LOG_ERROR("error", &err));
+        smtp_reply_set(r, "452 4.3.1 Insufficient system storage");
+        return;
+    }
+    if (rc->relay->scheduler != NULL && !rc->milters.quarantine)
+        scheduler_add(rc->relay->scheduler, slice_str(rc->id), 0);
+}
+
+static void log_accepted(const struct reception *rc)
+{
+    const char *what = rc->milters.discard      ? "discarded"
+                       : rc->milters.quarantine ? "held"
+                                                : "accepted";
+
+    log_event(LOG_INFO, what, LOG_STR("qid", rc->id), LOG_STR("client", rc->client_ip),
+              LOG_TEXT("login", rc->login), LOG_TEXT("from", rc->envelope.sender),
+              LOG_NUM("recipients", rc->envelope.recipient_count),
+              LOG_NUM("bytes", rc->envelope.text_bytes));
+}
+
+static void on_end(void *user, struct smtp_reply *r)
+{
+    struct reception *rc = user;
+
+    message_end(&rc->message);
+    rc->milters.macros = reception_macros(rc);
+    smtp_reply_set(r, "250 2.0.0 Ok: queued as %s", rc->id);
+    if (rc->message.fault != NULL)
+        smtp_reply_set(r, "%s", rc->message.fault);
+    else if (!milters_message(&rc->milters, &rc->message, &rc->envelope, &rc->arena, r))
+        ;
+    else if (rc->envelope.sender.ptr == NULL || expand_recipients(rc) != 0)
+        smtp_reply_set(r, "451 4.3.0 Temporary look-up failure");
+    else if (!rc->milters.discard && rc->envelope.recipient_count > 0)
+        put_in_queue(rc, r);
+    if (smtp_reply_is_good(r))
+        log_accepted(rc);
+    else
+        log_refused(rc, "end-of-message", SLICE_NONE, r);
+}
+
+static void on_reset(void *user)
+{
+    struct reception *rc = user;
+
+    milters_abort(&rc->milters);
+    transaction_end(rc);
+}
+
+const struct smtp_handler reception_handler = {
+    .connect = on_connect,
+    .helo = on_helo,
+    .mail = on_mail,
+    .rcpt = on_rcpt,
+    .data = on_data,
+    .text = on_text,
+    .end = on_end,
+    .reset = on_reset,
+    .auth = on_auth,
+    .unknown = on_unknown,
+};

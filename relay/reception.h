@@ -1,0 +1,65 @@
+#ifndef TG_RELAY_RECEPTION_H
+#define TG_RELAY_RECEPTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/core/arena.h"
+#include "relay/envelope.h"
+#include "relay/message.h"
+#include "relay/milters.h"
+#include "relay/relay.h"
+#include "relay/smtp_session.h"
+
+/*
+ * What is done with the mail of one SMTP session: the handler of relay/smtp_session.h. It asks the
+ * policy and the milters, lays the message aside, and queues it. 250 at the end of a message means
+ * that it is on the disk.
+ *
+ * Owner: the thread of the session; init/fini.
+ */
+
+#define RECEPTION_MACROS_MAX 24
+
+/* How we would deliver to an address, as milters are told it. */
+struct reception_route {
+    struct slice addr, host, mailer;
+};
+
+struct reception {
+    struct relay *relay;
+    struct site_view *view; /* while a transaction is open */
+    struct milters milters;
+
+    /* the client */
+    char client_ip[64];
+    uint16_t client_port, server_port;
+    struct arena session; /* of what follows */
+    struct slice client_name, helo, login, auth_type;
+    struct slice tls_version, tls_cipher, tls_bits; /* ptr NULL: plain */
+    bool is_extended;
+
+    /* the transaction */
+    struct arena arena;
+    char id[QUEUE_ID_BYTES];
+    bool has_recipient; /* one was accepted: from now on the milters may know the id */
+    struct reception_route mail, rcpt;
+    struct envelope envelope;
+    struct message message;
+
+    struct milter_macro macro_list[RECEPTION_MACROS_MAX];
+    char port_text[8], peer_text[340];
+};
+
+extern const struct smtp_handler reception_handler; /* its `user` is a struct reception * */
+
+void reception_init(struct reception *rc, struct relay *relay, const char *client_ip,
+                    uint16_t client_port, uint16_t server_port);
+void reception_fini(struct reception *rc);
+
+/* What milters may ask for, at this moment. Lives until the next call. */
+struct milter_macros reception_macros(struct reception *rc);
+/* Our own Received field with its CRLF. */
+void reception_received(const struct reception *rc, int64_t now_ms, struct buf *out);
+
+#endif

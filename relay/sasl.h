@@ -1,0 +1,31 @@
+#ifndef TG_RELAY_SASL_H
+#define TG_RELAY_SASL_H
+
+#include "lib/core/slice.h"
+
+/*
+ * The server's side of SASL PLAIN (RFC 4616) and LOGIN in an SMTP AUTH exchange (RFC 4954): from
+ * base64 lines to a login and a password. Whether they are right is another's matter. Pure but for
+ * its memory, which is wiped when freed.
+ */
+
+#define SASL_LINE_MAX_BYTES 12290 /* RFC 4954 4, with CRLF */
+
+enum sasl_step { SASL_CHALLENGE, SASL_DONE, SASL_CANCELLED, SASL_BAD };
+
+struct sasl;
+
+struct sasl *sasl_new(struct slice mechanism); /* NULL: not offered */
+void sasl_free(struct sasl *s);                /* wipes the password; NULL is fine */
+
+/* The rest of the AUTH command: an initial response, `=`, or nothing. */
+enum sasl_step sasl_start(struct sasl *s, struct slice initial);
+/* A line of the client. */
+enum sasl_step sasl_take(struct sasl *s, struct slice line);
+
+const char *sasl_challenge(const struct sasl *s); /* base64; may be empty */
+struct slice sasl_mechanism(const struct sasl *s);
+struct slice sasl_login(const struct sasl *s);
+struct slice sasl_password(const struct sasl *s);
+
+#endif

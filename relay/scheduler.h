@@ -1,0 +1,29 @@
+#ifndef TG_RELAY_SCHEDULER_H
+#define TG_RELAY_SCHEDULER_H
+
+#include "lib/core/err.h"
+#include "lib/core/slice.h"
+#include "relay/relay.h"
+
+/*
+ * When each queued message is tried: at once, then at growing intervals. A pool of threads takes
+ * what is due; a message is with one thread at a time.
+ *
+ * Threads: all functions from any thread; one lock guards the list, never held across I/O.
+ */
+
+/* Reads what is in the queue and starts the threads. */
+struct scheduler *scheduler_start(struct relay *relay, struct err *err);
+/* Lets deliveries under way go on for at most `grace_ms`, then ends. What is queued stays queued.
+ */
+void scheduler_stop(struct scheduler *s, int64_t grace_ms);
+
+/* A message has come into the queue. */
+void scheduler_add(struct scheduler *s, struct slice id, int64_t due_ms);
+/* Try it now; all, where id is empty. Returns how many. */
+size_t scheduler_flush(struct scheduler *s, struct slice id);
+/* Takes a message out of the list, so that the caller may do with its file what it wants. False: it
+ * is being delivered just now. */
+bool scheduler_take(struct scheduler *s, struct slice id);
+
+#endif

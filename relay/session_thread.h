@@ -1,0 +1,40 @@
+#ifndef TG_RELAY_SESSION_THREAD_H
+#define TG_RELAY_SESSION_THREAD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "relay/reception.h"
+#include "relay/relay.h"
+#include "relay/smtp_session.h"
+#include "relay/stream.h"
+
+/*
+ * One connection of an SMTP client: moves bytes between the socket, relay/smtp_session.h and its
+ * handler, and keeps the time. A command has relay.timeout from its first byte to its last, however
+ * slowly bytes drip; a message has that and a second more for each relay.min_rate bytes that have
+ * come.
+ *
+ * Threads: run in one of its own; stop from any while the holder keeps the session from being
+ * closed.
+ */
+
+struct session_thread {
+    struct relay *relay;
+    struct stream stream;
+    char client_ip[64];
+    uint16_t client_port, server_port;
+    atomic_bool is_idle; /* waits for a command, no transaction open */
+    atomic_bool is_stopping;
+};
+
+void session_thread_init(struct session_thread *t, struct relay *relay, int fd,
+                         const struct sockaddr *from, uint16_t server_port);
+void session_thread_run(struct session_thread *t);
+void session_thread_close(struct session_thread *t);
+/* Ends it at once where it is idle, else after its transaction. */
+void session_thread_stop(struct session_thread *t);
+
+#endif

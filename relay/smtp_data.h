@@ -1,0 +1,40 @@
+#ifndef TG_RELAY_SMTP_DATA_H
+#define TG_RELAY_SMTP_DATA_H
+
+#include <stdbool.h>
+
+#include "lib/core/buf.h"
+#include "lib/core/slice.h"
+
+/*
+ * The text of a message on the wire (RFC 5321 4.5.2): dots doubled at the start of lines, ended by
+ * CRLF.CRLF and by nothing else. A CR without LF, a LF without CR and a NUL are refused, so that no
+ * other server can see an end where we see none. Pure; takes its bytes in any portions.
+ */
+
+enum smtp_data_state {
+    SMTP_DATA_LINE_START,
+    SMTP_DATA_TEXT,
+    SMTP_DATA_CR,     /* within or behind a line */
+    SMTP_DATA_DOT,    /* a dot at the start of a line */
+    SMTP_DATA_DOT_CR, /* and a CR behind it */
+    SMTP_DATA_END,    /* CRLF.CRLF seen */
+    SMTP_DATA_BARE,   /* a bare CR or LF */
+    SMTP_DATA_NUL
+};
+
+struct smtp_data {
+    enum smtp_data_state state;
+};
+
+void smtp_data_init(struct smtp_data *d);
+/* Takes bytes off the front of *in until it is used up, or the text has ended or is refused (END,
+ * BARE, NUL: look at d->state); adds the text without the doubled dots to *out, CRLF at every
+ * line's end. */
+void smtp_data_take(struct smtp_data *d, struct slice *in, struct buf *out);
+
+/* The way out: adds the text with dots doubled. *at_start: is the next byte the first of a line
+ * (true at first)? */
+void smtp_data_stuff(struct slice text, bool *at_start, struct buf *out);
+
+#endif

@@ -1,0 +1,28 @@
+#ifndef TG_RELAY_SMTP_REPLY_H
+#define TG_RELAY_SMTP_REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/core/slice.h"
+
+/* One SMTP reply, complete but for its last CRLF: "250 2.1.0 Ok", or lines "250-..." parted by
+ * CRLF. */
+
+#define SMTP_REPLY_BYTES 1280
+
+struct smtp_reply {
+    char text[SMTP_REPLY_BYTES];
+    size_t len;
+    bool close; /* say it, then close the connection */
+};
+
+/* Control bytes other than CRLF become blanks; a text too long is cut. */
+void smtp_reply_set(struct smtp_reply *r, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void smtp_reply_copy(struct smtp_reply *r, struct slice text);
+int smtp_reply_code(const struct smtp_reply *r); /* 0: none set */
+struct slice smtp_reply_slice(const struct smtp_reply *r);
+bool smtp_reply_is_good(const struct smtp_reply *r); /* 2xx or 3xx */
+
+#endif

@@ -1,0 +1,31 @@
+#ifndef TG_RELAY_STREAM_H
+#define TG_RELAY_STREAM_H
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/core/err.h"
+#include "lib/core/slice.h"
+
+/*
+ * A connection with deadlines, in plain text until TLS begins.
+ *
+ * Units: ms of the monotonic clock.  Owner: the holder; stream_close.  Threads: one.
+ */
+
+struct stream {
+    int fd;   /* non-blocking; -1: closed */
+    SSL *ssl; /* NULL: plain */
+};
+
+/* 0: the other side has closed; -1 with errno (ETIMEDOUT at the deadline). */
+ssize_t stream_read(struct stream *s, char *into, size_t room, int64_t deadline_ms);
+/* All of it, or -1. */
+int stream_write(struct stream *s, struct slice bytes, int64_t deadline_ms);
+/* The handshake, as server or client (ssl set up by the caller and then owned here). */
+int stream_tls(struct stream *s, SSL *ssl, int64_t deadline_ms, struct err *err);
+void stream_close(struct stream *s);
+
+#endif
