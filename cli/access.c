@@ -112,7 +112,7 @@ static int attempt(const char *path, enum access_want want)
     if (want == ACCESS_WRITE_DIR)
         return access(path, R_OK | W_OK | X_OK) == 0 ? 0 : errno;
     (void)snprintf(where, sizeof where, "unix:%s", path);
-    fd = net_connect(where, clock_monotonic_ms() + CONNECT_MS);
+    fd = net_connect(where, clock_monotonic_ms() + CONNECT_MS, NULL);
     if (fd < 0)
         return errno;
     (void)close(fd);

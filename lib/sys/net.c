@@ -87,16 +87,18 @@ int net_connect(const char *where, int64_t deadline_ms, struct err *err)
 {
     struct socket_name name;
     struct arena arena;
-    int fd = -1;
+    int fd = -1, error = EINVAL;
 
     arena_init(&arena, NAME_BYTES);
     if (socket_name_parse(slice_str(where), &arena, &name, err) == 0) {
         fd = name.family == SOCKET_UNIX ? connect_unix(name.path, deadline_ms)
                                         : connect_inet(&name, deadline_ms);
+        error = errno;
         if (fd < 0)
-            (void)err_set(err, EX_UNAVAILABLE, "cannot connect to %s: %s", where, strerror(errno));
+            (void)err_set(err, EX_UNAVAILABLE, "cannot connect to %s: %s", where, strerror(error));
     }
     arena_fini(&arena);
+    errno = error;
     return fd;
 }
 

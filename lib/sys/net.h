@@ -10,7 +10,7 @@
 /*
  * Sockets with deadlines. All are non-blocking and close-on-exec.
  *
- * Units: ms of the monotonic clock.  Errors: -1 or false, with errno or *err (EX_UNAVAILABLE).
+ * Units: ms of the monotonic clock.  Errors: -1 or false, with errno; *err where there is one.
  */
 
 /* Waits until the descriptor is ready for `events` (POLLIN, POLLOUT); at the deadline errno is
