@@ -58,8 +58,8 @@ def fill():
             user = "" if domain.startswith("_") else "%s@%s" % (draw.choice(USERS), domain)
             if draw.random() < 0.02:
                 user = "_other"
-            node = draw.choice(("mx1", "mx2", "mx2"))
-            counted.add(when, domain, message(draw, kind), user, node)
+            counters = message(draw, kind)
+            counted.add(when, domain, counters, user, draw.choice(("mx1", "mx2", "mx2")))
     return counted
 
 
