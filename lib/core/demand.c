@@ -193,7 +193,7 @@ static int domain_add(struct build *b, const struct parties *p, const struct par
                       const struct limit_source *source, struct err *err)
 {
     struct limit_list limits;
-    struct demand like = {.scope = SCOPE_DOMAIN, .holder = domain->account};
+    struct demand like = {.scope = LIMIT_DOMAIN, .holder = domain->account};
 
     if (source->of_domain(source->context, domain->account, b->arena, &limits, err) != 0)
         return -1;
@@ -201,7 +201,7 @@ static int domain_add(struct build *b, const struct parties *p, const struct par
         return 0;
     if (demand_add(b, &like, &domain->wants, limits, err) != 0)
         return -1;
-    like.scope = SCOPE_USER;
+    like.scope = LIMIT_USER;
     for (size_t next = domain->users; next != 0; next = p->list[next - 1].next) {
         const struct party *user = &p->list[next - 1];
         struct wants wants = user->wants;
@@ -219,7 +219,7 @@ static int whole_add(struct build *b, const struct facts *f, const struct record
                      const struct limit_source *source, struct err *err)
 {
     struct wants wants = {.stops = false};
-    struct demand like = {.scope = SCOPE_SERVER, .holder = SLICE(HOLDER_SERVER)};
+    struct demand like = {.scope = LIMIT_SERVER, .holder = SLICE(HOLDER_SERVER)};
     struct buf name;
 
     for (size_t i = 0; i < r->leg_count; i++) {
@@ -235,7 +235,7 @@ static int whole_add(struct build *b, const struct facts *f, const struct record
     buf_init(&name, 256);
     buf_add_str(&name, HOLDER_CLIENT);
     buf_add(&name, f->client_ip);
-    like.scope = SCOPE_CLIENT;
+    like.scope = LIMIT_CLIENT;
     like.holder = arena_copy(b->arena, buf_slice(&name));
     buf_fini(&name);
     return like.holder.ptr == NULL ? full(err) : demand_add(b, &like, &wants, source->client, err);

@@ -8,6 +8,7 @@
 
 #include "lib/core/arena.h"
 #include "lib/core/err.h"
+#include "lib/core/limit.h"
 #include "lib/core/slice.h"
 #include "lib/core/world.h"
 
@@ -37,6 +38,7 @@ enum milter_default {
     MILTER_DEFAULT_REJECT,
     MILTER_DEFAULT_QUARANTINE
 };
+enum throttle_mode { THROTTLE_OBSERVE, THROTTLE_ENFORCE };
 enum ledger_sync { SYNC_ALWAYS, SYNC_TIMED, SYNC_NEVER };
 
 struct settings {
@@ -58,7 +60,7 @@ struct settings {
         const char *url; /* as store_url_parse takes it */
         const char *prefix, *username, *password_file;
         int64_t timeout_ms;
-        enum on_failure on_failure; /* for limits; nothing uses it yet, nor nodes */
+        enum on_failure on_failure; /* of limits while the store is away */
         int64_t nodes;
     } store;
     struct {
@@ -92,6 +94,16 @@ struct settings {
         int64_t timeout_ms, min_rate_bytes; /* a second */
         int64_t deliveries_max, retry_first_ms, retry_max_ms, expire_ms;
     } relay;
+    struct {
+        enum throttle_mode mode;
+        struct string_list assign; /* sources: domain -> plan */
+        struct {
+            struct string_list users, clients, domains, recipients;
+        } exempt;
+        const char *notify; /* a program; "": none */
+    } throttle;
+    struct plan *plans;
+    size_t plan_count;
 };
 
 /* All faults are written to `faults` (may be NULL), one `file:line: what, and the mend` a line.

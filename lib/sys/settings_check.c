@@ -179,3 +179,13 @@ int check_relay_milter(struct slice value, struct arena *arena, struct err *err)
 {
     return slice_equal(value, SLICE("tollgated")) ? 0 : check_socket(value, arena, err);
 }
+
+int check_address(struct slice value, struct arena *arena, struct err *err)
+{
+    struct address address;
+
+    if (address_parse(value, arena, &address, err) == 0 && address.local.len > 0 &&
+        address.domain.len > 0)
+        return 0;
+    return err_set(err, EX_CONFIG, "\"%.*s\" is no address: write user@domain", SLICE_FMT(value));
+}

@@ -20,6 +20,7 @@ int check_word(struct slice value, struct arena *arena, struct err *err);
 int check_source(struct slice value, struct arena *arena, struct err *err);
 int check_login_source(struct slice value, struct arena *arena, struct err *err);
 int check_domain(struct slice value, struct arena *arena, struct err *err);
+int check_address(struct slice value, struct arena *arena, struct err *err);
 int check_network(struct slice value, struct arena *arena, struct err *err);
 int check_header(struct slice value, struct arena *arena, struct err *err);
 int check_host_port(struct slice value, struct arena *arena, struct err *err);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "lib/sys/fault.h"
+#include "lib/sys/settings_plans.h"
 #include "lib/sys/settings_table.h"
 #include "lib/sys/settings_text.h"
 
@@ -56,6 +57,8 @@ static const char *type_form(enum setting_type type)
         return "octal digits in quotes, such as \"0660\"";
     case SETTING_LIST:
         return "texts in brackets, such as [\"one\", \"two\"]";
+    case SETTING_PLANS:
+        return "a list of groups, ( { ... } )";
     case SETTING_TEXT:
     case SETTING_CHOICE:
         break;
@@ -107,11 +110,28 @@ static bool scalar_text(const config_setting_t *from, const struct setting *row,
     }
 }
 
+/* Faults of plans. */
+struct plans_place {
+    struct loader *l;
+    const struct setting *row;
+};
+
+static void plan_fault(void *context, const config_setting_t *at, const char *text)
+{
+    const struct plans_place *place = context;
+
+    value_fault(place->l, at, place->row, text);
+}
+
 static void load_value(struct loader *l, const config_setting_t *from, const struct setting *row)
 {
     struct buf b;
     struct err err;
 
+    if (row->type == SETTING_PLANS) {
+        plans_load(from, l->s, plan_fault, &(struct plans_place){l, row});
+        return;
+    }
     if (row->type == SETTING_LIST) {
         if (config_setting_is_array(from) || config_setting_is_list(from))
             load_list(l, from, row);

@@ -2,6 +2,7 @@
 #include <sysexits.h>
 
 #include "lib/core/store_url.h"
+#include "lib/sys/settings_plans.h"
 #include "lib/sys/settings_table.h"
 
 #define VALUE_BYTES ((size_t)1 << 20)
@@ -47,6 +48,10 @@ static void print_value(struct buf *b, const struct setting *row, const struct s
         print_list(b, (const struct string_list *)((const void *)((const char *)s + row->at)));
         return;
     }
+    if (row->type == SETTING_PLANS) {
+        plans_print(s, b);
+        return;
+    }
     buf_init(&value, VALUE_BYTES);
     setting_format(row, s, &value);
     if (row->type == SETTING_BOOL || row->type == SETTING_NUMBER)
@@ -58,25 +63,60 @@ static void print_value(struct buf *b, const struct setting *row, const struct s
     buf_fini(&value);
 }
 
+/* The length of the groups' part of a path: of "throttle.exempt" in "throttle.exempt.users". */
 static size_t group_length(const char *path)
 {
-    ptrdiff_t dot = slice_find(slice_str(path), '.');
+    ptrdiff_t dot = slice_find_last(slice_str(path), '.');
 
     return dot < 0 ? 0 : (size_t)dot;
 }
 
-/* Closes the group that was open and opens the one that `path` belongs to, where they differ. */
+static unsigned depth_of(struct slice groups)
+{
+    unsigned depth = groups.len > 0;
+
+    for (size_t i = 0; i < groups.len; i++)
+        depth += groups.ptr[i] == '.';
+    return depth;
+}
+
+static void indent(FILE *out, unsigned depth)
+{
+    (void)fprintf(out, "%*s", (int)depth * 4, "");
+}
+
+/* How many groups both are in. */
+static unsigned common_depth(struct slice a, struct slice b)
+{
+    struct slice one, other;
+    unsigned depth = 0;
+
+    if (a.len == 0 || b.len == 0)
+        return 0;
+    while (slice_cut(&a, '.', &one) && slice_cut(&b, '.', &other) && slice_equal(one, other))
+        depth++;
+    return depth;
+}
+
+/* Closes the groups that were open and opens those of `path`, where they differ. */
 static void print_group(FILE *out, const char *before, const char *path)
 {
-    size_t old = before == NULL ? 0 : group_length(before);
-    size_t now = path == NULL ? 0 : group_length(path);
+    struct slice old =
+        before == NULL ? SLICE_NONE : slice_to(slice_str(before), group_length(before));
+    struct slice now = path == NULL ? SLICE_NONE : slice_to(slice_str(path), group_length(path));
+    unsigned common = common_depth(old, now), depth = depth_of(old);
+    struct slice name;
 
-    if (old == now && (now == 0 || memcmp(before, path, now) == 0))
-        return;
-    if (old > 0)
+    while (depth > common) {
+        indent(out, --depth);
         (void)fputs("};\n", out);
-    if (now > 0)
-        (void)fprintf(out, "%.*s: {\n", (int)now, path);
+    }
+    for (depth = 0; now.len > 0 && slice_cut(&now, '.', &name); depth++) {
+        if (depth < common)
+            continue;
+        indent(out, depth);
+        (void)fprintf(out, "%.*s: {\n", SLICE_FMT(name));
+    }
 }
 
 void settings_print(const struct settings *s, FILE *out)
@@ -92,8 +132,9 @@ void settings_print(const struct settings *s, FILE *out)
         print_group(out, before, path);
         buf_reset(&value);
         print_value(&value, &settings_table[i], s, true);
-        (void)fprintf(out, "%s%s = %.*s;\n", group > 0 ? "    " : "",
-                      path + (group > 0 ? group + 1 : 0), SLICE_FMT(buf_slice(&value)));
+        indent(out, depth_of(slice_to(slice_str(path), group)));
+        (void)fprintf(out, "%s = %.*s;\n", path + (group > 0 ? group + 1 : 0),
+                      SLICE_FMT(buf_slice(&value)));
         before = path;
     }
     print_group(out, before, NULL);

@@ -33,6 +33,8 @@ static const struct choice failures[] = {{"local", ON_FAILURE_LOCAL},
                                          {NULL, 0}};
 static const struct choice fulls[] = {
     {"defer", ON_FAILURE_DEFER}, {"accept", ON_FAILURE_ACCEPT}, {NULL, 0}};
+static const struct choice modes[] = {
+    {"observe", THROTTLE_OBSERVE}, {"enforce", THROTTLE_ENFORCE}, {NULL, 0}};
 static const struct choice syncs[] = {{"always", SYNC_ALWAYS}, {"never", SYNC_NEVER}, {NULL, 0}};
 static const struct choice factors[] = {{"destination", OUT_BYTES_DESTINATION},
                                         {"recipient", OUT_BYTES_RECIPIENT},
@@ -87,12 +89,12 @@ const struct setting settings_table[] = {
      .max = 10 * SECOND, .reloadable = true, .help = "How long an answer of Redis is waited for."},
     {"store.on_failure", SETTING_CHOICE, "local", AT(store.on_failure), .choices = failures,
      .reloadable = true,
-     .help = "What becomes of limits while Redis is away. This version sets no limits, so that it "
-             "has no effect yet."},
+     .help = "What becomes of limits while Redis is away. local: each process limits by itself, "
+             "each limit divided by nodes; accept: no limits; defer: what a limit applies to is "
+             "deferred."},
     {"store.nodes", SETTING_NUMBER, "1", AT(store.nodes), .min = 1, .max = 10000,
      .reloadable = true,
-     .help = "The number of nodes that share limits while Redis is away. No effect yet, as with "
-             "on_failure."},
+     .help = "The number of nodes that share the limits, for on_failure = local."},
     {"store.username", SETTING_TEXT, "", AT(store.username), .max = 255, .check = check_word,
      .help = "The Redis user to log in as. Empty: the default user, or the one in url."},
     {"store.password_file", SETTING_TEXT, "", AT(store.password_file), .max = 1024,
@@ -189,6 +191,33 @@ const struct setting settings_table[] = {
      .help = "The longest time between two tries."},
     {"relay.expire", SETTING_TIME, "5days", AT(relay.expire_ms), .min = 0, .max = 100 * DAY,
      .help = "The age at which a message that cannot be delivered is returned to its sender."},
+    {"throttle.mode", SETTING_CHOICE, "observe", AT(throttle.mode), .choices = modes,
+     .reloadable = true,
+     .help = "observe: no limit stops a message, what would have been stopped is counted and "
+             "logged; enforce: limits act."},
+    {"throttle.assign", SETTING_LIST, "", AT(throttle.assign), .max = 100, .check = check_source,
+     .reloadable = true,
+     .help = "Sources that give domains their plan: domain, and the plan's name."},
+    {"throttle.exempt.users", SETTING_LIST, "", AT(throttle.exempt.users), .max = 10000,
+     .check = check_address, .reloadable = true, .help = "Users that no limit applies to."},
+    {"throttle.exempt.clients", SETTING_LIST, "", AT(throttle.exempt.clients), .max = 10000,
+     .check = check_network, .reloadable = true,
+     .help = "Networks whose mail no limit applies to."},
+    {"throttle.exempt.domains", SETTING_LIST, "", AT(throttle.exempt.domains), .max = 10000,
+     .check = check_domain, .reloadable = true, .help = "Domains that no limit applies to."},
+    {"throttle.exempt.recipients", SETTING_LIST, "", AT(throttle.exempt.recipients), .max = 10000,
+     .check = check_address, .reloadable = true,
+     .help = "Recipients that are never counted against a limit, such as postmaster addresses; "
+             "the other recipients of the message are."},
+    {"throttle.notify", SETTING_TEXT, "", AT(throttle.notify), .max = 1024, .check = check_path,
+     .reloadable = true,
+     .help = "A program that is run once for each account, limit and window that is crossed. "
+             "Empty: none."},
+    {"plans", SETTING_PLANS,
+     "( { name = \"default\"; limits = ( { scope = \"domain\"; metric = \"recipients\"; "
+     "max = \"600\"; per = \"hour\"; action = \"defer\"; } ); } )",
+     AT(plans), .reloadable = true,
+     .help = "The plans: lists of limits. The plan `default` applies to domains without one."},
 };
 const size_t settings_count = sizeof settings_table / sizeof settings_table[0];
 
@@ -211,7 +240,10 @@ static struct slice group_of(struct slice path)
 bool setting_is_group(struct slice name)
 {
     for (size_t i = 0; i < settings_count; i++) {
-        if (name.len > 0 && slice_equal(group_of(slice_str(settings_table[i].path)), name))
+        struct slice path = slice_str(settings_table[i].path);
+
+        if (name.len > 0 && path.len > name.len && path.ptr[name.len] == '.' &&
+            slice_equal(slice_to(path, name.len), name))
             return true;
     }
     return false;

@@ -19,7 +19,8 @@ enum setting_type {
     SETTING_TIME,   /* int64_t, ms; ms s min h days */
     SETTING_MODE,   /* unsigned; octal in quotes */
     SETTING_SYNC,   /* an enum (choices) and, for SYNC_TIMED, a time at at_ms */
-    SETTING_LIST    /* struct string_list */
+    SETTING_LIST,   /* struct string_list */
+    SETTING_PLANS   /* plans and plan_count; see settings_plans.h */
 };
 
 struct choice {
@@ -51,8 +52,8 @@ bool setting_is_group(struct slice name);
 /* The known path (or group) that a name which is none was meant to be, or NULL. */
 const char *setting_nearest(struct slice path, struct arena *arena);
 
-/* A value as text, the way the file has it without quotes: "10min", "64MB", "true". Not for lists.
- */
+/* A value as text, the way the file has it without quotes: "10min", "64MB", "true". Not for lists
+ * and plans. */
 void setting_format(const struct setting *row, const struct settings *s, struct buf *b);
 /* Sets a value from such text; a list: from items apart by blanks. EX_CONFIG: err->text says what
  * is wrong and the mend, without the setting's name. */

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/sys/settings_plans.h"
 #include "lib/sys/settings_table.h"
 
 struct unit {
@@ -125,6 +126,7 @@ void setting_range(const struct setting *row, struct buf *b)
     case SETTING_TEXT:
     case SETTING_MODE:
     case SETTING_LIST:
+    case SETTING_PLANS:
         break;
     }
 }
@@ -321,6 +323,8 @@ int setting_set(const struct setting *row, struct settings *s, struct slice valu
         return set_mode(row, s, value, err);
     case SETTING_LIST:
         return set_list(row, s, value, err);
+    case SETTING_PLANS:
+        return plans_standard(s, value, err);
     }
     return err_set(err, EX_SOFTWARE, "no such type");
 }
@@ -365,6 +369,7 @@ void setting_format(const struct setting *row, const struct settings *s, struct 
         buf_addf(b, "0%03o", (unsigned)get_int(s, row->at));
         break;
     case SETTING_LIST:
+    case SETTING_PLANS:
         break;
     }
 }

@@ -83,15 +83,15 @@ static void test_sent(void)
     struct demands d = build("alice@example.com", "203.0.113.9", "x@gmail.test",
                              TO("a@one.test", "b@two.test", "bob@example.com", "c@one.test"));
 
-    IS_INT(amount(&d, SCOPE_DOMAIN, METRIC_RECIPIENTS, "example.com"), 3,
+    IS_INT(amount(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "example.com"), 3,
            "out recipients of the login's domain, local ones not");
-    IS_INT(amount(&d, SCOPE_DOMAIN, METRIC_BYTES, "example.com"), 2000, "bytes a destination");
-    IS_INT(amount(&d, SCOPE_USER, METRIC_MESSAGES, "example.com"), 1, "the user's messages");
-    IS_SLICE(find(&d, SCOPE_USER, METRIC_MESSAGES, "example.com")->subject,
+    IS_INT(amount(&d, LIMIT_DOMAIN, METRIC_BYTES, "example.com"), 2000, "bytes a destination");
+    IS_INT(amount(&d, LIMIT_USER, METRIC_MESSAGES, "example.com"), 1, "the user's messages");
+    IS_SLICE(find(&d, LIMIT_USER, METRIC_MESSAGES, "example.com")->subject,
              SLICE("alice@example.com"), "of the login");
-    OK(find(&d, SCOPE_DOMAIN, METRIC_RECIPIENTS, "example.com")->test_count == 2,
+    OK(find(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "example.com")->test_count == 2,
        "two limits of one window are two tests of one demand");
-    OK(find(&d, SCOPE_DOMAIN, METRIC_RECIPIENTS, "gmail.test") == NULL,
+    OK(find(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "gmail.test") == NULL,
        "the forged sender's domain is not asked");
     d = build("alice@example.com", "203.0.113.9", "alice@example.com", TO("bob@example.com"));
     IS_INT(d.count, 0, "local mail wants nothing");
@@ -102,7 +102,7 @@ static void test_sent(void)
 static void test_forwarded(void)
 {
     struct demands d = build("", "203.0.113.9", "x@gmail.test", TO("sales@example.com"));
-    const struct demand *found = find(&d, SCOPE_DOMAIN, METRIC_RECIPIENTS, "example.com");
+    const struct demand *found = find(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "example.com");
 
     OK(found != NULL && found->amount == 1 && !found->stops,
        "a forwarder consumes, without stopping");
@@ -112,7 +112,7 @@ static void test_forwarded(void)
     limits[0].forwards = false;
     d = build("alice@example.com", "203.0.113.9", "alice@example.com",
               TO("sales@example.com", "a@one.test"));
-    found = find(&d, SCOPE_DOMAIN, METRIC_RECIPIENTS, "example.com");
+    found = find(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "example.com");
     OK(found != NULL && found->amount == 2 && found->stops, "its own sending stops with all of it");
 }
 
@@ -120,9 +120,9 @@ static void test_bounces(void)
 {
     struct demands d = build("", "203.0.113.9", "<>", TO("bob@example.com", "c@example.com"));
 
-    IS_INT(amount(&d, SCOPE_DOMAIN, METRIC_BOUNCES, "example.com"), 1, "one bounce a domain");
-    OK(find(&d, SCOPE_DOMAIN, METRIC_BOUNCES, "example.com")->stops, "which stops");
-    IS_INT(amount(&d, SCOPE_DOMAIN, METRIC_RECIPIENTS, "example.com"), 0, "and nothing is sent");
+    IS_INT(amount(&d, LIMIT_DOMAIN, METRIC_BOUNCES, "example.com"), 1, "one bounce a domain");
+    OK(find(&d, LIMIT_DOMAIN, METRIC_BOUNCES, "example.com")->stops, "which stops");
+    IS_INT(amount(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "example.com"), 0, "and nothing is sent");
 }
 
 static void test_whole(void)
@@ -138,8 +138,8 @@ static void test_whole(void)
     client = (struct limit_list){&whole[1], 1};
     d = build("alice@example.com", "203.0.113.9", "alice@example.com",
               TO("a@one.test", "b@two.test"));
-    IS_INT(amount(&d, SCOPE_SERVER, METRIC_MESSAGES, HOLDER_SERVER), 1, "the server's messages");
-    IS_INT(amount(&d, SCOPE_CLIENT, METRIC_RECIPIENTS, HOLDER_CLIENT "203.0.113.9"), 2,
+    IS_INT(amount(&d, LIMIT_SERVER, METRIC_MESSAGES, HOLDER_SERVER), 1, "the server's messages");
+    IS_INT(amount(&d, LIMIT_CLIENT, METRIC_RECIPIENTS, HOLDER_CLIENT "203.0.113.9"), 2,
            "the client's recipients");
     server = client = (struct limit_list){NULL, 0};
 }
@@ -151,7 +151,7 @@ static void test_exempt(void)
     (void)strmap_add(&exemptions.recipients, SLICE("b@two.test"), NULL);
     d = build("alice@example.com", "203.0.113.9", "alice@example.com",
               TO("a@one.test", "b@two.test"));
-    IS_INT(amount(&d, SCOPE_DOMAIN, METRIC_RECIPIENTS, "example.com"), 1, "only that recipient");
+    IS_INT(amount(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "example.com"), 1, "only that recipient");
     (void)strmap_add(&exemptions.users, SLICE("alice@example.com"), NULL);
     d = build("alice@example.com", "203.0.113.9", "alice@example.com", TO("a@one.test"));
     IS_INT(d.count, 0, "an exempt user");

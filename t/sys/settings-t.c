@@ -143,8 +143,6 @@ static const struct {
     {"url = \"private:\";", 1, "did you mean \"store.url\"?"},
     {"stor: { };", 1, "did you mean \"store\"?"},
     {"zzzzzzzz = 1;", 1, "unknown setting \"zzzzzzzz\": take it out"},
-    {"throttle: { mode = \"observe\"; };", 1, "unknown setting \"throttle\""},
-    {"plans = ( { name = \"default\"; } );", 1, "unknown setting \"plans\""},
     {"store: {\n tls: { ca_file = \"\"; };\n};", 2, "unknown setting \"store.tls\""},
     {"node = 5;", 1, "node: the value is of the wrong type: write a text in quotes"},
     {"log = \"syslog\";", 1, "log: the value is of the wrong type: write a group, log: { ... };"},

@@ -1,0 +1,24 @@
+#ifndef TG_SYS_SETTINGS_PLANS_H
+#define TG_SYS_SETTINGS_PLANS_H
+
+#include <libconfig.h>
+
+#include "lib/core/buf.h"
+#include "lib/sys/settings.h"
+
+/*
+ * The setting `plans`: a list of groups, each a name and a list of limits. The one setting that is
+ * no single value, so it has its own reading and printing.
+ */
+
+/* What is wrong at a place of the file, to be told with file and line. */
+typedef void plans_fault(void *context, const config_setting_t *at, const char *text);
+
+void plans_load(const config_setting_t *from, struct settings *s, plans_fault *fault,
+                void *context);
+/* The default: one plan, from the text of the table. */
+int plans_standard(struct settings *s, struct slice text, struct err *err);
+/* As valid configuration, without name and semicolon. */
+void plans_print(const struct settings *s, struct buf *b);
+
+#endif
