@@ -5,7 +5,7 @@
 #include "lib/core/slice.h"
 
 /*
- * One line of a list of domains, forwarders or logins, taken apart; what the names in it are worth
+ * One line of a list of domains, forwarders, logins or plans, taken apart; what the names in it are worth
  * is looked at by the world.  Pure; the slices point into the line.
  *
  *     # a comment, also after a blank
@@ -13,14 +13,15 @@
  *     .example.net   example.com
  *     sales@example.com  a@x.org, b@y.org     forwards: address, and its targets
  *     joe            joe@example.com    logins
+ *     example.com    gold               plans: domain, and its plan
  *
  * Blanks and commas inside double quotes are part of an address.
  */
 
-enum source_use { SOURCE_DOMAINS, SOURCE_FORWARDS, SOURCE_LOGINS };
+enum source_use { SOURCE_DOMAINS, SOURCE_FORWARDS, SOURCE_LOGINS, SOURCE_PLANS };
 
 struct source_entry {
-    struct slice key, value; /* value: owner (or empty), all targets, address */
+    struct slice key, value; /* value: owner (or empty), all targets, address, plan */
 };
 
 /* 1: an entry, 0: nothing on this line, -1: a bad line, *err says what it should be (EX_DATAERR).

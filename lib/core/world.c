@@ -26,6 +26,7 @@ void world_free(struct world *w)
     strmap_fini(&w->forwards);
     strmap_fini(&w->bare_forwards_domains);
     strmap_fini(&w->logins);
+    strmap_fini(&w->plans);
     arena_fini(&w->arena);
     free(w);
 }
@@ -33,7 +34,7 @@ void world_free(struct world *w)
 size_t world_bytes(const struct world *w)
 {
     size_t slots = w->domains.room + w->owners.room + w->forwards.room +
-                   w->bare_forwards_domains.room + w->logins.room;
+                   w->bare_forwards_domains.room + w->logins.room + w->plans.room;
 
     return w->arena.used_bytes + slots * sizeof(struct strmap_slot);
 }
@@ -221,6 +222,29 @@ int world_add_login(struct world *w, struct slice login, struct slice address, s
         return no_memory(err);
     *entry = a;
     return 0;
+}
+
+int world_add_plan(struct world *w, struct slice domain, struct slice plan, struct err *err)
+{
+    struct slice key, *name = arena_alloc(&w->arena, sizeof *name);
+    void **entry;
+
+    if (domain_canonical(slice_trim(domain), &w->arena, &key, err) != 0)
+        return -1;
+    if (name != NULL)
+        *name = arena_copy(&w->arena, slice_trim(plan));
+    entry = name == NULL || name->ptr == NULL ? NULL : strmap_add(&w->plans, key, NULL);
+    if (entry == NULL)
+        return no_memory(err);
+    *entry = name;
+    return 0;
+}
+
+struct slice world_plan(const struct world *w, struct slice domain)
+{
+    void **entry = strmap_find(&w->plans, domain);
+
+    return entry == NULL ? SLICE_NONE : *(const struct slice *)*entry;
 }
 
 int world_add_network(struct world *w, struct networks *set, struct slice text, struct err *err)

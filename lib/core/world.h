@@ -32,6 +32,7 @@ struct world {
     struct strmap
         bare_forwards_domains; /* domains whose users an entry without @ names (alias_maps) */
     struct strmap logins;      /* login, lower case -> struct address * */
+    struct strmap plans;       /* domain -> struct slice * (name of its plan) */
     struct networks host, customers;
     struct slice default_domain;          /* for addresses without a domain; empty: none */
     struct slice spam_header, spam_value; /* "X-Spam-Flag", "YES"; empty: no spam split */
@@ -60,6 +61,7 @@ int world_add_forward(struct world *w, struct slice key, struct slice target,
 bool world_target_is_address(struct slice target);
 int world_add_bare_forwards_domain(struct world *w, struct slice name, struct err *err);
 int world_add_login(struct world *w, struct slice login, struct slice address, struct err *err);
+int world_add_plan(struct world *w, struct slice domain, struct slice plan, struct err *err);
 int world_add_network(struct world *w, struct networks *set, struct slice text, struct err *err);
 int world_set_default_domain(struct world *w, struct slice name, struct err *err); /* empty: none */
 int world_set_spam_header(struct world *w, struct slice name_and_value,
@@ -123,5 +125,8 @@ enum lookup world_forward(const struct world *w, struct answers *a, const struct
  * LOOKUP_NO where none of these gives one. */
 enum lookup world_login(const struct world *w, struct answers *a, struct slice login,
                         struct arena *arena, struct address *address);
+
+/* The name of the plan that the sources give a domain; empty: none. */
+struct slice world_plan(const struct world *w, struct slice domain);
 
 #endif

@@ -157,16 +157,12 @@ static int limits_own(struct limit *limits, size_t count, struct arena *arena)
     return 0;
 }
 
-static int limits_of(const struct entry *e, const struct limit_rules *rules, struct slice holder,
+static int limits_of(const struct entry *e, const struct limit_rules *rules, struct slice assigned,
                      int64_t now_s, struct arena *arena, struct limit_list *out)
 {
-    const struct plan *plan = NULL;
+    const struct plan *plan = rules_plan_of(rules, e == NULL ? SLICE_NONE : e->said.plan, assigned);
     struct limit *limits;
 
-    if (e != NULL && e->said.plan.len > 0)
-        plan = rules_plan(rules, e->said.plan);
-    if (plan == NULL)
-        plan = rules_plan_of(rules, holder);
     if (limits_merge(plan, e == NULL ? NULL : e->said.overrides, e == NULL ? 0 : e->said.count,
                      now_s, arena, &limits, &out->count) != 0)
         return -1;
@@ -175,14 +171,14 @@ static int limits_of(const struct entry *e, const struct limit_rules *rules, str
 }
 
 int account_limits_get(struct account_limits *a, struct pool *pool, const struct limit_rules *rules,
-                       struct slice holder, int64_t now_ms, int64_t now_s, struct arena *arena,
-                       struct limit_list *out, struct err *err)
+                       struct slice holder, struct slice assigned, int64_t now_ms, int64_t now_s,
+                       struct arena *arena, struct limit_list *out, struct err *err)
 {
     int result;
 
     (void)pthread_mutex_lock(&a->lock);
     entry_refresh(a, pool, holder, now_ms);
-    result = limits_of(entry_now(a, holder), rules, holder, now_s, arena, out);
+    result = limits_of(entry_now(a, holder), rules, assigned, now_s, arena, out);
     (void)pthread_mutex_unlock(&a->lock);
     return result == 0 ? 0 : err_set(err, EX_TEMPFAIL, "too many limits for one message");
 }

@@ -22,10 +22,11 @@ struct account_limits;
 struct account_limits *account_limits_new(const char *prefix, struct err *err);
 void account_limits_free(struct account_limits *a);
 
-/* Limits whose strings and array are in `arena`. `now_ms` is monotonic, `now_s` Unix time (for
- * overrides that end). -1: the arena's cap is reached. */
+/* `assigned`: the plan that the files give the holder, or empty. Limits whose strings and array are
+ * in `arena`. `now_ms` is monotonic, `now_s` Unix time (for overrides that end). -1: the arena's
+ * cap is reached. */
 int account_limits_get(struct account_limits *a, struct pool *pool, const struct limit_rules *rules,
-                       struct slice holder, int64_t now_ms, int64_t now_s, struct arena *arena,
-                       struct limit_list *out, struct err *err);
+                       struct slice holder, struct slice assigned, int64_t now_ms, int64_t now_s,
+                       struct arena *arena, struct limit_list *out, struct err *err);
 
 #endif

@@ -9,10 +9,11 @@
 #include "lib/sys/settings.h"
 
 /*
- * The configured part of throttling as an immutable snapshot: plans, who has which, who is exempt,
- * what happens when the store is away.
+ * The configured part of throttling as an immutable snapshot: plans, who is exempt, what happens
+ * while the store is away. Which domain has which plan is the world's (world_plan).
  *
- * Owner: rules_new/rules_free; everything in one arena.  Threads: read-only after building.
+ * Owner: rules_new/rules_free. The plans are borrowed from the settings, which must outlive it.
+ * Threads: read-only after building.
  */
 
 struct limit_rules {
@@ -22,18 +23,16 @@ struct limit_rules {
     uint64_t nodes; /* each limit is divided by it while limiting locally */
     const struct plan *plans;
     size_t plan_count;
-    struct strmap assigned; /* domain -> const struct plan * */
     struct exemptions exempt;
 };
 
-/* NULL with *err: an unknown plan, a bad address, a source that cannot be read. Lines that are
- * passed over are told to `warnings` (may be NULL). */
-struct limit_rules *rules_new(const struct settings *s, FILE *warnings, struct err *err);
+struct limit_rules *rules_new(const struct settings *s, struct err *err);
 void rules_free(struct limit_rules *r);
 
 /* NULL where there is none of that name. */
 const struct plan *rules_plan(const struct limit_rules *r, struct slice name);
-/* What the files say: the assigned plan, else `default`, else NULL. */
-const struct plan *rules_plan_of(const struct limit_rules *r, struct slice domain);
+/* The first of the two that there is, else `default`, else NULL: no limits. */
+const struct plan *rules_plan_of(const struct limit_rules *r, struct slice given,
+                                 struct slice assigned);
 
 #endif

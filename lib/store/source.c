@@ -75,16 +75,39 @@ static int list_all(const struct source_list *list, struct listing *l, const str
 static int list_sources(struct listing *l, const struct settings *s, struct err *err)
 {
     struct world *w = l->world;
+    bool never = false; /* a source of plans can be listed: see check_plan_source */
     const struct source_list lists[] = {
         {SOURCE_DOMAINS, &s->hosted.domains, &w->domains_asked},
         {SOURCE_FORWARDS, &s->hosted.forwards, &w->forwards_asked},
         {SOURCE_LOGINS, &s->hosted.logins, &w->logins_asked},
+        {SOURCE_PLANS, &s->throttle.assign, &never},
     };
 
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         if (list_all(&lists[i], l, s, err) != 0)
             return -1;
     return 0;
+}
+
+static bool plan_exists(const struct settings *s, struct slice name)
+{
+    for (size_t i = 0; i < s->plan_count; i++)
+        if (slice_equal(s->plans[i].name, name))
+            return true;
+    return false;
+}
+
+/* A domain with a plan that there is not has the default one. */
+static void warn_of_plans(const struct listing *l, const struct settings *s)
+{
+    size_t at = 0;
+    struct slice domain;
+    void *plan;
+
+    while (l->warnings != NULL && strmap_next(&l->world->plans, &at, &domain, &plan))
+        if (!plan_exists(s, *(const struct slice *)plan))
+            (void)fprintf(l->warnings, "throttle.assign: %.*s: there is no plan \"%.*s\"\n",
+                          SLICE_FMT(domain), SLICE_FMT(*(const struct slice *)plan));
 }
 
 static int add_networks(struct world *w, struct networks *set, const struct string_list *list,
@@ -128,6 +151,8 @@ struct world *world_load(const struct settings *s, FILE *warnings, struct err *e
     result = set_up(l.world, s, err);
     if (result == 0)
         result = list_sources(&l, s, err);
+    if (result == 0)
+        warn_of_plans(&l, s);
     strmap_fini(&l.taken);
     arena_fini(&l.taken_keys);
     store_free(l.store);

@@ -86,9 +86,11 @@ int listing_add(struct listing *l, const struct source_entry *entry, bool whole,
     case SOURCE_FORWARDS:
         return add_forwards(l, entry, whole, err);
     case SOURCE_LOGINS:
+        return judge(l, world_add_login(l->world, entry->key, entry->value, err), err);
+    case SOURCE_PLANS:
         break;
     }
-    return judge(l, world_add_login(l->world, entry->key, entry->value, err), err);
+    return judge(l, world_add_plan(l->world, entry->key, entry->value, err), err);
 }
 
 int listing_add_line(struct listing *l, struct slice line, struct err *err)

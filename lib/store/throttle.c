@@ -58,7 +58,8 @@ static int limits_of(struct throttle_context *c, struct slice holder, struct are
                      struct limit_list *out, struct err *err)
 {
     return account_limits_get(c->throttle->accounts, c->throttle->pool, c->rules, holder,
-                              clock_monotonic_ms(), clock_unix_ms() / 1000, arena, out, err);
+                              world_plan(c->world, holder), clock_monotonic_ms(),
+                              clock_unix_ms() / 1000, arena, out, err);
 }
 
 static int domain_limits(void *context, struct slice domain, struct arena *arena,

@@ -25,6 +25,7 @@ void throttle_free(struct throttle *t);
 struct throttle_context {
     struct throttle *throttle;
     const struct limit_rules *rules;
+    const struct world *world; /* for the plans that files assign */
 };
 int throttle_limits(struct throttle_context *context, struct arena *arena, struct limit_source *out,
                     struct err *err);

@@ -123,6 +123,17 @@ int check_login_source(struct slice value, struct arena *arena, struct err *err)
                    "socketmap:");
 }
 
+int check_plan_source(struct slice value, struct arena *arena, struct err *err)
+{
+    struct source_name name;
+
+    if (source_name_parse(value, arena, &name, err) != 0)
+        return -1;
+    if (name.kind == SOURCE_FILE || name.kind == SOURCE_REDIS)
+        return 0;
+    return err_set(err, EX_CONFIG, "plans are given by file: or redis: sources");
+}
+
 int check_domain(struct slice value, struct arena *arena, struct err *err)
 {
     struct slice domain;

@@ -18,6 +18,7 @@ int check_url(struct slice value, struct arena *arena, struct err *err);
 int check_prefix(struct slice value, struct arena *arena, struct err *err);
 int check_word(struct slice value, struct arena *arena, struct err *err);
 int check_source(struct slice value, struct arena *arena, struct err *err);
+int check_plan_source(struct slice value, struct arena *arena, struct err *err);
 int check_login_source(struct slice value, struct arena *arena, struct err *err);
 int check_domain(struct slice value, struct arena *arena, struct err *err);
 int check_address(struct slice value, struct arena *arena, struct err *err);

@@ -195,8 +195,8 @@ const struct setting settings_table[] = {
      .reloadable = true,
      .help = "observe: no limit stops a message, what would have been stopped is counted and "
              "logged; enforce: limits act."},
-    {"throttle.assign", SETTING_LIST, "", AT(throttle.assign), .max = 100, .check = check_source,
-     .reloadable = true,
+    {"throttle.assign", SETTING_LIST, "", AT(throttle.assign), .max = 100,
+     .check = check_plan_source, .reloadable = true,
      .help = "Sources that give domains their plan: domain, and the plan's name."},
     {"throttle.exempt.users", SETTING_LIST, "", AT(throttle.exempt.users), .max = 10000,
      .check = check_address, .reloadable = true, .help = "Users that no limit applies to."},

@@ -228,8 +228,8 @@ static struct limit_list limits_at(struct account_limits *a, struct pool *pool, 
 {
     struct limit_list list = {NULL, 0};
 
-    OK(account_limits_get(a, pool, &rules, SLICE("acct.example"), now_ms, 1000, arena, &list,
-                          NULL) == 0,
+    OK(account_limits_get(a, pool, &rules, SLICE("acct.example"), SLICE_NONE, now_ms, 1000, arena,
+                          &list, NULL) == 0,
        "limits of an account");
     return list;
 }
@@ -269,6 +269,39 @@ static void test_account_limits(void)
     pool_free(pool);
     arena_fini(&arena);
     rules.plan_count = 0;
+}
+
+/* --- what the files say --------------------------------------------------------------------- */
+
+static void test_rules(void)
+{
+    const char *users[] = {"Boss+x@Example.COM"}, *clients[] = {"192.0.2.0/24"};
+    struct plan plans[] = {{SLICE("default"), NULL, 0}, {SLICE("gold"), NULL, 0}};
+    struct settings s = {.plans = plans, .plan_count = 2};
+    struct limit_rules *r;
+    struct world *w = world_new(1 << 20);
+    struct ip ip;
+
+    s.throttle.exempt.users = (struct string_list){users, 1};
+    s.throttle.exempt.clients = (struct string_list){clients, 1};
+    s.throttle.mode = THROTTLE_ENFORCE;
+    s.store.nodes = 3;
+    r = rules_new(&s, NULL);
+    OK(r != NULL && !r->observe && r->nodes == 3, "rules out of settings");
+    OK(strmap_find(&r->exempt.users, SLICE("boss@example.com")) != NULL, "an exempt user");
+    OK(ip_parse(SLICE("192.0.2.7"), &ip) && networks_contain(&r->exempt.clients, &ip),
+       "an exempt client");
+    OK(world_add_plan(w, SLICE("Gold.Example."), SLICE("gold"), NULL) == 0 &&
+           slice_equal(world_plan(w, SLICE("gold.example")), SLICE("gold")) &&
+           world_plan(w, SLICE("other.example")).len == 0,
+       "a plan that a file assigns");
+    OK(rules_plan_of(r, SLICE("gold"), SLICE_NONE) == &plans[1] &&
+           rules_plan_of(r, SLICE("none"), SLICE("gold")) == &plans[1] &&
+           rules_plan_of(r, SLICE("default"), SLICE("gold")) == &plans[0] &&
+           rules_plan_of(r, SLICE_NONE, SLICE("none")) == &plans[0],
+       "the plan given at run time, else the assigned, else the default");
+    rules_free(r);
+    world_free(w);
 }
 
 /* --- the store away ------------------------------------------------------------------------- */
@@ -359,6 +392,7 @@ int main(void)
     test_all_or_nothing();
     test_learned();
     test_account_limits();
+    test_rules();
     test_stalled();
     test_refusing();
     redis_fixture_stop(&redis);
