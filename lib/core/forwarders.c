@@ -31,6 +31,16 @@ static void hop_add(struct work *k, struct expansion *e, struct address address,
         e->hops[e->count++] = (struct hop){address, level};
 }
 
+/* `@example.org` is the same user there. */
+static int target_parse(struct work *k, const struct hop *from, struct slice target,
+                        struct address *out, struct err *err)
+{
+    if (!world_target_is_domain(target))
+        return address_parse(target, k->arena, out, err);
+    out->local = from->address.local;
+    return domain_canonical(slice_from(target, 1), k->arena, &out->domain, err);
+}
+
 /* A target without a domain is a user of the default domain, else of the forwarder's own. */
 static void target_add(struct work *k, struct expansion *e, const struct hop *from,
                        struct slice target)
@@ -41,7 +51,7 @@ static void target_add(struct work *k, struct expansion *e, const struct hop *fr
 
     if (!world_target_is_address(target))
         return;
-    if (address_parse(target, k->arena, &a, &err) != 0 || address_is_null(&a)) {
+    if (target_parse(k, from, target, &a, &err) != 0 || address_is_null(&a)) {
         k->failed = k->failed || err.code == EX_OSERR;
         return;
     }

@@ -132,12 +132,20 @@ bool world_target_is_address(struct slice target)
            !(target.len > 1 && target.ptr[0] == '"' && strchr("|/:", target.ptr[1]) != NULL);
 }
 
+/* A source route (`@a:user@b`) is an address. */
+bool world_target_is_domain(struct slice target)
+{
+    return target.len > 1 && target.ptr[0] == '@' && slice_find_last(target, '@') == 0;
+}
+
 static int target_check(struct slice target, struct arena *scratch, struct err *err)
 {
     struct address a;
 
     if (target.len == 0)
         return err_set(err, EX_DATAERR, "a forwarder without a target");
+    if (world_target_is_domain(target))
+        return domain_canonical(slice_from(target, 1), scratch, &a.domain, err);
     return world_target_is_address(target) ? address_parse(target, scratch, &a, err) : 0;
 }
 

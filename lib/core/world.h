@@ -59,6 +59,8 @@ int world_add_forward(struct world *w, struct slice key, struct slice target,
                       struct err *err); /* appends */
 /* False for targets that are no addresses: a command, a file, a list in a file (aliases(5)). */
 bool world_target_is_address(struct slice target);
+/* `@example.org`, the same user at another domain (virtual(5)). */
+bool world_target_is_domain(struct slice target);
 int world_add_bare_forwards_domain(struct world *w, struct slice name, struct err *err);
 int world_add_login(struct world *w, struct slice login, struct slice address, struct err *err);
 int world_add_plan(struct world *w, struct slice domain, struct slice plan, struct err *err);

@@ -43,6 +43,19 @@ static void chain_add(const char *prefix, int hops)
     }
 }
 
+static void test_domain_targets(void)
+{
+    world_begin();
+    add_forward("there@example.com", "@gmail.test");
+    add_forward("@example.org", "@example.com");
+    add_forward("route@example.com", "@hop.test:far@gmail.test");
+    IS_STR(targets_of("there+x@example.com"), "there+x@gmail.test", "the same user elsewhere");
+    IS_STR(targets_of("sales@example.org"), "x@gmail.test", "an alias domain");
+    IS_STR(targets_of("route@example.com"), "far@gmail.test", "a source route is an address");
+    world_free(w);
+    arena_reset(&arena);
+}
+
 static void test_forwarders(void)
 {
     world_begin();
@@ -141,6 +154,7 @@ static void test_forwarders_random(void)
 int main(void)
 {
     arena_init(&arena, 16 << 20);
+    test_domain_targets();
     test_forwarders();
     test_forwarders_random();
     arena_fini(&arena);

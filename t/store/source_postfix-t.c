@@ -35,6 +35,7 @@ static void write_postfix(void)
     write_file("virtual", "valias.test   anything\n"
                           "Fwd@valias.test  a@x.test, b@y.test\n"
                           "@all.test  catch@z.test\n"
+                          "@moved.test  @far.test\n"
                           "bare   far@x.test\n"
                           "keep@host.test keep, away@x.test\n");
     write_file("virtual2", "fwd@valias.test second@x.test\nonly2@valias.test two@x.test\n");
@@ -95,6 +96,7 @@ static void test_forwards(const struct world *w)
     IS_STR(targets(w, "only2@valias.test"), "two@x.test", "the second table (proxy: is left out)");
     IS_STR(targets(w, "two@valias.test"), "t1@x.test t2@x.test", "an inline table");
     IS_STR(targets(w, "any@all.test"), "catch@z.test", "catch-all");
+    IS_STR(targets(w, "any@moved.test"), "@far.test", "the same user at another domain");
     IS_STR(targets(w, "bare@host.test"), "far@x.test", "a bare name, in mydestination");
     IS_STR(targets(w, "bare@table.test"), "far@x.test", "in a table of mydestination too");
     IS_STR(targets(w, "bare@vmail.test"), "-", "not in another domain");
