@@ -117,7 +117,7 @@ static void on_auth(void *user, struct slice mechanism, struct slice login, stru
 
 static bool parse(struct reception *rc, struct slice path, struct address *out)
 {
-    return address_parse(path, &rc->arena, out, NULL) == 0;
+    return !smtp_has_two_ats(path_plain(path)) && address_parse(path, &rc->arena, out, NULL) == 0;
 }
 
 /* An address without a domain is one of ours. */

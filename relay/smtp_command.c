@@ -53,6 +53,22 @@ bool smtp_has_control(struct slice text)
     return false;
 }
 
+bool smtp_has_two_ats(struct slice address)
+{
+    bool quoted = false;
+    int count = 0;
+
+    for (size_t i = 0; i < address.len; i++) {
+        if (address.ptr[i] == '\\')
+            i++;
+        else if (address.ptr[i] == '"')
+            quoted = !quoted;
+        else if (!quoted && address.ptr[i] == '@')
+            count++;
+    }
+    return count > 1;
+}
+
 /* Where the path ends: behind the `>` that is in no quoted string, or at the first blank outside
  * one. */
 static ptrdiff_t path_end(struct slice s)

@@ -60,6 +60,9 @@ enum smtp_path_fault {
 enum smtp_path_fault smtp_path_parse(struct slice argument, enum smtp_verb verb,
                                      struct smtp_path *out);
 
+/* An address (without brackets and route) with more than one @ outside quotes is none. */
+bool smtp_has_two_ats(struct slice address);
+
 /* Any byte above 127? Any control byte? */
 bool smtp_has_8bit(struct slice text);
 bool smtp_has_control(struct slice text);

@@ -112,5 +112,8 @@ int main(void)
     OK(smtp_has_control(SLICE("a\t")) && smtp_has_control(SLICE("\x7f")) &&
            !smtp_has_control(SLICE("a b")),
        "control bytes");
+    OK(smtp_has_two_ats(SLICE("a@b@c")) && !smtp_has_two_ats(SLICE("\"a@b\"@c")) &&
+           !smtp_has_two_ats(SLICE("a\\@b@c")) && !smtp_has_two_ats(SLICE("a")),
+       "one @ outside quotes");
     return tap_done();
 }
