@@ -104,6 +104,17 @@ void key_window(struct buf *b, const char *prefix, struct slice holder, const ch
     }
 }
 
+void key_account_violations(struct buf *b, const char *prefix, struct slice holder)
+{
+    add_account(b, prefix, holder);
+    buf_add_str(b, "violations");
+}
+
+void key_violations(struct buf *b, const char *prefix)
+{
+    buf_addf(b, "%s:violations", prefix);
+}
+
 void key_popauth(struct buf *b, const char *prefix, struct slice ip)
 {
     buf_addf(b, "%s:popauth:{", prefix);

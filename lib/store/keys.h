@@ -31,6 +31,9 @@ void key_limits(struct buf *b, const char *prefix, struct slice holder);
  * `:alice@example.com` behind it. */
 void key_window(struct buf *b, const char *prefix, struct slice holder, const char *metric,
                 struct slice per, struct slice subject);
+/* The streams tg:{example.com}:violations and tg:violations. */
+void key_account_violations(struct buf *b, const char *prefix, struct slice holder);
+void key_violations(struct buf *b, const char *prefix);
 void key_popauth(struct buf *b, const char *prefix, struct slice ip);
 
 #endif

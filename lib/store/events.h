@@ -1,0 +1,31 @@
+#ifndef TG_STORE_EVENTS_H
+#define TG_STORE_EVENTS_H
+
+#include "lib/store/violation.h"
+#include "lib/sys/settings.h"
+
+/*
+ * Telling of violations off the mail path: entries in the streams tg:{domain}:violations (the
+ * newest 1,000) and tg:violations (100,000), and the notify program, which is run once for each
+ * account, limit and window, on all nodes together while the store can be asked.
+ *
+ * The program is run as `PROGRAM EVENT ACCOUNT LIMIT` with TOLLGATE_* in its environment (see
+ * tollgate.conf(5)), one at a time, and killed after 30 s.
+ *
+ * Threads: all; one thread of its own does the work.
+ * Limits: EVENTS_MAX wait at most; what comes then is dropped, counted, and logged once a minute.
+ */
+
+#define EVENTS_MAX 10000
+
+struct events;
+
+struct events *events_new(const struct settings *s, struct err *err);
+/* Works off what waits, for about one timeout of the store, and ends. */
+void events_free(struct events *e);
+void events_reload(struct events *e, const struct settings *s);
+
+/* Copies; never waits. */
+void events_add(struct events *e, const struct violation *v);
+
+#endif
