@@ -11,6 +11,7 @@ import io
 import json
 import os
 import random
+import re
 import sys
 import time
 
@@ -318,6 +319,23 @@ def away(tollgate, redis_server):
                err)
 
 
+# --- the manual ----------------------------------------------------------------------------------
+
+def manual(tollgate):
+    """It knows every report, command and option, and no others."""
+    text = proc.read_text(os.path.join(proc.SOURCE, "doc", "tollgate.1"))
+    names = re.findall(r"^  (\S+)", tollgate.good("report"), re.M)
+    section = text.split(".Ss report")[1].split(".El")[0]
+    tap.same(re.findall(r"^\.It Cm (\S+)$", section, re.M), names, "the reports")
+    commands = re.findall(r"^  ([a-z]\S+)", tollgate.good("-h"), re.M)
+    synopsis = text.split(".Sh SYNOPSIS")[1].split(".Sh DESCRIPTION")[0]
+    tap.same(re.findall(r"^\.Cm (\S+)$", synopsis, re.M), commands, "the commands")
+    for command in commands:
+        known = set(re.findall(r"--([a-z-]+)", tollgate.good(command, "-h")))
+        usage = synopsis.split(".Cm %s\n" % command)[1].split(".Nm\n")[0]
+        tap.same(set(re.findall(r"Fl -([a-z-]+)", usage)), known, "the options of " + command)
+
+
 # --- many ----------------------------------------------------------------------------------------
 
 def many(folder):
@@ -366,6 +384,7 @@ def main():
     totals(tollgate, counted)
     complete(tollgate, redis)
     wrong(tollgate)
+    manual(tollgate)
     keys_gone_wrong(tollgate, redis)
     many(folder)
     away(tollgate, server)
