@@ -28,6 +28,7 @@ struct cli {
 
 int command_report(struct cli *cli, int argc, char **argv);
 int command_totals(struct cli *cli, int argc, char **argv);
+int command_classify(struct cli *cli, int argc, char **argv);
 int command_doctor(struct cli *cli, int argc, char **argv);
 
 /* "tollgate: text" on stderr; returns err->code. */
