@@ -168,8 +168,8 @@ static int add_source(struct source_watch *w, const char *text, struct err *err)
 
 struct source_watch *source_watch_new(const struct settings *s, struct err *err)
 {
-    const struct string_list *lists[] = {&s->hosted.domains, &s->hosted.forwards,
-                                         &s->hosted.logins, &s->throttle.assign};
+    const struct string_list *lists[] = {&s->hosted.domains, &s->hosted.forwards, &s->hosted.logins,
+                                         &s->throttle.assign};
     struct source_watch *w = calloc(1, sizeof *w);
     int result = w != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
 

@@ -77,10 +77,16 @@ static int set_endpoint(struct store *st, const struct settings *s, struct err *
 
 static int set_up(struct store *st, const struct settings *s, struct err *err)
 {
+    struct slice username = SLICE_NONE, password_file = SLICE_NONE;
+
     if (store_url_parse(slice_str(s->store.url), &st->arena, &st->url, err) != 0)
         return -1;
-    st->username = arena_copy(&st->arena, slice_str(s->store.username));
-    st->password_file = arena_copy(&st->arena, slice_str(s->store.password_file)).ptr;
+    if (st->url.scheme != STORE_PRIVATE) { /* our own server wants no password */
+        username = slice_str(s->store.username);
+        password_file = slice_str(s->store.password_file);
+    }
+    st->username = arena_copy(&st->arena, username);
+    st->password_file = arena_copy(&st->arena, password_file).ptr;
     if (st->username.ptr == NULL || st->password_file == NULL)
         return err_set(err, EX_OSERR, "store: out of memory");
     if (st->username.len == 0)

@@ -1,7 +1,6 @@
 #include "lib/store/transport.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/sys/clock.h"
+#include "lib/sys/net.h"
 
 void endpoint_text(const struct endpoint *e, char text[ENDPOINT_TEXT])
 {
@@ -25,61 +25,16 @@ void endpoint_text(const struct endpoint *e, char text[ENDPOINT_TEXT])
         (void)snprintf(text, ENDPOINT_TEXT, "%s:%s", e->host, e->port);
 }
 
-/* 1: ready, 0: the deadline has passed (even where something is ready: who sends a byte now and
- * then must not hold us for ever), -1: poll itself failed. */
-static int poll_until(int fd, short events, int64_t deadline_ms)
-{
-    int64_t left;
-
-    while ((left = deadline_ms - clock_monotonic_ms()) > 0) {
-        struct pollfd p = {.fd = fd, .events = events};
-        int n = poll(&p, 1, left > INT_MAX ? INT_MAX : (int)left);
-
-        if (n > 0)
-            return 1;
-        if (n < 0 && errno != EINTR)
-            return -1;
-    }
-    return 0;
-}
-
 static int fail(struct err *err, const char *what, int number)
 {
     return err_set(err, EX_UNAVAILABLE, "%s: %s", what, strerror(number));
 }
 
-static int connect_result(int fd, struct err *err)
-{
-    int result = 0;
-    socklen_t len = sizeof result;
-
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &result, &len) != 0)
-        result = errno;
-    return result == 0 ? 0 : fail(err, "cannot connect", result);
-}
-
-/* A Unix socket whose queue is full gives EAGAIN, and there is nothing to poll for: the server does
- * not accept. */
 static int connect_to(struct transport *t, const struct sockaddr *address, socklen_t len,
                       int64_t deadline_ms, struct err *err)
 {
-    t->fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (t->fd < 0)
-        return fail(err, "cannot make a socket", errno);
-    if (connect(t->fd, address, len) == 0)
-        return 0;
-    if (errno != EINPROGRESS && errno != EINTR) {
-        (void)fail(err, "cannot connect", errno);
-    } else {
-        int ready = poll_until(t->fd, POLLOUT, deadline_ms);
-
-        if (ready > 0 && connect_result(t->fd, err) == 0)
-            return 0;
-        if (ready <= 0)
-            (void)fail(err, "cannot connect", ready == 0 ? ETIMEDOUT : errno);
-    }
-    transport_close(t);
-    return -1;
+    t->fd = net_connect_address(address, len, deadline_ms);
+    return t->fd >= 0 ? 0 : fail(err, "cannot connect", errno);
 }
 
 static int open_unix(struct transport *t, const char *path, int64_t deadline_ms, struct err *err)
@@ -157,13 +112,14 @@ bool transport_is_stale(const struct transport *t)
     return poll(&p, 1, 0) != 0;
 }
 
+/* At the deadline it is over even where something can be read: who sends a byte now and then must
+ * not hold us for ever. */
 int transport_wait(struct transport *t, bool writing, int64_t deadline_ms, struct err *err)
 {
-    int ready = poll_until(t->fd, writing ? POLLIN | POLLOUT : POLLIN, deadline_ms);
-
-    if (ready > 0)
+    if (clock_monotonic_ms() < deadline_ms &&
+        net_wait(t->fd, writing ? POLLIN | POLLOUT : POLLIN, deadline_ms))
         return 0;
-    if (ready < 0)
+    if (clock_monotonic_ms() < deadline_ms)
         return fail(err, "poll", errno);
     return err_set(err, EX_UNAVAILABLE, "no answer in time");
 }

@@ -255,7 +255,8 @@ int main(void)
         return 1;
     settings.state_dir = state_dir;
     settings.store.url = "private:";
-    settings.store.username = settings.store.password_file = "";
+    settings.store.username = "ignored"; /* our own server wants no password */
+    settings.store.password_file = "/nonexistent";
     test_start_and_stop();
     test_adoption();
     test_kill_storm();
