@@ -70,9 +70,8 @@ static int check_value(enum source_use use, struct slice value, struct err *err)
     case SOURCE_FORWARDS:
         return value.len > 0 ? 0 : bad_line(err, "write an address and its targets after it");
     case SOURCE_LOGINS:
-        return value.len > 0 && one_word
-                   ? 0
-                   : bad_line(err, "write a login and its address after it");
+        return value.len > 0 && one_word ? 0
+                                         : bad_line(err, "write a login and its address after it");
     case SOURCE_PLANS:
         break;
     }

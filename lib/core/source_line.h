@@ -5,8 +5,8 @@
 #include "lib/core/slice.h"
 
 /*
- * One line of a list of domains, forwarders, logins or plans, taken apart; what the names in it are worth
- * is looked at by the world.  Pure; the slices point into the line.
+ * One line of a list of domains, forwarders, logins or plans, taken apart; what the names in it are
+ * worth is looked at by the world.  Pure; the slices point into the line.
  *
  *     # a comment, also after a blank
  *     example.com                       domains: name, and the owner it is charged to
