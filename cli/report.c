@@ -163,7 +163,7 @@ static bool set_option(struct report *r, int id)
     }
 }
 
-/* Users have the counters of traffic alone, and no hours. */
+/* Users have counters of some groups, and no hours. */
 static int check_users(const struct report *r)
 {
     struct counter_list list;
@@ -172,7 +172,7 @@ static int check_users(const struct report *r)
         return cli_usage("report", "users are counted by month and day, not by hour");
     report_counters(r->kind, &list);
     for (size_t i = 0; i < list.count; i++) {
-        if (counter_table[list.ids[i]].group != GROUP_TRAFFIC)
+        if (!counter_is_of_users(list.ids[i]))
             return cli_usage("report",
                              "the report %s is there for the server and for domains, "
                              "not for users",

@@ -15,6 +15,11 @@ int counter_find(struct slice name)
     return -1;
 }
 
+bool counter_is_of_users(enum counter id)
+{
+    return counter_table[id].group == GROUP_TRAFFIC || counter_table[id].group == GROUP_THROTTLE;
+}
+
 void tally_add(struct tally *into, const struct tally *amounts)
 {
     for (int i = 0; i < COUNTER_COUNT; i++)

@@ -14,11 +14,12 @@
  * The numbers are for memory only: what is stored holds names.
  */
 
-enum counter_unit { UNIT_MESSAGES, UNIT_RECIPIENTS, UNIT_BYTES, UNIT_BOUNCES };
+enum counter_unit { UNIT_MESSAGES, UNIT_RECIPIENTS, UNIT_BYTES, UNIT_BOUNCES, UNIT_VIOLATIONS };
 
-enum counter_group { GROUP_TRAFFIC, GROUP_SPAM, GROUP_PRIORITY, GROUP_NODE };
+enum counter_group { GROUP_TRAFFIC, GROUP_SPAM, GROUP_PRIORITY, GROUP_THROTTLE, GROUP_NODE };
 
-/* X(id, name, unit, group, help). GROUP_NODE counters are in node accounts only. */
+/* X(id, name, unit, group, help). GROUP_NODE counters are in node accounts only; users have those
+ * of GROUP_TRAFFIC and GROUP_THROTTLE. */
 #define COUNTERS(X)                                                                                \
     X(IN_MESSAGES, "in_messages", MESSAGES, TRAFFIC, "messages from outside to hosted recipients") \
     X(IN_RECIPIENTS, "in_recipients", RECIPIENTS, TRAFFIC, "their hosted recipients")              \
@@ -60,6 +61,26 @@ enum counter_group { GROUP_TRAFFIC, GROUP_SPAM, GROUP_PRIORITY, GROUP_NODE };
     X(PRIORITY_BULK_MESSAGES, "priority_bulk_messages", MESSAGES, PRIORITY,                        \
       "in, out and forward messages sent in bulk")                                                 \
     X(PRIORITY_BULK_BYTES, "priority_bulk_bytes", BYTES, PRIORITY, "their bytes")                  \
+    X(THROTTLED_MESSAGES, "throttled_messages", MESSAGES, THROTTLE,                                \
+      "out and forward messages held, deferred or refused by a limit, each attempt")               \
+    X(THROTTLED_RECIPIENTS, "throttled_recipients", RECIPIENTS, THROTTLE, "their recipients")      \
+    X(THROTTLED_BYTES, "throttled_bytes", BYTES, THROTTLE, "their bytes")                          \
+    X(THROTTLED_BOUNCES, "throttled_bounces", BOUNCES, THROTTLE,                                   \
+      "bounces held, deferred or refused by a limit, each attempt")                                \
+    X(OBSERVED_MESSAGES, "observed_messages", MESSAGES, THROTTLE,                                  \
+      "out and forward messages let through that a limit that acts would have stopped")            \
+    X(OBSERVED_RECIPIENTS, "observed_recipients", RECIPIENTS, THROTTLE, "their recipients")        \
+    X(OBSERVED_BYTES, "observed_bytes", BYTES, THROTTLE, "their bytes")                            \
+    X(OBSERVED_BOUNCES, "observed_bounces", BOUNCES, THROTTLE,                                     \
+      "bounces let through that a limit that acts would have stopped")                             \
+    X(VIOLATIONS_MESSAGES, "violations_messages", VIOLATIONS, THROTTLE,                            \
+      "times a limit of messages was crossed")                                                     \
+    X(VIOLATIONS_RECIPIENTS, "violations_recipients", VIOLATIONS, THROTTLE,                        \
+      "times a limit of recipients was crossed")                                                   \
+    X(VIOLATIONS_BYTES, "violations_bytes", VIOLATIONS, THROTTLE,                                  \
+      "times a limit of bytes was crossed")                                                        \
+    X(VIOLATIONS_BOUNCES, "violations_bounces", VIOLATIONS, THROTTLE,                              \
+      "times a limit of bounces was crossed")                                                      \
     X(MESSAGES, "messages", MESSAGES, NODE, "every message let through, once")                     \
     X(BYTES, "bytes", BYTES, NODE, "the bytes of every message let through, once")
 
@@ -81,6 +102,8 @@ extern const struct counter_info counter_table[COUNTER_COUNT];
 
 /* The counter of that name, or -1. */
 int counter_find(struct slice name);
+/* Do users have it, too? */
+bool counter_is_of_users(enum counter id);
 
 /* An account's (or user's) amounts. All zero is empty. */
 struct tally {

@@ -68,6 +68,7 @@ static const struct report_column bandwidth_by_priority_columns[] = {
 #define PICK_TRAFFIC(...)  __VA_ARGS__
 #define PICK_SPAM(...)     __VA_ARGS__
 #define PICK_PRIORITY(...) __VA_ARGS__
+#define PICK_THROTTLE(...) __VA_ARGS__
 #define PICK_NODE(...)
 #define TOTALS_COLUMN(id, name, unit, group, help)                                                 \
     PICK_##group({name, "", name, false, UNIT_##unit, ONE(id)}, )
