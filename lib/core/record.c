@@ -201,3 +201,18 @@ int record_build(const struct classified *c, const struct facts *f, enum out_byt
                        f->recipient_count, arena->cap_bytes);
     return 0;
 }
+
+int record_amount_add(struct record *r, struct arena *arena, struct slice account,
+                      struct slice user, enum counter counter, uint64_t value, struct err *err)
+{
+    struct amount *grown;
+
+    if (value == 0)
+        return 0;
+    grown = arena_grow(arena, r->amounts, r->amount_count, &r->amount_room, sizeof *grown);
+    if (grown == NULL)
+        return err_set(err, EX_TEMPFAIL, "more than %zu bytes of amounts", arena->cap_bytes);
+    r->amounts = grown;
+    grown[r->amount_count++] = (struct amount){account, user, counter, value};
+    return 0;
+}

@@ -1,4 +1,4 @@
-/* Legs, their counters, and the record as bytes. */
+/* Legs and their counters. */
 #include "t/tap.h"
 
 #include <stdlib.h>
@@ -191,59 +191,10 @@ static struct classified any_classified(struct random_source *r)
     return c;
 }
 
-static bool record_same(const struct record *a, const struct record *b)
-{
-    bool same = a->leg_count == b->leg_count && slice_equal(a->queue_id, b->queue_id) &&
-                a->bytes == b->bytes && a->priority == b->priority && a->spam == b->spam;
-
-    for (size_t i = 0; same && i < a->leg_count; i++) {
-        const struct leg *x = &a->legs[i], *y = &b->legs[i];
-
-        same = x->kind == y->kind && slice_equal(x->account, y->account) &&
-               slice_equal(x->user, y->user) && x->messages == y->messages &&
-               x->recipients == y->recipients && x->bytes == y->bytes && x->bounces == y->bounces;
-    }
-    return same;
-}
-
-/* No prefix of a record is a record, nor is it with something behind. */
-static bool torn_refused(struct slice body)
-{
-    struct record read;
-    struct err err;
-    bool refused = true;
-
-    for (size_t len = 0; len < body.len; len++) {
-        err.code = 0;
-        refused = refused && record_decode(slice_to(body, len), &arena, &read, &err) == -1 &&
-                  err.code == EX_DATAERR;
-    }
-    return refused;
-}
-
-static bool codec_right(const struct record *r, bool tear)
-{
-    struct buf b;
-    struct record read = {.number = 7, .time_ms = 8};
-    bool right;
-
-    buf_init(&b, 1 << 20);
-    record_encode(r, &b);
-    right = record_decode(buf_slice(&b), &arena, &read, NULL) == 0 && record_same(r, &read) &&
-            read.number == 7;
-    if (tear) {
-        right = right && torn_refused(buf_slice(&b));
-        buf_add_char(&b, 0);
-        right = right && record_decode(buf_slice(&b), &arena, &read, NULL) == -1;
-    }
-    buf_fini(&b);
-    return right;
-}
-
 static void test_random(void)
 {
     struct random_source r = {4};
-    size_t built = 0, coded = 0;
+    size_t built = 0;
 
     for (int i = 0; i < 3000; i++) {
         struct classified c = any_classified(&r);
@@ -256,58 +207,34 @@ static void test_random(void)
                          NULL) != 0)
             break;
         built += record_right(&c, &record);
-        coded += codec_right(&record, i < 50);
         arena_reset(&arena);
     }
     IS_INT(built, 3000, "legs as a slow reference has them");
-    IS_INT(coded, 3000, "the same after encoding and decoding; torn ones are refused");
     w->out_bytes = OUT_BYTES_DESTINATION;
     w->users = true;
 }
 
-/* --- the codec --- */
+/* --- amounts --- */
 
-static void bad_body(const char *bytes, size_t len, const char *what)
+static void test_amounts(void)
 {
-    struct record read;
-    struct err err = {.code = 0};
-
-    OK(record_decode((struct slice){bytes, len}, &arena, &read, &err) == -1 &&
-           err.code == EX_DATAERR && strstr(err.text, "not a record") != NULL,
-       what);
-}
-
-#define BAD(bytes, what) bad_body(bytes, sizeof(bytes) - 1, what)
-
-static void test_codec(void)
-{
-    struct leg legs[] = {
-        {.kind = LEG_IN, .account = SLICE("a.test"), .messages = 1, .bytes = UINT64_MAX},
-        {.kind = LEG_MESSAGE, .account = SLICE(ACCOUNT_NODE), .messages = 1, .bytes = UINT64_MAX}};
-    struct record r = {.queue_id = SLICE(""), .bytes = UINT64_MAX, .legs = legs, .leg_count = 2},
-                  read;
+    struct record r = {.kind = RECORD_EVENT};
     struct arena small;
     struct err err = {.code = 0};
-    struct buf b;
+    size_t fitted = 0;
 
-    OK(codec_right(&r, true), "no queue id, the largest numbers");
-    /* version, queue id, bytes, flags, count, then legs: kind with flags, account, messages,
-     * recipients, bytes */
-    BAD("", "nothing");
-    BAD("\2\0\5\0\0", "a version of the future");
-    BAD("\1\0\5\4\1\27\1a\1\1\5", "a kind that does not exist");
-    BAD("\1\0\5\0\1\0\1\1\5", "a first leg without account");
-    BAD("\1\0\5\0\1\220\1a\1\1\5", "an unknown flag");
-    BAD("\1\0\5\10\1\20\1a\1\1\5", "a priority that does not exist");
-    BAD("\1\0\5\0\377\377\377\377\17\20\1a\1\1\5", "more legs than bytes");
-    BAD("\1\377\377\377\377\377\377\377\377\377\1", "a queue id of 2^64 bytes");
-    buf_init(&b, 1000);
-    record_encode(&r, &b);
-    arena_init(&small, 16);
-    OK(record_decode(buf_slice(&b), &small, &read, &err) == -1 && err.code == EX_OSERR,
-       "no room is another error");
+    arena_init(&small, 2000);
+    OK(record_amount_add(&r, &small, SLICE("a.test"), SLICE_NONE, COUNTER_THROTTLED_BYTES, 0,
+                         NULL) == 0 &&
+           r.amount_count == 0,
+       "no amount of nothing");
+    while (fitted < 1000 && record_amount_add(&r, &small, SLICE("a.test"), SLICE_NONE,
+                                              COUNTER_THROTTLED_BYTES, 7, &err) == 0)
+        fitted++;
+    OK(fitted > 0 && fitted == r.amount_count && err.code == EX_TEMPFAIL, "the arena's cap");
+    OK(r.amounts[fitted - 1].value == 7 && r.amounts[0].counter == COUNTER_THROTTLED_BYTES,
+       "what fitted is there");
     arena_fini(&small);
-    buf_fini(&b);
 }
 
 /* --- counters --- */
@@ -354,6 +281,9 @@ static void test_counts(void)
     for (int i = 0; i < COUNTER_COUNT; i++)
         sum += u.value[i];
     OK(u.value[COUNTER_OUT_MESSAGES] == 1 && sum == 1 + 2 + 20, "users have traffic only");
+    OK(counter_is_of_users(COUNTER_OUT_BYTES) && counter_is_of_users(COUNTER_THROTTLED_BYTES) &&
+           !counter_is_of_users(COUNTER_OUT_SPAM_MESSAGES) && !counter_is_of_users(COUNTER_BYTES),
+       "and what limits stopped");
     leg_count(&r, &relay, &x);
     OK(x.value[COUNTER_RELAY_MESSAGES] == 1 && x.value[COUNTER_PRIORITY_HIGH_MESSAGES] == 0,
        "relay has no priority");
@@ -432,7 +362,7 @@ int main(void)
     arena_init(&arena, 8 << 20);
     w = world_new(1 << 20);
     test_random();
-    test_codec();
+    test_amounts();
     test_counts();
     test_huge(CLASS_IN, 100002, "50,000 domains and their users receive");
     test_huge(CLASS_OUT, 4, "one user sends to 50,000 domains");
