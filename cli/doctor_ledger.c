@@ -106,6 +106,33 @@ static void check_sound(struct doctor *d, sqlite3 *db)
     check_doubtful(d, db);
 }
 
+/* Opened to read only, and without a write-ahead log as one that nobody changes: else SQLite would
+ * leave files beside it. */
+static int open_ledger(const char *path, sqlite3 **db)
+{
+    struct buf uri;
+    int result;
+
+    buf_init(&uri, 16384);
+    buf_addf(&uri, "%s-wal", path);
+    if (access(uri.data, F_OK) == 0) {
+        buf_fini(&uri);
+        return sqlite3_open_v2(path, db, SQLITE_OPEN_READONLY, NULL);
+    }
+    buf_reset(&uri);
+    buf_add_str(&uri, "file:");
+    for (const char *p = path; *p != '\0'; p++) {
+        if (strchr("%?#", *p) != NULL)
+            buf_addf(&uri, "%%%02x", (unsigned)*p);
+        else
+            buf_add_char(&uri, *p);
+    }
+    buf_add_str(&uri, "?immutable=1");
+    result = sqlite3_open_v2(uri.data, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+    buf_fini(&uri);
+    return result;
+}
+
 void doctor_ledger(struct doctor *d)
 {
     sqlite3 *db = NULL;
@@ -120,7 +147,7 @@ void doctor_ledger(struct doctor *d)
                    strerror(errno));
         doctor_mend(d, missing ? "tollgated makes it when it starts"
                                : "run `tollgate doctor' as root to see into it");
-    } else if (sqlite3_open_v2(path.data, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK) {
+    } else if (open_ledger(path.data, &db) != SQLITE_OK) {
         (void)query_fails(d, db);
     } else {
         (void)sqlite3_busy_timeout(db, BUSY_MS);

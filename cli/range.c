@@ -31,15 +31,16 @@ int range_parse(struct range *r, const char *from, const char *to, bool hours, s
 
     r->now = (time_t)(clock_unix_ms() / 1000);
     r->hours = hours;
-    r->from = period_start(PERIOD_MONTH, r->now);
     r->to = period_end(PERIOD_DAY, r->now);
     if (from != NULL && parse_end("--from", from, r->now, &r->from, &unused, err) != 0)
         return -1;
     if (to != NULL && parse_end("--to", to, r->now, &unused, &r->to, err) != 0)
         return -1;
+    if (from == NULL)
+        r->from = period_start(PERIOD_MONTH, r->to - 1);
     if (r->from >= r->to)
-        return err_set(err, EX_USAGE, "--from %s is later than --to %s",
-                       from != NULL ? from : "this month", to != NULL ? to : "today");
+        return err_set(err, EX_USAGE, "--from %s is later than --to %s", from,
+                       to != NULL ? to : "today");
     if (hours)
         to_hours(r);
     period_name(kind, r->from, r->from_text);

@@ -17,7 +17,7 @@ struct range {
     char from_text[PERIOD_TEXT], to_text[PERIOD_TEXT];
 };
 
-/* Either text may be NULL: from the start of the month, to today. */
+/* Either text may be NULL: from the start of the month that it ends in, to today. */
 int range_parse(struct range *r, const char *from, const char *to, bool hours, struct err *err);
 
 /* The stored periods that make up [from, to), which lies in the range. -1 too where they are no

@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import fcntl
 import os
+import pwd
 import re
 import socket
 import sqlite3
@@ -21,6 +22,9 @@ from counted import UTC, Counted
 from redis_server import RedisServer
 from tollgate import Tollgate
 
+# Somebody else than who runs the test.
+OTHER = "nobody" if pwd.getpwuid(os.geteuid()).pw_name != "nobody" else "daemon"
+
 MAIN = {
     "compatibility_level": "3.6",
     "smtpd_milters": "inet:127.0.0.1:8891, unix:tollgate/milter.sock",
@@ -28,7 +32,7 @@ MAIN = {
     "milter_default_action": "tempfail",
     "enable_long_queue_ids": "yes",
     "internal_mail_filter_classes": "bounce",
-    "mail_owner": "nobody",
+    "mail_owner": OTHER,
     "mydestination": "example.com, $mydomain",
     "mydomain": "example.org",
     "virtual_mailbox_domains": "",
@@ -127,15 +131,19 @@ class Site:
         self.postfix()
         self.site()
 
+    def sql(self, script):
+        """On the ledger, which is closed again afterwards."""
+        with contextlib.closing(sqlite3.connect(self.ledger)) as db:
+            db.executescript(script)
+
     def _make_ledger(self):
-        with sqlite3.connect(self.ledger) as db:
-            db.executescript(
-                "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
-                "INSERT INTO meta VALUES ('schema', 1);"
-                "CREATE TABLE rows (id INTEGER PRIMARY KEY, dirty INTEGER NOT NULL);"
-                "INSERT INTO rows (dirty) VALUES (0), (1);"
-                "CREATE TABLE doubtful"
-                " (number INTEGER PRIMARY KEY, queue_id TEXT, time_ms INTEGER)")
+        self.sql("PRAGMA journal_mode = WAL;"
+                 "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+                 "INSERT INTO meta VALUES ('schema', 1);"
+                 "CREATE TABLE rows (id INTEGER PRIMARY KEY, dirty INTEGER NOT NULL);"
+                 "INSERT INTO rows (dirty) VALUES (0), (1);"
+                 "CREATE TABLE doubtful (number INTEGER PRIMARY KEY, queue_id TEXT,"
+                 " time_ms INTEGER)")
 
     def heartbeat(self):
         counted = Counted()
@@ -190,9 +198,9 @@ def wrong_settings(site):
     tap.same(len(site.ask()[1]), 1, "nothing else is looked at")
     site.site(user="no-such-user")
     site.expect("fail", "state_dir", "no-such-user", "no such user")
-    site.site(user="nobody")
+    site.site(user=OTHER)
     os.chmod(site.state, 0o700)
-    site.expect("fail", "state_dir", "nobody may not write in", "a folder that is not its own")
+    site.expect("fail", "state_dir", OTHER + " may not write in", "a folder that is not its own")
     site.site(more='ledger: { min_free = "1024GB"; };')
     fs = os.statvfs(site.state)
     verdict = "fail" if fs.f_bavail * fs.f_frsize <= 1 << 40 else "warn"
@@ -204,22 +212,20 @@ def wrong_state(site):
     fcntl.flock(site.lock, fcntl.LOCK_UN)
     site.expect("fail", "tollgated", "not running", "tollgated does not run")
     fcntl.flock(site.lock, fcntl.LOCK_EX)
-    with sqlite3.connect(site.ledger) as db:
-        db.execute("INSERT INTO doubtful VALUES (7, '4jWnX03VvBz1cTBS', 1795262400000)")
+    site.sql("INSERT INTO doubtful VALUES (7, '4jWnX03VvBz1cTBS', 1795262400000)")
     site.expect("warn", "ledger", "1 message was counted in a crash", "a doubtful message")
     out = site.tollgate("doctor", "--postfix", site.conf)[1]
     tap.ok("record 7, queue id 4jWnX03VvBz1cTBS, 2026-11-21 12:00:00" in out, "named", out)
-    with sqlite3.connect(site.ledger) as db:
-        db.execute("DELETE FROM doubtful")
-        db.execute("UPDATE rows SET dirty = 2 WHERE id = 2")
-    site.expect("fail", "ledger", "1 of 2 rows", "a row that the store refused")
+    site.sql("DELETE FROM doubtful; UPDATE rows SET dirty = 2 WHERE id = 2")
+    with contextlib.closing(sqlite3.connect(site.ledger)) as db:
+        db.execute("SELECT * FROM rows").fetchall()  # somebody else has it open
+        site.expect("fail", "ledger", "1 of 2 rows", "a row that the store refused")
     os.rename(site.ledger, site.ledger + ".kept")
     site.expect("fail", "ledger", "No such file", "no ledger")
     proc.write_text(site.ledger, "this is no database, as far as one can see\n" * 100)
     site.expect("fail", "ledger", "not a database", "no database")
     os.replace(site.ledger + ".kept", site.ledger)
-    with sqlite3.connect(site.ledger) as db:
-        db.execute("UPDATE rows SET dirty = 0")
+    site.sql("UPDATE rows SET dirty = 0")
 
 
 def wrong_store(site):
@@ -275,6 +281,15 @@ def wrong_nodes(site):
     site.heartbeat()
 
 
+def without_root(site):
+    """Who cannot become Postfix's user goes by the permission bits."""
+    code, out, _ = proc.run(["setpriv", "--reuid", "daemon", "--regid", "daemon", "--clear-groups",
+                             os.path.join(proc.BUILD, "tollgate"), "-c", site.tollgate.conf,
+                             "doctor", "--postfix", site.conf], env=site.tollgate.env)
+    tap.ok(code == 1 and "%s may not connect to %s (root:root, mode 600)" % (OTHER, site.socket)
+           in out, "found without root too", out)
+
+
 def wrong_socket(site):
     site.milter.close()
     site.expect("fail", "socket", "refused", "nobody listens")
@@ -287,10 +302,12 @@ def wrong_socket(site):
     silent.close()
     site.milter = Milter(site.socket)
     os.chmod(site.socket, 0o600)
-    site.expect("fail", "socket", "nobody may not connect to " + site.socket, "mode 0600")
+    if os.geteuid() == 0:
+        without_root(site)
+    site.expect("fail", "socket", OTHER + " may not connect to " + site.socket, "mode 0600")
     os.chmod(site.socket, 0o666)
     os.chmod(site.socket_folder, 0o700)
-    site.expect("fail", "socket", "nobody may not enter " + site.socket_folder, "folder 0700")
+    site.expect("fail", "socket", OTHER + " may not enter " + site.socket_folder, "folder 0700")
     os.chmod(site.socket_folder, 0o755)
     site.postfix({"mail_owner": "no-such-user"})
     site.expect("fail", "socket", "no-such-user", "no mail_owner")
@@ -369,6 +386,7 @@ def main():
         wrong(site)
     code, found = site.ask()
     tap.same([f for f in found if f[0] != "ok"], [], "well again at the end")
+    tap.same(sorted(os.listdir(site.state)), ["ledger.db", "lock"], "nothing was left behind")
 
 
 tap.run(main)
