@@ -1,0 +1,197 @@
+#include "lib/sys/journal_inflight.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define MAGIC   "tg-fly\r\n"
+#define VERSION 1
+
+/* The file. It never leaves the machine, so integers are in its own order. */
+struct table {
+    char magic[8];
+    uint32_t version, slots;
+    uint64_t doubtful_count;
+    uint64_t doubtful[INFLIGHT_SLOTS];
+    _Atomic uint64_t slot[INFLIGHT_SLOTS]; /* number of the record; 0: none */
+};
+
+struct inflight {
+    struct table *table;
+    pthread_mutex_t lock; /* of the two below */
+    int free_count;
+    int free_slots[INFLIGHT_SLOTS]; /* the last one is taken first */
+};
+
+/* All blocks are allocated at once: a store into a hole on a full disk would be a SIGBUS. */
+static int file_make(int fd, const char *path, struct err *err)
+{
+    struct table *empty = calloc(1, sizeof *empty);
+    int failed;
+    ssize_t written;
+
+    if (empty == NULL)
+        return err_set(err, EX_OSERR, "cannot make %s: out of memory", path);
+    memcpy(empty->magic, MAGIC, sizeof empty->magic);
+    empty->version = VERSION;
+    empty->slots = INFLIGHT_SLOTS;
+    failed = ftruncate(fd, 0) != 0 ? errno : posix_fallocate(fd, 0, sizeof *empty);
+    written = failed != 0 ? -1 : pwrite(fd, empty, sizeof *empty, 0);
+    if (failed == 0 && written != (ssize_t)sizeof *empty)
+        failed = written < 0 ? errno : ENOSPC;
+    free(empty);
+    if (failed != 0)
+        return err_set(err, EX_CANTCREAT, "cannot make %s: %s", path, strerror(failed));
+    return 0;
+}
+
+static bool file_is_good(int fd)
+{
+    struct table head;
+    struct stat st;
+    size_t len = offsetof(struct table, doubtful_count);
+
+    return fstat(fd, &st) == 0 && st.st_size == (off_t)sizeof head &&
+           pread(fd, &head, len, 0) == (ssize_t)len &&
+           memcmp(head.magic, MAGIC, sizeof head.magic) == 0 && head.version == VERSION &&
+           head.slots == INFLIGHT_SLOTS;
+}
+
+static struct table *table_map(const char *path, struct err *err)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    void *mapped = MAP_FAILED;
+
+    if (fd < 0) {
+        (void)err_set(err, EX_CANTCREAT, "cannot open %s: %s", path, strerror(errno));
+        return NULL;
+    }
+    if (file_is_good(fd) || file_make(fd, path, err) == 0) {
+        mapped = mmap(NULL, sizeof(struct table), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (mapped == MAP_FAILED)
+            (void)err_set(err, EX_OSERR, "cannot map %s: %s", path, strerror(errno));
+    }
+    (void)close(fd);
+    return mapped == MAP_FAILED ? NULL : mapped;
+}
+
+static bool is_doubtful(const struct table *t, uint64_t number)
+{
+    for (uint64_t i = 0; i < t->doubtful_count; i++) {
+        if (t->doubtful[i] == number)
+            return true;
+    }
+    return false;
+}
+
+/* In such an order that a kill in the middle loses nothing: what has been moved twice is one. */
+static void crash_collect(struct table *t, uint64_t next)
+{
+    uint64_t kept = 0;
+
+    if (t->doubtful_count > INFLIGHT_SLOTS)
+        t->doubtful_count = 0;
+    for (uint64_t i = 0; i < t->doubtful_count; i++) {
+        if (t->doubtful[i] < next)
+            t->doubtful[kept++] = t->doubtful[i];
+    }
+    t->doubtful_count = kept;
+    for (size_t i = 0; i < INFLIGHT_SLOTS; i++) {
+        uint64_t number = atomic_load(&t->slot[i]);
+
+        if (number != 0 && number < next && t->doubtful_count < INFLIGHT_SLOTS &&
+            !is_doubtful(t, number))
+            t->doubtful[t->doubtful_count++] = number;
+        atomic_store(&t->slot[i], 0);
+    }
+}
+
+struct inflight *inflight_open(const char *path, uint64_t next, struct err *err)
+{
+    struct inflight *t = calloc(1, sizeof *t);
+
+    if (t == NULL) {
+        (void)err_set(err, EX_OSERR, "cannot open %s: out of memory", path);
+        return NULL;
+    }
+    t->table = table_map(path, err);
+    if (t->table == NULL) {
+        free(t);
+        return NULL;
+    }
+    crash_collect(t->table, next);
+    (void)pthread_mutex_init(&t->lock, NULL);
+    for (int i = 0; i < INFLIGHT_SLOTS; i++)
+        t->free_slots[t->free_count++] = INFLIGHT_SLOTS - 1 - i;
+    return t;
+}
+
+void inflight_close(struct inflight *t)
+{
+    if (t == NULL)
+        return;
+    (void)munmap(t->table, sizeof *t->table);
+    (void)pthread_mutex_destroy(&t->lock);
+    free(t);
+}
+
+int inflight_take(struct inflight *t)
+{
+    int slot = -1;
+
+    (void)pthread_mutex_lock(&t->lock);
+    if (t->free_count > 0)
+        slot = t->free_slots[--t->free_count];
+    (void)pthread_mutex_unlock(&t->lock);
+    return slot;
+}
+
+void inflight_set(struct inflight *t, int slot, uint64_t number)
+{
+    if (slot < 0)
+        return;
+    TG_ASSERT(slot < INFLIGHT_SLOTS);
+    atomic_store(&t->table->slot[slot], number);
+}
+
+void inflight_release(struct inflight *t, int slot)
+{
+    if (slot < 0)
+        return;
+    inflight_set(t, slot, 0);
+    (void)pthread_mutex_lock(&t->lock);
+    TG_ASSERT(t->free_count < INFLIGHT_SLOTS);
+    t->free_slots[t->free_count++] = slot;
+    (void)pthread_mutex_unlock(&t->lock);
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+size_t inflight_doubtful(struct inflight *t, uint64_t *numbers, size_t max)
+{
+    size_t count = (size_t)t->table->doubtful_count;
+
+    if (count > 0)
+        qsort(t->table->doubtful, count, sizeof *t->table->doubtful, compare);
+    for (size_t i = 0; i < count && i < max; i++)
+        numbers[i] = t->table->doubtful[i];
+    return count;
+}
+
+void inflight_forget(struct inflight *t)
+{
+    t->table->doubtful_count = 0;
+}

@@ -1,0 +1,33 @@
+#ifndef TG_SYS_JOURNAL_INFLIGHT_H
+#define TG_SYS_JOURNAL_INFLIGHT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/core/err.h"
+
+/*
+ * The in-flight table of lib/sys/journal: a file mapped shared, with a slot for each session at its
+ * end of message and, behind the slots, the numbers that earlier crashes left.
+ *
+ * Threads: all; the lock guards the list of free slots only, a slot itself belongs to who took it.
+ * A kill keeps what is in it, a power failure may not.
+ */
+
+#define INFLIGHT_SLOTS 16384
+
+struct inflight;
+
+/* Opens or makes the file. What a crash left in slots moves to the doubtful numbers; numbers from
+ * `next` on never came to be written and go. A file of another size or version is made anew. */
+struct inflight *inflight_open(const char *path, uint64_t next, struct err *err);
+void inflight_close(struct inflight *t);
+
+int inflight_take(struct inflight *t);                            /* -1: none free */
+void inflight_set(struct inflight *t, int slot, uint64_t number); /* 0 clears */
+void inflight_release(struct inflight *t, int slot);
+
+size_t inflight_doubtful(struct inflight *t, uint64_t *numbers, size_t max);
+void inflight_forget(struct inflight *t);
+
+#endif

@@ -1,0 +1,290 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lib/sys/journal.h"
+#include "lib/sys/journal_segment.h"
+
+#define CHUNK_BYTES ((size_t)128 << 10)
+#define ARENA_BYTES ((size_t)1 << 30)
+#define READ_TRIES  4
+
+struct journal_reader {
+    char *dir;
+    struct journal_position at;
+    int fd;             /* -1: no segment that may hold r->at.number has been found yet */
+    uint64_t due;       /* number of the record at the offset; 0: that of whichever stands there */
+    struct arena arena; /* of the record given last */
+    char *bytes;        /* of the segment, from offset `start` */
+    size_t len, room;
+    uint64_t start;
+};
+
+static int damage(const struct journal_reader *r, const char *what, struct err *err)
+{
+    char path[PATH_MAX] = "";
+
+    (void)segment_path(r->dir, r->at.segment, path, NULL);
+    return err_set(err, EX_DATAERR, "%s: offset %llu: the journal is damaged: %s", path,
+                   (unsigned long long)r->at.offset, what);
+}
+
+static int gone(const struct journal_reader *r, uint64_t found, struct err *err)
+{
+    return err_set(err, EX_DATAERR,
+                   "%s: the journal is damaged: records %llu to %llu are gone (the next segment "
+                   "begins with %llu)",
+                   r->dir, (unsigned long long)r->at.number, (unsigned long long)found - 1,
+                   (unsigned long long)found);
+}
+
+/* --- segments --------------------------------------------------------------------------------- */
+
+static int segment_enter(struct journal_reader *r, uint64_t number, uint64_t offset,
+                         struct err *err)
+{
+    char path[PATH_MAX];
+    int fd;
+
+    if (segment_path(r->dir, number, path, err) != 0)
+        return -1;
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(err, EX_IOERR, "cannot read %s: %s", path, strerror(errno));
+    if (r->fd >= 0)
+        (void)close(r->fd);
+    r->fd = fd;
+    r->at.segment = number;
+    r->at.offset = offset;
+    r->due = offset == 0 ? number : 0;
+    r->len = 0;
+    return 1;
+}
+
+/* The segment that holds the record due, or held it. 1: entered; 0: there is none yet. */
+static int segment_find(struct journal_reader *r, struct err *err)
+{
+    uint64_t *numbers, found = 0, first;
+    size_t count;
+
+    if (segments_list(r->dir, &numbers, &count, err) != 0)
+        return -1;
+    first = count > 0 ? numbers[0] : 0;
+    if (r->at.number == 0 && count > 0)
+        r->at = (struct journal_position){first, 0, first};
+    for (size_t i = 0; i < count && numbers[i] <= r->at.number; i++)
+        found = numbers[i];
+    free(numbers);
+    if (count == 0)
+        return 0;
+    if (found == 0)
+        return gone(r, first, err);
+    return segment_enter(r, found, found == r->at.segment ? r->at.offset : 0, err);
+}
+
+static bool segment_exists(const struct journal_reader *r, uint64_t number)
+{
+    char path[PATH_MAX];
+
+    return segment_path(r->dir, number, path, NULL) == 0 && access(path, F_OK) == 0;
+}
+
+/* The number of a segment beyond the one that would be next; 0: there is none. */
+static int segment_beyond(const struct journal_reader *r, uint64_t *found, struct err *err)
+{
+    uint64_t *numbers;
+    size_t count;
+
+    *found = 0;
+    if (segments_list(r->dir, &numbers, &count, err) != 0)
+        return -1;
+    for (size_t i = count; i-- > 0 && numbers[i] > r->at.number;)
+        *found = numbers[i];
+    free(numbers);
+    return 0;
+}
+
+/* --- records ---------------------------------------------------------------------------------- */
+
+static enum frame_state frame_look(const struct journal_reader *r, struct frame *f)
+{
+    struct slice read = {r->bytes, r->len};
+
+    if (r->at.offset < r->start)
+        read = SLICE_NONE;
+    return frame_parse(slice_from(read, (size_t)(r->at.offset - r->start)), f);
+}
+
+static int bytes_fill(struct journal_reader *r, size_t wanted, struct err *err)
+{
+    ssize_t got;
+
+    if (wanted > r->room) {
+        char *grown = realloc(r->bytes, wanted);
+
+        if (grown == NULL)
+            return err_set(err, EX_OSERR, "cannot read the journal: out of memory");
+        r->bytes = grown;
+        r->room = wanted;
+    }
+    r->start = r->at.offset;
+    do
+        got = pread(r->fd, r->bytes, r->room, (off_t)r->start);
+    while (got < 0 && errno == EINTR);
+    r->len = got < 0 ? 0 : (size_t)got;
+    return got < 0 ? damage(r, strerror(errno), err) : 0;
+}
+
+/* A record that is not good is read again, from its first byte: the writer may have been in the
+ * middle of it, or have cut back half of one and written another in its place. */
+static int frame_read(struct journal_reader *r, struct frame *f, enum frame_state *state,
+                      struct err *err)
+{
+    *state = frame_look(r, f);
+    for (int tries = 0; *state != FRAME_GOOD && tries < READ_TRIES; tries++) {
+        if (bytes_fill(r, f->size > CHUNK_BYTES ? f->size : CHUNK_BYTES, err) != 0)
+            return -1;
+        *state = frame_look(r, f);
+        if (*state == FRAME_SHORT && r->len < r->room)
+            break;
+    }
+    return 0;
+}
+
+/* A segment that others follow must end with a whole record. */
+static int check_end(struct journal_reader *r, struct err *err)
+{
+    if (bytes_fill(r, CHUNK_BYTES, err) != 0)
+        return -1;
+    return r->len == 0 ? 0 : damage(r, "the segment ends in the middle of a record", err);
+}
+
+static bool next_exists(const struct journal_reader *r)
+{
+    return r->at.number != r->at.segment && segment_exists(r, r->at.number);
+}
+
+/* At the end of a segment. 1: gone on to the next one, which is that named by the record due: it is
+ * made only when all records before it have been written. 0: none yet. */
+static int segment_next(struct journal_reader *r, struct err *err)
+{
+    uint64_t beyond = 0;
+
+    if (next_exists(r))
+        return check_end(r, err) != 0 ? -1 : segment_enter(r, r->at.number, 0, err);
+    if (segment_beyond(r, &beyond, err) != 0)
+        return -1;
+    /* Asked again: it may have been made, and others after it, since. */
+    if (beyond == 0 || next_exists(r))
+        return 0;
+    return check_end(r, err) != 0 ? -1 : gone(r, beyond, err);
+}
+
+/* 1: given; 0: one from before the position, passed over. */
+static int frame_take(struct journal_reader *r, const struct frame *f, struct record *out,
+                      struct err *err)
+{
+    bool wanted = f->number == r->at.number;
+    struct err why;
+
+    if ((r->due != 0 && f->number != r->due) || f->number > r->at.number)
+        return damage(r, "a record out of order", err);
+    if (wanted) {
+        arena_reset(&r->arena);
+        if (record_decode(f->body, &r->arena, out, &why) != 0)
+            return damage(r, why.text, err);
+        out->number = f->number;
+        out->time_ms = f->time_ms;
+        r->at.number++;
+    }
+    r->at.offset += f->size;
+    r->due = f->number + 1;
+    return wanted ? 1 : 0;
+}
+
+int journal_reader_next(struct journal_reader *r, struct record *out, struct err *err)
+{
+    enum frame_state state;
+    struct frame f;
+    int result = 0;
+
+    while (result == 0) {
+        if (r->fd < 0 && (result = segment_find(r, err)) <= 0)
+            return result;
+        if (frame_read(r, &f, &state, err) != 0)
+            return -1;
+        if (state == FRAME_BAD)
+            return damage(r, "a record with a wrong checksum or length", err);
+        if (state == FRAME_GOOD) {
+            result = frame_take(r, &f, out, err);
+        } else {
+            result = segment_next(r, err);
+            if (result <= 0)
+                return result;
+            result = 0;
+        }
+    }
+    return result;
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+struct journal_reader *journal_reader_open(const char *dir, struct journal_position from,
+                                           struct err *err)
+{
+    struct journal_reader *r = calloc(1, sizeof *r);
+
+    if (r == NULL || (r->dir = strdup(dir)) == NULL) {
+        (void)err_set(err, EX_OSERR, "cannot read the journal in %s: out of memory", dir);
+        free(r);
+        return NULL;
+    }
+    r->fd = -1;
+    r->at = from;
+    arena_init(&r->arena, ARENA_BYTES);
+    if (segment_find(r, err) < 0) {
+        journal_reader_close(r);
+        return NULL;
+    }
+    return r;
+}
+
+void journal_reader_close(struct journal_reader *r)
+{
+    if (r == NULL)
+        return;
+    if (r->fd >= 0)
+        (void)close(r->fd);
+    arena_fini(&r->arena);
+    free(r->bytes);
+    free(r->dir);
+    free(r);
+}
+
+struct journal_position journal_reader_position(const struct journal_reader *r)
+{
+    return r->at;
+}
+
+/* Oldest first, so that a kill in between leaves no hole. */
+int journal_trim(const char *dir, struct journal_position before, struct err *err)
+{
+    char path[PATH_MAX];
+    uint64_t *numbers;
+    size_t count;
+    int result = 0;
+
+    if (segments_list(dir, &numbers, &count, err) != 0)
+        return -1;
+    for (size_t i = 0; result == 0 && i + 1 < count && numbers[i + 1] <= before.number; i++) {
+        result = segment_path(dir, numbers[i], path, err);
+        if (result == 0 && unlink(path) != 0 && errno != ENOENT)
+            result = err_set(err, EX_IOERR, "cannot delete %s: %s", path, strerror(errno));
+    }
+    free(numbers);
+    return result;
+}
