@@ -1,0 +1,389 @@
+#include "milter/gate.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/sys/clock.h"
+#include "lib/sys/log.h"
+
+enum {
+    MESSAGE_BYTES = 64 << 20, /* of memory; enough for some 60,000 recipients */
+    MINUTE_MS = 60 * 1000,
+    HOUR_MS = 60 * MINUTE_MS,
+};
+
+struct gate_connection {
+    struct gate *gate;
+    struct gate_connection *next, *previous;
+    struct session *session;
+    struct site *site; /* of the message under way; held by the session */
+    atomic_int slot;   /* of the journal's in-flight table; -1: none */
+    bool counted_session, counted_open;
+    size_t lead;
+};
+
+int gate_init(struct gate *g, struct journal *journal, struct site *site, struct err *err)
+{
+    memset(g, 0, sizeof *g);
+    if (pthread_mutex_init(&g->lock, NULL) != 0)
+        return err_set(err, EX_OSERR, "cannot make a lock: out of memory");
+    notices_init(&g->notices);
+    g->journal = journal;
+    g->site = site;
+    g->message_bytes = MESSAGE_BYTES;
+    atomic_init(&g->lead_kept, true);
+    return 0;
+}
+
+struct site *gate_site(struct gate *g)
+{
+    struct site *s;
+
+    (void)pthread_mutex_lock(&g->lock);
+    s = site_hold(g->site);
+    (void)pthread_mutex_unlock(&g->lock);
+    return s;
+}
+
+void gate_site_swap(struct gate *g, struct site *site)
+{
+    struct site *old;
+
+    (void)pthread_mutex_lock(&g->lock);
+    old = g->site;
+    g->site = site;
+    (void)pthread_mutex_unlock(&g->lock);
+    site_drop(old);
+}
+
+void gate_drain(struct gate *g)
+{
+    atomic_store(&g->draining, true);
+}
+
+bool gate_close(struct gate *g, int64_t wait_ms)
+{
+    int64_t until = clock_monotonic_ms() + wait_ms;
+
+    atomic_store(&g->closed, true);
+    while (atomic_load(&g->busy) > 0) {
+        if (clock_monotonic_ms() >= until)
+            return false;
+        clock_sleep_ms(5);
+    }
+    return true;
+}
+
+/* The slot may be given back by its connection and, at the end, for it. */
+static void slot_release(struct gate_connection *c)
+{
+    int slot = atomic_exchange(&c->slot, -1);
+
+    if (slot >= 0)
+        journal_slot_release(c->gate->journal, slot);
+}
+
+void gate_slots_release(struct gate *g)
+{
+    (void)pthread_mutex_lock(&g->lock);
+    for (struct gate_connection *c = g->connections; c != NULL; c = c->next)
+        slot_release(c);
+    (void)pthread_mutex_unlock(&g->lock);
+}
+
+/* --- connections
+ * ---------------------------------------------------------------------------------- */
+
+struct gate_connection *gate_enter(struct gate *g)
+{
+    struct gate_connection *c = calloc(1, sizeof *c);
+
+    if (c == NULL)
+        return NULL;
+    c->session = session_new(g->message_bytes);
+    if (c->session == NULL) {
+        free(c);
+        return NULL;
+    }
+    c->gate = g;
+    atomic_init(&c->slot, -1);
+    c->lead = atomic_load(&g->lead_kept) ? 0 : 1;
+    (void)pthread_mutex_lock(&g->lock);
+    c->next = g->connections;
+    if (c->next != NULL)
+        c->next->previous = c;
+    g->connections = c;
+    (void)pthread_mutex_unlock(&g->lock);
+    return c;
+}
+
+static void unlist(struct gate_connection *c)
+{
+    struct gate *g = c->gate;
+
+    (void)pthread_mutex_lock(&g->lock);
+    if (c->previous != NULL)
+        c->previous->next = c->next;
+    else
+        g->connections = c->next;
+    if (c->next != NULL)
+        c->next->previous = c->previous;
+    (void)pthread_mutex_unlock(&g->lock);
+}
+
+void gate_lead(struct gate_connection *c, bool kept)
+{
+    c->lead = kept ? 0 : 1;
+    atomic_store(&c->gate->lead_kept, kept);
+}
+
+/* The next event tells that the MTA has heard the last answer. */
+static void begin(struct gate_connection *c)
+{
+    int slot;
+
+    (void)atomic_fetch_add(&c->gate->busy, 1);
+    slot = atomic_load(&c->slot);
+    if (slot >= 0)
+        journal_slot_clear(c->gate->journal, slot);
+}
+
+static void note_open(struct gate_connection *c)
+{
+    bool open = session_is_open(c->session);
+
+    if (open && !c->counted_open)
+        (void)atomic_fetch_add(&c->gate->open_messages, 1);
+    if (!open && c->counted_open)
+        (void)atomic_fetch_sub(&c->gate->open_messages, 1);
+    c->counted_open = open;
+}
+
+static struct session_action go_on(void)
+{
+    return (struct session_action){.what = SESSION_CONTINUE};
+}
+
+static struct session_action refuse(const char *code, const char *enhanced, const char *text,
+                                    const char *why)
+{
+    return (struct session_action){
+        .what = SESSION_REPLY, .code = code, .enhanced = enhanced, .text = text, .why = why};
+}
+
+/* Mail that is deferred because of us, once a minute and cause. */
+static void log_deferred(struct gate *g, const char *why)
+{
+    uint64_t held_back;
+
+    if (why != NULL &&
+        notices_due(&g->notices, slice_str(why), clock_monotonic_ms(), MINUTE_MS, &held_back))
+        log_event(LOG_WARNING, "mail deferred", LOG_STR("why", why),
+                  LOG_NUM("more_before", held_back));
+}
+
+static struct session_action end(struct gate_connection *c, struct session_action a)
+{
+    if (a.what == SESSION_REPLY)
+        log_deferred(c->gate, a.why);
+    note_open(c);
+    (void)atomic_fetch_sub(&c->gate->busy, 1);
+    return a;
+}
+
+/* --- errands
+ * --------------------------------------------------------------------------------------- */
+
+static bool bring_answers(struct gate_connection *c, struct answers *answers)
+{
+    struct gate *g = c->gate;
+    struct err err;
+    uint64_t held_back;
+
+    if (resolver_answer(c->site->resolver, answers, &err) == 0)
+        return true;
+    if (notices_due(&g->notices, SLICE("source"), clock_monotonic_ms(), MINUTE_MS, &held_back))
+        log_event(LOG_ERR, "source does not answer", LOG_STR("error", err.text),
+                  LOG_NUM("more_before", held_back));
+    return false;
+}
+
+static void log_record(const struct session_action *a)
+{
+    const struct record *r = a->record;
+
+    log_event(LOG_DEBUG, "message", LOG_TEXT("qid", r->queue_id), LOG_NUM("number", r->number),
+              LOG_NUM("bytes", r->bytes), LOG_STR("origin", origin_name(a->classified->origin)),
+              LOG_TEXT("owner", a->classified->owner), LOG_NUM("decisions", a->classified->count));
+}
+
+/* Mail from strangers to strangers that the MTA let pass: most often a domain that the hosted set
+ * lacks. */
+static void log_relayed(struct gate *g, const struct session_action *a)
+{
+    for (size_t i = 0; i < a->classified->count; i++) {
+        const struct decision *d = &a->classified->decisions[i];
+
+        if (d->class_ == CLASS_RELAY &&
+            notices_due(&g->notices, d->destination, clock_monotonic_ms(), HOUR_MS, NULL))
+            log_event(LOG_NOTICE, "not hosted; missing from the hosted set?",
+                      LOG_TEXT("domain", d->destination), LOG_TEXT("qid", a->record->queue_id));
+    }
+}
+
+/* True: the record is written, or the settings let mail pass without. */
+static bool write_record(struct gate_connection *c, const struct session_action *a)
+{
+    struct gate *g = c->gate;
+    bool accept = c->site->settings->ledger.on_full == ON_FAILURE_ACCEPT;
+    struct err err;
+    uint64_t held_back;
+
+    if (atomic_load(&c->slot) < 0)
+        atomic_store(&c->slot, journal_slot_take(g->journal));
+    if (journal_append(g->journal, a->record, atomic_load(&c->slot), &err) == 0) {
+        log_record(a);
+        log_relayed(g, a);
+        return true;
+    }
+    if (notices_due(&g->notices, SLICE("journal"), clock_monotonic_ms(), MINUTE_MS, &held_back))
+        log_event(LOG_ERR, accept ? "message not counted" : "message cannot be counted",
+                  LOG_TEXT("qid", a->record->queue_id), LOG_NUM("bytes", a->record->bytes),
+                  LOG_STR("error", err.text), LOG_NUM("more_before", held_back));
+    return accept;
+}
+
+static struct session_action settle(struct gate_connection *c, struct session_action a)
+{
+    while (a.what == SESSION_ASK || a.what == SESSION_COMMIT) {
+        if (a.what == SESSION_ASK)
+            a = session_answered(c->session, bring_answers(c, a.answers));
+        else
+            a = session_committed(c->session, write_record(c, &a));
+    }
+    return a;
+}
+
+/* --- events
+ * ---------------------------------------------------------------------------------------- */
+
+static void log_many(struct gate *g, unsigned sessions)
+{
+    if (g->session_max > 0 && sessions > g->session_max - g->session_max / 5 &&
+        notices_due(&g->notices, SLICE("sessions"), clock_monotonic_ms(), MINUTE_MS, NULL))
+        log_event(LOG_WARNING,
+                  "sessions near the limit of open files: raise LimitNOFILE (ulimit -n)",
+                  LOG_NUM("sessions", sessions), LOG_NUM("limit", g->session_max));
+}
+
+struct session_action gate_connect(struct gate_connection *c, const struct session_client *client,
+                                   const struct session_macros *macros)
+{
+    begin(c);
+    if (!c->counted_session)
+        log_many(c->gate, atomic_fetch_add(&c->gate->sessions, 1) + 1);
+    c->counted_session = true;
+    return end(c, session_connect(c->session, client, macros));
+}
+
+struct session_action gate_helo(struct gate_connection *c)
+{
+    begin(c);
+    return end(c, session_helo(c->session));
+}
+
+static void drop_site(void *site)
+{
+    site_drop(site);
+}
+
+/* Why no message may begin now: an action to hand on, or CONTINUE. */
+static struct session_action hindrance(struct gate *g)
+{
+    if (atomic_load(&g->draining) || atomic_load(&g->closed))
+        return refuse("451", "4.3.2", "Mail accounting is being restarted, try again in a minute",
+                      "tollgated is stopping");
+    return go_on();
+}
+
+/* Refused now, the client need not send the body first. */
+static bool journal_is_full(struct gate *g, const struct site *site)
+{
+    return site->settings->ledger.on_full == ON_FAILURE_DEFER &&
+           journal_check(g->journal, NULL) != 0;
+}
+
+struct session_action gate_mail(struct gate_connection *c, struct slice path,
+                                const struct session_macros *macros)
+{
+    struct session_action a = hindrance(c->gate);
+    struct session_world w;
+    struct site *site;
+
+    begin(c);
+    session_abort(c->session);
+    if (a.what != SESSION_CONTINUE)
+        return end(c, a);
+    site = gate_site(c->gate);
+    if (journal_is_full(c->gate, site)) {
+        site_drop(site);
+        return end(c, refuse("452", "4.3.1", "Mail accounting is out of room, try again later",
+                             "the journal cannot be written"));
+    }
+    c->site = site;
+    w = (struct session_world){.world = site->world, .release = drop_site, .owner = site};
+    return end(c, session_mail(c->session, &w, path, macros));
+}
+
+struct session_action gate_rcpt(struct gate_connection *c, struct slice path,
+                                const struct session_macros *macros)
+{
+    begin(c);
+    return end(c, session_rcpt(c->session, path, macros));
+}
+
+void gate_header(struct gate_connection *c, struct slice name, struct slice value)
+{
+    session_header(c->session, name, value, c->lead);
+}
+
+void gate_body(struct gate_connection *c, size_t bytes)
+{
+    session_body(c->session, bytes);
+}
+
+struct session_action gate_end(struct gate_connection *c, const struct session_macros *macros)
+{
+    begin(c);
+    if (atomic_load(&c->gate->closed)) {
+        session_abort(c->session);
+        return end(c, hindrance(c->gate));
+    }
+    return end(c, settle(c, session_end(c->session, macros)));
+}
+
+void gate_abort(struct gate_connection *c)
+{
+    begin(c);
+    session_abort(c->session);
+    (void)end(c, go_on());
+}
+
+void gate_leave(struct gate_connection *c)
+{
+    struct gate *g;
+
+    if (c == NULL)
+        return;
+    g = c->gate;
+    begin(c);
+    session_close(c->session);
+    slot_release(c);
+    (void)end(c, go_on());
+    if (c->counted_session)
+        (void)atomic_fetch_sub(&g->sessions, 1);
+    unlist(c);
+    session_free(c->session);
+    free(c);
+}

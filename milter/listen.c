@@ -1,0 +1,108 @@
+#include "milter/listen.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* 0: connected and hung up; else errno. */
+static int try_connect(const char *path)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), failed = 0;
+
+    if (fd < 0)
+        return errno;
+    (void)snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+    if (connect(fd, (struct sockaddr *)&a, sizeof a) != 0)
+        failed = errno;
+    (void)close(fd);
+    return failed;
+}
+
+int listen_prepare(struct listen_socket *l, const char *path, struct err *err)
+{
+    struct stat st;
+    int failed;
+
+    memset(l, 0, sizeof *l);
+    if (snprintf(l->path, sizeof l->path, "%s", path) >= (int)sizeof l->path ||
+        snprintf(l->made, sizeof l->made, "%s.%ld", path, (long)getpid()) >= (int)sizeof l->made)
+        return err_set(err, EX_CONFIG,
+                       "milter.socket: %s: too long for a Unix socket; choose a shorter path",
+                       path);
+    (void)unlink(l->made);
+    if (lstat(path, &st) != 0)
+        return 0;
+    if (!S_ISSOCK(st.st_mode))
+        return err_set(
+            err, EX_CONFIG,
+            "milter.socket: %s is there and is no socket; remove it or choose another path", path);
+    failed = try_connect(path);
+    if (failed == 0 || failed == EAGAIN)
+        return err_set(err, EX_TEMPFAIL,
+                       "milter.socket: another process serves %s; stop it (is tollgated running?)",
+                       path);
+    return 0;
+}
+
+static int group_id(const char *name, gid_t *gid, struct err *err)
+{
+    struct group g, *found = NULL;
+    char room[16384];
+
+    if (getgrnam_r(name, &g, room, sizeof room, &found) != 0 || found == NULL)
+        return err_set(err, EX_CONFIG,
+                       "milter.group: no group \"%s\"; name the group of the MTA, or \"\"", name);
+    *gid = found->gr_gid;
+    return 0;
+}
+
+static int put(struct listen_socket *l, unsigned mode, int owner, const char *group,
+               struct err *err)
+{
+    gid_t gid = (gid_t)-1;
+    struct stat st;
+
+    if (group[0] != '\0' && group_id(group, &gid, err) != 0)
+        return -1;
+    if (chown(l->made, (uid_t)owner, gid) != 0)
+        return err_set(err, EX_CONFIG,
+                       "milter.group: cannot give the socket to the group \"%s\": %s; start as "
+                       "root, or make the account a member of it",
+                       group, strerror(errno));
+    if (chmod(l->made, mode) != 0 || stat(l->made, &st) != 0 || rename(l->made, l->path) != 0)
+        return err_set(err, EX_CANTCREAT, "milter.socket: cannot put %s into place: %s", l->path,
+                       strerror(errno));
+    l->device = st.st_dev;
+    l->inode = st.st_ino;
+    return 0;
+}
+
+int listen_place(struct listen_socket *l, unsigned mode, int owner, const char *group,
+                 struct err *err)
+{
+    int done = put(l, mode, owner, group, err);
+
+    if (done != 0)
+        (void)unlink(l->made);
+    return done;
+}
+
+void listen_poke(const struct listen_socket *l)
+{
+    (void)try_connect(l->path);
+}
+
+void listen_remove(const struct listen_socket *l)
+{
+    struct stat st;
+
+    if (l->inode != 0 && lstat(l->path, &st) == 0 && st.st_dev == l->device &&
+        st.st_ino == l->inode)
+        (void)unlink(l->path);
+}
