@@ -155,33 +155,45 @@ static int frame_read(struct journal_reader *r, struct frame *f, enum frame_stat
     return 0;
 }
 
-/* A segment that others follow must end with a whole record. */
-static int check_end(struct journal_reader *r, struct err *err)
-{
-    if (bytes_fill(r, CHUNK_BYTES, err) != 0)
-        return -1;
-    return r->len == 0 ? 0 : damage(r, "the segment ends in the middle of a record", err);
-}
-
 static bool next_exists(const struct journal_reader *r)
 {
     return r->at.number != r->at.segment && segment_exists(r, r->at.number);
 }
 
+/* What stands at the end of a segment that others follow: a whole record, if it was written since
+ * we last looked (1: look again), or nothing (0). */
+static int segment_rest(struct journal_reader *r, struct err *err)
+{
+    enum frame_state state;
+    struct frame f;
+
+    r->len = 0;
+    if (frame_read(r, &f, &state, err) != 0)
+        return -1;
+    if (state == FRAME_GOOD)
+        return 1;
+    return r->len == 0 ? 0 : damage(r, "the segment ends in the middle of a record", err);
+}
+
 /* At the end of a segment. 1: gone on to the next one, which is that named by the record due: it is
- * made only when all records before it have been written. 0: none yet. */
+ * made only when all records before it have been written; or a record has come. 0: none yet. */
 static int segment_next(struct journal_reader *r, struct err *err)
 {
+    bool has_next = next_exists(r);
     uint64_t beyond = 0;
+    int rest;
 
-    if (next_exists(r))
-        return check_end(r, err) != 0 ? -1 : segment_enter(r, r->at.number, 0, err);
-    if (segment_beyond(r, &beyond, err) != 0)
-        return -1;
-    /* Asked again: it may have been made, and others after it, since. */
-    if (beyond == 0 || next_exists(r))
-        return 0;
-    return check_end(r, err) != 0 ? -1 : gone(r, beyond, err);
+    if (!has_next) {
+        if (segment_beyond(r, &beyond, err) != 0)
+            return -1;
+        /* Asked again: it may have been made, and others after it, since. */
+        if (beyond == 0 || next_exists(r))
+            return 0;
+    }
+    rest = segment_rest(r, err);
+    if (rest != 0)
+        return rest;
+    return has_next ? segment_enter(r, r->at.number, 0, err) : gone(r, beyond, err);
 }
 
 /* 1: given; 0: one from before the position, passed over. */

@@ -320,10 +320,10 @@ static void *tick_always(void *arg)
     return NULL;
 }
 
-/* What the reader saw, by number, while eight threads wrote; each writer's in its order. */
-static void check_read(struct journal_reader *r, struct writer *writers)
+static uint64_t contents[WRITERS * EACH + 1]; /* what the reader saw, by number */
+
+static void read_all(struct journal_reader *r)
 {
-    static uint64_t contents[WRITERS * EACH + 1];
     struct record record;
     struct err err = {0};
     int64_t last_ms = 0;
@@ -342,7 +342,12 @@ static void check_read(struct journal_reader *r, struct writer *writers)
     }
     if (!OK(result == 1 && good, "a reader that tails sees every record once, in order"))
         printf("# %s\n", err.text);
-    good = true;
+}
+
+static void compare(const struct writer *writers)
+{
+    bool good = true;
+
     for (unsigned w = 0; w < WRITERS; w++) {
         for (unsigned i = 0; i < EACH; i++)
             good = good && writers[w].numbers[i] != 0 &&
@@ -364,9 +369,10 @@ static void test_threads(int sync, uint64_t segment_bytes)
         writers[i] = (struct writer){.journal = j, .index = i};
         (void)pthread_create(&writers[i].thread, NULL, write_many, &writers[i]);
     }
-    check_read(r, writers);
+    read_all(r);
     for (unsigned i = 0; i < WRITERS; i++)
         (void)pthread_join(writers[i].thread, NULL);
+    compare(writers);
     atomic_store(&ticking, false);
     (void)pthread_join(ticker, NULL);
     journal_reader_close(r);
