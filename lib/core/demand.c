@@ -1,16 +1,10 @@
 #include "lib/core/demand.h"
 
-#include <string.h>
 #include <sysexits.h>
 
-/* What a leg or a sum of legs wants of each metric. */
-struct wants {
-    uint64_t of[METRIC_COUNT];
-    bool stops;
-};
+#include "lib/core/parties.h"
 
 struct build {
-    const struct classified *c;
     struct arena *arena;
     struct demands *out;
 };
@@ -18,23 +12,6 @@ struct build {
 static int full(struct err *err)
 {
     return err_set(err, EX_TEMPFAIL, "message with too many limits to test: out of memory");
-}
-
-static uint64_t sum(uint64_t a, uint64_t b)
-{
-    uint64_t s;
-
-    return __builtin_add_overflow(a, b, &s) ? UINT64_MAX : s;
-}
-
-static void wants_add(struct wants *w, const struct leg *leg)
-{
-    if (leg->kind == LEG_OUT || leg->kind == LEG_FORWARD) {
-        w->of[METRIC_RECIPIENTS] = sum(w->of[METRIC_RECIPIENTS], leg->recipients);
-        w->of[METRIC_MESSAGES] = sum(w->of[METRIC_MESSAGES], leg->messages);
-        w->of[METRIC_BYTES] = sum(w->of[METRIC_BYTES], leg->bytes);
-    }
-    w->of[METRIC_BOUNCES] = sum(w->of[METRIC_BOUNCES], leg->bounces);
 }
 
 static bool is_same_window(const struct demand *d, const struct limit *l)
@@ -86,87 +63,9 @@ static int demand_add(struct build *b, const struct demand *like, const struct w
         if (d == NULL)
             return full(err);
         d->amount = w->of[l->metric];
-        d->stops = w->stops || l->metric == METRIC_BOUNCES;
+        d->stops = w->sends || l->metric == METRIC_BOUNCES;
         d->tests[d->test_count++] = l;
         b->out->test_count++;
-    }
-    return 0;
-}
-
-/* The legs of one account, or of one of its users; users are chained from their account. */
-struct party {
-    struct slice account, user;
-    struct wants wants;
-    size_t users, next; /* index + 1 into the list; 0: none */
-};
-
-struct parties {
-    struct party *list;
-    size_t count, room;
-    struct strmap index; /* account, or user@domain after a blank -> index + 1 */
-};
-
-/* An account has its legs before its users have theirs. */
-static void user_chain(struct parties *p)
-{
-    struct party *user = &p->list[p->count - 1];
-    void **entry = strmap_find(&p->index, user->account);
-    struct party *account;
-
-    if (user->user.len == 0 || entry == NULL)
-        return;
-    account = &p->list[(uintptr_t)*entry - 1];
-    user->next = account->users;
-    account->users = p->count;
-}
-
-static struct party *party_of(struct parties *p, struct arena *arena, const struct leg *leg)
-{
-    struct slice key = leg->user.len == 0 ? leg->account : leg->user;
-    struct party *grown;
-    void **entry;
-
-    if (leg->user.len > 0) {
-        char *text = arena_alloc(arena, key.len + 2);
-
-        if (text == NULL)
-            return NULL;
-        text[0] = ' ';
-        memcpy(text + 1, key.ptr, key.len);
-        key = (struct slice){text, key.len + 1};
-    }
-    entry = strmap_add(&p->index, key, NULL);
-    if (entry == NULL)
-        return NULL;
-    if (*entry != NULL)
-        return &p->list[(uintptr_t)*entry - 1];
-    grown = arena_grow(arena, p->list, p->count, &p->room, sizeof *grown);
-    if (grown == NULL)
-        return NULL;
-    p->list = grown;
-    p->list[p->count] = (struct party){.account = leg->account, .user = leg->user};
-    *entry = (void *)(uintptr_t)(++p->count);
-    user_chain(p);
-    return &p->list[p->count - 1];
-}
-
-static bool leg_counts(const struct leg *leg)
-{
-    return leg->kind == LEG_OUT || leg->kind == LEG_FORWARD || leg->bounces > 0;
-}
-
-static int parties_fill(struct parties *p, struct arena *arena, const struct record *r)
-{
-    for (size_t i = 0; i < r->leg_count; i++) {
-        const struct leg *leg = &r->legs[i];
-        struct party *party;
-
-        if (!leg_counts(leg) || slice_equal(leg->account, SLICE(ACCOUNT_NODE)))
-            continue;
-        party = party_of(p, arena, leg);
-        if (party == NULL)
-            return -1;
-        wants_add(&party->wants, leg);
     }
     return 0;
 }
@@ -177,15 +76,38 @@ static bool decision_sends(const struct decision *d)
     return d->class_ == CLASS_OUT || (d->class_ == CLASS_FORWARD && d->rule != RULE_FORWARDER);
 }
 
-static void senders_mark(struct parties *p, const struct classified *c)
+/* The accounts whose own doing some of the message is. */
+static int senders_list(const struct classified *c, struct strmap *senders)
 {
     for (size_t i = 0; i < c->count; i++) {
-        const struct decision *d = &c->decisions[i];
-        void **entry = decision_sends(d) ? strmap_find(&p->index, d->account) : NULL;
-
-        if (entry != NULL)
-            p->list[(uintptr_t)*entry - 1].wants.stops = true;
+        if (decision_sends(&c->decisions[i]) &&
+            strmap_add(senders, c->decisions[i].account, NULL) == NULL)
+            return -1;
     }
+    return 0;
+}
+
+/* Leaves only the legs that a limit is about, and marks those of senders. */
+static int legs_reduce(struct record *r, const struct classified *c)
+{
+    struct strmap senders;
+    size_t kept = 0;
+    int result;
+
+    strmap_init(&senders);
+    result = senders_list(c, &senders);
+    for (size_t i = 0; i < r->leg_count && result == 0; i++) {
+        struct leg leg = r->legs[i];
+        bool is_node = slice_equal(leg.account, SLICE(ACCOUNT_NODE));
+
+        if (!leg_wants(&leg))
+            continue;
+        leg.sends = is_node ? senders.count > 0 : strmap_find(&senders, leg.account) != NULL;
+        r->legs[kept++] = leg;
+    }
+    r->leg_count = kept;
+    strmap_fini(&senders);
+    return result;
 }
 
 /* A domain with its users: one holder, so its demands stand together. */
@@ -207,37 +129,39 @@ static int domain_add(struct build *b, const struct parties *p, const struct par
         struct wants wants = user->wants;
 
         like.subject = user->user;
-        wants.stops = domain->wants.stops;
+        wants.sends = domain->wants.sends;
         if (demand_add(b, &like, &wants, limits, err) != 0)
             return -1;
     }
     return 0;
 }
 
-/* The server and the client are charged for all accounts together. */
-static int whole_add(struct build *b, const struct facts *f, const struct record *r,
-                     const struct limit_source *source, struct err *err)
+static struct slice client_holder(struct slice client_ip, struct arena *arena)
 {
-    struct wants wants = {.stops = false};
-    struct demand like = {.scope = LIMIT_SERVER, .holder = SLICE(HOLDER_SERVER)};
+    struct slice holder;
     struct buf name;
 
-    for (size_t i = 0; i < r->leg_count; i++) {
-        if (slice_equal(r->legs[i].account, SLICE(ACCOUNT_NODE)))
-            wants_add(&wants, &r->legs[i]);
-    }
-    for (size_t i = 0; i < b->c->count; i++)
-        wants.stops |= decision_sends(&b->c->decisions[i]);
-    if (demand_add(b, &like, &wants, source->server, err) != 0)
-        return -1;
-    if (source->client.count == 0 || f->client_ip.len == 0)
-        return 0;
     buf_init(&name, 256);
     buf_add_str(&name, HOLDER_CLIENT);
-    buf_add(&name, f->client_ip);
-    like.scope = LIMIT_CLIENT;
-    like.holder = arena_copy(b->arena, buf_slice(&name));
+    buf_add(&name, client_ip);
+    holder = arena_copy(arena, buf_slice(&name));
     buf_fini(&name);
+    return holder;
+}
+
+/* The server and the client are charged for all accounts together. */
+static int whole_add(struct build *b, struct slice client_ip, const struct limit_source *source,
+                     struct err *err)
+{
+    struct wants wants = wants_of_node(b->out->legs, b->out->leg_count);
+    struct demand like = {.scope = LIMIT_SERVER, .holder = SLICE(HOLDER_SERVER)};
+
+    if (demand_add(b, &like, &wants, source->server, err) != 0)
+        return -1;
+    if (source->client.count == 0 || client_ip.len == 0)
+        return 0;
+    like.scope = LIMIT_CLIENT;
+    like.holder = client_holder(client_ip, b->arena);
     return like.holder.ptr == NULL ? full(err) : demand_add(b, &like, &wants, source->client, err);
 }
 
@@ -246,22 +170,30 @@ static bool party_is_limited(const struct party *p)
     return p->user.len == 0 && !slice_equal(p->account, slice_str(ACCOUNT_UNATTRIBUTED));
 }
 
-static int accounts_add(struct build *b, const struct record *r, const struct limit_source *source,
-                        struct err *err)
+static int accounts_add(struct build *b, const struct limit_source *source, struct err *err)
 {
-    struct parties p = {0};
+    struct parties p;
     int result = 0;
 
-    strmap_init(&p.index);
-    if (parties_fill(&p, b->arena, r) != 0)
+    if (parties_fill(&p, b->out->legs, b->out->leg_count, b->arena) != 0)
         result = full(err);
-    senders_mark(&p, b->c);
     for (size_t i = 0; i < p.count && result == 0; i++) {
         if (party_is_limited(&p.list[i]))
             result = domain_add(b, &p, &p.list[i], source, err);
     }
-    strmap_fini(&p.index);
+    parties_fini(&p);
     return result;
+}
+
+/* All demands of the legs in *out. */
+static int demands_add(struct demands *out, struct slice client_ip,
+                       const struct limit_source *limits, struct arena *arena, struct err *err)
+{
+    struct build b = {.arena = arena, .out = out};
+
+    if (accounts_add(&b, limits, err) != 0)
+        return -1;
+    return whole_add(&b, client_ip, limits, err);
 }
 
 static bool client_is_exempt(const struct facts *f, const struct exemptions *x)
@@ -308,7 +240,6 @@ int demands_build(const struct classified *c, const struct facts *f, const struc
 {
     struct classified kept;
     struct record r;
-    struct build b = {.c = &kept, .arena = arena, .out = out};
 
     *out = (struct demands){0};
     if (client_is_exempt(f, x))
@@ -317,9 +248,18 @@ int demands_build(const struct classified *c, const struct facts *f, const struc
         return full(err);
     if (record_build(&kept, f, w->out_bytes, true, SLICE_NONE, arena, &r, err) != 0)
         return -1;
-    if (accounts_add(&b, &r, limits, err) != 0)
-        return -1;
-    return whole_add(&b, f, &r, limits, err);
+    if (legs_reduce(&r, &kept) != 0)
+        return full(err);
+    out->legs = r.legs;
+    out->leg_count = r.leg_count;
+    return demands_add(out, f->client_ip, limits, arena, err);
+}
+
+int demands_of_held(const struct record *held, const struct limit_source *limits,
+                    struct arena *arena, struct demands *out, struct err *err)
+{
+    *out = (struct demands){.legs = held->wanted, .leg_count = held->wanted_count};
+    return demands_add(out, held->client_ip, limits, arena, err);
 }
 
 bool demand_stops(const struct demand *d, const struct limit *l)

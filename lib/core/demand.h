@@ -39,6 +39,10 @@ struct demand {
 struct demands {
     struct demand *list; /* those of one holder stand together */
     size_t count, room, test_count;
+    /* What the amounts are sums of: the legs that a limit is about, without what is exempt, with
+     * users in any case. A held message keeps them (record.wanted). */
+    struct leg *legs;
+    size_t leg_count;
 };
 
 /* Who and what is never throttled. Building: as a world's (world_add_network and the like). */
@@ -66,6 +70,11 @@ struct limit_source {
 int demands_build(const struct classified *c, const struct facts *f, const struct world *w,
                   const struct exemptions *x, const struct limit_source *limits,
                   struct arena *arena, struct demands *out, struct err *err);
+
+/* What a held message (RECORD_HELD) wants when it is to be released: of the limits that hold now,
+ * the same amounts as when it was held. */
+int demands_of_held(const struct record *held, const struct limit_source *limits,
+                    struct arena *arena, struct demands *out, struct err *err);
 
 /* What the throttle answers for each test, in the order of demands and their tests. */
 struct test_answer {

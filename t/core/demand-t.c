@@ -30,6 +30,36 @@ static struct limit *limit_add(const char *name, uint64_t max, enum limit_action
     return l;
 }
 
+static bool demand_same(const struct demand *a, const struct demand *b)
+{
+    return a->scope == b->scope && a->metric == b->metric && a->window_ms == b->window_ms &&
+           slice_equal(a->holder, b->holder) && slice_equal(a->subject, b->subject) &&
+           a->amount == b->amount && a->stops == b->stops && a->test_count == b->test_count;
+}
+
+/* Held, written down and read again, the message wants the same. */
+static bool held_same(const struct demands *d, const struct facts *f,
+                      const struct limit_source *source)
+{
+    struct record held = {.kind = RECORD_HELD,
+                          .client_ip = f->client_ip,
+                          .wanted = d->legs,
+                          .wanted_count = d->leg_count};
+    struct demands again;
+    struct buf body;
+    bool same;
+
+    buf_init(&body, 1 << 20);
+    record_encode(&held, &body);
+    same = record_decode(buf_slice(&body), &arena, &held, NULL) == 0 &&
+           demands_of_held(&held, source, &arena, &again, NULL) == 0 && again.count == d->count &&
+           again.test_count == d->test_count;
+    for (size_t i = 0; same && i < d->count; i++)
+        same = demand_same(&d->list[i], &again.list[i]);
+    buf_fini(&body);
+    return same;
+}
+
 static struct demands build(const char *auth, const char *client_ip, const char *from,
                             const char *const *to)
 {
@@ -50,6 +80,7 @@ static struct demands build(const char *auth, const char *client_ip, const char 
     OK(classify(&f, world, NULL, &arena, &c, NULL) == 0 &&
            demands_build(&c, &f, world, &exemptions, &source, &arena, &d, NULL) == 0,
        "classified and demanded");
+    OK(held_same(&d, &f, &source), "the same when it was held");
     return d;
 }
 
