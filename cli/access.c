@@ -30,8 +30,7 @@ int person_find(const char *name, struct person *out, struct err *err)
     return 0;
 }
 
-/* --- by the permission bits ----------------------------------------------------------------------
- */
+/* --- by the permission bits ------------------------------------------------------------------ */
 
 static bool is_member(const struct person *p, gid_t gid)
 {
@@ -101,8 +100,7 @@ static int bits_access(const struct person *p, const char *path, enum access_wan
                                   : bits_check(p, path, 3, "write in", err);
 }
 
-/* --- by trying
- * ------------------------------------------------------------------------------------ */
+/* --- by trying ------------------------------------------------------------------------------- */
 
 static int attempt(const char *path, enum access_want want)
 {

@@ -61,8 +61,7 @@ struct question_typed {
     struct arena arena;
 };
 
-/* --- the command line ----------------------------------------------------------------------------
- */
+/* --- the command line ------------------------------------------------------------------------ */
 
 static bool no_memory(void)
 {
@@ -191,8 +190,7 @@ static int parse(struct question_typed *q, int argc, char **argv)
     return check(q);
 }
 
-/* --- the answer ----------------------------------------------------------------------------------
- */
+/* --- the answer ------------------------------------------------------------------------------ */
 
 static int take_headers(struct question_typed *q, const struct world *w, struct err *err)
 {

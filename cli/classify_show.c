@@ -10,8 +10,7 @@
 #define TEXT_BYTES ((size_t)16 << 20)
 #define INDENT     11 /* of the words behind a name */
 
-/* --- text ----------------------------------------------------------------------------------------
- */
+/* --- text ------------------------------------------------------------------------------------ */
 
 static void line(struct buf *b, const char *name, struct slice value)
 {
@@ -90,8 +89,7 @@ static void add_decision(const struct shown *s, const struct decision *d, struct
     line(b, "  rule", slice_str(rule_text(d->rule)));
 }
 
-/* --- what would be counted
- * ------------------------------------------------------------------------ */
+/* --- what would be counted ------------------------------------------------------------------- */
 
 /* The tally of the legs with the same account and user as leg `first`; false where an earlier leg
  * has them. */
@@ -149,8 +147,7 @@ int show_text(const struct shown *s, struct arena *arena, struct err *err)
     return good ? 0 : err_set(err, EX_IOERR, "cannot write the output");
 }
 
-/* --- JSON
- * ----------------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------------------ */
 
 static void set_text(json_t *object, const char *name, struct slice text)
 {

@@ -8,18 +8,24 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "lib/core/figures.h"
 #include "lib/core/nearest.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/json.h"
 
 #define OUTPUT_BYTES ((size_t)1 << 30)
 
-/* --- what goes wrong -----------------------------------------------------------------------------
- */
+/* --- what goes wrong ------------------------------------------------------------------------- */
 
+/* The text may hold what Redis, a file or a map said: it must not reach the terminal as it is. */
 int cli_fail(const struct err *err)
 {
-    (void)fprintf(stderr, "tollgate: %s\n", err->text);
+    struct buf clean;
+
+    buf_init(&clean, sizeof err->text * 2);
+    text_add(&clean, slice_str(err->text));
+    (void)fprintf(stderr, "tollgate: %.*s\n", SLICE_FMT(buf_slice(&clean)));
+    buf_fini(&clean);
     return err->code != 0 ? err->code : EX_SOFTWARE;
 }
 
@@ -67,8 +73,7 @@ int cli_unknown(const char *command, const char *what, const char *typed, const 
     return EX_USAGE;
 }
 
-/* --- configuration and store ---------------------------------------------------------------------
- */
+/* --- configuration and store ----------------------------------------------------------------- */
 
 int cli_load(struct cli *cli)
 {
@@ -107,8 +112,7 @@ void cli_close(struct cli *cli)
     cli->settings = NULL;
 }
 
-/* --- options -------------------------------------------------------------------------------------
- */
+/* --- options --------------------------------------------------------------------------------- */
 
 static int option_wrong(const char *command, char **argv, const struct option *options, int got)
 {
@@ -163,8 +167,7 @@ int option_choice(const char *command, const char *option, const char *const *na
     return -1;
 }
 
-/* --- output --------------------------------------------------------------------------------------
- */
+/* --- output ---------------------------------------------------------------------------------- */
 
 static unsigned terminal_width(void)
 {

@@ -47,8 +47,7 @@ int cli_load(struct cli *cli);
 int cli_open(struct cli *cli);
 void cli_close(struct cli *cli);
 
-/* --- options ------------------------------------------------------------------------------------
- */
+/* --- options --------------------------------------------------------------------------------- */
 
 /* getopt_long with our own texts; the options may stand among the names. Every command also knows
  * -c FILE and -h. */
@@ -60,8 +59,7 @@ int option_next(struct cli *cli, const char *help, int argc, char **argv,
 /* The place of optarg among the names, or -1 after having said so. */
 int option_choice(const char *command, const char *option, const char *const *names, size_t count);
 
-/* --- output -------------------------------------------------------------------------------------
- */
+/* --- output ---------------------------------------------------------------------------------- */
 
 enum format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON, FORMAT_CHART };
 

@@ -32,8 +32,48 @@ static const char help[] =
 static const struct option options[] = {{"postfix", required_argument, NULL, 'p'},
                                         {NULL, 0, NULL, 0}};
 
-/* --- saying it
- * ------------------------------------------------------------------------------------ */
+/* --- saying it ------------------------------------------------------------------------------- */
+
+#define INDENT 6 /* of all lines but a finding's first */
+
+static size_t word_len(struct slice rest)
+{
+    size_t len = 0;
+
+    while (len < rest.len && rest.ptr[len] != ' ')
+        len++;
+    return len;
+}
+
+/* Writes the text behind `used` columns, broken between words to fit the terminal. */
+static void put_text(const struct doctor *d, size_t used, struct slice text)
+{
+    while (text.len > 0) {
+        struct slice word = slice_to(text, word_len(text));
+
+        if (d->width > 0 && used + text_width(word) > d->width && used > INDENT) {
+            (void)printf("\n%*s", INDENT, "");
+            used = INDENT;
+        }
+        used += text_width(word) + 1;
+        text = slice_from(text, word.len + 1);
+        (void)printf("%.*s%s", SLICE_FMT(word), text.len > 0 ? " " : "");
+    }
+    (void)putchar('\n');
+}
+
+/* Texts of the store, Postfix or a file may hold anything. */
+static void put_format(const struct doctor *d, size_t used, const char *format, va_list ap)
+{
+    char text[4096];
+    struct buf clean;
+
+    (void)vsnprintf(text, sizeof text, format, ap);
+    buf_init(&clean, sizeof text * 2);
+    text_add(&clean, slice_str(text));
+    put_text(d, used, buf_slice(&clean));
+    buf_fini(&clean);
+}
 
 void doctor_say(struct doctor *d, enum verdict verdict, const char *what, const char *format, ...)
 {
@@ -45,25 +85,21 @@ void doctor_say(struct doctor *d, enum verdict verdict, const char *what, const 
     (void)printf("%s%-4s%s  %s: ", d->colour ? colours[verdict] : "", words[verdict],
                  d->colour ? "\033[0m" : "", what);
     va_start(ap, format);
-    (void)vprintf(format, ap);
+    put_format(d, INDENT + strlen(what) + 2, format, ap);
     va_end(ap);
-    (void)putchar('\n');
 }
 
 void doctor_mend(const struct doctor *d, const char *format, ...)
 {
     va_list ap;
 
-    (void)d;
-    (void)printf("      mend: ");
+    (void)printf("%*smend: ", INDENT, "");
     va_start(ap, format);
-    (void)vprintf(format, ap);
+    put_format(d, INDENT + strlen("mend: "), format, ap);
     va_end(ap);
-    (void)putchar('\n');
 }
 
-/* --- settings
- * ------------------------------------------------------------------------------------- */
+/* --- settings -------------------------------------------------------------------------------- */
 
 static void say_faults(struct doctor *d, char *faults, const struct err *err)
 {
@@ -107,8 +143,7 @@ static bool check_settings(struct doctor *d)
     return true;
 }
 
-/* --- state_dir
- * ------------------------------------------------------------------------------------ */
+/* --- state_dir ------------------------------------------------------------------------------- */
 
 /* Whom tollgated runs as: settings.user where it is started as root. */
 static const char *daemon_user(const struct settings *s)
@@ -203,8 +238,7 @@ void doctor_state_dir(struct doctor *d)
     check_running(d, dir);
 }
 
-/* --- all together
- * --------------------------------------------------------------------------------- */
+/* --- all together ---------------------------------------------------------------------------- */
 
 static void (*const checks[])(struct doctor *) = {doctor_state_dir, doctor_store,  doctor_clock,
                                                   doctor_nodes,     doctor_ledger, doctor_socket,
@@ -241,6 +275,7 @@ int command_doctor(struct cli *cli, int argc, char **argv)
         return cli_usage("doctor", "what is \"%s\"?", argv[optind]);
     cli_style(&style);
     d.colour = style.colour;
+    d.width = style.width;
     arena_init(&d.arena, (size_t)256 << 20);
     code = examine(&d);
     arena_fini(&d.arena);

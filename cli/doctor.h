@@ -15,6 +15,7 @@ struct doctor {
     struct cli *cli;
     const char *postfix_dir; /* --postfix; NULL: Postfix's own */
     bool colour;
+    unsigned width;      /* of the terminal; 0: any */
     bool store_is_there; /* found by doctor_store, used by what comes after */
     int64_t now_s;
     unsigned counts[3];

@@ -38,8 +38,7 @@ static struct slice joined(const struct wiring *w, struct slice a, const char *b
     return text.ptr != NULL ? text : SLICE("");
 }
 
-/* --- is a milter of main.cf ours?
- * ----------------------------------------------------------------- */
+/* --- is a milter of main.cf ours? ------------------------------------------------------------ */
 
 static bool same_file(const char *a, const char *b)
 {
@@ -99,8 +98,7 @@ static bool is_ours(const struct wiring *w, struct slice where, bool chrooted)
            is_our_path(w, slice_from(where, 6), chrooted);
 }
 
-/* --- one list of milters
- * -------------------------------------------------------------------------- */
+/* --- one list of milters --------------------------------------------------------------------- */
 
 enum place { PLACE_LAST, PLACE_NOT_LAST, PLACE_OUTSIDE_CHROOT, PLACE_MISSING };
 
@@ -155,8 +153,7 @@ static void say_bad_place(const struct wiring *w, const struct found *f, const c
     }
 }
 
-/* --- the services of master.cf
- * -------------------------------------------------------------------- */
+/* --- the services of master.cf --------------------------------------------------------------- */
 
 /* The value of a parameter for one service: by -o, else of main.cf. */
 static struct slice service_setting(const struct wiring *w, struct slice service, const char *name)
@@ -287,8 +284,7 @@ static void check_double(const struct wiring *w)
     doctor_mend(w->d, "give the smtpd that takes it back -o receive_override_options=no_milters");
 }
 
-/* --- single settings
- * ------------------------------------------------------------------------------ */
+/* --- single settings ------------------------------------------------------------------------- */
 
 static void check_action(const struct wiring *w)
 {
@@ -343,8 +339,7 @@ static void check_bounces(const struct wiring *w)
     doctor_mend(w->d, "internal_mail_filter_classes = bounce");
 }
 
-/* --- all
- * ------------------------------------------------------------------------------------------ */
+/* --- all ------------------------------------------------------------------------------------- */
 
 static struct slice own_name(const struct wiring *w)
 {

@@ -17,8 +17,7 @@
 #define OTHER_WARN_S 300
 #define LAG_WARN_S   60
 
-/* --- the store
- * ------------------------------------------------------------------------------------ */
+/* --- the store ------------------------------------------------------------------------------- */
 
 static redisReply *ask(struct doctor *d, size_t argc, const struct slice *argv, struct err *err)
 {
@@ -176,8 +175,32 @@ void doctor_store(struct doctor *d)
     check_schema(d);
 }
 
-/* --- the clock
- * ------------------------------------------------------------------------------------ */
+/* --- times ----------------------------------------------------------------------------------- */
+
+/* How long ago, at this moment. */
+struct ago {
+    char text[32];
+};
+
+static struct ago ago(const struct doctor *d, int64_t then_s)
+{
+    int64_t s = d->now_s > then_s ? d->now_s - then_s : 0;
+    struct ago a;
+
+    if (then_s == 0)
+        (void)snprintf(a.text, sizeof a.text, "never");
+    else if (s < 120)
+        (void)snprintf(a.text, sizeof a.text, "%" PRId64 " s ago", s);
+    else if (s < 7200)
+        (void)snprintf(a.text, sizeof a.text, "%" PRId64 " min ago", s / 60);
+    else if (s < 172800)
+        (void)snprintf(a.text, sizeof a.text, "%" PRId64 " h ago", s / 3600);
+    else
+        (void)snprintf(a.text, sizeof a.text, "%" PRId64 " days ago", s / 86400);
+    return a;
+}
+
+/* --- the clock ------------------------------------------------------------------------------- */
 
 static void say_clock(struct doctor *d, int64_t apart_s)
 {
@@ -226,8 +249,7 @@ void doctor_clock(struct doctor *d)
     freeReplyObject(reply);
 }
 
-/* --- nodes
- * ---------------------------------------------------------------------------------------- */
+/* --- nodes ----------------------------------------------------------------------------------- */
 
 static void say_lag(struct doctor *d, const struct node_info *n, const char *what, int64_t through)
 {
@@ -236,21 +258,20 @@ static void say_lag(struct doctor *d, const struct node_info *n, const char *wha
                    SLICE_FMT(n->name), what);
         doctor_mend(d, "look into its log");
     } else if (d->now_s - through > LAG_WARN_S) {
-        doctor_say(d, DOCTOR_WARN, "node",
-                   "%.*s has %s only until %" PRId64 " s ago (%" PRId64 " rows wait)",
-                   SLICE_FMT(n->name), what, d->now_s - through, n->dirty_rows);
+        doctor_say(d, DOCTOR_WARN, "node", "%.*s has %s only until %s (%" PRId64 " rows wait)",
+                   SLICE_FMT(n->name), what, ago(d, through).text, n->dirty_rows);
         doctor_mend(d, "wait where it has just been started; else look into its log");
     } else {
-        doctor_say(d, DOCTOR_OK, "node", "%.*s has %s until %" PRId64 " s ago", SLICE_FMT(n->name),
-                   what, d->now_s > through ? d->now_s - through : 0);
+        doctor_say(d, DOCTOR_OK, "node", "%.*s has %s until %s", SLICE_FMT(n->name), what,
+                   ago(d, through).text);
     }
 }
 
 static void check_own(struct doctor *d, const struct node_info *n)
 {
     if (d->now_s - n->seen > SEEN_WARN_S) {
-        doctor_say(d, DOCTOR_FAIL, "node", "%.*s was last heard of %" PRId64 " s ago",
-                   SLICE_FMT(n->name), d->now_s - n->seen);
+        doctor_say(d, DOCTOR_FAIL, "node", "%.*s was last heard of %s", SLICE_FMT(n->name),
+                   ago(d, n->seen).text);
         doctor_mend(d, "start tollgated here, or see in its log why it cannot reach the store");
         return;
     }
@@ -261,13 +282,12 @@ static void check_own(struct doctor *d, const struct node_info *n)
 static void check_other(struct doctor *d, const struct node_info *n)
 {
     if (d->now_s - n->seen <= OTHER_WARN_S) {
-        doctor_say(d, DOCTOR_OK, "node", "%.*s was heard of %" PRId64 " s ago", SLICE_FMT(n->name),
-                   d->now_s > n->seen ? d->now_s - n->seen : 0);
+        doctor_say(d, DOCTOR_OK, "node", "%.*s was heard of %s", SLICE_FMT(n->name),
+                   ago(d, n->seen).text);
         return;
     }
-    doctor_say(d, DOCTOR_WARN, "node",
-               "%.*s was last heard of %" PRId64 " s ago; no time since then is complete",
-               SLICE_FMT(n->name), d->now_s - n->seen);
+    doctor_say(d, DOCTOR_WARN, "node", "%.*s was last heard of %s; no time since then is complete",
+               SLICE_FMT(n->name), ago(d, n->seen).text);
     doctor_mend(d,
                 "start it. Where it is gone for good and all it counted is in the store: redis-cli "
                 "HSET '%s:{@%.*s}:node' pushed_through 253402300799",

@@ -58,8 +58,7 @@ struct report {
     struct arena arena;
 };
 
-/* --- the command line ----------------------------------------------------------------------------
- */
+/* --- the command line ------------------------------------------------------------------------ */
 
 static int list_reports(void)
 {
@@ -222,8 +221,7 @@ static int parse(struct report *r, int argc, char **argv)
     return check_scope(r);
 }
 
-/* --- what is read --------------------------------------------------------------------------------
- */
+/* --- what is read ---------------------------------------------------------------------------- */
 
 static int name_one(struct report *r, struct slice name, struct err *err)
 {
@@ -310,8 +308,7 @@ static int note_unknown(struct report *r, struct err *err)
     return 0;
 }
 
-/* --- reading -------------------------------------------------------------------------------------
- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 struct step_reading {
     struct report *report;

@@ -128,31 +128,32 @@ static void squeeze(struct layout *l)
     cut_labels(l, LABEL_LEAST);
 }
 
-/* The end of the run of shown neighbours that stand under the same group name. */
-static size_t group_end(const struct layout *l, size_t start, size_t *width)
+/* The end of the run of neighbours that stand under the same group name; how wide those of them
+ * that are shown are, and how many. */
+static size_t group_end(const struct layout *l, size_t start, size_t *width, size_t *shown)
 {
     const struct report_column *columns = l->g->kind->columns;
     size_t c;
 
     *width = 0;
+    *shown = 0;
     for (c = start; c < l->g->kind->column_count; c++) {
         if (strcmp(columns[c].group, columns[start].group) != 0)
             break;
         if (columns[start].group[0] == '\0' && c > start)
             break;
         if (!l->hidden[c])
-            *width += l->width[c] + (*width > 0 ? GAP : 0);
+            *width += l->width[c] + ((*shown)++ > 0 ? GAP : 0);
     }
     return c;
 }
 
-static void add_group(const struct layout *l, const char *name, size_t width, struct buf *b)
+static void add_group(const struct layout *l, const char *name, size_t width, bool dashes,
+                      struct buf *b)
 {
     size_t used = strlen(name) + 2;
 
-    if (name[0] == '\0') {
-        text_add_fill(b, " ", width);
-    } else if (used + 2 > width) {
+    if (!dashes || used + 2 > width) {
         text_add_right(b, slice_str(name), width);
     } else {
         text_add_fill(b, l->dash, (width - used) / 2);
@@ -189,11 +190,11 @@ static void add_groups(const struct layout *l, struct buf *b)
         between = "  ";
     }
     for (size_t c = 0; c < l->g->kind->column_count;) {
-        size_t width, end = group_end(l, c, &width);
+        size_t width, shown, end = group_end(l, c, &width, &shown);
 
-        if (width > 0) {
+        if (shown > 0) {
             buf_add_str(b, between);
-            add_group(l, l->g->kind->columns[c].group, width, b);
+            add_group(l, l->g->kind->columns[c].group, width, shown > 1, b);
             between = "  ";
         }
         c = end;

@@ -10,9 +10,9 @@
 #define BYTES_TOTAL    SUM3(IN_BYTES, OUT_BYTES, FORWARD_BYTES)
 
 static const struct report_column smtp_columns[] = {
-    {"in_messages", "in", "msgs", false, UNIT_MESSAGES, ONE(IN_MESSAGES)},
+    {"in_messages", "in", "msgs", true, UNIT_MESSAGES, ONE(IN_MESSAGES)},
     {"in_bytes", "in", "bytes", false, UNIT_BYTES, ONE(IN_BYTES)},
-    {"out_messages", "out", "msgs", false, UNIT_MESSAGES, ONE(OUT_MESSAGES)},
+    {"out_messages", "out", "msgs", true, UNIT_MESSAGES, ONE(OUT_MESSAGES)},
     {"out_bytes", "out", "bytes", false, UNIT_BYTES, ONE(OUT_BYTES)},
     {"forward_messages", "forward", "msgs", true, UNIT_MESSAGES, ONE(FORWARD_MESSAGES)},
     {"forward_bytes", "forward", "bytes", false, UNIT_BYTES, ONE(FORWARD_BYTES)},

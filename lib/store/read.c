@@ -11,8 +11,7 @@
 #define SCAN_COUNT SLICE("1000")
 #define KEY_BYTES  1024
 
-/* --- schema ------------------------------------------------------------------------------------
- */
+/* --- schema ---------------------------------------------------------------------------------- */
 
 static int schema_take(const struct reader *r, const redisReply *reply, struct slice key,
                        struct err *err)
@@ -49,8 +48,7 @@ int read_schema(struct reader *r, struct err *err)
     return result;
 }
 
-/* --- sets of names ------------------------------------------------------------------------------
- */
+/* --- sets of names --------------------------------------------------------------------------- */
 
 static int name_add(struct name_list *list, struct arena *arena, struct slice name, struct err *err)
 {
@@ -207,8 +205,7 @@ int read_is_account(struct reader *r, struct slice account, bool *is_account, st
     return result;
 }
 
-/* --- counters of accounts -----------------------------------------------------------------------
- */
+/* --- counters of accounts -------------------------------------------------------------------- */
 
 /* The pairs of account and period are numbered account by account: pair / periods is the account.
  */
@@ -309,8 +306,7 @@ int read_counters(struct reader *r, const struct name_list *accounts,
     return result;
 }
 
-/* --- one user ------------------------------------------------------------------------------------
- */
+/* --- one user -------------------------------------------------------------------------------- */
 
 static void user_ask(struct reader *r, struct slice key, struct slice user,
                      const struct counter_list *counters, struct buf *fields)
@@ -357,8 +353,7 @@ int read_user(struct reader *r, struct slice account, struct slice user,
     return result;
 }
 
-/* --- nodes
- * ---------------------------------------------------------------------------------------- */
+/* --- nodes ----------------------------------------------------------------------------------- */
 
 static const char *const node_fields[] = {
     "version", "started", "seen", "counted_through", "pushed_through", "dirty_rows", "renamed"};

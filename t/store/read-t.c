@@ -14,8 +14,7 @@ static struct reader reader;
 static struct arena arena;
 static struct err error;
 
-/* --- writing
- * -------------------------------------------------------------------------------------- */
+/* --- writing --------------------------------------------------------------------------------- */
 
 static void send_all(void)
 {
@@ -40,8 +39,7 @@ static void put(const char *command, const char *key, const char *a, const char 
     send_all();
 }
 
-/* --- reading
- * -------------------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 static struct cover_list months(size_t count)
 {
@@ -100,8 +98,7 @@ static int users_of(const char *account, size_t periods, struct seen *seen)
     return read_users(&reader, &accounts, &cover, &counters, see, seen, &error);
 }
 
-/* --- the tests
- * ------------------------------------------------------------------------------------ */
+/* --- the tests ------------------------------------------------------------------------------- */
 
 static void test_empty(void)
 {
