@@ -162,28 +162,60 @@ static struct fold_entry *entry_get(struct fold *f, struct slice account, struct
     return e;
 }
 
-static int leg_add(struct fold *f, const struct record *r, const struct leg *leg)
+/* The batch's sum that a record's leg or amount goes to: 0 with *entry NULL where it is not
+ * counted. */
+static int entry_of(struct fold *f, const struct record *r, struct slice account, struct slice user,
+                    struct fold_entry **entry)
+{
+    *entry = NULL;
+    if (user.len > 0 && !f->config.users)
+        return 0;
+    *entry = entry_get(f, account_name(f, account), user_name(user));
+    if (*entry == NULL)
+        return -1;
+    (*entry)->number = r->number;
+    return 0;
+}
+
+static int legs_add(struct fold *f, const struct record *r)
 {
     struct fold_entry *e;
 
-    if (leg->user.len > 0 && !f->config.users)
-        return 0;
-    e = entry_get(f, account_name(f, leg->account), user_name(leg->user));
-    if (e == NULL)
-        return -1;
-    leg_count(r, leg, &e->tally);
-    e->number = r->number;
+    for (size_t i = 0; i < r->leg_count; i++) {
+        if (entry_of(f, r, r->legs[i].account, r->legs[i].user, &e) < 0)
+            return -1;
+        if (e != NULL)
+            leg_count(r, &r->legs[i], &e->tally);
+    }
+    return 0;
+}
+
+static int amounts_add(struct fold *f, const struct record *r)
+{
+    struct fold_entry *e;
+
+    for (size_t i = 0; i < r->amount_count; i++) {
+        const struct amount *a = &r->amounts[i];
+
+        if (entry_of(f, r, a->account, a->user, &e) < 0)
+            return -1;
+        if (e != NULL)
+            e->tally.value[a->counter] += a->value;
+    }
     return 0;
 }
 
 int fold_add(struct fold *f, const struct record *r, struct err *err)
 {
+    if (r->kind != RECORD_MESSAGE && r->kind != RECORD_EVENT)
+        return err_set(err, EX_SOFTWARE,
+                       "record %llu of the journal is about held mail, which this version does not "
+                       "count: install the version that wrote it",
+                       (unsigned long long)r->number);
     if (span_enter(f, (time_t)(r->time_ms / 1000), err) < 0)
         return -1;
-    for (size_t i = 0; i < r->leg_count; i++) {
-        if (leg_add(f, r, &r->legs[i]) < 0)
-            return err_set(err, EX_OSERR, "out of memory for a batch of records");
-    }
+    if ((r->kind == RECORD_MESSAGE && legs_add(f, r) < 0) || amounts_add(f, r) < 0)
+        return err_set(err, EX_OSERR, "out of memory for a batch of records");
     f->latest_ms = r->time_ms > f->latest_ms ? r->time_ms : f->latest_ms;
     f->records++;
     return 0;

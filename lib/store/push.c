@@ -47,8 +47,7 @@ struct push {
     int64_t confirmed_through; /* the same, with the node's hash written after it */
 };
 
-/* --- one to make, one to free ------------------------------------------------------------------
- */
+/* --- one to make, one to free ---------------------------------------------------------------- */
 
 struct push *push_new(const struct push_config *config, struct ledger *ledger, struct store *store,
                       struct err *err)
@@ -92,8 +91,7 @@ struct push_findings *push_findings(struct push *p)
     return &p->findings;
 }
 
-/* --- rows
- * ----------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------ */
 
 static void walk_begin(struct push *p, bool is_fast)
 {
@@ -227,22 +225,16 @@ static int push_walk(struct push *p, const struct push_now *now, int64_t until_m
     return p->walk.is_open && p->walk_rows < walk_due(p, now_ms);
 }
 
-/* --- the node's hash
- * ------------------------------------------------------------------------------ */
+/* --- the node's hash ------------------------------------------------------------------------- */
 
-/* Redis lost what we gave it: it has what it says itself at best, and the walk brings the rest. */
-static int take_loss(struct push *p, const struct node_found *found, struct err *err)
+/* Redis lost what we gave it, and the walk brings it again. */
+static void take_loss(struct push *p)
 {
-    struct ledger_meta meta = *ledger_meta(p->ledger);
-
-    p->findings.losses += meta.stamp > 0;
-    if (found->pushed_through < meta.pushed_through)
-        meta.pushed_through = found->pushed_through;
+    p->findings.losses += p->has_written || ledger_meta(p->ledger)->stamp > 0;
     p->clean_through = p->confirmed_through = 0;
     p->has_lost = true;
     p->dirty.is_open = false;
     walk_begin(p, true);
-    return ledger_meta_set(p->ledger, &meta, err);
 }
 
 /* At the first contact that is a ledger of ours which is gone; later, it is another machine's. */
@@ -255,28 +247,29 @@ static void take_foreign(struct push *p, const struct node_found *found)
                       SLICE_FMT(ledger_node(p->ledger)), found->ledger, ledger_id(p->ledger));
 }
 
-static int advance_through(struct push *p, struct err *err)
+static int64_t smaller(int64_t a, int64_t b)
 {
-    struct ledger_meta meta = *ledger_meta(p->ledger);
-
-    if (p->confirmed_through <= meta.pushed_through)
-        return 0;
-    meta.pushed_through = p->confirmed_through;
-    return ledger_meta_set(p->ledger, &meta, err);
+    return a < b ? a : b;
 }
 
 static int write_node(struct push *p, const struct push_now *now, struct err *err)
 {
+    int64_t through = push_through(p);
     struct node_found found;
 
-    if (node_schema(&p->node, err) < 0 || advance_through(p, err) < 0 ||
-        node_write(&p->node, now, false, &found, err) < 0)
-        return -1;
-    if (found.state == NODE_LOST && take_loss(p, &found, err) < 0)
+    if (p->confirmed_through > through)
+        through = p->confirmed_through;
+    if (node_schema(&p->node, err) < 0 ||
+        node_write(&p->node, now, through, false, &found, err) < 0)
         return -1;
     if (found.state == NODE_FOREIGN)
         take_foreign(p, &found);
-    if (found.state != NODE_WRITTEN && node_write(&p->node, now, true, &found, err) < 0)
+    if (found.state == NODE_LOST) {
+        take_loss(p);
+        /* What it says of itself is true of what it has. */
+        through = smaller(through, found.pushed_through);
+    }
+    if (found.state != NODE_WRITTEN && node_write(&p->node, now, through, true, &found, err) < 0)
         return -1;
     p->has_written = true;
     /* A connection made meanwhile may be to a server that came back without its last second. */
@@ -287,8 +280,7 @@ static int write_node(struct push *p, const struct push_now *now, struct err *er
     return 0;
 }
 
-/* --- a step
- * --------------------------------------------------------------------------------------- */
+/* --- a step ---------------------------------------------------------------------------------- */
 
 /* A new connection: the server may be another one, so every row goes there again. */
 static int greet(struct push *p, const struct push_now *now, struct err *err)

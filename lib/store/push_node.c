@@ -159,13 +159,15 @@ static void add_commands(const struct node_hash *n, const struct push_now *now, 
     buf_fini(&nodes_key);
 }
 
-static int stamp_next(const struct node_hash *n, int64_t counted_through, struct err *err)
+static int stamp_next(const struct node_hash *n, int64_t counted_through, int64_t pushed_through,
+                      struct err *err)
 {
     struct ledger_meta meta = *ledger_meta(n->ledger);
     int rc = ledger_begin(n->ledger, err);
 
     meta.stamp_tried++;
     meta.counted_through = counted_through;
+    meta.pushed_through = pushed_through;
     if (rc == 0)
         rc = ledger_meta_set(n->ledger, &meta, err);
     if (rc == 0)
@@ -266,8 +268,8 @@ static int trip(const struct node_hash *n, const struct buf *peers, struct node_
     return rc;
 }
 
-int node_write(const struct node_hash *n, const struct push_now *now, bool force,
-               struct node_found *found, struct err *err)
+int node_write(const struct node_hash *n, const struct push_now *now, int64_t pushed_through,
+               bool force, struct node_found *found, struct err *err)
 {
     struct buf peers;
     int rc;
@@ -276,7 +278,7 @@ int node_write(const struct node_hash *n, const struct push_now *now, bool force
     buf_init(&peers, PEERS_MAX_BYTES);
     rc = ledger_peers(n->ledger, &peers, err);
     if (rc == 0)
-        rc = stamp_next(n, now->counted_through, err);
+        rc = stamp_next(n, now->counted_through, pushed_through, err);
     if (rc == 0) {
         add_commands(n, now, force, force ? buf_slice(&peers) : SLICE_NONE);
         rc = trip(n, force ? NULL : &peers, found, err);

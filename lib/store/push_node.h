@@ -37,9 +37,9 @@ struct node_found {
 /* Makes the schema known, or finds that it is ours; -1 with EX_CONFIG where it is another. */
 int node_schema(const struct node_hash *n, struct err *err);
 
-/* Writes the hash, with pushed_through from the ledger's meta. `force`: whatever is there, and all
- * nodes ever seen are listed again. */
-int node_write(const struct node_hash *n, const struct push_now *now, bool force,
-               struct node_found *found, struct err *err);
+/* Writes the hash, with that pushed_through, which the ledger keeps too. `force`: whatever is
+ * there, and all nodes ever seen are listed again. */
+int node_write(const struct node_hash *n, const struct push_now *now, int64_t pushed_through,
+               bool force, struct node_found *found, struct err *err);
 
 #endif

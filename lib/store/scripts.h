@@ -1,7 +1,7 @@
 #ifndef TG_STORE_SCRIPTS_H
 #define TG_STORE_SCRIPTS_H
 
-/* The text of the Lua scripts beside this header; the Makefile makes scripts.c of them. */
+/* The text of the Lua scripts beside this header; the Makefile makes scripts.lua.c of them. */
 
 extern const char script_push_source[];
 extern const char script_node_source[];

@@ -3,11 +3,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "lib/core/period.h"
 #include "lib/store/amounts.h"
-#include "lib/store/fold.h"
 #include "lib/sys/clock.h"
-#include "t/random.h"
+#include "t/store/fold_reference.h"
 #include "t/tap.h"
 
 /*
@@ -16,200 +14,8 @@
  */
 
 static char dir[64], path[80], other_path[80];
-static struct err err;
 
-static void must(int rc, const char *what)
-{
-    if (rc != 0) {
-        printf("Bail out! %s: %s\n", what, err.text);
-        exit(1);
-    }
-}
-
-static unsigned dice(unsigned sides)
-{
-    static struct random_source source = {4711};
-
-    return random_below(&source, sides);
-}
-
-/* --- records ------------------------------------------------------------------------------------
- */
-
-#define LEGS_MAX 12
-
-struct sample {
-    struct record record;
-    struct leg legs[LEGS_MAX];
-};
-
-static const char *const account_names[] = {"a.example",     "b.example", "xn--bcher-kva.example",
-                                            "_unattributed", "",          "a b.example",
-                                            "{a}.example",   "@mx7",      "c\x01.example"};
-
-static struct slice random_user(void)
-{
-    static const char *const odd[] = {"a b@x", "_mx1.12345678",      "in_bytes",    "_other",
-                                      "x\n@y", "in_bytes@a.example", "_x@a.example"};
-    static char names[40][24];
-    unsigned i = dice(40);
-
-    if (dice(10) == 0)
-        return slice_str(odd[dice(sizeof odd / sizeof odd[0])]);
-    (void)snprintf(names[i], sizeof names[i], "u%u@a.example", i);
-    return slice_str(names[i]);
-}
-
-static void sample_make(struct sample *s, uint64_t number, int64_t time_ms)
-{
-    size_t n = 1 + dice(LEGS_MAX - 2);
-
-    s->record = (struct record){.number = number,
-                                .time_ms = time_ms,
-                                .bytes = 1 + dice(100000),
-                                .priority = (enum priority)dice(4),
-                                .spam = dice(4) == 0,
-                                .legs = s->legs,
-                                .leg_count = n + 2};
-    for (size_t i = 0; i < n; i++) {
-        s->legs[i] = (struct leg){.kind = (enum leg_kind)dice(LEG_MESSAGE),
-                                  .account = slice_str(account_names[dice(9)]),
-                                  .user = dice(2) == 0 ? SLICE_NONE : random_user(),
-                                  .messages = 1,
-                                  .recipients = 1 + dice(5),
-                                  .bytes = dice(100000),
-                                  .bounces = dice(2)};
-    }
-    s->legs[n] = (struct leg){.kind = LEG_IN,
-                              .account = SLICE(ACCOUNT_NODE),
-                              .messages = 1,
-                              .recipients = 3,
-                              .bytes = s->record.bytes};
-    s->legs[n + 1] = (struct leg){.kind = LEG_MESSAGE,
-                                  .account = SLICE(ACCOUNT_NODE),
-                                  .messages = 1,
-                                  .bytes = s->record.bytes};
-}
-
-/* --- the reference ------------------------------------------------------------------------------
- */
-
-struct ref_row {
-    char account[64], kind[16], period[PERIOD_TEXT], user[64];
-    struct tally tally;
-    uint64_t number;
-    int64_t expires_s;
-};
-
-#define REF_ROWS 20000
-
-static struct ref_row *ref;
-static size_t ref_count;
-
-static bool is_plain(const char *text)
-{
-    for (; *text != '\0'; text++) {
-        if (*text == ' ' || *text == '\n' || *text == '\x01')
-            return false;
-    }
-    return true;
-}
-
-static const char *ref_account(const char *name)
-{
-    if (strcmp(name, "@") == 0)
-        return "@mx1";
-    return name[0] == '\0' || name[0] == '@' || !is_plain(name) || strpbrk(name, "{}") != NULL
-               ? "_unattributed"
-               : name;
-}
-
-static const char *ref_user(const char *name)
-{
-    bool is_field = strchr(name, '@') == NULL && (name[0] == '_' || strcmp(name, "in_bytes") == 0);
-
-    return !is_plain(name) || is_field ? "_other" : name;
-}
-
-static struct ref_row *ref_find(const char *account, const char *kind, const char *period,
-                                const char *user)
-{
-    for (size_t i = 0; i < ref_count; i++) {
-        if (strcmp(ref[i].account, account) == 0 && strcmp(ref[i].kind, kind) == 0 &&
-            strcmp(ref[i].period, period) == 0 && strcmp(ref[i].user, user) == 0)
-            return &ref[i];
-    }
-    return NULL;
-}
-
-static uint64_t ref_users(const char *account, const char *kind, const char *period)
-{
-    uint64_t n = 0;
-
-    for (size_t i = 0; i < ref_count; i++) {
-        n += strcmp(ref[i].account, account) == 0 && strcmp(ref[i].kind, kind) == 0 &&
-             strcmp(ref[i].period, period) == 0 && strcmp(ref[i].user, "_other") != 0;
-    }
-    return n;
-}
-
-static void ref_add(const struct record *r, const struct leg *leg, const char *kind,
-                    const char *period, int64_t expires_s, uint64_t users_max)
-{
-    char account_text[64], user_text[64];
-    const char *account, *user;
-    struct ref_row *row;
-
-    (void)snprintf(account_text, sizeof account_text, "%.*s", SLICE_FMT(leg->account));
-    (void)snprintf(user_text, sizeof user_text, "%.*s", SLICE_FMT(leg->user));
-    account = ref_account(account_text);
-    user = user_text[0] == '\0' ? "" : ref_user(user_text);
-    row = ref_find(account, kind, period, user);
-    if (row == NULL && user[0] != '\0' && strcmp(user, "_other") != 0 &&
-        ref_users(account, kind, period) >= users_max) {
-        user = "_other";
-        row = ref_find(account, kind, period, user);
-    }
-    if (row == NULL) {
-        must(ref_count == REF_ROWS, "room for the reference");
-        row = &ref[ref_count++];
-        *row = (struct ref_row){.expires_s = expires_s};
-        (void)snprintf(row->account, sizeof row->account, "%s", account);
-        (void)snprintf(row->kind, sizeof row->kind, "%s", kind);
-        (void)snprintf(row->period, sizeof row->period, "%s", period);
-        (void)snprintf(row->user, sizeof row->user, "%s", user);
-    }
-    leg_count(r, leg, &row->tally);
-    row->number = r->number;
-}
-
-static void ref_record(const struct record *r, uint64_t users_max)
-{
-    time_t t = (time_t)(r->time_ms / 1000);
-    char month[PERIOD_TEXT], day[PERIOD_TEXT], hour[PERIOD_TEXT];
-    int64_t day_s = period_end(PERIOD_DAY, t) + (int64_t)400 * 86400,
-            hour_s = period_end(PERIOD_HOUR, t) + (int64_t)45 * 86400;
-
-    period_name(PERIOD_MONTH, t, month);
-    period_name(PERIOD_DAY, t, day);
-    period_name(PERIOD_HOUR, t, hour);
-    for (size_t i = 0; i < r->leg_count; i++) {
-        const struct leg *leg = &r->legs[i];
-
-        if (leg->user.len > 0) {
-            ref_add(r, leg, "users:month", month, 0, users_max);
-            ref_add(r, leg, "users:day", day, day_s, users_max);
-            continue;
-        }
-        ref_add(r, leg, "total", "", 0, 0);
-        ref_add(r, leg, "month", month, 0, 0);
-        ref_add(r, leg, "day", day, day_s, 0);
-        ref_add(r, leg, "hour", hour, hour_s, 0);
-    }
-}
-
-/* --- comparing
- * ------------------------------------------------------------------------------------ */
+/* --- comparing ------------------------------------------------------------------------------- */
 
 static const char *const kinds[] = {"total", "month", "day", "hour", "users:month", "users:day"};
 
@@ -268,8 +74,7 @@ static void is_reference(struct ledger *l, const char *what)
     IS_INT(ledger_dirty_rows(l), ref_count, "all of them to be pushed");
 }
 
-/* --- the tests
- * ------------------------------------------------------------------------------------ */
+/* --- the tests ------------------------------------------------------------------------------- */
 
 static void ledgers_remove(void)
 {
@@ -294,12 +99,13 @@ static struct journal_position position_after(uint64_t number)
     return (struct journal_position){1, number * 100, number + 1};
 }
 
-/* Times that cross hours, days, months and a change of summer time. */
+/* Times that cross hours, days, months and a change of summer time, and now and then go back a bit.
+ */
 static int64_t next_time(int64_t time_ms)
 {
     static const int64_t steps_ms[] = {1, 1000, 60000, 1800000, 3600000, 40000000};
 
-    return time_ms + steps_ms[dice(6)] * (dice(4) == 0);
+    return time_ms + steps_ms[dice(6)] * (dice(4) == 0) - 900000 * (dice(8) == 0);
 }
 
 static void test_random(const char *zone)
@@ -309,13 +115,14 @@ static void test_random(const char *zone)
     struct slice node = SLICE("@mx1");
     struct fold batch, single;
     struct sample s;
-    int64_t time_ms = INT64_C(1774600000000);
+    int64_t time_ms = INT64_C(1774600000000), latest_ms = 0;
 
     must(zone_set(zone, &err), "zone_set");
     fold_init(&batch, &config, node);
     fold_init(&single, &config, node);
     for (uint64_t number = 1; number <= 400; number++) {
         time_ms = next_time(time_ms);
+        latest_ms = time_ms > latest_ms ? time_ms : latest_ms;
         sample_make(&s, number, time_ms);
         ref_record(&s.record, config.users_max);
         must(fold_add(&batch, &s.record, &err), "fold_add");
@@ -331,11 +138,35 @@ static void test_random(const char *zone)
     is_reference(l, "batches: as the reference");
     is_reference(other, "one by one: as the reference");
     IS_INT(ledger_meta(l)->position.number, 401, "the position behind the last record");
-    IS_INT(ledger_meta(l)->latest_ms, time_ms, "the time of the last");
+    IS_INT(ledger_meta(l)->latest_ms, latest_ms, "the latest time");
     fold_fini(&batch);
     fold_fini(&single);
     ledger_close(l);
     ledger_close(other);
+    ledgers_remove();
+}
+
+/* A day that begins within an hour of UTC, and a clock that is set back over its beginning. */
+static void test_set_back(void)
+{
+    static const int64_t times_s[] = {1774635660, 1774635240, 1774635660, 1774631940};
+    struct fold_config config = {.users = true, .users_max = 12};
+    struct ledger *l = open_ledger(path);
+    struct slice node = SLICE("@mx1");
+    struct sample s;
+    struct fold f;
+
+    must(zone_set("Asia/Kathmandu", &err), "zone_set");
+    fold_init(&f, &config, node);
+    for (uint64_t number = 1; number <= 4; number++) {
+        sample_make(&s, number, times_s[number - 1] * 1000);
+        ref_record(&s.record, config.users_max);
+        must(fold_add(&f, &s.record, &err), "fold_add");
+    }
+    must(fold_apply(&f, l, position_after(4), &err), "fold_apply");
+    is_reference(l, "a clock that was set back over midnight");
+    fold_fini(&f);
+    ledger_close(l);
     ledgers_remove();
 }
 
@@ -459,6 +290,7 @@ int main(void)
     test_random("UTC");
     test_random("Europe/Berlin");
     test_random("Asia/Kathmandu");
+    test_set_back();
     must(zone_set("UTC", &err), "zone_set");
     test_disk_full();
     test_users_max();
