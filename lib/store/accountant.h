@@ -14,9 +14,20 @@
  * Killed anywhere and started again it goes on where the ledger stands; Redis away, it keeps what
  * is to be pushed.
  *
+ * Of a journal that is damaged, or has lost records that were not counted yet, nothing more is
+ * counted until it is mended: skipping would lose them for good, and mail goes on, into the
+ * journal.
+ *
+ * Files in state_dir: ledger.db (with -wal and -shm), and ledger.id, which names the ledger that
+ * counted here. A ledger that is gone or another one is refused: counted anew, the journal's
+ * records would count twice.
+ *
  * Threads: accountant_* from any thread; all work is done in its own, and nobody waits for it but
  * accountant_stop. It logs for itself, a trouble that lasts once a minute.
  */
+
+/* The journal that it reads lies there, under state_dir. */
+#define ACCOUNTANT_JOURNAL "journal"
 
 struct accountant;
 
@@ -25,10 +36,11 @@ struct accountant;
  * since journal_open. NULL where there is no usable ledger: *err says why, and the mend. */
 struct accountant *accountant_start(const struct settings *s, struct journal *journal,
                                     struct err *err);
-/* Folds and pushes what there is (the push for at most `push_ms`), then ends the thread and frees.
+/* Folds and pushes what there is (the push for about `push_ms`), then ends the thread and frees.
  * NULL is allowed. */
 void accountant_stop(struct accountant *a, int64_t push_ms);
-/* New settings after a reload (ledger.push, accounting.users_max ...). Copies what it keeps. */
+/* New settings after a reload (ledger.push, accounting.users, accounting.users_max). Copies what it
+ * keeps. */
 void accountant_reload(struct accountant *a, const struct settings *s);
 
 struct accountant_state {
