@@ -57,6 +57,11 @@ void gate_site_swap(struct gate *g, struct site *site)
     site_drop(old);
 }
 
+void gate_limit(struct gate *g, struct throttle *throttle, struct violation_log *violations)
+{
+    g->limiter = (struct limiter){throttle, violations, &g->notices};
+}
+
 void gate_drain(struct gate *g)
 {
     atomic_store(&g->draining, true);
@@ -240,11 +245,15 @@ static bool write_record(struct gate_connection *c, const struct session_action 
     struct err err;
     uint64_t held_back;
 
-    if (atomic_load(&c->slot) < 0)
+    /* what the MTA hears of a stop is in no doubt: nothing was let through */
+    if (a->record->kind != RECORD_EVENT && atomic_load(&c->slot) < 0)
         atomic_store(&c->slot, journal_slot_take(g->journal));
-    if (journal_append(g->journal, a->record, atomic_load(&c->slot), &err) == 0) {
-        log_record(a);
-        log_relayed(g, a);
+    if (journal_append(g->journal, a->record,
+                       a->record->kind == RECORD_EVENT ? -1 : atomic_load(&c->slot), &err) == 0) {
+        if (a->classified != NULL) {
+            log_record(a);
+            log_relayed(g, a);
+        }
         return true;
     }
     if (notices_due(&g->notices, SLICE("journal"), clock_monotonic_ms(), MINUTE_MS, &held_back))
@@ -254,15 +263,33 @@ static bool write_record(struct gate_connection *c, const struct session_action 
     return accept;
 }
 
+static struct session_action ask_limits(struct gate_connection *c, const struct session_action *a)
+{
+    struct limit_answer answer;
+
+    limiter_ask(&c->gate->limiter, c->site->rules, a->limits, &answer);
+    return session_limited(c->session, &answer);
+}
+
 static struct session_action settle(struct gate_connection *c, struct session_action a)
 {
-    while (a.what == SESSION_ASK || a.what == SESSION_COMMIT) {
-        if (a.what == SESSION_ASK)
+    for (;;) {
+        switch (a.what) {
+        case SESSION_ASK:
             a = session_answered(c->session, bring_answers(c, a.answers));
-        else
+            break;
+        case SESSION_LIMIT:
+            a = ask_limits(c, &a);
+            break;
+        case SESSION_COMMIT:
             a = session_committed(c->session, write_record(c, &a));
+            break;
+        case SESSION_CONTINUE:
+        case SESSION_REPLY:
+        case SESSION_HOLD:
+            return a;
+        }
     }
-    return a;
 }
 
 /* --- events
@@ -332,7 +359,10 @@ struct session_action gate_mail(struct gate_connection *c, struct slice path,
                              "the journal cannot be written"));
     }
     c->site = site;
-    w = (struct session_world){.world = site->world, .release = drop_site, .owner = site};
+    w = (struct session_world){.world = site->world,
+                               .release = drop_site,
+                               .owner = site,
+                               .limits = c->gate->limiter.throttle != NULL};
     return end(c, session_mail(c->session, &w, path, macros));
 }
 
@@ -340,7 +370,7 @@ struct session_action gate_rcpt(struct gate_connection *c, struct slice path,
                                 const struct session_macros *macros)
 {
     begin(c);
-    return end(c, session_rcpt(c->session, path, macros));
+    return end(c, settle(c, session_rcpt(c->session, path, macros)));
 }
 
 void gate_header(struct gate_connection *c, struct slice name, struct slice value)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "lib/sys/journal.h"
+#include "milter/limiter.h"
 #include "milter/notices.h"
 #include "milter/session.h"
 #include "milter/site.h"
@@ -13,7 +14,7 @@
 /*
  * Between the engines and the rest: what all connections share, and the errands of a session. An
  * engine turns its library's events into gate_* calls and gets back the one action that it hands to
- * the MTA (CONTINUE or REPLY); it knows neither journal nor resolver.
+ * the MTA (CONTINUE, REPLY or HOLD); it knows neither journal, resolver nor throttle.
  *
  * Threads: a connection by one at a time, whichever; the gate by all. The lock guards `site` and
  * the list of connections; nothing is done under it but to follow a pointer.
@@ -24,8 +25,9 @@ struct gate_connection;
 struct gate {
     struct journal *journal;
     struct notices notices;
-    size_t message_bytes; /* memory cap of a message */
-    unsigned session_max; /* descriptors that there are for sessions */
+    struct limiter limiter; /* throttle NULL: nothing is limited */
+    size_t message_bytes;   /* memory cap of a message */
+    unsigned session_max;   /* descriptors that there are for sessions */
 
     pthread_mutex_t lock;
     struct site *site;
@@ -46,6 +48,9 @@ int gate_init(struct gate *g, struct journal *journal, struct site *site, struct
 
 struct site *gate_site(struct gate *g);                 /* held for the caller */
 void gate_site_swap(struct gate *g, struct site *site); /* taken over; the old one dropped */
+
+/* Limits hold from now on. Both are borrowed; before the engine runs. */
+void gate_limit(struct gate *g, struct throttle *throttle, struct violation_log *violations);
 
 /* From now on MAIL is deferred; what is under way goes on. */
 void gate_drain(struct gate *g);

@@ -127,9 +127,9 @@ static int replace_all(struct keeper *k, struct settings *fresh, struct err *err
     struct site_settings *shared;
     int done = keep_fixed(fresh, before->settings, err);
 
-    shared = site_settings_new(fresh);
+    shared = site_settings_new(fresh, err);
     if (shared == NULL)
-        done = err_set(err, EX_OSERR, "out of memory");
+        done = -1;
     if (done == 0)
         done = watch_renew(k, fresh, &old, err);
     if (done == 0) {

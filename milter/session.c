@@ -1,16 +1,20 @@
 #include "milter/session.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/core/limit_reply.h"
+#include "lib/core/throttled.h"
 #include "milter/envelope.h"
 
 /* Recipients get a quarter of the memory: classification needs the rest for what it says of them.
  */
-enum { RECIPIENT_SHARE = 8, CONNECTION_BYTES = 1 << 16, ROUNDS_MAX = 64 };
+enum { RECIPIENT_SHARE = 8, CONNECTION_BYTES = 1 << 16, LOOK_BYTES = 1 << 18, ROUNDS_MAX = 64 };
 
-/* IDLE: no message.  OPEN: MAIL to end of message.  ASKING, COMMITTING: an errand is out. */
-enum state { IDLE, OPEN, ASKING, COMMITTING };
+/* IDLE: no message.  OPEN: MAIL to end of message.  The others: an errand is out, LOOKING and
+ * NOTING for a recipient. */
+enum state { IDLE, OPEN, ASKING, LIMITING, COMMITTING, LOOKING, NOTING };
 
 struct live_target {
     size_t recipient;
@@ -18,7 +22,7 @@ struct live_target {
 };
 
 struct session {
-    struct arena connection, message;
+    struct arena connection, message, look;
     bool smtp;
     struct slice client_ip, version;
     enum envelope_mta mta;
@@ -35,7 +39,12 @@ struct session {
     bool has_answers;
     unsigned rounds;
     struct classified classified;
+    struct facts look_facts;
+    struct classified look_classified;
     struct record record;
+    struct limit_question question;
+    struct session_action verdict;         /* after COMMIT */
+    char reply[LIMIT_REPLY_MAX_BYTES + 1]; /* its text, which outlives the message */
     struct err err;
 };
 
@@ -47,6 +56,7 @@ struct session *session_new(size_t memory_bytes)
         return NULL;
     arena_init(&s->connection, CONNECTION_BYTES);
     arena_init(&s->message, memory_bytes);
+    arena_init(&s->look, LOOK_BYTES);
     s->smtp = true;
     return s;
 }
@@ -76,6 +86,7 @@ void session_free(struct session *s)
         return;
     reset(s);
     arena_fini(&s->message);
+    arena_fini(&s->look);
     arena_fini(&s->connection);
     free(s);
 }
@@ -195,13 +206,56 @@ static int recipient_take(struct session *s, struct slice path, const struct ses
     return 0;
 }
 
+/* Worth a look: what the sender's domain pays for, and bounces. The rest depends on headers, or no
+ * limit stops it. */
+static bool is_worth_a_look(const struct classified *c)
+{
+    const struct decision *d = &c->decisions[0];
+
+    if (c->count == 0)
+        return false;
+    if (d->class_ == CLASS_OUT)
+        return !slice_equal(d->account, SLICE(ACCOUNT_UNATTRIBUTED));
+    return c->is_bounce && (d->class_ == CLASS_IN || d->class_ == CLASS_LOCAL);
+}
+
+/* The last recipient by itself, as far as it can be judged without asking anybody. */
+static bool look_classify(struct session *s)
+{
+    struct answers nobody;
+    int open;
+
+    arena_reset(&s->look);
+    s->look_facts = s->facts;
+    s->look_facts.recipients = &s->facts.recipients[s->facts.recipient_count - 1];
+    s->look_facts.recipient_count = 1;
+    s->look_facts.bytes = 1; /* at least */
+    answers_init(&nobody, &s->look);
+    open = classify(&s->look_facts, s->world.world, &nobody, &s->look, &s->look_classified, NULL);
+    answers_fini(&nobody);
+    return open == 0;
+}
+
+static struct session_action look(struct session *s)
+{
+    if (!s->world.limits || !s->smtp || !look_classify(s) || !is_worth_a_look(&s->look_classified))
+        return go_on();
+    s->question = (struct limit_question){.classified = &s->look_classified,
+                                          .facts = &s->look_facts,
+                                          .world = s->world.world,
+                                          .is_look = true,
+                                          .arena = &s->look};
+    s->state = LOOKING;
+    return (struct session_action){.what = SESSION_LIMIT, .limits = &s->question};
+}
+
 struct session_action session_rcpt(struct session *s, struct slice path,
                                    const struct session_macros *macros)
 {
     if (s->state != OPEN || envelope_is_refused(macros))
         return go_on();
     if (recipient_take(s, path, macros) == 0)
-        return go_on();
+        return look(s);
     /* Refusing a recipient of the sendmail command is a configuration error to Postfix: the whole
      * message waits then, at its end. */
     if (!s->smtp) {
@@ -261,14 +315,87 @@ static struct session_action finish(struct session *s, struct session_action las
     return last;
 }
 
-static struct session_action commit(struct session *s)
+/* The record is to be written; then the MTA gets `verdict`. */
+static struct session_action commit(struct session *s, struct session_action verdict)
+{
+    s->verdict = verdict;
+    s->state = COMMITTING;
+    return (struct session_action){.what = SESSION_COMMIT,
+                                   .record = &s->record,
+                                   .classified =
+                                       s->record.kind == RECORD_MESSAGE ? &s->classified : NULL};
+}
+
+static int record_of_message(struct session *s, const struct limit_answer *limits)
 {
     if (record_build(&s->classified, &s->facts, s->world.world->out_bytes, s->world.world->users,
                      s->queue_id, &s->message, &s->record, &s->err) != 0)
+        return -1;
+    if (limits == NULL || limits->tests == NULL)
+        return 0;
+    return throttled_count(&limits->demands, limits->tests, &limits->verdict, &s->message,
+                           &s->record, &s->err);
+}
+
+/* Let through: charged, with what limits say of it besides (NULL: nothing). */
+static struct session_action charge(struct session *s, const struct limit_answer *limits)
+{
+    if (record_of_message(s, limits) != 0)
         return finish(s, refuse_no_memory());
-    s->state = COMMITTING;
-    return (struct session_action){
-        .what = SESSION_COMMIT, .record = &s->record, .classified = &s->classified};
+    return commit(s, go_on());
+}
+
+static void reply_make(struct session *s, const struct throttle_verdict *v)
+{
+    struct slice text = limit_reply(v, &s->look);
+
+    (void)snprintf(s->reply, sizeof s->reply, "%s",
+                   text.ptr != NULL ? text.ptr : "Over a sending limit");
+}
+
+static struct session_action refuse_over_limit(struct session *s, const struct throttle_verdict *v)
+{
+    bool reject = v->action == ACTION_REJECT;
+
+    reply_make(s, v);
+    return refuse(reject ? "550" : "450", reject ? "5.7.1" : "4.7.1", s->reply, NULL);
+}
+
+/* Refused: only the attempt is counted. */
+static struct session_action stop(struct session *s, const struct limit_answer *limits)
+{
+    s->record = (struct record){.kind = RECORD_EVENT, .queue_id = s->queue_id};
+    if (throttled_count(&limits->demands, limits->tests, &limits->verdict, &s->message, &s->record,
+                        &s->err) != 0)
+        return finish(s, refuse_no_memory());
+    return commit(s, refuse_over_limit(s, &limits->verdict));
+}
+
+/* Kept back: charged when it is released. */
+static struct session_action hold(struct session *s, const struct limit_answer *limits)
+{
+    struct session_action held = {.what = SESSION_HOLD, .text = s->reply};
+
+    reply_make(s, &limits->verdict);
+    if (record_of_message(s, limits) != 0)
+        return finish(s, refuse_no_memory());
+    s->record.kind = RECORD_HELD;
+    s->record.held_by = limits->verdict.demand->holder;
+    s->record.client_ip = s->client_ip;
+    s->record.wanted = limits->demands.legs;
+    s->record.wanted_count = limits->demands.leg_count;
+    return commit(s, held);
+}
+
+static struct session_action limit(struct session *s)
+{
+    s->question = (struct limit_question){.classified = &s->classified,
+                                          .facts = &s->facts,
+                                          .world = s->world.world,
+                                          .queue_id = s->queue_id,
+                                          .arena = &s->message};
+    s->state = LIMITING;
+    return (struct session_action){.what = SESSION_LIMIT, .limits = &s->question};
 }
 
 static struct session_action judge(struct session *s)
@@ -279,7 +406,7 @@ static struct session_action judge(struct session *s)
     if (open < 0)
         return finish(s, refuse_no_memory());
     if (open == 0)
-        return commit(s);
+        return s->world.limits ? limit(s) : charge(s, NULL);
     if (++s->rounds > ROUNDS_MAX)
         return finish(s, refuse_for_now("a message has questions without end"));
     s->state = ASKING;
@@ -311,13 +438,57 @@ struct session_action session_answered(struct session *s, bool known)
     return judge(s);
 }
 
+/* What is known already of a recipient that was just taken. */
+static struct session_action looked(struct session *s, const struct limit_answer *limits)
+{
+    const struct decision *d = &s->look_classified.decisions[0];
+    bool is_bounce = d->class_ != CLASS_OUT;
+
+    s->state = OPEN;
+    if (limits->tests == NULL ||
+        (limits->verdict.action != ACTION_DEFER && limits->verdict.action != ACTION_REJECT))
+        return go_on();
+    s->facts.recipient_count--;
+    while (s->target_count > 0 &&
+           s->targets[s->target_count - 1].recipient == s->facts.recipient_count)
+        s->target_count--;
+    s->record = (struct record){.kind = RECORD_EVENT};
+    if (throttled_count_recipient(is_bounce ? METRIC_BOUNCES : METRIC_RECIPIENTS,
+                                  d->class_ == CLASS_LOCAL ? d->received_account : d->account,
+                                  d->class_ == CLASS_LOCAL ? d->received_user : d->user, &s->look,
+                                  &s->record, &s->err) != 0)
+        return refuse_over_limit(s, &limits->verdict);
+    s->verdict = refuse_over_limit(s, &limits->verdict);
+    s->state = NOTING;
+    return (struct session_action){.what = SESSION_COMMIT, .record = &s->record};
+}
+
+struct session_action session_limited(struct session *s, const struct limit_answer *limits)
+{
+    TG_ASSERT(s->state == LIMITING || s->state == LOOKING);
+    if (s->state == LOOKING)
+        return looked(s, limits);
+    if (limits->is_unknown)
+        return finish(s, refuse("451", "4.7.1",
+                                "Sending limits cannot be checked now, try again later",
+                                "the store does not answer, and store.on_failure is \"defer\""));
+    if (limits->tests == NULL || limits->verdict.action == ACTION_LOG)
+        return charge(s, limits);
+    return limits->verdict.action == ACTION_HOLD ? hold(s, limits) : stop(s, limits);
+}
+
 struct session_action session_committed(struct session *s, bool written)
 {
-    TG_ASSERT(s->state == COMMITTING);
-    if (!written)
+    TG_ASSERT(s->state == COMMITTING || s->state == NOTING);
+    if (s->state == NOTING) {
+        s->state = OPEN;
+        return s->verdict;
+    }
+    /* that a stop is not counted is no reason for another answer */
+    if (!written && s->record.kind != RECORD_EVENT)
         return finish(s, refuse("452", "4.3.1", "Mail accounting is out of room, try again later",
                                 "the journal cannot be written"));
-    return finish(s, go_on());
+    return finish(s, s->verdict);
 }
 
 void session_abort(struct session *s)

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "lib/core/classify.h"
+#include "lib/core/demand.h"
 #include "lib/core/record.h"
 #include "lib/core/world.h"
 
@@ -13,9 +14,14 @@
  * knows no socket, thread, log or library, so the same cases run against it in a test and behind
  * any engine.
  *
- * An event gives back one action. CONTINUE and REPLY are final: the MTA gets them. ASK and COMMIT
- * are errands: the engine brings the answers (appends the record) and says so with session_answered
- * (session_committed), which give back the next action. Only session_end gives errands.
+ * An event gives back one action. CONTINUE, REPLY and HOLD are final: the MTA gets them. ASK,
+ * LIMIT and COMMIT are errands: the engine brings the answers (asks the throttle, appends the
+ * record) and says so with session_answered (session_limited, session_committed), which give back
+ * the next action. Only session_end gives errands, and session_rcpt where limits hold.
+ *
+ * Limits are tested at the end of message, where all of it is known. At RCPT a look is enough to
+ * refuse a recipient for which there is no room anyhow; local mail of the same sender goes on. What
+ * does not come by SMTP is never refused there: the MTA could not tell anybody.
  *
  * A message begins at MAIL and ends at the end of message, an abort, a HELO, the next MAIL or the
  * end of the connection, whichever is seen first; whatever comes in another order is let pass and
@@ -36,6 +42,7 @@ struct session_world {
     const struct world *world; /* NULL: none could be loaded; mail is deferred */
     void (*release)(void *owner);
     void *owner;
+    bool limits; /* the throttle is to be asked */
 };
 
 /* What the MTA says besides. ptr NULL: not said; len 0: said to be empty. */
@@ -57,7 +64,31 @@ struct session_client {
     struct slice address; /* text */
 };
 
-enum session_do { SESSION_CONTINUE, SESSION_REPLY, SESSION_ASK, SESSION_COMMIT };
+enum session_do {
+    SESSION_CONTINUE,
+    SESSION_REPLY,
+    SESSION_HOLD, /* let through, into the MTA's hold queue; `text` says why */
+    SESSION_ASK,
+    SESSION_LIMIT,
+    SESSION_COMMIT
+};
+
+/* What the throttle is asked about. */
+struct limit_question {
+    const struct classified *classified;
+    const struct facts *facts;
+    const struct world *world;
+    struct slice queue_id;
+    bool is_look;        /* at RCPT, of one recipient: nothing is consumed */
+    struct arena *arena; /* for the answer */
+};
+
+struct limit_answer {
+    bool is_unknown; /* the throttle does not know, and mail is to wait for it */
+    struct demands demands;
+    struct test_answer *tests; /* NULL: no limit applies, or nobody knows */
+    struct throttle_verdict verdict;
+};
 
 struct session_action {
     enum session_do what;
@@ -65,8 +96,9 @@ struct session_action {
      * `why` is for the log: what is wrong here, NULL where nothing is. */
     const char *code, *enhanced, *text, *why;
     struct answers *answers;             /* ASK: with open questions */
+    const struct limit_question *limits; /* LIMIT */
     struct record *record;               /* COMMIT */
-    const struct classified *classified; /* COMMIT: what the record was made of */
+    const struct classified *classified; /* COMMIT of a message: what it was made of */
 };
 
 struct session *session_new(size_t memory_bytes);
@@ -88,6 +120,7 @@ void session_header(struct session *s, struct slice name, struct slice value, si
 void session_body(struct session *s, size_t bytes);
 struct session_action session_end(struct session *s, const struct session_macros *macros);
 struct session_action session_answered(struct session *s, bool known);
+struct session_action session_limited(struct session *s, const struct limit_answer *answer);
 struct session_action session_committed(struct session *s, bool written);
 void session_abort(struct session *s);
 void session_close(struct session *s);

@@ -1,18 +1,24 @@
 #include "milter/site.h"
 
 #include <stdlib.h>
+#include <sysexits.h>
 
-struct site_settings *site_settings_new(struct settings *settings)
+struct site_settings *site_settings_new(struct settings *settings, struct err *err)
 {
     struct site_settings *s = calloc(1, sizeof *s);
 
     if (s == NULL) {
         settings_free(settings);
+        (void)err_set(err, EX_OSERR, "out of memory");
         return NULL;
     }
     atomic_init(&s->holders, 1);
     s->settings = settings;
-    return s;
+    s->rules = rules_new(settings, err);
+    if (s->rules != NULL)
+        return s;
+    site_settings_drop(s);
+    return NULL;
 }
 
 struct site_settings *site_settings_hold(struct site_settings *s)
@@ -25,6 +31,7 @@ void site_settings_drop(struct site_settings *s)
 {
     if (s == NULL || atomic_fetch_sub(&s->holders, 1) != 1)
         return;
+    rules_free(s->rules);
     settings_free(s->settings);
     free(s);
 }
@@ -47,6 +54,7 @@ struct site *site_new(struct site_settings *shared, struct resolver *resolver, s
     atomic_init(&s->holders, 1);
     s->shared = shared;
     s->settings = shared->settings;
+    s->rules = shared->rules;
     s->resolver = resolver;
     s->world = world;
     return s;

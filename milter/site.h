@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "lib/core/world.h"
+#include "lib/store/limit_rules.h"
 #include "lib/store/source.h"
 #include "lib/sys/settings.h"
 
@@ -18,18 +19,20 @@
 struct site_settings {
     atomic_uint holders;
     struct settings *settings;
+    struct limit_rules *rules; /* of throttling, out of them */
 };
 
 struct site {
     atomic_uint holders;
     struct site_settings *shared;
     const struct settings *settings; /* shared->settings */
+    const struct limit_rules *rules; /* shared->rules */
     struct resolver *resolver;
     struct world *world; /* NULL: not loaded yet */
 };
 
-/* Takes over what it is given (also when memory is out: NULL then); held once for the caller. */
-struct site_settings *site_settings_new(struct settings *settings);
+/* Takes over what it is given (also where it fails: NULL then); held once for the caller. */
+struct site_settings *site_settings_new(struct settings *settings, struct err *err);
 struct site_settings *site_settings_hold(struct site_settings *s);
 void site_settings_drop(struct site_settings *s); /* NULL is let pass */
 

@@ -1,7 +1,7 @@
 -- Tests and consumes the windows of one holder (a domain with its users, the server, a client) in one step.
 --
 -- KEYS     one hash a window
--- ARGV[1]  "consume": all windows or none; "look": only answer; "back <ms>": give back what was consumed then
+-- ARGV[1]  "consume": all windows or none; "look": consume nothing; "back <ms>": give back what was consumed then
 -- then for each key: length_ms, amount, end1_ms, end2_ms, number of tests; for each test: max, soft percent, stops (0 or 1)
 --   length_ms 0 is a calendar month: it ends at end1_ms, the next one at end2_ms.
 --
@@ -203,6 +203,8 @@ for _, w in ipairs(windows) do
         local crossing, soft = 0, 0
         if mode == 'consume' then
             crossing, soft = note_over(w, test), note_soft(w, test)
+        elseif test.over then
+            crossing = note_over(w, test) -- who only looks and finds it over, stops
         end
         for _, value in ipairs({ test.used, test.over and 1 or 0, crossing, soft, test.retry }) do
             answer[#answer + 1] = value

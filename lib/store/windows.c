@@ -175,12 +175,12 @@ bool windows_ask(struct windows *w, const struct demands *d, uint64_t nodes, boo
             stopped = true;
     }
     at = 0;
-    for (size_t i = 0; i < d->count && known && consume; at += d->list[i++].test_count) {
+    for (size_t i = 0; i < d->count && known; at += d->list[i++].test_count) {
         struct local_window *l = window_of(w, &d->list[i]);
 
-        if (!stopped)
+        if (!stopped && consume)
             demand_consume(l, &d->list[i], now_ms);
-        crossing_note(l, &d->list[i], stopped, &answers[at]);
+        crossing_note(l, &d->list[i], stopped || !consume, &answers[at]);
     }
     (void)pthread_mutex_unlock(&w->lock);
     return known;

@@ -15,7 +15,11 @@ struct play {
     struct session *session;
     struct world *world;
     const struct vectors *vectors; /* who answers; NULL: nothing is known */
-    bool sources_down, journal_full;
+    bool sources_down, journal_full, throttle_down, observe;
+    const struct limit *limits; /* of every domain; none: nothing is limited */
+    size_t limit_count;
+    uint64_t used; /* of each of their windows */
+    unsigned looks;
     unsigned asked, held; /* rounds of questions; worlds that the session holds */
     struct buf written;   /* the last record */
     unsigned records;
@@ -56,15 +60,10 @@ static inline struct session_action play_connect(struct play *p, const char *hos
 
 static inline struct session_action play_mail(struct play *p, const char *path)
 {
-    struct session_world w = {p->world, play_release, p};
+    struct session_world w = {p->world, play_release, p, p->limit_count > 0};
 
     p->held++;
     return session_mail(p->session, &w, slice_str(path), &p->macros);
-}
-
-static inline struct session_action play_rcpt(struct play *p, const char *path)
-{
-    return session_rcpt(p->session, slice_str(path), &p->macros);
 }
 
 static inline void play_header(struct play *p, const char *name, const char *value)
@@ -99,10 +98,51 @@ static inline void play_write(struct play *p, const struct record *r)
         p->records++;
 }
 
+/* The throttle: each test of the limits stands at p->used. */
+static inline int play_domain_limits(void *context, struct slice domain, struct arena *arena,
+                                     struct limit_list *out, struct err *err)
+{
+    const struct play *p = context;
+
+    (void)domain, (void)arena, (void)err;
+    *out = (struct limit_list){p->limits, p->limit_count};
+    return 0;
+}
+
+static inline struct limit_answer play_limit(struct play *p, const struct limit_question *q)
+{
+    struct limit_answer a = {.is_unknown = p->throttle_down};
+    struct limit_source source = {{NULL, 0}, {NULL, 0}, play_domain_limits, p};
+    struct exemptions nobody = {.clients = {NULL, 0}};
+    size_t at = 0;
+
+    p->looks += q->is_look;
+    if (demands_build(q->classified, q->facts, q->world, &nobody, &source, q->arena, &a.demands,
+                      NULL) != 0 ||
+        a.demands.count == 0 || p->throttle_down)
+        return a;
+    a.tests = arena_array(q->arena, a.demands.test_count, sizeof *a.tests);
+    for (size_t i = 0; i < a.demands.count; i++)
+        for (size_t t = 0; t < a.demands.list[i].test_count; t++)
+            a.tests[at++] = (struct test_answer){.used = p->used,
+                                                 .over = p->used + a.demands.list[i].amount >
+                                                         a.demands.list[i].tests[t]->max,
+                                                 .crossing = true,
+                                                 .retry_after_ms = 720000};
+    for (size_t i = 0; i < at; i++)
+        a.tests[i].crossing = a.tests[i].over;
+    a.verdict = demands_decide(&a.demands, a.tests, p->observe);
+    return a;
+}
+
 static inline struct session_action play_settle(struct play *p, struct session_action a)
 {
-    while (a.what == SESSION_ASK || a.what == SESSION_COMMIT) {
-        if (a.what == SESSION_ASK) {
+    while (a.what == SESSION_ASK || a.what == SESSION_COMMIT || a.what == SESSION_LIMIT) {
+        if (a.what == SESSION_LIMIT) {
+            struct limit_answer answer = play_limit(p, a.limits);
+
+            a = session_limited(p->session, &answer);
+        } else if (a.what == SESSION_ASK) {
             if (!p->sources_down)
                 play_answer(p, a.answers);
             a = session_answered(p->session, !p->sources_down);
@@ -113,6 +153,11 @@ static inline struct session_action play_settle(struct play *p, struct session_a
         }
     }
     return a;
+}
+
+static inline struct session_action play_rcpt(struct play *p, const char *path)
+{
+    return play_settle(p, session_rcpt(p->session, slice_str(path), &p->macros));
 }
 
 static inline struct session_action play_end(struct play *p)
@@ -130,6 +175,12 @@ static inline uint64_t play_counter(const struct play *p, const char *account, e
 
         if (leg->user.len == 0 && slice_equal(leg->account, slice_str(account)))
             leg_count(&p->record, leg, &t);
+    }
+    for (size_t i = 0; i < p->record.amount_count; i++) {
+        const struct amount *amount = &p->record.amounts[i];
+
+        if (amount->user.len == 0 && slice_equal(amount->account, slice_str(account)))
+            t.value[amount->counter] += amount->value;
     }
     return t.value[which];
 }

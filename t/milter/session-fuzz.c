@@ -15,6 +15,7 @@ struct play {
     struct slice in;
     struct session *session;
     struct session_action last;
+    bool limited;
     int held;
 };
 
@@ -82,7 +83,7 @@ static void connect_event(struct play *p)
 static void mail_event(struct play *p, const struct world *w)
 {
     struct session_macros m = take_macros(p);
-    struct session_world held = {w, release, p};
+    struct session_world held = {w, release, p, p->limited};
 
     if (take_byte(p) % 16 == 0)
         held.world = NULL;
@@ -111,6 +112,52 @@ static void end_event(struct play *p)
     p->last = session_end(p->session, &m);
 }
 
+static const struct limit limits[] = {
+    {.scope = LIMIT_DOMAIN,
+     .metric = METRIC_RECIPIENTS,
+     .max = 1,
+     .window_ms = 1000,
+     .per = {"1s", 2},
+     .action = ACTION_DEFER},
+    {.scope = LIMIT_USER,
+     .metric = METRIC_BYTES,
+     .max = 10,
+     .window_ms = 1000,
+     .per = {"1s", 2},
+     .action = ACTION_HOLD},
+    {.scope = LIMIT_DOMAIN,
+     .metric = METRIC_BOUNCES,
+     .max = 1,
+     .per = {"month", 5},
+     .action = ACTION_REJECT},
+};
+
+static int limits_of(void *context, struct slice domain, struct arena *arena,
+                     struct limit_list *out, struct err *err)
+{
+    (void)context, (void)domain, (void)arena, (void)err;
+    *out = (struct limit_list){limits, sizeof limits / sizeof *limits};
+    return 0;
+}
+
+static struct limit_answer limit_answer(struct play *p, const struct limit_question *q)
+{
+    struct limit_source source = {{NULL, 0}, {NULL, 0}, limits_of, NULL};
+    struct exemptions nobody = {.clients = {NULL, 0}};
+    struct limit_answer a = {.is_unknown = take_byte(p) % 8 == 0};
+
+    if (demands_build(q->classified, q->facts, q->world, &nobody, &source, q->arena, &a.demands,
+                      NULL) != 0 ||
+        a.is_unknown)
+        return a;
+    a.tests = arena_array(q->arena, a.demands.test_count + 1, sizeof *a.tests);
+    for (size_t i = 0; a.tests != NULL && i < a.demands.test_count; i++)
+        a.tests[i].over = a.tests[i].crossing = take_byte(p) % 2 == 0;
+    if (a.tests != NULL)
+        a.verdict = demands_decide(&a.demands, a.tests, take_byte(p) % 4 == 0);
+    return a;
+}
+
 /* The engine brings what was asked for, or an event comes in between. */
 static void errand(struct play *p)
 {
@@ -120,6 +167,10 @@ static void errand(struct play *p)
         if (how % 4 != 0)
             answer_all(p, p->last.answers);
         p->last = session_answered(p->session, how % 4 != 0);
+    } else if (p->last.what == SESSION_LIMIT) {
+        struct limit_answer a = limit_answer(p, p->last.limits);
+
+        p->last = session_limited(p->session, &a);
     } else {
         p->last = session_committed(p->session, how % 2 == 0);
     }
@@ -172,9 +223,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     w->forwards_asked = (asked & 2) != 0;
     w->logins_asked = (asked & 4) != 0;
     w->popauth_asked = (asked & 8) != 0;
+    p.limited = (asked & 16) != 0;
     p.session = session_new(CAP_BYTES);
     while (p.session != NULL && p.in.len > 0) {
-        if (p.last.what == SESSION_ASK || p.last.what == SESSION_COMMIT)
+        if (p.last.what == SESSION_ASK || p.last.what == SESSION_LIMIT ||
+            p.last.what == SESSION_COMMIT)
             errand(&p);
         else
             event(&p, w);

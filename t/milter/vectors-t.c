@@ -38,7 +38,7 @@ static struct slice path_of(const struct vector *x, struct slice address, struct
 
 static struct session_action send(struct play *p, const struct vector *x)
 {
-    struct session_world w = {p->world, play_release, p};
+    struct session_world w = {p->world, play_release, p, false};
     uint64_t head = 2;
     struct buf room;
 

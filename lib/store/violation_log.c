@@ -1,4 +1,4 @@
-#include "lib/store/events.h"
+#include "lib/store/violation_log.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -25,7 +25,7 @@ struct event {
     char texts[]; /* what its slices point to */
 };
 
-struct events {
+struct violation_log {
     pthread_mutex_t lock; /* guards the queue, ending, notify, dropped */
     pthread_cond_t wake;
     struct event *first, **last;
@@ -50,7 +50,7 @@ static struct slice field_text(const struct log_field *f, char number[24])
     return slice_str(number);
 }
 
-static void stream_add(struct events *e, struct slice key, const char *max,
+static void stream_add(struct violation_log *e, struct slice key, const char *max,
                        const struct violation *v)
 {
     struct log_field fields[VIOLATION_FIELDS_MAX];
@@ -79,7 +79,7 @@ static void stream_add(struct events *e, struct slice key, const char *max,
     buf_fini(&text);
 }
 
-static void complain(struct events *e, const char *what, struct slice why)
+static void complain(struct violation_log *e, const char *what, struct slice why)
 {
     int64_t now_ms = clock_monotonic_ms();
 
@@ -89,7 +89,7 @@ static void complain(struct events *e, const char *what, struct slice why)
     log_event(LOG_WARNING, what, LOG_TEXT("why", why));
 }
 
-static void streams_add(struct events *e, const struct violation *v)
+static void streams_add(struct violation_log *e, const struct violation *v)
 {
     redisReply *replies[2];
     struct err err = {0};
@@ -124,7 +124,7 @@ static int64_t window_left_ms(const struct violation *v)
 
 /* Is this the first for its account, limit and window, on all nodes? A store that cannot tell
  * means yes: rather twice than never. */
-static bool notify_is_first(struct events *e, const struct violation *v)
+static bool notify_is_first(struct violation_log *e, const struct violation *v)
 {
     char ttl[24];
     struct buf key;
@@ -180,7 +180,7 @@ static size_t command_make(const char *program, const struct violation *v, struc
     return 1 + count + 4;
 }
 
-static void program_run_for(struct events *e, const char *program, const struct violation *v)
+static void program_run_for(struct violation_log *e, const char *program, const struct violation *v)
 {
     const char *argv[VIOLATION_FIELDS_MAX + 8];
     struct buf words, out, errors;
@@ -207,7 +207,7 @@ static void program_run_for(struct events *e, const char *program, const struct 
 
 /* --- the thread ----------------------------------------------------------------------------- */
 
-static void event_tell(struct events *e, const struct violation *v, const char *program)
+static void event_tell(struct violation_log *e, const struct violation *v, const char *program)
 {
     streams_add(e, v);
     if (program[0] != '\0' && (v->crossing || v->soft) && notify_is_first(e, v))
@@ -215,7 +215,7 @@ static void event_tell(struct events *e, const struct violation *v, const char *
 }
 
 /* Under the lock: the next event, or NULL at the end; *program is the caller's to free. */
-static struct event *event_wait(struct events *e, char **program)
+static struct event *event_wait(struct violation_log *e, char **program)
 {
     struct event *event;
 
@@ -232,9 +232,9 @@ static struct event *event_wait(struct events *e, char **program)
     return event;
 }
 
-static void *events_run(void *context)
+static void *violation_log_run(void *context)
 {
-    struct events *e = context;
+    struct violation_log *e = context;
     struct event *event;
     char *program;
     uint64_t dropped;
@@ -259,7 +259,7 @@ static void *events_run(void *context)
     return NULL;
 }
 
-static bool start(struct events *e, const struct settings *s, struct err *err)
+static bool start(struct violation_log *e, const struct settings *s, struct err *err)
 {
     e->timeout_ms = s->store.timeout_ms;
     e->prefix = strdup(s->store.prefix);
@@ -269,11 +269,11 @@ static bool start(struct events *e, const struct settings *s, struct err *err)
     e->store = store_new(s, err);
     if (e->store == NULL)
         return false;
-    return pthread_create(&e->thread, NULL, events_run, e) == 0 ||
+    return pthread_create(&e->thread, NULL, violation_log_run, e) == 0 ||
            err_set(err, EX_OSERR, "cannot start a thread") == 0;
 }
 
-static void release(struct events *e)
+static void release(struct violation_log *e)
 {
     if (e->store != NULL)
         store_free(e->store);
@@ -284,9 +284,9 @@ static void release(struct events *e)
     free(e);
 }
 
-struct events *events_new(const struct settings *s, struct err *err)
+struct violation_log *violation_log_new(const struct settings *s, struct err *err)
 {
-    struct events *e = calloc(1, sizeof *e);
+    struct violation_log *e = calloc(1, sizeof *e);
 
     if (e == NULL) {
         (void)err_set(err, EX_OSERR, "out of memory");
@@ -301,7 +301,7 @@ struct events *events_new(const struct settings *s, struct err *err)
     return NULL;
 }
 
-void events_free(struct events *e)
+void violation_log_free(struct violation_log *e)
 {
     if (e == NULL)
         return;
@@ -313,7 +313,7 @@ void events_free(struct events *e)
     release(e);
 }
 
-void events_reload(struct events *e, const struct settings *s)
+void violation_log_reload(struct violation_log *e, const struct settings *s)
 {
     char *notify = strdup(s->throttle.notify);
 
@@ -356,12 +356,12 @@ static struct event *event_copy(const struct violation *v)
     return event;
 }
 
-void events_add(struct events *e, const struct violation *v)
+void violation_log_add(struct violation_log *e, const struct violation *v)
 {
     struct event *event = event_copy(v);
 
     (void)pthread_mutex_lock(&e->lock);
-    if (event == NULL || e->count >= EVENTS_MAX) {
+    if (event == NULL || e->count >= VIOLATION_LOG_MAX) {
         e->dropped++;
         free(event);
     } else {

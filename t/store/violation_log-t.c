@@ -1,5 +1,6 @@
-/* events: the streams in a real Redis, and the notify program, once for each limit and window. */
-#include "lib/store/events.h"
+/* violation_log: the streams in a real Redis, and the notify program, once for each limit and
+ * window. */
+#include "lib/store/violation_log.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -113,20 +114,20 @@ static void wait_for_told(size_t lines)
 
 static void test_told(void)
 {
-    struct events *e = events_new(&settings, NULL);
+    struct violation_log *e = violation_log_new(&settings, NULL);
     struct violation v = violation("example.com", true), soft = v;
     char text[4096];
 
     soft.soft = true;
     soft.crossing = false;
-    events_add(e, &v);
-    events_add(e, &v);
+    violation_log_add(e, &v);
+    violation_log_add(e, &v);
     v.crossing = false;
     for (int i = 0; i < 50; i++)
-        events_add(e, &v);
-    events_add(e, &soft);
+        violation_log_add(e, &v);
+    violation_log_add(e, &soft);
     wait_for_told(2);
-    events_free(e);
+    violation_log_free(e);
     IS_INT(integer("XLEN", "tg:violations"), 53, "each is in the stream of all");
     IS_INT(integer("XLEN", "tg:{example.com}:violations"), 53, "and in its account's");
     IS_INT(told_lines(text, sizeof text), 2, "the program is run once a limit and window");
@@ -139,18 +140,18 @@ static void test_told(void)
 
 static void test_away(void)
 {
-    struct events *e;
+    struct violation_log *e;
     struct violation v = violation("away.example", false);
     int64_t start;
 
     (void)kill(redis.pid, SIGSTOP);
-    e = events_new(&settings, NULL);
+    e = violation_log_new(&settings, NULL);
     start = clock_monotonic_ms();
-    for (int i = 0; i < EVENTS_MAX + 500; i++)
-        events_add(e, &v);
+    for (int i = 0; i < VIOLATION_LOG_MAX + 500; i++)
+        violation_log_add(e, &v);
     OK(clock_monotonic_ms() - start < 2000, "a store that is away keeps nobody waiting");
     start = clock_monotonic_ms();
-    events_free(e);
+    violation_log_free(e);
     OK(clock_monotonic_ms() - start < 10000, "nor the end");
     (void)kill(redis.pid, SIGCONT);
 }

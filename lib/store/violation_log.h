@@ -1,5 +1,5 @@
-#ifndef TG_STORE_EVENTS_H
-#define TG_STORE_EVENTS_H
+#ifndef TG_STORE_VIOLATION_LOG_H
+#define TG_STORE_VIOLATION_LOG_H
 
 #include "lib/store/violation.h"
 #include "lib/sys/settings.h"
@@ -13,19 +13,20 @@
  * tollgate.conf(5)), one at a time, and killed after 30 s.
  *
  * Threads: all; one thread of its own does the work.
- * Limits: EVENTS_MAX wait at most; what comes then is dropped, counted, and logged once a minute.
+ * Limits: VIOLATION_LOG_MAX wait at most; what comes then is dropped, counted, and logged once a
+ * minute.
  */
 
-#define EVENTS_MAX 10000
+#define VIOLATION_LOG_MAX 10000
 
-struct events;
+struct violation_log;
 
-struct events *events_new(const struct settings *s, struct err *err);
+struct violation_log *violation_log_new(const struct settings *s, struct err *err);
 /* Works off what waits, for about one timeout of the store, and ends. */
-void events_free(struct events *e);
-void events_reload(struct events *e, const struct settings *s);
+void violation_log_free(struct violation_log *e);
+void violation_log_reload(struct violation_log *e, const struct settings *s);
 
 /* Copies; never waits. */
-void events_add(struct events *e, const struct violation *v);
+void violation_log_add(struct violation_log *e, const struct violation *v);
 
 #endif

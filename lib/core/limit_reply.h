@@ -1,0 +1,18 @@
+#ifndef TG_CORE_LIMIT_REPLY_H
+#define TG_CORE_LIMIT_REPLY_H
+
+#include "lib/core/demand.h"
+
+/*
+ * What a sender is told of a limit that was crossed: account, limit, what is used, and when to come
+ * again. One line of printable ASCII, at most LIMIT_REPLY_MAX_BYTES.
+ *
+ *     example.com: limit of 600 recipients per hour reached (600 used), try again in 12 minutes
+ */
+
+#define LIMIT_REPLY_MAX_BYTES 400
+
+/* `verdict->limit` is there. Empty where the arena's cap is reached. */
+struct slice limit_reply(const struct throttle_verdict *verdict, struct arena *arena);
+
+#endif

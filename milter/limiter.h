@@ -1,0 +1,26 @@
+#ifndef TG_MILTER_LIMITER_H
+#define TG_MILTER_LIMITER_H
+
+#include "lib/store/limit_rules.h"
+#include "lib/store/throttle.h"
+#include "lib/store/violation_log.h"
+#include "milter/notices.h"
+#include "milter/session.h"
+
+/*
+ * The errand of a session to the throttle: the question becomes demands, the throttle's answer a
+ * verdict; what was crossed is told to the log, the streams and the notify program.
+ *
+ * Threads: all.  All is borrowed.
+ */
+
+struct limiter {
+    struct throttle *throttle;
+    struct violation_log *violations;
+    struct notices *notices; /* for complaints, once a minute each */
+};
+
+void limiter_ask(struct limiter *l, const struct limit_rules *rules,
+                 const struct limit_question *question, struct limit_answer *answer);
+
+#endif
