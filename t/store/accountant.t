@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The accountant with journal, ledger and Redis: killed, robbed of files; each message counts once."""
+"""The accountant with journal, ledger and Redis: killed, robbed of files; each message once."""
 
 import os
 import random
