@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <sysexits.h>
 
+#define UNKNOWN_MAX_BYTES 65536
+
 /* Texts written by us are in the table's order: looking on from the last find makes one round of
  * it. */
 static int find_from(int start, struct slice name)
@@ -67,20 +69,44 @@ static int write_known(const struct tally *t, struct buf *out, struct err *err)
     return 0;
 }
 
+static int write_all(const struct tally *known, const struct buf *unknown, struct buf *out,
+                     struct err *err)
+{
+    if (write_known(known, out, err) < 0)
+        return -1;
+    buf_add(out, out->len == 0 ? slice_from(buf_slice(unknown), 1) : buf_slice(unknown));
+    return out->failed || unknown->failed ? err_set(err, EX_OSERR, "out of memory for counters")
+                                          : 0;
+}
+
 int amounts_sum(struct slice text, const struct tally *more, struct buf *out, struct err *err)
 {
     struct tally sum = *more;
     struct buf unknown;
     int rc;
 
-    buf_init(&unknown, 65536);
+    buf_init(&unknown, UNKNOWN_MAX_BYTES);
     rc = read_pairs(text, &sum, &unknown, err);
     if (rc == 0)
-        rc = write_known(&sum, out, err);
+        rc = write_all(&sum, &unknown, out, err);
+    buf_fini(&unknown);
+    return rc;
+}
+
+int amounts_larger(struct slice older, struct slice newer, struct buf *out, struct err *err)
+{
+    struct tally a = {0}, b = {0};
+    struct buf unknown;
+    int rc;
+
+    buf_init(&unknown, UNKNOWN_MAX_BYTES);
+    rc = read_pairs(older, &a, NULL, err);
     if (rc == 0)
-        buf_add(out, out->len == 0 ? slice_from(buf_slice(&unknown), 1) : buf_slice(&unknown));
-    if (rc == 0 && (out->failed || unknown.failed))
-        rc = err_set(err, EX_OSERR, "out of memory for counters");
+        rc = read_pairs(newer, &b, &unknown, err);
+    for (int i = 0; i < COUNTER_COUNT; i++)
+        b.value[i] = a.value[i] > b.value[i] ? a.value[i] : b.value[i];
+    if (rc == 0)
+        rc = write_all(&b, &unknown, out, err);
     buf_fini(&unknown);
     return rc;
 }

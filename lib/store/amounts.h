@@ -19,6 +19,9 @@
  * came. -1 for a text that is none, and for a sum above AMOUNT_MAX. */
 int amounts_sum(struct slice text, const struct tally *more, struct buf *out, struct err *err);
 
+/* Adds the larger of each counter to *out; of names unknown here, those of `newer`. */
+int amounts_larger(struct slice older, struct slice newer, struct buf *out, struct err *err);
+
 /* Reads them; unknown names are passed over. */
 int amounts_read(struct slice text, struct tally *out, struct err *err);
 

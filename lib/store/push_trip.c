@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "lib/core/period.h"
+#include "lib/store/catch_up.h"
 #include "lib/store/keys.h"
 #include "lib/store/link.h"
 #include "lib/store/scripts.h"
@@ -17,7 +17,7 @@
 
 static const struct script push_script = {"push", script_push_source};
 
-enum outcome { OUTCOME_PUSHED, OUTCOME_REFUSED, OUTCOME_EXPIRED };
+enum outcome { OUTCOME_PUSHED, OUTCOME_REFUSED, OUTCOME_OLDER, OUTCOME_EXPIRED };
 
 struct trip_row {
     int64_t id;
@@ -66,17 +66,6 @@ void trip_fini(struct trip *t)
     t->rows = NULL;
 }
 
-static void add_row_key(struct buf *b, const char *prefix, const struct row_key *key)
-{
-    static const enum period_kind kinds[] = {PERIOD_TOTAL, PERIOD_MONTH, PERIOD_DAY,
-                                             PERIOD_HOUR,  PERIOD_MONTH, PERIOD_DAY};
-
-    if (key->kind == ROW_USERS_MONTH || key->kind == ROW_USERS_DAY)
-        key_users(b, prefix, key->account, kinds[key->kind], key->period);
-    else
-        key_counters(b, prefix, key->account, kinds[key->kind], key->period);
-}
-
 static struct slice key_of(const struct trip_rows *r, const struct trip_command *c)
 {
     return slice_to(slice_from(buf_slice(&r->keys), c->key_start), c->key_len);
@@ -104,9 +93,9 @@ static void add_push(struct trip *t, const struct row *row)
     struct slice argv[5];
     char number[24];
 
-    add_row_key(&r->keys, t->prefix, &row->key);
+    row_key_add(&r->keys, t->prefix, &row->key);
     buf_reset(&r->share);
-    buf_addf(&r->share, "_%.*s.%s", SLICE_FMT(row->node), ledger_id(t->ledger));
+    row_share_add(&r->share, t->ledger, row);
     (void)snprintf(number, sizeof number, "%" PRIu64, row->number);
     c->is_push = true;
     argv[0] = command_key(r, c);
@@ -257,12 +246,13 @@ static void note_older(struct trip *t, const struct trip_command *c, long long n
 {
     struct slice key = key_of(t->rows, c);
 
+    t->rows->rows[c->row].outcome = OUTCOME_OLDER;
     if (out->older++ > 0)
         return;
     (void)err_set(&out->older_first, EX_DATAERR,
                   "redis key %.*s counts our records up to %lld, the ledger only up to %" PRIu64
                   ": the ledger is older than it was (restored from a backup, or a crash of the "
-                  "machine): what Redis has is kept until the ledger is beyond it",
+                  "machine). It takes over what Redis has",
                   SLICE_FMT(key), newer, t->rows->rows[c->row].number);
 }
 
@@ -300,7 +290,7 @@ static int take_replies(struct trip *t, struct trip_result *out, struct err *err
 static int note_row(struct trip *t, const struct trip_row *row, struct trip_result *out,
                     struct err *err)
 {
-    enum row_dirty is = row->outcome == OUTCOME_REFUSED ? ROW_REFUSED : ROW_CLEAN;
+    enum row_dirty is = row->outcome == OUTCOME_PUSHED ? ROW_CLEAN : ROW_REFUSED;
 
     if (row->outcome == OUTCOME_EXPIRED) {
         out->expired++;
@@ -337,6 +327,17 @@ static int note_rows(struct trip *t, struct trip_result *out, struct err *err)
     return rc;
 }
 
+/* Rows that are behind count as refused until they have been caught up. */
+static int catch_up_rows(struct trip *t, const struct trip_result *out, struct err *err)
+{
+    for (size_t i = 0; out->older > 0 && i < t->rows->count; i++) {
+        if (t->rows->rows[i].outcome == OUTCOME_OLDER &&
+            catch_up_row(t->ledger, t->store, t->prefix, t->rows->rows[i].id, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int trip_run(struct trip *t, enum ledger_walk which, int64_t after, size_t limit, int64_t now_s,
              struct trip_result *out, struct err *err)
 {
@@ -354,5 +355,5 @@ int trip_run(struct trip *t, enum ledger_walk which, int64_t after, size_t limit
     rc = take_replies(t, out, err);
     if (note_rows(t, out, rc < 0 ? &later : err) < 0)
         return -1;
-    return rc;
+    return rc < 0 ? -1 : catch_up_rows(t, out, err);
 }

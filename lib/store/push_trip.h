@@ -15,6 +15,9 @@
  * row is marked and the others go on. Anything else that it refuses (out of memory, read-only,
  * loading) is trouble with the store: the rows stay dirty.
  *
+ * Where Redis has a newer share of ours than the ledger, the ledger is not what it was: after a
+ * power failure, or restored from a backup. It takes over from Redis what is larger.
+ *
  * Threads: one.  Limits: TRIP_ROWS rows a trip.
  */
 

@@ -241,6 +241,44 @@ def segment_gone(server, node, others):
              "everything is counted")
 
 
+def flip(path, at):
+    with open(path, "r+b") as f:
+        f.seek(at)
+        byte = f.read(1)[0]
+        f.seek(at)
+        f.write(bytes([byte ^ 0x55]))
+
+
+def segment_damaged(server, node, others):
+    node.run(node.last + 1500, "append")
+    path = os.path.join(node.journal(), node.segments()[2])
+    flip(path, 5000)
+    state, said = state_of(node, "wait", lambda s: "damaged=1" in s)
+    tap.ok("accounting has stopped" in said and path in said, "a flipped byte is found", said)
+    folded = int(re.search(r"folded=(\d+)", state).group(1))
+    tap.ok(int(os.path.basename(path).split(".")[0]) <= folded < node.last,
+           "what is before it counts", state)
+    flip(path, 5000)
+    code, said = node.run(node.last)
+    tap.same(code, 0, "when it is mended", said[-1000:])
+    tap.none(differences(counted(server.connect()), expected([node] + others)),
+             "everything is counted")
+
+
+def tail_lost(server, node, others):
+    """A power failure: the ledger has counted records that the journal no longer has."""
+    node.run(node.last + 50)
+    was = node.last
+    path = os.path.join(node.journal(), node.segments()[-1])
+    os.truncate(path, os.path.getsize(path) - 300)
+    code, said = node.run(was + 20)
+    tap.ok(code == 0 and "the ledger is ahead of the journal" in said, "the journal's end is lost",
+           said)
+    tap.same(node.last, was + 20, "its numbers are not given again")
+    tap.none(differences(counted(server.connect()), expected([node] + others)),
+             "what the ledger counted stays counted")
+
+
 def ledger_gone(node):
     path = os.path.join(node.state, "ledger.db")
     os.rename(path, path + ".away")
@@ -278,6 +316,8 @@ def main():
     server, (first, second) = kill_rounds(folder)
     journal_away(server, first, [second], folder)
     segment_gone(server, second, [first])
+    segment_damaged(server, second, [first])
+    tail_lost(server, second, [first])
     ledger_gone(second)
     doubtful(folder, server)
     server.stop()

@@ -68,6 +68,12 @@ static void test_amounts(void)
     OK(amounts_sum(SLICE_NONE, &(struct tally){0}, &out, &err) == 0, "nothing and nothing");
     IS_INT(out.len, 0, "is nothing");
 
+    buf_reset(&out);
+    OK(amounts_larger(SLICE("in_bytes 5 out_bytes 9 new_thing 8"), SLICE("in_bytes 6 new_thing 7"),
+                      &out, &err) == 0,
+       "larger");
+    IS_SLICE(buf_slice(&out), SLICE("in_bytes 6 out_bytes 9 new_thing 7"), "the larger of each");
+
     OK(amounts_sum(SLICE("in_bytes"), &more, &out, &err) < 0, "a name without an amount");
     OK(amounts_sum(SLICE("in_bytes -1"), &more, &out, &err) < 0, "a negative amount");
     OK(amounts_sum(SLICE("in_bytes  1"), &more, &out, &err) < 0, "two blanks");
