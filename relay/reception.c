@@ -301,12 +301,8 @@ static int expand_recipients(struct reception *rc)
     for (size_t i = 0; i < before.recipient_count; i++) {
         struct slice plain = before.recipients[i].address;
         struct growing g = {&rc->envelope, &rc->arena, plain};
-        struct address address;
-        bool hosted =
-            parse(rc, plain, &address) && site_hosts(rc->view, address.domain) == SITE_YES;
 
-        if ((hosted ? site_expand(rc->view, plain, &rc->arena, add_target, &g)
-                    : add_target(&g, plain)) != 0)
+        if (site_expand(rc->view, plain, &rc->arena, add_target, &g) != 0)
             return -1;
     }
     return 0;

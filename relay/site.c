@@ -242,29 +242,98 @@ static int finish(struct expansion *x, struct slice address)
     return ++x->count > TARGETS_MAX ? -1 : x->add(x->user, address);
 }
 
-static int expand(struct expansion *x, struct slice text, unsigned level)
+static int expand(struct expansion *x, struct slice text, unsigned level);
+
+static struct slice join(struct expansion *x, struct slice local, const char *at,
+                         struct slice domain)
+{
+    struct slice parts;
+    struct buf b;
+
+    buf_init(&b, ADDRESS_TEXT_ROOM);
+    buf_add(&b, local);
+    buf_add_str(&b, at);
+    buf_add(&b, domain);
+    parts = b.failed ? SLICE_NONE : arena_copy(x->arena, buf_slice(&b));
+    buf_fini(&b);
+    return parts;
+}
+
+/* `@example.org` is the same user there; a target without a domain is a user of the default domain,
+ * else of the forwarder's own. */
+static struct slice target_address(struct expansion *x, struct slice from, struct slice target)
+{
+    struct slice ours = x->asking->view->world->default_domain;
+    ptrdiff_t at = slice_find_last(from, '@');
+    struct address address;
+
+    if (world_target_is_domain(target))
+        return join(x, at < 0 ? from : slice_to(from, (size_t)at), "", target);
+    if (address_parse(target, x->arena, &address, NULL) != 0 || address.domain.len > 0 || at < 0)
+        return target;
+    return join(x, target, "@", ours.len > 0 ? ours : slice_from(from, (size_t)at + 1));
+}
+
+static int expand_targets(struct expansion *x, struct slice text,
+                          const struct forward_targets *targets, unsigned level)
+{
+    size_t good = 0;
+
+    for (size_t i = 0; i < targets->count; i++) {
+        if (!world_target_is_address(targets->list[i])) { /* a command, a file */
+            log_event(LOG_WARNING, "a forwarder's target is no address", LOG_TEXT("from", text),
+                      LOG_TEXT("target", targets->list[i]));
+            continue;
+        }
+        good++;
+        if (expand(x, target_address(x, text, targets->list[i]), level + 1) != 0)
+            return -1;
+    }
+    return good > 0 ? 0 : finish(x, text); /* rather in its own mailbox than nowhere */
+}
+
+/* While an address is being expanded its entry in `seen` points here: who meets it then has come
+ * back to it. */
+static char under_way;
+
+/* Its targets, or itself where it is no forwarder. */
+static int expand_once(struct expansion *x, const struct address *address, struct slice text,
+                       unsigned level)
 {
     struct forward_targets targets = {.count = 0};
+    enum lookup l = targets_of(x, address, &targets);
+
+    if (l == LOOKUP_ASK)
+        return -1;
+    return l == LOOKUP_NO ? finish(x, text) : expand_targets(x, text, &targets, level);
+}
+
+/* An address that lists itself, or comes back in a loop, gets its copy into its mailbox; one that
+ * is met twice on different ways is expanded once. */
+static int expand(struct expansion *x, struct slice text, unsigned level)
+{
     struct address address;
-    enum lookup l;
+    struct slice key;
+    enum site_answer hosted;
+    void **seen;
     bool added;
+    int result;
 
     if (level > LEVELS_MAX || address_parse(text, x->arena, &address, NULL) != 0)
         return finish(x, text);
-    if (strmap_add(&x->seen, address_text(&address, x->arena), &added) == NULL)
+    hosted = site_hosts(x->asking->view, address.domain);
+    if (hosted != SITE_YES)
+        return hosted == SITE_UNKNOWN ? -1 : finish(x, text);
+    key = address_text(&address, x->arena);
+    seen = strmap_add(&x->seen, key, &added);
+    if (seen == NULL)
         return -1;
-    if (!added) /* an address that lists itself gets its copy; any other way round is a loop */
-        return finish(x, text);
-    l = targets_of(x, &address, &targets);
-    if (l == LOOKUP_ASK)
-        return -1;
-    if (l == LOOKUP_NO)
-        return finish(x, text);
-    for (size_t i = 0; i < targets.count; i++) {
-        if (expand(x, targets.list[i], level + 1) != 0)
-            return -1;
-    }
-    return 0;
+    if (!added)
+        return *seen == &under_way ? finish(x, text) : 0;
+    *seen = &under_way;
+    result = expand_once(x, &address, text, level);
+    *strmap_find(&x->seen, key) = NULL; /* the table may have grown */
+    return result;
 }
 
 int site_expand(struct site_view *v, struct slice address, struct arena *arena,
