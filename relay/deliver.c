@@ -43,8 +43,8 @@ static void to_maildir(struct attempt *a, size_t i, const struct address *addres
         settle(a, i, SMTP_OUTCOME_LATER, err.text);
 }
 
-/* True: it is to go to another server. */
-static bool is_elsewhere(struct attempt *a, size_t i)
+/* True: it is to go to another server, of that domain. */
+static bool is_elsewhere(struct attempt *a, size_t i, struct slice *domain)
 {
     struct slice text = a->file.envelope.recipients[i].address;
     struct address address;
@@ -54,6 +54,7 @@ static bool is_elsewhere(struct attempt *a, size_t i)
         settle(a, i, SMTP_OUTCOME_NEVER, "550 5.1.3 Bad recipient address");
         return false;
     }
+    *domain = address.domain;
     switch (site_hosts(a->view, address.domain)) {
     case SITE_YES:
         to_maildir(a, i, &address);
@@ -67,39 +68,57 @@ static bool is_elsewhere(struct attempt *a, size_t i)
     return true;
 }
 
-/* All that go elsewhere in one message to the next hop. */
-static void to_next_hop(struct attempt *a, const size_t *index, size_t count)
-{
-    const char *hop = a->relay->settings->relay.next_hop;
-    struct smtp_target *list = arena_array(&a->file.arena, count, sizeof *list);
+/* A recipient that goes to another server. */
+struct outgoing {
+    size_t index;
+    struct slice domain;
+    bool is_sent;
+};
 
-    for (size_t i = 0; i < count && (list == NULL || hop[0] == '\0'); i++)
-        settle(a, index[i], SMTP_OUTCOME_LATER,
-               list == NULL ? "451 4.3.0 Out of memory" : "450 4.4.4 relay.next_hop is not set");
-    if (list == NULL || hop[0] == '\0')
-        return;
-    for (size_t i = 0; i < count; i++)
-        list[i].address = a->file.envelope.recipients[index[i]].address;
-    deliver_smtp(a->relay, &a->file, hop, list, count, &a->file.arena);
-    for (size_t i = 0; i < count; i++)
-        a->targets[index[i]] = list[i];
+/* All that go to the same place as list[first]: to its domain, or to the next hop whatever theirs
+ * is. */
+static void send_group(struct attempt *a, struct outgoing *list, size_t count, size_t first)
+{
+    bool one_hop = a->relay->settings->relay.next_hop[0] != '\0';
+    struct smtp_target *targets = arena_array(&a->file.arena, count, sizeof *targets);
+    size_t *index = arena_array(&a->file.arena, count, sizeof *index);
+    size_t n = 0;
+
+    for (size_t i = first; i < count; i++) {
+        if (list[i].is_sent || (!one_hop && !slice_equal(list[i].domain, list[first].domain)))
+            continue;
+        list[i].is_sent = true;
+        if (targets == NULL || index == NULL) {
+            settle(a, list[i].index, SMTP_OUTCOME_LATER, "451 4.3.0 Out of memory");
+            continue;
+        }
+        index[n] = list[i].index;
+        targets[n++].address = a->file.envelope.recipients[list[i].index].address;
+    }
+    if (n > 0)
+        deliver_smtp(a->relay, &a->file, list[first].domain, targets, n, &a->file.arena);
+    for (size_t i = 0; i < n; i++)
+        a->targets[index[i]] = targets[i];
 }
 
 static int try_all(struct attempt *a, struct err *err)
 {
     struct envelope *e = &a->file.envelope;
-    size_t *elsewhere = arena_array(&a->file.arena, e->recipient_count, sizeof *elsewhere);
+    struct outgoing *list = arena_array(&a->file.arena, e->recipient_count, sizeof *list);
     size_t count = 0;
 
     a->targets = arena_array(&a->file.arena, e->recipient_count, sizeof *a->targets);
-    if (a->targets == NULL || elsewhere == NULL)
+    if (a->targets == NULL || list == NULL)
         return err_set(err, EX_OSERR, "out of memory");
     for (size_t i = 0; i < e->recipient_count; i++) {
-        if (e->recipients[i].state == RECIPIENT_PENDING && is_elsewhere(a, i))
-            elsewhere[count++] = i;
+        if (e->recipients[i].state != RECIPIENT_PENDING || !is_elsewhere(a, i, &list[count].domain))
+            continue;
+        list[count++].index = i;
     }
-    if (count > 0)
-        to_next_hop(a, elsewhere, count);
+    for (size_t i = 0; i < count; i++) {
+        if (!list[i].is_sent)
+            send_group(a, list, count, i);
+    }
     return 0;
 }
 

@@ -1,15 +1,20 @@
 #ifndef TG_RELAY_DELIVER_SMTP_H
 #define TG_RELAY_DELIVER_SMTP_H
 
+#include <sys/socket.h>
+
 #include "relay/queue.h"
 #include "relay/relay.h"
 #include "relay/smtp_client.h"
 
-/* Delivery to a server: the socket and the deadlines around relay/smtp_client.h. */
+/*
+ * Delivery to other servers: through relay.next_hop, or by MX. The socket, TLS and the deadlines
+ * around relay/smtp_client.h.
+ */
 
-/* Sends the message to the targets through the server at `hop` (host:port); every target has an
- * outcome then, its text in the arena. */
-void deliver_smtp(struct relay *relay, const struct queue_file *f, const char *hop,
+/* Sends the message to the targets, all of the given domain (canonical; of no meaning with a next
+ * hop). Every target has an outcome then, its text in the arena. */
+void deliver_smtp(struct relay *relay, const struct queue_file *f, struct slice domain,
                   struct smtp_target *targets, size_t count, struct arena *arena);
 
 #endif

@@ -14,8 +14,10 @@
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
 #include "relay/policy.h"
+#include "relay/queue_command.h"
 #include "relay/scheduler.h"
 #include "relay/server.h"
+#include "relay/tls.h"
 
 #define GRACE_MS   10000
 #define REFRESH_MS 3000
@@ -28,6 +30,8 @@ struct options {
 static void usage(FILE *out)
 {
     (void)fputs("usage: tollgate-relay [-ftThV] [-c file]\n"
+                "       tollgate-relay [-c file] queue list|flush|hold|release|delete [id|all]\n"
+                "       tollgate-relay user login <password\n"
                 "  -c file  configuration (default: " SYSCONFDIR "/tollgate/tollgate.conf)\n"
                 "  -f       stay in the foreground\n"
                 "  -t       test the configuration and exit\n"
@@ -66,7 +70,7 @@ static int parse_options(int argc, char **argv, struct options *o)
             return EX_USAGE;
         }
     }
-    if (optind < argc) {
+    if (optind < argc && strcmp(argv[optind], "queue") != 0 && strcmp(argv[optind], "user") != 0) {
         usage(stderr);
         return EX_USAGE;
     }
@@ -86,6 +90,15 @@ static int make_dir(const char *path, struct err *err)
     if (mkdir(path, 0700) == 0 || errno == EEXIST)
         return 0;
     return err_set(err, EX_CANTCREAT, "cannot make the directory %s: %s", path, strerror(errno));
+}
+
+/* Where the queue is; makes nothing. */
+static void queue_path(const struct settings *s, char *path, size_t room)
+{
+    if (s->relay.queue_dir[0] == '\0')
+        (void)snprintf(path, room, "%s/relay/queue", s->state_dir);
+    else
+        (void)snprintf(path, room, "%s", s->relay.queue_dir);
 }
 
 /* A directory of its own below state_dir, unless the setting names another. */
@@ -112,12 +125,39 @@ static void choose_hostname(struct relay *relay)
         (void)snprintf(relay->hostname, sizeof relay->hostname, "localhost");
 }
 
+static int open_tls(struct relay *relay, struct err *err)
+{
+    const struct settings *s = relay->settings;
+
+    if (s->relay.tls_cert_file[0] == '\0' && s->relay.listen_tls.count > 0)
+        return err_set(err, EX_CONFIG, "relay.listen_tls needs a certificate: set tls_cert_file");
+    if (s->relay.tls_cert_file[0] != '\0') {
+        relay->tls_server = tls_server_new(s, err);
+        if (relay->tls_server == NULL)
+            return -1;
+    }
+    relay->tls_client = tls_client_new(s, err);
+    return relay->tls_client == NULL ? -1 : 0;
+}
+
+static int open_auth(struct relay *relay, struct err *err)
+{
+    const char *file = relay->settings->relay.users_file;
+
+    if (file[0] == '\0')
+        return 0;
+    relay->auth = auth_new(file, err);
+    return relay->auth == NULL ? -1 : 0;
+}
+
 static int prepare(struct relay *relay, struct err *err)
 {
     const struct settings *s = relay->settings;
     char queue_dir[512];
 
     choose_hostname(relay);
+    if (open_tls(relay, err) != 0 || open_auth(relay, err) != 0)
+        return -1;
     if (choose_dir(s, s->relay.maildir_root, "maildir", relay->maildir_root,
                    sizeof relay->maildir_root, err) != 0 ||
         choose_dir(s, s->relay.queue_dir, "queue", queue_dir, sizeof queue_dir, err) != 0 ||
@@ -187,7 +227,7 @@ static void reload(struct relay *relay, struct settings **reloaded)
     log_event(LOG_NOTICE, "reloaded", LOG_STR("file", s->file));
 }
 
-static void run(struct relay *relay, struct server *server)
+static void run(struct relay *relay, struct server *server, struct control *control)
 {
     struct settings *reloaded = NULL;
     char what = '\0';
@@ -206,6 +246,7 @@ static void run(struct relay *relay, struct server *server)
     log_plain(LOG_NOTICE, "stopping");
     if (!server_close(server, GRACE_MS))
         log_plain(LOG_WARNING, "sessions were still open");
+    control_stop(control);
     scheduler_stop(relay->scheduler, GRACE_MS);
     log_plain(LOG_NOTICE, "stopped");
     settings_free(reloaded);
@@ -214,6 +255,7 @@ static void run(struct relay *relay, struct server *server)
 static int serve(struct relay *relay, const struct options *o)
 {
     struct server *server;
+    struct control *control;
     struct err err = {.code = 0};
 
     if (prepare(relay, &err) != 0 || catch_signals(&err) != 0)
@@ -227,8 +269,64 @@ static int serve(struct relay *relay, const struct options *o)
              relay->settings->log.facility, relay->settings->log.level);
     if (scheduler_start(relay, &err) == NULL)
         return complain(&err);
-    run(relay, server);
+    control = control_start(&relay->queue, relay->scheduler, &err);
+    if (control == NULL)
+        return complain(&err);
+    run(relay, server, control);
     return EX_OK;
+}
+
+/* Prints a line for relay.users_file; the password is the first line of the standard input. */
+static int run_user(const char *login)
+{
+    char password[1026];
+    struct err err = {.code = 0};
+    struct buf hash;
+    int code = EX_OK;
+
+    if (login == NULL || login[0] == '\0' || strpbrk(login, ":\r\n") != NULL) {
+        usage(stderr);
+        return EX_USAGE;
+    }
+    if (isatty(STDIN_FILENO))
+        (void)fputs("password (it will be shown): ", stderr);
+    if (fgets(password, sizeof password, stdin) == NULL)
+        return EX_NOINPUT;
+    password[strcspn(password, "\r\n")] = '\0';
+    buf_init(&hash, 1024);
+    if (auth_hash(password, &hash, &err) == 0)
+        (void)printf("%s:%s\n", login, hash.data);
+    else
+        code = complain(&err);
+    buf_fini(&hash);
+    return code;
+}
+
+static int run_queue(const struct settings *s, int argc, char **argv)
+{
+    char path[512];
+
+    queue_path(s, path, sizeof path);
+    return queue_command(path, argc, argv);
+}
+
+static int run_daemon(struct settings *settings, const struct options *o)
+{
+    static struct relay relay;
+    struct err err = {.code = 0};
+    int code;
+
+    if (zone_set(settings->timezone, &err) != 0)
+        return complain(&err);
+    relay.settings = settings;
+    relay.queue.lock_fd = -1;
+    code = serve(&relay, o);
+    site_free(relay.site);
+    auth_free(relay.auth);
+    SSL_CTX_free(relay.tls_server);
+    SSL_CTX_free(relay.tls_client);
+    queue_close(&relay.queue);
+    return code;
 }
 
 int main(int argc, char **argv)
@@ -236,28 +334,27 @@ int main(int argc, char **argv)
     struct options o = {.file = settings_default_file};
     struct err err = {.code = 0};
     struct settings *settings;
-    static struct relay relay;
     int code = parse_options(argc, argv, &o);
 
     if (code >= 0)
         return code;
+    if (optind < argc && strcmp(argv[optind], "user") == 0)
+        return run_user(argv[optind + 1]);
     settings = settings_load(o.file, stderr, &err);
     if (settings == NULL)
         return err.code == EX_CONFIG ? EX_CONFIG : complain(&err);
     if (policy_check(settings, &err) != 0) {
         (void)err_prefix(&err, "%s", o.file);
-        return complain(&err);
+        code = complain(&err);
+    } else if (optind < argc) {
+        code = run_queue(settings, argc - optind - 1, argv + optind + 1);
+    } else if (o.print || o.test) {
+        if (o.print)
+            settings_print(settings, stdout);
+        code = EX_OK;
+    } else {
+        code = run_daemon(settings, &o);
     }
-    if (o.print)
-        settings_print(settings, stdout);
-    if (o.print || o.test)
-        return EX_OK;
-    if (zone_set(settings->timezone, &err) != 0)
-        return complain(&err);
-    relay.settings = settings;
-    code = serve(&relay, &o);
-    site_free(relay.site);
-    queue_close(&relay.queue);
     settings_free(settings);
     return code;
 }

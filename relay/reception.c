@@ -13,6 +13,8 @@
 
 #define SESSION_BYTES     65536
 #define TRANSACTION_BYTES ((size_t)64 << 20)
+#define AUTH_PAUSE_MS     1000
+#define AUTH_TRIES        3
 
 void reception_init(struct reception *rc, struct relay *relay, const char *client_ip,
                     uint16_t client_port, uint16_t server_port)
@@ -103,14 +105,58 @@ static void on_unknown(void *user, struct slice line, struct smtp_reply *r)
     (void)milters_unknown(&rc->milters, line, r);
 }
 
+static void auth_good(struct reception *rc, struct slice mechanism, struct slice login,
+                      struct smtp_reply *r)
+{
+    rc->login = arena_copy(&rc->session, login);
+    rc->auth_type = arena_copy(&rc->session, mechanism);
+    if (rc->login.ptr == NULL || rc->auth_type.ptr == NULL) {
+        rc->login = SLICE_NONE;
+        smtp_reply_set(r, "454 4.7.0 Temporary authentication failure");
+        return;
+    }
+    smtp_reply_set(r, "235 2.7.0 Authentication successful");
+}
+
+/* Slow, and three times at most. */
+static void auth_bad(struct reception *rc, struct slice login, struct smtp_reply *r)
+{
+    log_event(LOG_NOTICE, "login failed", LOG_STR("client", rc->client_ip),
+              LOG_TEXT("login", login));
+    clock_sleep_ms(AUTH_PAUSE_MS);
+    smtp_reply_set(r, "535 5.7.8 Authentication failed");
+    if (++rc->auth_failures < AUTH_TRIES)
+        return;
+    smtp_reply_set(r, "421 4.7.0 Too many failed logins");
+    r->close = true;
+}
+
 static void on_auth(void *user, struct slice mechanism, struct slice login, struct slice password,
                     struct smtp_reply *r)
 {
-    (void)user;
-    (void)mechanism;
-    (void)login;
-    (void)password;
-    smtp_reply_set(r, "535 5.7.8 Authentication failed");
+    struct reception *rc = user;
+
+    TG_ASSERT(rc->relay->auth != NULL);
+    if (smtp_has_control(login)) {
+        auth_bad(rc, login, r);
+        return;
+    }
+    switch (auth_check(rc->relay->auth, login, password, rc->client_ip, clock_monotonic_ms())) {
+    case AUTH_GOOD:
+        auth_good(rc, mechanism, login, r);
+        break;
+    case AUTH_BAD:
+        auth_bad(rc, login, r);
+        break;
+    case AUTH_TOO_MANY:
+        smtp_reply_set(r, "421 4.7.0 Too many failed logins from your address");
+        r->close = true;
+        break;
+    case AUTH_TROUBLE:
+        log_plain(LOG_ERR, "relay.users_file cannot be read");
+        smtp_reply_set(r, "454 4.7.0 Temporary authentication failure");
+        break;
+    }
 }
 
 /* --- addresses ------------------------------------------------------------------------------- */
@@ -205,8 +251,6 @@ static enum policy_verdict judge(struct reception *rc, const struct address *add
         smtp_reply_set(r, "554 5.7.1 Relay access denied");
     else if (v == POLICY_UNKNOWN)
         smtp_reply_set(r, "451 4.3.0 Temporary look-up failure");
-    else if (v == POLICY_RELAY && rc->relay->settings->relay.next_hop[0] == '\0')
-        smtp_reply_set(r, "550 5.4.4 No way out of here: relay.next_hop is not set");
     return v;
 }
 

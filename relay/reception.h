@@ -38,6 +38,7 @@ struct reception {
     struct slice client_name, helo, login, auth_type;
     struct slice tls_version, tls_cipher, tls_bits; /* ptr NULL: plain */
     bool is_extended;
+    unsigned auth_failures;
 
     /* the transaction */
     struct arena arena;
@@ -56,6 +57,10 @@ extern const struct smtp_handler reception_handler; /* its `user` is a struct re
 void reception_init(struct reception *rc, struct relay *relay, const char *client_ip,
                     uint16_t client_port, uint16_t server_port);
 void reception_fini(struct reception *rc);
+
+/* TLS stands: what the client said before is forgotten; milters and Received know of it from now
+ * on. */
+void reception_tls(struct reception *rc, const char *version, const char *cipher, int bits);
 
 /* What milters may ask for, at this moment. Lives until the next call. */
 struct milter_macros reception_macros(struct reception *rc);

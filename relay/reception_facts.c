@@ -7,6 +7,17 @@
 #include "config.h"
 #include "relay/reception.h"
 
+void reception_tls(struct reception *rc, const char *version, const char *cipher, int bits)
+{
+    char text[16];
+    int len = snprintf(text, sizeof text, "%d", bits);
+
+    rc->tls_version = arena_copy(&rc->session, slice_str(version));
+    rc->tls_cipher = arena_copy(&rc->session, slice_str(cipher));
+    rc->tls_bits = arena_copy(&rc->session, (struct slice){text, (size_t)len});
+    rc->helo = SLICE_NONE;
+}
+
 static void put(struct reception *rc, size_t *count, const char *name, struct slice value)
 {
     if (value.ptr == NULL)

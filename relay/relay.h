@@ -1,7 +1,10 @@
 #ifndef TG_RELAY_RELAY_H
 #define TG_RELAY_RELAY_H
 
+#include <openssl/ssl.h>
+
 #include "lib/sys/settings.h"
+#include "relay/auth.h"
 #include "relay/queue.h"
 #include "relay/site.h"
 
@@ -18,7 +21,9 @@ struct relay {
     char maildir_root[512];
     struct site *site;
     struct queue queue;
-    struct scheduler *scheduler; /* NULL: nothing is delivered (tests) */
+    SSL_CTX *tls_server, *tls_client; /* server: NULL where TLS is not offered */
+    struct auth *auth;                /* NULL: nobody can log in */
+    struct scheduler *scheduler;      /* NULL: nothing is delivered (tests) */
 };
 
 #endif

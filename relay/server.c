@@ -26,6 +26,7 @@ struct server {
     struct relay *relay;
     struct pollfd listeners[LISTENERS_MAX + 1]; /* the last is wake_fd */
     uint16_t ports[LISTENERS_MAX];
+    bool tls[LISTENERS_MAX]; /* from the first byte */
     size_t listener_count;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t ended;
@@ -58,7 +59,8 @@ static int listen_at(const struct addrinfo *a)
     return -1;
 }
 
-static int open_listener(struct server *s, const struct socket_name *name, struct err *err)
+static int open_listener(struct server *s, const struct socket_name *name, bool tls,
+                         struct err *err)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *list = NULL;
@@ -74,28 +76,38 @@ static int open_listener(struct server *s, const struct socket_name *name, struc
         return err_set(err, EX_OSERR, "cannot listen at %s:%s: %s", name->host, port,
                        strerror(errno));
     s->ports[s->listener_count] = name->port;
+    s->tls[s->listener_count] = tls;
     s->listeners[s->listener_count++] = (struct pollfd){.fd = fd, .events = POLLIN};
     return 0;
 }
 
-static int open_all(struct server *s, struct err *err)
+static int open_list(struct server *s, const struct string_list *list, bool tls, struct err *err)
 {
-    const struct string_list *list = &s->relay->settings->relay.listen;
     struct arena arena;
     int result = 0;
 
     arena_init(&arena, 65536);
-    for (size_t i = 0; result == 0 && i < list->count && i < LISTENERS_MAX; i++) {
+    for (size_t i = 0; result == 0 && i < list->count && s->listener_count < LISTENERS_MAX; i++) {
         struct socket_name name;
 
         result = host_port_parse(slice_str(list->items[i]), &arena, &name, err);
         if (result == 0)
-            result = open_listener(s, &name, err);
+            result = open_listener(s, &name, tls, err);
     }
     arena_fini(&arena);
-    if (result == 0 && s->listener_count == 0)
-        return err_set(err, EX_CONFIG, "relay.listen is empty: name at least one host:port");
     return result;
+}
+
+static int open_all(struct server *s, struct err *err)
+{
+    const struct settings *settings = s->relay->settings;
+
+    if (open_list(s, &settings->relay.listen, false, err) != 0 ||
+        open_list(s, &settings->relay.listen_tls, true, err) != 0)
+        return -1;
+    return s->listener_count > 0
+               ? 0
+               : err_set(err, EX_CONFIG, "relay.listen is empty: name at least one host:port");
 }
 
 static void free_server(struct server *s)
@@ -225,7 +237,7 @@ static void take_connection(struct server *s, size_t listener)
     }
     l->server = s;
     session_thread_init(&l->session, s->relay, fd, (const struct sockaddr *)&from,
-                        s->ports[listener]);
+                        s->ports[listener], s->tls[listener]);
     if (!admit(s, l)) {
         turn_away(fd, l->session.client_ip);
         free(l);

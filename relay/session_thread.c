@@ -8,15 +8,18 @@
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
 #include "lib/sys/net.h"
+#include "relay/tls.h"
 
 #define READ_BYTES   16384
 #define ERRORS_MAX   20
 #define COMMANDS_MAX 1000
+#define LINGER_MS    2000
 
 void session_thread_init(struct session_thread *t, struct relay *relay, int fd,
-                         const struct sockaddr *from, uint16_t server_port)
+                         const struct sockaddr *from, uint16_t server_port, bool begins_with_tls)
 {
-    *t = (struct session_thread){.relay = relay, .server_port = server_port};
+    *t = (struct session_thread){
+        .relay = relay, .server_port = server_port, .begins_with_tls = begins_with_tls};
     t->stream = (struct stream){.fd = fd};
     net_address_text(from, t->client_ip, &t->client_port);
 }
@@ -82,6 +85,42 @@ static void take(struct dialog *d, struct slice in)
         d->began_ms = clock_monotonic_ms();
 }
 
+/* AUTH shows the password to whoever listens on the way: only under TLS, or where there is no way.
+ */
+static bool offers_auth(const struct dialog *d)
+{
+    const struct session_thread *t = d->thread;
+
+    return t->relay->auth != NULL && (t->stream.ssl != NULL || net_is_loopback(t->client_ip));
+}
+
+static bool handshake(struct dialog *d)
+{
+    struct session_thread *t = d->thread;
+    int64_t until = clock_monotonic_ms() + t->relay->settings->relay.timeout_ms;
+    struct err err = {.code = 0};
+
+    if (stream_tls(&t->stream, tls_accept(t->relay->tls_server), until, &err) != 0) {
+        log_event(LOG_NOTICE, "no TLS", LOG_STR("client", t->client_ip), LOG_ERROR("error", &err));
+        return false;
+    }
+    reception_tls(&d->reception, SSL_get_version(t->stream.ssl), SSL_get_cipher(t->stream.ssl),
+                  SSL_get_cipher_bits(t->stream.ssl, NULL));
+    return true;
+}
+
+/* Behind STARTTLS. Bytes that came with that command have been thrown away with the block they were
+ * in; those still in the socket are taken for a part of the handshake, and fail there. */
+static void begin_tls(struct dialog *d)
+{
+    if (!flush(d) || !handshake(d)) {
+        smtp_session_end(&d->session, NULL);
+        return;
+    }
+    smtp_session_tls(&d->session, offers_auth(d));
+    d->began_ms = clock_monotonic_ms();
+}
+
 static void on_silence(struct dialog *d, ssize_t n)
 {
     if (atomic_load(&d->thread->is_stopping))
@@ -96,6 +135,11 @@ static void converse(struct dialog *d)
 {
     struct session_thread *t = d->thread;
 
+    if (t->begins_with_tls && !handshake(d))
+        return;
+    d->session.has_tls = t->begins_with_tls;
+    d->session.offers_tls = t->relay->tls_server != NULL;
+    d->session.offers_auth = offers_auth(d);
     smtp_session_start(&d->session);
     d->began_ms = clock_monotonic_ms();
     while (flush(d) && !d->session.is_closed) {
@@ -109,8 +153,11 @@ static void converse(struct dialog *d)
             take(d, (struct slice){d->block, (size_t)n});
         else
             on_silence(d, n);
+        if (d->session.wants_tls)
+            begin_tls(d);
     }
     d->session.handler->reset(d->session.user);
+    stream_linger(&t->stream, clock_monotonic_ms() + LINGER_MS);
 }
 
 void session_thread_run(struct session_thread *t)

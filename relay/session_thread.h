@@ -26,12 +26,13 @@ struct session_thread {
     struct stream stream;
     char client_ip[64];
     uint16_t client_port, server_port;
+    bool begins_with_tls;
     atomic_bool is_idle; /* waits for a command, no transaction open */
     atomic_bool is_stopping;
 };
 
 void session_thread_init(struct session_thread *t, struct relay *relay, int fd,
-                         const struct sockaddr *from, uint16_t server_port);
+                         const struct sockaddr *from, uint16_t server_port, bool begins_with_tls);
 void session_thread_run(struct session_thread *t);
 void session_thread_close(struct session_thread *t);
 /* Ends it at once where it is idle, else after its transaction. */

@@ -1,5 +1,7 @@
 #include "relay/smtp_session.h"
 
+#include <openssl/crypto.h>
+
 #include "relay/sasl.h"
 
 #define LINE_MAX_BYTES 2048
@@ -371,6 +373,7 @@ static void take_line(struct smtp_session *s)
         auth_step(s, sasl_take(s->sasl, line));
     else
         command(s, line);
+    OPENSSL_cleanse(s->line.data, s->line.len); /* it may have held a password */
     buf_reset(&s->line);
 }
 

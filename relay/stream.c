@@ -10,6 +10,8 @@
 
 #include "lib/sys/net.h"
 
+#define LINGER_BYTES ((size_t)4 << 20)
+
 /* After a TLS call that did not go through: waits for what it wants; false: it cannot go on. */
 static bool tls_wait(struct stream *s, int result, int64_t deadline_ms)
 {
@@ -123,4 +125,24 @@ void stream_close(struct stream *s)
     if (s->fd >= 0)
         (void)close(s->fd);
     s->fd = -1;
+}
+
+void stream_linger(struct stream *s, int64_t deadline_ms)
+{
+    char block[4096];
+    size_t left = LINGER_BYTES;
+    ssize_t n = 1;
+
+    if (s->ssl != NULL) {
+        ERR_clear_error();
+        (void)SSL_shutdown(s->ssl);
+    }
+    if (shutdown(s->fd, SHUT_WR) != 0)
+        return;
+    while (n != 0 && left > sizeof block) {
+        n = recv(s->fd, block, sizeof block, 0);
+        left -= n > 0 ? (size_t)n : 0;
+        if (n < 0 && errno != EINTR && (errno != EAGAIN || !net_wait(s->fd, POLLIN, deadline_ms)))
+            return;
+    }
 }

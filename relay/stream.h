@@ -27,5 +27,8 @@ int stream_write(struct stream *s, struct slice bytes, int64_t deadline_ms);
 /* The handshake, as server or client (ssl set up by the caller and then owned here). */
 int stream_tls(struct stream *s, SSL *ssl, int64_t deadline_ms, struct err *err);
 void stream_close(struct stream *s);
+/* Before a close: waits a while for the other side to close first, throwing away what it still
+ * sends; else the system resets the connection, and our last words are lost with it. */
+void stream_linger(struct stream *s, int64_t deadline_ms);
 
 #endif

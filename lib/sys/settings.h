@@ -39,6 +39,7 @@ enum milter_default {
     MILTER_DEFAULT_QUARANTINE
 };
 enum throttle_mode { THROTTLE_OBSERVE, THROTTLE_ENFORCE };
+enum tls_out { TLS_OUT_NONE, TLS_OUT_MAY, TLS_OUT_ENCRYPT, TLS_OUT_VERIFY };
 enum ledger_sync { SYNC_ALWAYS, SYNC_TIMED, SYNC_NEVER };
 
 struct settings {
@@ -89,10 +90,15 @@ struct settings {
         enum milter_default milter_default;
         int64_t milter_timeout_ms;
         const char *maildir_root, *queue_dir; /* "": below state_dir */
-        const char *next_hop;                 /* host:port; "": none */
+        const char *next_hop;                 /* host:port; "": by MX */
+        const char *resolver;                 /* host:port; "": the system's */
+        int64_t smtp_port;
         int64_t message_max_bytes, recipients_max, sessions_max, client_sessions_max;
         int64_t timeout_ms, min_rate_bytes; /* a second */
         int64_t deliveries_max, retry_first_ms, retry_max_ms, expire_ms;
+        struct string_list listen_tls; /* as listen; TLS from the first byte */
+        const char *tls_cert_file, *tls_key_file, *tls_ca_file, *users_file; /* "": none */
+        enum tls_out tls_out;
     } relay;
     struct {
         enum throttle_mode mode;

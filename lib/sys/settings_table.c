@@ -47,6 +47,12 @@ static const struct choice milter_defaults[] = {{"tempfail", MILTER_DEFAULT_TEMP
                                                 {"quarantine", MILTER_DEFAULT_QUARANTINE},
                                                 {NULL, 0}};
 
+static const struct choice tls_outs[] = {{"none", TLS_OUT_NONE},
+                                         {"may", TLS_OUT_MAY},
+                                         {"encrypt", TLS_OUT_ENCRYPT},
+                                         {"verify", TLS_OUT_VERIFY},
+                                         {NULL, 0}};
+
 const struct setting settings_table[] = {
     {"node", SETTING_TEXT, "", AT(node), .max = 64, .check = check_node,
      .help = "The name of this machine in accounts and keys, different on each. Empty: the host "
@@ -150,6 +156,23 @@ const struct setting settings_table[] = {
     {"relay.listen", SETTING_LIST, "127.0.0.1:2525", AT(relay.listen), .max = 100,
      .check = check_host_port,
      .help = "Where tollgate-relay takes mail: host:port, IPv6 as [::1]:2525."},
+    {"relay.listen_tls", SETTING_LIST, "", AT(relay.listen_tls), .max = 100,
+     .check = check_host_port,
+     .help = "The same for clients that begin with TLS at once (port 465). Needs tls_cert_file."},
+    {"relay.tls_cert_file", SETTING_TEXT, "", AT(relay.tls_cert_file), .max = 1024,
+     .check = check_path,
+     .help = "The certificate (PEM, with its chain) for STARTTLS and listen_tls. Empty: no TLS."},
+    {"relay.tls_key_file", SETTING_TEXT, "", AT(relay.tls_key_file), .max = 1024,
+     .check = check_path, .help = "Its key. Empty: it is in tls_cert_file."},
+    {"relay.tls_out", SETTING_CHOICE, "may", AT(relay.tls_out), .choices = tls_outs,
+     .help =
+         "TLS with servers that mail is delivered to. may: where they offer it; encrypt: always; "
+         "verify: always, and the certificate must be good and for the server's name; none."},
+    {"relay.tls_ca_file", SETTING_TEXT, "", AT(relay.tls_ca_file), .max = 1024, .check = check_path,
+     .help = "Certificates that verify trusts (PEM). Empty: those of the system."},
+    {"relay.users_file", SETTING_TEXT, "", AT(relay.users_file), .max = 1024, .check = check_path,
+     .help = "Who may log in (AUTH) and then send anywhere: lines login:hash, as tollgate-relay "
+             "user prints them. Offered under TLS and to this host only. Empty: nobody."},
     {"relay.hostname", SETTING_TEXT, "", AT(relay.hostname), .max = 255, .check = check_domain,
      .help = "The name by which the relay greets and signs Received fields. Empty: the host name."},
     {"relay.milters", SETTING_LIST, "tollgated", AT(relay.milters), .max = 20,
@@ -168,8 +191,13 @@ const struct setting settings_table[] = {
     {"relay.queue_dir", SETTING_TEXT, "", AT(relay.queue_dir), .max = 300, .check = check_path,
      .help = "The queue. Empty: relay/queue in state_dir."},
     {"relay.next_hop", SETTING_TEXT, "", AT(relay.next_hop), .max = 300, .check = check_host_port,
-     .help = "The server, host:port, that gets all mail for domains that are not hosted. Empty: "
-             "such mail is refused."},
+     .help = "The server, host:port, that gets all mail for domains that are not hosted. Empty: it "
+             "goes to their mail servers (MX)."},
+    {"relay.smtp_port", SETTING_NUMBER, "25", AT(relay.smtp_port), .min = 1, .max = 65535,
+     .help = "The port of servers found by MX."},
+    {"relay.resolver", SETTING_TEXT, "", AT(relay.resolver), .max = 300, .check = check_host_port,
+     .help = "The DNS server, address:port, that is asked for MX and addresses. Empty: those of "
+             "the system."},
     {"relay.message_max", SETTING_SIZE, "50MB", AT(relay.message_max_bytes), .min = 1024,
      .max = 4 * GB, .help = "The largest message."},
     {"relay.recipients_max", SETTING_NUMBER, "1000", AT(relay.recipients_max), .min = 100,

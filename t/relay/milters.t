@@ -22,7 +22,7 @@ class Bench:
         self.sink = sink.Sink()
         self.relay = None
 
-    def through(self, *milters, settings=None):
+    def through(self, *milters, settings=None, more=None):
         """A relay of its own with these milters; gives it, started."""
         if self.relay:
             tap.same(self.relay.stop(), 0, "stopped")
@@ -30,7 +30,7 @@ class Bench:
         own = {"milters": [m.where for m in milters], "next_hop": "127.0.0.1:%d" % self.sink.port,
                "milter_timeout": "2s"}
         own.update(settings or {})
-        self.relay = relay.Relay(proc.scratch("milters"), settings={"relay": own})
+        self.relay = relay.Relay(proc.scratch("milters"), settings=dict(more or {}, relay=own))
         self.relay.start()
         return self.relay
 
@@ -184,13 +184,14 @@ def away(bench):
 def refused_recipients(bench):
     """Those who ask for it see what we refuse ourselves."""
     m = FakeMilter(steps=0x800)
-    r = bench.through(m, settings={"next_hop": ""})
-    send(r, ["x@else.test"])
+    nobody = {"networks": {"host": ["192.0.2.1"]}}
+    r = bench.through(m, more=nobody)
+    tap.same(send(r, ["x@else.test"]), "554 5.7.1 Relay access denied", "refused")
     rcpt = m.named("rcpt")[0]
-    tap.same((rcpt.macros["{rcpt_mailer}"], rcpt.macros["{rcpt_host}"]), ("error", "5.4.4"),
+    tap.same((rcpt.macros["{rcpt_mailer}"], rcpt.macros["{rcpt_host}"]), ("error", "5.7.1"),
              "mailer error, host the code")
     plain = FakeMilter()
-    send(bench.through(plain, settings={"next_hop": ""}), ["x@else.test"])
+    send(bench.through(plain, more=nobody), ["x@else.test"])
     tap.same(plain.named("rcpt"), [], "others do not")
 
 

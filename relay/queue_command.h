@@ -1,0 +1,38 @@
+#ifndef TG_RELAY_QUEUE_COMMAND_H
+#define TG_RELAY_QUEUE_COMMAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/core/buf.h"
+#include "lib/core/err.h"
+#include "lib/core/slice.h"
+#include "relay/queue.h"
+#include "relay/scheduler.h"
+
+/*
+ * `tollgate-relay queue`: list, flush, hold, release, delete. `list` reads the files. The others
+ * are asked of the daemon over DIR/control, a Unix socket in the queue's directory (which nobody
+ * else may enter), so that none meddles with a message that it is delivering; where no daemon runs,
+ * the command does them itself, under the queue's lock.
+ *
+ * On the socket: one line `verb [id]`, answered by a line `ok TEXT` or `error TEXT`.
+ */
+
+/* The messages, those still pending or held, as text for a person. */
+int queue_list(struct queue *q, int64_t now_ms, struct buf *out, struct err *err);
+
+/* Carries out one verb on a message, or on all (`id` empty). What was done, or what is wrong, is
+ * added to *out; -1: nothing was done. `s` NULL: no daemon runs. */
+int queue_do(struct queue *q, struct scheduler *s, struct slice verb, struct slice id,
+             struct buf *out);
+
+/* The command line behind `queue`; gives the exit code. */
+int queue_command(const char *queue_dir, int argc, char **argv);
+
+/* The daemon's end of the socket: a thread of its own. */
+struct control;
+struct control *control_start(struct queue *q, struct scheduler *s, struct err *err);
+void control_stop(struct control *c);
+
+#endif
