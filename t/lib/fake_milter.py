@@ -83,7 +83,8 @@ class FakeMilter(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Session)
         self.port = self.server_address[1]
         self.where = "inet:%d@127.0.0.1" % self.port
-        self.answers, self.actions, self.steps, self.symbols = answers or {}, actions, steps, symbols
+        self.answers, self.actions = answers or {}, actions
+        self.steps, self.symbols = steps, symbols
         self.lock = threading.Lock()
         self.events = []
         threading.Thread(target=self.serve_forever, daemon=True).start()

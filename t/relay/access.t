@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Who may send through tollgate-relay, and how: TLS, logins, line ends, slow clients, open-relay tricks."""
+"""Who may send through tollgate-relay, and how: TLS, logins, line ends, slow clients, tricks."""
 
 import base64
 import os
@@ -145,8 +145,7 @@ def guessing(r, ca):
 
 
 def plain_auth(folder, ca):
-    """AUTH without TLS: only from this host. 127.0.0.1 is this host; an outer address is not to be had
-    in a test everywhere, so it is the rule for this host that is shown here."""
+    """AUTH without TLS is for this host alone, which is all that a test can be."""
     r = relay.Relay(folder, settings=dict(STRANGERS, relay={
         "users_file": os.path.join(folder, "users"), "next_hop": "127.0.0.1:9"}))
     r.start()
@@ -160,7 +159,8 @@ def open_relay(r):
     tries = ["out@else.test", "@host.test:out@else.test", "out%else.test@relay.test",
              "else.test!out@relay.test", "out@[127.0.0.1]", "out@else.test.", "\"out@else.test\"",
              "out@host.test@else.test", "out@sub.host.test", "out@HOST.TEST.else.test",
-             "out@[host.test]", "out@host.test\\@else.test", "out@xn--.else.test", "<out@else.test>",
+             "out@[host.test]", "out@host.test\\@else.test", "out@xn--.else.test",
+             "<out@else.test>",
              "out@127.0.0.1", "out@relay.test", "postmaster@else.test"]
     c = smtp.Smtp(r.port)
     c.command("MAIL FROM:<a@host.test>")
@@ -232,7 +232,8 @@ def slow(folder):
     start = time.monotonic()
     tap.ok(b"421 4.4.2" in slowly(r, b"", 0.05), "silence")
     tap.ok(b"421 4.4.2" in slowly(r, b"NOOP " * 100, 0.05), "a command, byte by byte")
-    tap.ok(b"421 4.4.2" in slowly(r, START + b"Subject: x\r\n" * 100, 0.01), "a message, byte by byte")
+    tap.ok(b"421 4.4.2" in slowly(r, START + b"Subject: x\r\n" * 100, 0.01),
+           "a message, byte by byte")
     tap.ok(time.monotonic() - start < 15, "are given up in time")
     several = [smtp.Smtp(r.port) for _ in range(3)]
     with socket.create_connection(("127.0.0.1", r.port)) as s:

@@ -104,7 +104,8 @@ def verdicts(bench):
     tap.same(reply("body", packet("t")), temporary, "TEMPFAIL at the body")
     tap.same(reply("eom", packet("y", "554-5.7.1 one\r\n554 5.7.1 two\0")),
              "554 5.7.1 one\n5.7.1 two", "lines at the end")
-    tap.same(reply("eom", packet("p") * 3 + packet("a"))[:12], "2.0.0 Ok: qu", "progress, then ACCEPT")
+    tap.same(reply("eom", packet("p") * 3 + packet("a"))[:12], "2.0.0 Ok: qu",
+             "progress, then ACCEPT")
     tap.same(bench.relay.wait_mail("bob@host.test")[:13], b"Return-Path: ", "and delivered")
     tap.ok("queued" in reply("eom", packet("d")), "DISCARD is told as queued")
     bench.relay.wait_log("discarded qid=")
