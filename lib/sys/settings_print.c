@@ -98,8 +98,7 @@ static unsigned common_depth(struct slice a, struct slice b)
     return depth;
 }
 
-/* Closes the groups that were open and opens those of `path`, where they differ. */
-static void print_group(FILE *out, const char *before, const char *path)
+unsigned settings_groups_print(FILE *out, const char *before, const char *path)
 {
     struct slice old =
         before == NULL ? SLICE_NONE : slice_to(slice_str(before), group_length(before));
@@ -117,6 +116,7 @@ static void print_group(FILE *out, const char *before, const char *path)
         indent(out, depth);
         (void)fprintf(out, "%.*s: {\n", SLICE_FMT(name));
     }
+    return depth;
 }
 
 void settings_print(const struct settings *s, FILE *out)
@@ -128,16 +128,16 @@ void settings_print(const struct settings *s, FILE *out)
     for (size_t i = 0; i < settings_count; i++) {
         const char *path = settings_table[i].path;
         size_t group = group_length(path);
+        unsigned depth = settings_groups_print(out, before, path);
 
-        print_group(out, before, path);
         buf_reset(&value);
         print_value(&value, &settings_table[i], s, true);
-        indent(out, depth_of(slice_to(slice_str(path), group)));
+        indent(out, depth);
         (void)fprintf(out, "%s = %.*s;\n", path + (group > 0 ? group + 1 : 0),
                       SLICE_FMT(buf_slice(&value)));
         before = path;
     }
-    print_group(out, before, NULL);
+    (void)settings_groups_print(out, before, NULL);
     buf_fini(&value);
 }
 

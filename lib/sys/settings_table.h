@@ -6,8 +6,8 @@
 
 /*
  * The one table of settings, in the order of the manual. To add a setting: a member of struct
- * settings and a row here; then `make` the sample file and the manual's list anew (settings_doc
- * prints both), and add to the tests.
+ * settings and a row here; then write the sample file and the manual's list anew
+ * (t/sys/settings_doc prints both), and add to the tests.
  */
 
 enum setting_type {
@@ -70,5 +70,8 @@ void time_format(struct buf *b, int64_t ms);
 void size_format(struct buf *b, int64_t bytes);
 /* Its range, choices or form in words ("10ms to 10s"); nothing where there is none to tell. */
 void setting_range(const struct setting *row, struct buf *b);
+/* Closes the groups of the setting written `before` (NULL: none) that `path` (NULL: none any more)
+ * is not in, and opens those it is in. Returns how deep it is in groups. */
+unsigned settings_groups_print(FILE *out, const char *before, const char *path);
 
 #endif

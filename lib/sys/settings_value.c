@@ -50,9 +50,13 @@ bool size_parse(struct slice text, int64_t *bytes)
     return amount_parse(text, size_units, COUNT(size_units), bytes);
 }
 
-/* Zero is divided by all units, and printed with the smallest. */
+/* Zero is divided by all units, and printed with the smallest; one day is 24h. */
 void time_format(struct buf *b, int64_t ms)
 {
+    if (ms == time_units[0].factor) {
+        amount_format(b, time_units + 1, ms);
+        return;
+    }
     amount_format(b, ms == 0 ? &time_units[COUNT(time_units) - 1] : time_units, ms);
 }
 

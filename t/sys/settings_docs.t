@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""The sample configuration and the manual say of settings what their table says."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import tap
+
+BUILD = os.environ["TG_BUILD"]
+SOURCE = os.environ["TG_SOURCE"]
+DOC = os.path.join(BUILD, "t/sys/settings_doc")
+SETTING = re.compile(r"^( *)#([a-z_]+ = )", re.M)
+
+
+def doc(*arguments):
+    return subprocess.run([DOC, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def read(path):
+    with open(os.path.join(SOURCE, path)) as source:
+        return source.read()
+
+
+def loaded(text):
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as conf:
+        conf.write(text)
+        conf.flush()
+        return doc("loaded", conf.name)
+
+
+def bare(text):
+    """The sample with every setting in force; a long value goes on in lines that begin with #."""
+    text = SETTING.sub(r"\1\2", text)
+    return re.sub(r"^#(?=[^ #\n])", "", text, flags=re.M)
+
+
+def main():
+    sample, manual = read("etc/tollgate.conf"), read("doc/tollgate.conf.5")
+    listed = re.search(r'\.\\" settings: begin\n(.*)\.\\" settings: end\n', manual, re.S).group(1)
+    names = re.findall(r"^\.It Ic ([a-z_.]+)", listed, re.M)
+
+    tap.same(sample, doc("sample"), "etc/tollgate.conf is what settings_doc sample prints")
+    tap.same(listed, doc("manual"), "doc/tollgate.conf.5 lists what settings_doc manual prints")
+    tap.same(len(SETTING.findall(sample)), len(names), "the sample has as many settings")
+    tap.same(loaded(bare(sample)), loaded(""), "the sample's values are the defaults")
+    tap.same(loaded(sample), loaded(""), "the sample as it is changes nothing")
+    tap.ok(loaded(bare(sample).replace('"250ms"', '"251ms"')) != loaded(""),
+           "a value of the sample that differs would be seen")
+
+
+tap.run(main)
