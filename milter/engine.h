@@ -1,0 +1,33 @@
+#ifndef TG_MILTER_ENGINE_H
+#define TG_MILTER_ENGINE_H
+
+#include "lib/core/err.h"
+#include "lib/sys/settings.h"
+#include "milter/gate.h"
+
+/*
+ * What serves the milter protocol. An engine listens, turns what MTAs say into gate_* calls and
+ * hands the answers back. There is one a process; engine_libmilter.c is built on libmilter.
+ *
+ * Threads: open, close from the main thread; run from a thread of its own, in which all signals are
+ * blocked; stop from any other.
+ */
+
+/* Listens on settings->milter.socket. A Unix socket gets its mode, group and `owner` (a uid; -1:
+ * left alone) before it appears under its name, and takes a dead one's place; where another process
+ * answers, that is an error (EX_TEMPFAIL), as a port in use is. Privileges may be dropped
+ * afterwards. */
+int engine_open(const struct settings *settings, int owner, struct err *err);
+
+/* Serves until engine_stop. -1: the engine gave up. */
+int engine_run(struct gate *g, const struct settings *settings, struct err *err);
+
+/* Wants an end; engine_run comes back soon if nudged now and then. Connections that are idle then
+ * are not told. */
+void engine_stop(void);
+void engine_nudge(void);
+
+/* Removes the Unix socket, if it is still ours. */
+void engine_close(void);
+
+#endif

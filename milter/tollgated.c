@@ -1,0 +1,253 @@
+#include "milter/tollgated.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+
+#include "lib/sys/clock.h"
+#include "lib/sys/log.h"
+#include "milter/engine.h"
+#include "milter/events.h"
+
+enum {
+    REDIS_WAIT_MS = 5000,
+    PUSH_WAIT_MS = 5000,
+    DRAIN_MS = 10000,      /* for messages under way */
+    DRAIN_GRACE_MS = 2000, /* of which new ones may begin */
+    DRAIN_STEP_MS = 20,
+    NUDGE_MS = 20,
+    ENGINE_END_MS = 8000, /* libmilter's listener looks up every 5 s */
+    CALLS_END_MS = 2000,
+    FILES_APART = 64, /* descriptors that are no sessions' */
+    FILES_FEW = 4096,
+};
+
+/* --- open
+ * -------------------------------------------------------------------------------------------- */
+
+/* libmilter spins where it runs out of descriptors. */
+static unsigned raise_files(void)
+{
+    struct rlimit l;
+
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0)
+        return 0;
+    l.rlim_cur = l.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &l);
+    (void)getrlimit(RLIMIT_NOFILE, &l);
+    if (l.rlim_cur < FILES_FEW)
+        log_event(LOG_WARNING, "few open files are allowed: raise LimitNOFILE (ulimit -n)",
+                  LOG_NUM("limit", l.rlim_cur));
+    if (l.rlim_cur <= FILES_APART || l.rlim_cur > UINT32_MAX)
+        return 0;
+    return (unsigned)(l.rlim_cur - FILES_APART);
+}
+
+static int open_journal(struct tollgated *d, const struct settings *s, struct err *err)
+{
+    char dir[512];
+    struct journal_config config;
+
+    if (snprintf(dir, sizeof dir, "%s/journal", s->state_dir) >= (int)sizeof dir)
+        return err_set(err, EX_CONFIG, "state_dir: the path is too long");
+    config = keeper_journal_config(s, dir);
+    d->journal = journal_open(&config, err);
+    if (d->journal == NULL)
+        return -1;
+    if (journal_cut_bytes(d->journal) > 0)
+        log_event(LOG_WARNING, "torn end of the journal cut off",
+                  LOG_NUM("bytes", journal_cut_bytes(d->journal)));
+    return 0;
+}
+
+/* Redis or a map server may be away for now; a file that is missing is a fault to mend. */
+static bool comes_later(const struct err *err)
+{
+    return err->code == EX_UNAVAILABLE || err->code == EX_TEMPFAIL;
+}
+
+static int open_site(struct tollgated *d, struct site **site, struct err *err)
+{
+    d->keeper.watch = source_watch_new(d->shared->settings, err);
+    if (d->keeper.watch == NULL)
+        return -1;
+    *site = site_load(site_settings_hold(d->shared), NULL, err);
+    if (*site != NULL)
+        return 0;
+    if (!comes_later(err)) {
+        err->code = EX_CONFIG;
+        return -1;
+    }
+    log_event(LOG_WARNING, "no hosted domains yet; all mail is deferred", LOG_ERROR("error", err));
+    d->keeper.world_is_due = true;
+    *site = site_new(site_settings_hold(d->shared), NULL, NULL);
+    return *site != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
+}
+
+static int open_gate(struct tollgated *d, struct err *err)
+{
+    struct site *site;
+
+    if (open_site(d, &site, err) != 0)
+        return -1;
+    if (gate_init(&d->gate, d->journal, site, err) != 0) {
+        site_drop(site);
+        return -1;
+    }
+    d->gate.session_max = raise_files();
+    return 0;
+}
+
+static int open_keeper(struct tollgated *d, struct err *err)
+{
+    d->keeper.gate = &d->gate;
+    d->keeper.journal = d->journal;
+    d->keeper.accountant = d->accountant;
+    d->keeper.redis = d->redis;
+    d->keeper.file = d->file;
+    d->has_keeper = true;
+    return keeper_start(&d->keeper, err);
+}
+
+static void *run_engine(void *argument)
+{
+    struct tollgated *d = argument;
+
+    d->engine_err.code = 0;
+    (void)engine_run(&d->gate, d->shared->settings, &d->engine_err);
+    events_tell(EVENT_ENGINE_ENDED);
+    return NULL;
+}
+
+static int open_all(struct tollgated *d, struct err *err)
+{
+    const struct settings *s = d->shared->settings;
+
+    if (private_redis_wanted(s)) {
+        d->redis = private_redis_start(s, REDIS_WAIT_MS, err);
+        if (d->redis == NULL)
+            return -1;
+    }
+    if (open_journal(d, s, err) != 0)
+        return -1;
+    d->accountant = accountant_start(s, d->journal, err);
+    if (d->accountant == NULL || open_gate(d, err) != 0 || open_keeper(d, err) != 0)
+        return -1;
+    if (pthread_create(&d->engine, NULL, run_engine, d) != 0)
+        return err_set(err, EX_OSERR, "cannot start a thread");
+    d->has_engine = true;
+    return 0;
+}
+
+int tollgated_open(struct tollgated *d, const char *file, struct settings *settings,
+                   struct err *err)
+{
+    int done;
+
+    memset(d, 0, sizeof *d);
+    d->file = file;
+    d->was_clean = true;
+    d->shared = site_settings_new(settings, err);
+    if (d->shared == NULL)
+        return -1;
+    events_block();
+    done = open_all(d, err);
+    events_unblock();
+    return done;
+}
+
+/* --- serve
+ * ------------------------------------------------------------------------------------------- */
+
+/* Until no message is under way, twice in a row: the answer to the last one is on its way then. A
+ * second signal, or the end of the time, cuts it short. */
+static bool drain(struct tollgated *d)
+{
+    int64_t begun = clock_monotonic_ms();
+    int idle = 0;
+
+    for (;;) {
+        int64_t past = clock_monotonic_ms() - begun;
+
+        idle = atomic_load(&d->gate.open_messages) == 0 ? idle + 1 : 0;
+        if (idle >= 2)
+            return true;
+        if (past >= DRAIN_GRACE_MS)
+            gate_drain(&d->gate);
+        if (past >= DRAIN_MS || events_next(DRAIN_STEP_MS) == EVENT_STOP)
+            return false;
+    }
+}
+
+static void stop_engine(struct tollgated *d)
+{
+    int64_t until = clock_monotonic_ms() + ENGINE_END_MS;
+
+    engine_stop();
+    while (clock_monotonic_ms() < until) {
+        engine_nudge();
+        if (events_next(NUDGE_MS) == EVENT_ENGINE_ENDED) {
+            (void)pthread_join(d->engine, NULL);
+            d->has_engine = false;
+            return;
+        }
+    }
+}
+
+static void stop(struct tollgated *d)
+{
+    bool idle;
+
+    log_event(LOG_NOTICE, "stopping", LOG_NUM("sessions", atomic_load(&d->gate.sessions)),
+              LOG_NUM("open_messages", atomic_load(&d->gate.open_messages)));
+    idle = drain(d);
+    gate_drain(&d->gate);
+    stop_engine(d);
+    d->was_clean = gate_close(&d->gate, CALLS_END_MS) && idle && !d->has_engine;
+    if (d->was_clean)
+        gate_slots_release(&d->gate);
+    else
+        log_event(LOG_WARNING, "stopped with messages under way",
+                  LOG_NUM("open_messages", atomic_load(&d->gate.open_messages)));
+}
+
+int tollgated_serve(struct tollgated *d, struct err *err)
+{
+    for (;;) {
+        switch (events_next(-1)) {
+        case EVENT_RELOAD:
+            keeper_reload(&d->keeper);
+            break;
+        case EVENT_STOP:
+            stop(d);
+            return 0;
+        case EVENT_ENGINE_ENDED:
+            (void)pthread_join(d->engine, NULL);
+            d->has_engine = false;
+            *err = d->engine_err;
+            return -1;
+        case EVENT_NONE:
+            break;
+        }
+    }
+}
+
+/* --- close
+ * ------------------------------------------------------------------------------------------- */
+
+/* libmilter's threads may call the gate to the last moment, so that stays. Where calls are still
+ * under way, the journal is theirs; its table then tells who was in doubt. */
+void tollgated_close(struct tollgated *d)
+{
+    engine_close();
+    if (d->has_keeper)
+        keeper_stop(&d->keeper);
+    else
+        source_watch_free(d->keeper.watch);
+    accountant_stop(d->accountant, PUSH_WAIT_MS);
+    if (d->redis != NULL)
+        private_redis_stop(d->redis, REDIS_WAIT_MS);
+    if (d->was_clean)
+        journal_close(d->journal);
+}

@@ -1,0 +1,39 @@
+#ifndef TG_MILTER_TOLLGATED_H
+#define TG_MILTER_TOLLGATED_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "milter/gate.h"
+#include "milter/keeper.h"
+
+/*
+ * The daemon: what it is made of, and its life in order: open (everything that can fail), serve
+ * (until a signal says stop), close. The one struct that main has.
+ *
+ * Threads: the main thread; the engine has its own, and so have the keeper and the accountant.
+ * Errors: sysexits(3) codes in *err; what was opened until then is closed by tollgated_close.
+ */
+
+struct tollgated {
+    const char *file; /* the configuration's */
+    struct site_settings *shared;
+    struct private_redis *redis;
+    struct journal *journal;
+    struct accountant *accountant;
+    struct gate gate;
+    struct keeper keeper;
+    bool has_keeper, has_engine, was_clean;
+    pthread_t engine;
+    struct err engine_err;
+};
+
+/* `settings` is taken over. Events and socket are open already, privileges are dropped. */
+int tollgated_open(struct tollgated *d, const char *file, struct settings *settings,
+                   struct err *err);
+/* Until it is stopped by a signal; -1: the engine has given up. */
+int tollgated_serve(struct tollgated *d, struct err *err);
+/* Counts and pushes what there is, and frees all. */
+void tollgated_close(struct tollgated *d);
+
+#endif
