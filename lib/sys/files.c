@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -53,4 +55,110 @@ int file_read(const char *path, struct buf *b, struct err *err)
         result = read_all(fd, path, b, err);
     (void)close(fd);
     return result;
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+static int write_failed(const char *path, struct err *err)
+{
+    return err_set(err, EX_CANTCREAT, "cannot write %s: %s", path, strerror(errno));
+}
+
+static bool write_all(int fd, struct slice bytes)
+{
+    while (bytes.len > 0) {
+        ssize_t written = write(fd, bytes.ptr, bytes.len);
+
+        if (written < 0 && errno != EINTR)
+            return false;
+        if (written > 0)
+            bytes = slice_from(bytes, (size_t)written);
+    }
+    return true;
+}
+
+/* A new file, with all its bytes on the disk. */
+static int file_fill(const char *path, struct slice bytes, mode_t mode, struct err *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+    bool good = fd >= 0 && fchmod(fd, mode) == 0 && write_all(fd, bytes) && fsync(fd) == 0;
+
+    if (!good)
+        (void)write_failed(path, err);
+    if (fd >= 0 && close(fd) != 0 && good)
+        good = write_failed(path, err) == 0;
+    return good ? 0 : -1;
+}
+
+/* A rename is on the disk once its directory is. */
+static int dir_sync(const char *path, struct err *err)
+{
+    ptrdiff_t slash = slice_find_last(slice_str(path), '/');
+    char dir[PATH_MAX];
+    int fd, failed;
+
+    if (slash < 0)
+        (void)snprintf(dir, sizeof dir, ".");
+    else
+        (void)snprintf(dir, sizeof dir, "%.*s", slash == 0 ? 1 : (int)slash, path);
+    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    failed = fd < 0 || fsync(fd) != 0 ? write_failed(dir, err) : 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return failed;
+}
+
+int file_write(const char *path, struct slice bytes, mode_t mode, struct err *err)
+{
+    char made[PATH_MAX];
+
+    if (snprintf(made, sizeof made, "%s.new", path) >= (int)sizeof made)
+        return err_set(err, EX_CANTCREAT, "cannot write %s: the name is too long", path);
+    if (file_fill(made, bytes, mode, err) != 0) {
+        (void)unlink(made);
+        return -1;
+    }
+    if (rename(made, path) != 0) {
+        (void)write_failed(path, err);
+        (void)unlink(made);
+        return -1;
+    }
+    return dir_sync(path, err);
+}
+
+/* --- directories ------------------------------------------------------------------------------ */
+
+static int dir_make_one(const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *err)
+{
+    struct stat st;
+
+    if (mkdir(path, mode) != 0) {
+        if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+            return 0;
+        return err_set(err, EX_CANTCREAT, "cannot make the directory %s: %s", path,
+                       strerror(errno));
+    }
+    if (chmod(path, mode) == 0 &&
+        ((uid == (uid_t)-1 && gid == (gid_t)-1) || chown(path, uid, gid) == 0))
+        return 0;
+    (void)err_set(err, EX_CANTCREAT, "cannot set the rights of %s: %s", path, strerror(errno));
+    (void)rmdir(path);
+    return -1;
+}
+
+int dir_make(const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *err)
+{
+    char part[PATH_MAX];
+    size_t len = strlen(path);
+
+    if (len >= sizeof part)
+        return err_set(err, EX_CANTCREAT, "cannot make %s: the name is too long", path);
+    for (size_t i = 1; i < len; i++) {
+        if (path[i] != '/' || path[i + 1] == '\0' || path[i + 1] == '/')
+            continue;
+        (void)snprintf(part, sizeof part, "%.*s", (int)i, path);
+        if (dir_make_one(part, 0755, uid, gid, err) != 0)
+            return -1;
+    }
+    return dir_make_one(path, mode, uid, gid, err);
 }

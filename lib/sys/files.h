@@ -18,4 +18,13 @@
  * leaves room for. */
 int file_read(const char *path, struct buf *b, struct err *err);
 
+/* Puts a file of those bytes in place of the one there is, at once and for good: written under
+ * another name (PATH.new), synced, renamed. The mode is that of a new file, without regard to the
+ * umask. */
+int file_write(const char *path, struct slice bytes, mode_t mode, struct err *err);
+
+/* Makes the directory, with the parents that are missing (mode 0755), and gives what it makes to
+ * that user and group ((uid_t)-1, (gid_t)-1: to nobody else). One that is there stays as it is. */
+int dir_make(const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *err);
+
 #endif

@@ -1,0 +1,145 @@
+#include "lib/sys/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static void usage(const char *program, FILE *out)
+{
+    (void)fprintf(out,
+                  "usage: %s [-f] [-c FILE]   serve; -f: in the foreground\n"
+                  "       %s -t [-c FILE]     test the configuration and exit\n"
+                  "       %s -T [-c FILE]     print the effective configuration and exit\n"
+                  "       %s -V | -h          the version; this help\n"
+                  "The configuration is %s where -c names no other.\n",
+                  program, program, program, program, settings_default_file);
+}
+
+static int misused(const char *program, FILE *complaints)
+{
+    usage(program, complaints);
+    return EX_USAGE;
+}
+
+int daemon_options_read(int argc, char **argv, const char *program, const char *version,
+                        struct daemon_options *options, FILE *out, FILE *complaints)
+{
+    int option;
+
+    *options = (struct daemon_options){.file = settings_default_file};
+    opterr = 0;
+    optind = 1;
+    while ((option = getopt(argc, argv, "+c:fhtTV")) != -1) {
+        switch (option) {
+        case 'c':
+            options->file = optarg;
+            break;
+        case 'f':
+            options->foreground = true;
+            break;
+        case 't':
+            options->test = true;
+            break;
+        case 'T':
+            options->print = true;
+            break;
+        case 'V':
+            return fprintf(out, "%s %s\n", program, version) > 0 ? EX_OK : EX_IOERR;
+        case 'h':
+            usage(program, out);
+            return EX_OK;
+        default:
+            (void)fprintf(complaints, "%s: -%c: %s\n", program, optopt,
+                          optopt == 'c' ? "a file name is missing" : "no such option");
+            return misused(program, complaints);
+        }
+    }
+    if (optind == argc)
+        return -1;
+    (void)fprintf(complaints, "%s: no argument is taken: %s\n", program, argv[optind]);
+    return misused(program, complaints);
+}
+
+/* A file that cannot be read is no less a fault of the configuration. */
+struct settings *daemon_settings(const struct daemon_options *options, const char *program,
+                                 FILE *complaints, int *exit_code)
+{
+    struct err err = {0};
+    struct settings *s = settings_load(options->file, complaints, &err);
+
+    if (s == NULL && err.code != EX_CONFIG)
+        (void)fprintf(complaints, "%s: %s\n", program, err.text);
+    *exit_code = s != NULL ? EX_OK : EX_CONFIG;
+    return s;
+}
+
+/* What the child says; if it says nothing, how it ended. */
+static int child_wait(pid_t child, int from)
+{
+    unsigned char code;
+    int status = 0;
+    ssize_t got;
+
+    do
+        got = read(from, &code, 1);
+    while (got < 0 && errno == EINTR);
+    if (got == 1)
+        return code;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : EX_SOFTWARE;
+}
+
+int background_begin(struct background *b, int *exit_code, struct err *err)
+{
+    int ends[2];
+    pid_t child;
+
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return err_set(err, EX_OSERR, "cannot go to the background: %s", strerror(errno));
+    child = fork();
+    if (child < 0) {
+        (void)err_set(err, EX_OSERR, "cannot go to the background: %s", strerror(errno));
+        (void)close(ends[0]);
+        (void)close(ends[1]);
+        return -1;
+    }
+    if (child > 0) {
+        (void)close(ends[1]);
+        *exit_code = child_wait(child, ends[0]);
+        (void)close(ends[0]);
+        return 1;
+    }
+    (void)close(ends[0]);
+    b->parent = ends[1];
+    (void)setsid();
+    return 0;
+}
+
+static void leave_terminal(void)
+{
+    int null = open("/dev/null", O_RDWR);
+
+    if (null < 0)
+        return;
+    for (int fd = 0; fd <= 2; fd++)
+        (void)dup2(null, fd);
+    if (null > 2)
+        (void)close(null);
+}
+
+void background_done(struct background *b, int exit_code)
+{
+    unsigned char code = (unsigned char)exit_code;
+
+    if (b->parent < 0)
+        return;
+    if (exit_code == 0)
+        leave_terminal();
+    (void)!write(b->parent, &code, 1);
+    (void)close(b->parent);
+    b->parent = -1;
+}

@@ -1,0 +1,88 @@
+#include "lib/sys/privileges.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define ROOM_BYTES 65536
+#define GROUPS_MAX 1024
+
+int account_find(const char *name, struct account *out, struct err *err)
+{
+    struct passwd p, *found = NULL;
+    char room[ROOM_BYTES];
+    int failed;
+
+    *out = (struct account){.name = "", .uid = geteuid(), .gid = getegid()};
+    if (name[0] == '\0' || geteuid() != 0)
+        return 0;
+    failed = getpwnam_r(name, &p, room, sizeof room, &found);
+    if (failed != 0)
+        return err_set(err, EX_OSERR, "user: cannot look up the account \"%s\": %s", name,
+                       strerror(failed));
+    if (found == NULL)
+        return err_set(err, EX_CONFIG,
+                       "user: no account \"%s\": make it (useradd --system %s), or name another in "
+                       "the setting user",
+                       name, name);
+    *out = (struct account){.name = name, .uid = p.pw_uid, .gid = p.pw_gid};
+    return 0;
+}
+
+static int group_find(const char *name, gid_t *gid, struct err *err)
+{
+    struct group g, *found = NULL;
+    char room[ROOM_BYTES];
+    int failed = getgrnam_r(name, &g, room, sizeof room, &found);
+
+    if (failed != 0)
+        return err_set(err, EX_OSERR, "milter.group: cannot look up the group \"%s\": %s", name,
+                       strerror(failed));
+    if (found == NULL)
+        return err_set(err, EX_CONFIG,
+                       "milter.group: no group \"%s\": make it (groupadd --system %s), or name "
+                       "another",
+                       name, name);
+    *gid = g.gr_gid;
+    return 0;
+}
+
+/* Adds one to the groups that initgroups has set. */
+static int group_add(gid_t gid)
+{
+    gid_t list[GROUPS_MAX];
+    int count = getgroups(GROUPS_MAX - 1, list);
+
+    if (count < 0)
+        return -1;
+    for (int i = 0; i < count; i++) {
+        if (list[i] == gid)
+            return 0;
+    }
+    list[count] = gid;
+    return setgroups((size_t)count + 1, list);
+}
+
+int account_become(const struct account *a, const char *group, struct err *err)
+{
+    gid_t extra = a->gid;
+
+    if (a->name[0] == '\0')
+        return 0;
+    if (group[0] != '\0' && group_find(group, &extra, err) != 0)
+        return -1;
+    if (initgroups(a->name, a->gid) != 0 || group_add(extra) != 0 ||
+        setresgid(a->gid, a->gid, a->gid) != 0 || setresuid(a->uid, a->uid, a->uid) != 0)
+        return err_set(err, EX_OSERR, "cannot become %s: %s", a->name, strerror(errno));
+    /* An account with root's number would keep all that this is to take away. */
+    if (geteuid() == 0 || setuid(0) == 0)
+        return err_set(err, EX_CONFIG,
+                       "user: the account \"%s\" is root: name one without privileges, or \"\" to "
+                       "stay root on purpose",
+                       a->name);
+    return 0;
+}

@@ -1,0 +1,28 @@
+#ifndef TG_SYS_PRIVILEGES_H
+#define TG_SYS_PRIVILEGES_H
+
+#include <sys/types.h>
+
+#include "lib/core/err.h"
+
+/*
+ * From root to an account of its own.
+ *
+ * Threads: before any is started.  Errors: EX_CONFIG for a name that the system does not know,
+ * EX_OSERR.
+ */
+
+struct account {
+    const char *name; /* borrowed; "": ourselves, nothing will change */
+    uid_t uid;
+    gid_t gid;
+};
+
+/* The account to change to; ourselves where the name is empty or we are not root. */
+int account_find(const char *name, struct account *out, struct err *err);
+
+/* Becomes that account for good: its groups, and `group` besides (milter.group, so that a socket
+ * can be given to it; "": none). Does nothing for ourselves. */
+int account_become(const struct account *a, const char *group, struct err *err);
+
+#endif
