@@ -6,6 +6,7 @@
 
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
+#include "milter/action.h"
 
 enum {
     MESSAGE_BYTES = 64 << 20, /* of memory; enough for some 60,000 recipients */
@@ -165,18 +166,6 @@ static void note_open(struct gate_connection *c)
     c->counted_open = open;
 }
 
-static struct session_action go_on(void)
-{
-    return (struct session_action){.what = SESSION_CONTINUE};
-}
-
-static struct session_action refuse(const char *code, const char *enhanced, const char *text,
-                                    const char *why)
-{
-    return (struct session_action){
-        .what = SESSION_REPLY, .code = code, .enhanced = enhanced, .text = text, .why = why};
-}
-
 /* Mail that is deferred because of us, once a minute and cause. */
 static void log_deferred(struct gate *g, const char *why)
 {
@@ -329,9 +318,10 @@ static void drop_site(void *site)
 static struct session_action hindrance(struct gate *g)
 {
     if (atomic_load(&g->draining) || atomic_load(&g->closed))
-        return refuse("451", "4.3.2", "Mail accounting is being restarted, try again in a minute",
-                      "tollgated is stopping");
-    return go_on();
+        return action_refuse("451", "4.3.2",
+                             "Mail accounting is being restarted, try again in a minute",
+                             "tollgated is stopping");
+    return action_continue();
 }
 
 /* Refused now, the client need not send the body first. */
@@ -355,8 +345,7 @@ struct session_action gate_mail(struct gate_connection *c, struct slice path,
     site = gate_site(c->gate);
     if (journal_is_full(c->gate, site)) {
         site_drop(site);
-        return end(c, refuse("452", "4.3.1", "Mail accounting is out of room, try again later",
-                             "the journal cannot be written"));
+        return end(c, action_no_room());
     }
     c->site = site;
     w = (struct session_world){.world = site->world,
@@ -397,7 +386,7 @@ void gate_abort(struct gate_connection *c)
 {
     begin(c);
     session_abort(c->session);
-    (void)end(c, go_on());
+    (void)end(c, action_continue());
 }
 
 void gate_leave(struct gate_connection *c)
@@ -410,7 +399,7 @@ void gate_leave(struct gate_connection *c)
     begin(c);
     session_close(c->session);
     slot_release(c);
-    (void)end(c, go_on());
+    (void)end(c, action_continue());
     if (c->counted_session)
         (void)atomic_fetch_sub(&g->sessions, 1);
     unlist(c);

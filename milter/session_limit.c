@@ -1,0 +1,89 @@
+#include "milter/session_work.h"
+
+#include <stdio.h>
+
+#include "lib/core/throttled.h"
+
+/* Worth a look: what the sender's domain pays for, and bounces. The rest depends on headers, or no
+ * limit stops it. */
+static bool is_worth_a_look(const struct classified *c)
+{
+    const struct decision *d = &c->decisions[0];
+
+    if (c->count == 0)
+        return false;
+    if (d->class_ == CLASS_OUT)
+        return !slice_equal(d->account, SLICE(ACCOUNT_UNATTRIBUTED));
+    return c->is_bounce && (d->class_ == CLASS_IN || d->class_ == CLASS_LOCAL);
+}
+
+/* The last recipient by itself, as far as it can be judged without asking anybody. */
+static bool look_classify(struct session *s)
+{
+    struct answers nobody;
+    int open;
+
+    arena_reset(&s->look);
+    s->look_facts = s->facts;
+    s->look_facts.recipients = &s->facts.recipients[s->facts.recipient_count - 1];
+    s->look_facts.recipient_count = 1;
+    s->look_facts.bytes = 1; /* at least */
+    answers_init(&nobody, &s->look);
+    open = classify(&s->look_facts, s->world.world, &nobody, &s->look, &s->look_classified, NULL);
+    answers_fini(&nobody);
+    return open == 0;
+}
+
+struct session_action session_look(struct session *s)
+{
+    if (!s->world.limits || !s->smtp || !look_classify(s) || !is_worth_a_look(&s->look_classified))
+        return action_continue();
+    s->question = (struct limit_question){.classified = &s->look_classified,
+                                          .facts = &s->look_facts,
+                                          .world = s->world.world,
+                                          .is_look = true,
+                                          .arena = &s->look};
+    s->state = LOOKING;
+    return (struct session_action){.what = SESSION_LIMIT, .limits = &s->question};
+}
+
+void session_reply_make(struct session *s, const struct throttle_verdict *v)
+{
+    struct slice text = limit_reply(v, &s->look);
+
+    (void)snprintf(s->reply, sizeof s->reply, "%s",
+                   text.ptr != NULL ? text.ptr : "Over a sending limit");
+}
+
+struct session_action session_refuse_over_limit(struct session *s, const struct throttle_verdict *v)
+{
+    bool reject = v->action == ACTION_REJECT;
+
+    session_reply_make(s, v);
+    return action_refuse(reject ? "550" : "450", reject ? "5.7.1" : "4.7.1", s->reply, NULL);
+}
+
+/* What is known already of a recipient that was just taken. */
+struct session_action session_looked(struct session *s, const struct limit_answer *limits)
+{
+    const struct decision *d = &s->look_classified.decisions[0];
+    bool is_bounce = d->class_ != CLASS_OUT;
+
+    s->state = OPEN;
+    if (limits->tests == NULL ||
+        (limits->verdict.action != ACTION_DEFER && limits->verdict.action != ACTION_REJECT))
+        return action_continue();
+    s->facts.recipient_count--;
+    while (s->target_count > 0 &&
+           s->targets[s->target_count - 1].recipient == s->facts.recipient_count)
+        s->target_count--;
+    s->record = (struct record){.kind = RECORD_EVENT};
+    if (throttled_count_recipient(is_bounce ? METRIC_BOUNCES : METRIC_RECIPIENTS,
+                                  d->class_ == CLASS_LOCAL ? d->received_account : d->account,
+                                  d->class_ == CLASS_LOCAL ? d->received_user : d->user, &s->look,
+                                  &s->record, &s->err) != 0)
+        return session_refuse_over_limit(s, &limits->verdict);
+    s->verdict = session_refuse_over_limit(s, &limits->verdict);
+    s->state = NOTING;
+    return (struct session_action){.what = SESSION_COMMIT, .record = &s->record};
+}

@@ -1,0 +1,58 @@
+#ifndef TG_MILTER_SESSION_WORK_H
+#define TG_MILTER_SESSION_WORK_H
+
+#include "lib/core/limit_reply.h"
+#include "milter/action.h"
+#include "milter/envelope.h"
+#include "milter/session.h"
+
+/* What the sources of the session share: session.c has the events up to the body, session_limit.c
+ * the looks at recipients, session_end.c the end of message. Nobody else includes this. */
+
+/* IDLE: no message.  OPEN: MAIL to end of message.  The others: an errand is out, LOOKING and
+ * NOTING for a recipient. */
+enum state { IDLE, OPEN, ASKING, LIMITING, COMMITTING, LOOKING, NOTING };
+
+struct live_target {
+    size_t recipient;
+    struct slice address;
+};
+
+struct session {
+    struct arena connection, message, look;
+    bool smtp;
+    struct slice client_ip, version;
+    enum envelope_mta mta;
+
+    enum state state;
+    struct session_world world;
+    struct facts facts;
+    size_t recipient_room;
+    struct live_target *targets;
+    size_t target_count, target_room;
+    struct slice queue_id;
+    bool full; /* the memory of this message is used up */
+    struct answers answers;
+    bool has_answers;
+    unsigned rounds;
+    struct classified classified;
+    struct facts look_facts;
+    struct classified look_classified;
+    struct record record;
+    struct limit_question question;
+    struct session_action verdict;         /* after COMMIT */
+    char reply[LIMIT_REPLY_MAX_BYTES + 1]; /* its text, which outlives the message */
+    struct err err;
+};
+
+/* Back to no message; as often as one likes. */
+void session_reset(struct session *s);
+
+/* At RCPT, of the recipient just taken. */
+struct session_action session_look(struct session *s);
+struct session_action session_looked(struct session *s, const struct limit_answer *limits);
+struct session_action session_refuse_over_limit(struct session *s,
+                                                const struct throttle_verdict *v);
+void session_reply_make(struct session *s, const struct throttle_verdict *v);
+
+#endif
