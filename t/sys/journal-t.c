@@ -203,12 +203,12 @@ static void test_time(void)
     OK(record.time_ms <= now, "what was dated before");
     (void)journal_reader_next(r, &record, &err);
     OK(record.time_ms >= now, "what is dated after journal_now");
-    journal_reader_close(r);
     journal_close(j);
     /* A newest record half an hour ahead of the clock, as after a clock that was set back. */
     buf_init(&b, 1000);
     frame_begin(&b);
     record_encode(&record, &b);
+    journal_reader_close(r); /* the record lives no longer */
     frame_finish(&b, frame_sum(&b), 1, ahead);
     fixture_file_write(1, buf_slice(&b));
     j = fixture_open(0, SYNC_NEVER);
