@@ -3,6 +3,7 @@
 #include <string.h>
 
 #define ONE(id)       .counter_count = 1, .counters = {COUNTER_##id}
+#define SUM2(a, b)    .counter_count = 2, .counters = {COUNTER_##a, COUNTER_##b}
 #define SUM3(a, b, c) .counter_count = 3, .counters = {COUNTER_##a, COUNTER_##b, COUNTER_##c}
 #define SUM4(a, b, c, d)                                                                           \
     .counter_count = 4, .counters = {COUNTER_##a, COUNTER_##b, COUNTER_##c, COUNTER_##d}
@@ -45,6 +46,29 @@ static const struct report_column message_data_columns[] = {
     {"total_bytes", "", "total", false, UNIT_BYTES, BYTES_TOTAL},
 };
 
+static const struct report_column throttle_traffic_columns[] = {
+    {"throttled_messages", "throttled", "msgs", true, UNIT_MESSAGES, ONE(THROTTLED_MESSAGES)},
+    {"throttled_recipients", "throttled", "rcpts", false, UNIT_RECIPIENTS,
+     ONE(THROTTLED_RECIPIENTS)},
+    {"throttled_bytes", "throttled", "bytes", true, UNIT_BYTES, ONE(THROTTLED_BYTES)},
+    {"throttled_bounces", "throttled", "bounces", true, UNIT_BOUNCES, ONE(THROTTLED_BOUNCES)},
+    {"observed_messages", "observed", "msgs", true, UNIT_MESSAGES, ONE(OBSERVED_MESSAGES)},
+    {"observed_recipients", "observed", "rcpts", false, UNIT_RECIPIENTS, ONE(OBSERVED_RECIPIENTS)},
+    {"observed_bytes", "observed", "bytes", true, UNIT_BYTES, ONE(OBSERVED_BYTES)},
+    {"observed_bounces", "observed", "bounces", true, UNIT_BOUNCES, ONE(OBSERVED_BOUNCES)},
+    {"total_recipients", "total", "rcpts", false, UNIT_RECIPIENTS,
+     SUM2(THROTTLED_RECIPIENTS, OBSERVED_RECIPIENTS)},
+};
+
+static const struct report_column throttle_violations_columns[] = {
+    {"violations_messages", "", "messages", false, UNIT_VIOLATIONS, ONE(VIOLATIONS_MESSAGES)},
+    {"violations_recipients", "", "recipients", false, UNIT_VIOLATIONS, ONE(VIOLATIONS_RECIPIENTS)},
+    {"violations_bytes", "", "bytes", false, UNIT_VIOLATIONS, ONE(VIOLATIONS_BYTES)},
+    {"violations_bounces", "", "bounces", false, UNIT_VIOLATIONS, ONE(VIOLATIONS_BOUNCES)},
+    {"total_violations", "", "total", false, UNIT_VIOLATIONS,
+     SUM4(VIOLATIONS_MESSAGES, VIOLATIONS_RECIPIENTS, VIOLATIONS_BYTES, VIOLATIONS_BOUNCES)},
+};
+
 static const struct report_column traffic_by_priority_columns[] = {
     {"priority_high_messages", "", "high", false, UNIT_MESSAGES, ONE(PRIORITY_HIGH_MESSAGES)},
     {"priority_normal_messages", "", "normal", false, UNIT_MESSAGES, ONE(PRIORITY_NORMAL_MESSAGES)},
@@ -81,6 +105,11 @@ static const struct report_kind kinds[] = {
     {"message-traffic", "Message traffic",
      "messages and recipients of every class, bounces received", COLUMNS(message_traffic_columns)},
     {"message-data", "Message data", "bytes of every class", COLUMNS(message_data_columns)},
+    {"throttle-traffic", "Throttled traffic", "what limits stopped, or would have (observed)",
+     COLUMNS(throttle_traffic_columns)},
+    {"throttle-violations", "Throttle violations",
+     "times a limit of messages, recipients, bytes, bounces was crossed",
+     COLUMNS(throttle_violations_columns)},
     {"traffic-by-priority", "Messages by priority",
      "in, out and forward messages by their priority", COLUMNS(traffic_by_priority_columns)},
     {"bandwidth-by-priority", "Bytes by priority", "in, out and forward bytes by their priority",

@@ -25,14 +25,29 @@ from tollgate import Tollgate
 ZONE = "Europe/Berlin"
 NOW = datetime.datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 GOLDEN = os.path.join(proc.SOURCE, "t", "data", "cli")
-REPORTS = ("smtp", "message-traffic", "message-data", "traffic-by-priority",
-           "bandwidth-by-priority")
+REPORTS = ("smtp", "message-traffic", "message-data", "throttle-traffic", "throttle-violations",
+           "traffic-by-priority", "bandwidth-by-priority")
 SMTP = ("in_messages", "in_bytes", "out_messages", "out_bytes", "forward_messages",
         "forward_bytes")
 DOMAINS = ("example.com", "example.org", "shop.example", "xn--bcher-kva.example",
            "a-long-name.customer-with-a-long-name.example", "_unattributed")
 USERS = ("alice", "bob", "_carol", "j\u00f6rg", '"a,b"')
 KINDS = ("in", "out", "forward", "local_sent", "local_received", "relay")
+
+
+def stopped(draw):
+    """What a message that a limit stops (or, observed, would have stopped) counts."""
+    recipients = draw.randrange(1, 9)
+    how = draw.choice(("throttled", "observed"))
+    if draw.random() < 0.2:
+        counters = {how + "_bounces": 1}
+    else:
+        counters = {how + "_messages": 1, how + "_recipients": recipients,
+                    how + "_bytes": int(draw.lognormvariate(9, 1.5))}
+    if draw.random() < 0.3:
+        metric = draw.choice(("messages", "recipients", "recipients", "bytes", "bounces"))
+        counters["violations_" + metric] = 1
+    return counters
 
 
 def message(draw, kind):
@@ -61,6 +76,10 @@ def fill():
                 user = "_other"
             counters = message(draw, kind)
             counted.add(when, domain, counters, user, draw.choice(("mx1", "mx2", "mx2")))
+    for hour in range(0, 90 * 24, 5):
+        domain = draw.choices(DOMAINS[:4], (9, 3, 2, 1))[0]
+        counted.add(NOW - datetime.timedelta(hours=hour), domain, stopped(draw),
+                    "alice@" + domain, "mx1")
     return counted
 
 
@@ -227,9 +246,9 @@ def complete(tollgate, redis):
 
 WRONG = (
     (64, 'is no command; did you mean report?', ["reprot"]),
-    (64, 'is no command; there are: report', ["violations"]),
+    (64, 'is no command; there are: report', ["frobnicate"]),
     (64, '"smpt" is no report; did you mean smtp?', ["report", "smpt"]),
-    (64, "is no report; there are: smtp message-traffic", ["report", "throttle-traffic"]),
+    (64, "is no report; there are: smtp message-traffic", ["report", "smtp-in-usage"]),
     (64, '"--fomrat" is no option; did you mean --format?', ["report", "smtp", "--fomrat", "csv"]),
     (64, "there is no option -x", ["report", "-x", "smtp"]),
     (64, "there is no option -x before a command", ["-x", "report"]),
