@@ -105,6 +105,8 @@ static void settings_in_force(struct keeper *k, const struct settings *s)
     log_open("tollgated", (enum log_target)s->log.target, s->log.facility, s->log.level);
     journal_configure(k->journal, &config);
     accountant_reload(k->accountant, s);
+    throttle_reload(k->throttle, s);
+    violation_log_reload(k->violations, s);
 }
 
 /* A watch made before the world is loaded misses no change. */

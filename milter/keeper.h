@@ -27,7 +27,9 @@ struct keeper {
     struct journal *journal;
     struct accountant *accountant;
     struct private_redis *redis; /* NULL: none of our own */
-    const char *file;            /* the configuration's */
+    struct throttle *throttle;
+    struct violation_log *violations;
+    const char *file; /* the configuration's */
 
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -43,7 +45,7 @@ struct keeper {
  * its resolver knew. Logs bad lines of sources. NULL with *err: a source cannot be read. */
 struct site *site_load(struct site_settings *shared, const struct site *before, struct err *err);
 
-/* Fill in the first five fields, `watch` (taken over) and `world_is_due` (the gate's site has no
+/* Fill in the first seven fields, `watch` (taken over) and `world_is_due` (the gate's site has no
  * world yet) first. */
 int keeper_start(struct keeper *k, struct err *err);
 void keeper_reload(struct keeper *k);

@@ -99,12 +99,28 @@ static int open_gate(struct tollgated *d, struct err *err)
     return 0;
 }
 
+static int open_throttle(struct tollgated *d, struct err *err)
+{
+    const struct settings *s = d->shared->settings;
+
+    d->throttle = throttle_new(s, err);
+    if (d->throttle == NULL)
+        return -1;
+    d->violations = violation_log_new(s, err);
+    if (d->violations == NULL)
+        return -1;
+    gate_limit(&d->gate, d->throttle, d->violations);
+    return 0;
+}
+
 static int open_keeper(struct tollgated *d, struct err *err)
 {
     d->keeper.gate = &d->gate;
     d->keeper.journal = d->journal;
     d->keeper.accountant = d->accountant;
     d->keeper.redis = d->redis;
+    d->keeper.throttle = d->throttle;
+    d->keeper.violations = d->violations;
     d->keeper.file = d->file;
     d->has_keeper = true;
     return keeper_start(&d->keeper, err);
@@ -132,7 +148,8 @@ static int open_all(struct tollgated *d, struct err *err)
     if (open_journal(d, s, err) != 0)
         return -1;
     d->accountant = accountant_start(s, d->journal, err);
-    if (d->accountant == NULL || open_gate(d, err) != 0 || open_keeper(d, err) != 0)
+    if (d->accountant == NULL || open_gate(d, err) != 0 || open_throttle(d, err) != 0 ||
+        open_keeper(d, err) != 0)
         return -1;
     if (pthread_create(&d->engine, NULL, run_engine, d) != 0)
         return err_set(err, EX_OSERR, "cannot start a thread");
@@ -245,6 +262,9 @@ void tollgated_close(struct tollgated *d)
         keeper_stop(&d->keeper);
     else
         source_watch_free(d->keeper.watch);
+    violation_log_free(d->violations);
+    if (d->was_clean)
+        throttle_free(d->throttle);
     accountant_stop(d->accountant, PUSH_WAIT_MS);
     if (d->redis != NULL)
         private_redis_stop(d->redis, REDIS_WAIT_MS);

@@ -21,6 +21,8 @@ struct tollgated {
     struct private_redis *redis;
     struct journal *journal;
     struct accountant *accountant;
+    struct throttle *throttle;
+    struct violation_log *violations;
     struct gate gate;
     struct keeper keeper;
     bool has_keeper, has_engine, was_clean;

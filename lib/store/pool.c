@@ -18,7 +18,7 @@ struct pool {
     size_t idle_count, max;
     bool is_open, ending;
 
-    int64_t timeout_ms;
+    _Atomic int64_t timeout_ms;
     struct store *probe; /* the probing thread's own */
     pthread_t prober;
     bool probing; /* the thread runs */
@@ -135,6 +135,11 @@ void pool_free(struct pool *p)
     (void)pthread_cond_destroy(&p->wake);
     (void)pthread_mutex_destroy(&p->lock);
     free(p);
+}
+
+void pool_reload(struct pool *p, const struct settings *s)
+{
+    p->timeout_ms = s->store.timeout_ms;
 }
 
 struct store *pool_take(struct pool *p, struct err *err)

@@ -17,6 +17,7 @@ struct pool;
 
 struct pool *pool_new(const struct settings *s, size_t connections_max, struct err *err);
 void pool_free(struct pool *p);
+void pool_reload(struct pool *p, const struct settings *s); /* store.timeout */
 
 /* NULL with *err: the breaker is open, or no connection came free within the store's timeout. */
 struct store *pool_take(struct pool *p, struct err *err);

@@ -19,7 +19,7 @@ struct throttle {
     struct learned *learned;
     struct windows *windows;
     char *prefix;
-    int64_t timeout_ms;
+    _Atomic int64_t timeout_ms;
 };
 
 struct throttle *throttle_new(const struct settings *s, struct err *err)
@@ -52,6 +52,12 @@ void throttle_free(struct throttle *t)
     pool_free(t->pool);
     free(t->prefix);
     free(t);
+}
+
+void throttle_reload(struct throttle *t, const struct settings *s)
+{
+    t->timeout_ms = s->store.timeout_ms;
+    pool_reload(t->pool, s);
 }
 
 static int limits_of(struct throttle_context *c, struct slice holder, struct arena *arena,

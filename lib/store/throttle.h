@@ -19,6 +19,7 @@ struct throttle;
 
 struct throttle *throttle_new(const struct settings *s, struct err *err);
 void throttle_free(struct throttle *t);
+void throttle_reload(struct throttle *t, const struct settings *s); /* store.timeout */
 
 /* For demands_build: the limits that hold now for server, clients and each account. `context` must
  * outlive it. */
