@@ -2,74 +2,25 @@
 #include "config.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "lib/sys/clock.h"
+#include "lib/sys/daemon.h"
+#include "lib/sys/files.h"
+#include "lib/sys/lock_file.h"
 #include "lib/sys/log.h"
+#include "lib/sys/privileges.h"
 #include "milter/engine.h"
 #include "milter/events.h"
-#include "milter/process.h"
 #include "milter/tollgated.h"
 
 enum { LOCK_WAIT_MS = 15000 }; /* for the one before us to end */
-
-struct options {
-    const char *file;
-    bool foreground, test, print;
-};
-
-static const char usage[] = "usage: tollgated [-f] [-c FILE]     serve; -f: in the foreground\n"
-                            "       tollgated -t [-c FILE]       test the configuration and exit\n"
-                            "       tollgated -T [-c FILE]       print the configuration and exit\n"
-                            "       tollgated -h | -V            this help; the version\n";
-
-static void parse_options(struct options *o, int argc, char **argv)
-{
-    int option;
-
-    *o = (struct options){.file = settings_default_file};
-    while ((option = getopt(argc, argv, "+c:fhtTV")) != -1) {
-        if (option == 'c')
-            o->file = optarg;
-        else if (option == 'f')
-            o->foreground = true;
-        else if (option == 't')
-            o->test = true;
-        else if (option == 'T')
-            o->print = true;
-        else if (option == 'V')
-            exit(printf("tollgated %s\n", PACKAGE_VERSION) > 0 ? EX_OK : EX_IOERR);
-        else
-            exit(fputs(usage, option == 'h' ? stdout : stderr) != EOF && option == 'h' ? EX_OK
-                                                                                       : EX_USAGE);
-    }
-    if (optind < argc) {
-        (void)fprintf(stderr, "tollgated: no argument is taken: %s\n%s", argv[optind], usage);
-        exit(EX_USAGE);
-    }
-}
 
 static int complain(const struct err *err)
 {
     (void)fprintf(stderr, "tollgated: %s\n", err->text);
     return err->code != 0 ? err->code : EX_SOFTWARE;
-}
-
-/* Faults have been told, unless the file itself cannot be read; which is no less a fault of the
- * configuration. */
-static struct settings *read_settings(const char *file, int *exit_code)
-{
-    struct err err = {0};
-    struct settings *s = settings_load(file, stderr, &err);
-
-    if (s == NULL && err.code != EX_CONFIG)
-        (void)complain(&err);
-    *exit_code = s != NULL ? EX_OK : EX_CONFIG;
-    return s;
 }
 
 /* What is missing or wrong in a source is a fault; a server that is away is not. */
@@ -86,78 +37,113 @@ static int test_sources(const struct settings *s)
     return err.code == EX_UNAVAILABLE || err.code == EX_TEMPFAIL ? EX_OK : EX_CONFIG;
 }
 
+/* The directory and its lock, which is held to the end of the process. */
+static int own_state(const struct settings *s, const struct account *account, struct err *err)
+{
+    char path[512];
+    int lock;
+
+    if (dir_make(s->state_dir, 0750, account->uid, account->gid, err) != 0)
+        return -1;
+    (void)snprintf(path, sizeof path, "%s/lock", s->state_dir);
+    lock = lock_file_take(path, LOCK_WAIT_MS, err);
+    if (lock < 0)
+        return err_prefix(err, "is another tollgated running? state_dir");
+    lock_file_sign(lock);
+    return 0;
+}
+
 /* All that root may be needed for, then root no more. */
 static int settle(const struct settings *s, struct err *err)
 {
     struct account account;
+    int owner;
 
-    if (account_find(s->user, &account, err) != 0 ||
-        state_dir_make(s->state_dir, &account, err) != 0 ||
-        state_dir_lock(s->state_dir, LOCK_WAIT_MS, err) != 0 || events_open(err) != 0 ||
-        engine_open(s, account.name[0] != '\0' ? (int)account.uid : -1, err) != 0)
+    if (account_find(s->user, &account, err) != 0 || own_state(s, &account, err) != 0 ||
+        events_open(err) != 0)
         return -1;
-    state_dir_lock_sign();
-    return account_become(&account, err);
+    owner = account.name[0] != '\0' ? (int)account.uid : -1;
+    if (engine_open(s, owner, err) != 0)
+        return -1;
+    return account_become(&account, "", err);
 }
 
-static int start(struct tollgated *d, const struct options *o, struct settings *s, struct err *err)
+static int start(struct tollgated *d, const char *file, struct settings *s, struct err *err)
 {
-    if (zone_set(s->timezone, err) != 0 || (!o->foreground && background_begin(err) != 0) ||
-        settle(s, err) != 0) {
+    if (zone_set(s->timezone, err) != 0 || settle(s, err) != 0) {
         settings_free(s);
         return -1;
     }
     log_open("tollgated", (enum log_target)s->log.target, s->log.facility, s->log.level);
-    return tollgated_open(d, o->file, s, err);
+    return tollgated_open(d, file, s, err);
 }
 
 /* A failed start is told to whoever started us, and to the log. */
-static int fail(struct tollgated *d, const struct err *err)
+static int fail(struct tollgated *d, struct background *b, const struct err *err)
 {
+    int code = complain(err);
+
     log_event(LOG_ERR, "cannot start", LOG_ERROR("error", err));
     tollgated_close(d);
-    background_done(complain(err));
-    return err->code != 0 ? err->code : EX_SOFTWARE;
+    background_done(b, code);
+    return code;
 }
 
-static int serve(const struct options *o, struct settings *s)
+static int run(struct tollgated *d)
+{
+    struct err err = {0};
+
+    if (tollgated_serve(d, &err) == 0) {
+        tollgated_close(d);
+        log_plain(LOG_NOTICE, "stopped");
+        return EX_OK;
+    }
+    tollgated_close(d);
+    log_event(LOG_ERR, "ended by itself", LOG_ERROR("error", &err));
+    return err.code;
+}
+
+static int serve(const struct daemon_options *o, struct settings *s)
 {
     static struct tollgated daemon; /* libmilter's threads use it to the last moment */
+    struct background background = BACKGROUND_NONE;
     struct err err = {0};
-    int done;
+    int exit_code, begun = 0;
 
     events_ignore();
     (void)umask(077);
-    if (start(&daemon, o, s, &err) != 0)
-        return fail(&daemon, &err);
-    background_done(EX_OK);
+    if (!o->foreground)
+        begun = background_begin(&background, &exit_code, &err);
+    if (begun != 0) {
+        settings_free(s);
+        return begun > 0 ? exit_code : complain(&err);
+    }
+    if (start(&daemon, o->file, s, &err) != 0)
+        return fail(&daemon, &background, &err);
+    background_done(&background, EX_OK);
     log_event(LOG_NOTICE, "started", LOG_STR("version", PACKAGE_VERSION), LOG_STR("node", s->node),
               LOG_STR("socket", s->milter.socket));
-    done = tollgated_serve(&daemon, &err);
-    tollgated_close(&daemon);
-    if (done != 0)
-        log_event(LOG_ERR, "ended by itself", LOG_ERROR("error", &err));
-    else
-        log_plain(LOG_NOTICE, "stopped");
-    return done == 0 ? EX_OK : err.code;
+    return run(&daemon);
 }
 
 int main(int argc, char **argv)
 {
-    struct options o;
+    struct daemon_options o;
     struct settings *s;
-    int exit_code;
+    int exit_code =
+        daemon_options_read(argc, argv, "tollgated", PACKAGE_VERSION, &o, stdout, stderr);
 
-    parse_options(&o, argc, argv);
-    s = read_settings(o.file, &exit_code);
+    if (exit_code >= 0)
+        return exit_code;
+    s = daemon_settings(&o, "tollgated", stderr, &exit_code);
     if (s == NULL)
         return exit_code;
+    if (!o.print && !o.test)
+        return serve(&o, s);
     if (o.print)
         settings_print(s, stdout);
     if (o.test)
         exit_code = test_sources(s);
-    if (!o.print && !o.test)
-        return serve(&o, s);
     settings_free(s);
     return exit_code;
 }
