@@ -150,8 +150,10 @@ int person_access(const struct person *p, const char *path, enum access_want wan
         return 0;
     if (error < 0)
         return err_set(err, EX_OSERR, "cannot become the user %s to try it", p->name);
+    if (error != EACCES)
+        return err_set(err, EX_UNAVAILABLE, "%s: %s", path, strerror(error));
     /* The bits know which component it is; where they do not, the system's word must do. */
-    if (error != EACCES || bits_access(p, path, want, err) == 0)
+    if (bits_access(p, path, want, err) == 0)
         return err_set(err, EX_NOPERM, "%s: %s, for the user %s", path, strerror(error), p->name);
     return -1;
 }

@@ -24,7 +24,8 @@ int person_find(const char *name, struct person *out, struct err *err);
 
 enum access_want { ACCESS_CONNECT, ACCESS_WRITE_DIR };
 
-/* 0, or -1 with what bars the way: the component of the path and its mode, or the system's word. */
+/* 0, or -1 with what bars the way: EX_NOPERM with the component of the path and its mode, or
+ * another code with the system's word (nobody listens there, for one). */
 int person_access(const struct person *p, const char *path, enum access_want want, struct err *err);
 
 #endif

@@ -127,24 +127,45 @@ static struct found find_ours(const struct wiring *w, struct slice list, bool ch
     return found;
 }
 
+/* Only what lies in the queue has a name within a chroot. */
+static bool is_in_queue(const struct wiring *w)
+{
+    return w->own.family != SOCKET_UNIX ||
+           slice_starts_nocase(slice_str(w->own.path), joined(w, w->queue, "/", SLICE_NONE));
+}
+
+static void mend_missing(const struct wiring *w, const char *list, bool chrooted)
+{
+    if (chrooted && !is_in_queue(w))
+        doctor_mend(w->d,
+                    "it runs in a chroot: have the socket in it (milter.socket = "
+                    "\"unix:%.*s/tollgate/milter.sock\"), and add as the last: %s = ..., "
+                    "unix:tollgate/milter.sock",
+                    SLICE_FMT(w->queue), list);
+    else
+        doctor_mend(w->d,
+                    "add as the last: %s = ..., %.*s (all others before it); then postfix reload",
+                    list, SLICE_FMT(w->ours));
+}
+
 static void say_bad_place(const struct wiring *w, const struct found *f, const char *list,
-                          struct slice service)
+                          struct slice service, bool chrooted)
 {
     struct doctor *d = w->d;
 
     if (f->place == PLACE_MISSING) {
         doctor_say(d, DOCTOR_FAIL, "postfix", "%s of %.*s does not name tollgated", list,
                    SLICE_FMT(service));
-        doctor_mend(d,
-                    "add as the last: %s = ..., %.*s (all others before it); then "
-                    "postfix reload",
-                    list, SLICE_FMT(w->ours));
+        mend_missing(w, list, chrooted);
     } else if (f->place == PLACE_OUTSIDE_CHROOT) {
         doctor_say(d, DOCTOR_FAIL, "postfix",
                    "%s of %.*s: it runs in a chroot, where %s is another file", list,
                    SLICE_FMT(service), w->own.path);
-        doctor_mend(d, "have the socket below %.*s and name it from there: %.*s",
-                    SLICE_FMT(w->queue), SLICE_FMT(w->ours));
+        doctor_mend(
+            d,
+            "have the socket in it: milter.socket = \"unix:%.*s/tollgate/milter.sock\", and "
+            "name it from there: unix:tollgate/milter.sock",
+            SLICE_FMT(w->queue));
     } else {
         doctor_say(d, DOCTOR_WARN, "postfix",
                    "%s of %.*s: %.*s comes after tollgated, and may refuse what has been counted",
@@ -213,7 +234,7 @@ static void check_service(struct wiring *w, struct slice service)
         return; /* takes mail back from a content filter */
     f = find_ours(w, service_setting(w, service, "smtpd_milters"), is_chrooted(w, service));
     if (f.place != PLACE_LAST) {
-        say_bad_place(w, &f, "smtpd_milters", service);
+        say_bad_place(w, &f, "smtpd_milters", service, is_chrooted(w, service));
     } else if (service_setting(w, service, "smtpd_proxy_filter").len > 0) {
         doctor_say(w->d, DOCTOR_WARN, "postfix",
                    "%.*s hands its mail to smtpd_proxy_filter, so tollgated never sees it whole "
@@ -254,7 +275,7 @@ static void check_non_smtpd(struct wiring *w)
         find_ours(w, service_setting(w, service, "non_smtpd_milters"), is_chrooted(w, service));
 
     if (f.place != PLACE_LAST)
-        say_bad_place(w, &f, "non_smtpd_milters", service);
+        say_bad_place(w, &f, "non_smtpd_milters", service, is_chrooted(w, service));
     else
         doctor_say(w->d, DOCTOR_OK, "postfix", "tollgated is the last of non_smtpd_milters");
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 
 #include "cli/access.h"
 #include "cli/doctor.h"
@@ -44,6 +45,8 @@ static void check_reach(struct doctor *d, const char *path)
         doctor_say(d, DOCTOR_FAIL, "socket", "%s", err.text);
         doctor_mend(d, "correct mail_owner of Postfix's main.cf");
     } else if (person_access(&person, path, ACCESS_CONNECT, &err) != 0) {
+        if (err.code != EX_NOPERM)
+            return; /* nobody listens there, which the next check says */
         doctor_say(d, DOCTOR_FAIL, "socket", "%s", err.text);
         doctor_mend(d,
                     "set milter.mode = \"0660\" and milter.group = \"%s\", and let that group "
@@ -62,7 +65,7 @@ static void check_answer(struct doctor *d, const char *where)
     if (milter_link_open(&link, where, TIMEOUT_MS, &err) == 0) {
         doctor_say(d, DOCTOR_OK, "socket", "a milter answers at %s", where);
     } else {
-        doctor_say(d, DOCTOR_FAIL, "socket", "%s: %s", where, err.text);
+        doctor_say(d, DOCTOR_FAIL, "socket", "no milter answers at %s: %s", where, err.text);
         doctor_mend(d, "start tollgated; where it runs, its log says what is wrong");
     }
     milter_link_close(&link);

@@ -293,6 +293,7 @@ def without_root(site):
 def wrong_socket(site):
     site.milter.close()
     site.expect("fail", "socket", "refused", "nobody listens")
+    tap.same([f[0] for f in site.ask()[1] if f[1] == "socket"], ["fail"], "which is said once")
     os.unlink(site.socket)
     site.expect("fail", "socket", "No such file", "no socket")
     proc.write_text(site.socket, "")
@@ -324,7 +325,7 @@ def wrong_postfix(site):
             ("fail", "smtpd_milters of submission/inet does not name", {},
              ("  -o smtpd_milters=inet:127.0.0.1:1",)),
             ("fail", "non_smtpd_milters of cleanup/unix does not", {"non_smtpd_milters": ""}, ()),
-            ("fail", "runs in a chroot", {"smtpd_milters": absolute}, ()),
+            ("fail", "it runs in a chroot, where", {"smtpd_milters": absolute}, ()),
             ("warn", "inet:localhost:8891 comes after",
              {"smtpd_milters": OUR + " inet:localhost:8891"}, ()),
             ("warn", "inet:127.0.0.1:1 comes after",
@@ -351,6 +352,16 @@ def wrong_postfix(site):
     site.postfix({"smtpd_milters": absolute, "non_smtpd_milters": absolute},
                  services=("smtp inet n - n - - smtpd", "cleanup unix n - n - 0 cleanup"))
     tap.same([f for f in site.ask()[1] if f[0] != "ok"], [], "an absolute path outside a chroot")
+    site.postfix(dict.fromkeys(("smtpd_milters", "non_smtpd_milters"), ""))
+    kept, site.socket = site.socket, os.path.join(site.folder, "outside.sock")
+    outside = Milter(site.socket)
+    site.site()
+    mends = [f[3] for f in site.ask()[1] if "does not name" in f[2]]
+    tap.ok(len(mends) == 3 and all('"unix:%s/tollgate/milter.sock"' % site.queue in mend
+                                   for mend in mends), "a socket outside the chroot", mends)
+    outside.close()
+    site.socket = kept
+    site.site()
     os.unlink(os.path.join(site.conf, "main.cf"))
     site.expect("warn", "postfix", "main.cf", "no main.cf")
     empty = os.path.join(site.folder, "empty")
