@@ -24,7 +24,9 @@ void session_reset(struct session *s)
 {
     if (s->has_answers)
         answers_fini(&s->answers);
-    s->has_answers = false;
+    if (s->has_look_answers)
+        answers_fini(&s->look_answers);
+    s->has_answers = s->has_look_answers = false;
     if (s->world.release != NULL)
         s->world.release(s->world.owner);
     memset(&s->world, 0, sizeof s->world);

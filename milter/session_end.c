@@ -123,7 +123,9 @@ struct session_action session_end(struct session *s, const struct session_macros
 
 struct session_action session_answered(struct session *s, bool known)
 {
-    TG_ASSERT(s->state == ASKING);
+    TG_ASSERT(s->state == ASKING || s->state == LOOK_ASKING);
+    if (s->state == LOOK_ASKING)
+        return session_look_answered(s, known);
     s->state = OPEN;
     if (!known)
         return finish(s,

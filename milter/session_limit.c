@@ -4,6 +4,8 @@
 
 #include "lib/core/throttled.h"
 
+enum { LOOK_ROUNDS_MAX = 16 };
+
 /* Worth a look: what the sender's domain pays for, and bounces. The rest depends on headers, or no
  * limit stops it. */
 static bool is_worth_a_look(const struct classified *c)
@@ -17,26 +19,33 @@ static bool is_worth_a_look(const struct classified *c)
     return c->is_bounce && (d->class_ == CLASS_IN || d->class_ == CLASS_LOCAL);
 }
 
-/* The last recipient by itself, as far as it can be judged without asking anybody. */
-static bool look_classify(struct session *s)
+static void look_begin(struct session *s)
 {
-    struct answers nobody;
-    int open;
-
+    if (s->has_look_answers)
+        answers_fini(&s->look_answers);
     arena_reset(&s->look);
     s->look_facts = s->facts;
     s->look_facts.recipients = &s->facts.recipients[s->facts.recipient_count - 1];
     s->look_facts.recipient_count = 1;
     s->look_facts.bytes = 1; /* at least */
-    answers_init(&nobody, &s->look);
-    open = classify(&s->look_facts, s->world.world, &nobody, &s->look, &s->look_classified, NULL);
-    answers_fini(&nobody);
-    return open == 0;
+    answers_init(&s->look_answers, &s->look);
+    s->has_look_answers = true;
+    s->look_rounds = 0;
 }
 
-struct session_action session_look(struct session *s)
+/* Whoever sends a bounce, and whether its recipient is hosted, is worth a question; the others are
+ * left to the end of message. */
+static struct session_action look_judge(struct session *s)
 {
-    if (!s->world.limits || !s->smtp || !look_classify(s) || !is_worth_a_look(&s->look_classified))
+    int open = classify(&s->look_facts, s->world.world, &s->look_answers, &s->look,
+                        &s->look_classified, NULL);
+
+    s->state = OPEN;
+    if (open > 0 && address_is_null(&s->facts.sender) && s->look_rounds++ < LOOK_ROUNDS_MAX) {
+        s->state = LOOK_ASKING;
+        return (struct session_action){.what = SESSION_ASK, .answers = &s->look_answers};
+    }
+    if (open != 0 || !is_worth_a_look(&s->look_classified))
         return action_continue();
     s->question = (struct limit_question){.classified = &s->look_classified,
                                           .facts = &s->look_facts,
@@ -45,6 +54,22 @@ struct session_action session_look(struct session *s)
                                           .arena = &s->look};
     s->state = LOOKING;
     return (struct session_action){.what = SESSION_LIMIT, .limits = &s->question};
+}
+
+struct session_action session_look(struct session *s)
+{
+    if (!s->world.limits || !s->smtp)
+        return action_continue();
+    look_begin(s);
+    return look_judge(s);
+}
+
+struct session_action session_look_answered(struct session *s, bool known)
+{
+    if (known)
+        return look_judge(s);
+    s->state = OPEN;
+    return action_continue();
 }
 
 void session_reply_make(struct session *s, const struct throttle_verdict *v)

@@ -10,8 +10,8 @@
  * the looks at recipients, session_end.c the end of message. Nobody else includes this. */
 
 /* IDLE: no message.  OPEN: MAIL to end of message.  The others: an errand is out, LOOKING and
- * NOTING for a recipient. */
-enum state { IDLE, OPEN, ASKING, LIMITING, COMMITTING, LOOKING, NOTING };
+ * NOTING (and LOOK_ASKING) for a recipient. */
+enum state { IDLE, OPEN, ASKING, LIMITING, COMMITTING, LOOK_ASKING, LOOKING, NOTING };
 
 struct live_target {
     size_t recipient;
@@ -38,6 +38,9 @@ struct session {
     struct classified classified;
     struct facts look_facts;
     struct classified look_classified;
+    struct answers look_answers; /* has_look_answers: its table is to be freed */
+    bool has_look_answers;
+    unsigned look_rounds;
     struct record record;
     struct limit_question question;
     struct session_action verdict;         /* after COMMIT */
@@ -50,6 +53,8 @@ void session_reset(struct session *s);
 
 /* At RCPT, of the recipient just taken. */
 struct session_action session_look(struct session *s);
+/* The answers to its questions are there, or not to be had. */
+struct session_action session_look_answered(struct session *s, bool known);
 struct session_action session_looked(struct session *s, const struct limit_answer *limits);
 struct session_action session_refuse_over_limit(struct session *s,
                                                 const struct throttle_verdict *v);

@@ -14,6 +14,8 @@ def libconfig(value, depth=0):
     """A Python value as libconfig text; a dict is a group."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, (list, tuple)) and value and isinstance(value[0], dict):
+        return "(%s)" % ", ".join(libconfig(v, depth + 1) for v in value)
     if isinstance(value, (list, tuple)):
         return "[%s]" % ", ".join(libconfig(v) for v in value)
     if isinstance(value, dict):

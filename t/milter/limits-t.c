@@ -141,6 +141,27 @@ static void test_bounces(void)
     play_fini(&p);
 }
 
+static void test_bounces_asked(void)
+{
+    struct session_action a;
+    struct play p;
+
+    world->popauth_asked = true;
+    begin(&p, "domain/bounces/hour", ACTION_DEFER, 10);
+    (void)play_mail(&p, "<>");
+    a = play_rcpt(&p, "<bob@example.com>");
+    OK(a.what == SESSION_REPLY && p.asked == 1,
+       "whether a client checked its mailbox is asked first");
+    p.sources_down = true;
+    OK(play_rcpt(&p, "<bob@example.com>").what == SESSION_CONTINUE,
+       "where nobody answers that, it waits for the end of message");
+    (void)play_mail(&p, "<x@gmail.test>");
+    OK(play_rcpt(&p, "<bob@example.com>").what == SESSION_CONTINUE && p.asked == 1,
+       "it is not asked for other mail");
+    play_fini(&p);
+    world->popauth_asked = false;
+}
+
 static void test_observe(void)
 {
     struct play p;
@@ -205,6 +226,7 @@ int main(void)
     test_not_smtp();
     test_others();
     test_bounces();
+    test_bounces_asked();
     test_observe();
     test_hold();
     test_unknown();

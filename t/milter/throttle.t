@@ -1,0 +1,263 @@
+#!/usr/bin/env python3
+"""Limits through the running daemon: two nodes at once, who is stopped and who is not, bounces,
+observe mode, changes at run time, and a store that stalls, refuses or dies."""
+
+import os
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import milterclient
+import proc
+import redis_server
+import tap
+import tollgated
+
+NODES, CONNECTIONS, MESSAGES, LIMIT = 2, 64, 5000, 1000
+ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.org"
+OUTSIDE, FAR = "x@elsewhere.test", "a@far.test"
+SIZE = 300
+MESSAGE = milterclient.message_of(["Subject: hi"], SIZE)
+
+
+def limit(name, maximum, action="defer", **more):
+    scope, metric, per = name.split("/")
+    return dict(scope=scope, metric=metric, max=str(maximum), per=per, action=action, **more)
+
+
+def settings(*limits, mode="enforce", **store):
+    return {"throttle": {"mode": mode}, "store": store,
+            "plans": [{"name": "default", "limits": list(limits)}]}
+
+
+class Site:
+    """One Redis and a tollgated for each node."""
+
+    def __init__(self, name, *limits, nodes=1, mode="enforce", **store):
+        self.folder = proc.scratch(name)
+        os.mkdir(self.folder + "/redis")
+        self.server = redis_server.RedisServer(self.folder + "/redis")
+        self.redis = self.server.connect()
+        self.nodes = []
+        for number in range(1, nodes + 1):
+            folder = "%s/mx%d" % (self.folder, number)
+            os.mkdir(folder)
+            node = tollgated.Tollgated(folder, self.server.url, "unix:%s/milter.sock" % folder,
+                                       settings(*limits, mode=mode, **store))
+            node.write_settings(node="mx%d" % number)
+            node.host(["example.com", "example.org"])
+            node.start()
+            self.nodes.append(node)
+
+    def send(self, sender, recipients, auth="", client="203.0.113.9", node=0):
+        with milterclient.Session(self.nodes[node].socket, client=client, auth=auth) as s:
+            return s.deliver(sender, recipients, MESSAGE)
+
+    def counter(self, name, account="example.com"):
+        return int(self.redis("HGET", "tg:{%s}:total" % account, name) or 0)
+
+    def wait_counter(self, name, value, account="example.com"):
+        try:
+            proc.wait_for(name, lambda: self.counter(name, account) >= value)
+        except TimeoutError:
+            pass
+        return self.counter(name, account)
+
+    def stop(self):
+        for node in self.nodes:
+            node.stop()
+            tap.same(node.complaints(), [], "%s says nothing of bugs" % node.folder[-3:])
+        self.redis.close()
+        self.server.stop()
+
+
+# --- many at once --------------------------------------------------------------------------------
+
+
+class Racer(threading.Thread):
+    def __init__(self, site, number):
+        super().__init__()
+        self.site, self.number = site, number
+        self.passed, self.stopped, self.smallest, self.faults = 0, 0, 99, []
+
+    def run(self):
+        socket = self.site.nodes[self.number % NODES].socket
+        try:
+            with milterclient.Session(socket, auth=ALICE) as s:
+                for i in range(MESSAGES // CONNECTIONS + 1):
+                    self.message(s, 1 + (7 * self.number + 3 * i) % 10)
+        except Exception as e:  # pylint: disable=broad-except
+            self.faults.append(repr(e))
+
+    def message(self, session, count):
+        result = session.deliver(ALICE, ["r%d@far.test" % i for i in range(count)], MESSAGE)
+        if result.accepted:
+            self.passed += len(result.recipients)
+            if len(result.recipients) != count:
+                self.faults.append("cut to %d of %d" % (len(result.recipients), count))
+        elif "limit of %d recipients per hour" % LIMIT in result.text:
+            self.stopped += count
+            self.smallest = min(self.smallest, count)
+        else:
+            self.faults.append(repr(result))
+
+
+def test_race():
+    site = Site("race", limit("domain/recipients/hour", LIMIT), nodes=NODES, timeout="10s")
+    racers = [Racer(site, n) for n in range(CONNECTIONS)]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join()
+    passed = sum(r.passed for r in racers)
+    smallest = min(r.smallest for r in racers)
+    tap.none([f for r in racers for f in r.faults][:10], "each message passes whole, or is refused")
+    tap.ok(passed <= LIMIT, "never over the limit, on two nodes together", passed)
+    tap.ok(LIMIT - passed < smallest, "what is left is less than the smallest refused",
+           passed, smallest)
+    tap.note("%d of %d let through, smallest refused %d" % (passed, LIMIT, smallest))
+    tap.same(site.wait_counter("out_recipients", passed), passed, "counted as the clients were told")
+    for node in site.nodes:
+        node.stop()
+    stopped = sum(r.stopped for r in racers)
+    tap.same(site.counter("throttled_recipients"), stopped, "and so is what was stopped")
+    tap.ok(site.counter("violations_recipients") >= 1, "a violation is counted")
+    tap.ok(int(site.redis("XLEN", "tg:{example.com}:violations")) >= 1, "and in the stream")
+    site.stop()
+
+
+# --- who is stopped ------------------------------------------------------------------------------
+
+
+def test_who():
+    site = Site("who", limit("domain/recipients/hour", 3))
+    tap.ok(site.send(ALICE, [FAR, "b@far.test", "c@far.test"], auth=ALICE).accepted, "up to the limit")
+    over = site.send(ALICE, [FAR], auth=ALICE)
+    tap.ok(not over.accepted and over.text.startswith("450 4.7.1 example.com: limit of 3 recipients"),
+           "one more is deferred, with account and limit", over)
+    over = site.send(ALICE, [FAR], auth=ALICE)
+    tap.same(over.stage, "rcpt", "from then on at RCPT")
+    tap.ok(site.send(OUTSIDE, [ALICE]).accepted, "inbound mail goes on")
+    tap.ok(site.send(ALICE, [CAROL], auth=ALICE).accepted, "local mail goes on")
+    mixed = site.send(ALICE, [CAROL, FAR], auth=ALICE)
+    tap.ok(mixed.accepted and mixed.recipients == [CAROL], "of a mixed message the local part", mixed)
+    tap.ok(site.send(CAROL, [FAR], auth=CAROL).accepted, "another domain goes on")
+    forged = site.send(CAROL, [FAR], auth=ALICE)
+    tap.ok(not forged.accepted and "example.com" in forged.text,
+           "a login cannot spend another domain's limit by a forged sender", forged)
+    for _ in range(3):
+        site.send(CAROL, [FAR])
+    tap.ok(site.send(CAROL, [FAR, "b@far.test"], auth=CAROL).accepted,
+           "a forger from outside spends nobody's")
+    tap.same(site.wait_counter("out_recipients", 3, "example.org"), 3, "as is counted")
+    script = site.send(ALICE, [FAR], client=None)
+    tap.same((script.accepted, script.stage), (False, "eom"),
+             "the sendmail command is refused at its end only")
+    line = [x for x in site.nodes[0].log().split("\n") if " violation " in x][0]
+    tap.ok("domain=example.com" in line and "limit=3/hour used=3 wanted=1 action=defer" in line and
+           "client=203.0.113.9" in line and "from=alice@example.com" in line, "a line in the log", line)
+    site.stop()
+
+
+def test_bounces():
+    site = Site("bounces", limit("domain/bounces/hour", 20))
+    replies = [site.send("<>", [ALICE]) for _ in range(30)]
+    tap.same([r.accepted for r in replies], [True] * 20 + [False] * 10, "20 of 30 bounces pass")
+    tap.same(replies[-1].stage, "rcpt", "the rest is refused at RCPT")
+    tap.ok(site.send(OUTSIDE, [ALICE]).accepted, "normal mail for the domain passes")
+    both = site.send("<>", [ALICE, CAROL])
+    tap.same(both.recipients, [CAROL], "a bounce to two domains: only the one that is over")
+    tap.same(site.wait_counter("throttled_bounces", 11), 11, "counted")
+    tap.same(site.counter("bounces_received"), 20, "those that passed too")
+    site.stop()
+
+
+def test_observe():
+    site = Site("observe", limit("domain/recipients/hour", 2, "reject", soft=50), mode="observe")
+    tap.ok(all(site.send(ALICE, [FAR], auth=ALICE).accepted for _ in range(5)), "all let through")
+    tap.same(site.wait_counter("observed_messages", 3), 3, "what would have been stopped is counted")
+    tap.same(site.counter("throttled_messages"), 0, "nothing was")
+    tap.same(site.counter("violations_recipients"), 1, "crossed once")
+    tap.ok("soft limit domain=example.com" in site.nodes[0].log(), "the soft percentage is told")
+    site.stop()
+
+
+def test_run_time():
+    site = Site("run-time", limit("user/messages/day", 1))
+    tap.ok(site.send(ALICE, [FAR], auth=ALICE).accepted, "alice's one")
+    tap.ok(not site.send(ALICE, [FAR], auth=ALICE).accepted, "no second")
+    tap.ok(site.send(BOB, [FAR], auth=BOB).accepted, "bob has his own")
+    site.redis("HSET", "tg:{example.com}:limits", "user/messages/day", "max=3 action=defer")
+    begun = time.monotonic()
+    proc.wait_for("override", lambda: site.send(ALICE, [FAR], auth=ALICE).accepted)
+    tap.ok(time.monotonic() - begun < 8, "an override acts within seconds, without a reload")
+    tap.ok(site.send(ALICE, [FAR], auth=ALICE).accepted, "a third")
+    tap.ok(not site.send(ALICE, [FAR], auth=ALICE).accepted, "what was consumed stays consumed")
+    site.stop()
+
+
+# --- the store away ------------------------------------------------------------------------------
+
+
+def timed(site, count):
+    begun = time.monotonic()
+    results = [site.send(CAROL, [FAR], auth=CAROL) for _ in range(count)]
+    return results, time.monotonic() - begun
+
+
+def stalled(on_failure):
+    site = Site("stalled-" + on_failure, limit("domain/recipients/hour", 40), nodes=1,
+                timeout="250ms", on_failure=on_failure)
+    tap.ok(site.send(CAROL, [FAR], auth=CAROL).accepted, on_failure + ": the store answers")
+    site.server.freeze()
+    first, one = timed(site, 1)
+    more, rest = timed(site, 50)
+    tap.ok(one < 2.5, "the first message waits for the timeout, not more", one)
+    tap.ok(rest < 2.5, "fifty more do not wait for it at all", rest)
+    passed = sum(r.accepted for r in first + more)
+    want = {"local": 40, "accept": 51, "defer": 0}[on_failure]
+    tap.same(passed, want, "%s: of 51 messages so many pass" % on_failure)
+    site.server.thaw()
+    proc.wait_for("the store limits again", lambda: site.redis("EXISTS", "tg:{example.org}:total"))
+    tap.same(site.wait_counter("out_recipients", 1 + passed, "example.org"), 1 + passed,
+             "the totals are exact in the end")
+    site.stop()
+
+
+def test_refusing():
+    site = Site("refusing", limit("domain/recipients/hour", 4), timeout="1s")
+    redis = site.redis
+    redis("CONFIG", "SET", "maxmemory", "1")
+    passed = sum(r.accepted for r in timed(site, 6)[0])
+    tap.same(passed, 4, "a store out of memory: this process limits")
+    redis("CONFIG", "SET", "maxmemory", "0")
+    redis("REPLICAOF", "127.0.0.1", "1")
+    passed += sum(r.accepted for r in timed(site, 2)[0])
+    redis("REPLICAOF", "NO", "ONE")
+    for _ in range(3):
+        redis("SCRIPT", "FLUSH")
+        passed += sum(r.accepted for r in timed(site, 1)[0])
+    site.server.kill()
+    passed += sum(r.accepted for r in timed(site, 3)[0])
+    site.server.start()
+    site.redis = site.server.connect()
+    tap.same(site.wait_counter("out_recipients", passed, "example.org"), passed,
+             "read-only, scripts flushed, killed: the totals are exact in the end", passed)
+    tap.ok("limits cannot be asked of the store" in site.nodes[0].log(), "the log says why")
+    site.stop()
+
+
+def main():
+    tap.need("redis-server")
+    test_race()
+    test_who()
+    test_bounces()
+    test_observe()
+    test_run_time()
+    for on_failure in ("local", "accept", "defer"):
+        stalled(on_failure)
+    test_refusing()
+
+
+tap.run(main)
