@@ -1,15 +1,12 @@
 #include "lib/store/accountant.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
 
@@ -23,6 +20,7 @@
 #include "lib/store/store.h"
 #include "lib/store/trouble.h"
 #include "lib/sys/clock.h"
+#include "lib/sys/files.h"
 #include "lib/sys/log.h"
 
 #define FOLD_BUDGET_MS  1000  /* then Redis gets its turn */
@@ -49,12 +47,13 @@ struct accountant {
     bool is_damaged;
     int64_t fold_next_ms, push_next_ms, sync_next_ms;
     struct journal_position synced;
-    struct trouble journal_trouble, ledger_trouble, store_trouble, refused, older, foreign;
+    struct trouble journal_trouble, ledger_trouble, store_trouble, refused, older, foreign, strays;
 
     pthread_t thread;
-    pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t wake;
-    bool is_stopping;
+    pthread_mutex_t lock;  /* guards what follows */
+    pthread_cond_t wake;   /* the thread */
+    pthread_cond_t folded; /* those who wait for state.folded_number */
+    bool is_stopping, is_hurried;
     int64_t stop_push_ms, pause_ms;
     struct fold_config fold_config;
     struct accountant_state state;
@@ -122,7 +121,7 @@ static bool fold_some(struct accountant *a, int64_t until_ms)
         }
         if (rc == 0)
             break;
-        if (fold_add(&a->fold, &r, &e) < 0) {
+        if (fold_add(&a->fold, a->ledger, &r, &e) < 0) {
             fold_failed(a, &e, &a->ledger_trouble, FOLD_PAUSE_MS);
             return false;
         }
@@ -149,13 +148,18 @@ static bool reader_open(struct accountant *a)
 static void fold_journal(struct accountant *a, int64_t budget_ms)
 {
     int64_t now_ms = clock_monotonic_ms();
+    bool is_done;
 
     if (now_ms < a->fold_next_ms || !reader_open(a))
         return;
     if (!a->is_folding)
         a->due_ms = journal_now(a->journal, &a->due_number);
     a->is_folding = true;
-    if (!fold_some(a, now_ms + budget_ms))
+    is_done = fold_some(a, now_ms + budget_ms);
+    if (a->fold.strays > 0)
+        trouble_raise(&a->strays, &a->fold.stray_first, now_ms);
+    a->fold.strays = 0;
+    if (!is_done)
         return;
     a->is_folding = a->is_damaged = false;
     a->now.counted_through = a->due_ms / 1000;
@@ -183,6 +187,7 @@ static void report_findings(struct accountant *a)
     trouble_settle(&a->refused, now_ms, SCRUB_MS * 2);
     trouble_settle(&a->older, now_ms, SCRUB_MS * 2);
     trouble_settle(&a->foreign, now_ms, SCRUB_MS * 2);
+    trouble_settle(&a->strays, now_ms, SCRUB_MS * 2);
 }
 
 /* 1: there is more to push at once. */
@@ -205,29 +210,13 @@ static int push_some(struct accountant *a, int64_t budget_ms)
 
 /* --- house ----------------------------------------------------------------------------------- */
 
-static uint64_t journal_bytes(const char *dir)
-{
-    DIR *d = opendir(dir);
-    const struct dirent *entry;
-    uint64_t bytes = 0;
-    struct stat st;
-
-    while (d != NULL && (entry = readdir(d)) != NULL) {
-        if (fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
-            bytes += (uint64_t)st.st_size;
-    }
-    if (d != NULL)
-        (void)closedir(d);
-    return bytes;
-}
-
 static void take_gauges(struct accountant *a)
 {
     uint64_t next_number, position = ledger_meta(a->ledger)->position.number;
 
     (void)journal_now(a->journal, &next_number);
     a->now.journal_records = next_number > position ? next_number - position : 0;
-    a->now.journal_bytes = journal_bytes(a->journal_dir);
+    a->now.journal_bytes = dir_bytes(a->journal_dir);
 }
 
 /* A segment goes once the ledger that has counted it is on the disk. */
@@ -254,7 +243,8 @@ static void sync_and_trim(struct accountant *a)
 static const char *first_trouble(const struct accountant *a)
 {
     const struct trouble *all[] = {&a->journal_trouble, &a->ledger_trouble, &a->store_trouble,
-                                   &a->foreign,         &a->refused,        &a->older};
+                                   &a->foreign,         &a->refused,        &a->older,
+                                   &a->strays};
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (all[i]->is_on)
@@ -277,6 +267,7 @@ static void publish_state(struct accountant *a)
     (void)pthread_mutex_lock(&a->lock);
     a->state = s;
     a->fold.config = a->fold_config;
+    (void)pthread_cond_broadcast(&a->folded);
     (void)pthread_mutex_unlock(&a->lock);
 }
 
@@ -289,15 +280,11 @@ static bool wait_turn(struct accountant *a, bool hurry)
     bool go_on;
 
     (void)pthread_mutex_lock(&a->lock);
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(a->pause_ms / 1000);
-    until.tv_nsec += (long)(a->pause_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    while (!hurry && !a->is_stopping && pthread_cond_timedwait(&a->wake, &a->lock, &until) == 0)
+    until = clock_deadline(clock_monotonic_ms() + a->pause_ms);
+    while (!hurry && !a->is_stopping && !a->is_hurried &&
+           pthread_cond_timedwait(&a->wake, &a->lock, &until) == 0)
         ;
+    a->is_hurried = false;
     go_on = !a->is_stopping;
     (void)pthread_mutex_unlock(&a->lock);
     return go_on;
@@ -329,6 +316,7 @@ static void *run(void *arg)
 
     while (wait_turn(a, hurry)) {
         fold_journal(a, FOLD_BUDGET_MS);
+        publish_state(a);
         take_gauges(a);
         hurry = clock_monotonic_ms() >= a->push_next_ms && store_is_worth_trying(a->store) &&
                 push_some(a, PUSH_BUDGET_MS) > 0;
@@ -402,6 +390,7 @@ static void free_parts(struct accountant *a)
     ledger_close(a->ledger);
     free(a->journal_dir);
     (void)pthread_cond_destroy(&a->wake);
+    (void)pthread_cond_destroy(&a->folded);
     (void)pthread_mutex_destroy(&a->lock);
     free(a);
 }
@@ -435,11 +424,13 @@ static struct accountant *accountant_new(struct journal *journal, const struct s
                           LOG_WARNING, .times = 0},
         .refused = {"redis refuses counters", NULL, LOG_ERR, .times = 0},
         .older = {"redis counts more than the ledger", NULL, LOG_ERR, .times = 0},
-        .foreign = {"two nodes of the same name", NULL, LOG_ERR, .times = 0}};
+        .foreign = {"two nodes of the same name", NULL, LOG_ERR, .times = 0},
+        .strays = {"released what is not held", NULL, LOG_WARNING, .times = 0}};
     (void)pthread_mutex_init(&a->lock, NULL);
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&a->wake, &monotonic);
+    (void)pthread_cond_init(&a->folded, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
     set_config(a, s);
     return a;
@@ -486,4 +477,20 @@ void accountant_state(struct accountant *a, struct accountant_state *out)
     (void)pthread_mutex_lock(&a->lock);
     *out = a->state;
     (void)pthread_mutex_unlock(&a->lock);
+}
+
+bool accountant_wait(struct accountant *a, uint64_t number, int64_t timeout_ms)
+{
+    struct timespec until = clock_deadline(clock_monotonic_ms() + timeout_ms);
+    bool is_there;
+
+    (void)pthread_mutex_lock(&a->lock);
+    a->is_hurried = true;
+    (void)pthread_cond_signal(&a->wake);
+    while (a->state.folded_number < number &&
+           pthread_cond_timedwait(&a->folded, &a->lock, &until) == 0)
+        ;
+    is_there = a->state.folded_number >= number;
+    (void)pthread_mutex_unlock(&a->lock);
+    return is_there;
 }

@@ -23,7 +23,7 @@
  * records would count twice.
  *
  * Threads: accountant_* from any thread; all work is done in its own, and nobody waits for it but
- * accountant_stop. It logs for itself, a trouble that lasts once a minute.
+ * in accountant_stop and accountant_wait. It logs for itself, a trouble that lasts once a minute.
  */
 
 /* The journal that it reads lies there, under state_dir. */
@@ -51,5 +51,9 @@ struct accountant_state {
     char trouble[512];                       /* the trouble there is, or "" */
 };
 void accountant_state(struct accountant *a, struct accountant_state *out);
+
+/* Waits until the ledger has the journal's record of that number and those before it (and whoever
+ * reads the ledger then sees them); false when the time is over. */
+bool accountant_wait(struct accountant *a, uint64_t number, int64_t timeout_ms);
 
 #endif

@@ -1,5 +1,6 @@
 #include "lib/store/fold.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -34,6 +35,8 @@ void fold_init(struct fold *f, const struct fold_config *config, struct slice no
     strmap_init(&f->map);
     buf_init(&f->key, 4096);
     buf_init(&f->text, 65536);
+    arena_init(&f->scratch, ARENA_BYTES);
+    held_batch_init(&f->held);
     fold_reset(f);
 }
 
@@ -43,12 +46,15 @@ void fold_fini(struct fold *f)
     strmap_fini(&f->map);
     buf_fini(&f->key);
     buf_fini(&f->text);
+    arena_fini(&f->scratch);
+    held_batch_fini(&f->held);
 }
 
 void fold_reset(struct fold *f)
 {
     arena_reset(&f->arena);
     strmap_fini(&f->map);
+    held_batch_reset(&f->held);
     f->span = NULL;
     f->first = NULL;
     f->last = &f->first;
@@ -58,6 +64,11 @@ void fold_reset(struct fold *f)
 bool fold_is_full(const struct fold *f)
 {
     return f->records >= BATCH_RECORDS || f->arena.used_bytes >= BATCH_BYTES;
+}
+
+static int no_memory(struct err *err)
+{
+    return err_set(err, EX_OSERR, "out of memory for a batch of records");
 }
 
 /* The span that holds t: [latest of the three starts, first of the three ends). */
@@ -70,7 +81,7 @@ static int span_enter(struct fold *f, time_t t, struct err *err)
         return 0;
     s = arena_alloc(&f->arena, sizeof *s);
     if (s == NULL)
-        return err_set(err, EX_OSERR, "out of memory for a batch of records");
+        return no_memory(err);
     *s = (struct fold_span){.start_s = INT64_MIN, .end_s = INT64_MAX};
     for (size_t i = 0; i < 3; i++) {
         time_t start = period_start(kinds[i], t), end = period_end(kinds[i], t);
@@ -177,20 +188,20 @@ static int entry_of(struct fold *f, const struct record *r, struct slice account
     return 0;
 }
 
-static int legs_add(struct fold *f, const struct record *r)
+static int legs_add(struct fold *f, const struct record *r, struct err *err)
 {
     struct fold_entry *e;
 
     for (size_t i = 0; i < r->leg_count; i++) {
         if (entry_of(f, r, r->legs[i].account, r->legs[i].user, &e) < 0)
-            return -1;
+            return no_memory(err);
         if (e != NULL)
             leg_count(r, &r->legs[i], &e->tally);
     }
     return 0;
 }
 
-static int amounts_add(struct fold *f, const struct record *r)
+static int amounts_add(struct fold *f, const struct record *r, struct err *err)
 {
     struct fold_entry *e;
 
@@ -198,24 +209,76 @@ static int amounts_add(struct fold *f, const struct record *r)
         const struct amount *a = &r->amounts[i];
 
         if (entry_of(f, r, a->account, a->user, &e) < 0)
-            return -1;
+            return no_memory(err);
         if (e != NULL)
             e->tally.value[a->counter] += a->value;
     }
     return 0;
 }
 
-int fold_add(struct fold *f, const struct record *r, struct err *err)
+/* The legs of a held message, as those of the record that releases it. */
+static int held_legs_add(struct fold *f, const struct record *release, struct slice body,
+                         struct err *err)
 {
-    if (r->kind != RECORD_MESSAGE && r->kind != RECORD_EVENT)
-        return err_set(err, EX_SOFTWARE,
-                       "record %llu of the journal is about held mail, which this version does not "
-                       "count: install the version that wrote it",
-                       (unsigned long long)r->number);
+    struct record held = {.number = release->number, .time_ms = release->time_ms};
+
+    arena_reset(&f->scratch);
+    if (record_decode(body, &f->scratch, &held, err) != 0)
+        return -1;
+    return legs_add(f, &held, err);
+}
+
+static void note_stray(struct fold *f, const struct record *r)
+{
+    if (f->strays++ > 0)
+        return;
+    (void)err_set(&f->stray_first, EX_DATAERR,
+                  "record %" PRIu64 " of the journal lets held message %.*s go (record %" PRIu64
+                  "), which is not held any more, or never was: it is not counted again",
+                  r->number, SLICE_FMT(r->queue_id), r->held_number);
+}
+
+/* 1: the record counts; 0: it is passed over. */
+static int held_take(struct fold *f, struct ledger *l, const struct record *r, struct err *err)
+{
+    struct slice body;
+    int rc = held_batch_take(&f->held, l, r, &f->arena, &body, err);
+
+    if (rc == 0)
+        note_stray(f, r);
+    if (rc == 1 && r->kind == RECORD_RELEASE && held_legs_add(f, r, body, err) != 0)
+        return -1;
+    return rc;
+}
+
+/* What the record's kind does besides its amounts; 1, 0: the record is passed over, -1. */
+static int kind_add(struct fold *f, struct ledger *l, const struct record *r, struct err *err)
+{
+    switch (r->kind) {
+    case RECORD_MESSAGE:
+        return legs_add(f, r, err) < 0 ? -1 : 1;
+    case RECORD_HELD:
+        return held_batch_add(&f->held, r, account_name(f, r->held_by), &f->arena, err) < 0 ? -1
+                                                                                            : 1;
+    case RECORD_RELEASE:
+    case RECORD_FORGET:
+        return held_take(f, l, r, err);
+    case RECORD_EVENT:
+    case RECORD_KINDS:
+        break;
+    }
+    return 1;
+}
+
+int fold_add(struct fold *f, struct ledger *l, const struct record *r, struct err *err)
+{
+    int rc;
+
     if (span_enter(f, (time_t)(r->time_ms / 1000), err) < 0)
         return -1;
-    if ((r->kind == RECORD_MESSAGE && legs_add(f, r) < 0) || amounts_add(f, r) < 0)
-        return err_set(err, EX_OSERR, "out of memory for a batch of records");
+    rc = kind_add(f, l, r, err);
+    if (rc < 0 || (rc == 1 && amounts_add(f, r, err) < 0))
+        return -1;
     f->latest_ms = r->time_ms > f->latest_ms ? r->time_ms : f->latest_ms;
     f->records++;
     return 0;
@@ -330,6 +393,8 @@ int fold_apply(struct fold *f, struct ledger *l, struct journal_position positio
 
     if (rc == 0)
         rc = entries_sum(f, l, err);
+    if (rc == 0)
+        rc = held_batch_apply(&f->held, l, err);
     if (rc == 0)
         rc = meta_advance(f, l, position, err);
     if (rc == 0)

@@ -8,6 +8,7 @@
 #include "lib/core/arena.h"
 #include "lib/core/record.h"
 #include "lib/core/strmap.h"
+#include "lib/store/fold_held.h"
 #include "lib/store/ledger.h"
 
 /*
@@ -17,6 +18,10 @@
  *
  * Who appears first in the journal is first to get a row, so that the bound on users cuts the same
  * way however the records were batched.
+ *
+ * A held message goes into the ledger as it is, and is counted at the time of its release, like a
+ * message of that time; its release and its leaving the ledger are one transaction. A second
+ * release, and one of what was never held, are passed over.
  *
  * Users: at most users_max of an account and period have a row of their own, the rest share the row
  * USER_OTHER. Names that cannot be a field in Redis (blanks, control bytes, a counter's name) go
@@ -44,16 +49,22 @@ struct fold {
     struct fold_entry *first, **last;
     struct strmap map; /* of the present span: account NUL user -> struct fold_entry * */
     struct buf key, text;
+    struct arena scratch; /* for the record in hand */
+    struct held_batch held;
     int64_t latest_ms;
     size_t records;
+
+    /* Releases of what is not held: found since the caller emptied it. */
+    uint64_t strays;
+    struct err stray_first;
 };
 
 /* `node_account` must outlive the fold. */
 void fold_init(struct fold *f, const struct fold_config *config, struct slice node_account);
 void fold_fini(struct fold *f);
 
-/* Takes one record into the batch. */
-int fold_add(struct fold *f, const struct record *r, struct err *err);
+/* Takes one record into the batch; the ledger is read, where a message that it holds is let go. */
+int fold_add(struct fold *f, struct ledger *l, const struct record *r, struct err *err);
 /* Time to apply: the batch is large. */
 bool fold_is_full(const struct fold *f);
 /* Brings the batch into the ledger, with `position` behind its last record, in one transaction.

@@ -115,6 +115,12 @@ void key_violations(struct buf *b, const char *prefix)
     buf_addf(b, "%s:violations", prefix);
 }
 
+void key_held(struct buf *b, const char *prefix, struct slice account)
+{
+    add_account(b, prefix, account);
+    buf_add_str(b, "held");
+}
+
 void key_popauth(struct buf *b, const char *prefix, struct slice ip)
 {
     buf_addf(b, "%s:popauth:{", prefix);

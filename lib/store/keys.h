@@ -34,6 +34,8 @@ void key_window(struct buf *b, const char *prefix, struct slice holder, const ch
 /* The streams tg:{example.com}:violations and tg:violations. */
 void key_account_violations(struct buf *b, const char *prefix, struct slice holder);
 void key_violations(struct buf *b, const char *prefix);
+/* tg:{example.com}:held */
+void key_held(struct buf *b, const char *prefix, struct slice account);
 void key_popauth(struct buf *b, const char *prefix, struct slice ip);
 
 #endif

@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "lib/store/ledger_held.h"
 #include "lib/store/ledger_sql.h"
 
 static const char schema_sql[] =
@@ -296,9 +297,9 @@ struct ledger *ledger_open(const char *path, const char *node, struct err *err)
         (void)err_set(err, EX_OSERR, "out of memory");
         return NULL;
     }
-    if (file_open(l, err) < 0 || schema_check(l, err) < 0 || statements_prepare(l, err) < 0 ||
-        id_read(l, err) < 0 || meta_read(l, err) < 0 || nodes_read(l, node, err) < 0 ||
-        dirty_read(l, err) < 0) {
+    if (file_open(l, err) < 0 || schema_check(l, err) < 0 || ledger_held_open(l, err) < 0 ||
+        statements_prepare(l, err) < 0 || id_read(l, err) < 0 || meta_read(l, err) < 0 ||
+        nodes_read(l, node, err) < 0 || dirty_read(l, err) < 0) {
         ledger_close(l);
         return NULL;
     }

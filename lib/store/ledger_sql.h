@@ -42,7 +42,21 @@
                       " (SELECT number FROM doubtful ORDER BY number DESC LIMIT 10000)")           \
     X(PEERS, "SELECT name FROM peers ORDER BY name")                                               \
     X(PEERS_DROP, "DELETE FROM peers")                                                             \
-    X(PEER_ADD, "INSERT OR IGNORE INTO peers (name) VALUES (?1)")
+    X(PEER_ADD, "INSERT OR IGNORE INTO peers (name) VALUES (?1)")                                  \
+    X(HELD_ADD, "INSERT OR REPLACE INTO held (number, node, queue_id, account, time_ms, state,"    \
+                " gone, body) VALUES (?1, ?2, ?3, ?4, ?5, 1, 0, ?6)")                              \
+    X(HELD_BODY, "SELECT body FROM held WHERE number = ?1 AND state < 2")                          \
+    X(HELD_REMOVE, "UPDATE held SET state = 2, gone = ?2, body = NULL WHERE number = ?1")          \
+    X(HELD_DROP_HIDDEN, "DELETE FROM held WHERE number = ?1 AND EXISTS (SELECT 1 FROM held h"      \
+                        " WHERE h.queue_id = held.queue_id AND h.account = held.account"           \
+                        " AND h.node = held.node AND h.state < 2)")                                \
+    X(HELD_WALK_ALL, "SELECT number, n.name, queue_id, account, time_ms, state FROM held h"        \
+                     " JOIN nodes n ON n.id = h.node WHERE number > ?1 ORDER BY number LIMIT ?2")  \
+    X(HELD_WALK_CHANGED, "SELECT number, n.name, queue_id, account, time_ms, state FROM held h"    \
+                         " JOIN nodes n ON n.id = h.node WHERE state IN (1, 2) AND number > ?1"    \
+                         " ORDER BY number LIMIT ?2")                                              \
+    X(HELD_MARK, "UPDATE held SET state = ?3 WHERE number = ?1 AND state = ?2")                    \
+    X(HELD_PRUNE, "DELETE FROM held WHERE state = 3 AND gone < ?1")
 
 enum ledger_statement {
 #define X(id, sql) STATEMENT_##id,

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/store/push_held.h"
 #include "lib/store/push_node.h"
 #include "lib/store/push_trip.h"
 #include "lib/sys/clock.h"
@@ -20,6 +21,12 @@ struct pass {
     bool is_open;
     int64_t after;   /* id of the last row seen */
     int64_t through; /* counted_through when it began */
+};
+
+/* The same through held messages, by ascending number. */
+struct held_pass {
+    bool is_open;
+    uint64_t after;
 };
 
 struct push {
@@ -38,6 +45,7 @@ struct push {
     unsigned writes_due; /* of it, to tell */
 
     struct pass dirty, refused, walk;
+    struct held_pass held_changes, held_walk;
     bool walk_is_fast; /* after a new connection or a loss */
     bool has_lost;     /* until the walk is through, pushed_through stands still */
     int64_t walk_began_ms, refused_next_ms, node_next_ms;
@@ -96,6 +104,7 @@ struct push_findings *push_findings(struct push *p)
 static void walk_begin(struct push *p, bool is_fast)
 {
     p->walk = (struct pass){.is_open = true};
+    p->held_walk = (struct held_pass){.is_open = true};
     p->walk_is_fast = is_fast;
     p->walk_began_ms = clock_monotonic_ms();
     p->walk_rows = 0;
@@ -225,6 +234,50 @@ static int push_walk(struct push *p, const struct push_now *now, int64_t until_m
     return p->walk.is_open && p->walk_rows < walk_due(p, now_ms);
 }
 
+/* --- held messages --------------------------------------------------------------------------- */
+
+static void note_held(struct push *p, const struct held_trip *t)
+{
+    if (t->refused > 0 && p->findings.refused == 0)
+        p->findings.refused_first = t->refused_first;
+    p->findings.refused += t->refused;
+}
+
+/* Works on a pass that is open; one that fails begins again. */
+static int held_pass_run(struct push *p, struct held_pass *pass, enum held_walk which,
+                         int64_t until_ms, struct err *err)
+{
+    struct held_trip t;
+
+    do {
+        if (push_held(p->ledger, p->store, p->prefix, which, pass->after, &t, err) < 0) {
+            pass->after = 0;
+            return -1;
+        }
+        note_held(p, &t);
+        pass->after = t.last;
+        pass->is_open = t.seen == HELD_TRIP_ROWS;
+    } while (pass->is_open && clock_monotonic_ms() < until_ms);
+    return pass->is_open;
+}
+
+/* What has changed, and where a walk is due, all. */
+static int push_held_rows(struct push *p, const struct push_now *now, int64_t until_ms,
+                          struct err *err)
+{
+    int rc;
+
+    if (!p->held_changes.is_open)
+        p->held_changes = (struct held_pass){.is_open = true};
+    rc = held_pass_run(p, &p->held_changes, HELD_WALK_CHANGED, until_ms, err);
+    if (rc != 0 || !p->held_walk.is_open)
+        return rc;
+    rc = held_pass_run(p, &p->held_walk, HELD_WALK_ALL, until_ms, err);
+    if (rc != 0)
+        return rc;
+    return ledger_held_prune(p->ledger, expiry_now(p, now) - HELD_GONE_KEPT_S, err);
+}
+
 /* --- the node's hash ------------------------------------------------------------------------- */
 
 /* Redis lost what we gave it, and the walk brings it again. */
@@ -301,20 +354,21 @@ static int greet(struct push *p, const struct push_now *now, struct err *err)
 int push_step(struct push *p, const struct push_now *now, int64_t budget_ms, struct err *err)
 {
     int64_t until_ms = clock_monotonic_ms() + budget_ms;
-    int dirty, walk;
+    int dirty, held, walk;
 
     if ((!p->is_admitted || store_generation(p->store) != p->generation) && greet(p, now, err) < 0)
         return -1;
     dirty = push_dirty(p, now, until_ms, err);
     if (dirty < 0 || push_refused(p, now, err) < 0)
         return -1;
-    walk = push_walk(p, now, until_ms, err);
+    held = push_held_rows(p, now, until_ms, err);
+    walk = held < 0 ? -1 : push_walk(p, now, until_ms, err);
     if (walk < 0)
         return -1;
     if ((p->writes_due > 0 || clock_monotonic_ms() >= p->node_next_ms) &&
         write_node(p, now, err) < 0)
         return -1;
-    return dirty > 0 || walk > 0;
+    return dirty > 0 || held > 0 || walk > 0;
 }
 
 void push_finish(struct push *p)
@@ -324,5 +378,6 @@ void push_finish(struct push *p)
 
 bool push_is_finished(const struct push *p)
 {
-    return p->is_admitted && !p->dirty.is_open && !p->has_lost && !p->is_news && p->writes_due == 0;
+    return p->is_admitted && !p->dirty.is_open && !p->held_changes.is_open && !p->has_lost &&
+           !p->is_news && p->writes_due == 0;
 }

@@ -21,6 +21,9 @@
  *   taken over): at full speed, and pushed_through goes back to what Redis itself says of it;
  * - the scrub: every row once in `scrub_ms`, whatever happened.
  *
+ * Held messages go along (lib/store/push_held), changes at once and all of them with each walk;
+ * they count nothing, so pushed_through does not wait for them.
+ *
  * pushed_through: all messages dated before it are in Redis. It advances when every row that was
  * dirty at its time has been taken, none is refused, no walk after a loss is under way, and the
  * node's hash has been written since over the same connection (so that a server which came

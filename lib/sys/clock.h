@@ -2,6 +2,7 @@
 #define TG_SYS_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
 #include "lib/core/err.h"
 
@@ -10,6 +11,8 @@
 int64_t clock_unix_ms(void);      /* wall clock */
 int64_t clock_monotonic_ms(void); /* for deadlines */
 void clock_sleep_ms(int64_t ms);
+/* A time of clock_monotonic_ms for pthread_cond_timedwait (with a condition of CLOCK_MONOTONIC). */
+struct timespec clock_deadline(int64_t monotonic_ms);
 
 /* -1 for a time zone that the system does not know. */
 int zone_check(const char *name, struct err *err);

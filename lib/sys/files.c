@@ -1,5 +1,6 @@
 #include "lib/sys/files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -161,4 +162,20 @@ int dir_make(const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *er
             return -1;
     }
     return dir_make_one(path, mode, uid, gid, err);
+}
+
+uint64_t dir_bytes(const char *path)
+{
+    DIR *d = opendir(path);
+    const struct dirent *entry;
+    uint64_t bytes = 0;
+    struct stat st;
+
+    while (d != NULL && (entry = readdir(d)) != NULL) {
+        if (fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+            bytes += (uint64_t)st.st_size;
+    }
+    if (d != NULL)
+        (void)closedir(d);
+    return bytes;
 }

@@ -27,4 +27,7 @@ int file_write(const char *path, struct slice bytes, mode_t mode, struct err *er
  * that user and group ((uid_t)-1, (gid_t)-1: to nobody else). One that is there stays as it is. */
 int dir_make(const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *err);
 
+/* The sizes of the regular files in a directory together; 0 for one that cannot be read. */
+uint64_t dir_bytes(const char *path);
+
 #endif

@@ -52,7 +52,7 @@ static void fold_some(struct fold *f, struct ledger *l, uint64_t records, unsign
         struct record r = {.number = number, .time_ms = 1774600000000 + (int64_t)number};
 
         record_make(&r, legs, names, random_below(&random, accounts), random_below(&random, users));
-        must(fold_add(f, &r, &err));
+        must(fold_add(f, l, &r, &err));
         if (number % batch == 0 || number == records || fold_is_full(f))
             must(fold_apply(f, l, (struct journal_position){1, number, number + 1}, &err));
     }

@@ -48,44 +48,66 @@ class Node:
         return sorted(f for f in os.listdir(self.journal()) if f != "inflight")
 
 
-def expected(nodes, skipped=()):
-    """Account or (account, user) -> [messages, bytes] for all records of the nodes."""
+def kind_of(number):
+    """As the driver has it: what is it, and what becomes of it by which number."""
+    if number % 10 == 3:
+        return "held", {3: number + 4, 23: number + 4}.get(number % 40)
+    if number % 40 in (7, 27, 29, 37):
+        return "lets go", None
+    return ("event" if number % 10 == 5 else "message"), None
+
+
+def is_held(number, last):
+    return number % 40 == 13 or (number % 10 == 3 and number + 4 > last)
+
+
+def expected(nodes):
+    """Account or (account, user) -> [messages, bytes, throttled messages], and ("held", account) ->
+    members, for all records of the nodes."""
     sums = {}
 
-    def add(key, size):
-        entry = sums.setdefault(key, [0, 0])
-        entry[0] += 1
-        entry[1] += size
+    def add(key, place, amount):
+        sums.setdefault(key, [0, 0, 0])[place] += amount
 
     for node in nodes:
         for number in range(1, node.last + 1):
-            if (node.name, number) in skipped:
-                continue
             size = 1000 + number * 37 % 4999
             domain = "d%d.example" % (number % 7)
-            add(domain, size)
-            add((domain, "u%d@%s" % (number % 5, domain)), size)
-            add("@" + node.name, size)
-    return sums
+            kind, released = kind_of(number)
+            if kind == "event":
+                add(domain, 2, 1)
+            if kind == "message" or (released and released <= node.last):
+                for key in (domain, (domain, "u%d@%s" % (number % 5, domain)), "@" + node.name):
+                    add(key, 0, 1)
+                    add(key, 1, size)
+            if kind == "held" and is_held(number, node.last):
+                sums.setdefault(("held", domain), []).append("%s/Q%d" % (node.name, number))
+    return {key: sorted(value) if key[0] == "held" else value for key, value in sums.items()}
+
+
+COUNTERS = ("in_messages", "in_bytes", "throttled_messages")
 
 
 def counted(redis):
-    """The same out of Redis: totals, and the users of all months."""
+    """The same out of Redis: totals, the users of all months, and what is held."""
     sums = {}
     accounts = [a for i in range(16) for a in redis("SMEMBERS", "tg:accounts:{%02x}" % i)]
     for account in accounts + ["@" + n for n in redis("SMEMBERS", "tg:nodes")]:
         total = redis.hash("tg:{%s}:total" % account)
-        sums[account] = [int(total["in_messages"]), int(total["in_bytes"])]
+        sums[account] = [int(total.get(name, 0)) for name in COUNTERS]
         if account.startswith("@") and [int(total["messages"]), int(total["bytes"])] != \
-                sums[account]:
+                sums[account][:2]:
             sums[account] = ["differs"]
     for key in redis("KEYS", "tg:{*}:users:month:*"):
         account = re.search("{(.*)}", key).group(1)
         for field, value in redis.hash(key).items():
             user, _, counter = field.rpartition(" ")
-            if counter in ("in_messages", "in_bytes"):
-                entry = sums.setdefault((account, user), [0, 0])
-                entry[counter == "in_bytes"] += int(value)
+            if counter in COUNTERS:
+                entry = sums.setdefault((account, user), [0, 0, 0])
+                entry[COUNTERS.index(counter)] += int(value)
+    for key in redis("KEYS", "tg:{*}:held"):
+        account = re.search("{(.*)}", key).group(1)
+        sums[("held", account)] = sorted(redis("ZRANGE", key, "0", "-1"))
     return sums
 
 
@@ -133,6 +155,9 @@ def kill_rounds(folder):
         tap.same(node.last, target, "with all that was appended")
     redis = server.connect()
     tap.none(differences(counted(redis), expected(nodes)), "every message is counted once")
+    tap.ok(len([key for key in expected(nodes) if key[0] == "held"]) == 7, "some are still held")
+    for node in nodes:
+        tap.ok("released what is not held" in proc.read_text(node.log), "a second release is told")
     for kind in ("month", "day", "hour"):
         tap.none(periods_fit(redis, kind), "and in one %s" % kind)
     for node in nodes:
@@ -233,6 +258,7 @@ def segment_gone(server, node, others):
     state, said = state_of(node, "wait", lambda s: "damaged=1" in s)
     tap.ok("accounting has stopped" in said and node.journal() in said, "a segment is gone", said)
     tap.ok("gone" in state, "the state says so too", state)
+    tap.ok("waited=0" in state, "who waits for it waits in vain", state)
     tap.same(node.last, was + 1510, "mail goes on")
     shutil.move(kept, os.path.join(node.journal(), segments[1]))
     code, said = node.run(node.last)
@@ -279,6 +305,11 @@ def tail_lost(server, node, others):
              "what the ledger counted stays counted")
 
 
+def hurry(node):
+    node.run(node.last)
+    tap.same(node.run(node.last + 30, "hurry")[0], 0, "who waits for it need not wait for its turn")
+
+
 def ledger_gone(node):
     path = os.path.join(node.state, "ledger.db")
     os.rename(path, path + ".away")
@@ -318,6 +349,7 @@ def main():
     segment_gone(server, second, [first])
     segment_damaged(server, second, [first])
     tail_lost(server, second, [first])
+    hurry(second)
     ledger_gone(second)
     doubtful(folder, server)
     server.stop()

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "lib/store/amounts.h"
+#include "lib/store/ledger_held.h"
 #include "lib/sys/clock.h"
 #include "t/store/fold_reference.h"
 #include "t/tap.h"
@@ -63,6 +64,40 @@ static size_t row_count(struct ledger *l)
     return n;
 }
 
+static bool held_same(const struct held_row *row, const struct ref_held *held)
+{
+    const struct record *r = &held->sample.record;
+    char account[64];
+
+    (void)snprintf(account, sizeof account, "%.*s", SLICE_FMT(r->held_by));
+    return row->number == r->number && row->time_ms == r->time_ms &&
+           slice_equal(row->queue_id, r->queue_id) &&
+           slice_equal(row->account, slice_str(ref_account(account))) &&
+           slice_equal(row->node, SLICE("mx1"));
+}
+
+/* Those that are held are there, in their order, and none besides. */
+static bool held_all_same(struct ledger *l)
+{
+    struct held_row row;
+    size_t at = 0;
+    bool right = true;
+
+    ledger_held_walk_start(l, HELD_WALK_ALL, 0, 1000000);
+    while (ledger_held_walk_next(l, &row, &err) == 1) {
+        if (row.state != HELD_NEW)
+            continue;
+        while (at < ref_held_count && !ref_held[at].is_held)
+            at++;
+        right = right && at < ref_held_count && held_same(&row, &ref_held[at]);
+        at++;
+    }
+    ledger_walk_end(l);
+    while (at < ref_held_count && !ref_held[at].is_held)
+        at++;
+    return right && at == ref_held_count;
+}
+
 static void is_reference(struct ledger *l, const char *what)
 {
     size_t good = 0;
@@ -71,6 +106,7 @@ static void is_reference(struct ledger *l, const char *what)
         good += same(l, &ref[i]);
     IS_INT(good, ref_count, what);
     IS_INT(row_count(l), ref_count, "and no other row");
+    OK(held_all_same(l), "and the held messages");
     IS_INT(ledger_dirty_rows(l), ref_count, "all of them to be pushed");
 }
 
@@ -83,7 +119,7 @@ static void ledgers_remove(void)
     (void)snprintf(command, sizeof command, "rm -f %s %s-* %s %s-*", path, path, other_path,
                    other_path);
     must(system(command), "rm");
-    ref_count = 0;
+    ref_count = ref_held_count = 0;
 }
 
 static struct ledger *open_ledger(const char *file)
@@ -124,9 +160,9 @@ static void test_random(const char *zone)
         time_ms = next_time(time_ms);
         latest_ms = time_ms > latest_ms ? time_ms : latest_ms;
         sample_make(&s, number, time_ms);
-        ref_record(&s.record, config.users_max);
-        must(fold_add(&batch, &s.record, &err), "fold_add");
-        must(fold_add(&single, &s.record, &err), "fold_add");
+        ref_sample(&s, config.users_max);
+        must(fold_add(&batch, l, &s.record, &err), "fold_add");
+        must(fold_add(&single, other, &s.record, &err), "fold_add");
         must(fold_apply(&single, other, position_after(number), &err), "fold_apply");
         if (dice(50) == 0 || number == 400)
             must(fold_apply(&batch, l, position_after(number), &err), "fold_apply");
@@ -135,6 +171,7 @@ static void test_random(const char *zone)
             l = open_ledger(path);
         }
     }
+    OK(batch.strays > 20 && batch.strays == single.strays, "what was not held is noticed");
     is_reference(l, "batches: as the reference");
     is_reference(other, "one by one: as the reference");
     IS_INT(ledger_meta(l)->position.number, 401, "the position behind the last record");
@@ -160,8 +197,8 @@ static void test_set_back(void)
     fold_init(&f, &config, node);
     for (uint64_t number = 1; number <= 4; number++) {
         sample_make(&s, number, times_s[number - 1] * 1000);
-        ref_record(&s.record, config.users_max);
-        must(fold_add(&f, &s.record, &err), "fold_add");
+        ref_sample(&s, config.users_max);
+        must(fold_add(&f, l, &s.record, &err), "fold_add");
     }
     must(fold_apply(&f, l, position_after(4), &err), "fold_apply");
     is_reference(l, "a clock that was set back over midnight");
@@ -185,15 +222,15 @@ static void test_disk_full(void)
     fold_init(&f, &config, node);
     for (uint64_t i = 0; i < 60; i++) {
         sample_make(&s[i], i + 1, INT64_C(1774600000000));
-        ref_record(&s[i].record, config.users_max);
+        ref_sample(&s[i], config.users_max);
     }
     for (int i = 0; i < 30; i++)
-        must(fold_add(&f, &s[i].record, &err), "fold_add");
+        must(fold_add(&f, l, &s[i].record, &err), "fold_add");
     must(fold_apply(&f, l, position_after(30), &err), "fold_apply");
     IS_INT(ledger_sync(l, &err), 1, "the first half is on the disk");
 
     for (int i = 30; i < 60; i++)
-        must(fold_add(&f, &s[i].record, &err), "fold_add");
+        must(fold_add(&f, l, &s[i].record, &err), "fold_add");
     (void)signal(SIGXFSZ, SIG_IGN);
     must(getrlimit(RLIMIT_FSIZE, &none), "getrlimit");
     limit = none;
@@ -208,7 +245,7 @@ static void test_disk_full(void)
     IS_INT(f.records, 0, "the batch is empty");
 
     for (int i = 30; i < 60; i++)
-        must(fold_add(&f, &s[i].record, &err), "fold_add");
+        must(fold_add(&f, l, &s[i].record, &err), "fold_add");
     must(fold_apply(&f, l, position_after(60), &err), "fold_apply");
     is_reference(l, "the same records once more: counted once");
     fold_fini(&f);
@@ -216,7 +253,7 @@ static void test_disk_full(void)
     ledgers_remove();
 }
 
-static void user_message(struct fold *f, uint64_t number, const char *user)
+static void user_message(struct fold *f, struct ledger *l, uint64_t number, const char *user)
 {
     struct leg leg = {.kind = LEG_IN,
                       .account = SLICE("a.example"),
@@ -227,7 +264,7 @@ static void user_message(struct fold *f, uint64_t number, const char *user)
     struct record r = {
         .number = number, .time_ms = INT64_C(1774600000000), .legs = &leg, .leg_count = 1};
 
-    must(fold_add(f, &r, &err), "fold_add");
+    must(fold_add(f, l, &r, &err), "fold_add");
 }
 
 static uint64_t user_messages(struct ledger *l, const char *user)
@@ -249,28 +286,28 @@ static void test_users_max(void)
     struct fold f;
 
     fold_init(&f, &config, node);
-    user_message(&f, 1, "a@a.example");
+    user_message(&f, l, 1, "a@a.example");
     must(fold_apply(&f, l, position_after(1), &err), "fold_apply");
     ledger_close(l);
     l = ledger_open(path, "mx2", &err);
-    user_message(&f, 2, "a@a.example");
-    user_message(&f, 3, "b@a.example");
-    user_message(&f, 4, "c@a.example");
-    user_message(&f, 5, "b@a.example");
+    user_message(&f, l, 2, "a@a.example");
+    user_message(&f, l, 3, "b@a.example");
+    user_message(&f, l, 4, "c@a.example");
+    user_message(&f, l, 5, "b@a.example");
     must(fold_apply(&f, l, position_after(5), &err), "fold_apply");
     IS_INT(user_messages(l, "a@a.example"), 1, "a user of before, under the node's new name");
     IS_INT(user_messages(l, "b@a.example"), 2, "a second one");
     IS_INT(user_messages(l, "c@a.example"), 0, "no third");
     IS_INT(user_messages(l, "_other"), 1, "who is among the others");
     f.config.users_max = 3;
-    user_message(&f, 6, "c@a.example");
-    user_message(&f, 7, "d@a.example");
+    user_message(&f, l, 6, "c@a.example");
+    user_message(&f, l, 7, "d@a.example");
     f.config.users_max = 3;
     must(fold_apply(&f, l, position_after(7), &err), "fold_apply");
     IS_INT(user_messages(l, "c@a.example"), 1, "until there is more room");
     IS_INT(user_messages(l, "_other"), 2, "for one");
     f.config.users = false;
-    user_message(&f, 8, "b@a.example");
+    user_message(&f, l, 8, "b@a.example");
     must(fold_apply(&f, l, position_after(8), &err), "fold_apply");
     IS_INT(user_messages(l, "b@a.example"), 2, "users are no longer counted");
     fold_fini(&f);
@@ -286,7 +323,8 @@ int main(void)
     (void)snprintf(path, sizeof path, "%s/ledger.db", dir);
     (void)snprintf(other_path, sizeof other_path, "%s/other.db", dir);
     ref = calloc(REF_ROWS, sizeof *ref);
-    must(ref == NULL, "calloc");
+    ref_held = calloc(REF_HELD, sizeof *ref_held);
+    must(ref == NULL || ref_held == NULL, "calloc");
     test_random("UTC");
     test_random("Europe/Berlin");
     test_random("Asia/Kathmandu");
@@ -295,6 +333,7 @@ int main(void)
     test_disk_full();
     test_users_max();
     free(ref);
+    free(ref_held);
     OK(rmdir(dir) == 0, "nothing left behind");
     return tap_done();
 }

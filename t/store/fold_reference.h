@@ -37,7 +37,19 @@ struct sample {
     struct record record;
     struct leg legs[LEGS_MAX];
     struct amount amounts[AMOUNTS_MAX];
+    char queue_id[16];
 };
+
+/* Held messages, in the order of their numbers; what is gone stays. */
+#define REF_HELD 400
+
+struct ref_held {
+    struct sample sample;
+    bool is_held;
+};
+
+static struct ref_held *ref_held;
+static size_t ref_held_count;
 
 static const char *const account_names[] = {"a.example",     "b.example", "xn--bcher-kva.example",
                                             "_unattributed", "",          "a b.example",
@@ -56,11 +68,28 @@ static inline struct slice random_user(void)
     return slice_str(names[i]);
 }
 
+static inline enum record_kind random_kind(void)
+{
+    static const enum record_kind kinds[] = {RECORD_MESSAGE, RECORD_MESSAGE, RECORD_MESSAGE,
+                                             RECORD_EVENT,   RECORD_HELD,    RECORD_HELD,
+                                             RECORD_RELEASE, RECORD_FORGET};
+
+    return kinds[dice(sizeof kinds / sizeof kinds[0])];
+}
+
+/* Mostly of one that is or was held. */
+static inline uint64_t random_held(uint64_t number)
+{
+    if (ref_held_count == 0 || dice(6) == 0)
+        return dice((unsigned)number);
+    return ref_held[dice((unsigned)ref_held_count)].sample.record.number;
+}
+
 static inline void sample_make(struct sample *s, uint64_t number, int64_t time_ms)
 {
     size_t n = 1 + dice(LEGS_MAX - 2);
 
-    s->record = (struct record){.kind = dice(5) == 0 ? RECORD_EVENT : RECORD_MESSAGE,
+    s->record = (struct record){.kind = random_kind(),
                                 .number = number,
                                 .time_ms = time_ms,
                                 .bytes = 1 + dice(100000),
@@ -69,7 +98,11 @@ static inline void sample_make(struct sample *s, uint64_t number, int64_t time_m
                                 .legs = s->legs,
                                 .leg_count = n + 2,
                                 .amounts = s->amounts,
-                                .amount_count = dice(AMOUNTS_MAX + 1)};
+                                .amount_count = dice(AMOUNTS_MAX + 1),
+                                .held_by = slice_str(account_names[dice(9)]),
+                                .held_number = random_held(number)};
+    (void)snprintf(s->queue_id, sizeof s->queue_id, "Q%u", dice(60));
+    s->record.queue_id = slice_str(s->queue_id);
     for (size_t i = 0; i < s->record.amount_count; i++) {
         s->amounts[i] = (struct amount){.account = slice_str(account_names[dice(9)]),
                                         .user = dice(2) == 0 ? SLICE_NONE : random_user(),
@@ -214,23 +247,68 @@ static inline void ref_share(const struct share *share, time_t t, uint64_t users
     ref_add(share, "hour", hour, hour_s, 0);
 }
 
-/* Legs of messages, and the amounts of every record. */
-static inline void ref_record(const struct record *r, uint64_t users_max)
+static inline void ref_legs(const struct record *r, uint64_t number, time_t t, uint64_t users_max)
 {
-    time_t t = (time_t)(r->time_ms / 1000);
-
-    for (size_t i = 0; r->kind == RECORD_MESSAGE && i < r->leg_count; i++) {
-        struct share share = {r->legs[i].account, r->legs[i].user, {{0}}, r->number};
+    for (size_t i = 0; i < r->leg_count; i++) {
+        struct share share = {r->legs[i].account, r->legs[i].user, {{0}}, number};
 
         leg_count(r, &r->legs[i], &share.tally);
         ref_share(&share, t, users_max);
     }
+}
+
+static inline void ref_amounts(const struct record *r, time_t t, uint64_t users_max)
+{
     for (size_t i = 0; i < r->amount_count; i++) {
         struct share share = {r->amounts[i].account, r->amounts[i].user, {{0}}, r->number};
 
         share.tally.value[r->amounts[i].counter] = r->amounts[i].value;
         ref_share(&share, t, users_max);
     }
+}
+
+static inline void ref_hold(const struct sample *s)
+{
+    struct ref_held *h = &ref_held[ref_held_count++];
+
+    must(ref_held_count > REF_HELD, "room for held messages");
+    h->sample = *s;
+    h->sample.record.legs = h->sample.legs;
+    h->sample.record.queue_id = slice_str(h->sample.queue_id);
+    h->is_held = true;
+}
+
+/* The held message of that number, which is held no longer; NULL: there is none. */
+static inline const struct record *ref_let_go(uint64_t number)
+{
+    for (size_t i = 0; i < ref_held_count; i++) {
+        if (ref_held[i].sample.record.number == number && ref_held[i].is_held) {
+            ref_held[i].is_held = false;
+            return &ref_held[i].sample.record;
+        }
+    }
+    return NULL;
+}
+
+/* Legs of messages, at once or when released, and the amounts of every record but of those that let
+ * go what is not held. */
+static inline void ref_sample(const struct sample *s, uint64_t users_max)
+{
+    const struct record *r = &s->record, *held;
+    time_t t = (time_t)(r->time_ms / 1000);
+
+    if (r->kind == RECORD_MESSAGE)
+        ref_legs(r, r->number, t, users_max);
+    if (r->kind == RECORD_HELD)
+        ref_hold(s);
+    if (r->kind == RECORD_RELEASE || r->kind == RECORD_FORGET) {
+        held = ref_let_go(r->held_number);
+        if (held == NULL)
+            return;
+        if (r->kind == RECORD_RELEASE)
+            ref_legs(held, r->number, t, users_max);
+    }
+    ref_amounts(r, t, users_max);
 }
 
 #endif

@@ -68,6 +68,10 @@ def main():
     tap.ok("Hours go %s days after" % kept_days("HOUR_KEPT_S") in manual, "how long hours stay")
     tap.ok("%s days after theirs" % kept_days("DAY_KEPT_S") in manual, "how long days stay")
 
+    kept = re.search(r"HELD_SET_KEPT_S \(\(int64_t\)(\d+) \*", text("lib/store/push_held.h"))
+    tap.ok("held messages goes %s days after" % kept.group(1) in manual,
+           "how long held messages stay")
+
     code = text("lib/store/accountant.c").replace('"\n', "").replace("  ", "")
     events = re.findall(r"^\.It ([a-z].*)$", sections(manual)["DIAGNOSTICS"], flags=re.M)
     tap.none(["no such line: " + e for e in events if '"%s"' % e not in code],
