@@ -8,7 +8,12 @@
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
 
-enum { POLL_MS = 2000, TICK_MS = 1000, MINUTE_MS = 60 * 1000 };
+enum {
+    POLL_MS = 2000,
+    TICK_MS = 250, /* mail goes on that soon after the disk has room again */
+    REDIS_TICK_MS = 1000,
+    MINUTE_MS = 60 * 1000,
+};
 
 struct journal_config keeper_journal_config(const struct settings *s, const char *dir)
 {
@@ -249,7 +254,7 @@ static void *run_ticks(void *argument)
         int64_t now_ms = clock_monotonic_ms();
 
         journal_tick(k->journal, now_ms);
-        if (k->redis != NULL && now_ms - redis_ms >= TICK_MS) {
+        if (k->redis != NULL && now_ms - redis_ms >= REDIS_TICK_MS) {
             private_redis_tick(k->redis);
             redis_ms = now_ms;
         }
