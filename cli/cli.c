@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include <jansson.h>
 #include <langinfo.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -237,4 +238,17 @@ int cli_write_grid(const struct grid *g, enum format format)
     code = cli_write(&b);
     buf_fini(&b);
     return code;
+}
+
+void cli_add_json(struct buf *b, json_t *json)
+{
+    char *text = json_dumps(json, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+
+    if (text == NULL)
+        b->failed = true;
+    else
+        buf_add_str(b, text);
+    buf_add_char(b, '\n');
+    free(text);
+    json_decref(json);
 }

@@ -19,6 +19,8 @@
  * code of sysexits(3). What goes wrong is said on stderr, once, by who returns the code.
  */
 
+struct json_t; /* of jansson */
+
 struct cli {
     const char *config; /* -c */
     struct settings *settings;
@@ -30,6 +32,8 @@ int command_report(struct cli *cli, int argc, char **argv);
 int command_totals(struct cli *cli, int argc, char **argv);
 int command_classify(struct cli *cli, int argc, char **argv);
 int command_doctor(struct cli *cli, int argc, char **argv);
+int command_limit(struct cli *cli, int argc, char **argv);
+int command_plan(struct cli *cli, int argc, char **argv);
 
 /* "tollgate: text" on stderr; returns err->code. */
 int cli_fail(const struct err *err);
@@ -68,5 +72,7 @@ void cli_style(struct render_style *style);
 /* 0 or an exit code, said. */
 int cli_write(const struct buf *b);
 int cli_write_grid(const struct grid *g, enum format format);
+/* Adds the value as indented text, and forgets it. */
+void cli_add_json(struct buf *b, struct json_t *json);
 
 #endif

@@ -348,11 +348,13 @@ def manual(tollgate):
     tap.same(re.findall(r"^\.It Cm (\S+)$", section, re.M), names, "the reports")
     commands = re.findall(r"^  ([a-z]\S+)", tollgate.good("-h"), re.M)
     synopsis = text.split(".Sh SYNOPSIS")[1].split(".Sh DESCRIPTION")[0]
-    tap.same(re.findall(r"^\.Cm (\S+)$", synopsis, re.M), commands, "the commands")
+    usages = {}
+    for command, usage in re.findall(r"^\.Cm (\S+)(.*?)(?=^\.Nm$|\Z)", synopsis, re.M | re.S):
+        usages.setdefault(command, set()).update(re.findall(r"Fl -([a-z-]+)", usage))
+    tap.same(list(usages), commands, "the commands")
     for command in commands:
         known = set(re.findall(r"--([a-z-]+)", tollgate.good(command, "-h")))
-        usage = synopsis.split(".Cm %s\n" % command)[1].split(".Nm\n")[0]
-        tap.same(set(re.findall(r"Fl -([a-z-]+)", usage)), known, "the options of " + command)
+        tap.same(usages.get(command), known, "the options of " + command)
 
 
 # --- many ----------------------------------------------------------------------------------------

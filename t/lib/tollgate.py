@@ -6,6 +6,16 @@ import proc
 import tap
 
 
+def golden(name, got):
+    """The same as the file of that name in t/data/cli; TG_GOLDEN=write writes it anew."""
+    path = os.path.join(proc.SOURCE, "t", "data", "cli", name)
+    if os.environ.get("TG_GOLDEN") == "write":
+        with open(path, "w", encoding="utf-8", newline="") as f:
+            f.write(got)
+    with open(path, encoding="utf-8", newline="") as f:
+        tap.same(got, f.read(), "as in t/data/cli/" + name)
+
+
 class Tollgate:
     """Calls give exit code, stdout, stderr."""
 

@@ -1,0 +1,253 @@
+#include "cli/holder.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/sys/clock.h"
+
+#define CLIENTS "@client"
+
+/* --- the site -------------------------------------------------------------------------------- */
+
+int site_open(struct site *s, struct cli *cli)
+{
+    struct err err = {0};
+    int code;
+
+    *s = (struct site){.cli = cli};
+    code = cli_open(cli);
+    if (code != EX_OK)
+        return code;
+    s->world = world_load(cli->settings, NULL, &err);
+    if (s->world != NULL)
+        s->resolver = resolver_new(cli->settings, &err);
+    if (s->resolver != NULL)
+        s->rules = rules_new(cli->settings, &err);
+    return s->rules != NULL ? EX_OK : cli_fail(&err);
+}
+
+void site_close(struct site *s)
+{
+    rules_free(s->rules);
+    if (s->resolver != NULL)
+        resolver_free(s->resolver);
+    if (s->world != NULL)
+        world_free(s->world);
+    *s = (struct site){0};
+}
+
+int site_domain(struct site *s, struct slice domain, struct arena *arena, bool *is_hosted,
+                struct slice *charged, struct err *err)
+{
+    struct answers answers;
+    enum lookup found;
+    int result = 0;
+
+    answers_init(&answers, arena);
+    found = world_domain(s->world, &answers, domain, charged);
+    if (found == LOOKUP_ASK) {
+        result = resolver_answer(s->resolver, &answers, err);
+        if (result == 0)
+            found = world_domain(s->world, &answers, domain, charged);
+    }
+    answers_fini(&answers);
+    *is_hosted = result == 0 && found == LOOKUP_YES;
+    if (!*is_hosted)
+        *charged = SLICE_NONE;
+    return result;
+}
+
+/* --- the name -------------------------------------------------------------------------------- */
+
+static int domain_parse(struct site *s, struct slice typed, struct arena *arena, struct holder *out,
+                        struct err *err)
+{
+    out->kind = HOLDER_IS_DOMAIN;
+    if (typed.len > 0 && typed.ptr[0] == '.')
+        return err_set(err, EX_USAGE, "%.*s: each sub-domain has limits of its own; name one",
+                       SLICE_FMT(typed));
+    if (domain_canonical(typed, arena, &out->name, err) != 0) {
+        err->code = EX_USAGE;
+        return err_prefix(err, "%.*s", SLICE_FMT(typed));
+    }
+    out->rules = out->name;
+    out->assigned = world_plan(s->world, out->name);
+    out->is_exempt = strmap_find(&s->rules->exempt.domains, out->name) != NULL;
+    if (site_domain(s, out->name, arena, &out->is_hosted, &out->charged, err) != 0)
+        return -1;
+    out->is_hosted = out->is_hosted && slice_equal(out->charged, out->name);
+    return 0;
+}
+
+static int client_parse(struct site *s, struct slice typed, struct arena *arena, struct holder *out,
+                        struct err *err)
+{
+    struct slice text = slice_from(typed, sizeof HOLDER_CLIENT - 1);
+    char name[sizeof HOLDER_CLIENT + INET6_ADDRSTRLEN] = HOLDER_CLIENT, *plain;
+    struct in6_addr v6;
+    struct ip ip;
+
+    if (!ip_parse(text, &ip))
+        return err_set(err, EX_USAGE, "\"%.*s\" is no IP address", SLICE_FMT(text));
+    plain = name + sizeof HOLDER_CLIENT - 1;
+    (void)snprintf(plain, INET6_ADDRSTRLEN, "%.*s", SLICE_FMT(text));
+    if (inet_pton(AF_INET6, plain, &v6) == 1)
+        (void)inet_ntop(AF_INET6, &v6, plain, INET6_ADDRSTRLEN);
+    out->kind = HOLDER_IS_CLIENT;
+    out->name = arena_copy(arena, slice_str(name));
+    out->rules = SLICE(CLIENTS);
+    out->is_exempt = networks_contain(&s->rules->exempt.clients, &ip);
+    return out->name.ptr != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
+}
+
+int holder_parse(struct site *s, const char *typed, struct arena *arena, struct holder *out,
+                 struct err *err)
+{
+    struct slice name = slice_str(typed);
+
+    *out = (struct holder){.name = name, .rules = name, .is_hosted = true};
+    if (slice_equal(name, SLICE(HOLDER_SERVER))) {
+        out->kind = HOLDER_IS_SERVER;
+        return 0;
+    }
+    if (slice_equal(name, SLICE(CLIENTS))) {
+        out->kind = HOLDER_IS_CLIENTS;
+        return 0;
+    }
+    if (slice_starts_nocase(name, SLICE(HOLDER_CLIENT)))
+        return client_parse(s, name, arena, out, err);
+    if (name.len > 0 && name.ptr[0] == '@')
+        return err_set(err, EX_USAGE,
+                       "\"%s\" has no limits: there are domains, @server, @client and "
+                       "@client:IP",
+                       typed);
+    return domain_parse(s, name, arena, out, err);
+}
+
+int holder_check(const struct holder *h, bool force)
+{
+    if (h->is_hosted)
+        return EX_OK;
+    if (h->charged.len > 0)
+        (void)fprintf(stderr,
+                      "tollgate: the mail of %.*s is charged to %.*s, whose limits hold for it\n",
+                      SLICE_FMT(h->name), SLICE_FMT(h->charged));
+    else
+        (void)fprintf(stderr,
+                      "tollgate: %.*s is not hosted here (hosted.domains), so nothing is ever "
+                      "charged to it\n",
+                      SLICE_FMT(h->name));
+    if (force)
+        return EX_OK;
+    (void)fprintf(stderr, "tollgate: nothing was changed; --force does it all the same\n");
+    return EX_DATAERR;
+}
+
+bool holder_has_scope(const struct holder *h, enum limit_scope scope)
+{
+    switch (h->kind) {
+    case HOLDER_IS_DOMAIN:
+        return scope == LIMIT_DOMAIN || scope == LIMIT_USER;
+    case HOLDER_IS_SERVER:
+        return scope == LIMIT_SERVER;
+    case HOLDER_IS_CLIENTS:
+    case HOLDER_IS_CLIENT:
+        break;
+    }
+    return scope == LIMIT_CLIENT;
+}
+
+const char *holder_scopes(const struct holder *h)
+{
+    return h->kind == HOLDER_IS_DOMAIN   ? "domain or user"
+           : h->kind == HOLDER_IS_SERVER ? "server"
+                                         : "client";
+}
+
+/* --- what holds now -------------------------------------------------------------------------- */
+
+static void warn_overrides(const struct holder *h, const struct buf *warnings)
+{
+    struct slice rest = buf_slice(warnings), line;
+
+    while (slice_cut(&rest, '\n', &line)) {
+        struct err err = {0};
+
+        if (line.len == 0)
+            continue;
+        (void)err_set(&err, EX_DATAERR, "an override of %.*s does nothing: %.*s",
+                      SLICE_FMT(h->rules), SLICE_FMT(line));
+        (void)cli_fail(&err);
+    }
+}
+
+static void plan_choose(const struct site *s, const struct holder *h, struct holder_limits *out)
+{
+    out->plan = rules_plan_of(s->rules, out->said.plan, h->assigned);
+    if (out->plan == NULL)
+        out->origin = PLAN_NONE;
+    else if (slice_equal(out->plan->name, out->said.plan))
+        out->origin = PLAN_GIVEN;
+    else if (slice_equal(out->plan->name, h->assigned))
+        out->origin = PLAN_ASSIGNED;
+    else
+        out->origin = PLAN_DEFAULT;
+}
+
+/* A plan may hold limits of every scope; those of servers and clients are their own. */
+static void scopes_keep(const struct holder *h, struct holder_limits *out)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < out->count; i++) {
+        if (holder_has_scope(h, out->limits[i].scope))
+            out->limits[kept++] = out->limits[i];
+    }
+    out->count = kept;
+}
+
+int holder_limits_read(struct site *s, const struct holder *h, int64_t now_s, struct arena *arena,
+                       struct holder_limits *out, struct err *err)
+{
+    struct buf warnings;
+    int result;
+
+    *out = (struct holder_limits){0};
+    buf_init(&warnings, (size_t)1 << 20);
+    result = account_overrides_read(s->cli->store, s->cli->settings->store.prefix, h->rules,
+                                    READ_TIMEOUT_MS, arena, &out->said, &warnings, err);
+    if (result == 0)
+        warn_overrides(h, &warnings);
+    buf_fini(&warnings);
+    if (result != 0)
+        return -1;
+    plan_choose(s, h, out);
+    if (limits_merge(out->plan, out->said.overrides, out->said.count, now_s, arena, &out->limits,
+                     &out->count) != 0)
+        return err_set(err, EX_OSERR, "out of memory");
+    scopes_keep(h, out);
+    return 0;
+}
+
+const struct limit *holder_override(const struct holder_limits *l, const struct limit *limit,
+                                    int64_t now_s)
+{
+    for (size_t i = 0; i < l->said.count; i++) {
+        const struct limit *o = &l->said.overrides[i];
+
+        if (limit_same_name(o, limit) && (o->until_s == 0 || now_s < o->until_s))
+            return o;
+    }
+    return NULL;
+}
+
+const char *plan_origin_text(enum plan_origin origin)
+{
+    static const char *const texts[] = {[PLAN_NONE] = "there is no plan of the name default",
+                                        [PLAN_DEFAULT] = "no other is set or assigned",
+                                        [PLAN_ASSIGNED] = "given by throttle.assign",
+                                        [PLAN_GIVEN] = "set at run time"};
+
+    return texts[origin];
+}

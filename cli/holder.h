@@ -1,0 +1,76 @@
+#ifndef TG_CLI_HOLDER_H
+#define TG_CLI_HOLDER_H
+
+#include "cli/cli.h"
+#include "lib/core/demand.h"
+#include "lib/store/account_overrides.h"
+#include "lib/store/limit_rules.h"
+#include "lib/store/source.h"
+
+/*
+ * Whose limits a command is about: a hosted domain, "@server", "@client" (all clients), or
+ * "@client:192.0.2.1" (one); and what holds for it now.
+ *
+ * The site is the configuration put to use: hosted domains, plans, who is exempt. Owner:
+ * site_open/site_close; what is read into an arena is the arena's.
+ */
+
+struct site {
+    struct cli *cli;
+    struct world *world;
+    struct resolver *resolver;
+    struct limit_rules *rules;
+};
+
+/* 0, or an exit code after having said why; opens the store, too. */
+int site_open(struct site *s, struct cli *cli);
+void site_close(struct site *s);
+
+/* Is it hosted, and charged to whom? -1: a source cannot be asked. */
+int site_domain(struct site *s, struct slice domain, struct arena *arena, bool *is_hosted,
+                struct slice *charged, struct err *err);
+
+enum holder_kind { HOLDER_IS_DOMAIN, HOLDER_IS_SERVER, HOLDER_IS_CLIENTS, HOLDER_IS_CLIENT };
+
+struct holder {
+    enum holder_kind kind;
+    struct slice name;     /* of its windows: "example.com", "@server", "@client:192.0.2.1" */
+    struct slice rules;    /* of its plan and overrides: the same, but "@client" for any client */
+    struct slice assigned; /* the plan that the files give it; empty: none */
+    bool is_hosted;        /* a domain: itself, not charged to another */
+    struct slice charged;  /* to whom the domain's mail is charged; empty: not hosted */
+    bool is_exempt;        /* by throttle.exempt */
+};
+
+/* -1: EX_USAGE for what is no such name. A domain need not be hosted. */
+int holder_parse(struct site *s, const char *typed, struct arena *arena, struct holder *out,
+                 struct err *err);
+/* 0, or an exit code: limits of a domain that is not hosted, or charged to another, do nothing.
+ * With `force` said as a warning. */
+int holder_check(const struct holder *h, bool force);
+bool holder_has_scope(const struct holder *h, enum limit_scope scope);
+/* "the domain example.com", "this server and all others of the store" ... */
+const char *holder_scopes(const struct holder *h); /* "domain or user" */
+
+/* --- what holds now ----------------------------------------------------------------------------
+ */
+
+enum plan_origin { PLAN_NONE, PLAN_DEFAULT, PLAN_ASSIGNED, PLAN_GIVEN };
+
+struct holder_limits {
+    enum plan_origin origin;
+    const struct plan *plan;       /* NULL: none */
+    struct account_overrides said; /* what the store gives: plan and overrides */
+    struct limit *limits;          /* those that hold now, of the holder's scopes alone */
+    size_t count;
+};
+
+/* Overrides that cannot be read are told on stderr. */
+int holder_limits_read(struct site *s, const struct holder *h, int64_t now_s, struct arena *arena,
+                       struct holder_limits *out, struct err *err);
+/* The override that a limit comes from; NULL: the plan's. */
+const struct limit *holder_override(const struct holder_limits *l, const struct limit *limit,
+                                    int64_t now_s);
+const char *plan_origin_text(enum plan_origin origin); /* "set at run time" ... */
+
+#endif

@@ -1,0 +1,330 @@
+#include "cli/limit_show.h"
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "cli/listing.h"
+#include "cli/words.h"
+#include "lib/core/figures.h"
+#include "lib/sys/json.h"
+
+#define TEXT_BYTES ((size_t)16 << 20)
+#define INDENT     11
+
+enum column { COL_LIMIT, COL_MAX, COL_ACTION, COL_SOFT, COL_FORWARDS, COL_FROM, COL_UNTIL };
+
+static const struct listing_column columns[] = {
+    [COL_LIMIT] = {.name = "limit", .head = "limit"},
+    [COL_MAX] = {.name = "max", .head = "max", .right = true},
+    [COL_ACTION] = {.name = "action", .head = "action"},
+    [COL_SOFT] = {.name = "soft", .head = "soft", .right = true},
+    [COL_FORWARDS] = {.name = "forwards", .head = "forwards"},
+    [COL_FROM] = {.name = "from", .head = "from"},
+    [COL_UNTIL] = {.name = "until"},
+};
+
+/* --- rows ------------------------------------------------------------------------------------ */
+
+static void row_name(struct listing *list, const struct limit *l)
+{
+    struct buf b;
+
+    buf_init(&b, 1024);
+    limit_name(l, &b);
+    listing_text(list, COL_LIMIT, buf_slice(&b));
+    buf_fini(&b);
+}
+
+static void row_numbers(struct listing *list, const struct limit *l)
+{
+    struct buf b;
+
+    buf_init(&b, 256);
+    words_amount(&b, l->metric, l->max);
+    if (l->max == LIMIT_UNLIMITED)
+        listing_text(list, COL_MAX, buf_slice(&b));
+    else
+        listing_number(list, COL_MAX, l->max, buf_slice(&b));
+    buf_reset(&b);
+    buf_addf(&b, "%u%%", l->soft_percent);
+    if (l->soft_percent != 0)
+        listing_number(list, COL_SOFT, l->soft_percent, buf_slice(&b));
+    buf_fini(&b);
+}
+
+/* `from` NULL: without that column and those behind it. */
+static void row_add(struct listing *list, const struct limit *l, const char *from)
+{
+    struct buf b;
+
+    listing_row(list);
+    row_name(list, l);
+    row_numbers(list, l);
+    listing_text(list, COL_ACTION, slice_str(limit_action_name(l->action)));
+    listing_bool(list, COL_FORWARDS, l->forwards, l->forwards ? "yes" : "");
+    if (from == NULL)
+        return;
+    listing_text(list, COL_FROM, slice_str(from));
+    if (l->until_s == 0)
+        return;
+    buf_init(&b, 256);
+    words_time(&b, l->until_s);
+    listing_number(list, COL_UNTIL, (uint64_t)l->until_s, buf_slice(&b));
+    buf_fini(&b);
+}
+
+/* --- about the holder ------------------------------------------------------------------------ */
+
+static void line(struct buf *b, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void line(struct buf *b, const char *name, const char *format, ...)
+{
+    char text[1024];
+    va_list ap;
+
+    va_start(ap, format);
+    (void)vsnprintf(text, sizeof text, format, ap);
+    va_end(ap);
+    text_add_left(b, slice_str(name), INDENT);
+    text_add(b, slice_str(text));
+    buf_add_char(b, '\n');
+}
+
+static void add_hosted(const struct holder *h, struct buf *b)
+{
+    if (h->kind != HOLDER_IS_DOMAIN)
+        return;
+    if (h->is_hosted)
+        line(b, "  hosted", "yes");
+    else if (h->charged.len > 0)
+        line(b, "  hosted", "yes, but charged to %.*s, whose limits hold", SLICE_FMT(h->charged));
+    else
+        line(b, "  hosted", "no: nothing is ever charged to it");
+}
+
+static void add_plan(const struct holder *h, const struct holder_limits *l, struct buf *b)
+{
+    if (l->plan == NULL)
+        line(b, "  plan", "none: %s", plan_origin_text(PLAN_NONE));
+    else
+        line(b, "  plan", "%.*s (%s)", SLICE_FMT(l->plan->name), plan_origin_text(l->origin));
+    if (l->said.plan.len > 0 && l->origin != PLAN_GIVEN)
+        line(b, "", "(set at run time to \"%.*s\", which the configuration does not have)",
+             SLICE_FMT(l->said.plan));
+    if (h->assigned.len > 0 && l->origin == PLAN_DEFAULT)
+        line(b, "", "(throttle.assign says \"%.*s\", which the configuration does not have)",
+             SLICE_FMT(h->assigned));
+}
+
+void limit_show_head(const struct site *s, const struct holder *h, const struct holder_limits *l,
+                     struct buf *b)
+{
+    text_add(b, h->name);
+    buf_add_char(b, '\n');
+    add_hosted(h, b);
+    add_plan(h, l, b);
+    line(b, "  mode", "%s",
+         s->rules->observe ? "observe: nothing is stopped, only logged and counted"
+                           : "enforce: limits act");
+    if (h->is_exempt)
+        line(b, "  exempt", "yes, by throttle.exempt: no limit applies");
+}
+
+/* --- overrides ------------------------------------------------------------------------------- */
+
+static const char *override_state(const struct holder *h, const struct limit *o, int64_t now_s)
+{
+    if (o->until_s != 0 && o->until_s <= now_s)
+        return "ended";
+    if (!holder_has_scope(h, o->scope))
+        return "does nothing: of another scope";
+    return o->max == LIMIT_UNLIMITED ? "holds: no limit" : "holds";
+}
+
+static void add_override(const struct holder *h, const struct limit *o, int64_t now_s,
+                         struct buf *b)
+{
+    buf_add_str(b, "  ");
+    limit_name(o, b);
+    buf_add_char(b, ' ');
+    words_amount(b, o->metric, o->max);
+    buf_addf(b, "\n    %s", override_state(h, o, now_s));
+    if (o->until_s != 0) {
+        buf_add_str(b, o->until_s > now_s ? " until " : " ");
+        words_time(b, o->until_s);
+    }
+    if (o->author.len > 0) {
+        buf_add_str(b, ", by ");
+        text_add(b, o->author);
+    }
+    if (o->reason.len > 0) {
+        buf_add_str(b, ": ");
+        text_add(b, o->reason);
+    }
+    buf_add_char(b, '\n');
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct limit *x = a, *y = b;
+
+    if (x->scope != y->scope)
+        return x->scope < y->scope ? -1 : 1;
+    if (x->metric != y->metric)
+        return x->metric < y->metric ? -1 : 1;
+    if (x->window_ms != y->window_ms)
+        return x->window_ms < y->window_ms ? -1 : 1;
+    return x->max < y->max ? -1 : x->max > y->max;
+}
+
+/* The store gives them in any order. */
+static void overrides_sort(const struct holder_limits *l)
+{
+    if (l->said.count > 0)
+        qsort(l->said.overrides, l->said.count, sizeof *l->said.overrides, by_name);
+    if (l->count > 0)
+        qsort(l->limits, l->count, sizeof *l->limits, by_name);
+}
+
+/* --- limit show ------------------------------------------------------------------------------ */
+
+static void fill(const struct holder_limits *l, int64_t now_s, struct listing *list)
+{
+    overrides_sort(l);
+    for (size_t i = 0; i < l->count; i++)
+        row_add(list, &l->limits[i],
+                holder_override(l, &l->limits[i], now_s) != NULL ? "override" : "plan");
+}
+
+static void add_text(const struct site *s, const struct holder *h, const struct holder_limits *l,
+                     int64_t now_s, const struct listing *list, struct buf *b)
+{
+    struct render_style style;
+
+    cli_style(&style);
+    limit_show_head(s, h, l, b);
+    buf_add_char(b, '\n');
+    if (l->count == 0)
+        buf_add_str(b, "No limit holds.\n");
+    else
+        listing_table(list, &style, true, b);
+    if (l->said.count > 0)
+        buf_add_str(b, "\nOverrides:\n");
+    for (size_t i = 0; i < l->said.count; i++)
+        add_override(h, &l->said.overrides[i], now_s, b);
+}
+
+static json_t *text_or_null(struct slice text)
+{
+    return text.len > 0 ? json_text(text) : json_null();
+}
+
+static json_t *override_json(const struct limit *o, const struct holder *h, int64_t now_s)
+{
+    json_t *json = json_object();
+    struct buf name;
+
+    buf_init(&name, 1024);
+    limit_name(o, &name);
+    (void)json_object_set_new(json, "limit", json_text(buf_slice(&name)));
+    buf_fini(&name);
+    (void)json_object_set_new(json, "max",
+                              o->max == LIMIT_UNLIMITED ? json_string("unlimited")
+                                                        : json_integer((json_int_t)o->max));
+    (void)json_object_set_new(json, "action", json_string(limit_action_name(o->action)));
+    (void)json_object_set_new(
+        json, "holds",
+        json_boolean((o->until_s == 0 || o->until_s > now_s) && holder_has_scope(h, o->scope)));
+    (void)json_object_set_new(json, "until",
+                              o->until_s != 0 ? json_integer(o->until_s) : json_null());
+    (void)json_object_set_new(json, "author", text_or_null(o->author));
+    (void)json_object_set_new(json, "reason", text_or_null(o->reason));
+    return json;
+}
+
+static json_t *to_json(const struct site *s, const struct holder *h, const struct holder_limits *l,
+                       int64_t now_s, const struct listing *list)
+{
+    static const char *const origins[] = {[PLAN_NONE] = "none",
+                                          [PLAN_DEFAULT] = "default",
+                                          [PLAN_ASSIGNED] = "assign",
+                                          [PLAN_GIVEN] = "set"};
+    json_t *o = json_object(), *overrides = json_array();
+
+    (void)json_object_set_new(o, "account", json_text(h->name));
+    (void)json_object_set_new(o, "hosted", json_boolean(h->is_hosted));
+    (void)json_object_set_new(o, "mode", json_string(s->rules->observe ? "observe" : "enforce"));
+    (void)json_object_set_new(o, "exempt", json_boolean(h->is_exempt));
+    (void)json_object_set_new(o, "plan", l->plan != NULL ? json_text(l->plan->name) : json_null());
+    (void)json_object_set_new(o, "plan_from", json_string(origins[l->origin]));
+    (void)json_object_set_new(o, "limits", listing_json(list));
+    for (size_t i = 0; i < l->said.count; i++)
+        (void)json_array_append_new(overrides, override_json(&l->said.overrides[i], h, now_s));
+    (void)json_object_set_new(o, "overrides", overrides);
+    return o;
+}
+
+int limit_show(const struct site *s, const struct holder *h, const struct holder_limits *l,
+               int64_t now_s, bool json)
+{
+    struct listing list;
+    struct arena arena;
+    struct buf b;
+    int code;
+
+    arena_init(&arena, TEXT_BYTES);
+    buf_init(&b, TEXT_BYTES);
+    listing_init(&list, columns, sizeof columns / sizeof columns[0], &arena);
+    fill(l, now_s, &list);
+    if (json)
+        cli_add_json(&b, to_json(s, h, l, now_s, &list));
+    else
+        add_text(s, h, l, now_s, &list, &b);
+    code = cli_write(&b);
+    buf_fini(&b);
+    arena_fini(&arena);
+    return code;
+}
+
+int limit_show_plan(const struct plan *plan)
+{
+    struct render_style style;
+    struct listing list;
+    struct arena arena;
+    struct buf b;
+    int code;
+
+    arena_init(&arena, TEXT_BYTES);
+    buf_init(&b, TEXT_BYTES);
+    listing_init(&list, columns, COL_FROM, &arena);
+    for (size_t i = 0; i < plan->count; i++)
+        row_add(&list, &plan->limits[i], NULL);
+    cli_style(&style);
+    if (plan->count == 0)
+        buf_add_str(&b, "It has no limits.\n");
+    else
+        listing_table(&list, &style, true, &b);
+    code = cli_write(&b);
+    buf_fini(&b);
+    arena_fini(&arena);
+    return code;
+}
+
+void limit_show_name(const struct holder_limits *l, const struct limit *name, struct buf *b)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < l->count; i++) {
+        if (!limit_same_name(&l->limits[i], name))
+            continue;
+        buf_add_str(b, any ? "     " : "Now: ");
+        words_limit(b, &l->limits[i]);
+        buf_addf(b, ", else %s\n", words_stopped(l->limits[i].action));
+        any = true;
+    }
+    if (!any)
+        buf_add_str(b, "Now there is no such limit.\n");
+}

@@ -1,0 +1,209 @@
+/* tollgate plan: which plan a domain has, given at run time. */
+#include <string.h>
+#include <sysexits.h>
+
+#include "cli/holder.h"
+#include "cli/limit_show.h"
+#include "lib/core/figures.h"
+#include "lib/store/account_change.h"
+#include "lib/sys/clock.h"
+
+#define ARENA_BYTES ((size_t)16 << 20)
+#define PLANS_SHOWN 256
+
+static const char help[] =
+    "usage: tollgate plan set D NAME [--force]\n"
+    "       tollgate plan unset D\n"
+    "       tollgate plan show [D]\n"
+    "\n"
+    "  D         a hosted domain; @server, @client: the server's limits, those of clients\n"
+    "  NAME      a plan of the configuration; `tollgate plan show' lists them\n"
+    "  --force   also for a domain that is not hosted\n"
+    "\n"
+    "It holds within 5 seconds, on all nodes, before what throttle.assign says; overrides\n"
+    "(tollgate limit) win over any plan. What was consumed stays consumed.\n";
+
+static const struct option options[] = {{"force", no_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
+
+static const char *const verbs[] = {"set", "unset", "show"};
+enum verb { VERB_SET, VERB_UNSET, VERB_SHOW };
+
+struct work {
+    struct cli *cli;
+    enum verb verb;
+    const char *holder_typed, *plan_typed; /* NULL: not given */
+    bool force;
+
+    struct site site;
+    struct holder holder;
+    struct arena arena;
+};
+
+/* --- the command line ------------------------------------------------------------------------ */
+
+static int take_words(struct work *w, int count, char **words)
+{
+    int verb = 0;
+
+    while (verb < 3 && strcmp(words[0], verbs[verb]) != 0)
+        verb++;
+    if (verb == 3)
+        return cli_unknown("plan", "thing to do with plans", words[0], verbs, 3);
+    w->verb = (enum verb)verb;
+    w->holder_typed = count > 1 ? words[1] : NULL;
+    w->plan_typed = count > 2 ? words[2] : NULL;
+    if (w->verb == VERB_SET && count != 3)
+        return cli_usage("plan", "plan set wants D NAME: plan set example.com business");
+    if (w->verb == VERB_UNSET && count != 2)
+        return cli_usage("plan", "plan unset wants D: plan unset example.com");
+    if (w->verb == VERB_SHOW && count > 2)
+        return cli_usage("plan", "plan show wants D alone: what is \"%s\"?", words[2]);
+    if (w->verb != VERB_SET && w->force)
+        return cli_usage("plan", "--force goes with plan set");
+    return EX_OK;
+}
+
+static int parse(struct work *w, int argc, char **argv)
+{
+    int id;
+
+    while ((id = option_next(w->cli, help, argc, argv, options)) != OPTION_END) {
+        if (id == OPTION_HELP)
+            return OPTION_HELP;
+        if (id == OPTION_WRONG)
+            return EX_USAGE;
+        w->force = true;
+    }
+    if (optind == argc)
+        return cli_usage("plan", "set, unset or show?");
+    return take_words(w, argc - optind, argv + optind);
+}
+
+/* --- set, unset ------------------------------------------------------------------------------ */
+
+static int unknown_plan(const struct work *w)
+{
+    const struct settings *s = w->cli->settings;
+    const char *names[PLANS_SHOWN];
+    size_t count = 0;
+
+    for (; count < s->plan_count && count < PLANS_SHOWN; count++)
+        names[count] = s->plans[count].name.ptr;
+    return cli_unknown("plan", "plan of the configuration", w->plan_typed, names, count);
+}
+
+static struct account_change change_of(const struct work *w)
+{
+    return (struct account_change){.store = w->cli->store,
+                                   .prefix = w->cli->settings->store.prefix,
+                                   .holder = w->holder.rules,
+                                   .timeout_ms = READ_TIMEOUT_MS};
+}
+
+static int set(struct work *w)
+{
+    struct account_change change = change_of(w);
+    struct err err = {0};
+    int code;
+
+    if (rules_plan(w->site.rules, slice_str(w->plan_typed)) == NULL)
+        return unknown_plan(w);
+    code = holder_check(&w->holder, w->force);
+    if (code != EX_OK)
+        return code;
+    if (account_plan_set(&change, slice_str(w->plan_typed), &err) != 0)
+        return cli_fail(&err);
+    (void)printf("%.*s: the plan is %s. It holds within 5 seconds, on all nodes.\n",
+                 SLICE_FMT(w->holder.rules), w->plan_typed);
+    return EX_OK;
+}
+
+static int say_unset(struct work *w, bool removed)
+{
+    struct holder_limits l;
+    struct err err = {0};
+    struct slice plan;
+
+    if (holder_limits_read(&w->site, &w->holder, clock_unix_ms() / 1000, &w->arena, &l, &err) != 0)
+        return cli_fail(&err);
+    plan = l.plan != NULL ? l.plan->name : SLICE("none");
+    (void)printf("%.*s: %s; the plan is %.*s (%s).\n", SLICE_FMT(w->holder.rules),
+                 removed ? "no plan is set at run time any more" : "no plan was set at run time",
+                 SLICE_FMT(plan), plan_origin_text(l.origin));
+    return EX_OK;
+}
+
+static int unset(struct work *w)
+{
+    struct account_change change = change_of(w);
+    struct err err = {0};
+    bool removed;
+
+    if (account_plan_unset(&change, &removed, &err) != 0)
+        return cli_fail(&err);
+    return say_unset(w, removed);
+}
+
+/* --- show ------------------------------------------------------------------------------------ */
+
+/* All plans of the configuration: nothing of the store is wanted. */
+static int show_plans(struct work *w)
+{
+    int code = cli_load(w->cli);
+
+    for (size_t i = 0; code == EX_OK && i < w->cli->settings->plan_count; i++) {
+        const struct plan *plan = &w->cli->settings->plans[i];
+
+        (void)printf("%s%.*s\n", i > 0 ? "\n" : "", SLICE_FMT(plan->name));
+        code = limit_show_plan(plan);
+    }
+    return code;
+}
+
+static int show(struct work *w)
+{
+    struct holder_limits l;
+    struct err err = {0};
+    struct buf b;
+    int code;
+
+    if (holder_limits_read(&w->site, &w->holder, clock_unix_ms() / 1000, &w->arena, &l, &err) != 0)
+        return cli_fail(&err);
+    buf_init(&b, 65536);
+    limit_show_head(&w->site, &w->holder, &l, &b);
+    buf_add_char(&b, '\n');
+    code = cli_write(&b);
+    buf_fini(&b);
+    return code == EX_OK && l.plan != NULL ? limit_show_plan(l.plan) : code;
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
+static int run(struct work *w)
+{
+    struct err err = {0};
+    int code;
+
+    if (w->holder_typed == NULL)
+        return show_plans(w);
+    code = site_open(&w->site, w->cli);
+    if (code != EX_OK)
+        return code;
+    if (holder_parse(&w->site, w->holder_typed, &w->arena, &w->holder, &err) != 0)
+        return cli_fail(&err);
+    return w->verb == VERB_SET ? set(w) : w->verb == VERB_UNSET ? unset(w) : show(w);
+}
+
+int command_plan(struct cli *cli, int argc, char **argv)
+{
+    struct work w = {.cli = cli};
+    int code = parse(&w, argc, argv);
+
+    if (code != EX_OK)
+        return code == OPTION_HELP ? EX_OK : code;
+    arena_init(&w.arena, ARENA_BYTES);
+    code = run(&w);
+    site_close(&w.site);
+    arena_fini(&w.arena);
+    return code;
+}

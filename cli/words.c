@@ -1,0 +1,114 @@
+#include "cli/words.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+#include "lib/core/figures.h"
+
+#define MINUTE_S 60
+#define HOUR_S   3600
+#define DAY_S    86400
+
+static bool local(int64_t unix_s, struct tm *tm)
+{
+    time_t t = (time_t)unix_s;
+
+    return localtime_r(&t, tm) != NULL;
+}
+
+void words_time(struct buf *b, int64_t unix_s)
+{
+    char text[64] = "?";
+    struct tm tm;
+
+    if (local(unix_s, &tm))
+        (void)strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm);
+    buf_add_str(b, text);
+}
+
+void words_clock(struct buf *b, int64_t unix_s, int64_t now_s)
+{
+    char text[64] = "?";
+    struct tm then, now;
+    bool good = local(unix_s, &then) && local(now_s, &now);
+
+    if (good && then.tm_yday == now.tm_yday && then.tm_year == now.tm_year)
+        (void)strftime(text, sizeof text, "%H:%M", &then);
+    else if (good)
+        (void)strftime(text, sizeof text, "%Y-%m-%d %H:%M", &then);
+    buf_add_str(b, text);
+}
+
+static void add_two(struct buf *b, int64_t n, int64_t unit, const char *large, const char *small)
+{
+    buf_addf(b, "%" PRId64 "%s", n / unit, large);
+    if (n % unit != 0)
+        buf_addf(b, " %" PRId64 "%s", n % unit, small);
+}
+
+void words_duration(struct buf *b, int64_t seconds)
+{
+    int64_t minutes = (seconds + MINUTE_S - 1) / MINUTE_S;
+
+    if (seconds < MINUTE_S)
+        buf_addf(b, "%" PRId64 "s", seconds < 0 ? 0 : seconds);
+    else if (minutes < HOUR_S / MINUTE_S)
+        buf_addf(b, "%" PRId64 "min", minutes);
+    else if (minutes < DAY_S / MINUTE_S)
+        add_two(b, minutes, HOUR_S / MINUTE_S, "h", "min");
+    else
+        add_two(b, (seconds + HOUR_S - 1) / HOUR_S, DAY_S / HOUR_S, "d", "h");
+}
+
+/* figure_bytes pads the unit of small ones for tables. */
+static void add_bytes(struct buf *b, uint64_t n)
+{
+    if (n < 1000)
+        buf_addf(b, "%" PRIu64 " B", n);
+    else
+        figure_bytes(b, n);
+}
+
+void words_amount(struct buf *b, enum limit_metric metric, uint64_t n)
+{
+    if (n == LIMIT_UNLIMITED)
+        buf_add_str(b, "unlimited");
+    else if (metric == METRIC_BYTES)
+        add_bytes(b, n);
+    else
+        figure_count(b, n);
+}
+
+void words_limit(struct buf *b, const struct limit *l)
+{
+    words_amount(b, l->metric, l->max);
+    if (l->metric != METRIC_BYTES || l->max == LIMIT_UNLIMITED)
+        buf_addf(b, " %s", limit_metric_name(l->metric));
+    buf_addf(b, " per %.*s", SLICE_FMT(l->per));
+}
+
+const char *words_stopped(enum limit_action action)
+{
+    static const char *const words[] = {[ACTION_LOG] = "let through, and logged",
+                                        [ACTION_HOLD] = "held",
+                                        [ACTION_DEFER] = "deferred",
+                                        [ACTION_REJECT] = "refused"};
+
+    return words[action];
+}
+
+void words_bar(struct buf *b, uint64_t percent, size_t width, bool utf8)
+{
+    static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+    uint64_t parts = (percent < 100 ? percent : 100) * width * 8 / 100;
+    size_t whole = (size_t)(parts / 8), used = whole;
+
+    if (percent > 0 && parts == 0)
+        parts = 1;
+    text_add_fill(b, utf8 ? "█" : "#", whole);
+    if (utf8 && parts % 8 != 0) {
+        buf_add_str(b, eighths[parts % 8]);
+        used++;
+    }
+    text_add_fill(b, utf8 ? " " : ".", width - used);
+}
