@@ -2,6 +2,7 @@
 
 import re
 import socketserver
+import sys
 import threading
 
 
@@ -44,9 +45,9 @@ class _Session(socketserver.StreamRequestHandler):
         lines = []
         for line in self.rfile:
             if line == b".\r\n":
-                break
+                return b"".join(lines)
             lines.append(line[1:] if line.startswith(b".") else line)
-        return b"".join(lines)
+        raise ConnectionError("half a message")
 
 
 class Sink(socketserver.ThreadingTCPServer):
@@ -61,6 +62,11 @@ class Sink(socketserver.ThreadingTCPServer):
         self.lock = threading.Lock()
         self.deliveries = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, request, client_address):
+        """A client that goes away is no error here: others are killed on purpose."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     def count(self):
         with self.lock:
