@@ -14,8 +14,9 @@ import smtp
 import tap
 import tls_files
 
-TEXT = b"Subject: x\r\nFrom: a@x.test\r\nTo: b@host.test\r\nDate: Sat, 21 Nov 2026 12:00:00 +0000\r\n" \
-       b"Message-ID: <1@x.test>\r\n\r\n.dot\r\n..dots\r\n"
+TEXT = (b"Subject: x\r\nFrom: a@x.test\r\nTo: b@host.test\r\n"
+        b"Date: Sat, 21 Nov 2026 12:00:00 +0000\r\nMessage-ID: <1@x.test>\r\n"
+        b"\r\n.dot\r\n..dots\r\n")
 BODY = b"\n\n.dot\n..dots\n"
 STRANGERS = {"networks": {"host": ["192.0.2.1"]}}
 
