@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "lib/sys/clock.h"
+#include "lib/sys/lock_file.h"
 
 #define COPY_BYTES     65536
 #define HEAD_MAX_BYTES ((size_t)16 << 20)
@@ -43,17 +43,15 @@ static int make_dir(const char *path, struct err *err)
     return err_set(err, EX_CANTCREAT, "cannot make the directory %s: %s", path, strerror(errno));
 }
 
-static int lock(struct queue *q, struct err *err)
+static int lock(struct queue *q, int64_t wait_ms, struct err *err)
 {
     char path[PATH_BYTES];
 
     (void)snprintf(path, sizeof path, "%s/lock", q->dir);
-    q->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    q->lock_fd = lock_file_take(path, wait_ms, err);
     if (q->lock_fd < 0)
-        return err_set(err, EX_CANTCREAT, "cannot open %s: %s", path, strerror(errno));
-    if (flock(q->lock_fd, LOCK_EX | LOCK_NB) != 0)
-        return err_set(err, EX_TEMPFAIL, "the queue %s is in use by a running tollgate-relay",
-                       q->dir);
+        return err_prefix(err, "the queue is in use");
+    lock_file_sign(q->lock_fd);
     return 0;
 }
 
@@ -83,21 +81,19 @@ int queue_open_readonly(struct queue *q, const char *dir, struct err *err)
     return 0;
 }
 
-int queue_open(struct queue *q, const char *dir, struct err *err)
+int queue_open(struct queue *q, const char *dir, int64_t wait_ms, struct err *err)
 {
-    static const char *const parts[] = {"", "/tmp", "/mail", "/hold"};
+    static const char *const parts[] = {"/tmp", "/mail", "/hold"};
     char path[PATH_BYTES];
 
-    if (queue_open_readonly(q, dir, err) != 0)
+    if (queue_open_readonly(q, dir, err) != 0 || lock(q, wait_ms, err) != 0)
         return -1;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         (void)snprintf(path, sizeof path, "%s%s", dir, parts[i]);
-        if (make_dir(path, err) != 0)
+        if (make_dir(path, err) != 0) {
+            queue_close(q);
             return -1;
-    }
-    if (lock(q, err) != 0) {
-        queue_close(q);
-        return -1;
+        }
     }
     empty_tmp(q);
     return 0;

@@ -31,7 +31,8 @@ struct queue {
     int lock_fd; /* -1: read only */
 };
 
-int queue_open(struct queue *q, const char *dir, struct err *err);
+/* DIR is there; waits at most `wait_ms` for another to give it up. */
+int queue_open(struct queue *q, const char *dir, int64_t wait_ms, struct err *err);
 /* To look only; no lock. */
 int queue_open_readonly(struct queue *q, const char *dir, struct err *err);
 void queue_close(struct queue *q);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lib/sys/clock.h"
 #include "lib/sys/net.h"
@@ -262,9 +263,14 @@ static int do_alone(const char *dir, const char *verb, const char *id, struct bu
 {
     struct queue q;
     struct err err = {.code = 0};
+    char path[600];
     int result;
 
-    if (queue_open(&q, dir, &err) != 0)
+    (void)snprintf(path, sizeof path, "%s/lock", dir);
+    if (access(path, F_OK) !=
+        0) /* else we would make it, as an account that may be the wrong one */
+        (void)err_set(&err, EX_NOINPUT, "no queue at %s", dir);
+    if (err.code != 0 || queue_open(&q, dir, 0, &err) != 0)
         return complain(&err);
     result = queue_do(&q, NULL, slice_str(verb), slice_str(id), out);
     queue_close(&q);

@@ -201,12 +201,12 @@ struct scheduler *scheduler_start(struct relay *relay, struct err *err)
     relay->scheduler = s;
     if (queue_each(&relay->queue, add_queued, s, err) == 0 && start_threads(s, err) == 0)
         return s;
-    scheduler_stop(s, 0);
+    (void)scheduler_stop(s, 0);
     relay->scheduler = NULL;
     return NULL;
 }
 
-void scheduler_stop(struct scheduler *s, int64_t grace_ms)
+bool scheduler_stop(struct scheduler *s, int64_t grace_ms)
 {
     int64_t end_ms = clock_unix_ms() + grace_ms;
     bool all_ended;
@@ -221,7 +221,7 @@ void scheduler_stop(struct scheduler *s, int64_t grace_ms)
     /* A thread that hangs on a slow server is left behind: the process ends, the message stays
      * queued. */
     if (!all_ended)
-        return;
+        return false;
     for (size_t i = 0; i < s->thread_count; i++)
         (void)pthread_join(s->threads[i], NULL);
     (void)pthread_cond_destroy(&s->changed);
@@ -231,6 +231,7 @@ void scheduler_stop(struct scheduler *s, int64_t grace_ms)
     free(s->threads);
     free(s->heap);
     free(s);
+    return true;
 }
 
 /* --- from outside ---------------------------------------------------------------------------- */

@@ -1,6 +1,9 @@
 #ifndef TG_RELAY_SCHEDULER_H
 #define TG_RELAY_SCHEDULER_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 #include "relay/relay.h"
@@ -15,8 +18,8 @@
 /* Reads what is in the queue and starts the threads. */
 struct scheduler *scheduler_start(struct relay *relay, struct err *err);
 /* Lets deliveries under way go on for at most `grace_ms`, then ends. What is queued stays queued.
- */
-void scheduler_stop(struct scheduler *s, int64_t grace_ms);
+ * False: some go on all the same (and nothing was freed). */
+bool scheduler_stop(struct scheduler *s, int64_t grace_ms);
 
 /* A message has come into the queue. */
 void scheduler_add(struct scheduler *s, struct slice id, int64_t due_ms);

@@ -287,7 +287,7 @@ def bad_configurations(folder, ca):
         ({"relay": {"message_max": "huge"}}, 78, "message_max"),
         ({"relay": {"nonsense": 1}}, 78, "nonsense"),
         ({"hosted": {"domains": ["file:/nonexistent"]}}, 66, "/nonexistent"),
-        ({"relay": {"queue_dir": "/dev/null/queue"}}, 73, "/dev/null/queue"),
+        ({"relay": {"queue_dir": "/dev/null/queue"}}, 73, "/dev/null"),
     ]
     for settings, want, text in cases:
         r = relay.Relay(proc.scratch("bad"), settings=settings)

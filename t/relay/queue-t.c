@@ -179,7 +179,7 @@ static void test_lock(void)
     char path[200];
     struct stat st;
 
-    IS_INT(queue_open(&other, dir, &err), -1, "a second one cannot have the queue");
+    IS_INT(queue_open(&other, dir, 0, &err), -1, "a second one cannot have the queue");
     IS_INT(err.code, EX_TEMPFAIL, "and it is said so");
     (void)snprintf(path, sizeof path, "%s/mail", dir);
     OK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0700, "nobody else can read it");
@@ -231,7 +231,7 @@ int main(void)
     (void)snprintf(dir, sizeof dir, "/tmp/tg-queue-XXXXXX");
     if (mkdtemp(dir) == NULL)
         return 1;
-    IS_INT(queue_open(&q, dir, &err), 0, "opened");
+    IS_INT(queue_open(&q, dir, 0, &err), 0, "opened");
     test_put_and_load(&q);
     test_journal(&q);
     test_damage(&q);
@@ -242,7 +242,7 @@ int main(void)
     queue_close(&q);
     (void)snprintf(tmp, sizeof tmp, "%s/tmp/left", dir);
     (void)close(open(tmp, O_WRONLY | O_CREAT, 0600));
-    IS_INT(queue_open(&q, dir, &err), 0, "opened again");
+    IS_INT(queue_open(&q, dir, 0, &err), 0, "opened again");
     OK(access(tmp, F_OK) != 0, "what a crash left unfinished is gone");
     is_listing(&q, "AAA3 ", "what was queued is there");
     queue_close(&q);

@@ -1,0 +1,30 @@
+#ifndef TG_RELAY_SERVICE_H
+#define TG_RELAY_SERVICE_H
+
+#include <stddef.h>
+
+#include "lib/core/err.h"
+#include "lib/sys/settings.h"
+
+/*
+ * The daemon as a whole: what is done once and in which order. First all that root may be needed
+ * for (directories, sockets, keys), then root no more, then the queue, the site and the threads.
+ *
+ * Threads: one, the main one.
+ */
+
+struct service;
+
+/* Where the queue is. Makes nothing. */
+void service_queue_dir(const struct settings *s, char *path, size_t room);
+
+/* settings are borrowed. NULL with *err. */
+struct service *service_open(const struct settings *s, struct err *err);
+/* Serves until it is told to stop; drains. */
+void service_run(struct service *s);
+void service_close(struct service *s);
+
+/* Signals from here on are not lost; before anything else. */
+int service_catch_signals(struct err *err);
+
+#endif

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""tollgate-relay as a daemon: to the background, from root to its own account, reloads."""
+
+import os
+import pwd
+import signal
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import proc
+import relay
+import smtp
+import tap
+
+TEXT = b"Subject: x\r\n\r\nhello\r\n"
+ACCOUNT = "nobody"
+
+
+def pid_of(r):
+    return int(proc.read_text(os.path.join(r.settings["relay"]["queue_dir"], "lock")) or 0)
+
+
+def gone(pid):
+    return not os.path.exists("/proc/%d" % pid)
+
+
+def background(folder):
+    """As root, without -f: the command comes back when all stands, and the rest runs as nobody."""
+    r = relay.Relay(folder, settings={"user": ACCOUNT})
+    os.chmod(folder, 0o777)
+    code, _, err = r.command()
+    tap.same((code, err), (0, ""), "to the background")
+    pid = pid_of(r)
+    try:
+        status = proc.read_text("/proc/%d/status" % pid)
+        uid = str(pwd.getpwnam(ACCOUNT).pw_uid)
+        tap.ok("Uid:\t%s\t%s\t%s\t%s" % (uid, uid, uid, uid) in status, "root no more", status)
+        c = smtp.Smtp(r.port)
+        c.send("a@x.test", ["bob@host.test"], TEXT)
+        c.quit()
+        r.wait_mail("bob@host.test")
+        owner = os.stat(os.path.join(folder, "mail", "host.test")).st_uid
+        tap.same(str(owner), uid, "mail belongs to the account")
+        code, out, _ = r.command("queue", "list")
+        tap.same((code, out), (0, "0 messages, 0 bytes\n"), "root can look into the queue")
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    proc.wait_for("the end", lambda: gone(pid))
+    code, _, err = relay.Relay(proc.scratch("user"), settings={"user": "no-such-account"}).command()
+    tap.ok(code == 78 and "no-such-account" in err, "an account that is none", code, err)
+
+
+def may_reach(r, domain):
+    c = smtp.Smtp(r.port)
+    c.command("MAIL FROM:<a@x.test>")
+    try:
+        c.command("RCPT TO:<bob@%s>" % domain)
+        return True
+    except smtp.Refused:
+        return False
+    finally:
+        c.close()
+
+
+def reloads(folder):
+    r = relay.Relay(folder, settings={"networks": {"host": ["192.0.2.1"]}})
+    r.start()
+    tap.ok(not may_reach(r, "else.test"), "denied")
+    r.write_settings(networks={"customers": ["127.0.0.0/8"]})
+    r.daemon.signal(signal.SIGUSR1)
+    r.wait_log("notice: reloaded")
+    tap.ok(may_reach(r, "else.test"), "USR1: customers may send")
+    r.write_settings(networks={"customers": ["0.0.0.0/0"]})
+    r.daemon.signal(signal.SIGHUP)
+    r.wait_log("not reloaded.*open to strangers")
+    tap.ok(may_reach(r, "else.test"), "HUP with an open relay: the old stays")
+    proc.write_text(r.conf, "nonsense = ")
+    r.daemon.signal(signal.SIGUSR1)
+    proc.wait_for("the second fault", lambda: r.log().count("not reloaded") == 2)
+    tap.ok(may_reach(r, "else.test"), "a broken file: the old stays")
+    r.write_settings(networks={"customers": []})
+    r.daemon.signal(signal.SIGHUP)
+    proc.wait_for("reload", lambda: r.log().count("notice: reloaded") == 2)
+    tap.ok(not may_reach(r, "else.test"), "HUP reloads, too")
+    proc.write_text(os.path.join(folder, "relay-domains"), "host.test\nnew.example.test\n")
+    proc.wait_for("the new domain", lambda: may_reach(r, "new.example.test"))
+    tap.ok(True, "a changed list of domains is read by itself")
+    tap.same(r.stop(), 0, "stopped")
+    tap.none(r.complaints(), "no complaints in the log")
+
+
+def calls():
+    program = os.path.join(proc.BUILD, "tollgate-relay")
+    for arguments, want in ((["-V"], 0), (["-h"], 0), (["-x"], 64), (["nonsense"], 64),
+                            (["user"], 64), (["user", "a:b"], 64), (["-c", "/nonexistent"], 78),
+                            (["-c", "/nonexistent", "queue", "list"], 78)):
+        code, out, err = proc.run([program] + arguments)
+        tap.ok(code == want and out + err, "%s: %d" % (" ".join(arguments), want), code, out, err)
+    code, _, err = proc.run([program, "user", "joe"], b"\n")
+    tap.ok(code == 66 and "no password" in err, "an empty password", err)
+
+
+def main():
+    tap.need(root=True)
+    background(proc.scratch("service"))
+    reloads(proc.scratch("reload"))
+    calls()
+
+
+tap.run(main)
