@@ -36,10 +36,10 @@ def with_daemon(r, port):
     tap.ok(first + "  queued" in out and "one@else.test  (4.4.2 127.0.0.1: cannot " in out and
            "from <a@host.test>" in out, "shows both, and why they wait", out)
     tap.ok(out.endswith("2 messages, %d bytes" % bytes_of(out)), "and the sum", out)
-    tap.same(command(r, "hold", first), (0, "1 held"), "hold")
+    proc.wait_for("hold", lambda: command(r, "hold", first) == (0, "1 held"))
     tap.same((r.queued(), r.queued("hold")), ([second], [first]), "it lies in hold")
     tap.ok("%s  held" % first in command(r, "list")[1], "and is shown so")
-    tap.same(command(r, "delete", second), (0, "1 deleted"), "delete")
+    proc.wait_for("deletion", lambda: command(r, "delete", second) == (0, "1 deleted"))
     tap.same(r.queued(), [], "gone")
     s = sink.Sink(port)
     tap.same(command(r, "flush"), (0, "0 to be tried now"), "flush passes over what is held")
@@ -63,8 +63,6 @@ def bytes_of(out):
 
 def flush(r, port):
     """What would wait for long goes at once."""
-    r.write_settings(relay={"retry_first": "1h", "retry_max": "1h"})
-    r.restart()
     qid = send(r, "flush@else.test")
     r.wait_log("deferred qid=" + qid)
     s = sink.Sink(port)
@@ -147,7 +145,8 @@ def second_daemon(r):
 
 def main():
     port = proc.free_port()
-    r = relay.Relay(proc.scratch("queue"), settings={"relay": {"next_hop": "127.0.0.1:%d" % port}})
+    r = relay.Relay(proc.scratch("queue"), settings={"relay": {
+        "next_hop": "127.0.0.1:%d" % port, "retry_first": "1h", "retry_max": "1h"}})
     r.start()
     with_daemon(r, port)
     second_daemon(r)
