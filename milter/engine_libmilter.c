@@ -319,10 +319,9 @@ static int open_named(const struct settings *s, const struct socket_name *name, 
     if (register_filter(err) != 0 || set_address(name, s->milter.socket, err) != 0)
         return -1;
     if (smfi_opensocket(false) != MI_SUCCESS)
-        return err_set(
-            err, EX_TEMPFAIL,
-            "milter.socket: cannot listen on %s; is it in use, or its directory missing?",
-            s->milter.socket);
+        return err_set(err, EX_TEMPFAIL,
+                       "milter.socket: cannot listen on %s; does another program, or may we not?",
+                       s->milter.socket);
     if (!engine.is_unix)
         return 0;
     return listen_place(&engine.listen, s->milter.mode, owner, s->milter.group, err);

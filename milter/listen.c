@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,6 +25,15 @@ static int try_connect(const char *path)
     return failed;
 }
 
+static bool has_directory(const char *path)
+{
+    char dir[sizeof((struct listen_socket *)0)->path];
+    struct stat st;
+
+    (void)snprintf(dir, sizeof dir, "%s", path);
+    return stat(dirname(dir), &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 int listen_prepare(struct listen_socket *l, const char *path, struct err *err)
 {
     struct stat st;
@@ -36,6 +46,12 @@ int listen_prepare(struct listen_socket *l, const char *path, struct err *err)
                        "milter.socket: %s: too long for a Unix socket; choose a shorter path",
                        path);
     (void)unlink(l->made);
+    if (!has_directory(path))
+        return err_set(
+            err, EX_CANTCREAT,
+            "milter.socket: the directory of %s is not there; make it, for the account of "
+            "tollgated",
+            path);
     if (lstat(path, &st) != 0)
         return 0;
     if (!S_ISSOCK(st.st_mode))

@@ -74,16 +74,16 @@ static int start(struct tollgated *d, const char *file, struct settings *s, stru
         settings_free(s);
         return -1;
     }
-    log_open("tollgated", (enum log_target)s->log.target, s->log.facility, s->log.level);
     return tollgated_open(d, file, s, err);
 }
 
-/* A failed start is told to whoever started us, and to the log. */
-static int fail(struct tollgated *d, struct background *b, const struct err *err)
+/* A failed start is told to whoever started us, and to the log, if that is elsewhere. */
+static int fail(struct tollgated *d, struct background *b, bool has_log, const struct err *err)
 {
     int code = complain(err);
 
-    log_event(LOG_ERR, "cannot start", LOG_ERROR("error", err));
+    if (has_log)
+        log_event(LOG_ERR, "cannot start", LOG_ERROR("error", err));
     tollgated_close(d);
     background_done(b, code);
     return code;
@@ -107,11 +107,13 @@ static int serve(const struct daemon_options *o, struct settings *s)
 {
     static struct tollgated daemon; /* libmilter's threads use it to the last moment */
     struct background background = BACKGROUND_NONE;
+    bool has_log = s->log.target != LOG_TARGET_STDERR;
     struct err err = {0};
     int exit_code, begun = 0;
 
     events_ignore();
     (void)umask(077);
+    log_open("tollgated", (enum log_target)s->log.target, s->log.facility, s->log.level);
     if (!o->foreground)
         begun = background_begin(&background, &exit_code, &err);
     if (begun != 0) {
@@ -119,7 +121,7 @@ static int serve(const struct daemon_options *o, struct settings *s)
         return begun > 0 ? exit_code : complain(&err);
     }
     if (start(&daemon, o->file, s, &err) != 0)
-        return fail(&daemon, &background, &err);
+        return fail(&daemon, &background, has_log, &err);
     background_done(&background, EX_OK);
     log_event(LOG_NOTICE, "started", LOG_STR("version", PACKAGE_VERSION), LOG_STR("node", s->node),
               LOG_STR("socket", s->milter.socket));

@@ -44,6 +44,17 @@ static unsigned raise_files(void)
     return (unsigned)(l.rlim_cur - FILES_APART);
 }
 
+static int tell_mend(const char *dir, struct err *err)
+{
+    size_t len = strlen(err->text);
+
+    (void)snprintf(err->text + len, sizeof err->text - len,
+                   ". Restore the file; or, to go on without what is in the journal and not yet "
+                   "counted, move %s away",
+                   dir);
+    return -1;
+}
+
 static int open_journal(struct tollgated *d, const struct settings *s, struct err *err)
 {
     char dir[512];
@@ -54,7 +65,7 @@ static int open_journal(struct tollgated *d, const struct settings *s, struct er
     config = keeper_journal_config(s, dir);
     d->journal = journal_open(&config, err);
     if (d->journal == NULL)
-        return -1;
+        return err->code == EX_DATAERR ? tell_mend(dir, err) : -1;
     if (journal_cut_bytes(d->journal) > 0)
         log_event(LOG_WARNING, "torn end of the journal cut off",
                   LOG_NUM("bytes", journal_cut_bytes(d->journal)));

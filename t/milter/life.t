@@ -107,6 +107,40 @@ def test_missing_source():
     tap.ok(not os.path.exists(site.folder + "/milter.sock"), "and no socket is left")
 
 
+def test_faults_at_start():
+    """Each is told with its mend, and by its exit code."""
+    site = Site("faults")
+    with_redis = site.server.connect()
+    with_redis("SET", "hosted", "x")
+    busy = socket.socket()
+    busy.bind(("127.0.0.1", 0))
+    busy.listen()
+    port = busy.getsockname()[1]
+    faults = (
+        ({"hosted": {"domains": ["redis:hosted"]}}, 78, "SADD"),
+        ({"milter": {"socket": "unix:/nonexistent/milter.sock"}}, 73, "make it"),
+        ({"milter": {"socket": "inet:%d@127.0.0.1" % port}}, 75, str(port)),
+        ({"milter": {"group": "no-such-group"}}, 78, "no-such-group"),
+        ({"state_dir": "/proc/tollgate"}, 73, "/proc/tollgate"),
+    )
+    for changes, want, mend in faults:
+        other = tollgated.Tollgated(proc.scratch("fault"), site.url, site.daemon.socket, changes)
+        other.host(["example.com"])
+        code, _, text = proc.run([TOLLGATED, "-f", "-c", other.conf])
+        tap.ok(code == want and mend in text, "%s is %d" % (changes, want), code, text)
+    site.daemon.start()
+    for _ in range(5):
+        site.send()
+    site.wait_counter("in_messages", 5)
+    site.daemon.stop()
+    segment = site.daemon.state + "/journal/%020d.journal" % 1
+    with open(segment, "r+b") as f:
+        f.seek(os.path.getsize(segment) // 2)
+        f.write(b"\xff\xfe\xfd")
+    code, _, text = proc.run([TOLLGATED, "-f", "-c", site.daemon.conf])
+    tap.ok(code == 65 and "offset" in text and "move" in text, "a damaged journal is 65", text)
+
+
 # --- start ---------------------------------------------------------------------------------------
 
 
@@ -384,11 +418,12 @@ def test_idle_session_at_end():
 
 
 def main():
-    for test in (test_options, test_missing_source, test_redis_comes_later, test_hosted_in_redis,
-                 test_sockets, test_two_of_one, test_background, test_privileges,
-                 test_reload_under_load,
-                 test_reload_changes, test_source_changes, test_no_room,
-                 test_many_sessions, test_drain, test_idle_session_at_end):
+    for test in (test_options, test_missing_source, test_faults_at_start,
+                 test_redis_comes_later, test_hosted_in_redis, test_sockets,
+                 test_two_of_one, test_background, test_privileges,
+                 test_reload_under_load, test_reload_changes, test_source_changes,
+                 test_no_room, test_many_sessions, test_drain,
+                 test_idle_session_at_end):
         tap.note(test.__name__)
         test()
 

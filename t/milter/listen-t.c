@@ -90,6 +90,8 @@ static void test_faults(void)
     lengthy[0] = '/';
     lengthy[sizeof lengthy - 1] = '\0';
     OK(listen_prepare(&l, lengthy, &err) != 0 && err.code == EX_CONFIG, "too long a path");
+    OK(listen_prepare(&l, "/nonexistent/dir/milter.sock", &err) != 0 && err.code == EX_CANTCREAT,
+       "a directory that is not there");
     fd = open(path, O_CREAT | O_WRONLY, 0600);
     OK(fd >= 0 && listen_prepare(&l, path, &err) != 0 && err.code == EX_CONFIG && exists(path),
        "a file is there: not touched");
