@@ -15,8 +15,9 @@ static int note(struct ledger *l, const struct doubtful *d, struct err *err)
     return ledger_doubtful_add(l, d, err);
 }
 
-/* Reads what the journal still has of them; numbers found are set to 0. A journal that cannot be
- * read is reported by who folds it. */
+/* Reads what the journal still has of them; numbers found are set to 0. A held message is in no
+ * doubt: it counts when it is released, and one that the MTA does not hold is forgotten then. A
+ * journal that cannot be read is reported by who folds it. */
 static int note_found(struct ledger *l, const char *dir, uint64_t *numbers, size_t count,
                       struct err *err)
 {
@@ -33,7 +34,8 @@ static int note_found(struct ledger *l, const char *dir, uint64_t *numbers, size
             at++;
         if (at == count || numbers[at] != r.number)
             continue;
-        rc = note(l, &(struct doubtful){r.number, r.queue_id, r.time_ms}, err);
+        if (r.kind == RECORD_MESSAGE)
+            rc = note(l, &(struct doubtful){r.number, r.queue_id, r.time_ms}, err);
         numbers[at++] = 0;
     }
     journal_reader_close(reader);

@@ -337,8 +337,12 @@ def doubtful(folder, server):
     tap.ok(len(lines) == 2 and "qid=Q41 number=41 counted=yes" in lines[0] and
            "qid=Q42 number=42" in lines[1], "both are named", *lines)
     tap.same(node.last, 50, "and counted")
-    _, said = node.run(60)
+    _, said = node.run(52)
     tap.ok("doubtful" not in said, "once")
+    node.run(52, "doubtful")
+    _, said = node.run(60)
+    tap.same(re.findall("doubtful message.*(qid=\\S+)", said), ["qid=Q54"],
+             "one that is held is in no doubt")
 
 
 def main():
