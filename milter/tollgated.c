@@ -124,6 +124,14 @@ static int open_throttle(struct tollgated *d, struct err *err)
     return 0;
 }
 
+static int open_control(struct tollgated *d, struct err *err)
+{
+    d->control.gate = &d->gate;
+    d->control.journal = d->journal;
+    d->control.accountant = d->accountant;
+    return control_start(&d->control, d->shared->settings->state_dir, err);
+}
+
 static int open_keeper(struct tollgated *d, struct err *err)
 {
     d->keeper.gate = &d->gate;
@@ -160,7 +168,7 @@ static int open_all(struct tollgated *d, struct err *err)
         return -1;
     d->accountant = accountant_start(s, d->journal, err);
     if (d->accountant == NULL || open_gate(d, err) != 0 || open_throttle(d, err) != 0 ||
-        open_keeper(d, err) != 0)
+        open_keeper(d, err) != 0 || open_control(d, err) != 0)
         return -1;
     if (pthread_create(&d->engine, NULL, run_engine, d) != 0)
         return err_set(err, EX_OSERR, "cannot start a thread");
@@ -269,6 +277,7 @@ int tollgated_serve(struct tollgated *d, struct err *err)
 void tollgated_close(struct tollgated *d)
 {
     engine_close();
+    control_stop(&d->control);
     if (d->has_keeper)
         keeper_stop(&d->keeper);
     else

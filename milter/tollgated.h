@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "milter/control.h"
 #include "milter/gate.h"
 #include "milter/keeper.h"
 
@@ -25,6 +26,7 @@ struct tollgated {
     struct violation_log *violations;
     struct gate gate;
     struct keeper keeper;
+    struct control control;
     bool has_keeper, has_engine, was_clean;
     pthread_t engine;
     struct err engine_err;

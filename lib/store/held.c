@@ -7,8 +7,13 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/store/ledger_held.h"
+#include "lib/sys/clock.h"
+
 #define PATH_SIZE 512
-#define COLUMNS   "SELECT number, queue_id, account, time_ms, body FROM held WHERE state < 2"
+#define COLUMNS                                                                                    \
+    "SELECT number, queue_id, account, time_ms, body, state FROM held WHERE (state < 2 OR gone > " \
+    "?4)"
 
 enum statement { LIST_ALL, LIST_ACCOUNT, FIND, STATEMENTS };
 
@@ -97,9 +102,12 @@ static int message_take(sqlite3_stmt *st, struct arena *arena, struct held_messa
     *out = (struct held_message){.number = (uint64_t)sqlite3_column_int64(st, 0),
                                  .queue_id = column(st, 1, arena),
                                  .account = column(st, 2, arena),
-                                 .time_ms = sqlite3_column_int64(st, 3)};
+                                 .time_ms = sqlite3_column_int64(st, 3),
+                                 .released = sqlite3_column_int(st, 5) >= HELD_GONE};
     if (body.ptr == NULL || out->queue_id.ptr == NULL || out->account.ptr == NULL)
         return err_set(err, EX_TEMPFAIL, "more than %zu bytes of held messages", arena->cap_bytes);
+    if (out->released)
+        return 0;
     out->record.number = out->number;
     out->record.time_ms = out->time_ms;
     return record_decode(body, arena, &out->record, err);
@@ -114,6 +122,7 @@ static int rows_take(struct held_messages *h, sqlite3_stmt *st, struct arena *ar
 
     *list = NULL;
     *count = 0;
+    (void)sqlite3_bind_int64(st, 4, clock_unix_ms() / 1000 - HELD_RELEASED_S);
     while (failed == 0 && (rc = sqlite3_step(st)) != SQLITE_DONE) {
         struct held_message *grown =
             rc == SQLITE_ROW ? arena_grow(arena, *list, *count, &room, sizeof *grown) : NULL;

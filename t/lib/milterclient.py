@@ -92,6 +92,7 @@ class Milter:
     def __init__(self, address, timeout=30):
         self.sock = connect_socket(address, timeout)
         self.steps, self.actions, self.version = 0, 0, 0
+        self.quarantine = None  # why the last message is to be held
         self.symbols = {}  # stage letter -> names the filter asked for
         self.buffer = b''
 
@@ -121,7 +122,9 @@ class Milter:
             packet = self.recv()
             if packet is None:
                 raise Lost('the milter closed the connection')
-            if packet[0] != b'p':  # progress
+            if packet[0] == b'q':
+                self.quarantine = packet[1].rstrip(b'\0').decode('utf-8', 'replace')
+            elif packet[0] != b'p':  # progress
                 text = packet[1].rstrip(b'\0').decode('utf-8', 'replace')
                 return Reply(packet[0].decode('latin-1'), text)
 
@@ -196,6 +199,7 @@ class Milter:
         return CONTINUE
 
     def eom(self):
+        self.quarantine = None
         self.send(b'E')
         return self.reply()
 
@@ -243,6 +247,7 @@ class Delivery:
     def __init__(self, stage, reply, size, queue_id, recipients):
         self.stage, self.reply, self.bytes = stage, reply, size
         self.queue_id, self.recipients = queue_id, recipients
+        self.held = None  # why it is in the hold queue
 
     accepted = property(lambda self: self.stage == 'eom' and self.reply.accepted)
     text = property(lambda self: self.reply.text)
@@ -375,7 +380,9 @@ class Session:
         stage, r = self.content(message)
         if abort_after and self.mta == 'postfix' and self.client is not None:
             self.milter.abort()
-        return Delivery(stage, r, len(message), self.queue_id, taken)
+        result = Delivery(stage, r, len(message), self.queue_id, taken)
+        result.held = self.milter.quarantine if stage == 'eom' else None
+        return result
 
 
 def in_parallel(count, work):

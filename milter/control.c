@@ -1,0 +1,327 @@
+#include "milter/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lib/sys/clock.h"
+#include "lib/sys/json.h"
+#include "lib/sys/log.h"
+
+enum {
+    LINE_BYTES = 65536,
+    SILENCE_MS = 10 * 1000,
+    FOLD_WAIT_MS = 10 * 1000,
+    PAGE = 1000,
+    ARENA_BYTES = 64 << 20
+};
+
+/* --- answers -------------------------------------------------------------------------------- */
+
+static json_t *error(const char *text)
+{
+    return json_pack("{s:o}", "error", json_text(slice_str(text)));
+}
+
+static json_t *done(void)
+{
+    return json_pack("{s:b}", "ok", 1);
+}
+
+/* All that is in the journal is in the ledger, so that what was just released is known. */
+static bool catch_up(struct control *c)
+{
+    uint64_t next;
+
+    (void)journal_now(c->journal, &next);
+    return accountant_wait(c->accountant, next - 1, FOLD_WAIT_MS);
+}
+
+static int held_add(json_t *list, const struct held_message *m)
+{
+    return json_array_append_new(
+        list, json_pack("{s:o,s:I,s:o,s:I,s:b}", "id", json_text(m->queue_id), "number",
+                        (json_int_t)m->number, "account", json_text(m->account), "time",
+                        (json_int_t)(m->time_ms / 1000), "released", m->released ? 1 : 0));
+}
+
+static json_t *held_all(struct control *c, struct slice account)
+{
+    json_t *list = json_array();
+    struct held_message *page;
+    size_t count = PAGE;
+    uint64_t after = 0;
+    struct arena arena;
+    struct err err = {0};
+    int result = list == NULL ? -1 : 0;
+
+    arena_init(&arena, ARENA_BYTES);
+    while (result == 0 && count == PAGE) {
+        arena_reset(&arena);
+        result = held_list(c->held, account, after, PAGE, &arena, &page, &count, &err);
+        for (size_t i = 0; result == 0 && i < count; after = page[i++].number)
+            result = held_add(list, &page[i]);
+    }
+    arena_fini(&arena);
+    if (result == 0)
+        return json_pack("{s:o}", "held", list);
+    json_decref(list);
+    return error(err.text[0] != '\0' ? err.text : "out of memory");
+}
+
+/* --- releasing ------------------------------------------------------------------------------ */
+
+static json_t *wait_for(const struct throttle_verdict *v)
+{
+    int64_t ms = v->answer->retry_after_ms;
+    struct buf name;
+    json_t *answer;
+
+    if (ms < 0)
+        return error("the message is larger than its limit: raise the limit (tollgate limit set), "
+                     "or delete it (postsuper -d)");
+    buf_init(&name, 256);
+    limit_name(v->limit, &name);
+    answer = json_pack("{s:I,s:o}", "wait_s", (json_int_t)((ms + 999) / 1000), "limit",
+                       json_text(buf_slice(&name)));
+    buf_fini(&name);
+    return answer;
+}
+
+static json_t *append(struct control *c, const struct held_message *m, enum record_kind kind)
+{
+    struct record r = {.kind = kind, .queue_id = m->queue_id, .held_number = m->number};
+    struct err err = {0};
+
+    if (journal_append(c->journal, &r, -1, &err) != 0)
+        return error(err.text);
+    log_event(LOG_INFO, kind == RECORD_RELEASE ? "held message released" : "held message forgotten",
+              LOG_TEXT("qid", m->queue_id), LOG_TEXT("account", m->account),
+              LOG_NUM("held_s", (clock_unix_ms() - m->time_ms) / 1000));
+    return done();
+}
+
+/* Is there room for it now? NULL: yes, and it is consumed. */
+static json_t *ask_for_room(struct control *c, const struct held_message *m, struct arena *arena)
+{
+    struct site *site = gate_site(c->gate);
+    struct throttle_context context = {c->gate->limiter.throttle, site->rules, site->world};
+    struct limit_source source;
+    struct demands demands;
+    struct test_answer *tests = NULL;
+    struct throttle_verdict verdict = {.action = ACTION_LOG};
+    enum throttle_by by = THROTTLE_BY_ACCEPT;
+    struct err err = {0};
+    json_t *answer = NULL;
+
+    if (site->world == NULL)
+        answer = error("the hosted domains could not be read yet");
+    else if (throttle_limits(&context, arena, &source, &err) != 0 ||
+             demands_of_held(&m->record, &source, arena, &demands, &err) != 0)
+        answer = error(err.text);
+    else if (demands.count > 0)
+        by = throttle_ask(context.throttle, site->rules, &demands, true, arena, &tests, &err);
+    if (by == THROTTLE_BY_DEFER)
+        answer = error(err.text);
+    if (by == THROTTLE_BY_STORE || by == THROTTLE_BY_LOCAL)
+        verdict = demands_decide(&demands, tests, site->rules->observe);
+    if (answer == NULL && verdict.action != ACTION_LOG)
+        answer = wait_for(&verdict);
+    site_drop(site);
+    return answer;
+}
+
+static json_t *release(struct control *c, const struct held_message *m, struct arena *arena)
+{
+    json_t *answer;
+
+    if (m->released)
+        return done();
+    answer = ask_for_room(c, m, arena);
+    return answer != NULL ? answer : append(c, m, RECORD_RELEASE);
+}
+
+static json_t *forget(struct control *c, const struct held_message *m)
+{
+    return m->released ? done() : append(c, m, RECORD_FORGET);
+}
+
+/* --- requests ------------------------------------------------------------------------------- */
+
+static json_t *with_message(struct control *c, const json_t *request, bool is_release)
+{
+    const char *id = json_string_value(json_object_get(request, "id"));
+    json_int_t number = json_integer_value(json_object_get(request, "number"));
+    struct held_message m;
+    struct arena arena;
+    struct err err = {0};
+    json_t *answer;
+    int found;
+
+    if (id == NULL || number <= 0)
+        return error("say which message: id and number");
+    arena_init(&arena, ARENA_BYTES);
+    found = held_find(c->held, (uint64_t)number, &arena, &m, &err);
+    if (found < 0)
+        answer = error(err.text);
+    else if (found == 0 || !slice_equal(m.queue_id, slice_str(id)))
+        answer = error("no such message is held");
+    else
+        answer = is_release ? release(c, &m, &arena) : forget(c, &m);
+    arena_fini(&arena);
+    return answer;
+}
+
+static json_t *handle(struct control *c, const json_t *request)
+{
+    const char *cmd = json_string_value(json_object_get(request, "cmd"));
+
+    if (cmd == NULL)
+        return error("no command: held, release or forget");
+    if (!catch_up(c))
+        return error("the journal is not folded: see tollgate doctor");
+    if (strcmp(cmd, "held") == 0)
+        return held_all(c, slice_str(json_string_value(json_object_get(request, "account"))));
+    if (strcmp(cmd, "release") == 0 || strcmp(cmd, "forget") == 0)
+        return with_message(c, request, cmd[0] == 'r');
+    return error("unknown command: held, release or forget");
+}
+
+static bool send_all(int fd, struct slice text)
+{
+    while (text.len > 0) {
+        struct pollfd p = {.fd = fd, .events = POLLOUT};
+        ssize_t sent = poll(&p, 1, SILENCE_MS) == 1
+                           ? send(fd, text.ptr, text.len, MSG_NOSIGNAL | MSG_DONTWAIT)
+                           : -1;
+
+        if (sent <= 0)
+            return false;
+        text = (struct slice){text.ptr + sent, text.len - (size_t)sent};
+    }
+    return true;
+}
+
+static bool answer_line(struct control *c, int fd, struct slice line)
+{
+    json_error_t why;
+    json_t *request = json_loadb(line.ptr, line.len, JSON_REJECT_DUPLICATES, &why);
+    json_t *answer = request != NULL ? handle(c, request) : error(why.text);
+    char *text = answer == NULL ? NULL : json_dumps(answer, JSON_COMPACT);
+    bool good = text != NULL && send_all(fd, slice_str(text)) && send_all(fd, SLICE("\n"));
+
+    free(text);
+    json_decref(answer);
+    json_decref(request);
+    return good;
+}
+
+/* Lines, until the other side closes, is silent for long, or says too much; or until the end. */
+static void serve(struct control *c, int fd)
+{
+    char line[LINE_BYTES];
+    size_t len = 0;
+
+    for (;;) {
+        struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = c->wake[0], .events = POLLIN}};
+        ssize_t got;
+        char *end;
+
+        if (poll(p, 2, SILENCE_MS) <= 0 || p[1].revents != 0 || len == sizeof line)
+            return;
+        got = recv(fd, line + len, sizeof line - len, 0);
+        if (got <= 0)
+            return;
+        len += (size_t)got;
+        while ((end = memchr(line, '\n', len)) != NULL) {
+            size_t used = (size_t)(end - line) + 1;
+
+            if (!answer_line(c, fd, (struct slice){line, used - 1}))
+                return;
+            len -= used;
+            memmove(line, line + used, len);
+        }
+    }
+}
+
+static void *control_run(void *context)
+{
+    struct control *c = context;
+
+    for (;;) {
+        struct pollfd p[2] = {{.fd = c->listener, .events = POLLIN},
+                              {.fd = c->wake[0], .events = POLLIN}};
+        int fd;
+
+        if (poll(p, 2, -1) < 0 && errno != EINTR)
+            return NULL;
+        if (p[1].revents != 0)
+            return NULL;
+        fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0) {
+            clock_sleep_ms(100); /* out of descriptors, most likely */
+            continue;
+        }
+        serve(c, fd);
+        (void)close(fd);
+    }
+}
+
+/* --- life ----------------------------------------------------------------------------------- */
+
+/* Only one tollgated has the state directory, so a socket that is there is a dead one's. */
+static int listen_at(struct control *c, const char *state_dir, struct err *err)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int len = snprintf(c->path, sizeof c->path, "%s/control.sock", state_dir);
+
+    if (len >= (int)sizeof c->path)
+        return err_set(err, EX_CONFIG, "state_dir: the path is too long");
+    memcpy(a.sun_path, c->path, (size_t)len + 1);
+    (void)unlink(c->path);
+    c->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (c->listener < 0 || fchmod(c->listener, 0600) != 0 ||
+        bind(c->listener, (const struct sockaddr *)&a, sizeof a) != 0 ||
+        chmod(c->path, 0600) != 0 || listen(c->listener, 16) != 0)
+        return err_set(err, EX_CANTCREAT, "%s: cannot listen: %s", c->path, strerror(errno));
+    return 0;
+}
+
+int control_start(struct control *c, const char *state_dir, struct err *err)
+{
+    c->listener = c->wake[0] = c->wake[1] = -1;
+    c->has_thread = false;
+    c->held = held_open(state_dir, err);
+    if (c->held == NULL || listen_at(c, state_dir, err) != 0)
+        return -1;
+    if (pipe2(c->wake, O_CLOEXEC) != 0 || pthread_create(&c->thread, NULL, control_run, c) != 0)
+        return err_set(err, EX_OSERR, "cannot start the control thread: %s", strerror(errno));
+    c->has_thread = true;
+    return 0;
+}
+
+void control_stop(struct control *c)
+{
+    if (c->gate == NULL)
+        return;
+    if (c->has_thread) {
+        (void)!write(c->wake[1], "", 1);
+        (void)pthread_join(c->thread, NULL);
+    }
+    if (c->listener >= 0) {
+        (void)close(c->listener);
+        (void)unlink(c->path);
+    }
+    for (int i = 0; i < 2; i++)
+        if (c->wake[i] >= 0)
+            (void)close(c->wake[i]);
+    held_close(c->held);
+    c->gate = NULL;
+}

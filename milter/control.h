@@ -1,0 +1,43 @@
+#ifndef TG_MILTER_CONTROL_H
+#define TG_MILTER_CONTROL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "lib/store/accountant.h"
+#include "lib/store/held.h"
+#include "milter/gate.h"
+
+/*
+ * The control socket, STATE_DIR/control.sock: how `tollgate release` lets held messages go. One
+ * JSON object a line in, one out:
+ *
+ *   {"cmd":"held","account":"example.com"}   {"held":[{"id":..,"number":..,"account":..,"time":..,
+ *                                            "released":false}, ...]}, the longest held first;
+ *                                            released: charged, but perhaps not yet on its way
+ *   {"cmd":"release","id":..,"number":..}    {"ok":true}: charged, the MTA may let it go;
+ *                                            {"wait_s":720,"limit":"domain/recipients/hour"}
+ *   {"cmd":"forget","id":..,"number":..}     {"ok":true}: it is never charged
+ *
+ * or {"error":"..."}. Whoever may write to the socket (its owner and root) may do all of it.
+ *
+ * Threads: one of its own, which serves one connection after the other.
+ * Limits: 64 kB a line; a connection that is silent for 10 s is closed.
+ */
+
+struct control {
+    struct gate *gate;
+    struct journal *journal;
+    struct accountant *accountant;
+    char path[108];
+    struct held_messages *held;
+    int listener, wake[2];
+    bool has_thread;
+    pthread_t thread;
+};
+
+/* Fill in the first three fields. */
+int control_start(struct control *c, const char *state_dir, struct err *err);
+void control_stop(struct control *c); /* one that was not started is let pass */
+
+#endif

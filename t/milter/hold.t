@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""Held messages: into the MTA's hold queue, out of it through the control socket in order, charged
+then and once, over restarts and kills."""
+
+import json
+import os
+import re
+import socket
+import stat
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import milterclient
+import proc
+import redis_server
+import tap
+import tollgated
+
+ALICE, CAROL, FAR = "alice@example.com", "carol@example.org", "a@far.test"
+MESSAGE = milterclient.message_of(["Subject: hi"], 300)
+
+
+class Site:
+    def __init__(self, per, maximum):
+        self.folder = proc.scratch("hold")
+        os.mkdir(self.folder + "/redis")
+        self.server = redis_server.RedisServer(self.folder + "/redis")
+        self.redis = self.server.connect()
+        self.daemon = tollgated.Tollgated(
+            self.folder, self.server.url, "unix:%s/milter.sock" % self.folder,
+            {"throttle": {"mode": "enforce"}, "plans": [{"name": "default", "limits": [
+                {"scope": "domain", "metric": "messages", "max": str(maximum), "per": per,
+                 "action": "hold"}]}]})
+        self.daemon.host(["example.com", "example.org"])
+        self.daemon.start()
+        self.control = self.daemon.state + "/control.sock"
+
+    def send(self, sender=ALICE):
+        with milterclient.Session(self.daemon.socket, auth=sender) as s:
+            return s.deliver(sender, [FAR], MESSAGE)
+
+    def ask(self, **request):
+        proc.wait_for("control socket", lambda: proc.can_connect(self.control))
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(30)
+            s.connect(self.control)
+            s.sendall(json.dumps(request).encode() + b"\n")
+            return json.loads(s.makefile().readline())
+
+    def held(self, **more):
+        return self.ask(cmd="held", **more)["held"]
+
+    def waiting(self):
+        return [m["id"] for m in self.held() if not m["released"]]
+
+    def release(self, message, cmd="release"):
+        return self.ask(cmd=cmd, id=message["id"], number=message["number"])
+
+    def counters(self, messages, account="example.com"):
+        """out_messages and throttled_messages, when all is counted."""
+        proc.wait_for("count", lambda: self.total("out_messages", account) >= messages)
+        return self.total("out_messages", account), self.total("throttled_messages", account)
+
+    def total(self, name, account):
+        return int(self.redis("HGET", "tg:{%s}:total" % account, name) or 0)
+
+    def members(self):
+        return self.redis("ZRANGE", "tg:{example.com}:held", "0", "-1")
+
+
+def wait_members(site, count):
+    try:
+        proc.wait_for("held set", lambda: len(site.members()) == count)
+    except TimeoutError:
+        pass
+    return len(site.members())
+
+
+def test_hold():
+    site = Site("2s", 2)
+    sent = [site.send() for _ in range(6)]
+    tap.ok(all(r.accepted for r in sent), "six messages are taken", sent)
+    over = [r for r in sent if r.held]
+    tap.same(len(over), 4, "four of them into the hold queue")
+    tap.ok("limit of 2 messages per 2s" in over[0].held, "with the reason", over[0].held)
+    other = site.send(CAROL)
+    tap.ok(other.accepted and not other.held, "another domain goes on")
+    held = site.held()
+    tap.same([m["id"] for m in held], [r.queue_id for r in over], "they stand in order")
+    tap.same(site.held(account="example.org"), [], "none of another domain")
+    tap.same(site.counters(2), (2, 4), "two are charged, four stopped")
+    tap.same(wait_members(site, 4), 4, "Redis shows them")
+    tap.ok(site.members()[0] == "mx1/" + over[0].queue_id, "by node and queue id", site.members())
+    tap.same(stat.S_IMODE(os.stat(site.control).st_mode), 0o600, "the socket is its owner's")
+
+    proc.wait_for("room", lambda: site.release(held[0]).get("ok"))
+    tap.same(site.release(held[0]), {"ok": True}, "released twice")
+    proc.wait_for("room", lambda: site.release(held[1]).get("ok"))
+    answer = site.release(held[2])
+    tap.ok(answer.get("limit") == "domain/messages/2s" and 0 < answer.get("wait_s", 0) <= 3,
+           "for the next there is no room yet", answer)
+    tap.same(site.counters(4), (4, 4), "each is charged once, when it is released")
+    tap.same([m["released"] for m in site.held()], [True, True, False, False], "the list says so")
+
+    site.daemon.kill()
+    site.daemon.start()
+    tap.same(site.waiting(), [r.queue_id for r in over[2:]], "over a kill nothing is forgotten")
+    tap.same(site.release(held[2], "forget"), {"ok": True}, "a deleted one is forgotten")
+    proc.wait_for("room", lambda: site.release(held[3]).get("ok"))
+    tap.same(site.counters(5), (5, 4), "and never charged")
+    site.daemon.restart()
+    tap.same((site.waiting(), site.counters(5)), ([], (5, 4)), "so it is after a restart")
+    tap.same(wait_members(site, 0), 0, "Redis shows none")
+    tap.same(len(re.findall("held message released", site.daemon.log())), 3, "the log has them")
+    tap.same(site.daemon.complaints(), [], "no complaint")
+    site.daemon.stop()
+    tap.ok(not os.path.exists(site.control), "the socket goes with the daemon")
+    site.server.stop()
+
+
+def test_bad_requests():
+    site = Site("hour", 1)
+    for request in ({"cmd": "dance"}, {}, {"cmd": "release"}, {"cmd": "release", "id": 5, "number": 1},
+                    {"cmd": "release", "id": "X", "number": 99}, {"cmd": "forget", "id": "X", "number": -1}):
+        tap.ok("error" in site.ask(**request), "an error for %s" % request)
+    for raw in (b"nonsense\n", b"[1,2]\n", b'{"cmd":"held","cmd":"held"}\n', b"\0\n", b"{" * 5000 + b"\n"):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(30)
+            s.connect(site.control)
+            s.sendall(raw)
+            tap.ok("error" in json.loads(s.makefile().readline()), "an error for %r" % raw[:30])
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(30)
+        s.connect(site.control)
+        try:
+            s.sendall(b"x" * 200000)
+        except OSError:
+            pass
+        tap.ok(site.held() == [], "an endless line is cut off, the next one is served")
+    tap.same(site.daemon.complaints(), [], "no complaint")
+    site.daemon.stop()
+    site.server.stop()
+
+
+def main():
+    tap.need("redis-server")
+    test_hold()
+    test_bad_requests()
+
+
+tap.run(main)
