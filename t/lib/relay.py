@@ -46,8 +46,9 @@ class Relay:
         self.daemon = proc.Daemon(argv, self.log_file)
 
     def start(self):
+        before = self.log().count("notice: started")
         self.launch()
-        self.daemon.until("SMTP", lambda: proc.can_connect(("127.0.0.1", self.port)))
+        self.daemon.until("start", lambda: self.log().count("notice: started") > before)
 
     def stop(self):
         return self.daemon.stop(60)
