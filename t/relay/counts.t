@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The same messages through a real Postfix and through tollgate-relay: tollgated counts the same."""
+"""The same messages through Postfix and through tollgate-relay: tollgated counts the same."""
 
 import os
 import sys
@@ -56,7 +56,8 @@ CASES = [
     ("folds, blanks, empty values", OUTSIDE, None, "x@gmail.test", ["bob@example.com"],
      mail(b"X-Fold: a\r\n\tb\r\n  c", b"X:nospace", b"X-Empty:", b"X-Two:  two  ", b"X : blank",
           b"X-Later:\r\n folded"), ""),
-    ("dots", OUTSIDE, None, "x@gmail.test", ["bob@example.com"], mail(body=b".\r\n..\r\n.a\r\n"), ""),
+    ("dots", OUTSIDE, None, "x@gmail.test", ["bob@example.com"],
+     mail(body=b".\r\n..\r\n.a\r\n"), ""),
     ("dropped headers", OUTSIDE, None, "x@gmail.test", ["bob@example.com"],
      mail(b"Return-Path: <z@z.test>", b"Bcc: a@b.test,\r\n c@d.test", b"Content-Length: 5"), ""),
     ("no body", OUTSIDE, None, "x@gmail.test", ["bob@example.com"], mail(body=b""), ""),
