@@ -53,7 +53,8 @@ struct accountant_state {
 void accountant_state(struct accountant *a, struct accountant_state *out);
 
 /* Waits until the ledger has the journal's record of that number and those before it (and whoever
- * reads the ledger then sees them); false when the time is over. */
+ * reads the ledger then sees them); false when the time is over. A Redis that stalls can take the
+ * accountant's thread 5 s. */
 bool accountant_wait(struct accountant *a, uint64_t number, int64_t timeout_ms);
 
 #endif

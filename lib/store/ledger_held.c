@@ -70,8 +70,13 @@ int ledger_held_remove(struct ledger *l, uint64_t number, int64_t gone_s, struct
 
 void ledger_held_walk_start(struct ledger *l, enum held_walk which, uint64_t after, size_t limit)
 {
-    l->walk = ledger_statement(l, which == HELD_WALK_ALL ? STATEMENT_HELD_WALK_ALL
-                                                         : STATEMENT_HELD_WALK_CHANGED);
+    static const enum ledger_statement statements[] = {
+        [HELD_WALK_ALL] = STATEMENT_HELD_WALK_ALL,
+        [HELD_WALK_HELD] = STATEMENT_HELD_WALK_HELD,
+        [HELD_WALK_CHANGED] = STATEMENT_HELD_WALK_CHANGED,
+    };
+
+    l->walk = ledger_statement(l, statements[which]);
     (void)sqlite3_bind_int64(l->walk, 1, (int64_t)after);
     (void)sqlite3_bind_int64(l->walk, 2, (int64_t)limit);
 }

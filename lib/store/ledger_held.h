@@ -42,9 +42,13 @@ int ledger_held_body(struct ledger *l, uint64_t number, struct buf *body, struct
 /* It is no longer held, since gone_s. */
 int ledger_held_remove(struct ledger *l, uint64_t number, int64_t gone_s, struct err *err);
 
-/* Steps through rows by ascending number, those beyond `after` only, at most `limit`: all, or those
- * that Redis is to be told of. Else as ledger_walk_start; ends with ledger_walk_end. */
-enum held_walk { HELD_WALK_ALL, HELD_WALK_CHANGED };
+/* Steps through rows by ascending number, those beyond `after` only, at most `limit`. Else as
+ * ledger_walk_start; ends with ledger_walk_end. */
+enum held_walk {
+    HELD_WALK_ALL,
+    HELD_WALK_HELD,   /* without those that are gone */
+    HELD_WALK_CHANGED /* of which Redis is to be told */
+};
 void ledger_held_walk_start(struct ledger *l, enum held_walk which, uint64_t after, size_t limit);
 int ledger_held_walk_next(struct ledger *l, struct held_row *out, struct err *err);
 

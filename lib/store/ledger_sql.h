@@ -52,6 +52,9 @@
                         " AND h.node = held.node AND h.state < 2)")                                \
     X(HELD_WALK_ALL, "SELECT number, n.name, queue_id, account, time_ms, state FROM held h"        \
                      " JOIN nodes n ON n.id = h.node WHERE number > ?1 ORDER BY number LIMIT ?2")  \
+    X(HELD_WALK_HELD, "SELECT number, n.name, queue_id, account, time_ms, state FROM held h"       \
+                      " JOIN nodes n ON n.id = h.node WHERE state < 2 AND number > ?1"             \
+                      " ORDER BY number LIMIT ?2")                                                 \
     X(HELD_WALK_CHANGED, "SELECT number, n.name, queue_id, account, time_ms, state FROM held h"    \
                          " JOIN nodes n ON n.id = h.node WHERE state IN (1, 2) AND number > ?1"    \
                          " ORDER BY number LIMIT ?2")                                              \

@@ -261,7 +261,8 @@ static int held_pass_run(struct push *p, struct held_pass *pass, enum held_walk 
     return pass->is_open;
 }
 
-/* What has changed, and where a walk is due, all. */
+/* What has changed, and with a walk all; those that are gone only where Redis may be as it was some
+ * time ago. */
 static int push_held_rows(struct push *p, const struct push_now *now, int64_t until_ms,
                           struct err *err)
 {
@@ -272,7 +273,8 @@ static int push_held_rows(struct push *p, const struct push_now *now, int64_t un
     rc = held_pass_run(p, &p->held_changes, HELD_WALK_CHANGED, until_ms, err);
     if (rc != 0 || !p->held_walk.is_open)
         return rc;
-    rc = held_pass_run(p, &p->held_walk, HELD_WALK_ALL, until_ms, err);
+    rc = held_pass_run(p, &p->held_walk, p->walk_is_fast ? HELD_WALK_ALL : HELD_WALK_HELD, until_ms,
+                       err);
     if (rc != 0)
         return rc;
     return ledger_held_prune(p->ledger, expiry_now(p, now) - HELD_GONE_KEPT_S, err);

@@ -9,8 +9,9 @@
  * `node/queue-id`, score the Unix second since when it is held. A view, for people and programs;
  * nothing is released by it.
  *
- * Changes go there at once, and every row again with each walk of lib/store/push. A set that is not
- * written for HELD_SET_KEPT_S expires.
+ * Changes go there at once, what is held again with each walk of lib/store/push, and what is gone
+ * with those after a new connection or a loss. A set that is not written for HELD_SET_KEPT_S
+ * expires.
  *
  * Threads: one.  Limits: HELD_TRIP_ROWS rows a trip.
  */

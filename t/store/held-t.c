@@ -272,6 +272,31 @@ static void test_reused(void)
     site_remove(&s);
 }
 
+/* The walk of every ten minutes finds what is missing. */
+static void test_scrub(void)
+{
+    struct site s;
+    redisReply *r;
+
+    site_open(&s, "mx1");
+    push_free(s.node.push);
+    s.node.push =
+        push_new(&(struct push_config){"tg", "0.1", NOW_S, 50}, s.node.ledger, s.node.store, &err);
+    (void)hold(&s, "a.example", "Q1", 1700000000000);
+    apply(&s);
+    OK(push_all(&s.node), "pushed");
+    run("DEL|tg:{a.example}:held");
+    for (int i = 0; i < 500; i++) {
+        must(push_step(s.node.push, &s.node.now, 100, &err) < 0, "push_step");
+        r = command("EXISTS|tg:{a.example}:held");
+        i = r->integer == 1 ? 500 : i;
+        freeReplyObject(r);
+        clock_sleep_ms(5);
+    }
+    is_text("ZSCORE|tg:{a.example}:held|mx1/Q1", "1700000000");
+    site_remove(&s);
+}
+
 static void test_many(void)
 {
     struct site s;
@@ -450,9 +475,9 @@ static void test_threads(void)
 
 int main(void)
 {
-    static void (*const tests[])(void) = {test_list,   test_counts,  test_shown,
-                                          test_reused, test_many,    test_refused,
-                                          test_pruned, test_damaged, test_threads};
+    static void (*const tests[])(void) = {test_list,    test_counts, test_shown,   test_reused,
+                                          test_scrub,   test_many,   test_refused, test_pruned,
+                                          test_damaged, test_threads};
 
     return push_tests_run(tests, sizeof tests / sizeof tests[0]);
 }
