@@ -117,7 +117,7 @@ def test_race():
     tap.ok(LIMIT - passed < smallest, "what is left is less than the smallest refused",
            passed, smallest)
     tap.note("%d of %d let through, smallest refused %d" % (passed, LIMIT, smallest))
-    tap.same(site.wait_counter("out_recipients", passed), passed, "counted as the clients were told")
+    tap.same(site.wait_counter("out_recipients", passed), passed, "counted as clients were told")
     for node in site.nodes:
         node.stop()
     stopped = sum(r.stopped for r in racers)
@@ -132,16 +132,18 @@ def test_race():
 
 def test_who():
     site = Site("who", limit("domain/recipients/hour", 3))
-    tap.ok(site.send(ALICE, [FAR, "b@far.test", "c@far.test"], auth=ALICE).accepted, "up to the limit")
+    tap.ok(site.send(ALICE, [FAR, "b@far.test", "c@far.test"], auth=ALICE).accepted,
+           "up to the limit")
     over = site.send(ALICE, [FAR], auth=ALICE)
-    tap.ok(not over.accepted and over.text.startswith("450 4.7.1 example.com: limit of 3 recipients"),
+    tap.ok(not over.accepted and
+           over.text.startswith("450 4.7.1 example.com: limit of 3 recipients"),
            "one more is deferred, with account and limit", over)
     over = site.send(ALICE, [FAR], auth=ALICE)
     tap.same(over.stage, "rcpt", "from then on at RCPT")
     tap.ok(site.send(OUTSIDE, [ALICE]).accepted, "inbound mail goes on")
     tap.ok(site.send(ALICE, [CAROL], auth=ALICE).accepted, "local mail goes on")
     mixed = site.send(ALICE, [CAROL, FAR], auth=ALICE)
-    tap.ok(mixed.accepted and mixed.recipients == [CAROL], "of a mixed message the local part", mixed)
+    tap.ok(mixed.accepted and mixed.recipients == [CAROL], "of a mixed one the local part", mixed)
     tap.ok(site.send(CAROL, [FAR], auth=CAROL).accepted, "another domain goes on")
     forged = site.send(CAROL, [FAR], auth=ALICE)
     tap.ok(not forged.accepted and "example.com" in forged.text,
@@ -156,7 +158,7 @@ def test_who():
              "the sendmail command is refused at its end only")
     line = [x for x in site.nodes[0].log().split("\n") if " violation " in x][0]
     tap.ok("domain=example.com" in line and "limit=3/hour used=3 wanted=1 action=defer" in line and
-           "client=203.0.113.9" in line and "from=alice@example.com" in line, "a line in the log", line)
+           "client=203.0.113.9" in line and "from=alice@example.com" in line, "it is logged", line)
     site.stop()
 
 
@@ -176,7 +178,7 @@ def test_bounces():
 def test_observe():
     site = Site("observe", limit("domain/recipients/hour", 2, "reject", soft=50), mode="observe")
     tap.ok(all(site.send(ALICE, [FAR], auth=ALICE).accepted for _ in range(5)), "all let through")
-    tap.same(site.wait_counter("observed_messages", 3), 3, "what would have been stopped is counted")
+    tap.same(site.wait_counter("observed_messages", 3), 3, "what would have stopped is counted")
     tap.same(site.counter("throttled_messages"), 0, "nothing was")
     tap.same(site.counter("violations_recipients"), 1, "crossed once")
     tap.ok("soft limit domain=example.com" in site.nodes[0].log(), "the soft percentage is told")
