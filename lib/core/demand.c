@@ -6,6 +6,7 @@
 
 struct build {
     struct arena *arena;
+    bool is_smtp;
     struct demands *out;
 };
 
@@ -64,6 +65,7 @@ static int demand_add(struct build *b, const struct demand *like, const struct w
             return full(err);
         d->amount = w->of[l->metric];
         d->stops = w->sends || l->metric == METRIC_BOUNCES;
+        d->is_own_bounce = !b->is_smtp && l->metric == METRIC_BOUNCES;
         d->tests[d->test_count++] = l;
         b->out->test_count++;
     }
@@ -186,10 +188,10 @@ static int accounts_add(struct build *b, const struct limit_source *source, stru
 }
 
 /* All demands of the legs in *out. */
-static int demands_add(struct demands *out, struct slice client_ip,
+static int demands_add(struct demands *out, bool is_smtp, struct slice client_ip,
                        const struct limit_source *limits, struct arena *arena, struct err *err)
 {
-    struct build b = {.arena = arena, .out = out};
+    struct build b = {.arena = arena, .is_smtp = is_smtp, .out = out};
 
     if (accounts_add(&b, limits, err) != 0)
         return -1;
@@ -252,18 +254,20 @@ int demands_build(const struct classified *c, const struct facts *f, const struc
         return full(err);
     out->legs = r.legs;
     out->leg_count = r.leg_count;
-    return demands_add(out, f->client_ip, limits, arena, err);
+    return demands_add(out, f->smtp, f->client_ip, limits, arena, err);
 }
 
 int demands_of_held(const struct record *held, const struct limit_source *limits,
                     struct arena *arena, struct demands *out, struct err *err)
 {
     *out = (struct demands){.legs = held->wanted, .leg_count = held->wanted_count};
-    return demands_add(out, held->client_ip, limits, arena, err);
+    return demands_add(out, true, held->client_ip, limits, arena, err);
 }
 
 bool demand_stops(const struct demand *d, const struct limit *l)
 {
+    if (d->is_own_bounce)
+        return l->action == ACTION_HOLD;
     return l->action != ACTION_LOG && (d->stops || l->forwards);
 }
 

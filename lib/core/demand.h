@@ -17,6 +17,10 @@
  * came for it is not its owner's doing. What has no owner (_unattributed) has no limits of a
  * domain.
  *
+ * A bounce that comes without SMTP is the mail server's own. Refusing it would make Postfix keep
+ * the message that it bounces, and try its delivery and the bounce again for ever: limits of
+ * bounces that defer or reject act as log there; hold acts.
+ *
  * Owner: the arena given; names and limits are borrowed.
  */
 
@@ -31,7 +35,8 @@ struct demand {
     struct slice holder;  /* the domain; HOLDER_SERVER; HOLDER_CLIENT and the IP */
     struct slice subject; /* the user (scope user), else empty */
     uint64_t amount;
-    bool stops; /* false: only forwarders: stops where a limit says forwards = true */
+    bool stops;         /* false: only forwarders: stops where a limit says forwards = true */
+    bool is_own_bounce; /* bounces without SMTP: may be held, not refused */
     const struct limit **tests; /* the limits of this window */
     size_t test_count;
 };

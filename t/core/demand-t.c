@@ -60,11 +60,11 @@ static bool held_same(const struct demands *d, const struct facts *f,
     return same;
 }
 
-static struct demands build(const char *auth, const char *client_ip, const char *from,
-                            const char *const *to)
+static struct demands build_by(bool smtp, const char *auth, const char *client_ip, const char *from,
+                               const char *const *to)
 {
     static struct address recipients[8];
-    struct facts f = {.smtp = true,
+    struct facts f = {.smtp = smtp,
                       .client_ip = slice_str(client_ip),
                       .auth = slice_str(auth),
                       .recipients = recipients,
@@ -82,6 +82,12 @@ static struct demands build(const char *auth, const char *client_ip, const char 
        "classified and demanded");
     OK(held_same(&d, &f, &source), "the same when it was held");
     return d;
+}
+
+static struct demands build(const char *auth, const char *client_ip, const char *from,
+                            const char *const *to)
+{
+    return build_by(true, auth, client_ip, from, to);
 }
 
 #define TO(...)                                                                                    \
@@ -154,6 +160,22 @@ static void test_bounces(void)
     IS_INT(amount(&d, LIMIT_DOMAIN, METRIC_BOUNCES, "example.com"), 1, "one bounce a domain");
     OK(find(&d, LIMIT_DOMAIN, METRIC_BOUNCES, "example.com")->stops, "which stops");
     IS_INT(amount(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "example.com"), 0, "and nothing is sent");
+}
+
+static void test_own_bounces(void)
+{
+    struct demands d = build_by(false, "", "", "<>", TO("bob@example.com"));
+    const struct demand *bounces = find(&d, LIMIT_DOMAIN, METRIC_BOUNCES, "example.com");
+    struct limit limit = {.action = ACTION_REJECT, .forwards = true};
+
+    OK(bounces != NULL && bounces->amount == 1, "the mail server's own bounce counts");
+    OK(!demand_stops(bounces, bounces->tests[0]), "but is not deferred");
+    OK(!demand_stops(bounces, &limit), "nor rejected");
+    limit.action = ACTION_HOLD;
+    OK(demand_stops(bounces, &limit), "it may be held");
+    d = build_by(false, "", "", "bob@example.com", TO("a@one.test"));
+    OK(demand_stops(find(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "example.com"), &limits[0]),
+       "other mail of the sendmail command is stopped");
 }
 
 static void test_whole(void)
@@ -238,6 +260,7 @@ int main(void)
     test_sent();
     test_forwarded();
     test_bounces();
+    test_own_bounces();
     test_whole();
     test_exempt();
     test_verdict();
