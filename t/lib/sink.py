@@ -4,11 +4,15 @@ import re
 import socketserver
 import sys
 import threading
+import time
 
 
 class Delivery:
+    """.time: when its last byte came (monotonic)."""
+
     def __init__(self, sender, recipients, data):
         self.sender, self.recipients, self.data = sender, recipients, data
+        self.time = time.monotonic()
 
 
 class _Session(socketserver.StreamRequestHandler):

@@ -36,8 +36,8 @@ def mail(*headers, body=b"hello\r\n", sender="x@gmail.test"):
 
 
 class Site:
-    def __init__(self, more=""):
-        """more: further lines of main.cf."""
+    def __init__(self, more="", settings=None):
+        """more: further lines of main.cf. settings: of tollgated, besides those that wire it up."""
         self.folder = proc.scratch("postfix")
         self.sink = sink.Sink()
         self.redis_server = redis_server.RedisServer(self.folder)
@@ -47,10 +47,11 @@ class Site:
             self.folder, POSTFIX_DOMAINS, FORWARDS, self.sink.port,
             more="transport_maps = inline:{bounce.test=error:no_such_user}\n" + more)
         socket = self.postfix.milter_socket()
-        self.tollgated = tollgated.Tollgated(self.folder, self.redis_server.url, "unix:" + socket, {
-            "user": "nobody", "milter": {"mode": "0660", "group": "postfix"},
-            "hosted": {"forwards": ["postfix:" + self.postfix.conf],
-                       "logins": ["file:%s/logins" % self.folder]}})
+        wiring = {"user": "nobody", "milter": {"mode": "0660", "group": "postfix"},
+                  "hosted": {"forwards": ["postfix:" + self.postfix.conf],
+                             "logins": ["file:%s/logins" % self.folder]}}
+        self.tollgated = tollgated.Tollgated(self.folder, self.redis_server.url, "unix:" + socket,
+                                             tollgated.merged(wiring, settings or {}))
         self.tollgated.host(HOSTED)
         proc.write_text(self.folder + "/logins", "jdoe john@example.com\n")
         os.mkdir(self.tollgated.state)
@@ -82,6 +83,13 @@ class Site:
         queue_id = session.send(sender, recipients, data, parameters)
         session.quit()
         return queue_id
+
+    def attempt(self, sender, recipients, address=OUTSIDE, login=None, data=None):
+        """As send(), where a refusal is an answer."""
+        session = self.client(address, login)
+        done = session.attempt(sender, recipients, data or mail())
+        session.quit()
+        return done
 
     def delivered(self, recipient):
         """What the sink got for that recipient last, without the Received header on top."""

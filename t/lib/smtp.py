@@ -12,6 +12,21 @@ class Refused(Exception):
         self.code, self.text = code, text
 
 
+class Attempt:
+    """What became of a message that may be refused. .refused: (stage, code, text) of each refusal,
+    stages "mail", "rcpt", "data", "end"; .recipients: those taken; .queue_id if it was taken."""
+
+    def __init__(self):
+        self.refused, self.recipients, self.queue_id = [], [], None
+
+    @property
+    def accepted(self):
+        return self.queue_id is not None
+
+    def __repr__(self):
+        return "Attempt(%r, %r, refused %r)" % (self.queue_id, self.recipients, self.refused)
+
+
 def stuffed(data):
     """Dot-stuffed, with the final dot. `data` is what is accounted: all of it but the stuffing."""
     if not data.endswith(b"\r\n"):
@@ -74,6 +89,27 @@ class Smtp:
     def send(self, sender, recipients, data, parameters=""):
         """One message; gives its queue id."""
         return self.send_raw(sender, recipients, stuffed(data), parameters)
+
+    def attempt(self, sender, recipients, data):
+        """One message, which goes on with the recipients that are taken."""
+        done = Attempt()
+
+        def good(stage, line, want=250):
+            try:
+                return self.command(line, want)
+            except Refused as e:
+                done.refused.append((stage, e.code, e.text))
+                return None
+
+        if good("mail", "MAIL FROM:<%s>" % sender) is None:
+            return done
+        done.recipients = [r for r in recipients if good("rcpt", "RCPT TO:<%s>" % r) is not None]
+        if not done.recipients:
+            self.command("RSET")
+        elif good("data", "DATA", 354) is not None:
+            text = good("end", stuffed(data)[:-2])
+            done.queue_id = text and queue_id(text)
+        return done
 
     def send_raw(self, sender, recipients, wire, parameters=""):
         self.envelope(sender, recipients, parameters)
