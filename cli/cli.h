@@ -32,6 +32,7 @@ int command_report(struct cli *cli, int argc, char **argv);
 int command_totals(struct cli *cli, int argc, char **argv);
 int command_classify(struct cli *cli, int argc, char **argv);
 int command_doctor(struct cli *cli, int argc, char **argv);
+int command_usage(struct cli *cli, int argc, char **argv);
 int command_limit(struct cli *cli, int argc, char **argv);
 int command_plan(struct cli *cli, int argc, char **argv);
 

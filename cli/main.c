@@ -16,6 +16,7 @@ struct command {
 static const struct command commands[] = {
     {"report", command_report, "traffic of the server, a domain or a user, by time and by name"},
     {"totals", command_totals, "every counter of every account, for billing"},
+    {"usage", command_usage, "how much of its limits a domain has used, when there is room again"},
     {"limit", command_limit, "limits of a domain: shows, sets, unsets overrides of its plan"},
     {"plan", command_plan, "the plan of a domain: shows, sets, unsets"},
     {"classify", command_classify, "what a message would count as, and by which rule"},

@@ -60,8 +60,8 @@ class Redis:
 class RedisServer:
     """Nothing is saved: a server that was killed comes back empty."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, env=None):
+        self.folder, self.env = folder, env
         self.path = os.path.join(folder, "redis.sock")
         self.url = "unix://" + self.path
         self.daemon = None
@@ -71,7 +71,7 @@ class RedisServer:
         self.daemon = proc.Daemon(
             ["redis-server", "--port", "0", "--unixsocket", self.path, "--unixsocketperm", "777",
              "--save", "", "--appendonly", "no", "--dir", self.folder, "--daemonize", "no"],
-            os.path.join(self.folder, "redis.log"))
+            os.path.join(self.folder, "redis.log"), env=self.env)
         self.daemon.until("redis-server", lambda: proc.can_connect(self.path))
 
     def stop(self):

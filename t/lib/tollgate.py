@@ -16,6 +16,20 @@ def golden(name, got):
         tap.same(got, f.read(), "as in t/data/cli/" + name)
 
 
+def stopped_clock(folder, now):
+    """Environment of a program (or of Redis) for which the wall clock stands at that time."""
+    shim = os.path.join(folder, "clock.so")
+    source = os.path.join(proc.SOURCE, "t/lib/clock_shim.c")
+    compiler = os.environ.get("TG_CC", "cc")
+    if not os.path.exists(shim):
+        code, _, err = proc.run([compiler, "-shared", "-fPIC", "-o", shim, source])
+        if code != 0:
+            raise RuntimeError(err)
+    # The sanitizers want to come first in the list of libraries, but do not need to.
+    sanitizers = "verify_asan_link_order=0:" + os.environ.get("ASAN_OPTIONS", "")
+    return {"LD_PRELOAD": shim, "TG_NOW": str(int(now.timestamp())), "ASAN_OPTIONS": sanitizers}
+
+
 class Tollgate:
     """Calls give exit code, stdout, stderr."""
 
@@ -27,19 +41,7 @@ class Tollgate:
                         'store: { url = "%s"; };\nhosted: { domains = ["file:%s/domains"]; };\n%s\n'
                         % (zone, folder, store_url, folder, more))
         if now is not None:
-            self._stop_clock(folder, now)
-
-    def _stop_clock(self, folder, now):
-        shim = os.path.join(folder, "clock.so")
-        source = os.path.join(proc.SOURCE, "t/lib/clock_shim.c")
-        compiler = os.environ.get("TG_CC", "cc")
-        code, _, err = proc.run([compiler, "-shared", "-fPIC", "-o", shim, source])
-        if code != 0:
-            raise RuntimeError(err)
-        # The sanitizers want to come first in the list of libraries, but do not need to.
-        sanitizers = "verify_asan_link_order=0:" + os.environ.get("ASAN_OPTIONS", "")
-        self.env.update(LD_PRELOAD=shim, TG_NOW=str(int(now.timestamp())),
-                        ASAN_OPTIONS=sanitizers)
+            self.env.update(stopped_clock(folder, now))
 
     def __call__(self, *args, env=None, timeout_s=120):
         argv = [os.path.join(proc.BUILD, "tollgate")]

@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""tollgate usage against windows that throttle.lua wrote into a real Redis whose clock stands.
+
+With TG_GOLDEN=write the files in t/data/cli are written anew: look at the diff.
+"""
+
+import csv
+import datetime
+import io
+import json
+import os
+import random
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import proc
+import tap
+from counted import Counted
+from redis_server import RedisServer
+from tollgate import Tollgate, golden, stopped_clock
+from windows import LENGTHS_MS, Windows
+
+UTC = datetime.timezone.utc
+NOW = datetime.datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
+MONTH_ENDS = (datetime.datetime(2026, 11, 30, 23, tzinfo=UTC),
+              datetime.datetime(2026, 12, 31, 23, tzinfo=UTC))
+CONF = """
+throttle: { mode = "enforce"; exempt: { clients = ["192.0.2.0/24"]; }; };
+plans = ( { name = "default"; limits = (
+    { scope = "domain"; metric = "recipients"; max = "500"; per = "hour"; action = "log"; },
+    { scope = "domain"; metric = "recipients"; max = "600"; per = "hour"; action = "defer"; },
+    { scope = "domain"; metric = "bytes"; max = "10GB"; per = "month"; action = "reject"; },
+    { scope = "domain"; metric = "bounces"; max = "100"; per = "10min"; action = "reject"; },
+    { scope = "user"; metric = "messages"; max = "200"; per = "day"; action = "hold"; },
+    { scope = "user"; metric = "recipients"; max = "1000"; per = "7days"; action = "defer"; },
+    { scope = "server"; metric = "messages"; max = "100000"; per = "day"; action = "log"; },
+    { scope = "client"; metric = "messages"; max = "100"; per = "10min"; action = "defer"; } ); }
+);
+"""
+
+
+def ago(**time):
+    return NOW - datetime.timedelta(**time)
+
+
+def fill(windows):
+    for minutes in (75, 55, 40, 40, 20, 5):
+        windows.consume("example.com", "recipients", "hour", 120, ago(minutes=minutes))
+    windows.consume("example.com", "bytes", "month", 7 << 30, ago(days=3), ends=MONTH_ENDS)
+    windows.consume("example.com", "bounces", "10min", 30, ago(minutes=11))
+    windows.consume("example.com", "bounces", "10min", 4, ago(minutes=1))
+    windows.consume("example.org", "bytes", "month", 12 << 30, ago(days=3), ends=MONTH_ENDS)
+    windows.consume("@server", "messages", "day", 4321, ago(hours=2))
+    windows.consume("@client:192.0.2.7", "messages", "10min", 3, ago(minutes=2))
+    windows.consume("@client:2001:db8::7", "messages", "10min", 250, ago(minutes=2))
+
+
+def fill_users(windows, redis):
+    counted = Counted("Europe/Berlin")
+    for i in range(60):
+        user = "user%02d@example.com" % i
+        counted.add(ago(hours=i), "example.com", {"out_messages": 3 * i, "out_recipients": 3 * i},
+                    user)
+        windows.consume("example.com", "messages", "day", 3 * i, ago(hours=i), user)
+        windows.consume("example.com", "recipients", "7days", 3 * i, ago(hours=i), user)
+    counted.add(ago(days=6), "example.com", {"forward_messages": 1, "forward_recipients": 950},
+                "a.long.name.of.a.newsletter@example.com")
+    windows.consume("example.com", "recipients", "7days", 950, ago(days=6),
+                    "a.long.name.of.a.newsletter@example.com")
+    counted.write(redis, {"mx1": int(NOW.timestamp())})
+
+
+def shown(tollgate):
+    narrow = {"COLUMNS": "80"}
+    golden("usage.txt", tollgate.good("usage", "Example.COM", env=narrow))
+    golden("usage-ascii.txt", tollgate.good("usage", "example.com", "--top", "0",
+                                            env={"COLUMNS": "60", "LC_ALL": "C"}))
+    golden("usage-over.txt", tollgate.good("usage", "example.org", env=narrow))
+    golden("usage-user.txt", tollgate.good("usage", "example.com", "--user", "User59+x@example.com",
+                                           "--user", "nobody@example.com", env=narrow))
+    golden("usage-server.txt", tollgate.good("usage", "@server", env=narrow))
+    golden("usage-client.txt", tollgate.good("usage", "@client:2001:DB8:0::7", env=narrow))
+    golden("usage.csv", tollgate.good("usage", "example.com", "--format", "csv"))
+    golden("usage.json", tollgate.good("usage", "@client:192.0.2.7", "--format", "json"))
+
+
+def rows_of(tollgate, *args):
+    text = tollgate.good("usage", *args, "--format", "csv")
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def exact(tollgate, windows, redis):
+    """Random windows: the throttle's own answers."""
+    draw = random.Random(7)
+    faults = []
+    for turn in range(30):
+        limits = {}
+        for per, length in LENGTHS_MS.items():
+            holder, maximum = "r%d.wild.example" % turn, draw.randrange(1, 60)
+            limits[per] = maximum
+            back = 2 * length
+            for _ in range(draw.randrange(12)):
+                at = NOW - datetime.timedelta(milliseconds=back)
+                windows.consume(holder, "messages", per, draw.randrange(1, 20), at)
+                back = draw.randrange(back + 1)
+            redis("HSET", "tg:{%s}:limits" % holder, "domain/messages/" + per, "max=%d" % maximum)
+        for row in rows_of(tollgate, holder, "--top", "0"):
+            per = row["limit"].split("/")[2]
+            if not row["limit"].startswith("domain/messages/"):
+                continue
+            used, retry_ms = windows.look(holder, "messages", per, 1, limits[per], NOW)
+            want = (used, max(0, limits[per] - used), -(-retry_ms // 1000))
+            got = (int(row["used"]), int(row["room"]), int(row["reopens_s"]))
+            if got != want:
+                faults.append("%s: got %r, want %r" % (row, got, want))
+    tap.none(faults, "used, room and time to reopen are what the throttle answers")
+
+
+def months(tollgate, windows):
+    ends = (datetime.datetime(2026, 10, 31, 23, tzinfo=UTC), MONTH_ENDS[0])
+    windows.consume("last.wild.example", "bytes", "month", 5, ago(days=30), ends=ends)
+    rows = {row["limit"]: row for row in rows_of(tollgate, "last.wild.example")}
+    tap.same(rows["domain/bytes/month"]["used"], "0", "last month counts no more")
+    rows = {row["limit"]: row for row in rows_of(tollgate, "example.org")}
+    tap.same(int(rows["domain/bytes/month"]["reopens_at"]), int(MONTH_ENDS[0].timestamp()),
+             "a full month reopens at its end")
+
+
+def nothing_consumed(tollgate, redis):
+    before = {key: redis("DUMP", key) for key in redis("KEYS", "tg:*window*")}
+    tollgate.good("usage", "example.com")
+    tollgate.good("usage", "untouched.wild.example")
+    tap.same({key: redis("DUMP", key) for key in redis("KEYS", "tg:*window*")}, before,
+             "looking changes nothing")
+
+
+def wrong(tollgate, redis):
+    for code, text, args in (
+            (64, "whose?", []),
+            (64, 'what is "b"?', ["a.example", "b"]),
+            (64, "each client has its own", ["@client"]),
+            (64, "--user goes with a domain", ["@server", "--user", "a@example.com"]),
+            (64, "the whole address", ["example.com", "--user", "alice"]),
+            (64, "--top wants", ["example.com", "--top", "many"]),
+            (64, "did you mean json?", ["example.com", "--format", "jsn"])):
+        got, out, err = tollgate("usage", *args)
+        tap.ok(got == code and text in err and out == "", "usage " + " ".join(args), got, err)
+    redis("SET", "tg:{example.com}:window:bytes:month", "x")
+    got, out, err = tollgate("usage", "example.com")
+    tap.ok(got == 65 and "window:bytes:month" in err and out == "", "a key of another type", err)
+
+
+def main():
+    folder = proc.scratch("usage")
+    server = RedisServer(folder, env=stopped_clock(folder, NOW))
+    redis = server.connect()
+    windows = Windows(redis)
+    tollgate = Tollgate(folder, server.url, "Europe/Berlin", now=NOW, more=CONF,
+                        domains="example.com\nexample.org\n.wild.example\n")
+    fill(windows)
+    fill_users(windows, redis)
+    shown(tollgate)
+    exact(tollgate, windows, redis)
+    months(tollgate, windows)
+    nothing_consumed(tollgate, redis)
+    data = json.loads(tollgate.good("usage", "example.com", "--format", "json"))
+    tap.same([row["user"] for row in data["limits"] if row["user"]][0],
+             "a.long.name.of.a.newsletter@example.com", "the fullest user comes first")
+    uncounted = Tollgate(folder, server.url, "UTC", now=NOW, domains="example.org\n",
+                         more=CONF + "accounting: { users = false; };")
+    out = uncounted.good("usage", "example.org")
+    tap.ok("name them by --user" in out, "where users are not counted, that is said", out)
+    wrong(tollgate, redis)
+
+
+tap.run(main)
