@@ -41,6 +41,7 @@ def background(folder):
         r.wait_mail("bob@host.test")
         owner = os.stat(os.path.join(folder, "mail", "host.test")).st_uid
         tap.same(str(owner), uid, "mail belongs to the account")
+        r.wait_empty()
         code, out, _ = r.command("queue", "list")
         tap.same((code, out), (0, "0 messages, 0 bytes\n"), "root can look into the queue")
     finally:
