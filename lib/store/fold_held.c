@@ -11,7 +11,7 @@ struct held_change {
     uint64_t number;
     struct held_row row;
     struct slice body;
-    bool is_added, is_taken;
+    bool is_added, is_taken, is_released;
     int64_t gone_s;
 };
 
@@ -116,6 +116,7 @@ int held_batch_take(struct held_batch *b, struct ledger *l, const struct record 
     if (rc != 1)
         return rc;
     c->is_taken = true;
+    c->is_released = r->kind == RECORD_RELEASE;
     c->gone_s = r->time_ms / 1000;
     *body = c->body;
     return 1;
@@ -129,7 +130,7 @@ int held_batch_apply(const struct held_batch *b, struct ledger *l, struct err *e
         if (c->is_added && !c->is_taken)
             rc = ledger_held_add(l, &c->row, c->body, err);
         else if (!c->is_added)
-            rc = ledger_held_remove(l, c->number, c->gone_s, err);
+            rc = ledger_held_remove(l, c->number, c->gone_s, c->is_released, err);
         if (rc != 0)
             return rc;
     }

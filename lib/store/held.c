@@ -12,8 +12,8 @@
 
 #define PATH_SIZE 512
 #define COLUMNS                                                                                    \
-    "SELECT number, queue_id, account, time_ms, body, state FROM held WHERE (state < 2 OR gone > " \
-    "?4)"
+    "SELECT number, queue_id, account, time_ms, body, state FROM held WHERE (state < 2 OR "        \
+    "(released = 1 AND gone > ?4))"
 
 enum statement { LIST_ALL, LIST_ACCOUNT, FIND, STATEMENTS };
 

@@ -11,8 +11,8 @@
  * been written to the journal is there once it is folded: accountant_wait before asking, with the
  * journal's last number, and a message that was just released is not given again.
  *
- * A message that was let go is told of for HELD_RELEASED_S more: whoever let it go may have ended
- * before the MTA knew.
+ * A message that was released is told of for HELD_RELEASED_S more: whoever released it may have
+ * ended before the MTA knew.
  *
  * A message is released by a record (RECORD_RELEASE with its number) in the journal, forgotten by
  * RECORD_FORGET.
@@ -34,7 +34,7 @@ struct held_message {
     uint64_t number; /* of its record in the journal: who waits longer has the smaller one */
     struct slice queue_id, account;
     int64_t time_ms;      /* since when */
-    bool released;        /* let go already; `record` is empty then */
+    bool released;        /* released already; `record` is empty then */
     struct record record; /* legs, and what demands_of_held makes demands of */
 };
 
@@ -42,7 +42,7 @@ struct held_message {
  * at most `limit`. */
 int held_list(struct held_messages *h, struct slice account, uint64_t after, size_t limit,
               struct arena *arena, struct held_message **list, size_t *count, struct err *err);
-/* 1: it is held, or was let go just now; 0: it is not; -1. */
+/* 1: it is held, or was released just now; 0: it is not; -1. */
 int held_find(struct held_messages *h, uint64_t number, struct arena *arena,
               struct held_message *out, struct err *err);
 

@@ -5,7 +5,7 @@
 static const char schema_sql[] =
     "CREATE TABLE IF NOT EXISTS held (number INTEGER PRIMARY KEY, node INTEGER NOT NULL,"
     " queue_id TEXT NOT NULL, account TEXT NOT NULL, time_ms INTEGER NOT NULL,"
-    " state INTEGER NOT NULL, gone INTEGER NOT NULL, body BLOB);"
+    " state INTEGER NOT NULL, gone INTEGER NOT NULL, released INTEGER NOT NULL, body BLOB);"
     "CREATE INDEX IF NOT EXISTS held_changed ON held (number) WHERE state IN (1, 2);"
     "CREATE INDEX IF NOT EXISTS held_account ON held (account, number) WHERE state < 2;"
     "CREATE INDEX IF NOT EXISTS held_queue_id ON held (queue_id);";
@@ -55,13 +55,15 @@ int ledger_held_body(struct ledger *l, uint64_t number, struct buf *body, struct
 
 /* Where the MTA has given its queue id to another message that is held by now, Redis goes on
  * showing that one. */
-int ledger_held_remove(struct ledger *l, uint64_t number, int64_t gone_s, struct err *err)
+int ledger_held_remove(struct ledger *l, uint64_t number, int64_t gone_s, bool released,
+                       struct err *err)
 {
     sqlite3_stmt *remove = ledger_statement(l, STATEMENT_HELD_REMOVE),
                  *drop = ledger_statement(l, STATEMENT_HELD_DROP_HIDDEN);
 
     (void)sqlite3_bind_int64(remove, 1, (int64_t)number);
     (void)sqlite3_bind_int64(remove, 2, gone_s);
+    (void)sqlite3_bind_int(remove, 3, released);
     if (ledger_run(l, remove, "letting a held message go", err) < 0)
         return -1;
     (void)sqlite3_bind_int64(drop, 1, (int64_t)number);

@@ -39,8 +39,9 @@ int ledger_held_add(struct ledger *l, const struct held_row *row, struct slice b
                     struct err *err);
 /* Adds the body of a held message to *body: 1; 0 where no such message is held. */
 int ledger_held_body(struct ledger *l, uint64_t number, struct buf *body, struct err *err);
-/* It is no longer held, since gone_s. */
-int ledger_held_remove(struct ledger *l, uint64_t number, int64_t gone_s, struct err *err);
+/* It is no longer held, since gone_s: released, or forgotten. */
+int ledger_held_remove(struct ledger *l, uint64_t number, int64_t gone_s, bool released,
+                       struct err *err);
 
 /* Steps through rows by ascending number, those beyond `after` only, at most `limit`. Else as
  * ledger_walk_start; ends with ledger_walk_end. */

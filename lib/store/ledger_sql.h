@@ -44,9 +44,10 @@
     X(PEERS_DROP, "DELETE FROM peers")                                                             \
     X(PEER_ADD, "INSERT OR IGNORE INTO peers (name) VALUES (?1)")                                  \
     X(HELD_ADD, "INSERT OR REPLACE INTO held (number, node, queue_id, account, time_ms, state,"    \
-                " gone, body) VALUES (?1, ?2, ?3, ?4, ?5, 1, 0, ?6)")                              \
+                " gone, released, body) VALUES (?1, ?2, ?3, ?4, ?5, 1, 0, 0, ?6)")                 \
     X(HELD_BODY, "SELECT body FROM held WHERE number = ?1 AND state < 2")                          \
-    X(HELD_REMOVE, "UPDATE held SET state = 2, gone = ?2, body = NULL WHERE number = ?1")          \
+    X(HELD_REMOVE, "UPDATE held SET state = 2, gone = ?2, released = ?3, body = NULL"              \
+                   " WHERE number = ?1")                                                           \
     X(HELD_DROP_HIDDEN, "DELETE FROM held WHERE number = ?1 AND EXISTS (SELECT 1 FROM held h"      \
                         " WHERE h.queue_id = held.queue_id AND h.account = held.account"           \
                         " AND h.node = held.node AND h.state < 2)")                                \
