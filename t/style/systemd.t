@@ -24,15 +24,16 @@ def main():
     folder = proc.scratch("systemd")
     root = os.path.join(folder, "root")
     os.makedirs(root + "/etc")
-    unit = os.path.join(folder, "tollgated.service")
-    text = tree.read("contrib/systemd/tollgated.service.in").decode()
-    # The program need not be there for its unit to be checked.
-    proc.write_text(unit, re.sub(r"@sbindir@/\w+", "/bin/true", text))
-
-    level, report = exposure(unit)
-    tap.ok(level is not None and level <= EXPOSURE, "exposure is at most %s" % EXPOSURE, report)
-    code, out, err = proc.run(["systemd-analyze", "verify", "--man=no", unit])
-    tap.ok(code == 0 and "tollgated.service:" not in err, "the unit is well-formed", out + err)
+    for name in ("tollgated.service", "tollgate-relay.service"):
+        unit = os.path.join(folder, name)
+        text = tree.read("contrib/systemd/%s.in" % name).decode()
+        # The program need not be there for its unit to be checked.
+        proc.write_text(unit, re.sub(r"@sbindir@/[\w-]+", "/bin/true", text))
+        level, report = exposure(unit)
+        tap.ok(level is not None and level <= EXPOSURE,
+               "%s: exposure is at most %s" % (name, EXPOSURE), report)
+        code, out, err = proc.run(["systemd-analyze", "verify", "--man=no", unit])
+        tap.ok(code == 0 and name + ":" not in err, "the unit is well-formed", out + err)
 
     users = os.path.join(tree.SOURCE, "contrib/systemd/tollgate.sysusers")
     code, out, err = proc.run(["systemd-sysusers", "--root=" + root, os.path.abspath(users)])
