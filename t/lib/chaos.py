@@ -123,8 +123,13 @@ def reckon(name, book, redis, named, months):
         fields = tollgated.plain(redis.hash("tg:{@%s}:total" % tollgated.NODE))
         return fields.get("messages", 0), fields.get("bytes", 0)
 
+    def pushed_through():
+        return int(redis("HGET", "tg:{@%s}:node" % tollgated.NODE, "pushed_through") or 0)
+
     try:
         proc.wait_for("the totals", lambda: node()[0] >= len(want), 60)
+        ended = time.time()
+        proc.wait_for("the last row", lambda: pushed_through() > ended, 60)
     except TimeoutError:
         pass
     tap.same(node(), (len(want), size), "%s: messages and bytes of the node" % name)
