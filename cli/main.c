@@ -20,6 +20,7 @@ static const struct command commands[] = {
     {"limit", command_limit, "limits of a domain: shows, sets, unsets overrides of its plan"},
     {"plan", command_plan, "the plan of a domain: shows, sets, unsets"},
     {"classify", command_classify, "what a message would count as, and by which rule"},
+    {"release", command_release, "lets messages go that a limit holds, as room returns"},
     {"doctor", command_doctor, "checks the installation, and says how to mend what is wrong"},
 };
 

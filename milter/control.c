@@ -30,6 +30,15 @@ static json_t *error(const char *text)
     return json_pack("{s:o}", "error", json_text(slice_str(text)));
 }
 
+/* An error that no waiting mends. */
+static json_t *never(const char *text)
+{
+    json_t *answer = error(text);
+
+    (void)json_object_set_new(answer, "never", json_true());
+    return answer;
+}
+
 static json_t *done(void)
 {
     return json_pack("{s:b}", "ok", 1);
@@ -85,7 +94,7 @@ static json_t *wait_for(const struct throttle_verdict *v)
     json_t *answer;
 
     if (ms < 0)
-        return error("the message is larger than its limit: raise the limit (tollgate limit set), "
+        return never("the message is larger than its limit: raise the limit (tollgate limit set), "
                      "or delete it (postsuper -d)");
     buf_init(&name, 256);
     limit_name(v->limit, &name);

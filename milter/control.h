@@ -19,7 +19,8 @@
  *                                            {"wait_s":720,"limit":"domain/recipients/hour"}
  *   {"cmd":"forget","id":..,"number":..}     {"ok":true}: it is never charged
  *
- * or {"error":"..."}. Whoever may write to the socket (its owner and root) may do all of it.
+ * or {"error":"..."}, with "never":true where waiting is of no use (the message is larger than its
+ * limit). Whoever may write to the socket (its owner and root) may do all of it.
  *
  * Threads: one of its own, which serves one connection after the other.
  * Limits: 64 kB a line; a connection that is silent for 10 s is closed.

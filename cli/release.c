@@ -1,0 +1,350 @@
+/* tollgate release: lets held messages go, in order, as room returns. */
+#include <jansson.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/control.h"
+#include "cli/hold_queue.h"
+#include "cli/words.h"
+#include "lib/core/address.h"
+#include "lib/core/figures.h"
+#include "lib/sys/clock.h"
+
+#define ARENA_BYTES ((size_t)1 << 30)
+/* The MTA may not be done with a message that is younger. */
+#define YOUNG_S 120
+/* A queue id that came back belongs to a message that arrived later than the held one; by less than
+ * this it is the same, and a clock that was set. */
+#define SAME_S 120
+
+static const char help[] =
+    "usage: tollgate release [D] [--config-dir DIR] [--quiet]\n"
+    "\n"
+    "  D                 the messages of this domain alone\n"
+    "  --config-dir DIR  the folder of Postfix's main.cf, where it is not its own\n"
+    "  --quiet           say only what goes wrong\n"
+    "\n"
+    "Each message held by a limit is charged and taken off hold, the longest held first, as far\n"
+    "as there is room now. Messages that are no longer on hold are forgotten and never charged.\n"
+    "Run it as root, once a minute (systemd: tollgate-release.timer).\n";
+
+enum option_id { OPT_CONFIG_DIR = 256, OPT_QUIET };
+
+static const struct option options[] = {{"config-dir", required_argument, NULL, OPT_CONFIG_DIR},
+                                        {"quiet", no_argument, NULL, OPT_QUIET},
+                                        {NULL, 0, NULL, 0}};
+
+/* One account's line of held messages. */
+struct held_line {
+    struct held_line *next;
+    struct slice account;
+    uint64_t released, forgotten, waiting, stuck;
+    bool is_stopped;
+    int64_t wait_s;
+    struct slice limit; /* for which it waits */
+};
+
+struct work {
+    struct cli *cli;
+    const char *typed, *config_dir;
+    bool quiet;
+
+    int64_t now_s;
+    struct strmap on_hold; /* id -> arrival */
+    struct strmap by_account;
+    struct held_line *lines, **last;
+    bool is_over; /* nothing more can be done */
+    int code;
+    struct arena arena;
+};
+
+struct message {
+    const char *id;
+    int64_t number, time_s;
+    bool released; /* charged already */
+};
+
+/* --- the command line ------------------------------------------------------------------------ */
+
+static bool set_option(struct work *w, int id)
+{
+    if (id == OPT_QUIET) {
+        w->quiet = true;
+        return true;
+    }
+    w->config_dir = optarg;
+    if (optarg[0] == '/')
+        return true;
+    (void)cli_usage("release", "--config-dir wants a path from the root, not \"%s\"", optarg);
+    return false;
+}
+
+static int parse(struct work *w, int argc, char **argv)
+{
+    int id;
+
+    while ((id = option_next(w->cli, help, argc, argv, options)) != OPTION_END) {
+        if (id == OPTION_HELP)
+            return OPTION_HELP;
+        if (id == OPTION_WRONG || !set_option(w, id))
+            return EX_USAGE;
+    }
+    if (optind + 1 < argc)
+        return cli_usage("release", "one domain at a time: what is \"%s\"?", argv[optind + 1]);
+    w->typed = optind < argc ? argv[optind] : NULL;
+    return EX_OK;
+}
+
+/* --- one message ----------------------------------------------------------------------------- */
+
+static int fail(struct work *w, const struct err *err)
+{
+    w->code = cli_fail(err);
+    return -1;
+}
+
+static json_t *ask(struct work *w, const char *command, const struct message *m, bool *never,
+                   struct err *err)
+{
+    json_t *request =
+        json_pack("{s:s,s:s,s:I}", "cmd", command, "id", m->id, "number", (json_int_t)m->number);
+
+    return control_ask(w->cli->settings->state_dir, request, never, err);
+}
+
+static void forget(struct work *w, struct held_line *line, const struct message *m)
+{
+    struct err err = {0};
+    json_t *answer;
+
+    if (m->released)
+        return; /* done with */
+    if (w->now_s - m->time_s < YOUNG_S) {
+        line->waiting++;
+        return;
+    }
+    answer = ask(w, "forget", m, NULL, &err);
+    if (answer == NULL)
+        w->is_over = fail(w, &err) != 0;
+    else
+        line->forgotten++;
+    json_decref(answer);
+}
+
+/* It is charged: the MTA must let it go, now or at the next run. */
+static void let_go(struct work *w, struct held_line *line, const struct message *m)
+{
+    struct err err = {0};
+
+    if (hold_queue_release(w->config_dir, m->id, &err) != 0)
+        w->is_over = fail(w, &err) != 0;
+    else
+        line->released++;
+}
+
+static void wait_for_room(struct work *w, struct held_line *line, const json_t *answer)
+{
+    line->is_stopped = true;
+    line->waiting++;
+    line->wait_s = json_integer_value(json_object_get(answer, "wait_s"));
+    line->limit =
+        arena_copy(&w->arena, slice_str(json_string_value(json_object_get(answer, "limit"))));
+}
+
+/* A message that never fits stands in nobody's way. */
+static void refused(struct work *w, struct held_line *line, const struct message *m, bool never,
+                    struct err *err)
+{
+    (void)err_prefix(err, "%.*s, message %s", SLICE_FMT(line->account), m->id);
+    w->is_over = fail(w, err) != 0 && !never;
+    line->stuck += never ? 1 : 0;
+}
+
+static void release(struct work *w, struct held_line *line, const struct message *m)
+{
+    struct err err = {0};
+    bool never;
+    json_t *answer = ask(w, "release", m, &never, &err);
+
+    if (answer == NULL)
+        refused(w, line, m, never, &err);
+    else if (json_is_true(json_object_get(answer, "ok")))
+        let_go(w, line, m);
+    else
+        wait_for_room(w, line, answer);
+    json_decref(answer);
+}
+
+static void handle(struct work *w, struct held_line *line, const struct message *m)
+{
+    void **place = strmap_find(&w->on_hold, slice_str(m->id));
+
+    if (line->is_stopped)
+        line->waiting += m->released ? 0 : 1;
+    else if (place == NULL || *(const int64_t *)*place > m->time_s + SAME_S)
+        forget(w, line, m);
+    else if (m->released)
+        let_go(w, line, m);
+    else
+        release(w, line, m);
+}
+
+/* --- all of them ----------------------------------------------------------------------------- */
+
+static struct held_line *line_of(struct work *w, struct slice account)
+{
+    bool added;
+    void **place = strmap_find(&w->by_account, account);
+    struct held_line *line;
+
+    if (place != NULL)
+        return *place;
+    line = arena_alloc(&w->arena, sizeof *line);
+    if (line == NULL)
+        return NULL;
+    line->account = arena_copy(&w->arena, account);
+    place = line->account.ptr != NULL ? strmap_add(&w->by_account, line->account, &added) : NULL;
+    if (place == NULL)
+        return NULL;
+    *place = line;
+    *w->last = line;
+    w->last = &line->next;
+    return line;
+}
+
+static void handle_all(struct work *w, const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list) && !w->is_over; i++) {
+        const json_t *o = json_array_get(list, i);
+        struct message m = {.id = json_string_value(json_object_get(o, "id")),
+                            .number = json_integer_value(json_object_get(o, "number")),
+                            .time_s = json_integer_value(json_object_get(o, "time")),
+                            .released = json_is_true(json_object_get(o, "released"))};
+        struct held_line *line =
+            line_of(w, slice_str(json_string_value(json_object_get(o, "account"))));
+
+        if (line != NULL && m.id != NULL)
+            handle(w, line, &m);
+    }
+}
+
+static void add_line(const struct work *w, const struct held_line *line, struct buf *b)
+{
+    const char *between = ": ";
+    const struct {
+        uint64_t count;
+        const char *what;
+    } parts[] = {{line->released, "let go"},
+                 {line->forgotten, "forgotten (no longer on hold)"},
+                 {line->stuck, "larger than the limit"},
+                 {line->waiting, "waiting"}};
+
+    if (line->released + line->forgotten + line->stuck + line->waiting == 0)
+        return;
+    text_add(b, line->account);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (parts[i].count == 0)
+            continue;
+        buf_add_str(b, between);
+        figure_count(b, parts[i].count);
+        buf_addf(b, " %s", parts[i].what);
+        between = ", ";
+    }
+    if (line->limit.len > 0) {
+        buf_add_str(b, "; room for the next at ");
+        words_clock(b, w->now_s + line->wait_s, w->now_s);
+        buf_add_str(b, " (in ");
+        words_duration(b, line->wait_s);
+        buf_addf(b, ", %.*s)", SLICE_FMT(line->limit));
+    }
+    buf_add_char(b, '\n');
+}
+
+static int say(struct work *w)
+{
+    struct buf b;
+    int code;
+
+    if (w->quiet)
+        return EX_OK;
+    buf_init(&b, (size_t)256 << 20);
+    for (const struct held_line *line = w->lines; line != NULL; line = line->next)
+        add_line(w, line, &b);
+    if (b.len == 0 && w->code == EX_OK)
+        buf_addf(&b, "Nothing is held%s%s.\n", w->typed != NULL ? " of " : "",
+                 w->typed != NULL ? w->typed : "");
+    code = cli_write(&b);
+    buf_fini(&b);
+    return code;
+}
+
+static json_t *held(struct work *w, struct err *err)
+{
+    json_t *request = json_pack("{s:s}", "cmd", "held");
+    struct slice domain;
+
+    if (w->typed != NULL) {
+        if (domain_canonical(slice_str(w->typed), &w->arena, &domain, err) != 0) {
+            json_decref(request);
+            err->code = EX_USAGE;
+            (void)err_prefix(err, "%s", w->typed);
+            return NULL;
+        }
+        (void)json_object_set_new(request, "account", json_stringn(domain.ptr, domain.len));
+    }
+    return control_ask(w->cli->settings->state_dir, request, NULL, err);
+}
+
+/* What is held is asked first: so a message that is not in the queue then is gone, or young. */
+static int work_through(struct work *w)
+{
+    struct err err = {0};
+    json_t *answer = held(w, &err), *list = json_object_get(answer, "held");
+
+    w->now_s = clock_unix_ms() / 1000;
+    if (answer == NULL)
+        return cli_fail(&err);
+    if (json_array_size(list) > 0 &&
+        hold_queue_read(w->config_dir, &w->arena, &w->on_hold, &err) != 0) {
+        json_decref(answer);
+        return cli_fail(&err);
+    }
+    handle_all(w, list);
+    json_decref(answer);
+    return say(w) != EX_OK ? EX_IOERR : w->code;
+}
+
+static int run(struct work *w)
+{
+    int code = cli_load(w->cli);
+    struct err err = {0};
+
+    if (code != EX_OK)
+        return code;
+    if (geteuid() != 0) {
+        (void)err_set(&err, EX_NOPERM,
+                      "release has to be run as root: Postfix lets nobody else take mail off hold");
+        return cli_fail(&err);
+    }
+    return work_through(w);
+}
+
+int command_release(struct cli *cli, int argc, char **argv)
+{
+    struct work w = {.cli = cli};
+    int code = parse(&w, argc, argv);
+
+    if (code != EX_OK)
+        return code == OPTION_HELP ? EX_OK : code;
+    arena_init(&w.arena, ARENA_BYTES);
+    strmap_init(&w.on_hold);
+    strmap_init(&w.by_account);
+    w.last = &w.lines;
+    code = run(&w);
+    strmap_fini(&w.by_account);
+    strmap_fini(&w.on_hold);
+    arena_fini(&w.arena);
+    return code;
+}
