@@ -6,7 +6,7 @@
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
 
-enum { MINUTE_MS = 60 * 1000, REFUSED_AT_RCPT_MS = 10 * 1000 };
+enum { MINUTE_MS = 60 * 1000, TOLD_OFTEN_MS = 10 * 1000 };
 
 /* --- telling -------------------------------------------------------------------------------- */
 
@@ -46,20 +46,22 @@ static void tell(struct limiter *l, const struct violation *v)
     violation_log_add(l->violations, v);
 }
 
-/* Recipients are refused as fast as a client can name them: one line in 10 s for each window. */
-static bool is_told_often(struct limiter *l, const struct limit_question *q, const struct demand *d)
+/* Recipients are refused as fast as a client can name them, and what is only observed goes on
+ * without end: after the crossing one line in 10 s for each window. */
+static bool is_told_often(struct limiter *l, const struct limit_question *q, const struct demand *d,
+                          const struct test_answer *t, bool observed)
 {
     struct buf name;
     bool due;
 
-    if (!q->is_look)
+    if (!q->is_look && !observed)
         return false;
     buf_init(&name, 1024);
-    buf_addf(&name, "rcpt %.*s %.*s %d %lld", SLICE_FMT(d->holder), SLICE_FMT(d->subject),
+    buf_addf(&name, "violation %.*s %.*s %d %lld", SLICE_FMT(d->holder), SLICE_FMT(d->subject),
              (int)d->metric, (long long)d->window_ms);
-    due = notices_due(l->notices, buf_slice(&name), clock_monotonic_ms(), REFUSED_AT_RCPT_MS, NULL);
+    due = notices_due(l->notices, buf_slice(&name), clock_monotonic_ms(), TOLD_OFTEN_MS, NULL);
     buf_fini(&name);
-    return !due;
+    return !due && !t->crossing;
 }
 
 /* One line a test that is over, or whose soft percentage is reached. */
@@ -75,7 +77,7 @@ static void tell_all(struct limiter *l, const struct limit_question *q,
         for (size_t n = 0; n < d->test_count; n++, t++) {
             struct violation v;
 
-            if ((!t->over && !t->soft) || (t->over && is_told_often(l, q, d)))
+            if ((!t->over && !t->soft) || (t->over && is_told_often(l, q, d, t, observed)))
                 continue;
             v = violation_of(q, d, d->tests[n], t, observed);
             v.soft = !t->over;

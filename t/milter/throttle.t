@@ -181,6 +181,8 @@ def test_observe():
     tap.same(site.wait_counter("observed_messages", 3), 3, "what would have stopped is counted")
     tap.same(site.counter("throttled_messages"), 0, "nothing was")
     tap.same(site.counter("violations_recipients"), 1, "crossed once")
+    lines = site.nodes[0].log().count(" violation domain=")
+    tap.same(lines, 1, "one line in the log, not one a message")
     tap.ok("soft limit domain=example.com" in site.nodes[0].log(), "the soft percentage is told")
     site.stop()
 
