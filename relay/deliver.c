@@ -12,6 +12,7 @@
 #include "relay/smtp_command.h"
 
 #define LINES_MAX_BYTES ((size_t)64 << 20)
+#define NOTES_MAX_BYTES ((uint64_t)8 << 20) /* beyond, only what is final is noted */
 
 /* One try: an outcome for each pending recipient, by its index. */
 struct attempt {
@@ -129,6 +130,15 @@ static const char *word_of(char kind)
     return kind == 'D' ? "delivered" : kind == 'F' ? "failed" : "deferred";
 }
 
+/* A reply that says what the last one said need not be written again: a message may be tried for
+ * days. */
+static bool is_news(const struct attempt *a, const struct recipient *r, struct slice text)
+{
+    uint64_t journal_bytes = a->file.whole_at - a->file.text_at - a->file.envelope.text_bytes;
+
+    return !slice_equal(r->text, text) && journal_bytes < NOTES_MAX_BYTES;
+}
+
 static void note_recipient(struct attempt *a, size_t i, bool expired)
 {
     struct smtp_target *t = &a->targets[i];
@@ -142,8 +152,9 @@ static void note_recipient(struct attempt *a, size_t i, bool expired)
     else if (t->outcome == SMTP_OUTCOME_NEVER || expired)
         kind = 'F';
     r->state = kind == 'D' ? RECIPIENT_DONE : kind == 'F' ? RECIPIENT_FAILED : RECIPIENT_PENDING;
+    if (kind != 'T' || is_news(a, r, t->text))
+        journal_line_recipient(&a->lines, kind, i, a->now_ms, t->text);
     r->text = t->text;
-    journal_line_recipient(&a->lines, kind, i, a->now_ms, t->text);
     log_event(kind == 'D' ? LOG_INFO : LOG_NOTICE, word_of(kind),
               LOG_TEXT("qid", a->file.envelope.id), LOG_TEXT("to", r->address),
               LOG_TEXT("reply", t->text));

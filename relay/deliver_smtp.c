@@ -18,6 +18,8 @@
 #define COPY_BYTES    65536
 #define ADDRESSES_MAX 10 /* tried in one go */
 
+enum { CONNECT_MAX_MS = 30000 };
+
 /* One connection to one server. */
 struct delivery {
     struct relay *relay;
@@ -141,6 +143,14 @@ static void forget_outcomes(struct sending *x)
         x->targets[i] = (struct smtp_target){.address = x->targets[i].address};
 }
 
+/* A host that is away must not keep a delivery thread for as long as a slow one may. */
+static int64_t connect_deadline(const struct relay *relay)
+{
+    int64_t timeout_ms = relay->settings->relay.timeout_ms;
+
+    return clock_monotonic_ms() + (timeout_ms < CONNECT_MAX_MS ? timeout_ms : CONNECT_MAX_MS);
+}
+
 static void connect_and_send(struct sending *x, struct delivery *d, const char *host,
                              const struct sockaddr_storage *address, enum smtp_tls tls)
 {
@@ -158,7 +168,8 @@ static void connect_and_send(struct sending *x, struct delivery *d, const char *
     *d = (struct delivery){.relay = x->relay, .file = x->file, .host = host, .stream = {.fd = -1}};
     forget_outcomes(x);
     smtp_client_init(&d->client, &job, x->arena);
-    d->stream.fd = net_connect_address((const struct sockaddr *)address, len, deadline(d));
+    d->stream.fd =
+        net_connect_address((const struct sockaddr *)address, len, connect_deadline(x->relay));
     if (d->stream.fd >= 0)
         converse(d);
     else

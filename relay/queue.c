@@ -16,6 +16,7 @@
 
 #define COPY_BYTES     65536
 #define HEAD_MAX_BYTES ((size_t)16 << 20)
+#define JOURNAL_BYTES  ((size_t)256 << 20)
 #define PATH_BYTES     640
 
 bool queue_id_is_valid(struct slice id)
@@ -281,26 +282,37 @@ static int read_head(struct queue_file *f, struct buf *b, struct err *err)
     return 0;
 }
 
-static int read_file(struct queue_file *f, struct err *err)
+/* Behind its last whole line the next will be written. */
+static int read_journal(struct queue_file *f, struct buf *b, struct err *err)
 {
     struct slice journal;
     ptrdiff_t last;
-    struct buf b;
+    struct stat st;
+
+    f->whole_at = f->text_at + f->envelope.text_bytes;
+    if (fstat(f->fd, &st) != 0 || (uint64_t)st.st_size < f->whole_at)
+        return err_set(err, EX_DATAERR, "queue file cut short");
+    if (read_part(f->fd, f->whole_at, (size_t)((uint64_t)st.st_size - f->whole_at), b) != 0)
+        return err_set(err, EX_IOERR, "cannot read: %s", b->failed ? "too large" : strerror(errno));
+    journal = buf_slice(b);
+    last = slice_find_last(journal, '\n');
+    envelope_replay(&f->envelope, &f->arena, journal);
+    f->whole_at += (uint64_t)(last + 1);
+    return 0;
+}
+
+static int read_file(struct queue_file *f, struct err *err)
+{
+    struct buf head, journal;
     int result;
 
-    buf_init(&b, HEAD_MAX_BYTES);
-    result = read_head(f, &b, err);
-    f->whole_at = f->text_at + f->envelope.text_bytes;
-    buf_reset(&b);
-    if (result == 0 && read_part(f->fd, f->whole_at, HEAD_MAX_BYTES, &b) != 0 && b.failed == false)
-        result = err_set(err, EX_IOERR, "cannot read: %s", strerror(errno));
-    journal = buf_slice(&b);
-    last = slice_find_last(journal, '\n');
-    if (result == 0 && last >= 0) {
-        envelope_replay(&f->envelope, &f->arena, journal);
-        f->whole_at += (uint64_t)last + 1;
-    }
-    buf_fini(&b);
+    buf_init(&head, HEAD_MAX_BYTES);
+    buf_init(&journal, JOURNAL_BYTES);
+    result = read_head(f, &head, err);
+    if (result == 0)
+        result = read_journal(f, &journal, err);
+    buf_fini(&head);
+    buf_fini(&journal);
     return result;
 }
 

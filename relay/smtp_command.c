@@ -163,6 +163,8 @@ enum smtp_path_fault smtp_path_parse(struct slice argument, enum smtp_verb verb,
     rest = slice_from(rest, (size_t)end);
     if (out->text.len == 0)
         return SMTP_PATH_SYNTAX;
+    if (smtp_has_control(out->text))
+        return SMTP_PATH_BAD_ADDRESS;
     if (rest.len > 0 && rest.ptr[0] != ' ')
         return SMTP_PATH_BAD_ADDRESS;
     return parse_params(rest, verb, out);

@@ -109,6 +109,7 @@ static void test_damage(struct queue *q)
         "tollgate-queue 1\nid X\nrecipient a@b\nnonsense 1\n\n",
         "tollgate-queue 1\nid X\noriginal a@b\n\n",
         "tollgate-queue 1\nid X\nbytes -1\nrecipient a@b\n\n",
+        "tollgate-queue 1\nid X\nbytes 100\nrecipient a@b\n\nshort",
     };
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

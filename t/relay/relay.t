@@ -163,6 +163,32 @@ def bounces(r):
         tap.same(len(r.mail("bounced@host.test")), 1, "never a bounce to a bounce")
 
 
+def full_disk(folder):
+    """No room: told at MAIL, before anything is sent."""
+    r = relay.Relay(folder, settings={"ledger": {"min_free": "1024GB"}})
+    r.start()
+    try:
+        smtp.Smtp(r.port).command("MAIL FROM:<a@x.test>")
+        tap.ok(False, "no room", "was accepted")
+    except smtp.Refused as e:
+        tap.same(e.code, 452, "no room: 452 at MAIL", e)
+    r.stop()
+
+
+def repeated(folder):
+    """A reply that stays the same is written down once, however often it is tried."""
+    r = relay.Relay(folder, settings={"relay": {"next_hop": "127.0.0.1:%d" % proc.free_port(),
+                                                "retry_first": "10ms", "retry_max": "10ms"}})
+    r.start()
+    c = smtp.Smtp(r.port)
+    qid = c.send("a@host.test", ["x@else.test"], text("again and again"))
+    proc.wait_for("ten tries", lambda: r.log().count("deferred qid=" + qid) > 10)
+    r.stop()
+    with open(os.path.join(r.settings["relay"]["queue_dir"], "mail", qid), "rb") as f:
+        lines = f.read().split(b"\n")
+    tap.same(len([x for x in lines if x.startswith(b"T 0 ")]), 1, "one line for one reply")
+
+
 def main():
     tap.need("swaks", "/usr/sbin/smtp-source")
     folder = proc.scratch("relay")
@@ -179,6 +205,8 @@ def main():
     restarts(r)
     tap.same(r.stop(), 0, "stopped")
     tap.none(r.complaints(), "no complaints in the log")
+    full_disk(proc.scratch("full"))
+    repeated(proc.scratch("repeated"))
 
 
 tap.run(main)

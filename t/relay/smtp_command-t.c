@@ -71,6 +71,8 @@ static void test_mail(void)
         {"FROM:\"a b", SMTP_PATH_BAD_ADDRESS, "", 0},
         {"FROM:<a@b>SIZE=1", SMTP_PATH_BAD_ADDRESS, "", 0},
         {"FROM:<a@b\\", SMTP_PATH_BAD_ADDRESS, "", 0},
+        {"FROM:<\"a\tb\"@c.test>", SMTP_PATH_BAD_ADDRESS, "", 0},
+        {"FROM:<a\x7f@b>", SMTP_PATH_BAD_ADDRESS, "", 0},
         {"FROM:<a@b> SIZE=", SMTP_PATH_BAD_PARAM, "", 0},
         {"FROM:<a@b> SIZE=-1", SMTP_PATH_BAD_PARAM, "", 0},
         {"FROM:<a@b> SIZE=99999999999999999999999", SMTP_PATH_BAD_PARAM, "", 0},
