@@ -62,6 +62,22 @@ tls_trust_file %s
     tap.ok(b"with ESMTPSA id" in r.mail("msmtp@host.test")[0], "ESMTPSA")
 
 
+def swaks(r, implicit, ca):
+    base = ["swaks", "--helo", "client.test", "-f", "joe@host.test", "-s", "localhost"]
+    secure = ["--tls-verify", "--tls-ca-path", ca[0], "-au", "joe", "-ap", "secret"]
+    for name, arguments, address in (
+            ("in the clear", ["-p", str(r.port)], "swaks@host.test"),
+            ("STARTTLS, AUTH PLAIN", ["-p", str(r.port), "--tls", "-a", "PLAIN"] + secure,
+             "a@else.test"),
+            ("STARTTLS, AUTH LOGIN", ["-p", str(r.port), "--tls", "-a", "LOGIN"] + secure,
+             "a@else.test"),
+            ("TLS from the first byte", ["-p", str(implicit), "--tls-on-connect", "-a"] + secure,
+             "a@else.test")):
+        code, out, err = proc.run(base + arguments + ["-t", address])
+        tap.same(code, 0, "swaks, " + name, out, err)
+    r.wait_mail("swaks@host.test")
+
+
 def postfix(r, folder, ca):
     """Postfix as a client: in the clear, and with TLS that it verifies."""
     verify = ("smtp_tls_security_level = verify\nsmtp_tls_CAfile = %s\n"
@@ -134,19 +150,21 @@ RequireSafeKeys no
 
 
 def main():
-    tap.need("curl", "msmtp", "opendkim", "opendkim-genkey", "postfix", "openssl", root=True)
+    tap.need("swaks", "curl", "msmtp", "opendkim", "opendkim-genkey", "postfix", "openssl", root=True)
     folder = proc.scratch("clients")
     ca = tls_files.authority(folder)
     cert = tls_files.certificate(folder, "localhost", ca)
     users = os.path.join(folder, "users")
     proc.write_text(users, proc.run([os.path.join(proc.BUILD, "tollgate-relay"), "user", "joe"],
                                     b"secret\n")[1])
+    implicit = proc.free_port()
     r = relay.Relay(folder, settings=dict(STRANGERS, relay={
         "tls_cert_file": cert[0], "tls_key_file": cert[1], "users_file": users,
-        "next_hop": "127.0.0.1:9"}))
+        "listen_tls": ["127.0.0.1:%d" % implicit], "next_hop": "127.0.0.1:9"}))
     r.start()
     curl(r, folder, ca)
     msmtp(r, folder, ca)
+    swaks(r, implicit, ca)
     postfix(r, folder, ca)
     tap.same(r.stop(), 0, "stopped")
     tap.none(r.complaints(), "no complaints in the log")
