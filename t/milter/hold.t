@@ -120,10 +120,13 @@ def test_hold():
 
 def test_bad_requests():
     site = Site("hour", 1)
-    for request in ({"cmd": "dance"}, {}, {"cmd": "release"}, {"cmd": "release", "id": 5, "number": 1},
-                    {"cmd": "release", "id": "X", "number": 99}, {"cmd": "forget", "id": "X", "number": -1}):
+    for request in ({"cmd": "dance"}, {}, {"cmd": "release"},
+                    {"cmd": "release", "id": 5, "number": 1},
+                    {"cmd": "release", "id": "X", "number": 99},
+                    {"cmd": "forget", "id": "X", "number": -1}):
         tap.ok("error" in site.ask(**request), "an error for %s" % request)
-    for raw in (b"nonsense\n", b"[1,2]\n", b'{"cmd":"held","cmd":"held"}\n', b"\0\n", b"{" * 5000 + b"\n"):
+    for raw in (b"nonsense\n", b"[1,2]\n", b'{"cmd":"held","cmd":"held"}\n', b"\0\n",
+                b"{" * 5000 + b"\n"):
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(30)
             s.connect(site.control)
