@@ -190,6 +190,6 @@ int bounce_send(struct relay *relay, const struct queue_file *f, char id[QUEUE_I
     buf_fini(&text);
     buf_fini(&original);
     if (result == 0 && relay->scheduler != NULL)
-        scheduler_add(relay->scheduler, slice_str(id), 0);
+        scheduler_add(relay->scheduler, slice_str(id), true);
     return result;
 }

@@ -114,7 +114,7 @@ struct doing {
 static int put_back(struct doing *d, struct slice id)
 {
     if (d->scheduler != NULL)
-        scheduler_add(d->scheduler, id, 0);
+        scheduler_add(d->scheduler, id, true);
     return -1;
 }
 

@@ -352,6 +352,18 @@ static int expand_recipients(struct reception *rc)
     return 0;
 }
 
+static bool goes_out(struct reception *rc)
+{
+    for (size_t i = 0; i < rc->envelope.recipient_count; i++) {
+        struct address address;
+
+        if (!parse(rc, rc->envelope.recipients[i].address, &address) ||
+            site_hosts(rc->view, address.domain) != SITE_YES)
+            return true;
+    }
+    return false;
+}
+
 static void put_in_queue(struct reception *rc, struct smtp_reply *r)
 {
     struct err err = {.code = 0};
@@ -373,7 +385,7 @@ static void put_in_queue(struct reception *rc, struct smtp_reply *r)
         return;
     }
     if (rc->relay->scheduler != NULL && !rc->milters.quarantine)
-        scheduler_add(rc->relay->scheduler, slice_str(rc->id), 0);
+        scheduler_add(rc->relay->scheduler, slice_str(rc->id), goes_out(rc));
 }
 
 static void log_accepted(const struct reception *rc)

@@ -2,96 +2,34 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
 #include "relay/deliver.h"
+#include "relay/due.h"
 
-struct entry {
-    char id[QUEUE_ID_BYTES];
-    int64_t due_ms; /* Unix time */
+/* A message for hosted recipients alone is done in no time; one that goes elsewhere may keep its
+ * thread for minutes. So some threads are never given to the latter. */
+enum kind { KIND_HERE, KIND_OUT, KINDS };
+
+struct worker {
+    char id[QUEUE_ID_BYTES]; /* what it delivers; "": it waits */
+    enum kind kind;
+    bool flush_again; /* a flush came meanwhile */
 };
 
 struct scheduler {
     struct relay *relay;
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t changed;
-    struct entry *heap; /* the earliest first */
-    size_t count, room;
-    char (*busy)[QUEUE_ID_BYTES]; /* by thread: what it delivers; "" */
-    bool *flush_again;            /* by thread: a flush came while it was busy */
+    struct due due[KINDS];
+    struct worker *workers;
+    size_t worker_count, running, out_busy, out_max;
     bool is_stopping;
     pthread_t *threads;
-    size_t thread_count, running;
+    size_t thread_count;
 };
-
-/* --- the heap -------------------------------------------------------------------------------- */
-
-static void swap(struct entry *a, struct entry *b)
-{
-    struct entry c = *a;
-
-    *a = *b;
-    *b = c;
-}
-
-static void sift_up(struct scheduler *s, size_t i)
-{
-    while (i > 0 && s->heap[i].due_ms < s->heap[(i - 1) / 2].due_ms) {
-        swap(&s->heap[i], &s->heap[(i - 1) / 2]);
-        i = (i - 1) / 2;
-    }
-}
-
-static void sift_down(struct scheduler *s, size_t i)
-{
-    for (;;) {
-        size_t least = i;
-
-        for (size_t child = 2 * i + 1; child <= 2 * i + 2 && child < s->count; child++) {
-            if (s->heap[child].due_ms < s->heap[least].due_ms)
-                least = child;
-        }
-        if (least == i)
-            return;
-        swap(&s->heap[i], &s->heap[least]);
-        i = least;
-    }
-}
-
-static bool push(struct scheduler *s, struct slice id, int64_t due_ms)
-{
-    struct entry *e;
-
-    if (id.len >= QUEUE_ID_BYTES)
-        return false;
-    if (s->count == s->room) {
-        size_t room = s->room == 0 ? 64 : s->room * 2;
-        struct entry *heap = reallocarray(s->heap, room, sizeof *heap);
-
-        if (heap == NULL)
-            return false;
-        s->heap = heap;
-        s->room = room;
-    }
-    e = &s->heap[s->count];
-    memcpy(e->id, id.ptr, id.len);
-    e->id[id.len] = '\0';
-    e->due_ms = due_ms;
-    sift_up(s, s->count++);
-    return true;
-}
-
-static void remove_at(struct scheduler *s, size_t i)
-{
-    s->heap[i] = s->heap[--s->count];
-    if (i < s->count) {
-        sift_up(s, i);
-        sift_down(s, i);
-    }
-}
 
 /* --- the threads ----------------------------------------------------------------------------- */
 
@@ -103,47 +41,67 @@ static void wait_until(struct scheduler *s, int64_t due_ms)
     (void)pthread_cond_timedwait(&s->changed, &s->lock, &t);
 }
 
-/* Waits for a message that is due, and marks it as busy. False: the scheduler stops. */
-static bool next_due(struct scheduler *s, size_t thread)
+/* The kind whose first is due the earliest, of those that a thread may take now; KINDS: none. */
+static enum kind earliest(const struct scheduler *s)
+{
+    enum kind best = KINDS;
+
+    for (enum kind k = KIND_HERE; k < KINDS; k++) {
+        const struct due_entry *e = due_first(&s->due[k]);
+
+        if (e == NULL || (k == KIND_OUT && s->out_busy >= s->out_max))
+            continue;
+        if (best == KINDS || e->due_ms < due_first(&s->due[best])->due_ms)
+            best = k;
+    }
+    return best;
+}
+
+/* Waits for a message that is due, and takes it. False: the scheduler stops. */
+static bool next_due(struct scheduler *s, struct worker *w)
 {
     while (!s->is_stopping) {
-        if (s->count == 0) {
+        enum kind k = earliest(s);
+
+        if (k == KINDS) {
             (void)pthread_cond_wait(&s->changed, &s->lock);
-        } else if (s->heap[0].due_ms > clock_unix_ms()) {
-            wait_until(s, s->heap[0].due_ms);
+        } else if (due_first(&s->due[k])->due_ms > clock_unix_ms()) {
+            wait_until(s, due_first(&s->due[k])->due_ms);
         } else {
-            memcpy(s->busy[thread], s->heap[0].id, QUEUE_ID_BYTES);
-            remove_at(s, 0);
+            due_take(&s->due[k], w->id);
+            w->kind = k;
+            s->out_busy += k == KIND_OUT;
             return true;
         }
     }
     return false;
 }
 
-static size_t take_number(struct scheduler *s)
+/* What is left after a try goes elsewhere, most likely. */
+static void put_back(struct scheduler *s, struct worker *w, int64_t next_ms)
 {
-    return s->running++;
+    if (next_ms > 0 &&
+        !due_add(&s->due[KIND_OUT], slice_str(w->id), w->flush_again ? clock_unix_ms() : next_ms))
+        log_event(LOG_ERR, "out of memory: message waits for a restart", LOG_STR("qid", w->id));
+    s->out_busy -= w->kind == KIND_OUT;
+    *w = (struct worker){.id = ""};
 }
 
 static void *work(void *data)
 {
     struct scheduler *s = data;
-    size_t thread;
+    struct worker *w;
 
     (void)pthread_mutex_lock(&s->lock);
-    thread = take_number(s);
-    while (next_due(s, thread)) {
+    w = &s->workers[s->worker_count++];
+    s->running++;
+    while (next_due(s, w)) {
         int64_t next_ms;
 
         (void)pthread_mutex_unlock(&s->lock);
-        next_ms = deliver_message(s->relay, slice_str(s->busy[thread]));
+        next_ms = deliver_message(s->relay, slice_str(w->id));
         (void)pthread_mutex_lock(&s->lock);
-        if (next_ms > 0 && !push(s, slice_str(s->busy[thread]),
-                                 s->flush_again[thread] ? clock_unix_ms() : next_ms))
-            log_event(LOG_ERR, "out of memory: message waits for a restart",
-                      LOG_STR("qid", s->busy[thread]));
-        s->busy[thread][0] = '\0';
-        s->flush_again[thread] = false;
+        put_back(s, w, next_ms);
         (void)pthread_cond_broadcast(&s->changed);
     }
     s->running--;
@@ -164,7 +122,7 @@ static int add_queued(void *user, struct slice id, bool held)
         log_event(LOG_ERR, "message cannot be read", LOG_TEXT("qid", id), LOG_ERROR("error", &err));
         return 0;
     }
-    if (!push(s, id, f.envelope.next_ms))
+    if (!due_add(&s->due[KIND_OUT], id, f.envelope.next_ms))
         log_event(LOG_ERR, "out of memory: message waits for a restart", LOG_TEXT("qid", id));
     queue_unload(&f);
     return 0;
@@ -174,10 +132,10 @@ static int start_threads(struct scheduler *s, struct err *err)
 {
     size_t count = (size_t)s->relay->settings->relay.deliveries_max;
 
-    s->busy = calloc(count, sizeof *s->busy);
-    s->flush_again = calloc(count, sizeof *s->flush_again);
+    s->workers = calloc(count, sizeof *s->workers);
     s->threads = calloc(count, sizeof *s->threads);
-    if (s->busy == NULL || s->flush_again == NULL || s->threads == NULL)
+    s->out_max = count > 1 ? count - (count + 4) / 5 : 1;
+    if (s->workers == NULL || s->threads == NULL)
         return err_set(err, EX_OSERR, "out of memory");
     while (s->thread_count < count) {
         if (pthread_create(&s->threads[s->thread_count], NULL, work, s) != 0)
@@ -226,48 +184,42 @@ bool scheduler_stop(struct scheduler *s, int64_t grace_ms)
         (void)pthread_join(s->threads[i], NULL);
     (void)pthread_cond_destroy(&s->changed);
     (void)pthread_mutex_destroy(&s->lock);
-    free(s->busy);
-    free(s->flush_again);
+    free(s->workers);
     free(s->threads);
-    free(s->heap);
+    due_fini(&s->due[KIND_HERE]);
+    due_fini(&s->due[KIND_OUT]);
     free(s);
     return true;
 }
 
 /* --- from outside ---------------------------------------------------------------------------- */
 
-void scheduler_add(struct scheduler *s, struct slice id, int64_t due_ms)
+void scheduler_add(struct scheduler *s, struct slice id, bool goes_out)
 {
     bool added;
 
     (void)pthread_mutex_lock(&s->lock);
-    added = push(s, id, due_ms);
-    (void)pthread_cond_signal(&s->changed);
+    added = due_add(&s->due[goes_out ? KIND_OUT : KIND_HERE], id, 0);
+    (void)pthread_cond_broadcast(&s->changed);
     (void)pthread_mutex_unlock(&s->lock);
     if (!added)
         log_event(LOG_ERR, "out of memory: message waits for a restart", LOG_TEXT("qid", id));
 }
 
-static bool matches(struct slice id, const char *other)
+static bool matches(struct slice id, const struct worker *w)
 {
-    return id.len == 0 || slice_equal(id, slice_str(other));
+    return w->id[0] != '\0' && (id.len == 0 || slice_equal(id, slice_str(w->id)));
 }
 
 size_t scheduler_flush(struct scheduler *s, struct slice id)
 {
-    size_t n = 0;
+    size_t n;
 
     (void)pthread_mutex_lock(&s->lock);
-    for (size_t i = 0; i < s->count; i++) {
-        if (matches(id, s->heap[i].id)) {
-            s->heap[i].due_ms = 0;
-            sift_up(s, i);
-            n++;
-        }
-    }
-    for (size_t i = 0; i < s->thread_count; i++) {
-        if (s->busy[i][0] != '\0' && matches(id, s->busy[i])) {
-            s->flush_again[i] = true;
+    n = due_hasten(&s->due[KIND_HERE], id) + due_hasten(&s->due[KIND_OUT], id);
+    for (size_t i = 0; i < s->worker_count; i++) {
+        if (matches(id, &s->workers[i])) {
+            s->workers[i].flush_again = true;
             n++;
         }
     }
@@ -278,17 +230,13 @@ size_t scheduler_flush(struct scheduler *s, struct slice id)
 
 bool scheduler_take(struct scheduler *s, struct slice id)
 {
-    bool free_now = true;
+    bool is_free = true;
 
     (void)pthread_mutex_lock(&s->lock);
-    for (size_t i = 0; i < s->thread_count; i++)
-        free_now = free_now && !slice_equal(id, slice_str(s->busy[i]));
-    for (size_t i = 0; free_now && i < s->count; i++) {
-        if (slice_equal(id, slice_str(s->heap[i].id))) {
-            remove_at(s, i);
-            break;
-        }
-    }
+    for (size_t i = 0; i < s->worker_count; i++)
+        is_free = is_free && !matches(id, &s->workers[i]);
+    if (is_free && !due_remove(&s->due[KIND_HERE], id))
+        (void)due_remove(&s->due[KIND_OUT], id);
     (void)pthread_mutex_unlock(&s->lock);
-    return free_now;
+    return is_free;
 }

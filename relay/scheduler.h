@@ -21,8 +21,9 @@ struct scheduler *scheduler_start(struct relay *relay, struct err *err);
  * False: some go on all the same (and nothing was freed). */
 bool scheduler_stop(struct scheduler *s, int64_t grace_ms);
 
-/* A message has come into the queue. */
-void scheduler_add(struct scheduler *s, struct slice id, int64_t due_ms);
+/* A message has come into the queue. `goes_out`: it has recipients that are not hosted, as far as
+ * is known. */
+void scheduler_add(struct scheduler *s, struct slice id, bool goes_out);
 /* Try it now; all, where id is empty. Returns how many. */
 size_t scheduler_flush(struct scheduler *s, struct slice id);
 /* Takes a message out of the list, so that the caller may do with its file what it wants. False: it

@@ -226,6 +226,22 @@ def silent_server(folder):
     listener.close()
 
 
+def here_and_there(folder):
+    """All that goes elsewhere hangs on a silent server: mail for here is delivered all the same."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=50)
+    r = relay.Relay(folder, settings={"relay": {
+        "next_hop": "127.0.0.1:%d" % listener.getsockname()[1], "deliveries_max": 3}})
+    r.start()
+    for number in range(10):
+        send(r, ["a%d@else.test" % number])
+    send(r, ["bob@host.test"])
+    r.wait_mail("bob@host.test", timeout_s=10)
+    proc.wait_for("only the others", lambda: len(r.queued()) == 10)
+    tap.ok(True, "a silent server does not stop mail for here")
+    r.kill()
+    listener.close()
+
+
 def main():
     tap.need("/usr/sbin/smtp-sink", "openssl")
     by_mx(proc.scratch("mx"))
@@ -234,6 +250,7 @@ def main():
     loop(proc.scratch("loop"))
     faults(proc.scratch("faults"))
     silent_server(proc.scratch("silent"))
+    here_and_there(proc.scratch("here"))
 
 
 tap.run(main)
