@@ -151,7 +151,7 @@ void limiter_ask(struct limiter *l, const struct limit_rules *rules, const struc
     struct err err = {0};
 
     memset(answer, 0, sizeof *answer);
-    if (q->is_look && rules->observe)
+    if ((q->is_look && rules->observe) || !demands_are_possible(q->classified))
         return;
     if (throttle_limits(&context, q->arena, &source, &err) != 0 ||
         demands_build(q->classified, q->facts, q->world, &rules->exempt, &source, q->arena,

@@ -236,6 +236,14 @@ static int classified_filter(const struct classified *c, const struct facts *f,
     return 0;
 }
 
+bool demands_are_possible(const struct classified *c)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (c->decisions[i].class_ == CLASS_OUT || c->decisions[i].class_ == CLASS_FORWARD)
+            return true;
+    return c->is_bounce;
+}
+
 int demands_build(const struct classified *c, const struct facts *f, const struct world *w,
                   const struct exemptions *x, const struct limit_source *limits,
                   struct arena *arena, struct demands *out, struct err *err)
@@ -244,7 +252,7 @@ int demands_build(const struct classified *c, const struct facts *f, const struc
     struct record r;
 
     *out = (struct demands){0};
-    if (client_is_exempt(f, x))
+    if (!demands_are_possible(c) || client_is_exempt(f, x))
         return 0;
     if (classified_filter(c, f, x, arena, &kept) != 0)
         return full(err);

@@ -70,6 +70,9 @@ struct limit_source {
     void *context;
 };
 
+/* Can any limit apply at all? Mail that only comes in, or stays here, wants nothing. */
+bool demands_are_possible(const struct classified *c);
+
 /* What the message wants. No demand: no limit applies. -1: the arena's cap is reached, or limits
  * are not known. */
 int demands_build(const struct classified *c, const struct facts *f, const struct world *w,
