@@ -3,6 +3,7 @@
 import atexit
 import ctypes
 import os
+import random
 import shutil
 import signal
 import socket
@@ -37,10 +38,16 @@ def scratch(name, base="/tmp"):
 
 
 def free_port():
-    """A TCP port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A TCP port of 127.0.0.1 that nobody listens on; below those that the kernel gives to clients,
+    so that it is still free when a server takes it."""
+    while True:
+        port = random.SystemRandom().randrange(12000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 def wait_for(what, test, timeout_s=20.0):

@@ -1,4 +1,5 @@
-"""An SMTP server that takes and remembers everything: where the mail servers deliver."""
+"""An SMTP server that takes and remembers everything but what is for `refuse@`: where the mail
+servers deliver."""
 
 import re
 import socketserver
@@ -39,6 +40,9 @@ class _Session(socketserver.StreamRequestHandler):
                 return
             else:
                 path = re.search(r"<(.*)>", text)
+                if verb == "RCPT" and path.group(1).startswith("refuse@"):
+                    self.say("550 5.1.1 no such user")
+                    continue
                 if verb == "MAIL":
                     sender, recipients = path.group(1), []
                 elif verb == "RCPT":

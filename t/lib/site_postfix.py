@@ -2,6 +2,7 @@
 everything delivered to a sink."""
 
 import os
+import re
 import shutil
 import time
 
@@ -45,7 +46,7 @@ class Site:
         self.redis("SET", "tg:popauth:{%s}" % POP_CLIENT, "pop@example.org", "EX", "1800")
         self.postfix = postfix_server.Postfix(
             self.folder, POSTFIX_DOMAINS, FORWARDS, self.sink.port,
-            more="transport_maps = inline:{bounce.test=error:no_such_user}\n" + more)
+            more=more)
         socket = self.postfix.milter_socket()
         wiring = {"user": "nobody", "milter": {"mode": "0660", "group": "postfix"},
                   "hosted": {"forwards": ["postfix:" + self.postfix.conf],
@@ -91,15 +92,28 @@ class Site:
         session.quit()
         return done
 
+    def deliveries(self, recipient):
+        """What the sink got for that recipient, without the Received headers on top."""
+        with self.sink.lock:
+            return [without_received(d.data) for d in self.sink.deliveries
+                    if recipient in d.recipients]
+
     def delivered(self, recipient):
-        """What the sink got for that recipient last, without the Received header on top."""
-        def find():
-            with self.sink.lock:
-                return [d.data for d in self.sink.deliveries if recipient in d.recipients][-1:]
-        data = proc.wait_for("mail for " + recipient, find)[0]
-        end = data.index(b"\r\n")
-        while data[end + 2:end + 3] in (b" ", b"\t"):
-            end = data.index(b"\r\n", end + 2)
-        if not data.startswith(b"Received:"):
-            raise ValueError("no Received header on top: %r" % data[:80])
-        return data[end + 2:]
+        """The only or last message of that recipient."""
+        return proc.wait_for("mail for " + recipient, lambda: self.deliveries(recipient)[-1:])[0]
+
+    def check_delivered(self, recipient, data, name):
+        try:
+            proc.wait_for("delivery", lambda: data in self.deliveries(recipient))
+        except TimeoutError:
+            got = self.deliveries(recipient)[-1:]
+            tap.ok(False, name + ": delivered unchanged", data[:500], got[:500])
+            return
+        tap.ok(True, name + ": delivered unchanged")
+
+
+def without_received(data):
+    """Without the topmost header, which must be Received."""
+    if not data.startswith(b"Received:"):
+        raise ValueError("no Received header on top: %r" % data[:80])
+    return re.split(rb"\r\n(?![ \t])", data, 1)[1]

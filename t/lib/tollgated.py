@@ -82,6 +82,9 @@ class Tollgated:
     def start(self, preexec=None):
         self.launch(preexec)
         self.daemon.until("milter socket", lambda: proc.can_connect(self.address()))
+        # The socket is there before what a crash left in doubt has been told.
+        started = "tollgated[%d] notice: started" % self.daemon.pid
+        self.daemon.until("line of the start", lambda: started in self.log())
 
     def stop(self):
         return self.daemon.stop(60)
