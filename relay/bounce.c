@@ -3,24 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
 #include "lib/sys/clock.h"
+#include "relay/mail_date.h"
 #include "relay/scheduler.h"
 
 #define ORIGINAL_MAX_BYTES ((size_t)64 << 10)
 #define BOUNCE_MAX_BYTES   ((size_t)16 << 20)
-
-static void add_date(struct buf *out, int64_t ms)
-{
-    time_t when = (time_t)(ms / 1000);
-    struct tm tm;
-    char text[64];
-
-    (void)localtime_r(&when, &tm);
-    if (strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S %z", &tm) > 0)
-        buf_add_str(out, text);
-}
 
 static bool is_digit(char c)
 {
@@ -73,7 +62,7 @@ static void add_header(struct buf *out, const struct queue_file *f, const char *
     buf_addf(out, "From: Mail Delivery System <MAILER-DAEMON@%s>\r\nTo: <%.*s>\r\n", hostname,
              SLICE_FMT(f->envelope.sender));
     buf_add_str(out, "Subject: Undelivered Mail Returned to Sender\r\nDate: ");
-    add_date(out, now_ms);
+    mail_date_add(out, now_ms);
     buf_addf(out, "\r\nMessage-ID: <%s@%s>\r\nAuto-Submitted: auto-replied\r\n", id, hostname);
     buf_addf(out,
              "MIME-Version: 1.0\r\nContent-Type: multipart/report; "
@@ -108,7 +97,7 @@ static void add_report(struct buf *out, const struct queue_file *f, const char *
 {
     buf_addf(out, "Reporting-MTA: dns; %s\r\nX-Queue-ID: %.*s\r\nArrival-Date: ", hostname,
              SLICE_FMT(f->envelope.id));
-    add_date(out, f->envelope.created_ms);
+    mail_date_add(out, f->envelope.created_ms);
     buf_add_str(out, "\r\n");
     for (size_t i = 0; i < f->envelope.recipient_count; i++) {
         if (f->envelope.recipients[i].state == RECIPIENT_FAILED)

@@ -1,13 +1,14 @@
 #include "relay/deliver_maildir.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+#include "lib/sys/files.h"
 
 #define COPY_BYTES 65536
 #define PATH_BYTES 2048
@@ -40,17 +41,6 @@ bool maildir_user(struct slice local, char *name, size_t room)
 static int fail(struct err *err, const char *what, const char *path)
 {
     return err_set(err, EX_IOERR, "%s %s: %s", what, path, strerror(errno));
-}
-
-static int sync_dir(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), result;
-
-    if (fd < 0)
-        return -1;
-    result = fsync(fd);
-    (void)close(fd);
-    return result;
 }
 
 /* Each part of the path, and then tmp, new and cur in it. */
@@ -143,5 +133,5 @@ int deliver_maildir(const struct queue_file *f, size_t recipient, const struct a
     if (rename(tmp, new_) != 0) /* the same message again replaces itself */
         return fail(err, "cannot rename to", new_);
     (void)snprintf(tmp, sizeof tmp, "%s/new", dir);
-    return sync_dir(tmp) == 0 ? 0 : fail(err, "cannot sync", tmp);
+    return dir_sync(tmp) ? 0 : fail(err, "cannot sync", tmp);
 }

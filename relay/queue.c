@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/sys/clock.h"
+#include "lib/sys/files.h"
 #include "lib/sys/lock_file.h"
 
 #define COPY_BYTES     65536
@@ -35,13 +36,6 @@ bool queue_id_is_valid(struct slice id)
 static void path_of(const struct queue *q, const char *where, struct slice id, char *path)
 {
     (void)snprintf(path, PATH_BYTES, "%s/%s/%.*s", q->dir, where, SLICE_FMT(id));
-}
-
-static int make_dir(const char *path, struct err *err)
-{
-    if (mkdir(path, 0700) == 0 || errno == EEXIST)
-        return 0;
-    return err_set(err, EX_CANTCREAT, "cannot make the directory %s: %s", path, strerror(errno));
 }
 
 static int lock(struct queue *q, int64_t wait_ms, struct err *err)
@@ -91,7 +85,7 @@ int queue_open(struct queue *q, const char *dir, int64_t wait_ms, struct err *er
         return -1;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         (void)snprintf(path, sizeof path, "%s%s", dir, parts[i]);
-        if (make_dir(path, err) != 0) {
+        if (dir_make(path, 0700, (uid_t)-1, (gid_t)-1, err) != 0) {
             queue_close(q);
             return -1;
         }
@@ -135,19 +129,6 @@ void queue_new_id(char id[QUEUE_ID_BYTES])
 
 /* --- writing --------------------------------------------------------------------------------- */
 
-static int write_all(int fd, struct slice bytes)
-{
-    while (bytes.len > 0) {
-        ssize_t n = write(fd, bytes.ptr, bytes.len);
-
-        if (n < 0 && errno != EINTR)
-            return -1;
-        if (n > 0)
-            bytes = slice_from(bytes, (size_t)n);
-    }
-    return 0;
-}
-
 static int copy_body(int fd, struct spool *body)
 {
     char *block = malloc(COPY_BYTES);
@@ -155,7 +136,7 @@ static int copy_body(int fd, struct spool *body)
 
     for (uint64_t at = 0; block != NULL && at < body->len; at += (uint64_t)n) {
         n = spool_read(body, at, block, COPY_BYTES);
-        if (n <= 0 || write_all(fd, (struct slice){block, (size_t)n}) != 0) {
+        if (n <= 0 || !fd_write(fd, (struct slice){block, (size_t)n})) {
             n = -1;
             break;
         }
@@ -164,18 +145,12 @@ static int copy_body(int fd, struct spool *body)
     return n < 0 ? -1 : 0;
 }
 
-static int sync_dir(const struct queue *q, const char *where)
+static bool sync_place(const struct queue *q, const char *where)
 {
     char path[PATH_BYTES];
-    int fd, result;
 
     path_of(q, where, SLICE_NONE, path);
-    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    result = fsync(fd);
-    (void)close(fd);
-    return result;
+    return dir_sync(path);
 }
 
 static int write_file(int fd, struct envelope *e, struct slice received, struct message *m)
@@ -189,8 +164,8 @@ static int write_file(int fd, struct envelope *e, struct slice received, struct 
     message_add_header(m, &header);
     e->text_bytes = header.len + m->body.len;
     envelope_format(e, &head);
-    if (!head.failed && !header.failed && write_all(fd, buf_slice(&head)) == 0 &&
-        write_all(fd, buf_slice(&header)) == 0 && copy_body(fd, &m->body) == 0)
+    if (!head.failed && !header.failed && fd_write(fd, buf_slice(&head)) &&
+        fd_write(fd, buf_slice(&header)) && copy_body(fd, &m->body) == 0)
         result = fsync(fd);
     buf_fini(&header);
     buf_fini(&head);
@@ -213,7 +188,7 @@ int queue_put(struct queue *q, struct envelope *e, struct slice received, struct
     if (close(fd) != 0)
         result = -1;
     if (result == 0 && renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0 &&
-        sync_dir(q, place) == 0)
+        sync_place(q, place))
         return 0;
     (void)err_set(err, EX_IOERR, "cannot write %s: %s", from, strerror(errno));
     (void)unlink(from);
@@ -368,6 +343,13 @@ ssize_t queue_read(const struct queue_file *f, uint64_t offset, char *into, size
 
 /* --- the rest -------------------------------------------------------------------------------- */
 
+static int removed(const struct queue *q, const char *where, struct err *err)
+{
+    if (sync_place(q, where))
+        return 0;
+    return err_set(err, EX_IOERR, "cannot sync %s/%s: %s", q->dir, where, strerror(errno));
+}
+
 int queue_remove(struct queue *q, struct slice id, struct err *err)
 {
     char path[PATH_BYTES];
@@ -376,10 +358,10 @@ int queue_remove(struct queue *q, struct slice id, struct err *err)
         return err_set(err, EX_NOINPUT, "no such message: %.*s", SLICE_FMT(id));
     path_of(q, "mail", id, path);
     if (unlink(path) == 0)
-        return sync_dir(q, "mail");
+        return removed(q, "mail", err);
     path_of(q, "hold", id, path);
     if (unlink(path) == 0)
-        return sync_dir(q, "hold");
+        return removed(q, "hold", err);
     return err_set(err, errno == ENOENT ? EX_NOINPUT : EX_IOERR, "cannot remove message %.*s: %s",
                    SLICE_FMT(id), strerror(errno));
 }
@@ -395,7 +377,7 @@ int queue_hold(struct queue *q, struct slice id, bool hold, struct err *err)
     if (rename(from, to) != 0)
         return err_set(err, errno == ENOENT ? EX_NOINPUT : EX_IOERR, "cannot %s message %.*s: %s",
                        hold ? "hold" : "release", SLICE_FMT(id), strerror(errno));
-    return sync_dir(q, "mail") == 0 && sync_dir(q, "hold") == 0
+    return sync_place(q, "mail") && sync_place(q, "hold")
                ? 0
                : err_set(err, EX_IOERR, "cannot sync %s: %s", q->dir, strerror(errno));
 }

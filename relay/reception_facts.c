@@ -2,9 +2,9 @@
  */
 
 #include <stdio.h>
-#include <time.h>
 
 #include "config.h"
+#include "relay/mail_date.h"
 #include "relay/reception.h"
 
 void reception_tls(struct reception *rc, const char *version, const char *cipher, int bits)
@@ -86,17 +86,6 @@ static void add_protocol(const struct reception *rc, struct buf *out)
     buf_add_str(out, rc->login.ptr != NULL ? "A" : "");
 }
 
-static void add_date(struct buf *out, int64_t now_ms)
-{
-    time_t now = (time_t)(now_ms / 1000);
-    struct tm tm;
-    char text[64];
-
-    (void)localtime_r(&now, &tm);
-    if (strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S %z", &tm) > 0)
-        buf_add_str(out, text);
-}
-
 void reception_received(const struct reception *rc, int64_t now_ms, struct buf *out)
 {
     buf_add_str(out, "Received: from ");
@@ -108,6 +97,6 @@ void reception_received(const struct reception *rc, int64_t now_ms, struct buf *
     if (rc->envelope.recipient_count == 1 && rc->envelope.recipients[0].address.len < 200)
         buf_addf(out, "\r\n\tfor <%.*s>", SLICE_FMT(rc->envelope.recipients[0].address));
     buf_add_str(out, ";\r\n\t");
-    add_date(out, now_ms);
+    mail_date_add(out, now_ms);
     buf_add_str(out, "\r\n");
 }

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/sys/files.h"
+
 void spool_init(struct spool *s, const char *dir)
 {
     *s = (struct spool){.dir = dir, .fd = -1};
@@ -44,14 +46,7 @@ static int open_nameless(const char *dir)
 
 static void write_out(struct spool *s, struct slice bytes)
 {
-    while (bytes.len > 0 && !s->failed) {
-        ssize_t n = write(s->fd, bytes.ptr, bytes.len);
-
-        if (n >= 0)
-            bytes = slice_from(bytes, (size_t)n);
-        else if (errno != EINTR)
-            s->failed = true;
-    }
+    s->failed = s->failed || !fd_write(s->fd, bytes);
 }
 
 void spool_add(struct spool *s, struct slice bytes)

@@ -65,7 +65,7 @@ static int write_failed(const char *path, struct err *err)
     return err_set(err, EX_CANTCREAT, "cannot write %s: %s", path, strerror(errno));
 }
 
-static bool write_all(int fd, struct slice bytes)
+bool fd_write(int fd, struct slice bytes)
 {
     while (bytes.len > 0) {
         ssize_t written = write(fd, bytes.ptr, bytes.len);
@@ -82,7 +82,7 @@ static bool write_all(int fd, struct slice bytes)
 static int file_fill(const char *path, struct slice bytes, mode_t mode, struct err *err)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
-    bool good = fd >= 0 && fchmod(fd, mode) == 0 && write_all(fd, bytes) && fsync(fd) == 0;
+    bool good = fd >= 0 && fchmod(fd, mode) == 0 && fd_write(fd, bytes) && fsync(fd) == 0;
 
     if (!good)
         (void)write_failed(path, err);
@@ -91,22 +91,27 @@ static int file_fill(const char *path, struct slice bytes, mode_t mode, struct e
     return good ? 0 : -1;
 }
 
+bool dir_sync(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool good = fd >= 0 && fsync(fd) == 0;
+
+    if (fd >= 0)
+        (void)close(fd);
+    return good;
+}
+
 /* A rename is on the disk once its directory is. */
-static int dir_sync(const char *path, struct err *err)
+static int parent_sync(const char *path, struct err *err)
 {
     ptrdiff_t slash = slice_find_last(slice_str(path), '/');
     char dir[PATH_MAX];
-    int fd, failed;
 
     if (slash < 0)
         (void)snprintf(dir, sizeof dir, ".");
     else
         (void)snprintf(dir, sizeof dir, "%.*s", slash == 0 ? 1 : (int)slash, path);
-    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    failed = fd < 0 || fsync(fd) != 0 ? write_failed(dir, err) : 0;
-    if (fd >= 0)
-        (void)close(fd);
-    return failed;
+    return dir_sync(dir) ? 0 : write_failed(dir, err);
 }
 
 int file_write(const char *path, struct slice bytes, mode_t mode, struct err *err)
@@ -124,7 +129,7 @@ int file_write(const char *path, struct slice bytes, mode_t mode, struct err *er
         (void)unlink(made);
         return -1;
     }
-    return dir_sync(path, err);
+    return parent_sync(path, err);
 }
 
 /* --- directories ------------------------------------------------------------------------------ */

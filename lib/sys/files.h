@@ -18,6 +18,11 @@
  * leaves room for. */
 int file_read(const char *path, struct buf *b, struct err *err);
 
+/* All of the bytes, however many writes it takes. False with errno. */
+bool fd_write(int fd, struct slice bytes);
+/* Names that were made or changed in the directory are on the disk then. False with errno. */
+bool dir_sync(const char *path);
+
 /* Puts a file of those bytes in place of the one there is, at once and for good: written under
  * another name (PATH.new), synced, renamed. The mode is that of a new file, without regard to the
  * umask. */

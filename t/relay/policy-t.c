@@ -1,39 +1,18 @@
 #include "relay/policy.h"
 
-#include <stdlib.h>
 #include <sysexits.h>
-#include <unistd.h>
 
+#include "t/relay/site_fixture.h"
 #include "t/tap.h"
-
-static char dir[64];
-
-static void write_file(const char *name, const char *text, char *path, size_t room)
-{
-    FILE *out;
-
-    (void)snprintf(path, room, "%s/%s", dir, name);
-    out = fopen(path, "w");
-    if (out == NULL || fputs(text, out) == EOF || fclose(out) != 0)
-        exit(1);
-}
 
 static struct settings *load(const char *networks)
 {
-    char path[128], domains[128], text[1000];
-    struct err err = {.code = 0};
-    struct settings *s;
+    char text[1000];
 
-    write_file("domains", "host.test\n.wild.test\n", domains, sizeof domains);
+    fixture_write("domains", "host.test\n.wild.test\n");
     (void)snprintf(text, sizeof text,
-                   "state_dir = \"%s\";\nhosted: { domains = [\"file:%s\"]; };\n"
-                   "store: { url = \"unix://%s/none\"; };\nnetworks: { %s };\n",
-                   dir, domains, dir, networks);
-    write_file("conf", text, path, sizeof path);
-    s = settings_load(path, stderr, &err);
-    if (s == NULL)
-        exit(1);
-    return s;
+                   "hosted: { domains = [\"file:@/domains\"]; };\nnetworks: { %s };\n", networks);
+    return fixture_load(text);
 }
 
 static void test_open_relays(void)
@@ -114,14 +93,9 @@ static void test_matrix(void)
 
 int main(void)
 {
-    char command[100];
-
-    (void)snprintf(dir, sizeof dir, "/tmp/tg-policy-XXXXXX");
-    if (mkdtemp(dir) == NULL)
-        return 1;
+    fixture_begin();
     test_open_relays();
     test_matrix();
-    (void)snprintf(command, sizeof command, "rm -r %s", dir);
-    (void)!system(command);
+    fixture_end();
     return tap_done();
 }

@@ -1,52 +1,24 @@
 #include "relay/site.h"
 
-#include <stdlib.h>
-#include <unistd.h>
-
+#include "t/relay/site_fixture.h"
 #include "t/tap.h"
-
-static char dir[64];
-
-static void write_file(const char *name, const char *text, char *path, size_t room)
-{
-    FILE *out;
-
-    (void)snprintf(path, room, "%s/%s", dir, name);
-    out = fopen(path, "w");
-    if (out == NULL || fputs(text, out) == EOF || fclose(out) != 0)
-        exit(1);
-}
 
 static struct settings *load(void)
 {
-    char domains[128], forwards[128], path[128], text[1000];
-    struct err err = {.code = 0};
-    struct settings *s;
-
-    write_file("domains", "host.test\nother.test\n", domains, sizeof domains);
-    write_file("forwards",
-               "away@host.test x@else.test, y@else.test\n"
-               "self@host.test self@host.test, z@else.test\n"
-               "ping@host.test pong@host.test\n"
-               "pong@host.test ping@host.test\n"
-               "top@host.test left@host.test, right@host.test\n"
-               "left@host.test bottom@host.test\n"
-               "right@host.test bottom@host.test\n"
-               "bottom@host.test end@else.test\n"
-               "bare@host.test joe\n"
-               "@other.test @host.test\n"
-               "x@else.test never@else.test\n",
-               forwards, sizeof forwards);
-    (void)snprintf(text, sizeof text,
-                   "state_dir = \"%s\";\n"
-                   "hosted: { domains = [\"file:%s\"]; forwards = [\"file:%s\"]; };\n"
-                   "store: { url = \"unix://%s/none\"; };\n",
-                   dir, domains, forwards, dir);
-    write_file("conf", text, path, sizeof path);
-    s = settings_load(path, stderr, &err);
-    if (s == NULL)
-        exit(1);
-    return s;
+    fixture_write("domains", "host.test\nother.test\n");
+    fixture_write("forwards", "away@host.test x@else.test, y@else.test\n"
+                              "self@host.test self@host.test, z@else.test\n"
+                              "ping@host.test pong@host.test\n"
+                              "pong@host.test ping@host.test\n"
+                              "top@host.test left@host.test, right@host.test\n"
+                              "left@host.test bottom@host.test\n"
+                              "right@host.test bottom@host.test\n"
+                              "bottom@host.test end@else.test\n"
+                              "bare@host.test joe\n"
+                              "@other.test @host.test\n"
+                              "x@else.test never@else.test\n");
+    return fixture_load("hosted: { domains = [\"file:@/domains\"]; "
+                        "forwards = [\"file:@/forwards\"]; };\n");
 }
 
 static int add(void *user, struct slice target)
@@ -91,10 +63,9 @@ static void test_expand(struct site_view *v)
 static void test_refresh(struct site *site)
 {
     struct site_view *before = site_take(site), *after;
-    char path[128];
 
     OK(site_hosts(before, SLICE("new.test")) == SITE_NO, "not hosted");
-    write_file("domains", "host.test\nnew.test\nanother.test\n", path, sizeof path);
+    fixture_write("domains", "host.test\nnew.test\nanother.test\n");
     site_refresh(site);
     after = site_take(site);
     OK(site_hosts(after, SLICE("new.test")) == SITE_YES, "hosted once the file has changed");
@@ -109,11 +80,8 @@ int main(void)
     struct site *site;
     struct site_view *v;
     struct err err = {.code = 0};
-    char command[100];
 
-    (void)snprintf(dir, sizeof dir, "/tmp/tg-site-XXXXXX");
-    if (mkdtemp(dir) == NULL)
-        return 1;
+    fixture_begin();
     s = load();
     site = site_new(s, &err);
     if (OK(site != NULL, "a site")) {
@@ -124,7 +92,6 @@ int main(void)
     }
     site_free(site);
     settings_free(s);
-    (void)snprintf(command, sizeof command, "rm -r %s", dir);
-    (void)!system(command);
+    fixture_end();
     return tap_done();
 }
