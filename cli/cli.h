@@ -35,6 +35,7 @@ int command_doctor(struct cli *cli, int argc, char **argv);
 int command_usage(struct cli *cli, int argc, char **argv);
 int command_limit(struct cli *cli, int argc, char **argv);
 int command_plan(struct cli *cli, int argc, char **argv);
+int command_violations(struct cli *cli, int argc, char **argv);
 int command_release(struct cli *cli, int argc, char **argv);
 
 /* "tollgate: text" on stderr; returns err->code. */

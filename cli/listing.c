@@ -11,6 +11,7 @@
 
 #define COLUMNS_MAX 32
 #define GAP         2
+#define CELL_BYTES  ((size_t)1 << 20)
 
 /* --- filling --------------------------------------------------------------------------------- */
 
@@ -64,6 +65,14 @@ void listing_text(struct listing *l, size_t column, struct slice text)
 void listing_shown(struct listing *l, size_t column, struct slice shown)
 {
     set(l, column, (struct cell){.shown = keep(l, shown)});
+}
+
+void listing_shorten(struct listing *l, size_t column, struct slice shown)
+{
+    struct slice kept = keep(l, shown);
+
+    if (!l->failed && l->row_count > 0)
+        l->cells[(l->row_count - 1) * l->column_count + column].shown = kept;
 }
 
 static struct slice digits(struct listing *l, uint64_t number)
@@ -226,6 +235,9 @@ void listing_table(const struct listing *l, const struct render_style *style, bo
 
 void listing_csv(const struct listing *l, bool head, struct buf *b)
 {
+    struct buf clean; /* CSV may end on a terminal, too */
+
+    buf_init(&clean, CELL_BYTES);
     b->failed = b->failed || l->failed;
     for (size_t r = 0; r < l->row_count + (head ? 1 : 0); r++) {
         const char *between = "";
@@ -233,13 +245,16 @@ void listing_csv(const struct listing *l, bool head, struct buf *b)
         for (size_t c = 0; c < l->column_count; c++) {
             if (l->columns[c].name == NULL)
                 continue;
+            buf_reset(&clean);
+            text_add(&clean, head && r == 0 ? slice_str(l->columns[c].name)
+                                            : cell_at(l, r - (head ? 1 : 0), c)->text);
             buf_add_str(b, between);
-            render_csv_field(b, head && r == 0 ? slice_str(l->columns[c].name)
-                                               : cell_at(l, r - (head ? 1 : 0), c)->text);
+            render_csv_field(b, buf_slice(&clean));
             between = ",";
         }
         buf_add_str(b, "\r\n");
     }
+    buf_fini(&clean);
 }
 
 static json_t *cell_json(const struct cell *cell)

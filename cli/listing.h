@@ -53,6 +53,8 @@ void listing_row(struct listing *l);
 /* Set a cell of the last row. `shown` is copied and may be empty: then the exact value is shown. */
 void listing_text(struct listing *l, size_t column, struct slice text);
 void listing_shown(struct listing *l, size_t column, struct slice shown); /* nothing exact */
+/* After the value is set: tables show this in its place. */
+void listing_shorten(struct listing *l, size_t column, struct slice shown);
 void listing_number(struct listing *l, size_t column, uint64_t number, struct slice shown);
 void listing_bool(struct listing *l, size_t column, bool value, const char *shown);
 

@@ -19,6 +19,8 @@ static const struct command commands[] = {
     {"usage", command_usage, "how much of its limits a domain has used, when there is room again"},
     {"limit", command_limit, "limits of a domain: shows, sets, unsets overrides of its plan"},
     {"plan", command_plan, "the plan of a domain: shows, sets, unsets"},
+    {"violations", command_violations,
+     "limits that were crossed, and what would have been stopped"},
     {"classify", command_classify, "what a message would count as, and by which rule"},
     {"release", command_release, "lets messages go that a limit holds, as room returns"},
     {"doctor", command_doctor, "checks the installation, and says how to mend what is wrong"},

@@ -79,6 +79,22 @@ void words_amount(struct buf *b, enum limit_metric metric, uint64_t n)
         figure_count(b, n);
 }
 
+void words_compact(struct buf *b, enum limit_metric metric, uint64_t n)
+{
+    size_t start = b->len;
+
+    if (metric != METRIC_BYTES || n < 1000) {
+        buf_addf(b, "%" PRIu64, n);
+        return;
+    }
+    figure_bytes(b, n); /* 9.8 GB: the blank and the B go */
+    if (!b->failed && b->len > start + 3) {
+        b->data[b->len - 3] = b->data[b->len - 2];
+        b->len -= 2;
+        b->data[b->len] = '\0';
+    }
+}
+
 void words_limit(struct buf *b, const struct limit *l)
 {
     words_amount(b, l->metric, l->max);

@@ -17,6 +17,8 @@ void words_clock(struct buf *b, int64_t unix_s, int64_t now_s);
 void words_duration(struct buf *b, int64_t seconds);
 /* 2,000 or 9.8 GB; LIMIT_UNLIMITED: unlimited. */
 void words_amount(struct buf *b, enum limit_metric metric, uint64_t n);
+/* The same as short as can be: 2000, 9.8G. */
+void words_compact(struct buf *b, enum limit_metric metric, uint64_t n);
 /* "2,000 recipients per hour" */
 void words_limit(struct buf *b, const struct limit *l);
 /* What happens to a message over a limit of that action: "deferred", "held" ... */

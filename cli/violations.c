@@ -1,0 +1,247 @@
+/* tollgate violations: limits that were crossed, as they stand in the store's streams. */
+#include <string.h>
+#include <sysexits.h>
+
+#include "cli/holder.h"
+#include "cli/range.h"
+#include "cli/violations_summary.h"
+#include "cli/violations_table.h"
+#include "lib/sys/clock.h"
+
+#define ARENA_BYTES ((size_t)1 << 30)
+#define TEXT_BYTES  ((size_t)1 << 30)
+#define LAST_SHOWN  20
+#define LAST_MAX    100000
+#define WAIT_MS     5000
+#define PAUSE_MS    1000
+
+static const char help[] =
+    "usage: tollgate violations [D] [--last N] [--follow] [--format table|csv|json]\n"
+    "       tollgate violations [D] --summary [--from DATE] [--to DATE] [--format ...]\n"
+    "\n"
+    "  D           a domain, @server, or @client:192.0.2.1; by default all\n"
+    "  --last N    the newest N (20)\n"
+    "  --follow    then each as it comes; ends with ^C\n"
+    "  --summary   who would have been stopped if limits acted, how often, by which limit,\n"
+    "              and which limit would have let all of it through\n"
+    "  --from, --to  of the summary: 2026-11-21, 2026-11, today, -7days; both included\n"
+    "                (the default: this month so far)\n"
+    "\n"
+    "JSON is one object a line, that of the summary one object.\n";
+
+enum option_id { OPT_LAST = 256, OPT_FOLLOW, OPT_SUMMARY, OPT_FROM, OPT_TO, OPT_FORMAT };
+
+static const struct option options[] = {{"last", required_argument, NULL, OPT_LAST},
+                                        {"follow", no_argument, NULL, OPT_FOLLOW},
+                                        {"summary", no_argument, NULL, OPT_SUMMARY},
+                                        {"from", required_argument, NULL, OPT_FROM},
+                                        {"to", required_argument, NULL, OPT_TO},
+                                        {"format", required_argument, NULL, OPT_FORMAT},
+                                        {NULL, 0, NULL, 0}};
+
+static const char *const formats[] = {"table", "csv", "json"};
+
+struct work {
+    struct cli *cli;
+    const char *typed, *from, *to;
+    bool follow, summary, has_last;
+    uint64_t last;
+    int format;
+
+    struct slice holder; /* empty: all */
+    struct stream_id seen;
+    struct listing list; /* rows not yet written */
+    bool has_head;
+    struct arena arena, rows;
+};
+
+/* --- the command line ------------------------------------------------------------------------ */
+
+static bool set_last(struct work *w)
+{
+    w->has_last = true;
+    if (slice_number(slice_str(optarg), &w->last) && w->last <= LAST_MAX)
+        return true;
+    (void)cli_usage("violations", "--last wants a number up to %d, not \"%s\"", LAST_MAX, optarg);
+    return false;
+}
+
+static bool set_option(struct work *w, int id)
+{
+    switch (id) {
+    case OPT_LAST:
+        return set_last(w);
+    case OPT_FOLLOW:
+        return w->follow = true;
+    case OPT_SUMMARY:
+        return w->summary = true;
+    case OPT_FROM:
+        w->from = optarg;
+        return true;
+    case OPT_TO:
+        w->to = optarg;
+        return true;
+    default:
+        w->format = option_choice("violations", "--format", formats, 3);
+        return w->format >= 0;
+    }
+}
+
+static int check(const struct work *w)
+{
+    if (w->summary && (w->follow || w->has_last))
+        return cli_usage("violations", "--summary goes without --last and --follow");
+    if (!w->summary && (w->from != NULL || w->to != NULL))
+        return cli_usage("violations", "--from and --to go with --summary");
+    return EX_OK;
+}
+
+static int parse(struct work *w, int argc, char **argv)
+{
+    int id;
+
+    while ((id = option_next(w->cli, help, argc, argv, options)) != OPTION_END) {
+        if (id == OPTION_HELP)
+            return OPTION_HELP;
+        if (id == OPTION_WRONG || !set_option(w, id))
+            return EX_USAGE;
+    }
+    if (optind + 1 < argc)
+        return cli_usage("violations", "one account at a time: what is \"%s\"?", argv[optind + 1]);
+    w->typed = optind < argc ? argv[optind] : NULL;
+    return check(w);
+}
+
+/* No look at the hosted set: what was hosted once may still be looked up. */
+static int find_holder(struct work *w, struct err *err)
+{
+    struct slice typed = slice_str(w->typed);
+
+    if (typed.len == 0 || typed.ptr[0] == '@') {
+        w->holder = typed;
+        return 0;
+    }
+    if (domain_canonical(typed, &w->arena, &w->holder, err) == 0)
+        return 0;
+    err->code = EX_USAGE;
+    return err_prefix(err, "%s", w->typed);
+}
+
+/* --- listing --------------------------------------------------------------------------------- */
+
+static void rows_begin(struct work *w)
+{
+    arena_reset(&w->rows);
+    listing_init(&w->list, violations_columns, violations_column_count, &w->rows);
+}
+
+static int rows_write(struct work *w)
+{
+    struct render_style style;
+    bool head = !w->has_head;
+    struct buf b;
+    int code;
+
+    cli_style(&style);
+    buf_init(&b, TEXT_BYTES);
+    if (w->format == 0)
+        listing_table(&w->list, &style, head, &b);
+    else if (w->format == 1)
+        listing_csv(&w->list, head, &b);
+    else
+        listing_json_lines(&w->list, &b);
+    w->has_head = true;
+    code = cli_write(&b);
+    buf_fini(&b);
+    return code;
+}
+
+static int list_last(struct work *w, struct err *err)
+{
+    struct violation_list list;
+
+    if (w->last == 0)
+        return violations_newest(&w->cli->reader, w->holder, &w->seen, err);
+    if (violations_last(&w->cli->reader, w->holder, (size_t)w->last, &w->arena, &list, err) != 0)
+        return -1;
+    rows_begin(w);
+    for (size_t i = 0; i < list.count; i++) {
+        violations_add_row(&w->list, &list.items[i].v);
+        w->seen = list.items[i].id;
+    }
+    if (list.count == 0 && !w->follow && w->format == 0)
+        (void)printf("No violation is recorded.\n");
+    else if (rows_write(w) != EX_OK)
+        return err_set(err, EX_IOERR, "cannot write the output");
+    return 0;
+}
+
+/* --- following ------------------------------------------------------------------------------- */
+
+static int follow_row(void *context, const struct violation_entry *entry, struct err *err)
+{
+    struct work *w = context;
+
+    (void)err;
+    violations_add_row(&w->list, &entry->v);
+    return 0;
+}
+
+/* A store that goes away is said once, and waited for. Ends only with an error. */
+static int follow(struct work *w)
+{
+    bool is_away = false;
+
+    for (;;) {
+        struct err err = {0};
+        int result;
+
+        rows_begin(w);
+        result =
+            violations_wait(&w->cli->reader, w->holder, &w->seen, WAIT_MS, follow_row, w, &err);
+        if (w->list.row_count > 0 && rows_write(w) != EX_OK)
+            return EX_IOERR;
+        if (result != 0 && err.code != EX_UNAVAILABLE)
+            return cli_fail(&err);
+        if (result != 0 && !is_away)
+            (void)cli_fail(&err);
+        if (result == 0 && is_away)
+            (void)fprintf(stderr, "tollgate: the store is back\n");
+        is_away = result != 0;
+        if (is_away)
+            clock_sleep_ms(PAUSE_MS);
+    }
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
+static int run(struct work *w)
+{
+    struct err err = {0};
+    int code = cli_open(w->cli);
+
+    if (code != EX_OK)
+        return code;
+    if (find_holder(w, &err) != 0)
+        return cli_fail(&err);
+    if (w->summary)
+        return violations_summary(w->cli, w->holder, w->from, w->to, w->format);
+    if (list_last(w, &err) != 0)
+        return cli_fail(&err);
+    return w->follow ? follow(w) : EX_OK;
+}
+
+int command_violations(struct cli *cli, int argc, char **argv)
+{
+    struct work w = {.cli = cli, .last = LAST_SHOWN};
+    int code = parse(&w, argc, argv);
+
+    if (code != EX_OK)
+        return code == OPTION_HELP ? EX_OK : code;
+    arena_init(&w.arena, ARENA_BYTES);
+    arena_init(&w.rows, ARENA_BYTES);
+    code = run(&w);
+    arena_fini(&w.rows);
+    arena_fini(&w.arena);
+    return code;
+}
