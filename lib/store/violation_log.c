@@ -187,6 +187,7 @@ static void program_run_for(struct violation_log *e, const char *program, const 
     struct err err = {0};
     const char *at;
     size_t argc;
+    int status;
 
     buf_init(&words, 65536);
     buf_init(&out, 4096);
@@ -196,10 +197,15 @@ static void program_run_for(struct violation_log *e, const char *program, const 
     for (size_t i = 0; i < argc && !words.failed; at += strlen(at) + 1)
         argv[i++] = at;
     argv[argc] = NULL;
-    if (!words.failed && program_run(argv, SLICE_NONE, &out, &errors,
-                                     clock_monotonic_ms() + NOTIFY_TIMEOUT_MS, &err) != 0)
-        complain(e, "throttle.notify failed",
-                 err.text[0] != '\0' ? slice_str(err.text) : slice_trim(buf_slice(&errors)));
+    if (!words.failed) {
+        status = program_run(argv, SLICE_NONE, &out, &errors,
+                             clock_monotonic_ms() + NOTIFY_TIMEOUT_MS, &err);
+        if (status > 0)
+            (void)err_set(&err, EX_UNAVAILABLE, "%s ends with %d: %.*s", program, status,
+                          SLICE_FMT(slice_trim(buf_slice(&errors))));
+        if (status != 0)
+            complain(e, "throttle.notify failed", slice_str(err.text));
+    }
     buf_fini(&words);
     buf_fini(&out);
     buf_fini(&errors);
