@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The systemd unit is confined as promised; its account and folders are well-formed."""
+"""The systemd units are confined as promised; their account and folders are well-formed."""
 
 import os
 import re
@@ -11,6 +11,7 @@ import tap
 import tree
 
 EXPOSURE = 2.0
+POWERS = {"CAP_DAC_OVERRIDE", "CAP_SETGID", "CAP_SETUID"}  # what postsuper cannot do without
 
 
 def exposure(unit):
@@ -19,21 +20,41 @@ def exposure(unit):
     return (float(found.group(1)) if found else None), text
 
 
+def service(folder, name):
+    """The program need not be there for its unit to be checked."""
+    text = tree.read("contrib/systemd/%s.in" % name).decode()
+    unit = os.path.join(folder, name)
+    proc.write_text(unit, re.sub(r"@s?bindir@/[\w-]+", "/bin/true", text))
+    level, report = exposure(unit)
+    tap.ok(level is not None and level <= EXPOSURE,
+           "%s: exposure is at most %s" % (name, EXPOSURE), report)
+    verify(unit)
+    return text
+
+
+def verify(unit):
+    code, out, err = proc.run(["systemd-analyze", "verify", "--man=no", unit])
+    name = os.path.basename(unit)
+    tap.ok(code == 0 and name + ":" not in err, name + " is well-formed", out + err)
+
+
+def release(folder):
+    text = service(folder, "tollgate-release.service")
+    powers = re.search(r"(?m)^CapabilityBoundingSet=(.*)", text).group(1)
+    tap.same(set(powers.split()), POWERS, "held mail is released with no more powers than needed")
+    timer = os.path.join(folder, "tollgate-release.timer")
+    proc.write_text(timer, tree.read("contrib/systemd/tollgate-release.timer").decode())
+    verify(timer)
+
+
 def main():
     tap.need("systemd-analyze", "systemd-sysusers", "systemd-tmpfiles")
     folder = proc.scratch("systemd")
     root = os.path.join(folder, "root")
     os.makedirs(root + "/etc")
-    for name in ("tollgated.service", "tollgate-relay.service"):
-        unit = os.path.join(folder, name)
-        text = tree.read("contrib/systemd/%s.in" % name).decode()
-        # The program need not be there for its unit to be checked.
-        proc.write_text(unit, re.sub(r"@sbindir@/[\w-]+", "/bin/true", text))
-        level, report = exposure(unit)
-        tap.ok(level is not None and level <= EXPOSURE,
-               "%s: exposure is at most %s" % (name, EXPOSURE), report)
-        code, out, err = proc.run(["systemd-analyze", "verify", "--man=no", unit])
-        tap.ok(code == 0 and name + ":" not in err, "the unit is well-formed", out + err)
+    service(folder, "tollgated.service")
+    service(folder, "tollgate-relay.service")
+    release(folder)
 
     users = os.path.join(tree.SOURCE, "contrib/systemd/tollgate.sysusers")
     code, out, err = proc.run(["systemd-sysusers", "--root=" + root, os.path.abspath(users)])
@@ -42,6 +63,8 @@ def main():
                      proc.read_text(root + "/etc/passwd")), "it is the account of the unit")
     tap.ok(re.search(r"(?m)^postfix:.*:tollgate$", proc.read_text(root + "/etc/group")),
            "in Postfix's group", proc.read_text(root + "/etc/group"))
+    tap.ok(re.search(r"(?m)^postdrop:.*:tollgate$", proc.read_text(root + "/etc/group")),
+           "and in that of its maildrop", proc.read_text(root + "/etc/group"))
 
     proc.write_text(root + "/etc/passwd", proc.read_text(root + "/etc/passwd") +
                     "root:x:0:0::/:/bin/sh\n")
