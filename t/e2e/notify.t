@@ -71,8 +71,8 @@ def main():
     tap.need("postfix", "redis-server", root=True)
     folder = proc.scratch("notify")
     sample = os.path.join(os.path.abspath(proc.SOURCE), "contrib/notify/mail-admin")
-    notify = program(folder, "notify", "#!/bin/sh\nSENDMAIL=%s/sendmail TOLLGATE_MAIL_TO=%s exec %s "
-                     "\"$@\"\n" % (folder, ADMIN, sample))
+    notify = program(folder, "notify", "#!/bin/sh\nSENDMAIL=%s/sendmail TOLLGATE_MAIL_TO=%s "
+                     "exec %s \"$@\"\n" % (folder, ADMIN, sample))
     w = Site(settings={"throttle": {"mode": "enforce", "notify": notify},
                        "plans": [{"name": "default", "limits": LIMITS}]})
     library = os.path.dirname(os.path.abspath(smtp.__file__))
@@ -80,7 +80,7 @@ def main():
 
     send(w, [FAR, "b@gmail.test"])
     soft = wait_mails(w, 1)[-1]
-    tap.ok("Subject: tollgate: example.com nears its limit\r\n" in soft, "the soft percentage", soft)
+    tap.ok("Subject: tollgate: example.com nears its limit\r\n" in soft, "soft percentage", soft)
 
     tap.ok(send(w, [FAR, "b@gmail.test"]).accepted, "the limit is reached")
     for _ in range(5):
