@@ -138,8 +138,8 @@ static bool has_set_options(const struct command_line *c)
 
 static int check(const struct command_line *c, int words)
 {
-    static const char *const wanted[] = {"D NAME MAX: limit set example.com "
-                                         "domain/recipients/hour 2000",
+    static const char *const wanted[] = {("D NAME MAX: limit set example.com "
+                                          "domain/recipients/hour 2000"),
                                          "D NAME: limit unset example.com domain/recipients/hour",
                                          "D: limit show example.com"};
     static const int counts[] = {3, 2, 1};

@@ -46,7 +46,7 @@ class Site:
         self.redis("SET", "tg:popauth:{%s}" % POP_CLIENT, "pop@example.org", "EX", "1800")
         self.postfix = postfix_server.Postfix(
             self.folder, POSTFIX_DOMAINS, FORWARDS, self.sink.port,
-            more=more)
+            more="transport_maps = inline:{bounce.test=error:no_such_user}\n" + more)
         socket = self.postfix.milter_socket()
         wiring = {"user": "nobody", "milter": {"mode": "0660", "group": "postfix"},
                   "hosted": {"forwards": ["postfix:" + self.postfix.conf],
