@@ -205,7 +205,8 @@ def observe(w):
 
 def main():
     tap.need("postfix", "redis-server", root=True)
-    w = Site(settings=settings(proc.scratch("plans")))
+    w = Site("transport_maps = inline:{bounce.test=error:no_such_user}",
+             settings(proc.scratch("plans")))
     deferred(w)
     others_go_on(w)
     forgers(w)
