@@ -1,9 +1,11 @@
 #include "cli/hold_queue.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "lib/core/buf.h"
 #include "lib/store/program.h"
@@ -31,96 +33,154 @@ static void path_complete(void)
     buf_fini(&b);
 }
 
-/* `postqueue [-c DIR] OPTION [WORD]` */
-static int run(const char *program, const char *config_dir, const char *option, const char *word,
-               int64_t timeout_ms, struct buf *out, struct err *err)
+static bool is_there(const char *program)
 {
-    const char *argv[6] = {program};
+    struct slice rest, dir;
+    char path[4096];
+    bool found = false;
+
+    path_complete();
+    rest = slice_str(getenv("PATH"));
+    while (!found && slice_cut(&rest, ':', &dir)) {
+        (void)snprintf(path, sizeof path, "%.*s/%s", SLICE_FMT(dir), program);
+        found = access(path, X_OK) == 0;
+    }
+    return found;
+}
+
+/* `option` is what names the call in an error. */
+static int run(const char *const *argv, const char *option, int64_t timeout_ms, struct buf *out,
+               struct err *err)
+{
     struct buf errors;
-    size_t argc = 1;
     int status;
 
-    if (config_dir != NULL) {
-        argv[argc++] = "-c";
-        argv[argc++] = config_dir;
-    }
-    argv[argc++] = option;
-    argv[argc] = word;
     path_complete();
     buf_init(&errors, ERROR_BYTES);
     status = program_run(argv, SLICE_NONE, out, &errors, clock_monotonic_ms() + timeout_ms, err);
     if (status > 0)
-        (void)err_set(err, EX_UNAVAILABLE, "%s %s: %.*s", program, option,
+        (void)err_set(err, EX_UNAVAILABLE, "%s %s: %.*s", argv[0], option,
                       SLICE_FMT(slice_trim(slice_to(buf_slice(&errors), 300))));
     buf_fini(&errors);
     return status == 0 ? 0 : -1;
 }
 
+/* `postqueue [-c DIR] OPTION [WORD]` */
+static int run_postfix(const struct hold_queues *q, const char *program, const char *option,
+                       const char *word, int64_t timeout_ms, struct buf *out, struct err *err)
+{
+    const char *argv[6] = {program};
+    size_t argc = 1;
+
+    if (q->config_dir != NULL) {
+        argv[argc++] = "-c";
+        argv[argc++] = q->config_dir;
+    }
+    argv[argc++] = option;
+    argv[argc] = word;
+    return run(argv, option, timeout_ms, out, err);
+}
+
+/* `tollgate-relay -c FILE queue VERB WORD` */
+static int run_relay(const struct hold_queues *q, const char *verb, const char *word,
+                     int64_t timeout_ms, struct buf *out, struct err *err)
+{
+    const char *const argv[] = {"tollgate-relay", "-c", q->relay_conf, "queue", verb, word, NULL};
+
+    return run(argv, "queue", timeout_ms, out, err);
+}
+
 /* --- listing --------------------------------------------------------------------------------- */
 
-static int put(struct arena *arena, struct strmap *out, const char *id, int64_t arrival)
+static int put(struct arena *arena, struct strmap *out, const char *id, struct on_hold m)
 {
     struct slice key = arena_copy(arena, slice_str(id));
-    int64_t *value = arena_alloc(arena, sizeof *value);
+    struct on_hold *value = arena_alloc(arena, sizeof *value);
     void **place = key.ptr != NULL && value != NULL ? strmap_add(out, key, NULL) : NULL;
 
     if (place == NULL)
         return -1;
-    *value = arrival;
+    *value = m;
     *place = value;
     return 0;
 }
 
-/* {"queue_name":"hold","queue_id":"4jW...","arrival_time":1793000000, ...} */
-static int take_line(struct slice line, struct arena *arena, struct strmap *out, struct err *err)
+/* {"queue_name":"hold","queue_id":"4jW...","arrival_time":1793000000, ...}: both write it. */
+static int take_line(struct slice line, bool in_relay, struct arena *arena, struct strmap *out,
+                     struct err *err)
 {
     json_t *o = json_loadb(line.ptr, line.len, 0, NULL);
     const char *queue = json_string_value(json_object_get(o, "queue_name"));
     const char *id = json_string_value(json_object_get(o, "queue_id"));
     const json_t *arrival = json_object_get(o, "arrival_time");
+    struct on_hold m = {json_integer_value(arrival), in_relay};
     int result = 0;
 
     if (queue == NULL || id == NULL || !json_is_integer(arrival))
-        result = err_set(err, EX_UNAVAILABLE, "postqueue -j says \"%.*s\": what is that?",
+        result = err_set(err, EX_UNAVAILABLE, "%s -j says \"%.*s\": what is that?",
+                         in_relay ? "tollgate-relay queue list" : "postqueue",
                          SLICE_FMT(slice_to(line, 100)));
-    else if (strcmp(queue, "hold") == 0 && put(arena, out, id, json_integer_value(arrival)) != 0)
+    else if (strcmp(queue, "hold") == 0 && put(arena, out, id, m) != 0)
         result = err_set(err, EX_OSERR, "the hold queue is too long: out of memory");
     json_decref(o);
     return result;
 }
 
-int hold_queue_read(const char *config_dir, struct arena *arena, struct strmap *out,
-                    struct err *err)
+static int read_one(const struct hold_queues *q, bool in_relay, struct arena *arena,
+                    struct strmap *out, struct err *err)
 {
     struct slice rest, line;
     struct buf list;
     int result;
 
     buf_init(&list, OUTPUT_BYTES);
-    result = run("postqueue", config_dir, "-j", NULL, LIST_MS, &list, err);
+    result = in_relay ? run_relay(q, "list", "-j", LIST_MS, &list, err)
+                      : run_postfix(q, "postqueue", "-j", NULL, LIST_MS, &list, err);
     rest = buf_slice(&list);
     while (result == 0 && slice_cut(&rest, '\n', &line)) {
         if (slice_trim(line).len > 0)
-            result = take_line(line, arena, out, err);
+            result = take_line(line, in_relay, arena, out, err);
     }
     buf_fini(&list);
     return result;
+}
+
+int hold_queue_read(struct hold_queues *q, struct arena *arena, struct strmap *out, struct err *err)
+{
+    q->trouble.code = 0;
+    if (q->relay_conf == NULL)
+        return read_one(q, false, arena, out, err);
+    if (read_one(q, true, arena, out, err) != 0)
+        return -1;
+    if (is_there("postqueue"))
+        (void)read_one(q, false, arena, out, &q->trouble);
+    return 0;
 }
 
 /* --- releasing ------------------------------------------------------------------------------- */
 
 /* postsuper moves it to the deferred queue, which is looked through every few minutes only; where
  * postqueue -i cannot make it sooner, that is when it goes. */
-int hold_queue_release(const char *config_dir, const char *id, struct err *err)
+static int postfix_release(const struct hold_queues *q, const char *id, struct buf *out,
+                           struct err *err)
 {
     struct err ignored = {0};
+
+    if (run_postfix(q, "postsuper", "-H", id, RELEASE_MS, out, err) != 0)
+        return -1;
+    (void)run_postfix(q, "postqueue", "-i", id, RELEASE_MS, out, &ignored);
+    return 0;
+}
+
+int hold_queue_release(const struct hold_queues *q, const char *id, const struct on_hold *m,
+                       struct err *err)
+{
     struct buf out;
     int result;
 
     buf_init(&out, ERROR_BYTES);
-    result = run("postsuper", config_dir, "-H", id, RELEASE_MS, &out, err);
-    if (result == 0)
-        (void)run("postqueue", config_dir, "-i", id, RELEASE_MS, &out, &ignored);
+    result = m->in_relay ? run_relay(q, "release", id, RELEASE_MS, &out, err)
+                         : postfix_release(q, id, &out, err);
     buf_fini(&out);
     return result;
 }

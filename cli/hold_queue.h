@@ -1,6 +1,7 @@
 #ifndef TG_CLI_HOLD_QUEUE_H
 #define TG_CLI_HOLD_QUEUE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/core/arena.h"
@@ -8,16 +9,29 @@
 #include "lib/core/strmap.h"
 
 /*
- * Postfix's hold queue, through postqueue(1) and postsuper(1) of PATH (and of the folders where
- * they usually are). `config_dir`: the folder of main.cf; NULL: Postfix's own. Errors:
- * EX_UNAVAILABLE; the text is that of the program.
+ * What the mail servers of this machine have on hold: Postfix, through postqueue(1) and
+ * postsuper(1), and tollgate-relay, through its queue command; programs of PATH (and of the folders
+ * where they usually are). Errors: EX_UNAVAILABLE; the text is that of the program.
  */
 
-/* Queue id -> int64_t * (Unix seconds of its arrival) of every message on hold. Keys and values are
- * the arena's. */
-int hold_queue_read(const char *config_dir, struct arena *arena, struct strmap *out,
+struct hold_queues {
+    const char *config_dir; /* the folder of main.cf; NULL: Postfix's own */
+    const char *relay_conf; /* tollgate-relay's configuration; NULL: it has no queue here */
+    struct err trouble;     /* with a relay: why Postfix could not be asked; code 0: it was */
+};
+
+struct on_hold {
+    int64_t arrival_s; /* Unix time */
+    bool in_relay;
+};
+
+/* Queue id -> struct on_hold * of every message on hold. Keys and values are the arena's. Where the
+ * relay has a queue, Postfix may be missing or down: then q->trouble says so, and what is not found
+ * may still be there. */
+int hold_queue_read(struct hold_queues *q, struct arena *arena, struct strmap *out,
                     struct err *err);
 /* Takes one message off hold, and has it delivered now. */
-int hold_queue_release(const char *config_dir, const char *id, struct err *err);
+int hold_queue_release(const struct hold_queues *q, const char *id, const struct on_hold *m,
+                       struct err *err);
 
 #endif

@@ -11,6 +11,7 @@
 #include "lib/core/address.h"
 #include "lib/core/figures.h"
 #include "lib/sys/clock.h"
+#include "lib/sys/relay_queue.h"
 
 #define ARENA_BYTES ((size_t)1 << 30)
 /* The MTA may not be done with a message that is younger. */
@@ -48,11 +49,12 @@ struct held_line {
 
 struct work {
     struct cli *cli;
-    const char *typed, *config_dir;
+    const char *typed;
+    struct hold_queues queues;
     bool quiet;
 
     int64_t now_s;
-    struct strmap on_hold; /* id -> arrival */
+    struct strmap on_hold; /* id -> struct on_hold * */
     struct strmap by_account;
     struct held_line *lines, **last;
     bool is_over; /* nothing more can be done */
@@ -74,7 +76,7 @@ static bool set_option(struct work *w, int id)
         w->quiet = true;
         return true;
     }
-    w->config_dir = optarg;
+    w->queues.config_dir = optarg;
     if (optarg[0] == '/')
         return true;
     (void)cli_usage("release", "--config-dir wants a path from the root, not \"%s\"", optarg);
@@ -134,11 +136,12 @@ static void forget(struct work *w, struct held_line *line, const struct message 
 }
 
 /* It is charged: the MTA must let it go, now or at the next run. */
-static void let_go(struct work *w, struct held_line *line, const struct message *m)
+static void let_go(struct work *w, struct held_line *line, const struct message *m,
+                   const struct on_hold *where)
 {
     struct err err = {0};
 
-    if (hold_queue_release(w->config_dir, m->id, &err) != 0)
+    if (hold_queue_release(&w->queues, m->id, where, &err) != 0)
         w->is_over = fail(w, &err) != 0;
     else
         line->released++;
@@ -162,7 +165,8 @@ static void refused(struct work *w, struct held_line *line, const struct message
     line->stuck += never ? 1 : 0;
 }
 
-static void release(struct work *w, struct held_line *line, const struct message *m)
+static void release(struct work *w, struct held_line *line, const struct message *m,
+                    const struct on_hold *where)
 {
     struct err err = {0};
     bool never;
@@ -171,24 +175,37 @@ static void release(struct work *w, struct held_line *line, const struct message
     if (answer == NULL)
         refused(w, line, m, never, &err);
     else if (json_is_true(json_object_get(answer, "ok")))
-        let_go(w, line, m);
+        let_go(w, line, m, where);
     else
         wait_for_room(w, line, answer);
     json_decref(answer);
 }
 
+/* Not in the relay's queue, and Postfix could not be asked. */
+static void leave(struct work *w, struct held_line *line, const struct message *m)
+{
+    if (m->released)
+        return;
+    line->waiting++;
+    if (w->code == EX_OK)
+        (void)fail(w, &w->queues.trouble);
+}
+
 static void handle(struct work *w, struct held_line *line, const struct message *m)
 {
     void **place = strmap_find(&w->on_hold, slice_str(m->id));
+    const struct on_hold *where = place == NULL ? NULL : *place;
 
     if (line->is_stopped)
         line->waiting += m->released ? 0 : 1;
-    else if (place == NULL || *(const int64_t *)*place > m->time_s + SAME_S)
+    else if (where == NULL && w->queues.trouble.code != 0)
+        leave(w, line, m);
+    else if (where == NULL || where->arrival_s > m->time_s + SAME_S)
         forget(w, line, m);
     else if (m->released)
-        let_go(w, line, m);
+        let_go(w, line, m, where);
     else
-        release(w, line, m);
+        release(w, line, m, where);
 }
 
 /* --- all of them ----------------------------------------------------------------------------- */
@@ -307,7 +324,7 @@ static int work_through(struct work *w)
     if (answer == NULL)
         return cli_fail(&err);
     if (json_array_size(list) > 0 &&
-        hold_queue_read(w->config_dir, &w->arena, &w->on_hold, &err) != 0) {
+        hold_queue_read(&w->queues, &w->arena, &w->on_hold, &err) != 0) {
         json_decref(answer);
         return cli_fail(&err);
     }
@@ -328,6 +345,8 @@ static int run(struct work *w)
                       "release has to be run as root: Postfix lets nobody else take mail off hold");
         return cli_fail(&err);
     }
+    if (relay_queue_exists(w->cli->settings))
+        w->queues.relay_conf = w->cli->settings->file;
     return work_through(w);
 }
 

@@ -11,6 +11,7 @@
 #include "lib/sys/clock.h"
 #include "lib/sys/daemon.h"
 #include "lib/sys/log.h"
+#include "lib/sys/relay_queue.h"
 #include "relay/auth.h"
 #include "relay/policy.h"
 #include "relay/queue_command.h"
@@ -103,7 +104,7 @@ static int run_queue(const char *file, int argc, char **argv)
     s = daemon_settings(&o, "tollgate-relay", stderr, &code);
     if (s == NULL)
         return code;
-    service_queue_dir(s, path, sizeof path);
+    relay_queue_dir(s, path, sizeof path);
     code = queue_command(path, argc - 1, argv + 1);
     settings_free(s);
     return code;

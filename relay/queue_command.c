@@ -1,6 +1,8 @@
 #include "relay/queue_command.h"
 
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
@@ -18,6 +20,7 @@
 
 struct listing {
     struct queue *queue;
+    bool as_json;
     int64_t now_ms;
     struct buf *out;
     size_t count;
@@ -66,6 +69,57 @@ static void add_recipients(struct buf *out, const struct envelope *e)
     }
 }
 
+static json_t *text_json(struct slice text)
+{
+    json_t *value = json_stringn(text.ptr != NULL ? text.ptr : "", text.len);
+
+    return value != NULL ? value : json_string("(not UTF-8)");
+}
+
+static json_t *recipients_json(const struct envelope *e)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < e->recipient_count; i++) {
+        const struct recipient *r = &e->recipients[i];
+        json_t *one;
+
+        if (r->state != RECIPIENT_PENDING && r->state != RECIPIENT_FAILED)
+            continue;
+        one = json_pack("{s:o}", "address", text_json(r->address));
+        if (r->text.len > 0)
+            (void)json_object_set_new(one, "delay_reason", text_json(r->text));
+        (void)json_array_append_new(list, one);
+    }
+    return list;
+}
+
+static void add_json(struct buf *out, const struct envelope *e, bool held)
+{
+    json_t *o =
+        json_pack("{s:s, s:o, s:I, s:I, s:o, s:o}", "queue_name", held ? "hold" : "active",
+                  "queue_id", text_json(e->id), "arrival_time", (json_int_t)(e->created_ms / 1000),
+                  "message_size", (json_int_t)e->text_bytes, "sender", text_json(e->sender),
+                  "recipients", recipients_json(e));
+    char *text = o == NULL ? NULL : json_dumps(o, JSON_COMPACT);
+
+    if (text != NULL)
+        buf_addf(out, "%s\n", text);
+    free(text);
+    json_decref(o);
+}
+
+static void add_text(struct listing *l, const struct envelope *e, bool held)
+{
+    buf_addf(l->out, "%.*s  %s  %llu bytes  age ", SLICE_FMT(e->id), held ? "held" : "queued",
+             (unsigned long long)e->text_bytes);
+    add_age(l->out, l->now_ms - e->created_ms);
+    buf_addf(l->out, "  tries %u  from <", e->tries);
+    add_safe(l->out, e->sender);
+    buf_add_str(l->out, ">\n");
+    add_recipients(l->out, e);
+}
+
 static int list_one(void *user, struct slice id, bool held)
 {
     struct listing *l = user;
@@ -73,31 +127,29 @@ static int list_one(void *user, struct slice id, bool held)
     struct err err = {.code = 0};
 
     if (queue_load(l->queue, id, &f, &err) != 0) {
-        if (err.code != EX_NOINPUT) /* it has just been delivered */
+        if (err.code != EX_NOINPUT && !l->as_json) /* else it has just been delivered */
             buf_addf(l->out, "%.*s  damaged: %s\n", SLICE_FMT(id), err.text);
         return 0;
     }
-    buf_addf(l->out, "%.*s  %s  %llu bytes  age ", SLICE_FMT(id), held ? "held" : "queued",
-             (unsigned long long)f.envelope.text_bytes);
-    add_age(l->out, l->now_ms - f.envelope.created_ms);
-    buf_addf(l->out, "  tries %u  from <", f.envelope.tries);
-    add_safe(l->out, f.envelope.sender);
-    buf_add_str(l->out, ">\n");
-    add_recipients(l->out, &f.envelope);
+    if (l->as_json)
+        add_json(l->out, &f.envelope, held);
+    else
+        add_text(l, &f.envelope, held);
     l->count++;
     l->bytes += f.envelope.text_bytes;
     queue_unload(&f);
     return 0;
 }
 
-int queue_list(struct queue *q, int64_t now_ms, struct buf *out, struct err *err)
+int queue_list(struct queue *q, bool as_json, int64_t now_ms, struct buf *out, struct err *err)
 {
-    struct listing l = {.queue = q, .now_ms = now_ms, .out = out};
+    struct listing l = {.queue = q, .as_json = as_json, .now_ms = now_ms, .out = out};
 
     if (queue_each(q, list_one, &l, err) != 0)
         return -1;
-    buf_addf(out, "%zu message%s, %llu bytes\n", l.count, l.count == 1 ? "" : "s",
-             (unsigned long long)l.bytes);
+    if (!as_json)
+        buf_addf(out, "%zu message%s, %llu bytes\n", l.count, l.count == 1 ? "" : "s",
+                 (unsigned long long)l.bytes);
     return 0;
 }
 
@@ -206,7 +258,7 @@ int queue_do(struct queue *q, struct scheduler *s, struct slice verb, struct sli
 
 static int usage(void)
 {
-    (void)fputs("usage: tollgate-relay [-c file] queue list\n"
+    (void)fputs("usage: tollgate-relay [-c file] queue list [-j]\n"
                 "       tollgate-relay [-c file] queue flush [id]\n"
                 "       tollgate-relay [-c file] queue hold|release|delete id|all\n",
                 stderr);
@@ -219,7 +271,7 @@ static int complain(const struct err *err)
     return err->code;
 }
 
-static int run_list(const char *dir)
+static int run_list(const char *dir, bool as_json)
 {
     struct queue q;
     struct buf out;
@@ -227,7 +279,8 @@ static int run_list(const char *dir)
     int code = EX_OK;
 
     buf_init(&out, LIST_MAX_BYTES);
-    if (queue_open_readonly(&q, dir, &err) != 0 || queue_list(&q, clock_unix_ms(), &out, &err) != 0)
+    if (queue_open_readonly(&q, dir, &err) != 0 ||
+        queue_list(&q, as_json, clock_unix_ms(), &out, &err) != 0)
         code = complain(&err);
     else
         (void)fwrite(out.data, 1, out.len, stdout);
@@ -303,7 +356,8 @@ int queue_command(const char *queue_dir, int argc, char **argv)
     bool is_flush = strcmp(verb, "flush") == 0;
 
     if (strcmp(verb, "list") == 0)
-        return argc == 1 ? run_list(queue_dir) : usage();
+        return argc == 1 || (argc == 2 && strcmp(id, "-j") == 0) ? run_list(queue_dir, argc == 2)
+                                                                 : usage();
     if (!is_flush && strcmp(verb, "hold") != 0 && strcmp(verb, "release") != 0 &&
         strcmp(verb, "delete") != 0)
         return usage();

@@ -19,8 +19,10 @@
  * On the socket: one line `verb [id]`, answered by a line `ok TEXT` or `error TEXT`.
  */
 
-/* The messages, those still pending or held, as text for a person. */
-int queue_list(struct queue *q, int64_t now_ms, struct buf *out, struct err *err);
+/* The messages, those still pending or held, as text for a person, or as `postqueue -j` of Postfix
+ * writes them: an object a line with queue_name (active or hold), queue_id, arrival_time,
+ * message_size, sender and recipients (address, delay_reason). */
+int queue_list(struct queue *q, bool as_json, int64_t now_ms, struct buf *out, struct err *err);
 
 /* Carries out one verb on a message, or on all (`id` empty). What was done, or what is wrong, is
  * added to *out; -1: nothing was done. `s` NULL: no daemon runs. */

@@ -14,6 +14,7 @@
 #include "lib/sys/files.h"
 #include "lib/sys/log.h"
 #include "lib/sys/privileges.h"
+#include "lib/sys/relay_queue.h"
 #include "relay/policy.h"
 #include "relay/queue_command.h"
 #include "relay/scheduler.h"
@@ -75,14 +76,6 @@ static char woken(void)
 
 /* --- the way up ------------------------------------------------------------------------------ */
 
-void service_queue_dir(const struct settings *s, char *path, size_t room)
-{
-    if (s->relay.queue_dir[0] == '\0')
-        (void)snprintf(path, room, "%s/relay/queue", s->state_dir);
-    else
-        (void)snprintf(path, room, "%s", s->relay.queue_dir);
-}
-
 static void choose_names(struct relay *relay)
 {
     const struct settings *s = relay->settings;
@@ -104,7 +97,7 @@ static int make_dirs(const struct relay *relay, const struct account *account, s
     const struct settings *s = relay->settings;
     char queue_dir[512], own[600];
 
-    service_queue_dir(s, queue_dir, sizeof queue_dir);
+    relay_queue_dir(s, queue_dir, sizeof queue_dir);
     (void)snprintf(own, sizeof own, "%s/relay", s->state_dir);
     if (s->relay.queue_dir[0] == '\0' || s->relay.maildir_root[0] == '\0') {
         if (dir_make(s->state_dir, 0750, account->uid, account->gid, err) != 0 ||
@@ -151,7 +144,7 @@ static int open_then(struct relay *relay, struct err *err)
     const char *users = relay->settings->relay.users_file;
     char queue_dir[512];
 
-    service_queue_dir(relay->settings, queue_dir, sizeof queue_dir);
+    relay_queue_dir(relay->settings, queue_dir, sizeof queue_dir);
     if (queue_open(&relay->queue, queue_dir, QUEUE_WAIT_MS, err) != 0)
         return -1;
     if (users[0] != '\0' && (relay->auth = auth_new(users, err)) == NULL)

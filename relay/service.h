@@ -1,8 +1,6 @@
 #ifndef TG_RELAY_SERVICE_H
 #define TG_RELAY_SERVICE_H
 
-#include <stddef.h>
-
 #include "lib/core/err.h"
 #include "lib/sys/settings.h"
 
@@ -14,9 +12,6 @@
  */
 
 struct service;
-
-/* Where the queue is. Makes nothing. */
-void service_queue_dir(const struct settings *s, char *path, size_t room);
 
 /* settings are borrowed. NULL with *err. */
 struct service *service_open(const struct settings *s, struct err *err);

@@ -150,7 +150,8 @@ RequireSafeKeys no
 
 
 def main():
-    tap.need("swaks", "curl", "msmtp", "opendkim", "opendkim-genkey", "postfix", "openssl", root=True)
+    tap.need("swaks", "curl", "msmtp", "opendkim", "opendkim-genkey", "postfix", "openssl",
+             root=True)
     folder = proc.scratch("clients")
     ca = tls_files.authority(folder)
     cert = tls_files.certificate(folder, "localhost", ca)
