@@ -205,8 +205,7 @@ def observe(w):
 
 def main():
     tap.need("postfix", "redis-server", root=True)
-    w = Site("transport_maps = inline:{bounce.test=error:no_such_user}",
-             settings(proc.scratch("plans")))
+    w = Site(settings=settings(proc.scratch("plans")))
     deferred(w)
     others_go_on(w)
     forgers(w)
