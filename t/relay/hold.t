@@ -33,7 +33,7 @@ def waiting(daemon):
 
 
 def gone_by_hand(r, daemon):
-    """A held message that somebody deleted: left alone while Postfix cannot say whether it has it."""
+    """A held message that somebody deleted is left alone while Postfix may still have it."""
     c = smtp.Smtp(r.port)
     while not r.queued("hold"):
         c.send("a@example.com", ["more@gmail.test"], TEXT)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """tollgate-relay queue: list, flush, hold, release, delete; retries and expiry."""
 
+import json
 import os
 import sys
 
@@ -36,6 +37,10 @@ def with_daemon(r, port):
     tap.ok(first + "  queued" in out and "one@else.test  (4.4.2 127.0.0.1: cannot " in out and
            "from <a@host.test>" in out, "shows both, and why they wait", out)
     tap.ok(out.endswith("2 messages, %d bytes" % bytes_of(out)), "and the sum", out)
+    shown = [json.loads(line) for line in command(r, "list", "-j")[1].split("\n")]
+    tap.same([(m["queue_name"], m["queue_id"], m["sender"], m["recipients"][0]["address"])
+              for m in shown], [("active", first, "a@host.test", "one@else.test"),
+                                ("active", second, "a@host.test", "two@else.test")], "list -j")
     proc.wait_for("hold", lambda: command(r, "hold", first) == (0, "1 held"))
     tap.same((r.queued(), r.queued("hold")), ([second], [first]), "it lies in hold")
     tap.ok("%s  held" % first in command(r, "list")[1], "and is shown so")
