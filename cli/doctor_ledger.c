@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "cli/doctor.h"
+#include "cli/ledger_file.h"
 
 #define DOUBTFUL_SHOWN 5
-#define BUSY_MS        2000
 
 static bool query_fails(struct doctor *d, sqlite3 *db)
 {
@@ -106,33 +106,6 @@ static void check_sound(struct doctor *d, sqlite3 *db)
     check_doubtful(d, db);
 }
 
-/* Opened to read only, and without a write-ahead log as one that nobody changes: else SQLite would
- * leave files beside it. */
-static int open_ledger(const char *path, sqlite3 **db)
-{
-    struct buf uri;
-    int result;
-
-    buf_init(&uri, 16384);
-    buf_addf(&uri, "%s-wal", path);
-    if (access(uri.data, F_OK) == 0) {
-        buf_fini(&uri);
-        return sqlite3_open_v2(path, db, SQLITE_OPEN_READONLY, NULL);
-    }
-    buf_reset(&uri);
-    buf_add_str(&uri, "file:");
-    for (const char *p = path; *p != '\0'; p++) {
-        if (strchr("%?#", *p) != NULL)
-            buf_addf(&uri, "%%%02x", (unsigned)*p);
-        else
-            buf_add_char(&uri, *p);
-    }
-    buf_add_str(&uri, "?immutable=1");
-    result = sqlite3_open_v2(uri.data, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
-    buf_fini(&uri);
-    return result;
-}
-
 void doctor_ledger(struct doctor *d)
 {
     sqlite3 *db = NULL;
@@ -147,10 +120,9 @@ void doctor_ledger(struct doctor *d)
                    strerror(errno));
         doctor_mend(d, missing ? "tollgated makes it when it starts"
                                : "run `tollgate doctor' as root to see into it");
-    } else if (open_ledger(path.data, &db) != SQLITE_OK) {
+    } else if (ledger_file_open(path.data, &db) != SQLITE_OK) {
         (void)query_fails(d, db);
     } else {
-        (void)sqlite3_busy_timeout(db, BUSY_MS);
         check_sound(d, db);
     }
     (void)sqlite3_close(db);

@@ -58,6 +58,20 @@ int site_domain(struct site *s, struct slice domain, struct arena *arena, bool *
     return result;
 }
 
+bool site_forward(struct site *s, const struct address *address, struct arena *arena,
+                  struct forward_targets *targets, struct err *err)
+{
+    struct answers answers;
+    enum lookup found;
+
+    answers_init(&answers, arena);
+    found = world_forward(s->world, &answers, address, targets);
+    if (found == LOOKUP_ASK && resolver_answer(s->resolver, &answers, err) == 0)
+        found = world_forward(s->world, &answers, address, targets);
+    answers_fini(&answers);
+    return found == LOOKUP_YES;
+}
+
 /* --- the name -------------------------------------------------------------------------------- */
 
 static int domain_parse(struct site *s, struct slice typed, struct arena *arena, struct holder *out,

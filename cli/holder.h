@@ -30,6 +30,10 @@ void site_close(struct site *s);
 int site_domain(struct site *s, struct slice domain, struct arena *arena, bool *is_hosted,
                 struct slice *charged, struct err *err);
 
+/* Where the address is forwarded to, one level. False: it is no forwarder (or *err). */
+bool site_forward(struct site *s, const struct address *address, struct arena *arena,
+                  struct forward_targets *targets, struct err *err);
+
 enum holder_kind { HOLDER_IS_DOMAIN, HOLDER_IS_SERVER, HOLDER_IS_CLIENTS, HOLDER_IS_CLIENT };
 
 struct holder {

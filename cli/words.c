@@ -8,6 +8,7 @@
 #define MINUTE_S 60
 #define HOUR_S   3600
 #define DAY_S    86400
+#define WIDTH    78
 
 static bool local(int64_t unix_s, struct tm *tm)
 {
@@ -111,6 +112,34 @@ const char *words_stopped(enum limit_action action)
                                         [ACTION_REJECT] = "refused"};
 
     return words[action];
+}
+
+void words_wrap(struct buf *b, size_t indent, bool bullet, size_t width, struct slice text)
+{
+    struct slice word;
+    size_t used;
+
+    width = width == 0 ? WIDTH : width;
+    text_add_fill(b, " ", indent);
+    buf_add_str(b, bullet ? "- " : "");
+    indent += bullet ? 2 : 0;
+    used = indent;
+    while (slice_word(&text, " \n", &word)) {
+        size_t wide = text_width(word);
+
+        if (used > indent && used + 1 + wide > width) {
+            buf_add_char(b, '\n');
+            text_add_fill(b, " ", indent);
+            used = indent;
+        }
+        if (used > indent) {
+            buf_add_char(b, ' ');
+            used++;
+        }
+        text_add(b, word);
+        used += wide;
+    }
+    buf_add_char(b, '\n');
 }
 
 void words_bar(struct buf *b, uint64_t percent, size_t width, bool utf8)

@@ -23,6 +23,9 @@ void words_compact(struct buf *b, enum limit_metric metric, uint64_t n);
 void words_limit(struct buf *b, const struct limit *l);
 /* What happens to a message over a limit of that action: "deferred", "held" ... */
 const char *words_stopped(enum limit_action action);
+/* A paragraph, broken between words to fit the width (0: 78), its lines behind `indent` blanks;
+ * with a bullet those after the first behind two more. */
+void words_wrap(struct buf *b, size_t indent, bool bullet, size_t width, struct slice text);
 /* A bar of that width, full from 100 percent on. */
 void words_bar(struct buf *b, uint64_t percent, size_t width, bool utf8);
 

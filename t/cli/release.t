@@ -4,14 +4,13 @@
 import json
 import os
 import shutil
-import socket
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import proc
 import tap
+from control import Control
 from tollgate import Tollgate
 
 POSTQUEUE = """#!/bin/sh
@@ -24,39 +23,6 @@ echo "postsuper $*" >>"$FAKE/calls"
 test ! -e "$FAKE/postsuper-fails" || { echo "postsuper: fatal: no such queue" >&2; exit 1; }
 """
 NEVER = {"error": "the message is larger than its limit", "never": True}
-
-
-class Control:
-    """The control socket. `messages` as the held command lists them; `answers`: what release says
-    for an id (the default: ok)."""
-
-    def __init__(self, state):
-        os.makedirs(state, exist_ok=True)
-        self.path = os.path.join(state, "control.sock")
-        self.messages, self.answers, self.asked = [], {}, []
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(self.path)
-        self.listener.listen(8)
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            connection, _ = self.listener.accept()
-            with connection, connection.makefile("rb") as lines:
-                for line in lines:
-                    connection.sendall(json.dumps(self.answer(json.loads(line))).encode() + b"\n")
-
-    def answer(self, request):
-        if request["cmd"] == "held":
-            self.asked.append(("held", request.get("account")))
-            return self.answers.get("held") or {"held": [
-                m for m in self.messages if request.get("account") in (None, m["account"])]}
-        self.asked.append((request["cmd"], request["id"], request["number"]))
-        return self.answers.get(request["id"], {"ok": True})
-
-    def close(self):
-        self.listener.close()
-        os.unlink(self.path)
 
 
 class Site:
@@ -153,8 +119,8 @@ def not_there(site):
     tap.same((code, err), (0, ""), "messages that are no longer on hold")
     tap.same(asked[1:], [("forget", "Q1", 1), ("forget", "Q2", 2), ("release", "Q3", 3),
                          ("release", "Q4", 4)],
-             "gone, or an id that came back: forgotten; a long upload is the same message; one that "
-             "is young is left alone")
+             "gone, or an id that came back: forgotten; a long upload is the same message; one "
+             "that is young is left alone")
     tap.same(calls, ["postqueue -j"] + gone("Q3", "Q4", "Q7"),
              "one that is charged already is only taken off hold, unless its id came back")
     tap.same(out, "example.com: 3 let go, 2 forgotten (no longer on hold), 1 waiting\n", "and said")

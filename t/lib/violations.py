@@ -20,7 +20,8 @@ def add(redis, at, holder, limit, used, wanted, **more):
         fields += ["retry_after", more.get("retry_after", 720)]
     if more.get("observed"):
         fields += ["observed", "yes"]
-    fields += ["qid", more.get("qid", "4jWnX03VvBz1cTBS"), "client", more.get("client", "192.0.2.1"),
+    fields += ["qid", more.get("qid", "4jWnX03VvBz1cTBS"),
+               "client", more.get("client", "192.0.2.1"),
                "from", more.get("sender", "alice@example.com"),
                "event", "soft limit" if more.get("soft") else "violation"]
     for key in ("tg:{%s}:violations" % holder, "tg:violations"):

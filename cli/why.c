@@ -1,0 +1,142 @@
+/* tollgate why: in words, what is known of a queue id, an address, a domain or a client. */
+#include "cli/why.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "cli/words.h"
+#include "lib/sys/clock.h"
+
+#define ARENA_BYTES ((size_t)256 << 20)
+#define TEXT_BYTES  ((size_t)16 << 20)
+#define INDENT      2
+
+static const char help[] =
+    "usage: tollgate why QUEUE-ID | ADDRESS\n"
+    "\n"
+    "  QUEUE-ID   of the mail log, such as 4jWnX03VvBz1cTBS: was it stopped, held, is it in "
+    "doubt?\n"
+    "  ADDRESS    alice@example.com, a domain, a client's IP address, or @server: may they send,\n"
+    "             and if not, until when, and by which limit?\n"
+    "\n"
+    "Run it as root on the node that took the message, so that it can ask tollgated.\n";
+
+static const struct option options[] = {{NULL, 0, NULL, 0}};
+
+void why_say_text(struct why *w, struct slice text)
+{
+    words_wrap(&w->out, INDENT, false, w->style.width, text);
+}
+
+void why_say(struct why *w, const char *format, ...)
+{
+    char text[2048];
+    va_list ap;
+
+    va_start(ap, format);
+    (void)vsnprintf(text, sizeof text, format, ap);
+    va_end(ap);
+    why_say_text(w, slice_str(text));
+}
+
+static bool is_queue_id(const char *text)
+{
+    if (*text == '\0')
+        return false;
+    for (; *text != '\0'; text++) {
+        if (!isalnum((unsigned char)*text))
+            return false;
+    }
+    return true;
+}
+
+/* A hosted domain may have no dot. */
+static int is_hosted_name(struct why *w, bool *is_hosted, struct err *err)
+{
+    struct slice name, charged;
+
+    *is_hosted = false;
+    if (domain_canonical(slice_str(w->typed), &w->arena, &name, err) != 0)
+        return 0;
+    return site_domain(&w->site, name, &w->arena, is_hosted, &charged, err);
+}
+
+static int of_address(struct why *w, struct err *err)
+{
+    struct address a;
+
+    if (address_parse(slice_str(w->typed), &w->arena, &a, err) != 0) {
+        err->code = EX_USAGE;
+        return err_prefix(err, "%s", w->typed);
+    }
+    if (a.domain.len == 0)
+        return err_set(err, EX_USAGE, "%s: give the whole address, such as alice@example.com",
+                       w->typed);
+    return why_sender(w, &a, NULL, err);
+}
+
+static int of_client(struct why *w, struct err *err)
+{
+    struct buf name;
+    int result;
+
+    buf_init(&name, 256);
+    buf_addf(&name, HOLDER_CLIENT "%s", w->typed);
+    result = why_sender(w, NULL, name.data, err);
+    buf_fini(&name);
+    return result;
+}
+
+static int answer(struct why *w, struct err *err)
+{
+    struct ip ip;
+    bool is_hosted;
+
+    if (ip_parse(slice_str(w->typed), &ip))
+        return of_client(w, err);
+    if (w->typed[0] == '@')
+        return why_sender(w, NULL, w->typed, err);
+    if (strchr(w->typed, '@') != NULL)
+        return of_address(w, err);
+    if (is_hosted_name(w, &is_hosted, err) != 0)
+        return -1;
+    if (is_hosted || strchr(w->typed, '.') != NULL)
+        return why_sender(w, NULL, w->typed, err);
+    if (is_queue_id(w->typed))
+        return why_queue_id(w, err);
+    return err_set(err, EX_USAGE, "\"%s\" is neither a queue id nor an address", w->typed);
+}
+
+static int run(struct why *w)
+{
+    struct err err = {0};
+    int code = site_open(&w->site, w->cli);
+
+    if (code != EX_OK)
+        return code;
+    w->now_s = clock_unix_ms() / 1000;
+    cli_style(&w->style);
+    return answer(w, &err) == 0 ? cli_write(&w->out) : cli_fail(&err);
+}
+
+int command_why(struct cli *cli, int argc, char **argv)
+{
+    struct why w = {.cli = cli};
+    int id, code;
+
+    while ((id = option_next(cli, help, argc, argv, options)) != OPTION_END)
+        return id == OPTION_HELP ? EX_OK : EX_USAGE;
+    if (optind + 1 != argc)
+        return cli_usage("why", optind == argc ? "why what? Give a queue id or an address"
+                                               : "one question at a time");
+    w.typed = argv[optind];
+    arena_init(&w.arena, ARENA_BYTES);
+    buf_init(&w.out, TEXT_BYTES);
+    code = run(&w);
+    site_close(&w.site);
+    buf_fini(&w.out);
+    arena_fini(&w.arena);
+    return code;
+}

@@ -1,0 +1,29 @@
+#ifndef TG_CLI_WHY_H
+#define TG_CLI_WHY_H
+
+#include "cli/holder.h"
+
+/* `tollgate why`: what is known of a message, or of whoever sends. */
+
+struct why {
+    struct cli *cli;
+    struct site site;
+    const char *typed;
+    int64_t now_s;
+    struct render_style style;
+    struct buf out;
+    struct arena arena;
+};
+
+/* Adds a paragraph, indented by two. */
+void why_say(struct why *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* "domain/recipients/hour (600 of 600 used)" and the like are put together in a buffer of their
+ * own; its text as a paragraph. */
+void why_say_text(struct why *w, struct slice text);
+
+/* 0, or -1 with *err. */
+int why_queue_id(struct why *w, struct err *err);
+/* An address, or (address NULL) a domain, client or the server: what holder_parse takes. */
+int why_sender(struct why *w, const struct address *address, const char *holder, struct err *err);
+
+#endif
