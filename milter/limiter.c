@@ -79,7 +79,7 @@ static void tell_all(struct limiter *l, const struct limit_question *q,
 
             if ((!t->over && !t->soft) || (t->over && is_told_often(l, q, d, t, observed)))
                 continue;
-            v = violation_of(q, d, d->tests[n], t, observed);
+            v = violation_of(q, d, d->tests[n], t, observed && t->over);
             v.soft = !t->over;
             tell(l, &v);
         }
