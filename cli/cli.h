@@ -36,6 +36,7 @@ int command_usage(struct cli *cli, int argc, char **argv);
 int command_limit(struct cli *cli, int argc, char **argv);
 int command_plan(struct cli *cli, int argc, char **argv);
 int command_violations(struct cli *cli, int argc, char **argv);
+int command_top(struct cli *cli, int argc, char **argv);
 int command_why(struct cli *cli, int argc, char **argv);
 int command_release(struct cli *cli, int argc, char **argv);
 

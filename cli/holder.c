@@ -231,7 +231,7 @@ int holder_limits_read(struct site *s, const struct holder *h, int64_t now_s, st
     buf_init(&warnings, (size_t)1 << 20);
     result = account_overrides_read(s->cli->store, s->cli->settings->store.prefix, h->rules,
                                     READ_TIMEOUT_MS, arena, &out->said, &warnings, err);
-    if (result == 0)
+    if (result == 0 && !s->is_quiet)
         warn_overrides(h, &warnings);
     buf_fini(&warnings);
     if (result != 0)

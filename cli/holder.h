@@ -20,6 +20,7 @@ struct site {
     struct world *world;
     struct resolver *resolver;
     struct limit_rules *rules;
+    bool is_quiet; /* overrides that cannot be read are not told of */
 };
 
 /* 0, or an exit code after having said why; opens the store, too. */

@@ -21,6 +21,7 @@ static const struct command commands[] = {
     {"plan", command_plan, "the plan of a domain: shows, sets, unsets"},
     {"violations", command_violations,
      "limits that were crossed, and what would have been stopped"},
+    {"top", command_top, "who sends now, limits nearly full, violations; a live view"},
     {"why", command_why, "why a message was stopped; whether somebody may send now"},
     {"classify", command_classify, "what a message would count as, and by which rule"},
     {"release", command_release, "lets messages go that a limit holds, as room returns"},

@@ -199,7 +199,7 @@ int usage_busiest(struct reader *r, const struct holder *h, const struct holder_
 /* --- showing --------------------------------------------------------------------------------- */
 
 enum column {
-    COL_USER,
+    COL_USER = USAGE_USER,
     COL_LIMIT,
     COL_ACTION,
     COL_USED,

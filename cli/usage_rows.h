@@ -37,6 +37,7 @@ int usage_busiest(struct reader *r, const struct holder *h, const struct holder_
 /* The fullest first. */
 int usage_compare(const struct usage_row *a, const struct usage_row *b);
 
+#define USAGE_USER 0 /* the column of the user */
 extern const struct listing_column usage_columns[];
 extern const size_t usage_column_count;
 void usage_add_row(struct listing *list, const struct usage_row *row, int64_t now_ms, bool utf8);

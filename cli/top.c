@@ -1,0 +1,222 @@
+/* tollgate top: who sends now, which limits are nearly full, what was stopped; again and again. */
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sysexits.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "cli/top_screen.h"
+#include "lib/core/figures.h"
+#include "lib/sys/clock.h"
+
+#define SCREEN_BYTES ((size_t)16 << 20)
+#define INTERVAL_MAX 3600
+
+static const char help[] =
+    "usage: tollgate top [--interval SECONDS] [--once]\n"
+    "\n"
+    "  --interval N  seconds between two readings (2)\n"
+    "  --once        one picture, after one interval; so it is, too, where the output is no\n"
+    "                terminal\n"
+    "\n"
+    "Who sends most, which limits are nearest to full, and the last violations. q or ^C ends it.\n";
+
+enum option_id { OPT_INTERVAL = 256, OPT_ONCE };
+
+static const struct option options[] = {{"interval", required_argument, NULL, OPT_INTERVAL},
+                                        {"once", no_argument, NULL, OPT_ONCE},
+                                        {NULL, 0, NULL, 0}};
+
+struct top {
+    struct cli *cli;
+    uint64_t interval_s;
+    bool once;
+    struct top_data data;
+    struct arena arena; /* of one picture */
+    struct buf screen;
+    struct termios before;
+    bool has_keys; /* stdin is a terminal, and `before` is how it was */
+};
+
+/* Only for signals, which know nothing else. */
+static volatile sig_atomic_t ended;
+
+/* --- the command line ------------------------------------------------------------------------ */
+
+static int parse(struct top *t, int argc, char **argv)
+{
+    int id;
+
+    while ((id = option_next(t->cli, help, argc, argv, options)) != OPTION_END) {
+        if (id == OPTION_HELP)
+            return OPTION_HELP;
+        if (id == OPTION_WRONG)
+            return EX_USAGE;
+        if (id == OPT_ONCE)
+            t->once = true;
+        else if (!slice_number(slice_str(optarg), &t->interval_s) || t->interval_s == 0 ||
+                 t->interval_s > INTERVAL_MAX)
+            return cli_usage("top", "--interval wants seconds from 1 to %d, not \"%s\"",
+                             INTERVAL_MAX, optarg);
+    }
+    if (optind < argc)
+        return cli_usage("top", "what is \"%s\"?", argv[optind]);
+    return EX_OK;
+}
+
+/* --- the terminal ---------------------------------------------------------------------------- */
+
+static void end(int signal)
+{
+    (void)signal;
+    ended = 1;
+}
+
+static void nothing(int signal)
+{
+    (void)signal;
+}
+
+static void put(const char *text)
+{
+    (void)fputs(text, stdout);
+    (void)fflush(stdout);
+}
+
+/* An empty screen of its own, without cursor, that cuts lines rather than break them; keys come at
+ * once. */
+static void terminal_take(struct top *t)
+{
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    struct sigaction act = {.sa_handler = end};
+    struct termios keys;
+
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        (void)sigaction(ends[i], &act, NULL);
+    act.sa_handler = nothing; /* but it ends the waiting, so that the new size is drawn */
+    (void)sigaction(SIGWINCH, &act, NULL);
+    t->has_keys = tcgetattr(STDIN_FILENO, &t->before) == 0;
+    if (t->has_keys) {
+        keys = t->before;
+        keys.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+        (void)tcsetattr(STDIN_FILENO, TCSANOW, &keys);
+    }
+    put("\033[?1049h\033[?25l\033[?7l\033[H\033[J");
+}
+
+static void terminal_give_back(const struct top *t)
+{
+    if (t->has_keys)
+        (void)tcsetattr(STDIN_FILENO, TCSANOW, &t->before);
+    put("\033[?7h\033[?25h\033[?1049l");
+}
+
+/* Until the time is over, a key is pressed, or a signal comes. */
+static void wait_for_key(struct top *t)
+{
+    struct pollfd p = {.fd = t->has_keys ? STDIN_FILENO : -1, .events = POLLIN};
+    char key;
+
+    if (poll(&p, 1, (int)t->interval_s * 1000) != 1)
+        return;
+    if (read(STDIN_FILENO, &key, 1) != 1)
+        t->has_keys = false; /* closed: it would be ready for ever */
+    else if (key == 'q' || key == 'Q')
+        ended = 1;
+}
+
+static unsigned terminal_rows(void)
+{
+    struct winsize size;
+
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_row : 0;
+}
+
+/* --- pictures -------------------------------------------------------------------------------- */
+
+static void draw_text(struct top *t, unsigned rows)
+{
+    struct render_style style;
+
+    cli_style(&style);
+    arena_reset(&t->arena);
+    buf_reset(&t->screen);
+    top_screen(&t->data, &style, rows, clock_unix_ms() / 1000, &t->arena, &t->screen);
+}
+
+/* Each line is drawn over the old one, as many as there is room for. */
+static int draw(struct top *t, const struct err *err)
+{
+    unsigned rows = terminal_rows();
+    struct slice rest, line;
+    struct buf out;
+    int code;
+
+    draw_text(t, rows > 0 ? rows : 24);
+    rest = buf_slice(&t->screen);
+    buf_init(&out, SCREEN_BYTES);
+    buf_add_str(&out, "\033[H");
+    if (err->code != 0) {
+        text_add(&out, slice_str(err->text));
+        buf_add_str(&out, "\033[K\n");
+    }
+    for (unsigned i = 1; (rows == 0 || i < rows) && slice_cut(&rest, '\n', &line); i++) {
+        buf_add(&out, line);
+        buf_add_str(&out, "\033[K\n");
+    }
+    buf_add_str(&out, "\033[J");
+    code = cli_write(&out);
+    buf_fini(&out);
+    return code;
+}
+
+/* A store that goes away is waited for; what went wrong stands above. */
+static int watch(struct top *t)
+{
+    int code = EX_OK;
+
+    terminal_take(t);
+    while (ended == 0 && code == EX_OK) {
+        struct err err = {0};
+
+        (void)top_data_read(&t->data, &err);
+        code = draw(t, &err);
+        if (ended == 0)
+            wait_for_key(t);
+    }
+    terminal_give_back(t);
+    return code;
+}
+
+static int once(struct top *t)
+{
+    struct err err = {0};
+
+    if (top_data_read(&t->data, &err) != 0)
+        return cli_fail(&err);
+    clock_sleep_ms((int64_t)t->interval_s * 1000);
+    if (top_data_read(&t->data, &err) != 0)
+        return cli_fail(&err);
+    draw_text(t, 0);
+    return cli_write(&t->screen);
+}
+
+int command_top(struct cli *cli, int argc, char **argv)
+{
+    struct top t = {.cli = cli, .interval_s = 2};
+    int code = parse(&t, argc, argv);
+
+    if (code != EX_OK)
+        return code == OPTION_HELP ? EX_OK : code;
+    arena_init(&t.arena, SCREEN_BYTES);
+    buf_init(&t.screen, SCREEN_BYTES);
+    code = top_data_open(&t.data, cli);
+    if (code == EX_OK)
+        code = t.once || isatty(STDOUT_FILENO) == 0 ? once(&t) : watch(&t);
+    top_data_close(&t.data);
+    buf_fini(&t.screen);
+    arena_fini(&t.arena);
+    return code;
+}

@@ -1,0 +1,148 @@
+#include "cli/top_screen.h"
+
+#include <string.h>
+
+#include "cli/violations_table.h"
+#include "cli/words.h"
+#include "lib/core/figures.h"
+
+#define ROWS_EACH  10
+#define ROWS_FIXED 11 /* of heads, rules and blank lines */
+#define ROWS_LEAST 2
+#define NAME_BYTES 1024
+
+/* --- figures --------------------------------------------------------------------------------- */
+
+/* 0.5, 12.0, 345, 12,345 */
+static void add_rate(struct buf *b, double rate)
+{
+    if (rate < 99.95)
+        buf_addf(b, "%.1f", rate);
+    else
+        figure_count(b, (uint64_t)(rate + 0.5));
+}
+
+static void rate_cell(struct listing *list, size_t column, double rate, bool bytes)
+{
+    struct buf b;
+
+    buf_init(&b, NAME_BYTES);
+    if (bytes)
+        figure_bytes(&b, (uint64_t)(rate + 0.5));
+    else
+        add_rate(&b, rate);
+    listing_shown(list, column, buf_slice(&b));
+    buf_fini(&b);
+}
+
+/* --- head ------------------------------------------------------------------------------------ */
+
+static void add_head(const struct top_data *d, const struct render_style *style, int64_t now_s,
+                     struct buf *b)
+{
+    bool observe = d->site.rules->observe;
+
+    buf_add_str(b, style->colour ? "\033[1m" : "");
+    buf_add_str(b, "Tollgate ");
+    words_time(b, now_s);
+    buf_addf(b, "  %s  %zu node%s, ", observe ? "observe" : "enforce", d->node_count,
+             d->node_count == 1 ? "" : "s");
+    figure_count(b, d->account_count);
+    buf_addf(b, " account%s", d->account_count == 1 ? "" : "s");
+    buf_add_str(b, style->colour ? "\033[0m" : "");
+    buf_add_str(b, "\nmessages a second: in ");
+    add_rate(b, d->server[TOP_IN]);
+    buf_add_str(b, ", out ");
+    add_rate(b, d->server[TOP_MESSAGES]);
+    buf_addf(b, ", %s ", observe ? "would be stopped" : "stopped");
+    add_rate(b, d->server[TOP_STOPPED]);
+    buf_add_str(b, "; out ");
+    figure_bytes(b, (uint64_t)d->server[TOP_BYTES]);
+    buf_add_str(b, "/s\n\n");
+}
+
+/* --- tables ---------------------------------------------------------------------------------- */
+
+static void add_senders(const struct top_data *d, const struct render_style *style, size_t most,
+                        struct arena *arena, struct buf *b)
+{
+    const struct listing_column columns[] = {
+        {.head = "sending now", .cut = 20, .least = 34},
+        {.head = "msgs/s", .right = true, .least = 7},
+        {.head = "rcpts/s", .right = true, .least = 8},
+        {.head = "bytes/s", .right = true, .least = 8},
+        {.head = "in/s", .right = true, .least = 6, .minor = true},
+        {.head = d->site.rules->observe ? "would stop" : "stopped/s", .right = true, .least = 10},
+    };
+    static const enum top_value values[] = {TOP_MESSAGES, TOP_RECIPIENTS, TOP_BYTES, TOP_IN,
+                                            TOP_STOPPED};
+    struct listing list;
+
+    listing_init(&list, columns, sizeof columns / sizeof columns[0], arena);
+    for (size_t i = 0; i < d->sender_count && i < most; i++) {
+        const struct top_account *a = d->senders[i];
+
+        listing_row(&list);
+        listing_shown(&list, 0, a->name);
+        for (size_t v = 0; v < TOP_VALUES; v++)
+            rate_cell(&list, 1 + v, a->rate[values[v]], values[v] == TOP_BYTES);
+    }
+    listing_table(&list, style, true, b);
+    buf_add_str(b, d->sender_count == 0 ? "(nobody)\n\n" : "\n");
+}
+
+static void add_limits(const struct top_data *d, const struct render_style *style, size_t most,
+                       struct arena *arena, struct buf *b)
+{
+    struct listing_column *columns = arena_array(arena, usage_column_count, sizeof *columns);
+    struct listing list;
+
+    if (columns == NULL || d->limit_count == 0) {
+        buf_add_str(b, "No limit has anything used.\n\n");
+        return;
+    }
+    memcpy(columns, usage_columns, usage_column_count * sizeof *columns);
+    columns[USAGE_USER].head = "nearest to its limit";
+    columns[USAGE_USER].least = 20;
+    listing_init(&list, columns, usage_column_count, arena);
+    for (size_t i = 0; i < d->limit_count && i < most; i++) {
+        struct usage_row row = d->limits[i].row;
+
+        if (row.user.len == 0)
+            row.user = d->limits[i].holder;
+        usage_add_row(&list, &row, d->store_ms, style->utf8);
+    }
+    listing_table(&list, style, true, b);
+    buf_add_char(b, '\n');
+}
+
+static void add_violations(const struct top_data *d, const struct render_style *style, size_t most,
+                           struct arena *arena, struct buf *b)
+{
+    struct listing list;
+    size_t count = d->violations.count;
+
+    listing_init(&list, violations_columns, violations_column_count, arena);
+    for (size_t i = count > most ? count - most : 0; i < count; i++)
+        violations_add_row(&list, &d->violations.items[i].v);
+    listing_table(&list, style, true, b);
+    if (count == 0)
+        buf_add_str(b, "(no violations)\n");
+}
+
+void top_screen(const struct top_data *d, const struct render_style *style, unsigned rows,
+                int64_t now_s, struct arena *arena, struct buf *b)
+{
+    size_t each = ROWS_EACH, rest = 0;
+
+    if (rows > 0) {
+        size_t room = rows > ROWS_FIXED ? rows - ROWS_FIXED : 0;
+
+        each = room / 3 > ROWS_LEAST ? room / 3 : ROWS_LEAST;
+        rest = room / 3 > ROWS_LEAST ? room % 3 : 0;
+    }
+    add_head(d, style, now_s, b);
+    add_senders(d, style, each + rest, arena, b);
+    add_limits(d, style, each, arena, b);
+    add_violations(d, style, each, arena, b);
+}

@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+"""tollgate top: one picture, and a live one on a terminal."""
+
+import datetime
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import proc
+import tap
+import violations
+from counted import Counted
+from redis_server import RedisServer
+from tollgate import Tollgate
+from windows import Windows
+
+UTC = datetime.timezone.utc
+NOW = datetime.datetime.now(UTC)
+HOUR = ("domain/recipients/hour", 600)
+CONF = """
+throttle: { mode = "enforce"; };
+plans = ( { name = "default"; limits = (
+    { scope = "domain"; metric = "recipients"; max = "600"; per = "hour"; action = "defer"; },
+    { scope = "user"; metric = "messages"; max = "200"; per = "day"; action = "hold"; },
+    { scope = "server"; metric = "messages"; max = "1000"; per = "day"; action = "log"; } ); } );
+"""
+
+
+class Site:
+    def __init__(self):
+        self.folder = proc.scratch("top")
+        self.server = RedisServer(self.folder)
+        self.redis = self.server.connect()
+        self.tollgate = Tollgate(self.folder, self.server.url, more=CONF,
+                                 domains="example.com\nexample.org\nfull.example\nidle.example\n")
+        counted = Counted()
+        for domain in ("example.com", "example.org", "full.example", "idle.example", "old.example"):
+            counted.add(NOW, domain, {"out_messages": 1, "out_recipients": 1, "out_bytes": 1})
+        counted.add(NOW, "_unattributed", {"relay_messages": 1})
+        counted.write(self.redis, {"mx1": int(NOW.timestamp())})
+        windows = Windows(self.redis)
+        windows.consume("full.example", "recipients", "hour", 600, NOW)
+        windows.consume("example.com", "recipients", "hour", 60, NOW)
+        windows.consume("example.com", "messages", "day", 150, NOW, "alice@example.com")
+        windows.consume("@server", "messages", "day", 900, NOW)
+        violations.add(self.redis, NOW, "full.example", HOUR, 600, 3)
+        violations.add(self.redis, NOW, "example.com", ("user/messages/day", 200), 199, 3,
+                       user="alice@example.com", action="hold")
+
+    def send(self, redis, domain, messages, stopped=0):
+        for key in ("tg:{%s}:total" % domain, "tg:{@mx1}:total"):
+            redis("HINCRBY", key, "out_messages", messages)
+            redis("HINCRBY", key, "out_recipients", 5 * messages)
+            redis("HINCRBY", key, "forward_bytes", 1000 * messages)
+            redis("HINCRBY", key, "throttled_messages", stopped)
+
+    def sending(self):
+        """Mail of two domains, until the function that is given back is called."""
+        stop, redis = threading.Event(), self.server.connect()
+
+        def run():
+            while not stop.wait(0.02):
+                self.send(redis, "example.org", 1)
+                self.send(redis, "example.com", 2, 1)
+        thread = threading.Thread(target=run)
+        thread.start()
+
+        def end():
+            stop.set()
+            thread.join()
+        return end
+
+
+def parts(picture):
+    """Lines of the three tables, without heads and rules."""
+    tables, table = [], None
+    for line in picture.splitlines():
+        if re.match(r"[-\u2500]{10}", line):
+            table = []
+            tables.append(table)
+        elif table is not None and line:
+            table.append(line)
+        else:
+            table = None
+    return tables
+
+
+def once(site):
+    end = site.sending()
+    picture = site.tollgate.good("top", "--once", "--interval", "1", env={"COLUMNS": "80"})
+    end()
+    tap.note(picture)
+    senders, limits, crossed = parts(picture)
+    names = [line.split()[0] for line in senders]
+    tap.same(names, ["example.com", "example.org"], "who sends, the busiest first")
+    rates = [float(x) for x in senders[0].split()[1:3]]
+    tap.ok(20 < rates[0] < 110 and abs(rates[1] - 5 * rates[0]) < 0.1 * rates[1],
+           "how much, a second", rates)
+    tap.ok(re.search(r"out [1-9][\d.]+, stopped [1-9][\d.]+; out", picture), "and all together",
+           picture)
+    tap.same([(line.split()[0], line.split()[1]) for line in limits],
+             [("full.example", "domain/recipients/hour"), ("@server", "server/messages/day"),
+              ("alice@example.com", "user/messages/day"),
+              ("example.com", "domain/recipients/hour")], "limits, the fullest first")
+    tap.ok("100%" in limits[0] and re.search(r"\d\d:\d\d \(1h\)|60min|1h 1min", limits[0]),
+           "when there is room", limits)
+    tap.same([line.split()[2] for line in crossed], ["full.example", "alice@example.com"],
+             "violations")
+    tap.none([line for line in picture.splitlines() if len(line) > 80], "80 columns")
+    picture = site.tollgate.good("top", "--interval", "1")
+    tap.ok("(nobody)" in picture, "no terminal: one picture; nobody sends", picture)
+
+
+class Screen:
+    """tollgate top on a terminal of its own."""
+
+    def __init__(self, site, rows, columns):
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        env = dict(os.environ, **site.tollgate.env, TERM="xterm")
+        env.pop("COLUMNS")
+        self.process = subprocess.Popen(
+            [os.path.join(proc.BUILD, "tollgate"), "-c", site.tollgate.conf, "top", "--interval",
+             "1"], stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True)
+        os.close(slave)
+        self.seen = ""
+
+    def until(self, pattern, timeout_s=20):
+        """What was drawn until the pattern came."""
+        start, end = len(self.seen), time.monotonic() + timeout_s
+        while not re.search(pattern, self.seen[start:]) and time.monotonic() < end:
+            if select.select([self.master], [], [], 0.1)[0]:
+                try:
+                    self.seen += os.read(self.master, 65536).decode("utf-8", "replace")
+                except OSError:
+                    break
+        return self.seen[start:]
+
+    def press(self, key):
+        os.write(self.master, key)
+
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.process.send_signal(28)  # to a session without this terminal the kernel sends none
+
+
+def plain(text):
+    return re.sub(r"\033\[[0-9;?]*[a-zA-Z]", "", text)
+
+
+def live(site):
+    end = site.sending()
+    screen = Screen(site, 24, 80)
+    first = screen.until(r"\033\[J.*\033\[J")
+    tap.ok("\033[?1049h" in first and "\033[?25l" in first, "a screen of its own", repr(first[:80]))
+    picture = screen.until(r"example\.com +\d+\.\d")
+    tap.ok("example.com" in picture, "who sends is drawn as it goes on", picture)
+    screen.until(r"\033\[H")
+    frame = plain(screen.until(r"\033\[J"))
+    tap.ok(len(frame.splitlines()) <= 24 and max(map(len, frame.splitlines())) <= 80,
+           "it fits the terminal", frame)
+    screen.resize(12, 60)
+    screen.until(r"\033\[H")
+    frame = plain(screen.until(r"\033\[J"))
+    tap.ok(len(frame.splitlines()) <= 12 and "\033[?7l" in screen.seen,
+           "and a smaller one, which cuts the lines", frame)
+    site.server.freeze()
+    time_out = screen.until(r"redis|store", 30)
+    tap.ok(site.server.path in time_out, "a store that does not answer is told of", time_out)
+    site.server.thaw()
+    picture = screen.until(r"example\.com +\d+\.\d", 30)
+    tap.ok("example.com" in picture, "and waited for", picture)
+    screen.press(b"q")
+    last = screen.until(r"\033\[\?1049l")
+    tap.same(screen.process.wait(20), 0, "q ends it")
+    tap.ok("\033[?7h\033[?25h" in last, "and the terminal is as it was", repr(last[-80:]))
+    end()
+
+
+def wrong(site):
+    for code, text, args in ((64, "--interval wants", ["--interval", "0"]),
+                             (64, "--interval wants", ["--interval", "soon"]),
+                             (64, 'what is "x"?', ["x"])):
+        got, out, err = site.tollgate("top", *args)
+        tap.ok(got == code and text in err and out == "", "top " + " ".join(args), got, err)
+    site.server.kill()
+    got, out, err = site.tollgate("top", "--once")
+    tap.ok(got == 69 and site.server.path in err and out == "", "no store", got, err)
+
+
+def main():
+    site = Site()
+    once(site)
+    live(site)
+    wrong(site)
+
+
+tap.run(main)
