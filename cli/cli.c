@@ -205,7 +205,7 @@ int cli_write(const struct buf *b)
         (void)fprintf(stderr, "tollgate: out of memory for the output\n");
         return EX_OSERR;
     }
-    if (fwrite(b->data, 1, b->len, stdout) != b->len || fflush(stdout) != 0)
+    if (fwrite(buf_slice(b).ptr, 1, b->len, stdout) != b->len || fflush(stdout) != 0)
         return write_failed();
     return EX_OK;
 }

@@ -283,7 +283,7 @@ static int run_list(const char *dir, bool as_json)
         queue_list(&q, as_json, clock_unix_ms(), &out, &err) != 0)
         code = complain(&err);
     else
-        (void)fwrite(out.data, 1, out.len, stdout);
+        (void)fwrite(buf_slice(&out).ptr, 1, out.len, stdout);
     buf_fini(&out);
     return code;
 }
