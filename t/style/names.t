@@ -49,14 +49,15 @@ def python_faults(paths):
 
 def test_faults(paths):
     """A test script that nothing runs, or that cannot be run."""
+    return unnamed(paths) + ["%s:1: is not executable" % path for path in paths
+                             if not os.access(os.path.join(tree.SOURCE, path), os.X_OK)]
+
+
+def unnamed(paths):
+    """Files that would be missing from a release."""
     makefile = tree.read("Makefile.am").decode()
-    faults = []
-    for path in paths:
-        if not os.access(os.path.join(tree.SOURCE, path), os.X_OK):
-            faults.append("%s:1: is not executable" % path)
-        if not re.search(r"(^|\s)%s(\s|$)" % re.escape(path), makefile):
-            faults.append("%s:1: Makefile.am does not run it" % path)
-    return faults
+    return ["%s:1: Makefile.am does not name it" % path for path in paths
+            if not re.search(r"(^|\s)%s(\s|$)" % re.escape(path), makefile)]
 
 
 def main():
@@ -70,6 +71,8 @@ def main():
     tap.none(shell_faults([p for p in files if tree.is_shell(p)]), "shell scripts")
     tap.none(python_faults([p for p in files if tree.is_python(p)]), "Python scripts")
     tap.none(test_faults([p for p in files if re.match(r"t/.*\.t$", p)]), "every test is run")
+    tap.none(unnamed([p for p in files if re.match(r"(t/lib|contrib|doc|etc)/", p)]),
+             "everything is part of a release")
 
 
 tap.run(main)
