@@ -8,6 +8,7 @@ import proc
 import tap
 import tollgated
 
+LONGEST_S = 300
 DOMAINS = ["d%d.test" % i for i in range(20)]
 
 
@@ -57,6 +58,7 @@ class Hand:
 
     def __init__(self, book, seed):
         self.book, self.random, self.plan = book, random.Random(seed), []
+        self.until = time.monotonic() + LONGEST_S
 
     def at_random(self, times, action):
         self.plan += [(self.random.uniform(0.01, 0.97), action) for _ in range(times)]
@@ -71,11 +73,14 @@ class Hand:
                 if not any(w.is_alive() for w in workers):
                     raise RuntimeError("the clients ended at %d of %d messages" % (
                         self.book.told_count, self.book.goal))
+                if time.monotonic() > self.until:
+                    raise TimeoutError("%d of %d messages in all that time" % (
+                        self.book.told_count, self.book.goal))
                 time.sleep(0.001)
             time.sleep(self.random.uniform(0, 0.005))
             action()
         for w in workers:
-            w.join()
+            w.join(max(0, self.until - time.monotonic()))
 
 
 def kill_and_start(tollgated, hand):

@@ -7,6 +7,7 @@ login with the password "secret"). Hosted mail and everything else is delivered 
 import os
 import pwd
 import re
+import socket
 import subprocess
 
 import auth_server
@@ -122,11 +123,17 @@ class Postfix:
                         "internal_mail_filter_classes = bounce\n" % (milter, milter, action))
 
     def start(self):
+        """Under load an instance was seen whose smtpd never greeted anybody: then a new one."""
         self.command("postfix", "check")
-        self.master = proc.Daemon([os.path.join(SBIN, "master"), "-c", self.conf, "-d"],
-                                  os.path.join(self.dir, "master.log"))
-        for port in (self.smtp, self.submission):
-            self.master.until("Postfix", lambda p=port: proc.can_connect(("127.0.0.1", p)))
+        for _ in range(3):
+            self.master = proc.Daemon([os.path.join(SBIN, "master"), "-c", self.conf, "-d"],
+                                      os.path.join(self.dir, "master.log"))
+            for port in (self.smtp, self.submission):
+                self.master.until("Postfix", lambda p=port: proc.can_connect(("127.0.0.1", p)))
+            if greets(self.smtp) and greets(self.submission):
+                return
+            self.master.stop()
+        raise TimeoutError("Postfix greets nobody")
 
     def stop(self):
         self.master.stop()
@@ -154,3 +161,11 @@ class Postfix:
 
     def log(self):
         return proc.read_text(self.maillog)
+
+
+def greets(port):
+    with socket.create_connection(("127.0.0.1", port), 20) as s:
+        try:
+            return s.recv(3) == b"220"
+        except socket.timeout:
+            return False
