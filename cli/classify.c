@@ -5,7 +5,7 @@
 
 #include "cli/classify_show.h"
 #include "cli/cli.h"
-#include "lib/store/source.h"
+#include "lib/sources/source.h"
 
 #define ARENA_BYTES   ((size_t)64 << 20)
 #define BYTES_ASSUMED 1000

@@ -9,7 +9,7 @@
 #include "lib/core/err.h"
 #include "lib/core/grid.h"
 #include "lib/core/render.h"
-#include "lib/store/read.h"
+#include "lib/read/read.h"
 #include "lib/sys/settings.h"
 
 /*

@@ -4,7 +4,7 @@
 
 #include "cli/doctor.h"
 #include "lib/core/figures.h"
-#include "lib/store/source.h"
+#include "lib/sources/source.h"
 
 #define WARNINGS_SHOWN 5
 #define MISSING_SHOWN  5

@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "cli/doctor.h"
-#include "lib/store/link.h"
+#include "lib/redis/link.h"
 #include "lib/sys/clock.h"
 
 #define PINGS        11

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "lib/core/buf.h"
-#include "lib/store/program.h"
 #include "lib/sys/clock.h"
+#include "lib/sys/program.h"
 
 #define LIST_MS      120000
 #define RELEASE_MS   30000

@@ -3,9 +3,9 @@
 
 #include "cli/cli.h"
 #include "lib/core/demand.h"
-#include "lib/store/account_overrides.h"
-#include "lib/store/limit_rules.h"
-#include "lib/store/source.h"
+#include "lib/sources/source.h"
+#include "lib/throttle/account_overrides.h"
+#include "lib/throttle/limit_rules.h"
 
 /*
  * Whose limits a command is about: a hosted domain, "@server", "@client" (all clients), or

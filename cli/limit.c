@@ -9,8 +9,8 @@
 #include "cli/limit_show.h"
 #include "cli/words.h"
 #include "lib/core/figures.h"
-#include "lib/store/account_change.h"
 #include "lib/sys/clock.h"
+#include "lib/throttle/account_change.h"
 
 #define ARENA_BYTES ((size_t)16 << 20)
 

@@ -5,8 +5,8 @@
 #include "cli/holder.h"
 #include "cli/limit_show.h"
 #include "lib/core/figures.h"
-#include "lib/store/account_change.h"
 #include "lib/sys/clock.h"
+#include "lib/throttle/account_change.h"
 
 #define ARENA_BYTES ((size_t)16 << 20)
 #define PLANS_SHOWN 256

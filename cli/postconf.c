@@ -3,8 +3,8 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "lib/store/program.h"
 #include "lib/sys/clock.h"
+#include "lib/sys/program.h"
 
 #define TIMEOUT_MS   10000
 #define OUTPUT_BYTES ((size_t)4 << 20)

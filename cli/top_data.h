@@ -3,7 +3,7 @@
 
 #include "cli/holder.h"
 #include "cli/usage_rows.h"
-#include "lib/store/violation_read.h"
+#include "lib/read/read_violations.h"
 
 /*
  * What `tollgate top` shows, read again and again: how much each account sends (by how its counters

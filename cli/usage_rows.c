@@ -6,7 +6,7 @@
 
 #include "cli/words.h"
 #include "lib/core/figures.h"
-#include "lib/store/window_read.h"
+#include "lib/read/read_windows.h"
 
 #define BAR_WIDTH 10
 #define DAY_S     86400

@@ -11,7 +11,7 @@
 #include "lib/core/figures.h"
 #include "lib/core/round.h"
 #include "lib/core/strmap.h"
-#include "lib/store/violation_read.h"
+#include "lib/read/read_violations.h"
 #include "lib/sys/json.h"
 
 #define ARENA_BYTES          ((size_t)1 << 30)

@@ -2,7 +2,7 @@
 #define TG_CLI_VIOLATIONS_TABLE_H
 
 #include "cli/listing.h"
-#include "lib/store/violation_read.h"
+#include "lib/read/read_violations.h"
 
 /* Violations as rows of a listing. */
 

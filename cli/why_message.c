@@ -9,8 +9,8 @@
 #include "cli/why.h"
 #include "cli/words.h"
 #include "lib/core/figures.h"
-#include "lib/store/held_read.h"
-#include "lib/store/violation_read.h"
+#include "lib/read/read_held.h"
+#include "lib/read/read_violations.h"
 
 #define SEARCHED   100000 /* all that the stream keeps */
 #define SAME_MS    5000   /* entries of one message are so near to each other */

@@ -8,7 +8,7 @@
 #include "cli/why.h"
 #include "cli/words.h"
 #include "lib/core/figures.h"
-#include "lib/store/held_read.h"
+#include "lib/read/read_held.h"
 
 #define VIOLATIONS_SHOWN 5
 #define SEARCHED         1000

@@ -4,8 +4,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "lib/store/accountant.h"
-#include "lib/store/held.h"
+#include "lib/ledger/accountant.h"
+#include "lib/ledger/held.h"
 #include "milter/gate.h"
 
 /*

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 
 #include "lib/core/err.h"
-#include "lib/store/accountant.h"
-#include "lib/store/private.h"
+#include "lib/ledger/accountant.h"
+#include "lib/redis/own_server.h"
 #include "lib/sys/journal.h"
 #include "milter/gate.h"
 #include "milter/site.h"

@@ -1,9 +1,9 @@
 #ifndef TG_MILTER_LIMITER_H
 #define TG_MILTER_LIMITER_H
 
-#include "lib/store/limit_rules.h"
-#include "lib/store/throttle.h"
-#include "lib/store/violation_log.h"
+#include "lib/throttle/limit_rules.h"
+#include "lib/throttle/throttle.h"
+#include "lib/throttle/violation_log.h"
 #include "milter/notices.h"
 #include "milter/session.h"
 

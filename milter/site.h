@@ -4,9 +4,9 @@
 #include <stdatomic.h>
 
 #include "lib/core/world.h"
-#include "lib/store/limit_rules.h"
-#include "lib/store/source.h"
+#include "lib/sources/source.h"
 #include "lib/sys/settings.h"
+#include "lib/throttle/limit_rules.h"
 
 /*
  * A snapshot of what is configured and what is known of the site, held by everyone who uses it and

@@ -6,7 +6,7 @@
 #include <sysexits.h>
 
 #include "lib/core/world.h"
-#include "lib/store/source.h"
+#include "lib/sources/source.h"
 #include "lib/sys/log.h"
 
 #define LEVELS_MAX     10

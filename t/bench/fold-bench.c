@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lib/store/fold.h"
+#include "lib/ledger/fold.h"
 #include "lib/sys/clock.h"
 #include "t/random.h"
 

@@ -1,4 +1,4 @@
-"""Violations in Redis as tollgated writes them (lib/store/violation_log)."""
+"""Violations in Redis as tollgated writes them (lib/throttle/violation_log)."""
 
 _sequence = 0
 

@@ -4,7 +4,7 @@ import os
 
 import proc
 
-SCRIPT = os.path.join(proc.SOURCE, "lib", "store", "throttle.lua")
+SCRIPT = os.path.join(proc.SOURCE, "lib", "throttle", "throttle.lua")
 CLOCK = "redis.call('TIME')"
 SET_CLOCK = "{ math.floor(tonumber(ARGV[#ARGV]) / 1000), tonumber(ARGV[#ARGV]) % 1000 * 1000 }"
 LENGTHS_MS = {"10min": 600_000, "hour": 3_600_000, "day": 86_400_000, "7days": 604_800_000}

@@ -9,11 +9,15 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import tap
 import tree
 
-# What a floor may include of the project.
+# What a floor may include of the project. The four rooms above the Redis client do not know each
+# other.
+ROOMS = ("lib/ledger", "lib/throttle", "lib/sources", "lib/read")
+CLIENT = ("lib/core", "lib/sys", "lib/redis")
 BELOW = {
     "lib/core": ("lib/core",),
     "lib/sys": ("lib/core", "lib/sys"),
-    "lib/store": ("lib/core", "lib/sys", "lib/store"),
+    "lib/redis": CLIENT,
+    **{room: CLIENT + (room,) for room in ROOMS},
 }
 PROGRAMS = ("milter", "cli", "relay", "web", "collect")
 
@@ -51,7 +55,7 @@ def floor_of(path):
         if path.startswith(floor + "/"):
             return floor, BELOW[floor]
     top = path.split("/")[0]
-    return (top, ("lib/core", "lib/sys", "lib/store", top)) if top in PROGRAMS else (None, ())
+    return (top, CLIENT + ROOMS + (top,)) if top in PROGRAMS else (None, ())
 
 
 def includes():

@@ -1,0 +1,496 @@
+#include "lib/ledger/accountant.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "config.h"
+
+#include "lib/ledger/fold.h"
+#include "lib/ledger/in_doubt.h"
+#include "lib/ledger/ledger.h"
+#include "lib/ledger/ledger_recover.h"
+#include "lib/ledger/push.h"
+#include "lib/redis/store.h"
+#include "lib/sys/clock.h"
+#include "lib/sys/files.h"
+#include "lib/sys/log.h"
+#include "lib/sys/trouble.h"
+
+#define FOLD_BUDGET_MS  1000  /* then Redis gets its turn */
+#define PUSH_BUDGET_MS  200   /* then the journal gets its turn again */
+#define STOP_FOLD_MS    10000 /* at the end; the rest waits for the next start */
+#define PUSH_PAUSE_MS   1000  /* after a trouble with Redis */
+#define FOLD_PAUSE_MS   1000  /* after a trouble with the ledger */
+#define DAMAGE_PAUSE_MS 60000 /* the journal may have been mended */
+#define SYNC_EVERY_MS   60000
+
+struct accountant {
+    struct journal *journal;
+    char *journal_dir;
+    struct ledger *ledger;
+    struct store *store;
+    struct push *push;
+    struct fold fold;
+    char node_account[80];
+    struct journal_reader *reader; /* NULL: to be opened where the ledger stands */
+    struct push_now now;
+    bool is_folding;     /* on the way to due_number: */
+    uint64_t due_number; /* when the ledger has come so far, */
+    int64_t due_ms;      /* all messages dated before this are in it */
+    bool is_damaged;
+    int64_t fold_next_ms, push_next_ms, sync_next_ms;
+    struct journal_position synced;
+    struct trouble journal_trouble, ledger_trouble, store_trouble, refused, older, foreign, strays;
+
+    pthread_t thread;
+    pthread_mutex_t lock;  /* guards what follows */
+    pthread_cond_t wake;   /* the thread */
+    pthread_cond_t folded; /* those who wait for state.folded_number */
+    bool is_stopping, is_hurried;
+    int64_t stop_push_ms, pause_ms;
+    struct fold_config fold_config;
+    struct accountant_state state;
+};
+
+/* --- folding --------------------------------------------------------------------------------- */
+
+static void fold_failed(struct accountant *a, const struct err *e, struct trouble *trouble,
+                        int64_t pause_ms)
+{
+    int64_t now_ms = clock_monotonic_ms();
+
+    trouble_raise(trouble, e, now_ms);
+    fold_reset(&a->fold);
+    journal_reader_close(a->reader);
+    a->reader = NULL;
+    a->fold_next_ms = now_ms + pause_ms;
+}
+
+static void journal_failed(struct accountant *a, struct err *e)
+{
+    size_t len = strlen(e->text);
+
+    if (e->code != EX_DATAERR) {
+        fold_failed(a, e, &a->journal_trouble, FOLD_PAUSE_MS);
+        return;
+    }
+    a->is_damaged = true;
+    (void)snprintf(e->text + len, sizeof e->text - len,
+                   ". Mail goes on and nothing from there on is counted. Restore the files; or, to "
+                   "go on without what they hold, stop tollgated, move %s away and start it",
+                   a->journal_dir);
+    fold_failed(a, e, &a->journal_trouble, DAMAGE_PAUSE_MS);
+}
+
+static bool fold_apply_all(struct accountant *a)
+{
+    struct err e;
+
+    if (a->fold.records == 0)
+        return true;
+    if (fold_apply(&a->fold, a->ledger, journal_reader_position(a->reader), &e) < 0) {
+        fold_failed(a, &e, &a->ledger_trouble, FOLD_PAUSE_MS);
+        return false;
+    }
+    trouble_clear(&a->ledger_trouble);
+    return true;
+}
+
+/* Reads on to record a->due_number (true), or until the time is over. The writer has written all
+ * records before that number, so where there is none further they have been read. */
+static bool fold_some(struct accountant *a, int64_t until_ms)
+{
+    struct record r;
+    struct err e;
+
+    while (journal_reader_position(a->reader).number < a->due_number) {
+        int rc = journal_reader_next(a->reader, &r, &e);
+
+        if (rc < 0) {
+            /* The good records before it count. */
+            if (fold_apply_all(a))
+                journal_failed(a, &e);
+            return false;
+        }
+        if (rc == 0)
+            break;
+        if (fold_add(&a->fold, a->ledger, &r, &e) < 0) {
+            fold_failed(a, &e, &a->ledger_trouble, FOLD_PAUSE_MS);
+            return false;
+        }
+        if (fold_is_full(&a->fold) && (!fold_apply_all(a) || clock_monotonic_ms() >= until_ms))
+            return false;
+    }
+    return fold_apply_all(a);
+}
+
+static bool reader_open(struct accountant *a)
+{
+    struct err e;
+
+    if (a->reader != NULL)
+        return true;
+    a->reader = journal_reader_open(a->journal_dir, ledger_meta(a->ledger)->position, &e);
+    if (a->reader == NULL)
+        journal_failed(a, &e);
+    return a->reader != NULL;
+}
+
+/* All that was in the journal when it began is in the ledger when it ends well; then every
+ * message dated before that beginning is. */
+static void fold_journal(struct accountant *a, int64_t budget_ms)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    bool is_done;
+
+    if (now_ms < a->fold_next_ms || !reader_open(a))
+        return;
+    if (!a->is_folding)
+        a->due_ms = journal_now(a->journal, &a->due_number);
+    a->is_folding = true;
+    is_done = fold_some(a, now_ms + budget_ms);
+    if (a->fold.strays > 0)
+        trouble_raise(&a->strays, &a->fold.stray_first, now_ms);
+    a->fold.strays = 0;
+    if (!is_done)
+        return;
+    a->is_folding = a->is_damaged = false;
+    a->now.counted_through = a->due_ms / 1000;
+    trouble_clear(&a->journal_trouble);
+}
+
+/* --- pushing --------------------------------------------------------------------------------- */
+
+static void report_findings(struct accountant *a)
+{
+    struct push_findings *f = push_findings(a->push);
+    int64_t now_ms = clock_monotonic_ms();
+
+    if (f->refused > 0)
+        trouble_raise(&a->refused, &f->refused_first, now_ms);
+    if (f->older > 0)
+        trouble_raise(&a->older, &f->older_first, now_ms);
+    if (f->foreign.code != 0)
+        trouble_raise(&a->foreign, &f->foreign, now_ms);
+    if (f->losses > 0)
+        log_event(LOG_WARNING, "redis has lost counters, pushing all again",
+                  LOG_STR("redis", store_where(a->store)));
+    *f = (struct push_findings){0};
+    /* All rows are looked at within the time of a scrub. */
+    trouble_settle(&a->refused, now_ms, SCRUB_MS * 2);
+    trouble_settle(&a->older, now_ms, SCRUB_MS * 2);
+    trouble_settle(&a->foreign, now_ms, SCRUB_MS * 2);
+    trouble_settle(&a->strays, now_ms, SCRUB_MS * 2);
+}
+
+/* 1: there is more to push at once. */
+static int push_some(struct accountant *a, int64_t budget_ms)
+{
+    struct err e;
+    int rc;
+
+    a->now.now_s = clock_unix_ms() / 1000;
+    rc = push_step(a->push, &a->now, budget_ms, &e);
+    report_findings(a);
+    if (rc < 0) {
+        trouble_raise(&a->store_trouble, &e, clock_monotonic_ms());
+        a->push_next_ms = clock_monotonic_ms() + PUSH_PAUSE_MS;
+        return -1;
+    }
+    trouble_clear(&a->store_trouble);
+    return rc;
+}
+
+/* --- house ----------------------------------------------------------------------------------- */
+
+static void take_gauges(struct accountant *a)
+{
+    uint64_t next_number, position = ledger_meta(a->ledger)->position.number;
+
+    (void)journal_now(a->journal, &next_number);
+    a->now.journal_records = next_number > position ? next_number - position : 0;
+    a->now.journal_bytes = dir_bytes(a->journal_dir);
+}
+
+/* A segment goes once the ledger that has counted it is on the disk. */
+static void sync_and_trim(struct accountant *a)
+{
+    struct journal_position position = ledger_meta(a->ledger)->position;
+    int64_t now_ms = clock_monotonic_ms();
+    struct err e;
+    int rc;
+
+    if (position.number == a->synced.number ||
+        (position.segment == a->synced.segment && now_ms < a->sync_next_ms))
+        return;
+    rc = ledger_sync(a->ledger, &e);
+    if (rc == 1 && journal_trim(a->journal_dir, position, &e) < 0)
+        rc = -1;
+    if (rc < 0)
+        trouble_raise(&a->ledger_trouble, &e, now_ms);
+    if (rc == 1)
+        a->synced = position;
+    a->sync_next_ms = now_ms + SYNC_EVERY_MS;
+}
+
+static const char *first_trouble(const struct accountant *a)
+{
+    const struct trouble *all[] = {&a->journal_trouble, &a->ledger_trouble, &a->store_trouble,
+                                   &a->foreign,         &a->refused,        &a->older,
+                                   &a->strays};
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (all[i]->is_on)
+            return all[i]->text;
+    }
+    return "";
+}
+
+static void publish_state(struct accountant *a)
+{
+    const struct ledger_meta *meta = ledger_meta(a->ledger);
+    struct accountant_state s = {.folded_number =
+                                     meta->position.number > 0 ? meta->position.number - 1 : 0,
+                                 .counted_through = a->now.counted_through,
+                                 .pushed_through = meta->pushed_through,
+                                 .dirty_rows = ledger_dirty_rows(a->ledger),
+                                 .damaged = a->is_damaged};
+
+    (void)snprintf(s.trouble, sizeof s.trouble, "%s", first_trouble(a));
+    (void)pthread_mutex_lock(&a->lock);
+    a->state = s;
+    a->fold.config = a->fold_config;
+    (void)pthread_cond_broadcast(&a->folded);
+    (void)pthread_mutex_unlock(&a->lock);
+}
+
+/* --- the thread ------------------------------------------------------------------------------ */
+
+/* Until the next turn, or at once with `hurry`. False when it is time to stop. */
+static bool wait_turn(struct accountant *a, bool hurry)
+{
+    struct timespec until;
+    bool go_on;
+
+    (void)pthread_mutex_lock(&a->lock);
+    until = clock_deadline(clock_monotonic_ms() + a->pause_ms);
+    while (!hurry && !a->is_stopping && !a->is_hurried &&
+           pthread_cond_timedwait(&a->wake, &a->lock, &until) == 0)
+        ;
+    a->is_hurried = false;
+    go_on = !a->is_stopping;
+    (void)pthread_mutex_unlock(&a->lock);
+    return go_on;
+}
+
+static void finish(struct accountant *a)
+{
+    int64_t until_ms = clock_monotonic_ms() + a->stop_push_ms;
+
+    a->fold_next_ms = 0;
+    fold_journal(a, STOP_FOLD_MS);
+    fold_journal(a, STOP_FOLD_MS);
+    take_gauges(a);
+    push_finish(a->push);
+    while (!push_is_finished(a->push) && clock_monotonic_ms() < until_ms) {
+        if (push_some(a, until_ms - clock_monotonic_ms()) < 0)
+            clock_sleep_ms(20);
+    }
+    sync_and_trim(a);
+    if (ledger_dirty_rows(a->ledger) > 0)
+        log_event(LOG_NOTICE, "rows left to push at the next start",
+                  LOG_NUM("rows", ledger_dirty_rows(a->ledger)));
+}
+
+static void *run(void *arg)
+{
+    struct accountant *a = arg;
+    bool hurry = true;
+
+    while (wait_turn(a, hurry)) {
+        fold_journal(a, FOLD_BUDGET_MS);
+        publish_state(a);
+        take_gauges(a);
+        hurry = clock_monotonic_ms() >= a->push_next_ms && store_is_worth_trying(a->store) &&
+                push_some(a, PUSH_BUDGET_MS) > 0;
+        sync_and_trim(a);
+        publish_state(a);
+    }
+    finish(a);
+    return NULL;
+}
+
+/* --- starting and stopping ------------------------------------------------------------------- */
+
+static void set_config(struct accountant *a, const struct settings *s)
+{
+    a->pause_ms = s->ledger.push_ms;
+    a->fold_config = (struct fold_config){s->accounting.users, (uint64_t)s->accounting.users_max};
+}
+
+/* A ledger that is ahead of the journal has counted what a power failure took from the journal's
+ * end, or the journal has been moved away: its numbers are not given again. */
+static void check_numbers(struct accountant *a)
+{
+    uint64_t next_number, position = ledger_meta(a->ledger)->position.number;
+
+    (void)journal_now(a->journal, &next_number);
+    if (position <= next_number)
+        return;
+    journal_raise_number(a->journal, position);
+    log_event(LOG_ERR,
+              "the ledger is ahead of the journal: the journal's end was lost, or its files moved "
+              "away; what the ledger counted stays counted",
+              LOG_NUM("ledger_number", position), LOG_NUM("journal_number", next_number));
+}
+
+static int open_parts(struct accountant *a, const struct settings *s, struct err *err)
+{
+    struct push_config config = {.prefix = s->store.prefix,
+                                 .version = PACKAGE_VERSION,
+                                 .started_s = clock_unix_ms() / 1000,
+                                 .scrub_ms = SCRUB_MS};
+
+    if (asprintf(&a->journal_dir, "%s/%s", s->state_dir, ACCOUNTANT_JOURNAL) < 0) {
+        a->journal_dir = NULL;
+        return err_set(err, EX_OSERR, "out of memory");
+    }
+    a->ledger = ledger_place_open(s->state_dir, s->node, err);
+    if (a->ledger == NULL)
+        return -1;
+    a->now.counted_through = ledger_meta(a->ledger)->counted_through;
+    check_numbers(a);
+    if (doubtful_note(a->ledger, a->journal, a->journal_dir, err) < 0)
+        return -1;
+    (void)snprintf(a->node_account, sizeof a->node_account, "@%s", s->node);
+    fold_init(&a->fold, &a->fold_config, slice_str(a->node_account));
+    a->store = store_new(s, err);
+    if (a->store == NULL)
+        return -1;
+    a->push = push_new(&config, a->ledger, a->store, err);
+    if (a->push == NULL)
+        return -1;
+    publish_state(a);
+    return 0;
+}
+
+static void free_parts(struct accountant *a)
+{
+    journal_reader_close(a->reader);
+    push_free(a->push);
+    store_free(a->store);
+    fold_fini(&a->fold);
+    ledger_close(a->ledger);
+    free(a->journal_dir);
+    (void)pthread_cond_destroy(&a->wake);
+    (void)pthread_cond_destroy(&a->folded);
+    (void)pthread_mutex_destroy(&a->lock);
+    free(a);
+}
+
+/* The thread takes no signals: those are for the program. */
+static int start_thread(struct accountant *a, struct err *err)
+{
+    sigset_t all, old;
+    int rc;
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &old);
+    rc = pthread_create(&a->thread, NULL, run, a);
+    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return rc == 0 ? 0 : err_set(err, EX_OSERR, "no thread for accounting: %s", strerror(rc));
+}
+
+static struct accountant *accountant_new(struct journal *journal, const struct settings *s)
+{
+    struct accountant *a = calloc(1, sizeof *a);
+    pthread_condattr_t monotonic;
+
+    if (a == NULL)
+        return NULL;
+    *a = (struct accountant){
+        .journal = journal,
+        .journal_trouble = {"accounting has stopped", "accounting goes on", LOG_ERR, .times = 0},
+        .ledger_trouble = {"the ledger cannot be written", "the ledger is written again", LOG_ERR,
+                           .times = 0},
+        .store_trouble = {"counters are not pushed to redis", "counters are pushed again",
+                          LOG_WARNING, .times = 0},
+        .refused = {"redis refuses counters", NULL, LOG_ERR, .times = 0},
+        .older = {"redis counts more than the ledger", NULL, LOG_ERR, .times = 0},
+        .foreign = {"two nodes of the same name", NULL, LOG_ERR, .times = 0},
+        .strays = {"released what is not held", NULL, LOG_WARNING, .times = 0}};
+    (void)pthread_mutex_init(&a->lock, NULL);
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&a->wake, &monotonic);
+    (void)pthread_cond_init(&a->folded, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    set_config(a, s);
+    return a;
+}
+
+struct accountant *accountant_start(const struct settings *s, struct journal *journal,
+                                    struct err *err)
+{
+    struct accountant *a = accountant_new(journal, s);
+
+    if (a == NULL) {
+        (void)err_set(err, EX_OSERR, "out of memory");
+        return NULL;
+    }
+    if (open_parts(a, s, err) < 0 || start_thread(a, err) < 0) {
+        free_parts(a);
+        return NULL;
+    }
+    return a;
+}
+
+void accountant_stop(struct accountant *a, int64_t push_ms)
+{
+    if (a == NULL)
+        return;
+    (void)pthread_mutex_lock(&a->lock);
+    a->is_stopping = true;
+    a->stop_push_ms = push_ms;
+    (void)pthread_cond_signal(&a->wake);
+    (void)pthread_mutex_unlock(&a->lock);
+    (void)pthread_join(a->thread, NULL);
+    free_parts(a);
+}
+
+void accountant_reload(struct accountant *a, const struct settings *s)
+{
+    (void)pthread_mutex_lock(&a->lock);
+    set_config(a, s);
+    (void)pthread_mutex_unlock(&a->lock);
+}
+
+void accountant_state(struct accountant *a, struct accountant_state *out)
+{
+    (void)pthread_mutex_lock(&a->lock);
+    *out = a->state;
+    (void)pthread_mutex_unlock(&a->lock);
+}
+
+bool accountant_wait(struct accountant *a, uint64_t number, int64_t timeout_ms)
+{
+    struct timespec until = clock_deadline(clock_monotonic_ms() + timeout_ms);
+    bool is_there;
+
+    (void)pthread_mutex_lock(&a->lock);
+    a->is_hurried = true;
+    (void)pthread_cond_signal(&a->wake);
+    while (a->state.folded_number < number &&
+           pthread_cond_timedwait(&a->folded, &a->lock, &until) == 0)
+        ;
+    is_there = a->state.folded_number >= number;
+    (void)pthread_mutex_unlock(&a->lock);
+    return is_there;
+}

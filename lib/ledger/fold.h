@@ -1,0 +1,77 @@
+#ifndef TG_LEDGER_FOLD_H
+#define TG_LEDGER_FOLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/core/arena.h"
+#include "lib/core/record.h"
+#include "lib/core/strmap.h"
+#include "lib/ledger/fold_held.h"
+#include "lib/ledger/ledger.h"
+
+/*
+ * From journal records to changes of ledger rows: a batch of records is summed up in memory first,
+ * by account and user, and then goes into the ledger in one transaction with the journal position
+ * behind it.
+ *
+ * Who appears first in the journal is first to get a row, so that the bound on users cuts the same
+ * way however the records were batched.
+ *
+ * A held message goes into the ledger as it is, and is counted at the time of its release, like a
+ * message of that time; its release and its leaving the ledger are one transaction. A second
+ * release, and one of what was never held, are passed over.
+ *
+ * Users: at most users_max of an account and period have a row of their own, the rest share the row
+ * USER_OTHER. Names that cannot be a field in Redis (blanks, control bytes, a counter's name) go
+ * there too; accounts that cannot be a key are charged to ACCOUNT_UNATTRIBUTED.
+ *
+ * Owner: the holder of struct fold.  Threads: one.  Errors: EX_OSERR (memory), those of the ledger.
+ */
+
+#define USER_OTHER "_other"
+
+/* How long rows are kept after their period's end. */
+#define HOUR_KEPT_S ((int64_t)45 * 86400)
+#define DAY_KEPT_S  ((int64_t)400 * 86400)
+
+struct fold_config {
+    bool users; /* rows for users too */
+    uint64_t users_max;
+};
+
+struct fold {
+    struct fold_config config;
+    struct arena arena;
+    struct slice node_account; /* @NODE; borrowed */
+    struct fold_span *spans, *span;
+    struct fold_entry *first, **last;
+    struct strmap map; /* of the present span: account NUL user -> struct fold_entry * */
+    struct buf key, text;
+    struct arena scratch; /* for the record in hand */
+    struct held_batch held;
+    int64_t latest_ms;
+    size_t records;
+
+    /* Releases of what is not held: found since the caller emptied it. */
+    uint64_t strays;
+    struct err stray_first;
+};
+
+/* `node_account` must outlive the fold. */
+void fold_init(struct fold *f, const struct fold_config *config, struct slice node_account);
+void fold_fini(struct fold *f);
+
+/* Takes one record into the batch; the ledger is read, where a message that it holds is let go. */
+int fold_add(struct fold *f, struct ledger *l, const struct record *r, struct err *err);
+/* Time to apply: the batch is large. */
+bool fold_is_full(const struct fold *f);
+/* Brings the batch into the ledger, with `position` behind its last record, in one transaction.
+ * Empties the batch, also when it fails: then the ledger is as before and its position says where
+ * to read on. */
+int fold_apply(struct fold *f, struct ledger *l, struct journal_position position, struct err *err);
+/* Forgets the batch. */
+void fold_reset(struct fold *f);
+
+#endif

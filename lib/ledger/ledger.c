@@ -1,0 +1,450 @@
+#include "lib/ledger/ledger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lib/ledger/ledger_held.h"
+#include "lib/ledger/ledger_statement.h"
+
+static const char schema_sql[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE nodes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE rows (id INTEGER PRIMARY KEY, node INTEGER NOT NULL, account TEXT NOT NULL,"
+    " kind TEXT NOT NULL, period TEXT NOT NULL, user TEXT NOT NULL, counters TEXT NOT NULL,"
+    " number INTEGER NOT NULL, expires INTEGER NOT NULL, dirty INTEGER NOT NULL);"
+    "CREATE UNIQUE INDEX rows_key ON rows (account, kind, period, user, node);"
+    "CREATE INDEX rows_dirty ON rows (dirty) WHERE dirty > 0;"
+    "CREATE TABLE users (account TEXT NOT NULL, kind TEXT NOT NULL, period TEXT NOT NULL,"
+    " count INTEGER NOT NULL, expires INTEGER NOT NULL,"
+    " PRIMARY KEY (account, kind, period)) WITHOUT ROWID;"
+    "CREATE TABLE doubtful (number INTEGER PRIMARY KEY, queue_id TEXT NOT NULL,"
+    " time_ms INTEGER NOT NULL);"
+    "CREATE TABLE peers (name TEXT PRIMARY KEY) WITHOUT ROWID;";
+
+static const char *const statement_sql[STATEMENT_COUNT] = {
+#define X(id, sql) sql,
+    LEDGER_STATEMENTS(X)
+#undef X
+};
+
+/* Where each number of struct ledger_meta stands. */
+static const struct {
+    const char *name;
+    size_t offset;
+} meta_fields[] = {
+    {"segment", offsetof(struct ledger_meta, position.segment)},
+    {"offset", offsetof(struct ledger_meta, position.offset)},
+    {"number", offsetof(struct ledger_meta, position.number)},
+    {"latest_ms", offsetof(struct ledger_meta, latest_ms)},
+    {"counted_through", offsetof(struct ledger_meta, counted_through)},
+    {"pushed_through", offsetof(struct ledger_meta, pushed_through)},
+    {"stamp_tried", offsetof(struct ledger_meta, stamp_tried)},
+    {"stamp", offsetof(struct ledger_meta, stamp)},
+};
+
+#define META_FIELDS (sizeof meta_fields / sizeof meta_fields[0])
+
+int ledger_fail(struct ledger *l, const char *doing, struct err *err)
+{
+    int rc = l->db != NULL ? sqlite3_errcode(l->db) : SQLITE_NOMEM;
+    const char *text = l->db != NULL ? sqlite3_errmsg(l->db) : "out of memory";
+
+    switch (rc & 0xff) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return err_set(err, EX_DATAERR,
+                       "%s: the ledger is damaged (%s, while %s): stop tollgated and restore the "
+                       "file from a backup, or `sqlite3 ledger.db .recover` it",
+                       l->path, text, doing);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return err_set(err, EX_TEMPFAIL, "%s: locked by another process, while %s", l->path, doing);
+    case SQLITE_FULL:
+        return err_set(err, EX_IOERR, "%s: disk full, while %s: make room", l->path, doing);
+    default:
+        return err_set(err, EX_IOERR, "%s: %s, while %s", l->path, text, doing);
+    }
+}
+
+sqlite3_stmt *ledger_statement(struct ledger *l, enum ledger_statement which)
+{
+    return l->statements[which];
+}
+
+void ledger_bind(sqlite3_stmt *st, int at, struct slice text)
+{
+    (void)sqlite3_bind_text64(st, at, text.len > 0 ? text.ptr : "", text.len, SQLITE_STATIC,
+                              SQLITE_UTF8);
+}
+
+struct slice ledger_text(sqlite3_stmt *st, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(st, column);
+
+    return (struct slice){text, (size_t)sqlite3_column_bytes(st, column)};
+}
+
+int ledger_run(struct ledger *l, sqlite3_stmt *st, const char *doing, struct err *err)
+{
+    int rc = sqlite3_step(st), failed = 0;
+
+    if (rc != SQLITE_DONE && rc != SQLITE_ROW)
+        failed = ledger_fail(l, doing, err);
+    (void)sqlite3_reset(st);
+    return failed;
+}
+
+int ledger_number(struct ledger *l, sqlite3_stmt *st, int64_t missing, int64_t *value,
+                  struct err *err)
+{
+    int rc = sqlite3_step(st), failed = 0;
+
+    *value = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : missing;
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        failed = ledger_fail(l, "reading", err);
+    (void)sqlite3_reset(st);
+    return failed;
+}
+
+static int execute(struct ledger *l, const char *sql, const char *doing, struct err *err)
+{
+    if (sqlite3_exec(l->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return ledger_fail(l, doing, err);
+    return 0;
+}
+
+/* The value of a query of one number that needs no prepared statement yet. */
+static int query_number(struct ledger *l, const char *sql, int64_t *value, struct err *err)
+{
+    sqlite3_stmt *st = NULL;
+    int rc;
+
+    if (sqlite3_prepare_v2(l->db, sql, -1, &st, NULL) != SQLITE_OK)
+        return ledger_fail(l, "opening", err);
+    rc = ledger_number(l, st, 0, value, err);
+    (void)sqlite3_finalize(st);
+    return rc;
+}
+
+/* SQLite makes its files with the mode of the first. */
+static int file_make(struct ledger *l, struct err *err)
+{
+    int fd = open(l->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0)
+        return err_set(err, EX_CANTCREAT, "%s: %s", l->path, strerror(errno));
+    (void)close(fd);
+    return 0;
+}
+
+static int file_open(struct ledger *l, struct err *err)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+
+    if (file_make(l, err) < 0)
+        return -1;
+    if (sqlite3_open_v2(l->path, &l->db, flags, NULL) != SQLITE_OK)
+        return ledger_fail(l, "opening", err);
+    (void)sqlite3_busy_timeout(l->db, 5000);
+    return execute(l,
+                   "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+                   "PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;",
+                   "opening", err);
+}
+
+static int schema_make(struct ledger *l, struct err *err)
+{
+    unsigned char random[4];
+    char sql[200];
+
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        return err_set(err, EX_OSERR, "no random bytes: %s", strerror(errno));
+    (void)snprintf(
+        sql, sizeof sql,
+        "INSERT INTO meta VALUES ('schema', %d), ('ledger', '%02x%02x%02x%02x'); COMMIT;",
+        LEDGER_SCHEMA, random[0], random[1], random[2], random[3]);
+    if (execute(l, schema_sql, "making its tables", err) < 0)
+        return -1;
+    l->is_new = true;
+    return execute(l, sql, "making its tables", err);
+}
+
+static int schema_check(struct ledger *l, struct err *err)
+{
+    int64_t tables, ours, schema;
+
+    if (query_number(l, "SELECT count(*) FROM sqlite_master", &tables, err) < 0)
+        return -1;
+    if (tables == 0)
+        return schema_make(l, err);
+    if (query_number(l, "SELECT count(*) FROM sqlite_master WHERE name IN ('meta', 'rows')", &ours,
+                     err) < 0)
+        return -1;
+    if (ours != 2)
+        return err_set(err, EX_DATAERR,
+                       "%s: an SQLite file, but no ledger of Tollgate: move it away", l->path);
+    if (query_number(l, "SELECT value FROM meta WHERE name = 'schema'", &schema, err) < 0)
+        return -1;
+    if (schema != LEDGER_SCHEMA)
+        return err_set(err, EX_DATAERR,
+                       "%s: the ledger has schema %" PRId64 ", this version knows %d: install "
+                       "the version that wrote it",
+                       l->path, schema, LEDGER_SCHEMA);
+    return 0;
+}
+
+static int statements_prepare(struct ledger *l, struct err *err)
+{
+    for (int i = 0; i < STATEMENT_COUNT; i++) {
+        if (sqlite3_prepare_v3(l->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &l->statements[i], NULL) != SQLITE_OK)
+            return ledger_fail(l, "opening", err);
+    }
+    return 0;
+}
+
+static int id_read(struct ledger *l, struct err *err)
+{
+    sqlite3_stmt *st = l->statements[STATEMENT_META_GET];
+    struct slice text = SLICE_NONE;
+    int rc = 0, step;
+
+    ledger_bind(st, 1, SLICE("ledger"));
+    step = sqlite3_step(st);
+    if (step == SQLITE_ROW)
+        text = ledger_text(st, 0);
+    else if (step != SQLITE_DONE)
+        rc = ledger_fail(l, "reading its id", err);
+    if (rc == 0 && text.len != sizeof l->id - 1)
+        rc =
+            err_set(err, EX_DATAERR, "%s: the ledger has no id: restore it from a backup", l->path);
+    if (rc == 0)
+        memcpy(l->id, text.ptr, text.len);
+    (void)sqlite3_reset(st);
+    return rc;
+}
+
+static int meta_read(struct ledger *l, struct err *err)
+{
+    sqlite3_stmt *st = l->statements[STATEMENT_META_GET];
+
+    for (size_t i = 0; i < META_FIELDS; i++) {
+        ledger_bind(st, 1, slice_str(meta_fields[i].name));
+        if (ledger_number(l, st, 0, (int64_t *)((char *)&l->meta + meta_fields[i].offset), err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int node_append(struct ledger *l, int64_t id, struct slice name, struct err *err)
+{
+    struct ledger_node_name *list = realloc(l->nodes, (l->node_count + 1) * sizeof *list);
+    char *copy = list != NULL ? strndup(name.ptr, name.len) : NULL;
+
+    if (list != NULL)
+        l->nodes = list;
+    if (copy == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    l->nodes[l->node_count++] = (struct ledger_node_name){id, copy};
+    return 0;
+}
+
+static int nodes_read(struct ledger *l, const char *node, struct err *err)
+{
+    sqlite3_stmt *add = l->statements[STATEMENT_NODE_ADD], *st = l->statements[STATEMENT_NODES];
+    int rc, failed = 0;
+
+    ledger_bind(add, 1, slice_str(node));
+    if (ledger_run(l, add, "adding the node", err) < 0)
+        return -1;
+    ledger_bind(st, 1, slice_str(node));
+    while (failed == 0 && (rc = sqlite3_step(st)) != SQLITE_DONE) {
+        if (rc != SQLITE_ROW)
+            failed = ledger_fail(l, "reading its nodes", err);
+        else
+            failed = node_append(l, sqlite3_column_int64(st, 0), ledger_text(st, 1), err);
+    }
+    (void)sqlite3_reset(st);
+    return failed;
+}
+
+static int dirty_read(struct ledger *l, struct err *err)
+{
+    int64_t count;
+
+    if (ledger_number(l, l->statements[STATEMENT_DIRTY_COUNT], 0, &count, err) < 0)
+        return -1;
+    l->dirty_rows = (uint64_t)count;
+    return 0;
+}
+
+struct ledger *ledger_open(const char *path, const char *node, struct err *err)
+{
+    struct ledger *l = calloc(1, sizeof *l);
+
+    if (l != NULL)
+        l->path = strdup(path);
+    if (l == NULL || l->path == NULL) {
+        free(l);
+        (void)err_set(err, EX_OSERR, "out of memory");
+        return NULL;
+    }
+    if (file_open(l, err) < 0 || schema_check(l, err) < 0 || ledger_held_open(l, err) < 0 ||
+        statements_prepare(l, err) < 0 || id_read(l, err) < 0 || meta_read(l, err) < 0 ||
+        nodes_read(l, node, err) < 0 || dirty_read(l, err) < 0) {
+        ledger_close(l);
+        return NULL;
+    }
+    return l;
+}
+
+void ledger_close(struct ledger *l)
+{
+    if (l == NULL)
+        return;
+    for (int i = 0; i < STATEMENT_COUNT; i++)
+        (void)sqlite3_finalize(l->statements[i]);
+    (void)sqlite3_close(l->db);
+    for (size_t i = 0; i < l->node_count; i++)
+        free(l->nodes[i].name);
+    free(l->nodes);
+    free(l->path);
+    free(l);
+}
+
+const char *ledger_id(const struct ledger *l)
+{
+    return l->id;
+}
+
+bool ledger_is_new(const struct ledger *l)
+{
+    return l->is_new;
+}
+
+struct slice ledger_node(const struct ledger *l)
+{
+    return slice_str(l->nodes[0].name);
+}
+
+bool ledger_node_at(const struct ledger *l, size_t index, struct slice *name)
+{
+    if (index >= l->node_count)
+        return false;
+    *name = slice_str(l->nodes[index].name);
+    return true;
+}
+
+int ledger_begin(struct ledger *l, struct err *err)
+{
+    l->meta_before = l->meta;
+    l->dirty_rows_before = l->dirty_rows;
+    return ledger_run(l, l->statements[STATEMENT_BEGIN], "beginning", err);
+}
+
+int ledger_commit(struct ledger *l, struct err *err)
+{
+    (void)sqlite3_reset(l->statements[STATEMENT_ROW_FIND]);
+    return ledger_run(l, l->statements[STATEMENT_COMMIT], "committing", err);
+}
+
+void ledger_rollback(struct ledger *l)
+{
+    struct err ignored;
+
+    (void)sqlite3_reset(l->statements[STATEMENT_ROW_FIND]);
+    /* Some errors have rolled back already; then there is nothing to do. */
+    if (!sqlite3_get_autocommit(l->db))
+        (void)ledger_run(l, l->statements[STATEMENT_ROLLBACK], "rolling back", &ignored);
+    l->meta = l->meta_before;
+    l->dirty_rows = l->dirty_rows_before;
+}
+
+const struct ledger_meta *ledger_meta(const struct ledger *l)
+{
+    return &l->meta;
+}
+
+int ledger_meta_set(struct ledger *l, const struct ledger_meta *meta, struct err *err)
+{
+    sqlite3_stmt *st = l->statements[STATEMENT_META_SET];
+
+    for (size_t i = 0; i < META_FIELDS; i++) {
+        int64_t was, is;
+
+        memcpy(&was, (const char *)&l->meta + meta_fields[i].offset, sizeof was);
+        memcpy(&is, (const char *)meta + meta_fields[i].offset, sizeof is);
+        if (was == is)
+            continue;
+        ledger_bind(st, 1, slice_str(meta_fields[i].name));
+        (void)sqlite3_bind_int64(st, 2, is);
+        if (ledger_run(l, st, "writing its position", err) < 0)
+            return -1;
+    }
+    l->meta = *meta;
+    return 0;
+}
+
+int ledger_doubtful_add(struct ledger *l, const struct doubtful *d, struct err *err)
+{
+    sqlite3_stmt *st = l->statements[STATEMENT_DOUBTFUL_ADD];
+
+    (void)sqlite3_bind_int64(st, 1, (int64_t)d->number);
+    ledger_bind(st, 2, d->queue_id);
+    (void)sqlite3_bind_int64(st, 3, d->time_ms);
+    if (ledger_run(l, st, "noting a doubtful message", err) < 0)
+        return -1;
+    return ledger_run(l, l->statements[STATEMENT_DOUBTFUL_PRUNE], "noting a doubtful message", err);
+}
+
+int ledger_peers_set(struct ledger *l, size_t count, const struct slice *names, struct err *err)
+{
+    sqlite3_stmt *st = l->statements[STATEMENT_PEER_ADD];
+
+    if (ledger_run(l, l->statements[STATEMENT_PEERS_DROP], "noting the nodes", err) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        ledger_bind(st, 1, names[i]);
+        if (ledger_run(l, st, "noting the nodes", err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int ledger_peers(struct ledger *l, struct buf *names, struct err *err)
+{
+    sqlite3_stmt *st = l->statements[STATEMENT_PEERS];
+    int rc, failed = 0;
+
+    while (failed == 0 && (rc = sqlite3_step(st)) != SQLITE_DONE) {
+        if (rc != SQLITE_ROW) {
+            failed = ledger_fail(l, "reading the nodes", err);
+            break;
+        }
+        if (names->len > 0)
+            buf_add_char(names, ' ');
+        buf_add(names, ledger_text(st, 0));
+    }
+    (void)sqlite3_reset(st);
+    return failed;
+}
+
+int ledger_sync(struct ledger *l, struct err *err)
+{
+    int frames = 0, done = 0;
+    int rc = sqlite3_wal_checkpoint_v2(l->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &done);
+
+    if (rc == SQLITE_BUSY)
+        return 0;
+    if (rc != SQLITE_OK)
+        return ledger_fail(l, "syncing", err);
+    return frames == done;
+}

@@ -1,0 +1,61 @@
+#ifndef TG_LEDGER_LEDGER_HELD_H
+#define TG_LEDGER_LEDGER_HELD_H
+
+#include "lib/ledger/ledger.h"
+
+/*
+ * Held messages in the ledger: each with the body of its journal record, so that the journal's
+ * segments may go, until a release counts it or it is forgotten.
+ *
+ * What Redis shows of them (lib/ledger/push_held) follows from here, so a row that is no longer
+ * held stays, without body, until Redis has been told, and then for HELD_GONE_KEPT_S more: a Redis
+ * that comes back as it was some days ago is told again.
+ *
+ * Threads: as the ledger's.  Others read them through lib/ledger/held.
+ */
+
+#define HELD_GONE_KEPT_S ((int64_t)7 * 86400)
+
+enum held_state {
+    HELD_SHOWN,    /* held; Redis shows it */
+    HELD_NEW,      /* held; to be shown */
+    HELD_GONE,     /* no longer held; to be taken from Redis */
+    HELD_FORGOTTEN /* the same, and Redis has been told */
+};
+
+struct held_row {
+    uint64_t number;   /* of the journal's record; in this order they were held */
+    struct slice node; /* under whose name it was held */
+    struct slice queue_id, account;
+    int64_t time_ms;
+    enum held_state state;
+};
+
+/* Makes the table in a ledger that has none; for ledger_open. */
+int ledger_held_open(struct ledger *l, struct err *err);
+
+/* A message held by the present node (row->node and state are not looked at). */
+int ledger_held_add(struct ledger *l, const struct held_row *row, struct slice body,
+                    struct err *err);
+/* Adds the body of a held message to *body: 1; 0 where no such message is held. */
+int ledger_held_body(struct ledger *l, uint64_t number, struct buf *body, struct err *err);
+/* It is no longer held, since gone_s: released, or forgotten. */
+int ledger_held_remove(struct ledger *l, uint64_t number, int64_t gone_s, bool released,
+                       struct err *err);
+
+/* Steps through rows by ascending number, those beyond `after` only, at most `limit`. Else as
+ * ledger_walk_start; ends with ledger_walk_end. */
+enum held_walk {
+    HELD_WALK_ALL,
+    HELD_WALK_HELD,   /* without those that are gone */
+    HELD_WALK_CHANGED /* of which Redis is to be told */
+};
+void ledger_held_walk_start(struct ledger *l, enum held_walk which, uint64_t after, size_t limit);
+int ledger_held_walk_next(struct ledger *l, struct held_row *out, struct err *err);
+
+/* Redis has been told of that state. */
+int ledger_held_mark(struct ledger *l, uint64_t number, enum held_state told, struct err *err);
+/* Removes forgotten ones that went before. */
+int ledger_held_prune(struct ledger *l, int64_t before_s, struct err *err);
+
+#endif

@@ -1,0 +1,385 @@
+#include "lib/ledger/push.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/ledger/push_batch.h"
+#include "lib/ledger/push_held.h"
+#include "lib/ledger/push_node.h"
+#include "lib/sys/clock.h"
+
+#define NODE_EVERY_MS    1000
+#define REFUSED_EVERY_MS 60000
+/* The first writing confirms the rows before it, the second says so. */
+#define WRITES_AFTER_ROWS 2
+
+/* A run through rows by ascending id. */
+struct pass {
+    bool is_open;
+    int64_t after;   /* id of the last row seen */
+    int64_t through; /* counted_through when it began */
+};
+
+/* The same through held messages, by ascending number. */
+struct held_pass {
+    bool is_open;
+    uint64_t after;
+};
+
+struct push {
+    int64_t scrub_ms;
+    char *prefix;
+    struct ledger *ledger;
+    struct store *store;
+    struct trip trip;
+    struct node_hash node;
+    struct push_findings findings;
+
+    uint64_t generation; /* of the connection that all below is about */
+    bool is_admitted;    /* Redis has our schema */
+    bool has_written;    /* our node's hash, since this program began */
+    bool is_news;        /* rows have been pushed that the node's hash does not tell of yet */
+    unsigned writes_due; /* of it, to tell */
+
+    struct pass dirty, refused, walk;
+    struct held_pass held_changes, held_walk;
+    bool walk_is_fast; /* after a new connection or a loss */
+    bool has_lost;     /* until the walk is through, pushed_through stands still */
+    int64_t walk_began_ms, refused_next_ms, node_next_ms;
+    uint64_t walk_rows, walk_rows_before;
+
+    int64_t clean_through;     /* counted_through of the last dirty pass that went well */
+    int64_t confirmed_through; /* the same, with the node's hash written after it */
+};
+
+/* --- one to make, one to free ---------------------------------------------------------------- */
+
+struct push *push_new(const struct push_config *config, struct ledger *ledger, struct store *store,
+                      struct err *err)
+{
+    struct push *p = calloc(1, sizeof *p);
+
+    if (p != NULL)
+        p->prefix = strdup(config->prefix);
+    if (p == NULL || p->prefix == NULL) {
+        (void)err_set(err, EX_OSERR, "out of memory");
+        push_free(p);
+        return NULL;
+    }
+    p->scrub_ms = config->scrub_ms;
+    p->ledger = ledger;
+    p->store = store;
+    p->node = (struct node_hash){ledger, store, p->prefix, config->version, config->started_s};
+    if (trip_init(&p->trip, ledger, store, p->prefix, err) < 0) {
+        push_free(p);
+        return NULL;
+    }
+    return p;
+}
+
+void push_free(struct push *p)
+{
+    if (p == NULL)
+        return;
+    trip_fini(&p->trip);
+    free(p->prefix);
+    free(p);
+}
+
+int64_t push_through(const struct push *p)
+{
+    return ledger_meta(p->ledger)->pushed_through;
+}
+
+struct push_findings *push_findings(struct push *p)
+{
+    return &p->findings;
+}
+
+/* --- rows ------------------------------------------------------------------------------------ */
+
+static void walk_begin(struct push *p, bool is_fast)
+{
+    p->walk = (struct pass){.is_open = true};
+    p->held_walk = (struct held_pass){.is_open = true};
+    p->walk_is_fast = is_fast;
+    p->walk_began_ms = clock_monotonic_ms();
+    p->walk_rows = 0;
+}
+
+static void note(struct push *p, const struct trip_result *r)
+{
+    if (r->refused > 0 && p->findings.refused == 0)
+        p->findings.refused_first = r->refused_first;
+    if (r->older > 0 && p->findings.older == 0)
+        p->findings.older_first = r->older_first;
+    p->findings.refused += r->refused;
+    p->findings.older += r->older;
+}
+
+/* By the wall clock, but never ahead of the mail: a clock that jumped must not clear the ledger. */
+static int64_t expiry_now(const struct push *p, const struct push_now *now)
+{
+    int64_t latest_s = ledger_meta(p->ledger)->latest_ms / 1000;
+
+    return now->now_s < latest_s ? now->now_s : latest_s;
+}
+
+/* One trip of a pass; closes the pass at its end. */
+static int pass_trip(struct push *p, struct pass *pass, enum ledger_walk which,
+                     const struct push_now *now, struct trip_result *r, struct err *err)
+{
+    int rc = trip_run(&p->trip, which, pass->after, TRIP_ROWS, expiry_now(p, now), r, err);
+
+    note(p, r);
+    if (rc < 0) {
+        pass->is_open = false;
+        return -1;
+    }
+    pass->after = r->last_id;
+    pass->is_open = r->seen == TRIP_ROWS;
+    return 0;
+}
+
+static int any_refused(struct push *p, struct err *err)
+{
+    struct row row;
+    int rc;
+
+    ledger_walk_start(p->ledger, WALK_REFUSED, 0, 1);
+    rc = ledger_walk_next(p->ledger, &row, err);
+    ledger_walk_end(p->ledger);
+    return rc;
+}
+
+/* All that is dirty now; what turns dirty behind the pass is later than pass.through. */
+static int push_dirty(struct push *p, const struct push_now *now, int64_t until_ms, struct err *err)
+{
+    struct trip_result r;
+    int refused;
+
+    if (!p->dirty.is_open)
+        p->dirty = (struct pass){.is_open = true, .through = now->counted_through};
+    do {
+        if (pass_trip(p, &p->dirty, WALK_DIRTY, now, &r, err) < 0)
+            return -1;
+        p->is_news = p->is_news || r.seen > 0;
+    } while (p->dirty.is_open && clock_monotonic_ms() < until_ms);
+    if (p->dirty.is_open)
+        return 1;
+    if (p->has_lost)
+        return 0;
+    refused = any_refused(p, err);
+    if (refused == 0)
+        p->clean_through = p->dirty.through;
+    if (p->is_news)
+        p->writes_due = WRITES_AFTER_ROWS;
+    p->is_news = false;
+    return refused < 0 ? -1 : 0;
+}
+
+/* Those that Redis refused get another chance once a minute. */
+static int push_refused(struct push *p, const struct push_now *now, struct err *err)
+{
+    struct trip_result r;
+    int64_t now_ms = clock_monotonic_ms();
+
+    if (!p->refused.is_open && now_ms < p->refused_next_ms)
+        return 0;
+    if (!p->refused.is_open)
+        p->refused = (struct pass){.is_open = true};
+    p->refused_next_ms = now_ms + (p->scrub_ms < REFUSED_EVERY_MS ? p->scrub_ms : REFUSED_EVERY_MS);
+    return pass_trip(p, &p->refused, WALK_REFUSED, now, &r, err);
+}
+
+/* How many rows the walk should have behind it by now. */
+static uint64_t walk_due(const struct push *p, int64_t now_ms)
+{
+    uint64_t rows = p->walk_rows_before + p->walk_rows_before / 8 + 1;
+    int64_t elapsed_ms = now_ms - p->walk_began_ms;
+
+    if (p->walk_is_fast || elapsed_ms >= p->scrub_ms)
+        return UINT64_MAX;
+    return rows * (uint64_t)elapsed_ms / (uint64_t)p->scrub_ms + 1;
+}
+
+static int walk_end(struct push *p, const struct push_now *now, struct err *err)
+{
+    p->walk_rows_before = p->walk_rows;
+    p->has_lost = false;
+    p->is_news = true;
+    return ledger_users_prune(p->ledger, expiry_now(p, now), err);
+}
+
+static int push_walk(struct push *p, const struct push_now *now, int64_t until_ms, struct err *err)
+{
+    struct trip_result r;
+    int64_t now_ms = clock_monotonic_ms();
+
+    if (!p->walk.is_open && now_ms >= p->walk_began_ms + p->scrub_ms)
+        walk_begin(p, false);
+    while (p->walk.is_open && p->walk_rows < walk_due(p, now_ms) && now_ms < until_ms) {
+        if (pass_trip(p, &p->walk, WALK_ALL, now, &r, err) < 0) {
+            walk_begin(p, p->walk_is_fast);
+            return -1;
+        }
+        p->walk_rows += r.seen;
+        if (!p->walk.is_open && walk_end(p, now, err) < 0)
+            return -1;
+        now_ms = clock_monotonic_ms();
+    }
+    return p->walk.is_open && p->walk_rows < walk_due(p, now_ms);
+}
+
+/* --- held messages --------------------------------------------------------------------------- */
+
+static void note_held(struct push *p, const struct held_trip *t)
+{
+    if (t->refused > 0 && p->findings.refused == 0)
+        p->findings.refused_first = t->refused_first;
+    p->findings.refused += t->refused;
+}
+
+/* Works on a pass that is open; one that fails begins again. */
+static int held_pass_run(struct push *p, struct held_pass *pass, enum held_walk which,
+                         int64_t until_ms, struct err *err)
+{
+    struct held_trip t;
+
+    do {
+        if (push_held(p->ledger, p->store, p->prefix, which, pass->after, &t, err) < 0) {
+            pass->after = 0;
+            return -1;
+        }
+        note_held(p, &t);
+        pass->after = t.last;
+        pass->is_open = t.seen == HELD_TRIP_ROWS;
+    } while (pass->is_open && clock_monotonic_ms() < until_ms);
+    return pass->is_open;
+}
+
+/* What has changed, and with a walk all; those that are gone only where Redis may be as it was some
+ * time ago. */
+static int push_held_rows(struct push *p, const struct push_now *now, int64_t until_ms,
+                          struct err *err)
+{
+    int rc;
+
+    if (!p->held_changes.is_open)
+        p->held_changes = (struct held_pass){.is_open = true};
+    rc = held_pass_run(p, &p->held_changes, HELD_WALK_CHANGED, until_ms, err);
+    if (rc != 0 || !p->held_walk.is_open)
+        return rc;
+    rc = held_pass_run(p, &p->held_walk, p->walk_is_fast ? HELD_WALK_ALL : HELD_WALK_HELD, until_ms,
+                       err);
+    if (rc != 0)
+        return rc;
+    return ledger_held_prune(p->ledger, expiry_now(p, now) - HELD_GONE_KEPT_S, err);
+}
+
+/* --- the node's hash ------------------------------------------------------------------------- */
+
+/* Redis lost what we gave it, and the walk brings it again. */
+static void take_loss(struct push *p)
+{
+    p->findings.losses += p->has_written || ledger_meta(p->ledger)->stamp > 0;
+    p->clean_through = p->confirmed_through = 0;
+    p->has_lost = true;
+    p->dirty.is_open = false;
+    walk_begin(p, true);
+}
+
+/* At the first contact that is a ledger of ours which is gone; later, it is another machine's. */
+static void take_foreign(struct push *p, const struct node_found *found)
+{
+    if (p->has_written)
+        (void)err_set(&p->findings.foreign, EX_CONFIG,
+                      "node \"%.*s\" is written by another tollgated too (its ledger is %s, ours "
+                      "%s): give each machine a node name of its own",
+                      SLICE_FMT(ledger_node(p->ledger)), found->ledger, ledger_id(p->ledger));
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int write_node(struct push *p, const struct push_now *now, struct err *err)
+{
+    int64_t through = push_through(p);
+    struct node_found found;
+
+    if (p->confirmed_through > through)
+        through = p->confirmed_through;
+    if (node_schema(&p->node, err) < 0 ||
+        node_write(&p->node, now, through, false, &found, err) < 0)
+        return -1;
+    if (found.state == NODE_FOREIGN)
+        take_foreign(p, &found);
+    if (found.state == NODE_LOST) {
+        take_loss(p);
+        /* What it says of itself is true of what it has. */
+        through = smaller(through, found.pushed_through);
+    }
+    if (found.state != NODE_WRITTEN && node_write(&p->node, now, through, true, &found, err) < 0)
+        return -1;
+    p->has_written = true;
+    /* A connection made meanwhile may be to a server that came back without its last second. */
+    if (store_generation(p->store) == p->generation)
+        p->confirmed_through = p->clean_through;
+    p->writes_due -= p->writes_due > 0;
+    p->node_next_ms = clock_monotonic_ms() + NODE_EVERY_MS;
+    return 0;
+}
+
+/* --- a step ---------------------------------------------------------------------------------- */
+
+/* A new connection: the server may be another one, so every row goes there again. */
+static int greet(struct push *p, const struct push_now *now, struct err *err)
+{
+    p->is_admitted = false;
+    if (node_schema(&p->node, err) < 0)
+        return -1;
+    p->generation = store_generation(p->store);
+    p->clean_through = p->confirmed_through = 0;
+    p->dirty.is_open = false;
+    walk_begin(p, true);
+    if (write_node(p, now, err) < 0)
+        return -1;
+    p->is_admitted = true;
+    return 0;
+}
+
+int push_step(struct push *p, const struct push_now *now, int64_t budget_ms, struct err *err)
+{
+    int64_t until_ms = clock_monotonic_ms() + budget_ms;
+    int dirty, held, walk;
+
+    if ((!p->is_admitted || store_generation(p->store) != p->generation) && greet(p, now, err) < 0)
+        return -1;
+    dirty = push_dirty(p, now, until_ms, err);
+    if (dirty < 0 || push_refused(p, now, err) < 0)
+        return -1;
+    held = push_held_rows(p, now, until_ms, err);
+    walk = held < 0 ? -1 : push_walk(p, now, until_ms, err);
+    if (walk < 0)
+        return -1;
+    if ((p->writes_due > 0 || clock_monotonic_ms() >= p->node_next_ms) &&
+        write_node(p, now, err) < 0)
+        return -1;
+    return dirty > 0 || held > 0 || walk > 0;
+}
+
+void push_finish(struct push *p)
+{
+    p->is_news = true;
+}
+
+bool push_is_finished(const struct push *p)
+{
+    return p->is_admitted && !p->dirty.is_open && !p->held_changes.is_open && !p->has_lost &&
+           !p->is_news && p->writes_due == 0;
+}

@@ -1,0 +1,77 @@
+#ifndef TG_LEDGER_PUSH_H
+#define TG_LEDGER_PUSH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/core/err.h"
+#include "lib/ledger/ledger.h"
+#include "lib/redis/store.h"
+
+/*
+ * From the ledger to Redis: rows that changed go there as this node's absolute share of each key
+ * (push.lua makes the plain fields the sum of all shares), so pushing again, late or out of order
+ * changes nothing.
+ *
+ * Redis may have lost what it was given. Three things find that out, and all end in pushing every
+ * row again (a walk through the ledger):
+ * - a new connection: at full speed;
+ * - the stamp, a number that grows with each writing of the node's hash, is not the one last
+ *   written (Redis was flushed, restored from an older snapshot, or another server has
+ *   taken over): at full speed, and pushed_through goes back to what Redis itself says of it;
+ * - the scrub: every row once in `scrub_ms`, whatever happened.
+ *
+ * Held messages go along (lib/ledger/push_held), changes at once and all of them with each walk;
+ * they count nothing, so pushed_through does not wait for them.
+ *
+ * pushed_through: all messages dated before it are in Redis. It advances when every row that was
+ * dirty at its time has been taken, none is refused, no walk after a loss is under way, and the
+ * node's hash has been written since over the same connection (so that a server which came
+ * back without its last second cannot pass).
+ *
+ * Units: in the names.  Threads: one.  Errors: those of the store and the ledger; a row refused is
+ * no error of a step, but a finding.
+ */
+
+#define SCRUB_MS 590000
+
+struct push_config {
+    const char *prefix;  /* store.prefix; copied */
+    const char *version; /* of this program; static */
+    int64_t started_s;
+    int64_t scrub_ms;
+};
+
+/* What the caller knows better. */
+struct push_now {
+    int64_t now_s, counted_through;
+    uint64_t journal_records, journal_bytes; /* gauges: waiting to be folded; on the disk */
+};
+
+/* What a person should know, and no step fails of. The caller empties them. */
+struct push_findings {
+    uint64_t refused, older; /* rows since the caller looked last */
+    struct err refused_first, older_first;
+    uint64_t losses;    /* times Redis was found to have lost something */
+    struct err foreign; /* another ledger writes our node's hash; code 0: none */
+};
+
+struct push;
+
+struct push *push_new(const struct push_config *config, struct ledger *ledger, struct store *store,
+                      struct err *err);
+void push_free(struct push *p); /* NULL is allowed */
+
+/* Works for about `budget_ms`. 1: there is more to do at once; 0: not now; -1: *err; try again
+ * after a pause. */
+int push_step(struct push *p, const struct push_now *now, int64_t budget_ms, struct err *err);
+
+/* Before the end of the program: to be stepped until push_is_finished, or until patience ends. Then
+ * all that Redis takes is there, and the node's hash says so. */
+void push_finish(struct push *p);
+bool push_is_finished(const struct push *p);
+
+int64_t push_through(const struct push *p);
+struct push_findings *push_findings(struct push *p);
+
+#endif

@@ -1,0 +1,359 @@
+#include "lib/ledger/push_batch.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/ledger/reconcile.h"
+#include "lib/ledger/scripts.h"
+#include "lib/redis/keys.h"
+#include "lib/redis/link.h"
+
+#define TRIP_TIMEOUT_MS  5000
+#define COMMANDS_PER_ROW 3
+#define TRIP_COMMANDS    (TRIP_ROWS * COMMANDS_PER_ROW)
+#define KEYS_MAX_BYTES   ((size_t)4 << 20)
+
+static const struct script push_script = {"push", script_push_source};
+
+enum outcome { OUTCOME_PUSHED, OUTCOME_REFUSED, OUTCOME_OLDER, OUTCOME_EXPIRED };
+
+struct trip_row {
+    int64_t id;
+    uint64_t number;
+    enum row_dirty was;
+    enum outcome outcome;
+};
+
+/* A command of the pipeline: whose row it is about, and its key (for texts). */
+struct trip_command {
+    size_t row, key_start, key_len;
+    bool is_push;
+};
+
+struct trip_rows {
+    struct trip_row rows[TRIP_ROWS];
+    size_t count;
+    struct trip_command commands[TRIP_COMMANDS];
+    redisReply *replies[TRIP_COMMANDS];
+    size_t command_count;
+    struct buf keys, share, text;
+    struct slice expired_key; /* the last key that got an EXPIREAT: a users' hash has many rows */
+};
+
+int trip_init(struct trip *t, struct ledger *ledger, struct store *store, const char *prefix,
+              struct err *err)
+{
+    *t = (struct trip){.ledger = ledger, .store = store, .prefix = prefix};
+    t->rows = calloc(1, sizeof *t->rows);
+    if (t->rows == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    buf_init(&t->rows->keys, KEYS_MAX_BYTES);
+    buf_init(&t->rows->share, 1024);
+    buf_init(&t->rows->text, 1024);
+    return 0;
+}
+
+void trip_fini(struct trip *t)
+{
+    if (t->rows == NULL)
+        return;
+    buf_fini(&t->rows->keys);
+    buf_fini(&t->rows->share);
+    buf_fini(&t->rows->text);
+    free(t->rows);
+    t->rows = NULL;
+}
+
+static struct slice key_of(const struct trip_rows *r, const struct trip_command *c)
+{
+    return slice_to(slice_from(buf_slice(&r->keys), c->key_start), c->key_len);
+}
+
+/* Begins a command of the present row; its key is what is added to r->keys until command_end. */
+static struct trip_command *command_begin(struct trip_rows *r)
+{
+    struct trip_command *c = &r->commands[r->command_count++];
+
+    *c = (struct trip_command){.row = r->count - 1, .key_start = r->keys.len};
+    return c;
+}
+
+static struct slice command_key(struct trip_rows *r, struct trip_command *c)
+{
+    c->key_len = r->keys.len - c->key_start;
+    return key_of(r, c);
+}
+
+static void add_push(struct trip *t, const struct row *row)
+{
+    struct trip_rows *r = t->rows;
+    struct trip_command *c = command_begin(r);
+    struct slice argv[5];
+    char number[24];
+
+    row_key_add(&r->keys, t->prefix, &row->key);
+    buf_reset(&r->share);
+    row_share_add(&r->share, t->ledger, row);
+    (void)snprintf(number, sizeof number, "%" PRIu64, row->number);
+    c->is_push = true;
+    argv[0] = command_key(r, c);
+    argv[1] = buf_slice(&r->share);
+    argv[2] = slice_str(number);
+    argv[3] = row->counters;
+    argv[4] = row->key.user;
+    store_pipe_add_script(t->store, &push_script, 1, 5, argv);
+}
+
+/* Once a key and trip: r->keys may have moved since the last, so the key is compared by its place.
+ */
+static void add_expire(struct trip *t, const struct row *row, size_t key_start, size_t key_len)
+{
+    struct trip_rows *r = t->rows;
+    struct trip_command *c;
+    struct slice argv[3];
+    char at[24];
+
+    (void)snprintf(at, sizeof at, "%" PRId64, row->expires_s);
+    c = command_begin(r);
+    c->key_start = key_start;
+    c->key_len = key_len;
+    argv[0] = SLICE("EXPIREAT");
+    argv[1] = key_of(r, c);
+    argv[2] = slice_str(at);
+    store_pipe_add(t->store, 3, argv);
+}
+
+static bool is_same_key(const struct trip_rows *r, const struct trip_command *a,
+                        const struct trip_command *b)
+{
+    return slice_equal(key_of(r, a), key_of(r, b));
+}
+
+/* Node accounts are listed in the set of nodes. */
+static void add_account(struct trip *t, const struct row *row)
+{
+    struct trip_rows *r = t->rows;
+    struct trip_command *c = command_begin(r);
+    struct slice argv[3];
+
+    key_accounts(&r->keys, t->prefix, row->key.account);
+    argv[0] = SLICE("SADD");
+    argv[1] = command_key(r, c);
+    argv[2] = row->key.account;
+    store_pipe_add(t->store, 3, argv);
+}
+
+static void add_commands(struct trip *t, const struct row *row)
+{
+    struct trip_rows *r = t->rows;
+    const struct trip_command *before = NULL, *push;
+
+    for (size_t i = r->command_count; i > 0 && before == NULL; i--)
+        before = r->commands[i - 1].is_push ? &r->commands[i - 1] : NULL;
+    push = &r->commands[r->command_count];
+    add_push(t, row);
+    if (row->expires_s != 0 && (before == NULL || !is_same_key(r, before, push)))
+        add_expire(t, row, push->key_start, push->key_len);
+    if (row->key.kind == ROW_TOTAL && (row->key.account.len == 0 || row->key.account.ptr[0] != '@'))
+        add_account(t, row);
+}
+
+/* Reads the rows and builds the pipeline. */
+static int collect(struct trip *t, enum ledger_walk which, int64_t after, size_t limit,
+                   int64_t now_s, struct trip_result *out, struct err *err)
+{
+    struct trip_rows *r = t->rows;
+    struct row row;
+    int rc;
+
+    r->count = r->command_count = 0;
+    buf_reset(&r->keys);
+    ledger_walk_start(t->ledger, which, after, limit);
+    while ((rc = ledger_walk_next(t->ledger, &row, err)) == 1) {
+        r->rows[r->count++] =
+            (struct trip_row){.id = row.id, .number = row.number, .was = row.dirty};
+        if (row.expires_s != 0 && row.expires_s <= now_s)
+            r->rows[r->count - 1].outcome = OUTCOME_EXPIRED;
+        else
+            add_commands(t, &row);
+        out->last_id = row.id;
+    }
+    ledger_walk_end(t->ledger);
+    out->seen = r->count;
+    if (rc == 0 && r->keys.failed)
+        rc = err_set(err, EX_OSERR, "out of memory for the names of keys");
+    return rc;
+}
+
+int trip_store_error(const struct store *store, const redisReply *reply, struct err *err)
+{
+    static const struct {
+        const char *word, *mend;
+    } mends[] = {
+        {"OOM", "raise its maxmemory"},
+        {"READONLY", "point store.url at the master, not at a replica"},
+        {"MISCONF", "it cannot save to its disk: see its log"},
+        {"NOPERM", "let its user run scripts and write keys (ACL)"},
+        {"LOADING", "it is reading its data, this passes"},
+    };
+    struct slice text = reply_text(reply);
+    const char *mend = "";
+
+    for (size_t i = 0; i < sizeof mends / sizeof mends[0]; i++) {
+        if (memmem(text.ptr, text.len, mends[i].word, strlen(mends[i].word)) != NULL) {
+            mend = mends[i].mend;
+            break;
+        }
+    }
+    return err_set(err, EX_UNAVAILABLE, "redis at %s: %.*s%s%s", store_where(store),
+                   (int)(text.len < 200 ? text.len : 200), text.ptr, mend[0] != '\0' ? ": " : "",
+                   mend);
+}
+
+static bool reply_has(const redisReply *reply, struct slice word)
+{
+    struct slice text = reply_text(reply);
+
+    return text.len > 0 && memmem(text.ptr, text.len, word.ptr, word.len) != NULL;
+}
+
+static void note_refused(struct trip *t, const struct trip_command *c, const redisReply *reply,
+                         struct trip_result *out)
+{
+    struct slice key = key_of(t->rows, c), text = reply_text(reply);
+
+    if (t->rows->rows[c->row].outcome == OUTCOME_REFUSED)
+        return;
+    t->rows->rows[c->row].outcome = OUTCOME_REFUSED;
+    if (out->refused++ > 0)
+        return;
+    if (reply_has(reply, SLICE("WRONGTYPE")))
+        (void)err_set(&out->refused_first, EX_DATAERR,
+                      "redis key %.*s holds something else than counters: find out what wrote it, "
+                      "then delete it (DEL)",
+                      SLICE_FMT(key));
+    else
+        (void)err_set(&out->refused_first, EX_DATAERR,
+                      "redis key %.*s: %.*s: delete that field (HDEL), or the key; all nodes will "
+                      "push theirs again",
+                      SLICE_FMT(key), (int)(text.len < 200 ? text.len : 200), text.ptr);
+}
+
+static void note_older(struct trip *t, const struct trip_command *c, long long newer,
+                       struct trip_result *out)
+{
+    struct slice key = key_of(t->rows, c);
+
+    t->rows->rows[c->row].outcome = OUTCOME_OLDER;
+    if (out->older++ > 0)
+        return;
+    (void)err_set(&out->older_first, EX_DATAERR,
+                  "redis key %.*s counts our records up to %lld, the ledger only up to %" PRIu64
+                  ": the ledger is older than it was (restored from a backup, or a crash of the "
+                  "machine). It takes over what Redis has",
+                  SLICE_FMT(key), newer, t->rows->rows[c->row].number);
+}
+
+/* 0, or -1 for an error that concerns the store. */
+static int take_reply(struct trip *t, const struct trip_command *c, const redisReply *reply,
+                      struct trip_result *out, struct err *err)
+{
+    if (reply->type == REDIS_REPLY_ERROR) {
+        if (!reply_has(reply, SLICE("WRONGTYPE")) && !reply_has(reply, SLICE("TOLLGATE ")))
+            return trip_store_error(t->store, reply, err);
+        note_refused(t, c, reply, out);
+    } else if (c->is_push && reply->type == REDIS_REPLY_INTEGER && reply->integer < 0) {
+        note_older(t, c, -reply->integer, out);
+    }
+    return 0;
+}
+
+/* Up to the first reply that is trouble with the store; rows from there on are left as they are. */
+static int take_replies(struct trip *t, struct trip_result *out, struct err *err)
+{
+    struct trip_rows *r = t->rows;
+    int rc = 0;
+
+    for (size_t i = 0; i < r->command_count; i++) {
+        if (rc == 0) {
+            rc = take_reply(t, &r->commands[i], r->replies[i], out, err);
+            if (rc < 0)
+                r->count = r->commands[i].row;
+        }
+        freeReplyObject(r->replies[i]);
+    }
+    return rc;
+}
+
+static int note_row(struct trip *t, const struct trip_row *row, struct trip_result *out,
+                    struct err *err)
+{
+    enum row_dirty is = row->outcome == OUTCOME_PUSHED ? ROW_CLEAN : ROW_REFUSED;
+
+    if (row->outcome == OUTCOME_EXPIRED) {
+        out->expired++;
+        return ledger_row_delete(t->ledger, row->id, err);
+    }
+    if (row->outcome == OUTCOME_PUSHED)
+        out->pushed++;
+    return is == row->was ? 0 : ledger_row_mark(t->ledger, row->id, row->number, is, err);
+}
+
+static bool has_news(const struct trip_rows *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->rows[i].outcome != OUTCOME_PUSHED || r->rows[i].was != ROW_CLEAN)
+            return true;
+    }
+    return false;
+}
+
+/* One transaction; none where nothing changes, as in most trips of the scrub. */
+static int note_rows(struct trip *t, struct trip_result *out, struct err *err)
+{
+    bool in_transaction = has_news(t->rows);
+    int rc = in_transaction ? ledger_begin(t->ledger, err) : 0;
+
+    for (size_t i = 0; rc == 0 && i < t->rows->count; i++)
+        rc = note_row(t, &t->rows->rows[i], out, err);
+    if (!in_transaction)
+        return rc;
+    if (rc == 0)
+        rc = ledger_commit(t->ledger, err);
+    if (rc < 0)
+        ledger_rollback(t->ledger);
+    return rc;
+}
+
+/* Rows that are behind count as refused until they have been caught up. */
+static int catch_up_rows(struct trip *t, const struct trip_result *out, struct err *err)
+{
+    for (size_t i = 0; out->older > 0 && i < t->rows->count; i++) {
+        if (t->rows->rows[i].outcome == OUTCOME_OLDER &&
+            catch_up_row(t->ledger, t->store, t->prefix, t->rows->rows[i].id, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int trip_run(struct trip *t, enum ledger_walk which, int64_t after, size_t limit, int64_t now_s,
+             struct trip_result *out, struct err *err)
+{
+    struct err later;
+    int rc;
+
+    *out = (struct trip_result){.last_id = after};
+    TG_ASSERT(limit <= TRIP_ROWS);
+    if (collect(t, which, after, limit, now_s, out, err) < 0) {
+        store_pipe_reset(t->store);
+        return -1;
+    }
+    if (store_pipe_run(t->store, t->rows->replies, TRIP_TIMEOUT_MS, err) < 0)
+        return -1;
+    rc = take_replies(t, out, err);
+    if (note_rows(t, out, rc < 0 ? &later : err) < 0)
+        return -1;
+    return rc < 0 ? -1 : catch_up_rows(t, out, err);
+}

@@ -1,0 +1,9 @@
+#ifndef TG_LEDGER_SCRIPTS_H
+#define TG_LEDGER_SCRIPTS_H
+
+/* The text of the Lua scripts beside this header; the Makefile makes scripts.lua.c of them. */
+
+extern const char script_push_source[];
+extern const char script_node_source[];
+
+#endif

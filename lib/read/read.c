@@ -1,0 +1,439 @@
+#include "lib/read/read.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/read/read_reply.h"
+#include "lib/redis/keys.h"
+
+#define SHARDS     16
+#define SCAN_COUNT SLICE("1000")
+#define KEY_BYTES  1024
+
+/* --- schema ---------------------------------------------------------------------------------- */
+
+static int schema_take(const struct reader *r, const redisReply *reply, struct slice key,
+                       struct err *err)
+{
+    if (reply->type == REDIS_REPLY_NIL)
+        return 0;
+    if (read_expect(r, reply, REDIS_REPLY_STRING, key, err) != 0)
+        return -1;
+    if (slice_equal(reply_text(reply), SLICE(SCHEMA)))
+        return 0;
+    return err_set(
+        err, EX_DATAERR,
+        "redis at %s: its keys are of schema %.*s (%.*s), and this program knows schema " SCHEMA
+        " only: install the release of tollgated that wrote them, or look at "
+        "store.prefix",
+        store_where(r->store), SLICE_FMT(slice_to(reply_text(reply), 20)), SLICE_FMT(key));
+}
+
+int read_schema(struct reader *r, struct err *err)
+{
+    struct buf key;
+    redisReply *reply;
+    int result;
+
+    buf_init(&key, KEY_BYTES);
+    key_schema(&key, r->prefix);
+    store_pipe_add(r->store, 2, (const struct slice[]){SLICE("GET"), buf_slice(&key)});
+    result = read_trip(r, &reply, err);
+    if (result == 0) {
+        result = schema_take(r, reply, buf_slice(&key), err);
+        freeReplyObject(reply);
+    }
+    buf_fini(&key);
+    return result;
+}
+
+/* --- sets of names --------------------------------------------------------------------------- */
+
+static int name_add(struct name_list *list, struct arena *arena, struct slice name, struct err *err)
+{
+    struct slice *items = arena_grow(arena, list->items, list->count, &list->room, sizeof *items);
+    struct slice copy;
+
+    if (items == NULL)
+        return read_no_memory(err);
+    list->items = items;
+    copy = arena_copy(arena, name);
+    if (copy.ptr == NULL)
+        return read_no_memory(err);
+    items[list->count++] = copy;
+    return 0;
+}
+
+static int names_compare(const void *a, const void *b)
+{
+    return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+/* SSCAN may give a member twice. */
+static void names_settle(struct name_list *list)
+{
+    size_t kept = 0;
+
+    if (list->count > 1)
+        qsort(list->items, list->count, sizeof list->items[0], names_compare);
+    for (size_t i = 0; i < list->count; i++) {
+        if (kept == 0 || !slice_equal(list->items[i], list->items[kept - 1]))
+            list->items[kept++] = list->items[i];
+    }
+    list->count = kept;
+}
+
+/* A set being scanned. */
+struct scan {
+    struct buf key;
+    char cursor[24];
+    bool done;
+};
+
+static void scan_init(struct scan *s)
+{
+    buf_init(&s->key, KEY_BYTES);
+    (void)strcpy(s->cursor, "0");
+    s->done = false;
+}
+
+static int scan_take(struct reader *r, struct scan *s, const redisReply *reply, struct arena *arena,
+                     struct name_list *out, struct err *err)
+{
+    struct slice key = buf_slice(&s->key);
+    const redisReply *names;
+
+    if (read_expect(r, reply, REDIS_REPLY_ARRAY, key, err) != 0)
+        return -1;
+    if (reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING ||
+        reply->element[0]->len >= sizeof s->cursor || reply->element[1]->type != REDIS_REPLY_ARRAY)
+        return err_set(err, EX_UNAVAILABLE, "redis at %s, %.*s: unexpected answer to a scan",
+                       store_where(r->store), SLICE_FMT(key));
+    memcpy(s->cursor, reply->element[0]->str, reply->element[0]->len + 1);
+    s->done = strcmp(s->cursor, "0") == 0;
+    names = reply->element[1];
+    for (size_t i = 0; i < names->elements; i++) {
+        struct slice name = reply_text(names->element[i]);
+
+        if (name.len > 0 && name.ptr[0] != '@' && name_add(out, arena, name, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* One trip for all sets that are not done yet. 1: there is more. */
+static int scan_trip(struct reader *r, struct scan *scans, size_t count, struct arena *arena,
+                     struct name_list *out, struct err *err)
+{
+    redisReply *replies[SHARDS];
+    size_t sent = 0, taken = 0;
+    int result = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct slice argv[] = {SLICE("SSCAN"), buf_slice(&scans[i].key),
+                                     slice_str(scans[i].cursor), SLICE("COUNT"), SCAN_COUNT};
+
+        if (!scans[i].done) {
+            store_pipe_add(r->store, 5, argv);
+            sent++;
+        }
+    }
+    if (sent == 0)
+        return 0;
+    if (read_trip(r, replies, err) != 0)
+        return -1;
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        if (!scans[i].done)
+            result = scan_take(r, &scans[i], replies[taken++], arena, out, err);
+    }
+    read_free(replies, sent);
+    return result == 0 ? 1 : -1;
+}
+
+static int scan_all(struct reader *r, struct scan *scans, size_t count, struct arena *arena,
+                    struct name_list *out, struct err *err)
+{
+    int result = 1;
+
+    *out = (struct name_list){0};
+    while (result == 1)
+        result = scan_trip(r, scans, count, arena, out, err);
+    for (size_t i = 0; i < count; i++)
+        buf_fini(&scans[i].key);
+    names_settle(out);
+    return result;
+}
+
+int read_nodes(struct reader *r, struct arena *arena, struct name_list *out, struct err *err)
+{
+    struct scan scan;
+
+    scan_init(&scan);
+    key_nodes(&scan.key, r->prefix);
+    return scan_all(r, &scan, 1, arena, out, err);
+}
+
+int read_accounts(struct reader *r, struct arena *arena, struct name_list *out, struct err *err)
+{
+    struct scan scans[SHARDS];
+
+    for (unsigned i = 0; i < SHARDS; i++) {
+        scan_init(&scans[i]);
+        key_accounts_shard(&scans[i].key, r->prefix, i);
+    }
+    return scan_all(r, scans, SHARDS, arena, out, err);
+}
+
+int read_is_account(struct reader *r, struct slice account, bool *is_account, struct err *err)
+{
+    struct buf key;
+    redisReply *reply;
+    int result;
+
+    buf_init(&key, KEY_BYTES);
+    key_accounts(&key, r->prefix, account);
+    store_pipe_add(r->store, 3,
+                   (const struct slice[]){SLICE("SISMEMBER"), buf_slice(&key), account});
+    result = read_trip(r, &reply, err);
+    if (result == 0) {
+        result = read_expect(r, reply, REDIS_REPLY_INTEGER, buf_slice(&key), err);
+        *is_account = result == 0 && reply->integer == 1;
+        freeReplyObject(reply);
+    }
+    buf_fini(&key);
+    return result;
+}
+
+/* --- counters of accounts -------------------------------------------------------------------- */
+
+/* The pairs of account and period are numbered account by account: pair / periods is the account.
+ */
+struct reading {
+    struct reader *r;
+    const struct name_list *accounts;
+    const struct cover_list *periods;
+    const struct counter_list *counters;
+    read_row *row;
+    void *context;
+    struct buf key;
+    struct tally sum; /* of the account that is being read */
+};
+
+static struct slice pair_key(struct reading *d, size_t pair)
+{
+    const struct cover *period = &d->periods->items[pair % d->periods->count];
+
+    buf_reset(&d->key);
+    key_counters(&d->key, d->r->prefix, d->accounts->items[pair / d->periods->count], period->kind,
+                 slice_str(period->name));
+    return buf_slice(&d->key);
+}
+
+static void pair_ask(struct reading *d, size_t pair)
+{
+    struct slice argv[2 + COUNTER_COUNT] = {SLICE("HMGET"), pair_key(d, pair)};
+
+    for (size_t i = 0; i < d->counters->count; i++)
+        argv[2 + i] = slice_str(counter_table[d->counters->ids[i]].name);
+    store_pipe_add(d->r->store, 2 + d->counters->count, argv);
+}
+
+/* Adds the reply to an HMGET of these counters. */
+static int take_counters(const struct reader *r, const redisReply *reply, struct slice key,
+                         const struct counter_list *counters, struct tally *sum, struct err *err)
+{
+    if (read_expect(r, reply, REDIS_REPLY_ARRAY, key, err) != 0)
+        return -1;
+    for (size_t i = 0; i < counters->count && i < reply->elements; i++) {
+        enum counter id = counters->ids[i];
+        uint64_t value;
+
+        if (read_number(r, reply->element[i], key, slice_str(counter_table[id].name), &value,
+                        err) != 0)
+            return -1;
+        sum->value[id] += value;
+    }
+    return 0;
+}
+
+static int pair_take(struct reading *d, size_t pair, const redisReply *reply, struct err *err)
+{
+    size_t account = pair / d->periods->count;
+
+    if (take_counters(d->r, reply, pair_key(d, pair), d->counters, &d->sum, err) != 0)
+        return -1;
+    if ((pair + 1) % d->periods->count != 0)
+        return 0;
+    if (d->row(d->context, d->accounts->items[account], &d->sum, err) != 0)
+        return -1;
+    memset(&d->sum, 0, sizeof d->sum);
+    return 0;
+}
+
+static int read_batch(struct reading *d, size_t first, size_t count, struct err *err)
+{
+    redisReply *replies[READ_BATCH];
+    int result = 0;
+
+    for (size_t i = 0; i < count; i++)
+        pair_ask(d, first + i);
+    if (read_trip(d->r, replies, err) != 0)
+        return -1;
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = pair_take(d, first + i, replies[i], err);
+    read_free(replies, count);
+    return result;
+}
+
+int read_counters(struct reader *r, const struct name_list *accounts,
+                  const struct cover_list *periods, const struct counter_list *counters,
+                  read_row *row, void *context, struct err *err)
+{
+    struct reading d = {.r = r,
+                        .accounts = accounts,
+                        .periods = periods,
+                        .counters = counters,
+                        .row = row,
+                        .context = context};
+    size_t pairs = accounts->count * periods->count;
+    int result = 0;
+
+    buf_init(&d.key, KEY_BYTES);
+    for (size_t at = 0; result == 0 && at < pairs; at += READ_BATCH)
+        result = read_batch(&d, at, pairs - at < READ_BATCH ? pairs - at : READ_BATCH, err);
+    buf_fini(&d.key);
+    return result;
+}
+
+/* --- one user -------------------------------------------------------------------------------- */
+
+static void user_ask(struct reader *r, struct slice key, struct slice user,
+                     const struct counter_list *counters, struct buf *fields)
+{
+    struct slice argv[2 + COUNTER_COUNT] = {SLICE("HMGET"), key};
+    size_t at[COUNTER_COUNT + 1] = {0};
+
+    buf_reset(fields);
+    for (size_t i = 0; i < counters->count; i++) {
+        buf_add(fields, user);
+        buf_addf(fields, " %s", counter_table[counters->ids[i]].name);
+        at[i + 1] = fields->len;
+    }
+    for (size_t i = 0; i < counters->count; i++)
+        argv[2 + i] = (struct slice){fields->data + at[i], at[i + 1] - at[i]};
+    store_pipe_add(r->store, 2 + counters->count, argv);
+}
+
+int read_user(struct reader *r, struct slice account, struct slice user,
+              const struct cover_list *periods, const struct counter_list *counters,
+              struct tally *sum, struct err *err)
+{
+    struct buf key, fields;
+    int result = 0;
+
+    memset(sum, 0, sizeof *sum);
+    buf_init(&key, KEY_BYTES);
+    buf_init(&fields, (size_t)1 << 20);
+    for (size_t i = 0; result == 0 && i < periods->count; i++) {
+        redisReply *reply;
+
+        buf_reset(&key);
+        key_users(&key, r->prefix, account, periods->items[i].kind,
+                  slice_str(periods->items[i].name));
+        user_ask(r, buf_slice(&key), user, counters, &fields);
+        result = read_trip(r, &reply, err);
+        if (result != 0)
+            break;
+        result = take_counters(r, reply, buf_slice(&key), counters, sum, err);
+        freeReplyObject(reply);
+    }
+    buf_fini(&fields);
+    buf_fini(&key);
+    return result;
+}
+
+/* --- nodes ----------------------------------------------------------------------------------- */
+
+static const char *const node_fields[] = {
+    "version", "started", "seen", "counted_through", "pushed_through", "dirty_rows", "renamed"};
+#define NODE_FIELDS (sizeof node_fields / sizeof node_fields[0])
+
+static int64_t node_number(const redisReply *reply)
+{
+    uint64_t n;
+
+    return reply->type == REDIS_REPLY_STRING && slice_number(reply_text(reply), &n) &&
+                   n <= INT64_MAX
+               ? (int64_t)n
+               : 0;
+}
+
+static int node_take(const struct reader *r, const redisReply *reply, struct slice key,
+                     struct arena *arena, struct node_info *node, struct err *err)
+{
+    if (read_expect(r, reply, REDIS_REPLY_ARRAY, key, err) != 0)
+        return -1;
+    if (reply->elements != NODE_FIELDS)
+        return err_set(err, EX_UNAVAILABLE, "redis at %s, %.*s: unexpected answer",
+                       store_where(r->store), SLICE_FMT(key));
+    node->version = arena_copy(arena, reply_text(reply->element[0]));
+    node->started = node_number(reply->element[1]);
+    node->seen = node_number(reply->element[2]);
+    node->counted_through = node_number(reply->element[3]);
+    node->pushed_through = node_number(reply->element[4]);
+    node->dirty_rows = node_number(reply->element[5]);
+    node->is_renamed = reply->element[6]->type == REDIS_REPLY_STRING;
+    return 0;
+}
+
+static int read_node(struct reader *r, struct arena *arena, struct node_info *node, struct err *err)
+{
+    struct slice argv[2 + NODE_FIELDS] = {SLICE("HMGET")};
+    struct buf key;
+    redisReply *reply;
+    int result;
+
+    buf_init(&key, KEY_BYTES);
+    key_node(&key, r->prefix, node->name.ptr);
+    argv[1] = buf_slice(&key);
+    for (size_t i = 0; i < NODE_FIELDS; i++)
+        argv[2 + i] = slice_str(node_fields[i]);
+    store_pipe_add(r->store, 2 + NODE_FIELDS, argv);
+    result = read_trip(r, &reply, err);
+    if (result == 0) {
+        result = node_take(r, reply, buf_slice(&key), arena, node, err);
+        freeReplyObject(reply);
+    }
+    buf_fini(&key);
+    return result;
+}
+
+int read_node_infos(struct reader *r, struct arena *arena, struct node_infos *out, struct err *err)
+{
+    struct name_list names;
+
+    *out = (struct node_infos){0};
+    if (read_nodes(r, arena, &names, err) != 0)
+        return -1;
+    out->items = arena_array(arena, names.count + 1, sizeof *out->items);
+    if (out->items == NULL)
+        return read_no_memory(err);
+    for (out->count = 0; out->count < names.count; out->count++) {
+        out->items[out->count].name = names.items[out->count];
+        if (read_node(r, arena, &out->items[out->count], err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+const struct node_info *node_infos_last(const struct node_infos *nodes)
+{
+    const struct node_info *last = NULL;
+
+    for (size_t i = 0; i < nodes->count; i++) {
+        if (last == NULL || nodes->items[i].pushed_through < last->pushed_through)
+            last = &nodes->items[i];
+    }
+    return last;
+}

@@ -1,0 +1,81 @@
+#ifndef TG_READ_READ_H
+#define TG_READ_READ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/core/arena.h"
+#include "lib/core/counters.h"
+#include "lib/core/cover.h"
+#include "lib/core/err.h"
+#include "lib/core/report.h"
+#include "lib/core/slice.h"
+#include "lib/redis/store.h"
+
+/*
+ * The read side: counters out of Redis, for reports. Reads only, in pipelined batches, so that
+ * neither Redis nor we hold more than a batch at a time; of each hash only the fields asked for.
+ *
+ * Only plain fields are read. Those beginning with `_` are the nodes' shares, and no counters.
+ * Owner: the store and the prefix are borrowed.  Threads: one.
+ * Errors: EX_UNAVAILABLE where Redis is away, EX_DATAERR (65) naming the key and what is wrong with
+ * it.
+ */
+
+struct reader {
+    struct store *store;
+    const char *prefix;
+    int64_t timeout_ms; /* of one trip; READ_TIMEOUT_MS where 0 */
+};
+
+#define READ_TIMEOUT_MS 10000
+
+/* -1 where the store is not there, or holds the keys of another schema than ours. One that is empty
+ * is good. */
+int read_schema(struct reader *r, struct err *err);
+
+struct name_list {
+    struct slice *items; /* sorted, each once */
+    size_t count, room;
+};
+
+/* The nodes' names, and the accounts ever counted (without the nodes' own). */
+int read_nodes(struct reader *r, struct arena *arena, struct name_list *out, struct err *err);
+int read_accounts(struct reader *r, struct arena *arena, struct name_list *out, struct err *err);
+/* Has the account ever been counted? */
+int read_is_account(struct reader *r, struct slice account, bool *is_account, struct err *err);
+
+/* Called with each account (user) and the sum over all periods; -1 ends the reading. */
+typedef int read_row(void *context, struct slice name, const struct tally *sum, struct err *err);
+
+/* Every account given, in this order, those that have nothing too. */
+int read_counters(struct reader *r, const struct name_list *accounts,
+                  const struct cover_list *periods, const struct counter_list *counters,
+                  read_row *row, void *context, struct err *err);
+
+/* The users of these accounts, in no order. Only months and days have users. */
+int read_users(struct reader *r, const struct name_list *accounts, const struct cover_list *periods,
+               const struct counter_list *counters, read_row *row, void *context, struct err *err);
+/* One user. */
+int read_user(struct reader *r, struct slice account, struct slice user,
+              const struct cover_list *periods, const struct counter_list *counters,
+              struct tally *sum, struct err *err);
+
+/* What a node tells of itself; times in Unix seconds, 0 where it does not. */
+struct node_info {
+    struct slice name, version;
+    int64_t started, seen, counted_through, pushed_through;
+    int64_t dirty_rows; /* changed and not yet in Redis */
+    bool is_renamed;    /* a former name of another node, which speaks for it */
+};
+struct node_infos {
+    struct node_info *items;
+    size_t count;
+};
+int read_node_infos(struct reader *r, struct arena *arena, struct node_infos *out, struct err *err);
+/* The node whose counters in Redis reach least far (pushed_through); NULL where there is no node.
+ */
+const struct node_info *node_infos_last(const struct node_infos *nodes);
+
+#endif

@@ -1,0 +1,59 @@
+#include "lib/read/read_reply.h"
+
+#include <sysexits.h>
+
+static int wrong_type(const struct reader *r, struct slice key, struct err *err)
+{
+    return err_set(err, EX_DATAERR,
+                   "redis at %s: the key %.*s is not of the type it must be: something else than "
+                   "tollgated has written it; delete or rename it, and tollgated writes it anew "
+                   "within 10 minutes",
+                   store_where(r->store), SLICE_FMT(key));
+}
+
+int read_expect(const struct reader *r, const redisReply *reply, int type, struct slice key,
+                struct err *err)
+{
+    if (reply->type == type)
+        return 0;
+    if (reply->type == REDIS_REPLY_ERROR &&
+        slice_starts_nocase(reply_text(reply), SLICE("WRONGTYPE")))
+        return wrong_type(r, key, err);
+    if (reply->type == REDIS_REPLY_ERROR)
+        return err_set(err, EX_UNAVAILABLE, "redis at %s, %.*s: %.*s", store_where(r->store),
+                       SLICE_FMT(key), SLICE_FMT(reply_text(reply)));
+    return err_set(err, EX_UNAVAILABLE, "redis at %s, %.*s: unexpected answer of type %d",
+                   store_where(r->store), SLICE_FMT(key), reply->type);
+}
+
+int read_number(const struct reader *r, const redisReply *reply, struct slice key,
+                struct slice field, uint64_t *value, struct err *err)
+{
+    *value = 0;
+    if (reply->type == REDIS_REPLY_NIL)
+        return 0;
+    if (read_expect(r, reply, REDIS_REPLY_STRING, key, err) != 0)
+        return -1;
+    if (slice_number(reply_text(reply), value))
+        return 0;
+    return err_set(err, EX_DATAERR, "redis at %s: the field %.*s of %.*s is no number: \"%.*s\"",
+                   store_where(r->store), SLICE_FMT(field), SLICE_FMT(key),
+                   SLICE_FMT(slice_to(reply_text(reply), 40)));
+}
+
+int read_trip(struct reader *r, redisReply **replies, struct err *err)
+{
+    return store_pipe_run(r->store, replies, r->timeout_ms > 0 ? r->timeout_ms : READ_TIMEOUT_MS,
+                          err);
+}
+
+void read_free(redisReply **replies, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        freeReplyObject(replies[i]);
+}
+
+int read_no_memory(struct err *err)
+{
+    return err_set(err, EX_OSERR, "out of memory");
+}

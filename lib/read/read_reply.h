@@ -1,0 +1,23 @@
+#ifndef TG_READ_READ_REPLY_H
+#define TG_READ_READ_REPLY_H
+
+#include "lib/core/buf.h"
+#include "lib/read/read.h"
+#include "lib/redis/link.h"
+
+/* What read.c and read_users.c share: batches of commands, and replies that must be of a type. */
+
+#define READ_BATCH ((size_t)512)
+
+/* -1 where the reply is an error or of another type; *err names the key. */
+int read_expect(const struct reader *r, const redisReply *reply, int type, struct slice key,
+                struct err *err);
+/* A counter's value. -1: no number. */
+int read_number(const struct reader *r, const redisReply *reply, struct slice key,
+                struct slice field, uint64_t *value, struct err *err);
+/* Runs the pipeline; on failure the replies are not there. */
+int read_trip(struct reader *r, redisReply **replies, struct err *err);
+void read_free(redisReply **replies, size_t count);
+int read_no_memory(struct err *err);
+
+#endif

@@ -1,0 +1,51 @@
+#ifndef TG_REDIS_LINK_H
+#define TG_REDIS_LINK_H
+
+#include <hiredis/hiredis.h>
+
+#include "lib/core/buf.h"
+#include "lib/redis/transport.h"
+
+/*
+ * One connection to one Redis server, from the greeting on: commands out and replies in, within a
+ * deadline. It knows nothing of trying again, scripts or which server to take: those are the
+ * store's.
+ *
+ * Units: deadlines are times of clock_monotonic_ms.  Threads: one at a time.
+ * Errors: EX_UNAVAILABLE; a failed trip closes the link, so that no late reply can be taken for
+ * another's. Limits: LINK_TRIP_MAX_BYTES of replies a trip.
+ */
+
+#define LINK_TRIP_MAX_BYTES ((size_t)64 << 20)
+#define LINK_RUN_ID_SIZE    64
+
+struct redis_link {
+    struct transport transport;
+    redisReader *reader; /* holds the torn reply, so it lives and dies with the connection */
+    char run_id[LINK_RUN_ID_SIZE]; /* of INFO; "" where the server does not tell */
+};
+
+#define LINK_CLOSED ((struct redis_link){.transport = {.fd = -1}})
+
+struct link_login {
+    struct slice username, password; /* empty: none */
+    unsigned db;
+};
+
+/* Connects and greets: AUTH, SELECT, INFO server. -1 too where the server is not ready (loading its
+ * data). */
+int link_open(struct redis_link *l, const struct endpoint *e, const struct link_login *login,
+              int64_t deadline_ms, struct err *err);
+void link_close(struct redis_link *l);
+
+/* Sends `out`, which holds `want` commands, and reads their replies. On failure none is given and
+ * the link closed. */
+int link_trip(struct redis_link *l, struct slice out, redisReply **replies, size_t want,
+              int64_t deadline_ms, struct err *err);
+
+/* Adds one command as it goes over the wire. */
+void command_add(struct buf *out, size_t argc, const struct slice *argv);
+/* The text of a string, status or error reply; else empty. */
+struct slice reply_text(const redisReply *reply);
+
+#endif

@@ -1,0 +1,45 @@
+#ifndef TG_REDIS_OWN_SERVER_H
+#define TG_REDIS_OWN_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/core/err.h"
+#include "lib/sys/settings.h"
+
+/*
+ * store.url "private:": tollgated's own redis-server in state_dir/redis, on a Unix socket there,
+ * its append-only file synced every second. It ends with a clean stop; killed without one,
+ * tollgated leaves it behind and finds it again.
+ *
+ * There are never two in one directory: the server holds, as long as it or a child of it lives, the
+ * flock of redis/lock through a descriptor that it inherits. Who gets the lock knows that none
+ * lives and may start one; who does not get it uses the one that lives.
+ *
+ * Threads: one (the caller's); started after privileges are dropped, so that the server is our
+ * user's. Errors: EX_UNAVAILABLE where there is no redis-server program, or it ends at once (the
+ * text has its last words), EX_CANTCREAT for the directory. The tick logs by itself.
+ */
+
+struct private_redis;
+
+bool private_redis_wanted(const struct settings *s);
+
+/* Starts the server, or takes over the one that lives, and waits at most wait_ms until it answers:
+ * one that then still loads its data, or is stalled, is no error (the store tries again as ever).
+ */
+struct private_redis *private_redis_start(const struct settings *s, int64_t wait_ms,
+                                          struct err *err);
+/* Once a second or so: starts it again if it has died, with a growing pause (1 s to 60 s). */
+void private_redis_tick(struct private_redis *p);
+/* Ends the server: SHUTDOWN, and after wait_ms a KILL. Frees *p. */
+void private_redis_stop(struct private_redis *p, int64_t wait_ms);
+/* Frees *p and lets the server live (for the next process of a restart). */
+void private_redis_leave(struct private_redis *p);
+
+/* The server's process; 0: none lives. */
+pid_t private_redis_pid(const struct private_redis *p);
+bool private_redis_is_adopted(const struct private_redis *p);
+
+#endif

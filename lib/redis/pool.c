@@ -1,0 +1,184 @@
+#include "lib/redis/pool.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "lib/sys/clock.h"
+
+/* A store's own pause after one failure (50 ms) is over by the first probe. */
+#define PROBE_FIRST_MS INT64_C(250)
+#define PROBE_LAST_MS  INT64_C(5000)
+
+struct pool {
+    pthread_mutex_t lock; /* guards idle, idle_count, is_open, ending */
+    pthread_cond_t given, wake;
+    struct store **idle;
+    size_t idle_count, max;
+    bool is_open, ending;
+
+    _Atomic int64_t timeout_ms;
+    struct store *probe; /* the probing thread's own */
+    pthread_t prober;
+    bool probing; /* the thread runs */
+};
+
+static void wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t deadline_ms)
+{
+    struct timespec t = {.tv_sec = (time_t)(deadline_ms / 1000),
+                         .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
+
+    (void)pthread_cond_timedwait(cond, lock, &t);
+}
+
+static bool probe_answers(struct pool *p)
+{
+    struct slice ping = SLICE("PING");
+    redisReply *reply = store_command(p->probe, 1, &ping, p->timeout_ms, NULL);
+    bool good = reply != NULL && reply->type != REDIS_REPLY_ERROR;
+
+    if (reply != NULL)
+        freeReplyObject(reply);
+    return good;
+}
+
+/* Sleeps while the breaker is closed; else tries until it can close it. */
+static void *probe_run(void *context)
+{
+    struct pool *p = context;
+    int64_t pause_ms = PROBE_FIRST_MS;
+
+    (void)pthread_mutex_lock(&p->lock);
+    while (!p->ending) {
+        if (!p->is_open) {
+            pause_ms = PROBE_FIRST_MS;
+            (void)pthread_cond_wait(&p->wake, &p->lock);
+            continue;
+        }
+        wait_until(&p->wake, &p->lock, clock_monotonic_ms() + pause_ms);
+        if (p->ending)
+            break;
+        (void)pthread_mutex_unlock(&p->lock);
+        bool good = probe_answers(p);
+        (void)pthread_mutex_lock(&p->lock);
+        p->is_open = !good;
+        pause_ms = pause_ms * 2 < PROBE_LAST_MS ? pause_ms * 2 : PROBE_LAST_MS;
+    }
+    (void)pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+
+static void cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attr;
+
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(cond, &attr);
+    (void)pthread_condattr_destroy(&attr);
+}
+
+static int stores_make(struct pool *p, const struct settings *s, struct err *err)
+{
+    p->idle = calloc(p->max, sizeof(*p->idle));
+    if (p->idle == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    for (; p->idle_count < p->max; p->idle_count++) {
+        p->idle[p->idle_count] = store_new(s, err);
+        if (p->idle[p->idle_count] == NULL)
+            return -1;
+    }
+    p->probe = store_new(s, err);
+    return p->probe == NULL ? -1 : 0;
+}
+
+struct pool *pool_new(const struct settings *s, size_t connections_max, struct err *err)
+{
+    struct pool *p = calloc(1, sizeof *p);
+
+    if (p == NULL) {
+        (void)err_set(err, EX_OSERR, "out of memory");
+        return NULL;
+    }
+    p->max = connections_max;
+    p->timeout_ms = s->store.timeout_ms;
+    (void)pthread_mutex_init(&p->lock, NULL);
+    cond_init(&p->given);
+    cond_init(&p->wake);
+    if (stores_make(p, s, err) == 0) {
+        p->probing = pthread_create(&p->prober, NULL, probe_run, p) == 0;
+        if (p->probing)
+            return p;
+        (void)err_set(err, EX_OSERR, "cannot start a thread");
+    }
+    pool_free(p);
+    return NULL;
+}
+
+void pool_free(struct pool *p)
+{
+    if (p == NULL)
+        return;
+    (void)pthread_mutex_lock(&p->lock);
+    p->ending = true;
+    (void)pthread_cond_signal(&p->wake);
+    (void)pthread_mutex_unlock(&p->lock);
+    if (p->probing)
+        (void)pthread_join(p->prober, NULL);
+    for (size_t i = 0; i < p->idle_count; i++)
+        store_free(p->idle[i]);
+    if (p->probe != NULL)
+        store_free(p->probe);
+    free(p->idle);
+    (void)pthread_cond_destroy(&p->given);
+    (void)pthread_cond_destroy(&p->wake);
+    (void)pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+void pool_reload(struct pool *p, const struct settings *s)
+{
+    p->timeout_ms = s->store.timeout_ms;
+}
+
+struct store *pool_take(struct pool *p, struct err *err)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + p->timeout_ms;
+    struct store *st = NULL;
+
+    (void)pthread_mutex_lock(&p->lock);
+    while (!p->is_open && p->idle_count == 0 && clock_monotonic_ms() < deadline_ms)
+        wait_until(&p->given, &p->lock, deadline_ms);
+    if (p->is_open)
+        (void)err_set(err, EX_UNAVAILABLE, "the store is away");
+    else if (p->idle_count == 0)
+        (void)err_set(err, EX_UNAVAILABLE, "all connections to the store are in use");
+    else
+        st = p->idle[--p->idle_count];
+    (void)pthread_mutex_unlock(&p->lock);
+    return st;
+}
+
+void pool_give(struct pool *p, struct store *st, bool good)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    p->idle[p->idle_count++] = st;
+    if (!good && !p->is_open) {
+        p->is_open = true;
+        (void)pthread_cond_signal(&p->wake);
+        (void)pthread_cond_broadcast(&p->given);
+    }
+    (void)pthread_cond_signal(&p->given);
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+bool pool_is_open(struct pool *p)
+{
+    bool open;
+
+    (void)pthread_mutex_lock(&p->lock);
+    open = p->is_open;
+    (void)pthread_mutex_unlock(&p->lock);
+    return open;
+}

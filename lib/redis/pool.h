@@ -1,0 +1,28 @@
+#ifndef TG_REDIS_POOL_H
+#define TG_REDIS_POOL_H
+
+#include <stdbool.h>
+
+#include "lib/redis/store.h"
+
+/*
+ * Connections to the store for the mail path, shared by its threads, behind a breaker: the first
+ * trip that fails opens it, and from then on no message waits; a thread of the pool's own tries the
+ * store (after 250 ms, then with growing pauses up to 5 s) and closes the breaker when it answers.
+ *
+ * Threads: all. A connection is one thread's from pool_take to pool_give.
+ */
+
+struct pool;
+
+struct pool *pool_new(const struct settings *s, size_t connections_max, struct err *err);
+void pool_free(struct pool *p);
+void pool_reload(struct pool *p, const struct settings *s); /* store.timeout */
+
+/* NULL with *err: the breaker is open, or no connection came free within the store's timeout. */
+struct store *pool_take(struct pool *p, struct err *err);
+/* `good`: the trips made with it came back. */
+void pool_give(struct pool *p, struct store *st, bool good);
+bool pool_is_open(struct pool *p); /* the breaker: true while the store is away */
+
+#endif

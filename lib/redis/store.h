@@ -1,0 +1,72 @@
+#ifndef TG_REDIS_STORE_H
+#define TG_REDIS_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <hiredis/hiredis.h>
+
+#include "lib/core/buf.h"
+#include "lib/core/err.h"
+#include "lib/core/slice.h"
+#include "lib/sys/settings.h"
+
+/*
+ * Talking to Redis: hiredis formats commands and reads replies, the socket and its deadlines are
+ * ours. A connection is made when first needed and made again after a failure, with a growing pause
+ * (50 ms to 5 s); until that has passed a call fails at once. A reply that comes after its deadline
+ * is never taken for the next one's, because the connection is dropped. Nothing is sent twice by
+ * itself: after a failure the caller does not know whether the server ran it.
+ *
+ * Units: times in ms; a call's timeout_ms covers all of it, connecting included (but see
+ * transport.h on names). Threads: one thread a struct store.  Errors: EX_UNAVAILABLE (69),
+ * EX_CONFIG for a store.url or password file that is wrong, EX_NOPERM for a refused password; the
+ * text names the server. Limits: 64 MB of commands and 64 MB of replies in one trip.
+ */
+
+struct store;
+
+/* Where the store is, from settings.store (for "private:" the socket in state_dir). Copies what it
+ * keeps. The password file is read at each connect. */
+struct store *store_new(const struct settings *s, struct err *err);
+void store_free(struct store *st);
+
+/* One command out of `argc` slices: its reply (caller: freeReplyObject), or NULL with *err. A Redis
+ * error reply is an ordinary reply (REDIS_REPLY_ERROR). Not while a pipeline is being built. */
+redisReply *store_command(struct store *st, size_t argc, const struct slice *argv,
+                          int64_t timeout_ms, struct err *err);
+
+/* A pipeline: add commands, then run them in one trip. replies[i] belongs to the i-th; all or none
+ * come: on failure no reply is given and -1 returned (some of the commands may have been run).
+ * Caller frees each with freeReplyObject. The pipeline is empty again afterwards, whatever came of
+ * it. */
+void store_pipe_add(struct store *st, size_t argc, const struct slice *argv);
+size_t store_pipe_count(const struct store *st);
+void store_pipe_reset(struct store *st); /* forgets what was added */
+int store_pipe_run(struct store *st, redisReply **replies, int64_t timeout_ms, struct err *err);
+
+/* A Lua script by its source: EVALSHA, with EVAL on NOSCRIPT. argv: `keys` keys first, then the
+ * arguments. */
+struct script {
+    const char *name, *source;
+};
+redisReply *store_script(struct store *st, const struct script *script, size_t keys, size_t argc,
+                         const struct slice *argv, int64_t timeout_ms, struct err *err);
+/* The same as a part of a pipeline. Its first call of a script there brings the source along
+ * (EVAL), so that the server has it for the others, in their order, whatever it knew before. */
+void store_pipe_add_script(struct store *st, const struct script *script, size_t keys, size_t argc,
+                           const struct slice *argv);
+
+/* Changes with each new connection (and so with each new server): what was pushed may be gone. 0:
+ * none made yet. */
+uint64_t store_generation(const struct store *st);
+/* The server's run_id as of the last connect; "" where there is none or the server does not tell.
+ */
+const char *store_run_id(const struct store *st);
+/* False while the store is known to be down and the pause before the next try has not passed. */
+bool store_is_worth_trying(const struct store *st);
+/* "unix:/run/redis.sock", "127.0.0.1:6379": for texts. */
+const char *store_where(const struct store *st);
+
+#endif

@@ -1,0 +1,57 @@
+#ifndef TG_REDIS_TRANSPORT_H
+#define TG_REDIS_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/core/err.h"
+
+/*
+ * A byte stream to a server, with deadlines: a Unix socket or TCP, never blocking but in poll(2).
+ * Whatever speaks a protocol over it (Redis, socket maps) sees only these functions, so that
+ * another kind of stream (TLS) is a matter of this module alone.
+ *
+ * Units: deadlines are times of clock_monotonic_ms.  Owner: the holder of struct transport.
+ * Threads: one at a time.  Errors: EX_UNAVAILABLE; after an error the stream is to be closed.
+ * Limits: getaddrinfo(3) knows no deadline: a host given by name may block longer, when opening
+ * only.
+ */
+
+enum endpoint_kind { ENDPOINT_UNIX, ENDPOINT_TCP };
+
+/* Where to: borrowed C strings. */
+struct endpoint {
+    enum endpoint_kind kind;
+    const char *path;        /* ENDPOINT_UNIX */
+    const char *host, *port; /* ENDPOINT_TCP: a name or a literal without brackets; a number */
+};
+
+struct transport {
+    int fd; /* -1: closed */
+};
+
+#define ENDPOINT_PATH_ROOM 108 /* of sockaddr_un */
+#define TRANSPORT_CLOSED   ((struct transport){.fd = -1})
+#define ENDPOINT_TEXT      320
+
+/* "unix:/run/redis.sock", "127.0.0.1:6379", "[::1]:6379" */
+void endpoint_text(const struct endpoint *e, char text[ENDPOINT_TEXT]);
+
+/* Connects; of several addresses of a name each is tried, with an equal part of the time left. */
+int transport_open(struct transport *t, const struct endpoint *e, int64_t deadline_ms,
+                   struct err *err);
+void transport_close(struct transport *t);
+bool transport_is_open(const struct transport *t);
+/* True where the other side has closed it or has sent what nobody asked for: then no use sending on
+ * it. */
+bool transport_is_stale(const struct transport *t);
+
+/* Waits until bytes can be read (or, if `writing`, written). -1 with *err at the deadline. */
+int transport_wait(struct transport *t, bool writing, int64_t deadline_ms, struct err *err);
+/* Moves what can be moved without waiting: the number of bytes, 0 for none now, -1 where the stream
+ * has failed or (reading) ended. */
+ptrdiff_t transport_read(struct transport *t, char *bytes, size_t room, struct err *err);
+ptrdiff_t transport_write(struct transport *t, const char *bytes, size_t len, struct err *err);
+
+#endif

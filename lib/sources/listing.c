@@ -1,0 +1,126 @@
+#include <inttypes.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+
+#include "lib/sources/listing.h"
+
+#define WARNINGS_MAX 100
+
+void listing_begin(struct listing *l, const char *where)
+{
+    l->where = where;
+    l->line = 0;
+    l->warning_count = 0;
+    l->group++;
+}
+
+void listing_warn(struct listing *l, const char *what)
+{
+    if (++l->warning_count > WARNINGS_MAX || l->warnings == NULL)
+        return;
+    if (l->line > 0)
+        (void)fprintf(l->warnings, "%s:%zu: %s\n", l->where, l->line, what);
+    else
+        (void)fprintf(l->warnings, "%s: %s\n", l->where, what);
+}
+
+void listing_end(struct listing *l)
+{
+    if (l->warning_count > WARNINGS_MAX && l->warnings != NULL)
+        (void)fprintf(l->warnings, "%s: %zu more entries were passed over\n", l->where,
+                      l->warning_count - WARNINGS_MAX);
+}
+
+static int no_memory(struct err *err)
+{
+    return err_set(err, EX_OSERR, "out of memory for the addresses of forwarders");
+}
+
+/* 1: this group may add to the address, 0: another has it, -1: memory is out. */
+static int take_address(struct listing *l, struct slice key, bool whole, struct err *err)
+{
+    struct slice kept = arena_lower(&l->taken_keys, key);
+    bool added = false;
+    void **group = kept.ptr != NULL ? strmap_add(&l->taken, kept, &added) : NULL;
+
+    if (group == NULL)
+        return no_memory(err);
+    if (added)
+        *group = (void *)l->group;
+    return added || (!whole && (uintptr_t)*group == l->group) ? 1 : 0;
+}
+
+/* Bad data are the entry's fault, everything else is ours. */
+static int judge(struct listing *l, int result, struct err *err)
+{
+    if (result == 0 || err->code != EX_DATAERR)
+        return result;
+    listing_warn(l, err->text);
+    return 0;
+}
+
+static int add_forwards(struct listing *l, const struct source_entry *entry, bool whole,
+                        struct err *err)
+{
+    struct slice rest = entry->value, target;
+    int result = take_address(l, entry->key, whole, err);
+
+    if (result <= 0)
+        return result;
+    result = 0;
+    while (result == 0 && source_target_next(&rest, &target))
+        if (world_target_is_address(target))
+            result = judge(l, world_add_forward(l->world, entry->key, target, err), err);
+    return result;
+}
+
+int listing_add(struct listing *l, const struct source_entry *entry, bool whole, struct err *err)
+{
+    struct err own;
+
+    err = err != NULL ? err : &own;
+    switch (l->use) {
+    case SOURCE_DOMAINS:
+        return judge(l, world_add_domain(l->world, entry->key, source_owner(entry->value), err),
+                     err);
+    case SOURCE_FORWARDS:
+        return add_forwards(l, entry, whole, err);
+    case SOURCE_LOGINS:
+        return judge(l, world_add_login(l->world, entry->key, entry->value, err), err);
+    case SOURCE_PLANS:
+        break;
+    }
+    return judge(l, world_add_plan(l->world, entry->key, entry->value, err), err);
+}
+
+int listing_add_line(struct listing *l, struct slice line, struct err *err)
+{
+    struct source_entry entry;
+    struct err what = {0};
+    int found = source_line_parse(l->use, line, &entry, &what);
+
+    if (found < 0)
+        listing_warn(l, what.text);
+    return found > 0 ? listing_add(l, &entry, false, err) : 0;
+}
+
+uint64_t stamp_add(uint64_t stamp, struct slice bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++)
+        stamp = (stamp ^ (unsigned char)bytes.ptr[i]) * UINT64_C(1099511628211);
+    return stamp;
+}
+
+uint64_t stamp_file(uint64_t stamp, const char *path)
+{
+    struct stat st = {0};
+    uint64_t facts[4] = {0};
+
+    if (stat(path, &st) == 0) {
+        facts[0] = (uint64_t)st.st_mtim.tv_sec;
+        facts[1] = (uint64_t)st.st_mtim.tv_nsec;
+        facts[2] = (uint64_t)st.st_size;
+        facts[3] = (uint64_t)st.st_ino;
+    }
+    return stamp_add(stamp, (struct slice){(const char *)facts, sizeof facts});
+}

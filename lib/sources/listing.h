@@ -1,0 +1,67 @@
+#ifndef TG_SOURCES_LISTING_H
+#define TG_SOURCES_LISTING_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "lib/core/source_line.h"
+#include "lib/core/source_name.h"
+#include "lib/core/strmap.h"
+#include "lib/core/world.h"
+#include "lib/redis/store.h"
+
+/*
+ * What the kinds of sources have in common while they are listed into a world, and what each
+ * offers. For lib/sources/source*.c and resolver*.c alone; programs include source.h.
+ */
+
+/* A listing in progress: where the entries go, and what was said about them. */
+struct listing {
+    struct world *world;
+    struct store *store; /* for redis: sources */
+    FILE *warnings;      /* NULL: nobody wants them */
+    enum source_use use;
+    const char *where; /* the source or file being read */
+    size_t line;       /* 0: it has no lines */
+    size_t warning_count;
+
+    /* Forwarders add up in the world, but only within one group: of several files or tables that
+     * know the same address one counts, the first that is listed. taken: address in lower case ->
+     * the number of its group. */
+    struct strmap taken;
+    struct arena taken_keys;
+    uintptr_t group;
+};
+
+/* A new file, key or table begins, whose forwarders count only where no earlier one had the
+ * address. */
+void listing_begin(struct listing *l, const char *where);
+/* After its last entry: says how many warnings were left out. */
+void listing_end(struct listing *l);
+/* An entry; `whole`: it is all there is for its key in this group (a hash, a table), not one of
+ * several lines. What is no domain, address or login becomes a warning. -1: memory is out. */
+int listing_add(struct listing *l, const struct source_entry *entry, bool whole, struct err *err);
+/* A line of a file or a member of a set. */
+int listing_add_line(struct listing *l, struct slice line, struct err *err);
+void listing_warn(struct listing *l, const char *what);
+
+/* A sum (FNV-1a) of what a source is now, begun with STAMP_BEGIN. */
+#define STAMP_BEGIN UINT64_C(14695981039346656037)
+uint64_t stamp_add(uint64_t stamp, struct slice bytes);
+uint64_t stamp_file(uint64_t stamp, const char *path); /* time, size, inode; or its absence */
+
+int source_file_list(const struct source_name *name, struct listing *l, struct err *err);
+
+int source_redis_list(const struct source_name *name, struct listing *l, struct err *err);
+int source_redis_stamp(const struct source_name *name, struct store *store, uint64_t *stamp,
+                       struct err *err);
+
+/* *asked: one of its tables can only be asked. */
+int source_postfix_list(const struct source_name *name, struct listing *l, bool *asked,
+                        struct err *err);
+/* The domains of mydestination alone, as those of alias_maps. */
+struct postfix_config;
+int source_postfix_bare_domains(const struct postfix_config *config, struct world *world,
+                                struct err *err);
+
+#endif

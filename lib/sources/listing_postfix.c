@@ -1,0 +1,289 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/sources/listing.h"
+#include "lib/sources/postfix.h"
+#include "lib/sys/files.h"
+
+#define NESTED_MAX      4 /* files named in files */
+#define FILE_MAX_BYTES  ((size_t)64 << 20)
+#define ARENA_MAX_BYTES ((size_t)1 << 30)
+
+/* One listing of one directory. */
+struct work {
+    struct listing *l;
+    struct arena *arena;
+    const struct postfix_config *config;
+    struct strmap excluded; /* !name, in the setting at hand */
+    bool *asked;
+    bool bare_domains; /* mydestination as the domains of alias_maps, not as domains */
+};
+
+typedef int each_pair(struct work *w, struct slice key, struct slice value, struct err *err);
+
+static int no_memory(struct err *err)
+{
+    return err_set(err, EX_OSERR, "out of memory for the tables of Postfix");
+}
+
+static int prefix(const struct work *w, int result, struct err *err)
+{
+    if (result < 0)
+        (void)err_prefix(err, "source \"postfix:%s\"", w->config->dir);
+    return result;
+}
+
+/* 1: listed, 0: the table can only be asked. */
+static int list_table(struct work *w, struct slice table, each_pair *each, struct err *err)
+{
+    struct slice name = arena_copy(w->arena, table), rest, key, value;
+    struct buf pairs;
+    int result;
+
+    if (name.ptr == NULL)
+        return no_memory(err);
+    result = postfix_table_list(w->config->dir, name.ptr, &pairs, err);
+    if (result <= 0)
+        return prefix(w, result, err);
+    listing_begin(w->l, name.ptr);
+    rest = buf_slice(&pairs);
+    result = 0;
+    while (result == 0 && postfix_pair_next(&rest, &key, &value))
+        result = each(w, key, value, err);
+    listing_end(w->l);
+    buf_fini(&pairs);
+    return result == 0 ? 1 : -1;
+}
+
+/* A file of items or addresses, comments and all; warns where it cannot be read. */
+static bool read_file(struct work *w, const char *path, struct buf *text)
+{
+    struct err err;
+
+    buf_init(text, FILE_MAX_BYTES);
+    if (file_read(path, text, &err) == 0)
+        return true;
+    listing_warn(w->l, err.text);
+    buf_fini(text);
+    return false;
+}
+
+/* --- domains
+ * -------------------------------------------------------------------------------------- */
+
+static int add_domain(struct work *w, struct slice name, struct err *err)
+{
+    struct source_entry entry = {name, SLICE_NONE};
+    struct slice lower = arena_lower(w->arena, name);
+
+    if (lower.ptr == NULL)
+        return no_memory(err);
+    if (strmap_find(&w->excluded, lower) != NULL)
+        return 0;
+    if (!w->bare_domains)
+        return listing_add(w->l, &entry, true, err);
+    if (world_add_bare_forwards_domain(w->l->world, name, err) != 0 && err->code != EX_DATAERR)
+        return -1;
+    return 0; /* what is no domain has been told among the domains */
+}
+
+static int exclude(struct work *w, struct slice name, struct err *err)
+{
+    struct slice lower = arena_lower(w->arena, name);
+
+    return lower.ptr != NULL && strmap_add(&w->excluded, lower, NULL) != NULL ? 0 : no_memory(err);
+}
+
+/* virtual_alias_domains = $virtual_alias_maps is the default: addresses in such a table are no
+ * domains. */
+static int each_domain(struct work *w, struct slice key, struct slice value, struct err *err)
+{
+    (void)value;
+    return slice_find(key, '@') >= 0 ? 0 : add_domain(w, key, err);
+}
+
+static int add_domain_table(struct work *w, const struct postfix_item *item, struct err *err)
+{
+    int result = 0;
+
+    if (item->negated) {
+        listing_warn(w->l, "a table after ! is not looked at");
+        return 0;
+    }
+    if (item->listable)
+        result = list_table(w, item->text, each_domain, err);
+    if (result == 0 && !w->bare_domains)
+        *w->asked = true;
+    return result < 0 ? -1 : 0;
+}
+
+static int add_domains(struct work *w, struct slice list, unsigned depth, struct err *err);
+
+static int add_domain_file(struct work *w, struct slice path, unsigned depth, struct err *err)
+{
+    struct slice name = arena_copy(w->arena, path), rest, line;
+    struct buf text;
+    int result = 0;
+
+    if (name.ptr == NULL)
+        return no_memory(err);
+    listing_begin(w->l, name.ptr);
+    if (depth >= NESTED_MAX || !read_file(w, name.ptr, &text))
+        return 0;
+    rest = buf_slice(&text);
+    while (result == 0 && slice_cut(&rest, '\n', &line)) {
+        line = slice_trim(line);
+        if (line.len > 0 && line.ptr[0] != '#')
+            result = add_domains(w, line, depth + 1, err);
+    }
+    buf_fini(&text);
+    return result;
+}
+
+static int add_domains(struct work *w, struct slice list, unsigned depth, struct err *err)
+{
+    const char *where = w->l->where;
+    struct postfix_item item;
+    int result = 0;
+
+    while (result == 0 && postfix_item_next(&list, &item)) {
+        if (item.kind == POSTFIX_TABLE)
+            result = add_domain_table(w, &item, err);
+        else if (item.kind == POSTFIX_FILE)
+            result = add_domain_file(w, item.text, depth, err);
+        else if (item.negated)
+            result = exclude(w, item.text, err);
+        else
+            result = add_domain(w, item.text, err);
+        w->l->where = where;
+    }
+    return result;
+}
+
+static int add_setting(struct work *w, const char *name, struct slice list, struct err *err)
+{
+    int result;
+
+    listing_begin(w->l, name);
+    strmap_init(&w->excluded);
+    result = add_domains(w, list, 0, err);
+    strmap_fini(&w->excluded);
+    return result;
+}
+
+static int list_domains(struct work *w, struct err *err)
+{
+    const struct postfix_config *c = w->config;
+
+    if (add_setting(w, "mydestination", c->mydestination, err) != 0 ||
+        add_setting(w, "virtual_alias_domains", c->virtual_alias_domains, err) != 0)
+        return -1;
+    return add_setting(w, "virtual_mailbox_domains", c->virtual_mailbox_domains, err);
+}
+
+/* --- forwarders
+ * ----------------------------------------------------------------------------------- */
+
+static int add_targets(struct work *w, struct slice key, struct slice value, enum postfix_map map,
+                       struct err *err)
+{
+    struct source_entry entry = {key, SLICE_NONE};
+    struct err unread = {0};
+    struct buf targets;
+    int result;
+
+    buf_init(&targets, FILE_MAX_BYTES);
+    postfix_targets(w->config, value, map, &targets, &unread);
+    if (unread.code != 0)
+        listing_warn(w->l, unread.text);
+    entry.value = buf_slice(&targets);
+    result = targets.failed ? no_memory(err) : listing_add(w->l, &entry, true, err);
+    buf_fini(&targets);
+    return result;
+}
+
+static int each_virtual(struct work *w, struct slice key, struct slice value, struct err *err)
+{
+    return add_targets(w, key, value, POSTFIX_VIRTUAL, err);
+}
+
+/* A file of an alias database ends with these, which are no aliases. */
+static bool is_bookkeeping(struct slice key)
+{
+    return slice_equal(key, SLICE("@")) || slice_equal(key, SLICE("YP_LAST_MODIFIED")) ||
+           slice_equal(key, SLICE("YP_MASTER_NAME"));
+}
+
+static int each_alias(struct work *w, struct slice key, struct slice value, struct err *err)
+{
+    if (is_bookkeeping(key) || slice_find(key, '@') >= 0)
+        return 0;
+    return add_targets(w, key, value, POSTFIX_ALIAS, err);
+}
+
+static int list_forward_maps(struct work *w, struct slice list, each_pair *each, struct err *err)
+{
+    struct postfix_item item;
+
+    while (postfix_item_next(&list, &item)) {
+        int result = 0;
+
+        if (item.kind == POSTFIX_TABLE && item.listable)
+            result = list_table(w, item.text, each, err);
+        if (result < 0)
+            return -1;
+        if (item.kind == POSTFIX_TABLE && result == 0)
+            *w->asked = true;
+    }
+    return 0;
+}
+
+/* Of several tables the first that knows an address counts, as with Postfix; the listing keeps the
+ * first. */
+static int list_forwards(struct work *w, struct err *err)
+{
+    if (list_forward_maps(w, w->config->virtual_alias_maps, each_virtual, err) != 0 ||
+        list_forward_maps(w, w->config->alias_maps, each_alias, err) != 0)
+        return -1;
+    if (w->config->alias_maps.len == 0)
+        return 0;
+    w->bare_domains = true;
+    return add_setting(w, "mydestination", w->config->mydestination, err);
+}
+
+int source_postfix_bare_domains(const struct postfix_config *config, struct world *world,
+                                struct err *err)
+{
+    struct listing l = {.world = world, .use = SOURCE_FORWARDS};
+    struct arena arena;
+    struct work w = {.l = &l, .arena = &arena, .config = config, .bare_domains = true};
+    int result;
+
+    arena_init(&arena, ARENA_MAX_BYTES);
+    result = add_setting(&w, "mydestination", config->mydestination, err);
+    arena_fini(&arena);
+    return result;
+}
+
+int source_postfix_list(const struct source_name *name, struct listing *l, bool *asked,
+                        struct err *err)
+{
+    struct postfix_config config;
+    struct arena arena;
+    struct work w = {.l = l, .arena = &arena, .config = &config, .asked = asked};
+    int result;
+
+    if (l->use == SOURCE_LOGINS)
+        return err_set(
+            err, EX_CONFIG,
+            "source \"postfix:%s\": Postfix has no list of logins: use file:, redis: or socketmap:",
+            name->path.ptr);
+    arena_init(&arena, ARENA_MAX_BYTES);
+    result = prefix(&w, postfix_config_read(name->path.ptr, &arena, &config, err), err);
+    if (result == 0)
+        result = l->use == SOURCE_DOMAINS ? list_domains(&w, err) : list_forwards(&w, err);
+    arena_fini(&arena);
+    return result;
+}

@@ -1,0 +1,104 @@
+#include "lib/sources/lookup.h"
+
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "lib/sys/clock.h"
+
+#define PAUSE_MIN_MS 500
+#define PAUSE_MAX_MS 5000
+
+struct asked *asked_new(const struct asked_kind *kind, struct err *err)
+{
+    struct asked *a = calloc(1, sizeof *a);
+
+    if (a == NULL) {
+        (void)err_set(err, EX_OSERR, "out of memory for the sources");
+        return NULL;
+    }
+    a->kind = kind;
+    arena_init(&a->arena, (size_t)1 << 20);
+    TG_ASSERT(pthread_mutex_init(&a->lock, NULL) == 0);
+    return a;
+}
+
+const char *asked_keep(struct asked *a, struct slice text, struct err *err)
+{
+    const char *kept = arena_copy(&a->arena, text).ptr;
+
+    if (kept == NULL)
+        (void)err_set(err, EX_OSERR, "out of memory for the sources");
+    return kept;
+}
+
+void asked_free(struct asked *a)
+{
+    if (a == NULL)
+        return;
+    for (size_t i = 0; i < a->idle_count; i++)
+        a->kind->connection_free(a->idle[i]);
+    (void)pthread_mutex_destroy(&a->lock);
+    arena_fini(&a->arena);
+    free(a);
+}
+
+/* A connection at rest, or NULL. -1: the source is left alone for now. */
+static int take(struct asked *a, void **connection, struct err *err)
+{
+    int result = 0;
+
+    *connection = NULL;
+    (void)pthread_mutex_lock(&a->lock);
+    if (clock_monotonic_ms() < a->down_until_ms)
+        result = err_set(err, a->last_error.code, "%s", a->last_error.text);
+    else if (a->idle_count > 0)
+        *connection = a->idle[--a->idle_count];
+    (void)pthread_mutex_unlock(&a->lock);
+    return result;
+}
+
+/* Puts a good connection to rest; gives back one that is too many. */
+static void *put_good(struct asked *a, void *connection)
+{
+    (void)pthread_mutex_lock(&a->lock);
+    a->pause_ms = a->down_until_ms = 0;
+    if (a->idle_count < ASKED_IDLE_MAX) {
+        a->idle[a->idle_count++] = connection;
+        connection = NULL;
+    }
+    (void)pthread_mutex_unlock(&a->lock);
+    return connection;
+}
+
+static void note_failure(struct asked *a, const struct err *err)
+{
+    (void)pthread_mutex_lock(&a->lock);
+    if (err->code != EX_TEMPFAIL) {
+        a->pause_ms = a->pause_ms == 0 ? PAUSE_MIN_MS : a->pause_ms * 2;
+        if (a->pause_ms > PAUSE_MAX_MS)
+            a->pause_ms = PAUSE_MAX_MS;
+        a->down_until_ms = clock_monotonic_ms() + a->pause_ms;
+        a->last_error = *err;
+    }
+    (void)pthread_mutex_unlock(&a->lock);
+}
+
+int asked_lookup(struct asked *a, struct lookup_keys *list, size_t count, struct arena *arena,
+                 struct err *err)
+{
+    void *connection;
+    int result;
+
+    if (take(a, &connection, err) != 0)
+        return -1;
+    if (connection == NULL)
+        connection = a->kind->connection_new(a, err);
+    result = connection != NULL ? a->kind->ask(a, connection, list, count, arena, err) : -1;
+    if (result == 0)
+        connection = put_good(a, connection);
+    else
+        note_failure(a, err);
+    if (connection != NULL)
+        a->kind->connection_free(connection);
+    return result;
+}

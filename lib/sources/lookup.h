@@ -1,0 +1,75 @@
+#ifndef TG_SOURCES_LOOKUP_H
+#define TG_SOURCES_LOOKUP_H
+
+#include <pthread.h>
+
+#include "lib/core/source_name.h"
+#include "lib/redis/store.h"
+#include "lib/redis/transport.h"
+
+/*
+ * A source that can only be asked: a socket map, a table of Postfix, or the POP-before-SMTP keys in
+ * Redis. Each keeps a few connections at rest (more are made while more threads ask at once), and
+ * after a failure is left alone for a while (0.5 s to 5 s), so that a source that is down does not
+ * hold up every message for its deadline.
+ *
+ * Threads: all; a source's lock guards its connections at rest and its pause, never I/O.
+ * Errors: EX_UNAVAILABLE where it is down, EX_TEMPFAIL where it answers that it cannot say (no
+ * reason to leave it alone).
+ */
+
+/* One question, as keys of which the first that is found counts; the value in the arena given. */
+struct lookup_keys {
+    struct slice *keys;
+    size_t count;
+    bool found;
+    struct slice value;
+};
+
+struct asked;
+
+/* All copy what they keep. */
+struct asked *asked_socketmap_new(const struct source_name *name, struct err *err);
+struct asked *asked_postfix_new(const char *dir, struct slice table, struct err *err);
+struct asked *asked_redis_new(const struct settings *s, struct err *err);
+void asked_free(struct asked *a);
+
+/* Looks up all `count` questions. -1: none is answered. */
+int asked_lookup(struct asked *a, struct lookup_keys *list, size_t count, struct arena *arena,
+                 struct err *err);
+
+/* --- for the kinds alone
+ * -------------------------------------------------------------------------- */
+
+/* A connection is whatever the kind makes of it. */
+struct asked_kind {
+    void *(*connection_new)(const struct asked *a, struct err *err);
+    void (*connection_free)(void *connection);
+    int (*ask)(const struct asked *a, void *connection, struct lookup_keys *list, size_t count,
+               struct arena *arena, struct err *err);
+};
+
+#define ASKED_IDLE_MAX 4
+
+struct asked {
+    const struct asked_kind *kind;
+    struct arena arena; /* of the texts below */
+
+    struct source_name name;  /* socketmap */
+    struct endpoint endpoint; /* socketmap */
+    const char *dir, *table;  /* postfix */
+    struct settings settings; /* redis: state_dir and store alone */
+
+    pthread_mutex_t lock; /* guards what follows */
+    void *idle[ASKED_IDLE_MAX];
+    size_t idle_count;
+    int64_t pause_ms, down_until_ms; /* 0: the last question went well */
+    struct err last_error;
+};
+
+/* With its lock and arena; NULL where memory is out. */
+struct asked *asked_new(const struct asked_kind *kind, struct err *err);
+/* A copy in its arena; NULL where memory is out. */
+const char *asked_keep(struct asked *a, struct slice text, struct err *err);
+
+#endif

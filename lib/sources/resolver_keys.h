@@ -1,0 +1,40 @@
+#ifndef TG_SOURCES_RESOLVER_KEYS_H
+#define TG_SOURCES_RESOLVER_KEYS_H
+
+#include "lib/sources/lookup.h"
+#include "lib/sources/postfix.h"
+
+/*
+ * Between the world's questions and what the sources are asked: under which keys they may know the
+ * answer, and what their values mean. In between a value is text as the cache keeps it: an owner,
+ * targets with commas between, a login's address. Owner of all results: the arena given.
+ */
+
+enum key_form {
+    FORM_NAME,      /* the key as it is: a domain of Postfix, a login */
+    FORM_WILDCARDS, /* a domain: itself, then .parent, longest first */
+    FORM_ADDRESS,   /* user+ext@domain, user@domain, @domain */
+    FORM_VIRTUAL,   /* virtual(5): the same, and user where the domain is of mydestination */
+    FORM_ALIAS,     /* aliases(5): user+ext, user, where the domain is of mydestination */
+    FORM_POPAUTH,   /* the key of Redis */
+};
+
+/* What a Postfix directory says besides its tables. */
+struct postfix_site {
+    struct arena arena;
+    struct postfix_config config;
+    struct world *bare; /* its bare_forwards_domains alone */
+};
+struct postfix_site *postfix_site_new(const char *dir, struct err *err);
+void postfix_site_free(struct postfix_site *site);
+
+/* False: memory is out. Without a key (a domain that a table says nothing about) nothing is found.
+ */
+bool lookup_keys_make(enum key_form form, const struct postfix_site *site, const char *prefix,
+                      struct slice question, struct arena *arena, struct lookup_keys *out);
+bool lookup_value_read(enum key_form form, const struct postfix_site *site, struct slice value,
+                       struct arena *arena, struct slice *out);
+bool answer_read(enum question_kind kind, struct slice value, struct arena *arena,
+                 struct answer *out);
+
+#endif

@@ -1,0 +1,163 @@
+#include "lib/sources/source.h"
+
+#include <sysexits.h>
+
+#include "lib/sources/listing.h"
+
+#define WORLD_MAX_BYTES ((size_t)1 << 30)
+
+/* One of the settings' lists of sources. */
+struct source_list {
+    enum source_use use;
+    const struct string_list *names;
+    bool *asked; /* set where one of them can only be asked */
+};
+
+static int list_one(const struct source_name *name, struct listing *l, bool *asked, struct err *err)
+{
+    switch (name->kind) {
+    case SOURCE_FILE:
+        return source_file_list(name, l, err);
+    case SOURCE_REDIS:
+        return source_redis_list(name, l, err);
+    case SOURCE_POSTFIX:
+        return source_postfix_list(name, l, asked, err);
+    case SOURCE_SOCKETMAP:
+        break;
+    }
+    *asked = true;
+    return 0;
+}
+
+/* The store is connected to when the first redis: source is met. */
+static int need_store(struct listing *l, const struct settings *s, const struct source_name *name,
+                      struct err *err)
+{
+    if (name->kind == SOURCE_REDIS && l->store == NULL)
+        l->store = store_new(s, err);
+    return name->kind == SOURCE_REDIS && l->store == NULL ? -1 : 0;
+}
+
+static int list_named(const char *text, struct listing *l, const struct settings *s, bool *asked,
+                      struct err *err)
+{
+    struct source_name name;
+    struct arena scratch;
+    int result;
+
+    arena_init(&scratch, 65536);
+    result = source_name_parse(slice_str(text), &scratch, &name, err);
+    if (result == 0)
+        result = need_store(l, s, &name, err);
+    if (result == 0)
+        result = list_one(&name, l, asked, err);
+    arena_fini(&scratch);
+    return result;
+}
+
+/* In a table of domains or logins a later entry replaces an earlier one; with forwarders the first
+ * that is listed stays. Hence they are listed from the last source to the first. */
+static int list_all(const struct source_list *list, struct listing *l, const struct settings *s,
+                    struct err *err)
+{
+    size_t count = list->names->count;
+
+    l->use = list->use;
+    for (size_t i = 0; i < count; i++) {
+        size_t at = list->use == SOURCE_FORWARDS ? count - 1 - i : i;
+
+        if (list_named(list->names->items[at], l, s, list->asked, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int list_sources(struct listing *l, const struct settings *s, struct err *err)
+{
+    struct world *w = l->world;
+    bool never = false; /* a source of plans can be listed: see check_plan_source */
+    const struct source_list lists[] = {
+        {SOURCE_DOMAINS, &s->hosted.domains, &w->domains_asked},
+        {SOURCE_FORWARDS, &s->hosted.forwards, &w->forwards_asked},
+        {SOURCE_LOGINS, &s->hosted.logins, &w->logins_asked},
+        {SOURCE_PLANS, &s->throttle.assign, &never},
+    };
+
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        if (list_all(&lists[i], l, s, err) != 0)
+            return -1;
+    return 0;
+}
+
+static bool plan_exists(const struct settings *s, struct slice name)
+{
+    for (size_t i = 0; i < s->plan_count; i++)
+        if (slice_equal(s->plans[i].name, name))
+            return true;
+    return false;
+}
+
+/* A domain with a plan that there is not has the default one. */
+static void warn_of_plans(const struct listing *l, const struct settings *s)
+{
+    size_t at = 0;
+    struct slice domain;
+    void *plan;
+
+    while (l->warnings != NULL && strmap_next(&l->world->plans, &at, &domain, &plan))
+        if (!plan_exists(s, *(const struct slice *)plan))
+            (void)fprintf(l->warnings, "throttle.assign: %.*s: there is no plan \"%.*s\"\n",
+                          SLICE_FMT(domain), SLICE_FMT(*(const struct slice *)plan));
+}
+
+static int add_networks(struct world *w, struct networks *set, const struct string_list *list,
+                        struct err *err)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (world_add_network(w, set, slice_str(list->items[i]), err) != 0)
+            return -1;
+    return 0;
+}
+
+static int set_up(struct world *w, const struct settings *s, struct err *err)
+{
+    w->out_bytes = s->accounting.out_bytes;
+    w->users = s->accounting.users;
+    w->popauth_asked = true;
+    if (world_set_default_domain(w, slice_str(s->hosted.default_domain), err) != 0)
+        return err_prefix(err, "hosted.default_domain");
+    if (world_set_spam_header(w, slice_str(s->accounting.spam_header), err) != 0)
+        return err_prefix(err, "accounting.spam_header");
+    if (add_networks(w, &w->host, &s->networks.host, err) != 0)
+        return err_prefix(err, "networks.host");
+    if (add_networks(w, &w->customers, &s->networks.customers, err) != 0)
+        return err_prefix(err, "networks.customers");
+    return 0;
+}
+
+struct world *world_load(const struct settings *s, FILE *warnings, struct err *err)
+{
+    struct listing l = {.world = world_new(WORLD_MAX_BYTES), .warnings = warnings};
+    struct err own;
+    int result;
+
+    if (l.world == NULL) {
+        (void)err_set(err, EX_OSERR, "out of memory for domains, forwarders and logins");
+        return NULL;
+    }
+    err = err != NULL ? err : &own;
+    strmap_init(&l.taken);
+    arena_init(&l.taken_keys, WORLD_MAX_BYTES);
+    result = set_up(l.world, s, err);
+    if (result == 0)
+        result = list_sources(&l, s, err);
+    if (result == 0)
+        warn_of_plans(&l, s);
+    strmap_fini(&l.taken);
+    arena_fini(&l.taken_keys);
+    store_free(l.store);
+    if (result == 0)
+        return l.world;
+    world_free(l.world);
+    return NULL;
+}

@@ -1,0 +1,35 @@
+#ifndef TG_SYS_VIOLATION_H
+#define TG_SYS_VIOLATION_H
+
+#include "lib/core/limit.h"
+#include "lib/sys/log.h"
+
+/*
+ * A limit that was crossed, as people and programs are told of it: the log line, the entries of the
+ * streams and the environment of the notify program all take their fields from here.
+ */
+
+struct violation {
+    int64_t time_ms;
+    struct slice domain; /* whose limit: a domain, "@server", "@client:IP" */
+    struct slice user;   /* of a user's limit */
+    enum limit_scope scope;
+    enum limit_metric metric;
+    uint64_t max, used, wanted;
+    struct slice per;
+    int64_t window_ms;
+    enum limit_action action; /* what the limit says */
+    int64_t retry_after_s;    /* -1: never */
+    bool observed;            /* nothing was stopped */
+    bool crossing;            /* the first stop after a time within the limit */
+    bool soft;                /* no stop: the soft percentage was reached */
+    struct slice queue_id, client, sender;
+};
+
+#define VIOLATION_FIELDS_MAX 16
+
+/* `event` is "violation" or "soft limit"; fields borrow from v and from `text`, which must stay. */
+const char *violation_event(const struct violation *v);
+size_t violation_fields(const struct violation *v, struct buf *text, struct log_field *fields);
+
+#endif

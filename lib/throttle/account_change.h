@@ -1,0 +1,33 @@
+#ifndef TG_THROTTLE_ACCOUNT_CHANGE_H
+#define TG_THROTTLE_ACCOUNT_CHANGE_H
+
+#include "lib/core/limit.h"
+#include "lib/redis/store.h"
+
+/*
+ * Changes at run time to the plan and the overrides of a holder (a domain, "@server", "@client").
+ * All nodes act on them within 5 s.
+ *
+ * Errors: EX_UNAVAILABLE, too where the store refuses to write; EX_DATAERR for a key of another
+ * type.
+ */
+
+struct account_change {
+    struct store *store;
+    const char *prefix;
+    struct slice holder;
+    int64_t timeout_ms;
+};
+
+/* The limit as override, in place of any that there is of its name, however that is written. */
+int account_override_set(const struct account_change *c, const struct limit *limit,
+                         struct err *err);
+/* Removes those of the limit's name (or, for repair, the field that is spelled so, which may name
+ * no limit). *removed: how many there were. */
+int account_override_unset(const struct account_change *c, struct slice name, size_t *removed,
+                           struct err *err);
+
+int account_plan_set(const struct account_change *c, struct slice plan, struct err *err);
+int account_plan_unset(const struct account_change *c, bool *removed, struct err *err);
+
+#endif

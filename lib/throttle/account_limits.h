@@ -1,0 +1,32 @@
+#ifndef TG_THROTTLE_ACCOUNT_LIMITS_H
+#define TG_THROTTLE_ACCOUNT_LIMITS_H
+
+#include "lib/redis/pool.h"
+#include "lib/throttle/limit_rules.h"
+
+/*
+ * Which limits hold for a holder (a domain, HOLDER_SERVER, HOLDER_CLIENT) right now: the plan that
+ * the files or the store give it, with the store's overrides. Kept at most 5 s, so that a change at
+ * run time acts within that; while the store is away the last that was known holds, else what the
+ * files say.
+ *
+ * Threads: all; the lock guards the table only and is never held across a trip.
+ * Limits: ACCOUNT_LIMITS_MAX holders, then the table starts afresh.
+ */
+
+#define ACCOUNT_LIMITS_MAX    100000
+#define ACCOUNT_LIMITS_AGE_MS 5000
+
+struct account_limits;
+
+struct account_limits *account_limits_new(const char *prefix, struct err *err);
+void account_limits_free(struct account_limits *a);
+
+/* `assigned`: the plan that the files give the holder, or empty. Limits whose strings and array are
+ * in `arena`. `now_ms` is monotonic, `now_s` Unix time (for overrides that end). -1: the arena's
+ * cap is reached. */
+int account_limits_get(struct account_limits *a, struct pool *pool, const struct limit_rules *rules,
+                       struct slice holder, struct slice assigned, int64_t now_ms, int64_t now_s,
+                       struct arena *arena, struct limit_list *out, struct err *err);
+
+#endif

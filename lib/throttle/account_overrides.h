@@ -1,0 +1,24 @@
+#ifndef TG_THROTTLE_ACCOUNT_OVERRIDES_H
+#define TG_THROTTLE_ACCOUNT_OVERRIDES_H
+
+#include "lib/core/limit.h"
+#include "lib/redis/store.h"
+
+/*
+ * The plan and the overrides that a holder (a domain, "@server", "@client") was given at run time,
+ * as they stand in the store.  Owner: the arena given.
+ */
+
+struct account_overrides {
+    struct slice plan; /* empty: none */
+    struct limit *overrides;
+    size_t count;
+};
+
+/* Overrides that cannot be read are left out and told, a line each, to `warnings` (may be NULL).
+ * -1: EX_UNAVAILABLE, or EX_DATAERR for a key of another type. */
+int account_overrides_read(struct store *st, const char *prefix, struct slice holder,
+                           int64_t timeout_ms, struct arena *arena, struct account_overrides *out,
+                           struct buf *warnings, struct err *err);
+
+#endif

@@ -1,0 +1,124 @@
+#include "lib/throttle/full_windows.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#define NAMES_MAX_BYTES ((size_t)8 << 20)
+
+struct fact {
+    uint64_t used;
+    int64_t until_ms; /* the fact is worth nothing from then on */
+    int64_t retry_ms; /* when room comes back */
+};
+
+struct learned {
+    pthread_mutex_t lock; /* guards all below */
+    struct arena memory;  /* names and facts */
+    struct strmap facts;
+};
+
+struct learned *learned_new(struct err *err)
+{
+    struct learned *l = calloc(1, sizeof *l);
+
+    if (l == NULL) {
+        (void)err_set(err, EX_OSERR, "out of memory");
+        return NULL;
+    }
+    (void)pthread_mutex_init(&l->lock, NULL);
+    arena_init(&l->memory, NAMES_MAX_BYTES);
+    strmap_init(&l->facts);
+    return l;
+}
+
+void learned_free(struct learned *l)
+{
+    if (l == NULL)
+        return;
+    strmap_fini(&l->facts);
+    arena_fini(&l->memory);
+    (void)pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+static void add_name(struct buf *b, const struct demand *d, enum limit_scope scope,
+                     enum limit_metric metric, int64_t window_ms)
+{
+    buf_addf(b, "%d %d %lld %.*s %.*s", (int)scope, (int)metric, (long long)window_ms,
+             SLICE_FMT(d->holder), SLICE_FMT(d->subject));
+}
+
+static struct fact *fact_of(struct learned *l, struct slice name, bool make)
+{
+    void **place = strmap_find(&l->facts, name);
+    struct fact *made;
+
+    if (place != NULL || !make)
+        return place == NULL ? NULL : *place;
+    if (l->facts.count >= LEARNED_MAX) {
+        strmap_fini(&l->facts);
+        arena_reset(&l->memory);
+    }
+    made = arena_alloc(&l->memory, sizeof *made);
+    name = arena_copy(&l->memory, name);
+    place = made == NULL || name.ptr == NULL ? NULL : strmap_add(&l->facts, name, NULL);
+    if (place == NULL)
+        return NULL;
+    *place = made;
+    return made;
+}
+
+static int64_t age_ms(int64_t window_ms)
+{
+    int64_t slice = window_ms / 60;
+
+    return window_ms == LIMIT_WINDOW_MONTH || slice > LEARNED_AGE_MS ? LEARNED_AGE_MS : slice;
+}
+
+static bool is_full(const struct demand *d, uint64_t used)
+{
+    for (size_t t = 0; t < d->test_count; t++) {
+        if (used >= d->tests[t]->max)
+            return true;
+    }
+    return false;
+}
+
+void learned_note(struct learned *l, const struct demand *d, uint64_t used, int64_t retry_after_ms,
+                  int64_t now_ms)
+{
+    struct fact *fact;
+    struct buf name;
+
+    buf_init(&name, 4096);
+    add_name(&name, d, d->scope, d->metric, d->window_ms);
+    (void)pthread_mutex_lock(&l->lock);
+    fact = name.failed ? NULL : fact_of(l, buf_slice(&name), is_full(d, used));
+    if (fact != NULL)
+        *fact = (struct fact){used, now_ms + age_ms(d->window_ms),
+                              now_ms + (retry_after_ms > 0 ? retry_after_ms : 0)};
+    (void)pthread_mutex_unlock(&l->lock);
+    buf_fini(&name);
+}
+
+bool learned_is_full(struct learned *l, const struct demand *like, const struct limit *limit,
+                     int64_t now_ms, uint64_t *used, int64_t *retry_after_ms)
+{
+    const struct fact *fact;
+    struct buf name;
+    bool full = false;
+
+    buf_init(&name, 4096);
+    add_name(&name, like, limit->scope, limit->metric, limit->window_ms);
+    (void)pthread_mutex_lock(&l->lock);
+    fact = name.failed ? NULL : fact_of(l, buf_slice(&name), false);
+    if (fact != NULL && now_ms < fact->until_ms && fact->used >= limit->max) {
+        full = true;
+        *used = fact->used;
+        *retry_after_ms = fact->retry_ms > now_ms ? fact->retry_ms - now_ms : 0;
+    }
+    (void)pthread_mutex_unlock(&l->lock);
+    buf_fini(&name);
+    return full;
+}

@@ -1,0 +1,154 @@
+#include "lib/throttle/throttle.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/redis/pool.h"
+#include "lib/sys/clock.h"
+#include "lib/throttle/account_limits.h"
+#include "lib/throttle/full_windows.h"
+#include "lib/throttle/local_windows.h"
+#include "lib/throttle/throttle_script.h"
+
+#define CONNECTIONS_MAX 64
+
+struct throttle {
+    struct pool *pool;
+    struct account_limits *accounts;
+    struct learned *learned;
+    struct windows *windows;
+    char *prefix;
+    _Atomic int64_t timeout_ms;
+};
+
+struct throttle *throttle_new(const struct settings *s, struct err *err)
+{
+    struct throttle *t = calloc(1, sizeof *t);
+
+    if (t == NULL) {
+        (void)err_set(err, EX_OSERR, "out of memory");
+        return NULL;
+    }
+    t->timeout_ms = s->store.timeout_ms;
+    t->prefix = strdup(s->store.prefix);
+    t->pool = pool_new(s, CONNECTIONS_MAX, err);
+    t->accounts = t->pool == NULL ? NULL : account_limits_new(s->store.prefix, err);
+    t->learned = t->accounts == NULL ? NULL : learned_new(err);
+    t->windows = t->learned == NULL ? NULL : windows_new(err);
+    if (t->windows != NULL && t->prefix != NULL)
+        return t;
+    throttle_free(t);
+    return NULL;
+}
+
+void throttle_free(struct throttle *t)
+{
+    if (t == NULL)
+        return;
+    windows_free(t->windows);
+    learned_free(t->learned);
+    account_limits_free(t->accounts);
+    pool_free(t->pool);
+    free(t->prefix);
+    free(t);
+}
+
+void throttle_reload(struct throttle *t, const struct settings *s)
+{
+    t->timeout_ms = s->store.timeout_ms;
+    pool_reload(t->pool, s);
+}
+
+static int limits_of(struct throttle_context *c, struct slice holder, struct arena *arena,
+                     struct limit_list *out, struct err *err)
+{
+    return account_limits_get(c->throttle->accounts, c->throttle->pool, c->rules, holder,
+                              world_plan(c->world, holder), clock_monotonic_ms(),
+                              clock_unix_ms() / 1000, arena, out, err);
+}
+
+static int domain_limits(void *context, struct slice domain, struct arena *arena,
+                         struct limit_list *out, struct err *err)
+{
+    return limits_of(context, domain, arena, out, err);
+}
+
+int throttle_limits(struct throttle_context *context, struct arena *arena, struct limit_source *out,
+                    struct err *err)
+{
+    *out = (struct limit_source){.of_domain = domain_limits, .context = context};
+    if (limits_of(context, SLICE(HOLDER_SERVER), arena, &out->server, err) != 0)
+        return -1;
+    return limits_of(context, SLICE("@client"), arena, &out->client, err);
+}
+
+/* A window that was found full is what the next message may be refused for. */
+static void learn(struct throttle *t, const struct demands *d, const struct test_answer *answers)
+{
+    int64_t now_ms = clock_monotonic_ms();
+
+    for (size_t i = 0; i < d->count; answers += d->list[i++].test_count)
+        learned_note(t->learned, &d->list[i], answers->used, answers->retry_after_ms, now_ms);
+}
+
+static int ask_store(struct throttle *t, const struct throttle_call *call, const struct demands *d,
+                     struct arena *arena, struct test_answer *answers, struct err *err)
+{
+    struct store *st = pool_take(t->pool, err);
+    int result;
+
+    if (st == NULL)
+        return -1;
+    result = throttle_call(st, call, d, arena, answers, err);
+    /* an error reply (out of memory, read-only) came quickly: nothing to wait for */
+    pool_give(t->pool, st, result == 0 || err->code == EX_TEMPFAIL);
+    if (result == 0)
+        learn(t, d, answers);
+    return result;
+}
+
+static enum throttle_by ask_nobody(struct throttle *t, const struct limit_rules *rules,
+                                   const struct demands *d, bool consume,
+                                   struct test_answer *answers)
+{
+    if (rules->on_failure == ON_FAILURE_DEFER)
+        return THROTTLE_BY_DEFER;
+    if (rules->on_failure == ON_FAILURE_LOCAL &&
+        windows_ask(t->windows, d, rules->nodes, rules->observe, consume, clock_unix_ms(), answers))
+        return THROTTLE_BY_LOCAL;
+    return THROTTLE_BY_ACCEPT;
+}
+
+enum throttle_by throttle_ask(struct throttle *t, const struct limit_rules *rules,
+                              const struct demands *d, bool consume, struct arena *arena,
+                              struct test_answer **answers, struct err *err)
+{
+    struct throttle_call call = {.prefix = t->prefix,
+                                 .observe = rules->observe,
+                                 .consume = consume,
+                                 .now_s = (time_t)(clock_unix_ms() / 1000),
+                                 .timeout_ms = t->timeout_ms};
+
+    *answers = arena_array(arena, d->test_count + 1, sizeof **answers);
+    if (*answers == NULL) {
+        (void)err_set(err, EX_TEMPFAIL, "message with too many limits to test: out of memory");
+        return THROTTLE_BY_DEFER;
+    }
+    if (ask_store(t, &call, d, arena, *answers, err) == 0)
+        return THROTTLE_BY_STORE;
+    return ask_nobody(t, rules, d, consume, *answers);
+}
+
+bool throttle_is_full(struct throttle *t, const struct demand *like, const struct limit *limit,
+                      struct test_answer *answer)
+{
+    *answer = (struct test_answer){.over = true};
+    return learned_is_full(t->learned, like, limit, clock_monotonic_ms(), &answer->used,
+                           &answer->retry_after_ms);
+}
+
+bool throttle_is_away(struct throttle *t)
+{
+    return pool_is_open(t->pool);
+}

@@ -1,0 +1,380 @@
+#include "lib/throttle/violation_log.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/core/period.h"
+#include "lib/redis/keys.h"
+#include "lib/redis/link.h"
+#include "lib/redis/store.h"
+#include "lib/sys/clock.h"
+#include "lib/sys/program.h"
+
+#define NOTIFY_TIMEOUT_MS INT64_C(30000)
+#define COMPLAIN_MS       INT64_C(60000)
+#define NAME_BYTES        4096
+#define DOMAIN_STREAM_MAX "1000"
+#define ALL_STREAM_MAX    "100000"
+
+struct event {
+    struct event *next;
+    struct violation v;
+    char texts[]; /* what its slices point to */
+};
+
+struct violation_log {
+    pthread_mutex_t lock; /* guards the queue, ending, notify, dropped */
+    pthread_cond_t wake;
+    struct event *first, **last;
+    size_t count;
+    bool ending;
+    char *notify;
+    uint64_t dropped;
+
+    struct store *store; /* the thread's own, as all below */
+    char *prefix;
+    int64_t timeout_ms, complained_ms;
+    pthread_t thread;
+};
+
+/* --- the streams ---------------------------------------------------------------------------- */
+
+static struct slice field_text(const struct log_field *f, char number[24])
+{
+    if (!f->is_number)
+        return f->text.ptr != NULL ? f->text : SLICE("");
+    (void)snprintf(number, 24, "%" PRId64, f->number);
+    return slice_str(number);
+}
+
+static void stream_add(struct violation_log *e, struct slice key, const char *max,
+                       const struct violation *v)
+{
+    struct log_field fields[VIOLATION_FIELDS_MAX];
+    char numbers[VIOLATION_FIELDS_MAX + 1][24];
+    struct slice argv[8 + 2 * VIOLATION_FIELDS_MAX + 4];
+    struct buf text;
+    size_t argc = 0, count;
+
+    buf_init(&text, NAME_BYTES);
+    count = violation_fields(v, &text, fields);
+    fields[count++] = LOG_STR("event", violation_event(v));
+    argv[argc++] = SLICE("XADD");
+    argv[argc++] = key;
+    argv[argc++] = SLICE("MAXLEN");
+    argv[argc++] = SLICE("~");
+    argv[argc++] = slice_str(max);
+    argv[argc++] = SLICE("*");
+    argv[argc++] = SLICE("time_ms");
+    (void)snprintf(numbers[count], 24, "%" PRId64, v->time_ms);
+    argv[argc++] = slice_str(numbers[count]);
+    for (size_t i = 0; i < count; i++) {
+        argv[argc++] = slice_str(fields[i].key);
+        argv[argc++] = field_text(&fields[i], numbers[i]);
+    }
+    store_pipe_add(e->store, argc, argv);
+    buf_fini(&text);
+}
+
+static void complain(struct violation_log *e, const char *what, struct slice why)
+{
+    int64_t now_ms = clock_monotonic_ms();
+
+    if (e->complained_ms != 0 && now_ms - e->complained_ms < COMPLAIN_MS)
+        return;
+    e->complained_ms = now_ms;
+    log_event(LOG_WARNING, what, LOG_TEXT("why", why));
+}
+
+static void streams_add(struct violation_log *e, const struct violation *v)
+{
+    redisReply *replies[2];
+    struct err err = {0};
+    struct buf key;
+
+    buf_init(&key, NAME_BYTES);
+    key_account_violations(&key, e->prefix, v->domain);
+    stream_add(e, buf_slice(&key), DOMAIN_STREAM_MAX, v);
+    buf_reset(&key);
+    key_violations(&key, e->prefix);
+    stream_add(e, buf_slice(&key), ALL_STREAM_MAX, v);
+    buf_fini(&key);
+    if (store_pipe_run(e->store, replies, e->timeout_ms, &err) != 0) {
+        complain(e, "violations are missing in the store's streams", slice_str(err.text));
+        return;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (replies[i]->type == REDIS_REPLY_ERROR)
+            complain(e, "violations are missing in the store's streams", reply_text(replies[i]));
+        freeReplyObject(replies[i]);
+    }
+}
+
+/* --- the notify program --------------------------------------------------------------------- */
+
+static int64_t window_left_ms(const struct violation *v)
+{
+    if (v->window_ms != LIMIT_WINDOW_MONTH)
+        return v->window_ms;
+    return (int64_t)period_end(PERIOD_MONTH, (time_t)(v->time_ms / 1000)) * 1000 - v->time_ms;
+}
+
+/* Is this the first for its account, limit and window, on all nodes? A store that cannot tell
+ * means yes: rather twice than never. */
+static bool notify_is_first(struct violation_log *e, const struct violation *v)
+{
+    char ttl[24];
+    struct buf key;
+    redisReply *reply;
+    bool first;
+
+    buf_init(&key, NAME_BYTES);
+    key_window(&key, e->prefix, v->domain, limit_metric_name(v->metric), v->per, v->user);
+    buf_addf(&key, ":%s:%" PRIu64, v->soft ? "soft" : "notified", v->max);
+    (void)snprintf(ttl, sizeof ttl, "%" PRId64, window_left_ms(v) > 0 ? window_left_ms(v) : 1);
+    reply = store_command(e->store, 6,
+                          (struct slice[]){SLICE("SET"), buf_slice(&key), SLICE("1"), SLICE("NX"),
+                                           SLICE("PX"), slice_str(ttl)},
+                          e->timeout_ms, NULL);
+    first = reply == NULL || reply->type != REDIS_REPLY_NIL;
+    if (reply != NULL)
+        freeReplyObject(reply);
+    buf_fini(&key);
+    return first;
+}
+
+/* TOLLGATE_RETRY_AFTER=720 for the field retry_after. */
+static void environment_add(struct buf *b, const struct log_field *f)
+{
+    char number[24];
+
+    buf_add_str(b, "TOLLGATE_");
+    for (const char *c = f->key; *c != '\0'; c++)
+        buf_add_char(b, (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c));
+    buf_add_char(b, '=');
+    buf_add(b, field_text(f, number));
+    buf_add_char(b, '\0');
+}
+
+/* `env NAME=VALUE... PROGRAM EVENT ACCOUNT LIMIT`: all words in *words, each with its NUL. */
+static size_t command_make(const char *program, const struct violation *v, struct buf *words)
+{
+    struct log_field fields[VIOLATION_FIELDS_MAX];
+    struct limit limit = {.scope = v->scope, .metric = v->metric, .per = v->per};
+    struct buf text;
+    size_t count;
+
+    buf_init(&text, NAME_BYTES);
+    count = violation_fields(v, &text, fields);
+    buf_add(words, SLICE("env\0"));
+    for (size_t i = 0; i < count; i++)
+        environment_add(words, &fields[i]);
+    buf_fini(&text);
+    buf_addf(words, "%s%c%s%c%.*s%c", program, '\0', v->soft ? "soft" : "violation", '\0',
+             SLICE_FMT(v->domain), '\0');
+    limit_name(&limit, words);
+    buf_add_char(words, '\0');
+    return 1 + count + 4;
+}
+
+static void program_run_for(struct violation_log *e, const char *program, const struct violation *v)
+{
+    const char *argv[VIOLATION_FIELDS_MAX + 8];
+    struct buf words, out, errors;
+    struct err err = {0};
+    const char *at;
+    size_t argc;
+    int status;
+
+    buf_init(&words, 65536);
+    buf_init(&out, 4096);
+    buf_init(&errors, 4096);
+    argc = command_make(program, v, &words);
+    at = words.data;
+    for (size_t i = 0; i < argc && !words.failed; at += strlen(at) + 1)
+        argv[i++] = at;
+    argv[argc] = NULL;
+    if (!words.failed) {
+        status = program_run(argv, SLICE_NONE, &out, &errors,
+                             clock_monotonic_ms() + NOTIFY_TIMEOUT_MS, &err);
+        if (status > 0)
+            (void)err_set(&err, EX_UNAVAILABLE, "%s ends with %d: %.*s", program, status,
+                          SLICE_FMT(slice_trim(buf_slice(&errors))));
+        if (status != 0)
+            complain(e, "throttle.notify failed", slice_str(err.text));
+    }
+    buf_fini(&words);
+    buf_fini(&out);
+    buf_fini(&errors);
+}
+
+/* --- the thread ----------------------------------------------------------------------------- */
+
+static void event_tell(struct violation_log *e, const struct violation *v, const char *program)
+{
+    streams_add(e, v);
+    if (program[0] != '\0' && (v->crossing || v->soft) && notify_is_first(e, v))
+        program_run_for(e, program, v);
+}
+
+/* Under the lock: the next event, or NULL at the end; *program is the caller's to free. */
+static struct event *event_wait(struct violation_log *e, char **program)
+{
+    struct event *event;
+
+    while (e->first == NULL && !e->ending)
+        (void)pthread_cond_wait(&e->wake, &e->lock);
+    event = e->first;
+    if (event == NULL)
+        return NULL;
+    e->first = event->next;
+    if (e->first == NULL)
+        e->last = &e->first;
+    e->count--;
+    *program = strdup(e->ending ? "" : e->notify);
+    return event;
+}
+
+static void *violation_log_run(void *context)
+{
+    struct violation_log *e = context;
+    struct event *event;
+    char *program;
+    uint64_t dropped;
+
+    (void)pthread_mutex_lock(&e->lock);
+    while ((event = event_wait(e, &program)) != NULL) {
+        bool skip = e->ending && !store_is_worth_trying(e->store);
+
+        dropped = e->dropped;
+        e->dropped = 0;
+        (void)pthread_mutex_unlock(&e->lock);
+        if (dropped > 0)
+            log_event(LOG_WARNING, "violations came too fast to be told of",
+                      LOG_NUM("dropped", dropped));
+        if (!skip)
+            event_tell(e, &event->v, program == NULL ? "" : program);
+        free(event);
+        free(program);
+        (void)pthread_mutex_lock(&e->lock);
+    }
+    (void)pthread_mutex_unlock(&e->lock);
+    return NULL;
+}
+
+static bool start(struct violation_log *e, const struct settings *s, struct err *err)
+{
+    e->timeout_ms = s->store.timeout_ms;
+    e->prefix = strdup(s->store.prefix);
+    e->notify = strdup(s->throttle.notify);
+    if (e->prefix == NULL || e->notify == NULL)
+        return err_set(err, EX_OSERR, "out of memory") == 0;
+    e->store = store_new(s, err);
+    if (e->store == NULL)
+        return false;
+    return pthread_create(&e->thread, NULL, violation_log_run, e) == 0 ||
+           err_set(err, EX_OSERR, "cannot start a thread") == 0;
+}
+
+static void release(struct violation_log *e)
+{
+    if (e->store != NULL)
+        store_free(e->store);
+    (void)pthread_cond_destroy(&e->wake);
+    (void)pthread_mutex_destroy(&e->lock);
+    free(e->prefix);
+    free(e->notify);
+    free(e);
+}
+
+struct violation_log *violation_log_new(const struct settings *s, struct err *err)
+{
+    struct violation_log *e = calloc(1, sizeof *e);
+
+    if (e == NULL) {
+        (void)err_set(err, EX_OSERR, "out of memory");
+        return NULL;
+    }
+    e->last = &e->first;
+    (void)pthread_mutex_init(&e->lock, NULL);
+    (void)pthread_cond_init(&e->wake, NULL);
+    if (start(e, s, err))
+        return e;
+    release(e);
+    return NULL;
+}
+
+void violation_log_free(struct violation_log *e)
+{
+    if (e == NULL)
+        return;
+    (void)pthread_mutex_lock(&e->lock);
+    e->ending = true;
+    (void)pthread_cond_signal(&e->wake);
+    (void)pthread_mutex_unlock(&e->lock);
+    (void)pthread_join(e->thread, NULL);
+    release(e);
+}
+
+void violation_log_reload(struct violation_log *e, const struct settings *s)
+{
+    char *notify = strdup(s->throttle.notify);
+
+    (void)pthread_mutex_lock(&e->lock);
+    if (notify != NULL) {
+        free(e->notify);
+        e->notify = notify;
+    }
+    (void)pthread_mutex_unlock(&e->lock);
+}
+
+static struct slice keep(char **at, struct slice s)
+{
+    struct slice kept = {*at, s.len};
+
+    if (s.len > 0)
+        memcpy(*at, s.ptr, s.len);
+    *at += s.len;
+    return kept;
+}
+
+static struct event *event_copy(const struct violation *v)
+{
+    size_t size =
+        v->domain.len + v->user.len + v->per.len + v->queue_id.len + v->client.len + v->sender.len;
+    struct event *event = malloc(sizeof *event + size);
+    char *at;
+
+    if (event == NULL)
+        return NULL;
+    at = event->texts;
+    event->next = NULL;
+    event->v = *v;
+    event->v.domain = keep(&at, v->domain);
+    event->v.user = keep(&at, v->user);
+    event->v.per = keep(&at, v->per);
+    event->v.queue_id = keep(&at, v->queue_id);
+    event->v.client = keep(&at, v->client);
+    event->v.sender = keep(&at, v->sender);
+    return event;
+}
+
+void violation_log_add(struct violation_log *e, const struct violation *v)
+{
+    struct event *event = event_copy(v);
+
+    (void)pthread_mutex_lock(&e->lock);
+    if (event == NULL || e->count >= VIOLATION_LOG_MAX) {
+        e->dropped++;
+        free(event);
+    } else {
+        *e->last = event;
+        e->last = &event->next;
+        e->count++;
+        (void)pthread_cond_signal(&e->wake);
+    }
+    (void)pthread_mutex_unlock(&e->lock);
+}

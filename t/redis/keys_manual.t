@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""tollgate-keys(7) says what the code does: counters, times kept, fields of the node, log lines."""
+
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import tap
+import tree
+
+GROUPS = {"TRAFFIC": "Traffic", "SPAM": "Spam", "PRIORITY": "Priority", "THROTTLE": "Throttling",
+          "NODE": "Nodes"}
+
+
+def text(path):
+    return tree.read(path).decode()
+
+
+def counters():
+    """(group, name, unit, help) of the table in lib/core/counters.h."""
+    body = text("lib/core/counters.h").split("#define COUNTERS(X)")[1].split("enum counter {")[0]
+    body = body.replace("\\\n", " ")
+    row = r'X\(\w+,\s*"(\w+)",\s*(\w+),\s*(\w+),\s*((?:"[^"]*"\s*)+)\)'
+    return [(group, name, unit.lower(), "".join(re.findall(r'"([^"]*)"', words)))
+            for name, unit, group, words in re.findall(row, body)]
+
+
+def sections(manual):
+    """Subsection -> its text."""
+    parts = re.split(r"^\.S[sh] (.*)$", manual, flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def counter_faults(manual, table):
+    faults, parts = [], sections(manual)
+    for group, name, unit, words in table:
+        line = ".It Li %s Ta %s Ta %s\n" % (name, unit, words)
+        if line not in parts[GROUPS[group]]:
+            faults.append("section %s has no line: %s" % (GROUPS[group], line.strip()))
+    names = {name for _, name, _, _ in table}
+    named = re.findall(r"^\.It Li (\w+) Ta", manual, flags=re.M)
+    return faults + ["no such counter: " + n for n in named if n not in names] + \
+        ["named twice: " + n for n in names if named.count(n) > 1]
+
+
+def node_fields():
+    source = text("lib/ledger/push_node.c")
+    return set(re.findall(r'field_add\(&w, "(\w+)"', source) +
+               re.findall(r'word_add\(&w, SLICE\("([a-z]\w+)"\)\)', source))
+
+
+def kept_days(name):
+    return re.search(r"#define %s\s+\(\(int64_t\)(\d+) \* 86400\)" % name,
+                     text("lib/ledger/fold.h")).group(1)
+
+
+def main():
+    manual = text("doc/tollgate-keys.7")
+    table = counters()
+    tap.ok(len(table) > 30, "the table of counters is read", "%d rows" % len(table))
+    tap.none(counter_faults(manual, table), "every counter is there, with unit and help")
+
+    told = set(re.findall(r"^\.It Li (\w+)$", sections(manual)["The node's hash"], flags=re.M))
+    tap.ok(told == node_fields() and len(told) > 5, "the fields of the node's hash",
+           "told %s, written %s" % (sorted(told), sorted(node_fields())))
+
+    tap.ok("Hours go %s days after" % kept_days("HOUR_KEPT_S") in manual, "how long hours stay")
+    tap.ok("%s days after theirs" % kept_days("DAY_KEPT_S") in manual, "how long days stay")
+
+    kept = re.search(r"HELD_SET_KEPT_S \(\(int64_t\)(\d+) \*", text("lib/ledger/push_held.h"))
+    tap.ok("held messages goes %s days after" % kept.group(1) in manual,
+           "how long held messages stay")
+
+    code = text("lib/ledger/accountant.c").replace('"\n', "").replace("  ", "")
+    events = re.findall(r"^\.It ([a-z].*)$", sections(manual)["DIAGNOSTICS"], flags=re.M)
+    tap.none(["no such line: " + e for e in events if '"%s"' % e not in code],
+             "the log lines are those of the code")
+    tap.ok(len(events) >= 5, "log lines are found")
+
+
+tap.run(main)

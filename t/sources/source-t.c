@@ -1,0 +1,217 @@
+/* Worlds out of file: and redis: sources; changes noticed. */
+#include "t/tap.h"
+
+#include <sys/stat.h>
+#include <sysexits.h>
+
+#include "t/redis/redis_fixture.h"
+#include "t/sources/source_fixture.h"
+
+static struct redis_fixture redis;
+static int64_t skew_ms; /* the clock is ahead by this much */
+
+int64_t __real_clock_monotonic_ms(void);
+int64_t __wrap_clock_monotonic_ms(void);
+
+int64_t __wrap_clock_monotonic_ms(void)
+{
+    return __real_clock_monotonic_ms() + skew_ms;
+}
+static char url[160];
+
+static void test_files(void)
+{
+    struct err err = {0};
+    struct world *w;
+
+    write_file("domains", "\xef\xbb\xbf"
+                          "Example.com\n"
+                          "# comment\n"
+                          ".example.com  example.com   # below\n"
+                          "example.net example.com\r\n"
+                          "example.org OK\n"
+                          "bad..name\n"
+                          "a b c\n"
+                          "last.example");
+    write_file("forwards", "fwd@example.com a@x.org, b@y.org\n"
+                           "fwd@example.com c@z.org\n"
+                           "@example.net catch@x.org\n"
+                           "none@example.com\n"
+                           "cmd@example.com |/bin/true, d@x.org\n");
+    write_file("logins", "Joe joe@example.com\njim nowhere\n");
+    use_sources("file:domains", "file:forwards", "file:logins");
+    w = load(&err);
+    OK(w != NULL, err.text);
+    IS_STR(charged(w, "example.com"), "example.com",
+           "a byte order mark is passed over, case folded");
+    IS_STR(charged(w, "a.b.example.com"), "example.com", "wildcard with an owner");
+    IS_STR(charged(w, "example.net"), "example.com", "an alias domain");
+    IS_STR(charged(w, "example.org"), "example.org", "OK is no owner");
+    IS_STR(charged(w, "last.example"), "last.example", "a last line without its end");
+    IS_STR(targets(w, "fwd@example.com"), "a@x.org b@y.org c@z.org", "targets of two lines add up");
+    IS_STR(targets(w, "any@example.net"), "catch@x.org", "catch-all");
+    IS_STR(targets(w, "cmd@example.com"), "d@x.org", "a command is no target");
+    IS_STR(login(w, "joe"), "joe@example.com", "login");
+    OK(strstr(warnings, "/domains:6: ") != NULL, "a bad name is told with its line");
+    OK(strstr(warnings, "/domains:7: ") != NULL, "a bad line too");
+    OK(strstr(warnings, "/forwards:4: ") != NULL && strstr(warnings, "/logins:2: ") != NULL,
+       "in each kind of list");
+    OK(!w->domains_asked && !w->forwards_asked && !w->logins_asked && w->popauth_asked,
+       "nothing is to be asked");
+    world_free(w);
+}
+
+static void test_order(void)
+{
+    struct err err = {0};
+    struct world *w;
+
+    write_file("d1", "x.example one.example\ny.example one.example\n");
+    write_file("d2", "x.example two.example\n");
+    write_file("f1", "a@x.example one@o.org\nb@x.example one@o.org\n");
+    write_file("f2", "A@x.example two@o.org\n");
+    use_sources("file:d1 file:d2", "file:f1 file:f2", "");
+    w = load(&err);
+    IS_STR(charged(w, "x.example"), "two.example", "domains: the later source counts");
+    IS_STR(charged(w, "y.example"), "one.example", "and the earlier where the later has none");
+    IS_STR(targets(w, "a@x.example"), "two@o.org", "forwards: the later source counts");
+    IS_STR(targets(w, "b@x.example"), "one@o.org", "and the earlier where the later has none");
+    world_free(w);
+}
+
+static void test_file_faults(void)
+{
+    char path[128];
+    struct err err = {0};
+
+    use_sources("file:missing", "", "");
+    OK(load(&err) == NULL && err.code == EX_NOINPUT && strstr(err.text, "/missing"), err.text);
+    (void)snprintf(path, sizeof path, "%s/fifo", redis.dir);
+    (void)mkfifo(path, 0600);
+    use_sources("file:fifo", "", "");
+    OK(load(&err) == NULL && strstr(err.text, "regular"), err.text);
+    write_file("many", "");
+    (void)snprintf(path, sizeof path, "%s/many", redis.dir);
+    FILE *out = fopen(path, "w");
+    for (int i = 0; i < 1000; i++)
+        (void)fputs("a b c\n", out);
+    (void)fclose(out);
+    use_sources("file:many", "", "");
+    world_free(load(&err));
+    OK(strstr(warnings, "900 more") != NULL, "a thousand bad lines give a hundred warnings");
+}
+
+static void command(const char *text)
+{
+    struct slice rest = slice_str(text), argv[16];
+    struct err err = {0};
+    struct store *st = store_new(&settings, &err);
+    size_t argc = 0;
+    redisReply *r;
+
+    while (slice_word(&rest, " ", &argv[argc]))
+        argc++;
+    r = store_command(st, argc, argv, 5000, &err);
+    if (r == NULL || r->type == REDIS_REPLY_ERROR)
+        printf("# %s: %s\n", text, r != NULL ? r->str : err.text);
+    freeReplyObject(r);
+    store_free(st);
+}
+
+static void test_redis(void)
+{
+    struct err err = {0};
+    struct world *w;
+
+    command("SADD set example.com example.net");
+    command("HSET hash example.org example.com example.info OK");
+    command("HSET fwd a@example.com x@x.org,y@y.org");
+    command("HSET log joe joe@example.com");
+    use_sources("redis:set redis:hash", "redis:fwd redis:nothing", "redis:log");
+    w = load(&err);
+    OK(w != NULL, err.text);
+    IS_STR(charged(w, "example.net"), "example.net", "a set");
+    IS_STR(charged(w, "example.org"), "example.com", "a hash");
+    IS_STR(charged(w, "example.info"), "example.info", "a hash without an owner");
+    IS_STR(targets(w, "a@example.com"), "x@x.org y@y.org", "forwarders");
+    IS_STR(login(w, "JOE"), "joe@example.com", "logins");
+    OK(strstr(warnings, "redis:nothing") != NULL, "a missing key of forwarders is a warning");
+    world_free(w);
+    command("EVAL "
+            "for\ti=1,20000\tdo\tredis.call('HSET','big','u'..i..'@example.com','t'..i..'@x.org')"
+            "end 0");
+    use_sources("redis:set", "redis:big", "");
+    w = load(&err);
+    OK(w != NULL, err.text);
+    IS_INT(w->forwards.count, 20000, "all of a large hash");
+    IS_STR(targets(w, "u19999@example.com"), "t19999@x.org", "each once");
+    world_free(w);
+}
+
+static void test_redis_faults(void)
+{
+    struct err err = {0};
+
+    command("LPUSH list x");
+    use_sources("redis:list", "", "");
+    OK(load(&err) == NULL && err.code == EX_DATAERR && strstr(err.text, "list"), err.text);
+    use_sources("redis:nothing", "", "");
+    OK(load(&err) == NULL && err.code == EX_NOINPUT && strstr(err.text, "nothing"), err.text);
+    use_sources("socketmap:unix:/x:d", "socketmap:inet:h:1:f", "socketmap:unix:/x:l");
+    struct world *w = load(&err);
+    OK(w != NULL && w->domains_asked && w->forwards_asked && w->logins_asked,
+       "a map is asked, not listed");
+    world_free(w);
+}
+
+static void test_watch(void)
+{
+    struct err err = {0};
+    struct source_watch *w;
+
+    write_file("w1", "a.example\n");
+    use_sources("file:w1 file:w2", "redis:watched", "");
+    w = source_watch_new(&settings, &err);
+    OK(w != NULL, "a watch");
+    OK(!source_watch_changed(w), "nothing has changed");
+    write_file("w1", "a.example\nb.example\n");
+    OK(source_watch_changed(w), "a file has");
+    OK(!source_watch_changed(w), "told once");
+    write_file("w2", "c.example\n");
+    OK(source_watch_changed(w), "a file has appeared");
+    command("HSET watched a@example.com x@x.org");
+    OK(!source_watch_changed(w), "Redis is not looked at each time");
+    skew_ms += 11000;
+    OK(source_watch_changed(w), "but after 10 s");
+    skew_ms += 11000;
+    OK(!source_watch_changed(w), "told once");
+    command("HSET watched a@example.com y@x.org");
+    redis_fixture_kill(&redis);
+    skew_ms += 11000;
+    OK(!source_watch_changed(w), "what cannot be looked at has not changed");
+    redis_fixture_run(&redis, "");
+    skew_ms += 11000;
+    OK(source_watch_changed(w), "Redis came back empty");
+    source_watch_free(w);
+}
+
+int main(void)
+{
+    redis_fixture_start(&redis);
+    (void)snprintf(url, sizeof url, "unix://%s", redis.socket);
+    settings.state_dir = source_dir = redis.dir;
+    settings.store.url = url;
+    settings.store.prefix = "tg";
+    settings.store.username = settings.store.password_file = "";
+    settings.store.timeout_ms = 5000;
+    settings.hosted.default_domain = "";
+    settings.accounting.spam_header = "";
+    test_files();
+    test_order();
+    test_file_faults();
+    test_redis();
+    test_redis_faults();
+    test_watch();
+    redis_fixture_stop(&redis);
+    return tap_done();
+}

@@ -1,0 +1,401 @@
+/* throttle: on a real redis-server: many at once, all or nothing, and what happens while it is
+ * away. */
+#include "lib/throttle/throttle.h"
+
+#include <pthread.h>
+
+#include "lib/sys/clock.h"
+#include "lib/throttle/account_limits.h"
+#include "t/redis/redis_fixture.h"
+#include "t/tap.h"
+
+#define THREADS          16
+#define MESSAGES         2500
+#define STORE_TIMEOUT_MS 250
+
+static struct redis_fixture redis;
+static struct settings settings;
+static char url[160];
+static struct limit_rules rules;
+static struct arena names; /* of limits; the main thread's */
+
+static struct throttle *throttle_make(void)
+{
+    struct err err = {0};
+    struct throttle *t = throttle_new(&settings, &err);
+
+    if (t == NULL)
+        redis_fixture_die(err.text);
+    return t;
+}
+
+static redisReply *redis_do(const char *text)
+{
+    struct slice rest = slice_str(text), argv[16];
+    struct store *st = store_new(&settings, NULL);
+    redisReply *reply;
+    size_t argc = 0;
+
+    while (slice_word(&rest, " ", &argv[argc]))
+        argc++;
+    reply = store_command(st, argc, argv, 5000, NULL);
+    store_free(st);
+    if (reply == NULL)
+        redis_fixture_die(text);
+    return reply;
+}
+
+static void redis_run(const char *text)
+{
+    freeReplyObject(redis_do(text));
+}
+
+/* One demand of one limit. */
+struct want {
+    struct limit limit;
+    const struct limit *tests[1];
+    struct demand demand;
+};
+
+static void want_set(struct want *w, const char *holder, const char *name, uint64_t max,
+                     uint64_t amount)
+{
+    *w = (struct want){.limit = {.max = max, .action = ACTION_DEFER}};
+    if (limit_parse_name(slice_str(name), &names, &w->limit, NULL) != 0)
+        redis_fixture_die(name);
+    w->tests[0] = &w->limit;
+    w->demand = (struct demand){.scope = w->limit.scope,
+                                .metric = w->limit.metric,
+                                .window_ms = w->limit.window_ms,
+                                .per = w->limit.per,
+                                .holder = slice_str(holder),
+                                .amount = amount,
+                                .stops = true,
+                                .tests = w->tests,
+                                .test_count = 1};
+}
+
+struct asked {
+    enum throttle_by by;
+    struct test_answer answers[4];
+    struct err err;
+};
+
+static struct asked ask(struct throttle *t, struct want *wants, size_t count)
+{
+    struct demand list[4];
+    struct demands d = {.list = list, .count = count, .test_count = count};
+    struct asked asked = {.err = {0}};
+    struct test_answer *answers = NULL;
+    struct arena arena;
+
+    for (size_t i = 0; i < count; i++) {
+        list[i] = wants[i].demand;
+        list[i].tests = wants[i].tests;
+    }
+    arena_init(&arena, 1 << 20);
+    asked.by = throttle_ask(t, &rules, &d, true, &arena, &answers, &asked.err);
+    memcpy(asked.answers, answers, count * sizeof *answers);
+    arena_fini(&arena);
+    return asked;
+}
+
+static struct asked ask_one(struct throttle *t, const char *holder, const char *name, uint64_t max,
+                            uint64_t amount)
+{
+    struct want w;
+
+    want_set(&w, holder, name, max, amount);
+    return ask(t, &w, 1);
+}
+
+/* --- many at once ------------------------------------------------------------------------- */
+
+struct racer {
+    pthread_t thread;
+    struct want want;
+    struct throttle *throttle;
+    unsigned seed;
+    uint64_t passed, smallest_refused;
+    bool bad;
+};
+
+static void *race(void *context)
+{
+    struct racer *r = context;
+
+    r->smallest_refused = UINT64_MAX;
+    for (int i = 0; i < MESSAGES / THREADS; i++) {
+        uint64_t recipients = 1 + (uint64_t)rand_r(&r->seed) % 10;
+        struct asked a;
+
+        r->want.tests[0] = &r->want.limit;
+        r->want.demand.amount = recipients;
+        a = ask(r->throttle, &r->want, 1);
+        r->bad |= a.by != THROTTLE_BY_STORE;
+        if (!a.answers[0].over)
+            r->passed += recipients;
+        else if (recipients < r->smallest_refused)
+            r->smallest_refused = recipients;
+    }
+    return NULL;
+}
+
+static void test_race(void)
+{
+    struct throttle *nodes[2] = {throttle_make(), throttle_make()};
+    struct racer racers[THREADS];
+    uint64_t passed = 0, smallest = UINT64_MAX;
+    bool bad = false;
+
+    settings.store.timeout_ms = 10000;
+    for (unsigned i = 0; i < THREADS; i++) {
+        racers[i] = (struct racer){.throttle = nodes[i % 2], .seed = i + 1};
+        want_set(&racers[i].want, "race.example", "domain/recipients/hour", 1000, 1);
+        if (pthread_create(&racers[i].thread, NULL, race, &racers[i]) != 0)
+            redis_fixture_die("pthread_create");
+    }
+    for (int i = 0; i < THREADS; i++) {
+        (void)pthread_join(racers[i].thread, NULL);
+        passed += racers[i].passed;
+        smallest = racers[i].smallest_refused < smallest ? racers[i].smallest_refused : smallest;
+        bad = bad || racers[i].bad;
+    }
+    OK(!bad, "all answered by the store");
+    OK(passed <= 1000, "never more than the limit, on two nodes together");
+    OK(passed + smallest > 1000, "and nothing refused that would have fitted at the end");
+    printf("# %llu of 1000 let through, smallest refused %llu\n", (unsigned long long)passed,
+           (unsigned long long)smallest);
+    throttle_free(nodes[0]);
+    throttle_free(nodes[1]);
+}
+
+/* --- all or nothing ----------------------------------------------------------------------- */
+
+static void test_all_or_nothing(void)
+{
+    struct throttle *t = throttle_make();
+    struct want wants[2];
+    struct asked a;
+
+    want_set(&wants[0], "one.example", "domain/recipients/hour", 100, 10);
+    want_set(&wants[1], "two.example", "domain/recipients/hour", 15, 10);
+    a = ask(t, wants, 2);
+    OK(a.by == THROTTLE_BY_STORE && !a.answers[0].over && !a.answers[1].over, "both fit");
+    a = ask(t, wants, 2);
+    OK(!a.answers[0].over && a.answers[1].over, "the second holder refuses");
+    OK(a.answers[1].crossing && a.answers[1].retry_after_ms > 3590000,
+       "told as a crossing, with a time");
+    a = ask_one(t, "one.example", "domain/recipients/hour", 100, 1);
+    IS_INT(a.answers[0].used, 10, "what the first had consumed was given back");
+    a = ask_one(t, "two.example", "domain/recipients/hour", 15, 10);
+    OK(a.answers[0].over && !a.answers[0].crossing, "a crossing is told once");
+    a = ask_one(t, "two.example", "domain/recipients/hour", 25, 10);
+    OK(!a.answers[0].over && a.answers[0].used == 10, "another maximum keeps what was consumed");
+    a = ask_one(t, "month.example", "domain/bytes/month", 1000, 900);
+    a = ask_one(t, "month.example", "domain/bytes/month", 1000, 101);
+    OK(a.answers[0].over && a.answers[0].used == 900, "a calendar month");
+    rules.observe = true;
+    a = ask_one(t, "month.example", "domain/bytes/month", 1000, 101);
+    a = ask_one(t, "month.example", "domain/bytes/month", 1000, 1);
+    IS_INT(a.answers[0].used, 1001, "observed, it consumes beyond the limit");
+    rules.observe = false;
+    throttle_free(t);
+}
+
+static void test_learned(void)
+{
+    struct throttle *t = throttle_make();
+    struct test_answer answer;
+    struct want w;
+
+    want_set(&w, "full.example", "domain/recipients/hour", 5, 5);
+    (void)ask(t, &w, 1);
+    OK(!throttle_is_full(t, &w.demand, &w.limit, &answer), "nothing is known yet");
+    (void)ask(t, &w, 1);
+    OK(throttle_is_full(t, &w.demand, &w.limit, &answer) && answer.used == 5 &&
+           answer.retry_after_ms > 0,
+       "after a refusal it is known to be full");
+    w.limit.max = 50;
+    OK(!throttle_is_full(t, &w.demand, &w.limit, &answer), "not for a larger maximum");
+    throttle_free(t);
+}
+
+/* --- what an account was given at run time -------------------------------------------------- */
+
+static struct limit_list limits_at(struct account_limits *a, struct pool *pool, int64_t now_ms,
+                                   struct arena *arena)
+{
+    struct limit_list list = {NULL, 0};
+
+    OK(account_limits_get(a, pool, &rules, SLICE("acct.example"), SLICE_NONE, now_ms, 1000, arena,
+                          &list, NULL) == 0,
+       "limits of an account");
+    return list;
+}
+
+static void test_account_limits(void)
+{
+    static struct limit planned[2];
+    static struct plan plans[2];
+    struct arena arena;
+    struct pool *pool = pool_new(&settings, 4, NULL);
+    struct account_limits *a = account_limits_new("tg", NULL);
+    struct limit_list list;
+
+    arena_init(&arena, 1 << 20);
+    planned[0] = (struct limit){.max = 600, .action = ACTION_DEFER};
+    planned[1] = (struct limit){.max = 5, .action = ACTION_DEFER};
+    (void)limit_parse_name(SLICE("domain/recipients/hour"), &arena, &planned[0], NULL);
+    (void)limit_parse_name(SLICE("domain/recipients/hour"), &arena, &planned[1], NULL);
+    plans[0] = (struct plan){SLICE("default"), &planned[0], 1};
+    plans[1] = (struct plan){SLICE("small"), &planned[1], 1};
+    rules.plans = plans;
+    rules.plan_count = 2;
+    list = limits_at(a, pool, 10000, &arena);
+    OK(list.count == 1 && list.limits[0].max == 600, "the default plan");
+    redis_run("SET tg:{acct.example}:plan small");
+    redis_run("HSET tg:{acct.example}:limits domain/bounces/hour max=7 nonsense max=1");
+    list = limits_at(a, pool, 14999, &arena);
+    OK(list.count == 1 && list.limits[0].max == 600, "kept for less than 5 s");
+    list = limits_at(a, pool, 15000, &arena);
+    OK(list.count == 2 && list.limits[0].max == 5 && list.limits[1].max == 7,
+       "then the plan and the override given at run time, without what cannot be read");
+    redis_fixture_kill(&redis);
+    list = limits_at(a, pool, 30000, &arena);
+    OK(list.count == 2 && list.limits[0].max == 5, "kept while the store is away");
+    redis_fixture_run(&redis, "");
+    account_limits_free(a);
+    pool_free(pool);
+    arena_fini(&arena);
+    rules.plan_count = 0;
+}
+
+/* --- what the files say --------------------------------------------------------------------- */
+
+static void test_rules(void)
+{
+    const char *users[] = {"Boss+x@Example.COM"}, *clients[] = {"192.0.2.0/24"};
+    struct plan plans[] = {{SLICE("default"), NULL, 0}, {SLICE("gold"), NULL, 0}};
+    struct settings s = {.plans = plans, .plan_count = 2};
+    struct limit_rules *r;
+    struct world *w = world_new(1 << 20);
+    struct ip ip;
+
+    s.throttle.exempt.users = (struct string_list){users, 1};
+    s.throttle.exempt.clients = (struct string_list){clients, 1};
+    s.throttle.mode = THROTTLE_ENFORCE;
+    s.store.nodes = 3;
+    r = rules_new(&s, NULL);
+    OK(r != NULL && !r->observe && r->nodes == 3, "rules out of settings");
+    OK(strmap_find(&r->exempt.users, SLICE("boss@example.com")) != NULL, "an exempt user");
+    OK(ip_parse(SLICE("192.0.2.7"), &ip) && networks_contain(&r->exempt.clients, &ip),
+       "an exempt client");
+    OK(world_add_plan(w, SLICE("Gold.Example."), SLICE("gold"), NULL) == 0 &&
+           slice_equal(world_plan(w, SLICE("gold.example")), SLICE("gold")) &&
+           world_plan(w, SLICE("other.example")).len == 0,
+       "a plan that a file assigns");
+    OK(rules_plan_of(r, SLICE("gold"), SLICE_NONE) == &plans[1] &&
+           rules_plan_of(r, SLICE("none"), SLICE("gold")) == &plans[1] &&
+           rules_plan_of(r, SLICE("default"), SLICE("gold")) == &plans[0] &&
+           rules_plan_of(r, SLICE_NONE, SLICE("none")) == &plans[0],
+       "the plan given at run time, else the assigned, else the default");
+    rules_free(r);
+    world_free(w);
+}
+
+/* --- the store away ------------------------------------------------------------------------- */
+
+static void wait_until_back(struct throttle *t)
+{
+    int64_t until = clock_monotonic_ms() + 20000;
+
+    while (throttle_is_away(t) && clock_monotonic_ms() < until)
+        clock_sleep_ms(10);
+    OK(!throttle_is_away(t), "the breaker closes by itself");
+}
+
+static void test_stalled(void)
+{
+    struct throttle *t;
+    struct asked a;
+    int64_t start, first, others;
+
+    settings.store.timeout_ms = STORE_TIMEOUT_MS;
+    t = throttle_make();
+    rules.on_failure = ON_FAILURE_LOCAL;
+    rules.nodes = 2;
+    (void)ask_one(t, "stall.example", "domain/recipients/hour", 20, 1);
+    (void)kill(redis.pid, SIGSTOP);
+    start = clock_monotonic_ms();
+    a = ask_one(t, "stall.example", "domain/recipients/hour", 20, 4);
+    first = clock_monotonic_ms() - start;
+    OK(a.by == THROTTLE_BY_LOCAL && !a.answers[0].over && a.err.text[0] != '\0',
+       "a stalled store: limited by this process");
+    OK(first >= STORE_TIMEOUT_MS && first < STORE_TIMEOUT_MS + 1500, "the first waits the timeout");
+    start = clock_monotonic_ms();
+    for (int i = 0; i < 100; i++)
+        a = ask_one(t, "stall.example", "domain/recipients/hour", 20, 1);
+    others = clock_monotonic_ms() - start;
+    OK(others < STORE_TIMEOUT_MS, "a hundred more together wait less than one timeout");
+    OK(a.by == THROTTLE_BY_LOCAL && a.answers[0].over && a.answers[0].used == 10,
+       "each limit divided by the nodes");
+    rules.on_failure = ON_FAILURE_DEFER;
+    IS_INT(ask_one(t, "stall.example", "domain/recipients/hour", 20, 1).by, THROTTLE_BY_DEFER,
+           "defer");
+    rules.on_failure = ON_FAILURE_ACCEPT;
+    IS_INT(ask_one(t, "stall.example", "domain/recipients/hour", 20, 1).by, THROTTLE_BY_ACCEPT,
+           "accept");
+    (void)kill(redis.pid, SIGCONT);
+    wait_until_back(t);
+    a = ask_one(t, "stall.example", "domain/recipients/hour", 20, 1);
+    OK(a.by == THROTTLE_BY_STORE && !a.answers[0].over, "and the store limits again");
+    throttle_free(t);
+}
+
+static void test_refusing(void)
+{
+    struct throttle *t = throttle_make();
+    struct asked a;
+
+    rules.on_failure = ON_FAILURE_LOCAL;
+    redis_run("CONFIG SET maxmemory 1");
+    a = ask_one(t, "oom.example", "domain/recipients/hour", 20, 1);
+    OK(a.by == THROTTLE_BY_LOCAL && strstr(a.err.text, "OOM") != NULL, "a store out of memory");
+    redis_run("CONFIG SET maxmemory 0");
+    redis_run("REPLICAOF 127.0.0.1 1");
+    a = ask_one(t, "oom.example", "domain/recipients/hour", 20, 1);
+    OK(a.by == THROTTLE_BY_LOCAL && strstr(a.err.text, "READONLY") != NULL, "a read-only store");
+    redis_run("REPLICAOF NO ONE");
+    redis_run("SCRIPT FLUSH");
+    a = ask_one(t, "oom.example", "domain/recipients/hour", 20, 1);
+    OK(a.by == THROTTLE_BY_STORE && a.answers[0].used == 0, "scripts flushed: loaded again");
+    redis_run("SET tg:{type.example}:window:recipients:hour x");
+    a = ask_one(t, "type.example", "domain/recipients/hour", 20, 1);
+    OK(a.by == THROTTLE_BY_LOCAL && strstr(a.err.text, "WRONGTYPE") != NULL,
+       "a key of another type");
+    throttle_free(t);
+}
+
+int main(void)
+{
+    arena_init(&names, 1 << 20);
+    redis_fixture_start(&redis);
+    (void)snprintf(url, sizeof url, "unix://%s", redis.socket);
+    settings.state_dir = "/nonexistent";
+    settings.store.url = url;
+    settings.store.prefix = "tg";
+    settings.store.username = settings.store.password_file = "";
+    settings.store.timeout_ms = 10000;
+    rules.nodes = 1;
+    test_race();
+    test_all_or_nothing();
+    test_learned();
+    test_account_limits();
+    test_rules();
+    test_stalled();
+    test_refusing();
+    redis_fixture_stop(&redis);
+    arena_fini(&names);
+    return tap_done();
+}
