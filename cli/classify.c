@@ -4,7 +4,8 @@
 #include <sysexits.h>
 
 #include "cli/classify_show.h"
-#include "cli/cli.h"
+#include "cli/command.h"
+#include "lib/sources/resolver.h"
 #include "lib/sources/source.h"
 
 #define ARENA_BYTES   ((size_t)64 << 20)
@@ -27,7 +28,7 @@ static const char help[] =
     "\n"
     "Nothing is counted. The real configuration, domains, forwarders and logins are used.\n";
 
-enum option_id {
+enum classify_option {
     OPT_CLIENT = 256,
     OPT_AUTH,
     OPT_FROM,
@@ -119,7 +120,7 @@ static bool set_client(struct question_typed *q)
 
     q->client = optarg;
     q->facts.client_ip = slice_str(optarg);
-    if (ip_parse(q->facts.client_ip, &ip))
+    if (networks_ip_parse(q->facts.client_ip, &ip))
         return true;
     (void)cli_usage("classify", "--client wants an IP address, not \"%s\"", optarg);
     return false;
@@ -155,7 +156,7 @@ static bool set_option(struct question_typed *q, int id)
         q->facts.smtp = false;
         return true;
     default:
-        q->format = option_choice("classify", "--format", format_names, 2);
+        q->format = cli_option_choice("classify", "--format", format_names, 2);
         return q->format >= 0;
     }
 }
@@ -178,7 +179,7 @@ static int parse(struct question_typed *q, int argc, char **argv)
 {
     int id;
 
-    while ((id = option_next(q->cli, help, argc, argv, options)) != OPTION_END) {
+    while ((id = cli_option_next(q->cli, help, argc, argv, options)) != OPTION_END) {
         if (id == OPTION_HELP)
             return OPTION_HELP;
         if (id == OPTION_WRONG || !set_option(q, id))
@@ -192,7 +193,7 @@ static int parse(struct question_typed *q, int argc, char **argv)
 
 /* --- the answer ------------------------------------------------------------------------------ */
 
-static int take_headers(struct question_typed *q, const struct world *w, struct err *err)
+static int take_headers(struct question_typed *q, const struct hosted *w, struct err *err)
 {
     for (size_t i = 0; i < q->header_count; i++) {
         struct slice name, value = slice_str(q->headers[i]);
@@ -204,7 +205,7 @@ static int take_headers(struct question_typed *q, const struct world *w, struct 
     return 0;
 }
 
-static int classify_all(struct question_typed *q, const struct world *w, struct resolver *resolver,
+static int classify_all(struct question_typed *q, const struct hosted *w, struct resolver *resolver,
                         struct answers *answers, struct classified *out, struct err *err)
 {
     for (int round = 0; round < ROUNDS_MAX; round++) {
@@ -219,7 +220,7 @@ static int classify_all(struct question_typed *q, const struct world *w, struct 
 }
 
 /* POP-before-SMTP is known to the store alone, and asked for strangers alone. */
-static bool is_popauth_unknown(const struct question_typed *q, const struct world *w,
+static bool is_popauth_unknown(const struct question_typed *q, const struct hosted *w,
                                const struct classified *c, struct err *why)
 {
     struct store *store;
@@ -238,7 +239,7 @@ static bool is_popauth_unknown(const struct question_typed *q, const struct worl
     return false;
 }
 
-static int answer(struct question_typed *q, const struct world *w, struct resolver *resolver,
+static int answer(struct question_typed *q, const struct hosted *w, struct resolver *resolver,
                   struct err *err)
 {
     struct shown s = {.facts = &q->facts, .client = q->client};
@@ -258,26 +259,26 @@ static int answer(struct question_typed *q, const struct world *w, struct resolv
         return -1;
     if (is_popauth_unknown(q, w, &s.classified, &why))
         s.popauth_unknown = why.text;
-    return q->format == 1 ? show_json(&s, err) : show_text(&s, &q->arena, err);
+    return q->format == 1 ? classify_show_json(&s, err) : classify_show_text(&s, &q->arena, err);
 }
 
 static int run(struct question_typed *q)
 {
     struct err err = {0};
     struct resolver *resolver;
-    struct world *w;
+    struct hosted *w;
     int code = cli_load(q->cli);
 
     if (code != EX_OK)
         return code;
-    w = world_load(q->cli->settings, stderr, &err);
+    w = source_load(q->cli->settings, stderr, &err);
     resolver = w != NULL ? resolver_new(q->cli->settings, &err) : NULL;
     if (resolver == NULL || answer(q, w, resolver, &err) != 0)
         code = cli_fail(&err);
     if (resolver != NULL)
         resolver_free(resolver);
     if (w != NULL)
-        world_free(w);
+        hosted_free(w);
     return code;
 }
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <sysexits.h>
 
-#include "lib/core/figures.h"
+#include "lib/core/format.h"
 #include "lib/sys/json.h"
 
 #define TEXT_BYTES ((size_t)16 << 20)
@@ -14,8 +14,8 @@
 
 static void line(struct buf *b, const char *name, struct slice value)
 {
-    text_add_left(b, slice_str(name), INDENT);
-    text_add(b, value);
+    format_left(b, slice_str(name), INDENT);
+    format_text(b, value);
     buf_add_char(b, '\n');
 }
 
@@ -26,17 +26,17 @@ static struct slice address_shown(const struct address *a, struct arena *arena)
 
 static void add_charged(struct buf *b, struct slice account, struct slice user)
 {
-    text_add(b, account);
+    format_text(b, account);
     if (user.len > 0) {
         buf_add_str(b, ", user ");
-        text_add(b, user);
+        format_text(b, user);
     }
 }
 
 static void add_login(const struct shown *s, struct buf *b)
 {
-    text_add_left(b, SLICE("login"), INDENT);
-    text_add(b, s->classified.login);
+    format_left(b, SLICE("login"), INDENT);
+    format_text(b, s->classified.login);
     buf_add_str(b, s->facts->auth.len == 0 ? " (POP-before-SMTP)\n" : "\n");
 }
 
@@ -44,24 +44,24 @@ static void add_message(const struct shown *s, struct arena *arena, struct buf *
 {
     const struct classified *c = &s->classified;
 
-    text_add_left(b, SLICE("client"), INDENT);
+    format_left(b, SLICE("client"), INDENT);
     buf_addf(b, "%s: %s\n", s->client != NULL ? s->client : "none (the sendmail command)",
-             origin_name(c->origin));
+             classify_origin_name(c->origin));
     if (s->popauth_unknown != NULL) {
-        text_add_left(b, SLICE(""), INDENT);
+        format_left(b, SLICE(""), INDENT);
         buf_addf(b, "(POP-before-SMTP is not known, and taken for no: %s)\n", s->popauth_unknown);
     }
     if (c->login.len > 0)
         add_login(s, b);
     line(b, "sender", address_shown(&s->facts->sender, arena));
     if (c->origin != ORIGIN_OUTSIDE) {
-        text_add_left(b, SLICE("owner"), INDENT);
+        format_left(b, SLICE("owner"), INDENT);
         add_charged(b, c->owner, c->owner_user);
         buf_add_char(b, '\n');
     }
-    line(b, "priority", slice_str(priority_name(c->priority)));
-    text_add_left(b, SLICE("bytes"), INDENT);
-    figure_count(b, c->bytes);
+    line(b, "priority", slice_str(header_facts_priority_name(c->priority)));
+    format_left(b, SLICE("bytes"), INDENT);
+    format_count(b, c->bytes);
     buf_add_str(b, c->spam ? "\nspam       yes\n" : "\n");
     if (c->is_bounce)
         buf_add_str(b, "bounce     yes: counted for each hosted domain that receives it\n");
@@ -71,22 +71,22 @@ static void add_decision(const struct shown *s, const struct decision *d, struct
                          struct buf *b)
 {
     buf_add_char(b, '\n');
-    text_add(b, address_shown(&s->facts->recipients[d->recipient], arena));
+    format_text(b, address_shown(&s->facts->recipients[d->recipient], arena));
     if (d->target.len > 0) {
         buf_add_str(b, " -> ");
-        text_add(b, d->target);
+        format_text(b, d->target);
     }
     buf_add_char(b, '\n');
-    line(b, "  class", slice_str(class_name(d->class_)));
-    text_add_left(b, SLICE("  charged"), INDENT);
+    line(b, "  class", slice_str(classify_class_name(d->class_)));
+    format_left(b, SLICE("  charged"), INDENT);
     add_charged(b, d->account, d->user);
     buf_add_char(b, '\n');
     if (d->received_account.len > 0) {
-        text_add_left(b, SLICE("  received"), INDENT);
+        format_left(b, SLICE("  received"), INDENT);
         add_charged(b, d->received_account, d->received_user);
         buf_add_char(b, '\n');
     }
-    line(b, "  rule", slice_str(rule_text(d->rule)));
+    line(b, "  rule", slice_str(classify_rule_text(d->rule)));
 }
 
 /* --- what would be counted ------------------------------------------------------------------- */
@@ -104,7 +104,7 @@ static bool tally_of_leg(const struct record *r, size_t first, struct tally *t)
             continue;
         if (i < first)
             return false;
-        leg_count(r, &r->legs[i], t);
+        record_leg_count(r, &r->legs[i], t);
     }
     return true;
 }
@@ -122,12 +122,12 @@ static void add_leg(const struct leg *leg, const struct tally *t, struct buf *b)
             continue;
         buf_addf(b, "  %-27s", counter_table[i].name);
         buf_addf(b, "+");
-        figure_count(b, t->value[i]);
+        format_count(b, t->value[i]);
         buf_add_char(b, '\n');
     }
 }
 
-int show_text(const struct shown *s, struct arena *arena, struct err *err)
+int classify_show_text(const struct shown *s, struct arena *arena, struct err *err)
 {
     struct tally t;
     struct buf b;
@@ -175,13 +175,13 @@ static json_t *decision_json(const struct shown *s, const struct decision *d)
 
     set_address(o, "recipient", &s->facts->recipients[d->recipient]);
     set_text(o, "target", d->target);
-    set_string(o, "class", class_name(d->class_));
+    set_string(o, "class", classify_class_name(d->class_));
     set_text(o, "account", d->account);
     set_text(o, "user", d->user);
     set_text(o, "received_account", d->received_account);
     set_text(o, "received_user", d->received_user);
     set_text(o, "destination", d->destination);
-    set_string(o, "rule", rule_text(d->rule));
+    set_string(o, "rule", classify_rule_text(d->rule));
     return o;
 }
 
@@ -223,12 +223,12 @@ static json_t *message_json(const struct shown *s)
     json_t *o = json_object(), *decisions = json_array();
 
     set_string(o, "client", s->client);
-    set_string(o, "origin", origin_name(c->origin));
+    set_string(o, "origin", classify_origin_name(c->origin));
     set_text(o, "login", c->login);
     set_address(o, "sender", &s->facts->sender);
     set_text(o, "owner", c->origin != ORIGIN_OUTSIDE ? c->owner : SLICE_NONE);
     set_text(o, "owner_user", c->origin != ORIGIN_OUTSIDE ? c->owner_user : SLICE_NONE);
-    set_string(o, "priority", priority_name(c->priority));
+    set_string(o, "priority", header_facts_priority_name(c->priority));
     (void)json_object_set_new(o, "spam", json_boolean(c->spam));
     (void)json_object_set_new(o, "bounce", json_boolean(c->is_bounce));
     (void)json_object_set_new(o, "bytes", json_integer((json_int_t)c->bytes));
@@ -240,7 +240,7 @@ static json_t *message_json(const struct shown *s)
     return o;
 }
 
-int show_json(const struct shown *s, struct err *err)
+int classify_show_json(const struct shown *s, struct err *err)
 {
     json_t *o = message_json(s);
     bool good = json_dumpf(o, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) == 0 &&

@@ -15,7 +15,7 @@ struct shown {
                                     not be */
 };
 
-int show_text(const struct shown *s, struct arena *arena, struct err *err);
-int show_json(const struct shown *s, struct err *err);
+int classify_show_text(const struct shown *s, struct arena *arena, struct err *err);
+int classify_show_json(const struct shown *s, struct err *err);
 
 #endif

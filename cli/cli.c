@@ -9,8 +9,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "lib/core/figures.h"
-#include "lib/core/nearest.h"
+#include "lib/core/format.h"
+#include "lib/core/suggest.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/json.h"
 
@@ -24,7 +24,7 @@ int cli_fail(const struct err *err)
     struct buf clean;
 
     buf_init(&clean, sizeof err->text * 2);
-    text_add(&clean, slice_str(err->text));
+    format_text(&clean, slice_str(err->text));
     (void)fprintf(stderr, "tollgate: %.*s\n", SLICE_FMT(buf_slice(&clean)));
     buf_fini(&clean);
     return err->code != 0 ? err->code : EX_SOFTWARE;
@@ -58,7 +58,7 @@ int cli_bad_value(struct err *err, const char *option, const char *value)
 int cli_unknown(const char *command, const char *what, const char *typed, const char *const *names,
                 size_t count)
 {
-    const char *nearest = nearest_name(slice_str(typed), names, count);
+    const char *nearest = suggest_name(slice_str(typed), names, count);
     const char *dashes = strcmp(what, "option") == 0 ? "--" : "";
 
     (void)fprintf(stderr, "tollgate: \"%s%s\" is no %s", dashes, typed, what);
@@ -83,7 +83,7 @@ int cli_load(struct cli *cli)
     if (cli->settings != NULL)
         return EX_OK;
     cli->settings = settings_load(cli->config, stderr, &err);
-    if (cli->settings == NULL || zone_set(cli->settings->timezone, &err) != 0)
+    if (cli->settings == NULL || clock_zone_set(cli->settings->timezone, &err) != 0)
         return cli_fail(&err);
     return EX_OK;
 }
@@ -138,8 +138,8 @@ static int option_wrong(const char *command, char **argv, const struct option *o
     return OPTION_WRONG;
 }
 
-int option_next(struct cli *cli, const char *help, int argc, char **argv,
-                const struct option *options)
+int cli_option_next(struct cli *cli, const char *help, int argc, char **argv,
+                    const struct option *options)
 {
     for (;;) {
         int got = getopt_long(argc, argv, ":c:h", options, NULL);
@@ -155,7 +155,8 @@ int option_next(struct cli *cli, const char *help, int argc, char **argv,
     }
 }
 
-int option_choice(const char *command, const char *option, const char *const *names, size_t count)
+int cli_option_choice(const char *command, const char *option, const char *const *names,
+                      size_t count)
 {
     char what[64];
 
@@ -210,7 +211,7 @@ int cli_write(const struct buf *b)
     return EX_OK;
 }
 
-static int write_json(const struct grid *g)
+static int write_json(const struct report_grid *g)
 {
     struct err err = {0};
 
@@ -219,7 +220,7 @@ static int write_json(const struct grid *g)
     return EX_OK;
 }
 
-int cli_write_grid(const struct grid *g, enum format format)
+int cli_write_grid(const struct report_grid *g, enum format format)
 {
     struct render_style style;
     struct buf b;

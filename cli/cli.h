@@ -7,16 +7,13 @@
 
 #include "lib/core/buf.h"
 #include "lib/core/err.h"
-#include "lib/core/grid.h"
 #include "lib/core/render.h"
+#include "lib/core/report_grid.h"
 #include "lib/read/read.h"
 #include "lib/sys/settings.h"
 
 /*
  * What the commands of `tollgate` share: options, configuration, the store, output.
- *
- * A command is a function that gets its own arguments (argv[0] is its name) and returns an exit
- * code of sysexits(3). What goes wrong is said on stderr, once, by who returns the code.
  */
 
 struct json_t; /* of jansson */
@@ -27,18 +24,6 @@ struct cli {
     struct store *store;
     struct reader reader;
 };
-
-int command_report(struct cli *cli, int argc, char **argv);
-int command_totals(struct cli *cli, int argc, char **argv);
-int command_classify(struct cli *cli, int argc, char **argv);
-int command_doctor(struct cli *cli, int argc, char **argv);
-int command_usage(struct cli *cli, int argc, char **argv);
-int command_limit(struct cli *cli, int argc, char **argv);
-int command_plan(struct cli *cli, int argc, char **argv);
-int command_violations(struct cli *cli, int argc, char **argv);
-int command_top(struct cli *cli, int argc, char **argv);
-int command_why(struct cli *cli, int argc, char **argv);
-int command_release(struct cli *cli, int argc, char **argv);
 
 /* "tollgate: text" on stderr; returns err->code. */
 int cli_fail(const struct err *err);
@@ -63,10 +48,11 @@ void cli_close(struct cli *cli);
 #define OPTION_END   (-1)
 #define OPTION_WRONG (-2) /* said already: return EX_USAGE */
 #define OPTION_HELP  (-3) /* shown already: return EX_OK */
-int option_next(struct cli *cli, const char *help, int argc, char **argv,
-                const struct option *options);
+int cli_option_next(struct cli *cli, const char *help, int argc, char **argv,
+                    const struct option *options);
 /* The place of optarg among the names, or -1 after having said so. */
-int option_choice(const char *command, const char *option, const char *const *names, size_t count);
+int cli_option_choice(const char *command, const char *option, const char *const *names,
+                      size_t count);
 
 /* --- output ---------------------------------------------------------------------------------- */
 
@@ -76,7 +62,7 @@ enum format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON, FORMAT_CHART };
 void cli_style(struct render_style *style);
 /* 0 or an exit code, said. */
 int cli_write(const struct buf *b);
-int cli_write_grid(const struct grid *g, enum format format);
+int cli_write_grid(const struct report_grid *g, enum format format);
 /* Adds the value as indented text, and forgets it. */
 void cli_add_json(struct buf *b, struct json_t *json);
 

@@ -1,5 +1,6 @@
 /* tollgate doctor: checks the installation, and says how to mend what is wrong. */
 #include "cli/doctor.h"
+#include "cli/command.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,8 +13,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "cli/access.h"
-#include "lib/core/figures.h"
+#include "cli/person.h"
+#include "lib/core/format.h"
 #include "lib/sys/clock.h"
 
 #define EX_SICK 1 /* something fails */
@@ -51,11 +52,11 @@ static void put_text(const struct doctor *d, size_t used, struct slice text)
     while (text.len > 0) {
         struct slice word = slice_to(text, word_len(text));
 
-        if (d->width > 0 && used + text_width(word) > d->width && used > INDENT) {
+        if (d->width > 0 && used + format_width(word) > d->width && used > INDENT) {
             (void)printf("\n%*s", INDENT, "");
             used = INDENT;
         }
-        used += text_width(word) + 1;
+        used += format_width(word) + 1;
         text = slice_from(text, word.len + 1);
         (void)printf("%.*s%s", SLICE_FMT(word), text.len > 0 ? " " : "");
     }
@@ -71,7 +72,7 @@ __attribute__((format(printf, 3, 0))) static void put_format(const struct doctor
 
     (void)vsnprintf(text, sizeof text, format, ap);
     buf_init(&clean, sizeof text * 2);
-    text_add(&clean, slice_str(text));
+    format_text(&clean, slice_str(text));
     put_text(d, used, buf_slice(&clean));
     buf_fini(&clean);
 }
@@ -136,7 +137,7 @@ static bool check_settings(struct doctor *d)
     free(faults);
     if (d->cli->settings == NULL)
         return false;
-    if (zone_set(d->cli->settings->timezone, &err) != 0) {
+    if (clock_zone_set(d->cli->settings->timezone, &err) != 0) {
         doctor_say(d, DOCTOR_FAIL, "settings", "%s", err.text);
         return false;
     }
@@ -185,9 +186,9 @@ static void check_space(struct doctor *d, const char *dir)
     }
     room = (uint64_t)fs.f_bavail * fs.f_frsize;
     buf_init(&b, 256);
-    figure_bytes(&b, room);
+    format_bytes(&b, room);
     buf_add_str(&b, " free, ledger.min_free is ");
-    figure_bytes(&b, least);
+    format_bytes(&b, least);
     doctor_say(d,
                room <= least       ? DOCTOR_FAIL
                : room / 4 <= least ? DOCTOR_WARN
@@ -265,7 +266,7 @@ int command_doctor(struct cli *cli, int argc, char **argv)
     struct render_style style;
     int id, code;
 
-    while ((id = option_next(cli, help, argc, argv, options)) != OPTION_END) {
+    while ((id = cli_option_next(cli, help, argc, argv, options)) != OPTION_END) {
         if (id == OPTION_HELP)
             return EX_OK;
         if (id == OPTION_WRONG)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "cli/doctor.h"
-#include "lib/core/figures.h"
+#include "lib/core/format.h"
 #include "lib/sources/source.h"
 
 #define WARNINGS_SHOWN 5
@@ -25,11 +25,11 @@ static void show_warnings(struct doctor *d, char *text)
 
 static void add_count(struct buf *b, const char *what, size_t count, bool asked)
 {
-    figure_count(b, count);
+    format_count(b, count);
     buf_addf(b, " %s%s%s", what, count == 1 ? "" : "s", asked ? " (and others by asking)" : "");
 }
 
-static void say_counts(struct doctor *d, const struct world *w)
+static void say_counts(struct doctor *d, const struct hosted *w)
 {
     struct buf b;
 
@@ -51,12 +51,12 @@ static void say_counts(struct doctor *d, const struct world *w)
 
 /* The domains that Postfix takes for its own, listed by the very source that could be used for
  * them. */
-static struct world *postfix_world(struct doctor *d, struct err *err)
+static struct hosted *postfix_world(struct doctor *d, struct err *err)
 {
     struct settings s = *d->cli->settings;
     const char *domains[1] = {"postfix:/etc/postfix"};
     struct buf name;
-    struct world *w;
+    struct hosted *w;
 
     buf_init(&name, 4096);
     if (d->postfix_dir != NULL) {
@@ -67,19 +67,19 @@ static struct world *postfix_world(struct doctor *d, struct err *err)
     s.hosted.domains.count = 1;
     s.hosted.forwards.count = 0;
     s.hosted.logins.count = 0;
-    w = world_load(&s, NULL, err);
+    w = source_load(&s, NULL, err);
     buf_fini(&name);
     return w;
 }
 
-static size_t find_missing(const struct world *postfix, const struct world *w, struct buf *names)
+static size_t find_missing(const struct hosted *postfix, const struct hosted *w, struct buf *names)
 {
     size_t at = 0, missing = 0;
     struct slice name, charged;
     void *value;
 
     while (strmap_next(&postfix->domains, &at, &name, &value)) {
-        if (world_domain(w, NULL, name, &charged) != LOOKUP_NO)
+        if (hosted_domain(w, NULL, name, &charged) != HOSTED_NO)
             continue;
         if (missing++ < MISSING_SHOWN) {
             buf_add_str(names, missing > 1 ? " " : "");
@@ -89,10 +89,10 @@ static size_t find_missing(const struct world *postfix, const struct world *w, s
     return missing;
 }
 
-static void compare(struct doctor *d, const struct world *w)
+static void compare(struct doctor *d, const struct hosted *w)
 {
     struct err err = {0};
-    struct world *postfix = postfix_world(d, &err);
+    struct hosted *postfix = postfix_world(d, &err);
     struct buf names;
     size_t missing;
 
@@ -112,7 +112,7 @@ static void compare(struct doctor *d, const struct world *w)
                     d->postfix_dir != NULL ? d->postfix_dir : "/etc/postfix");
     }
     buf_fini(&names);
-    world_free(postfix);
+    hosted_free(postfix);
 }
 
 void doctor_hosted(struct doctor *d)
@@ -121,7 +121,7 @@ void doctor_hosted(struct doctor *d)
     char *warnings = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&warnings, &size);
-    struct world *w = world_load(d->cli->settings, out, &err);
+    struct hosted *w = source_load(d->cli->settings, out, &err);
 
     if (out != NULL)
         (void)fclose(out);
@@ -136,7 +136,7 @@ void doctor_hosted(struct doctor *d)
         show_warnings(d, warnings);
         if (!w->domains_asked)
             compare(d, w);
-        world_free(w);
+        hosted_free(w);
     }
     free(warnings);
 }

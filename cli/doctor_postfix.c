@@ -100,20 +100,20 @@ static bool is_ours(const struct wiring *w, struct slice where, bool chrooted)
 
 /* --- one list of milters --------------------------------------------------------------------- */
 
-enum place { PLACE_LAST, PLACE_NOT_LAST, PLACE_OUTSIDE_CHROOT, PLACE_MISSING };
+enum doctor_place { PLACE_LAST, PLACE_NOT_LAST, PLACE_OUTSIDE_CHROOT, PLACE_MISSING };
 
-struct found {
-    enum place place;
+struct doctor_found {
+    enum doctor_place place;
     struct slice action; /* default action of ours */
     struct slice after;  /* who comes behind */
 };
 
-static struct found find_ours(const struct wiring *w, struct slice list, bool chrooted)
+static struct doctor_found find_ours(const struct wiring *w, struct slice list, bool chrooted)
 {
-    struct found found = {.place = PLACE_MISSING};
-    struct postfix_milter milter;
+    struct doctor_found found = {.place = PLACE_MISSING};
+    struct postconf_milter milter;
 
-    while (postfix_milter_next(&list, &milter)) {
+    while (postconf_milter_next(&list, &milter)) {
         if (is_ours(w, milter.where, chrooted)) {
             found.place = PLACE_LAST;
             found.action = milter.default_action;
@@ -148,7 +148,7 @@ static void mend_missing(const struct wiring *w, const char *list, bool chrooted
                     list, SLICE_FMT(w->ours));
 }
 
-static void say_bad_place(const struct wiring *w, const struct found *f, const char *list,
+static void say_bad_place(const struct wiring *w, const struct doctor_found *f, const char *list,
                           struct slice service, bool chrooted)
 {
     struct doctor *d = w->d;
@@ -228,7 +228,7 @@ static bool next_smtpd(struct slice *rest, struct slice *service)
 
 static void check_service(struct wiring *w, struct slice service)
 {
-    struct found f;
+    struct doctor_found f;
 
     if (has_word(service_setting(w, service, "receive_override_options"), SLICE("no_milters")))
         return; /* takes mail back from a content filter */
@@ -271,7 +271,7 @@ static void check_services(struct wiring *w)
 static void check_non_smtpd(struct wiring *w)
 {
     struct slice service = SLICE("cleanup/unix");
-    struct found f =
+    struct doctor_found f =
         find_ours(w, service_setting(w, service, "non_smtpd_milters"), is_chrooted(w, service));
 
     if (f.place != PLACE_LAST)

@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 
-#include "cli/access.h"
 #include "cli/doctor.h"
+#include "cli/person.h"
 #include "cli/postconf.h"
 #include "lib/sys/milter_link.h"
 #include "lib/sys/socket_name.h"
@@ -35,7 +35,7 @@ static bool check_file(struct doctor *d, const char *path)
 
 static void check_reach(struct doctor *d, const char *path)
 {
-    const char *user = postfix_user(d);
+    const char *user = postconf_user(d);
     struct person person;
     struct err err = {0};
 

@@ -27,7 +27,7 @@ static redisReply *ask(struct doctor *d, size_t argc, const struct slice *argv, 
 /* A field of INFO, empty where it is not there. */
 static struct slice info_field(const redisReply *info, const char *name)
 {
-    struct slice rest = reply_text(info), line, key;
+    struct slice rest = link_reply_text(info), line, key;
 
     while (slice_cut(&rest, '\n', &line)) {
         line = slice_trim(line);
@@ -218,7 +218,7 @@ static void say_clock(struct doctor *d, int64_t apart_s)
     doctor_mend(d, "let both machines have NTP (timedatectl set-ntp true)");
 }
 
-static void check_zone(struct doctor *d)
+static void settings_check_zone(struct doctor *d)
 {
     time_t now = (time_t)d->now_s;
     char text[64] = "";
@@ -237,14 +237,14 @@ void doctor_clock(struct doctor *d)
     redisReply *reply = NULL;
     uint64_t seconds;
 
-    check_zone(d);
+    settings_check_zone(d);
     if (d->store_is_there)
         reply = ask(d, 1, (const struct slice[]){SLICE("TIME")}, &err);
     after = clock_unix_ms();
     if (reply == NULL)
         return; /* said of the store already */
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
-        slice_number(reply_text(reply->element[0]), &seconds))
+        slice_number(link_reply_text(reply->element[0]), &seconds))
         say_clock(d, (int64_t)seconds - (before + after) / 2000);
     freeReplyObject(reply);
 }

@@ -147,13 +147,13 @@ static int read_one(const struct hold_queues *q, bool in_relay, struct arena *ar
 
 int hold_queue_read(struct hold_queues *q, struct arena *arena, struct strmap *out, struct err *err)
 {
-    q->trouble.code = 0;
+    q->problem.code = 0;
     if (q->relay_conf == NULL)
         return read_one(q, false, arena, out, err);
     if (read_one(q, true, arena, out, err) != 0)
         return -1;
     if (is_there("postqueue"))
-        (void)read_one(q, false, arena, out, &q->trouble);
+        (void)read_one(q, false, arena, out, &q->problem);
     return 0;
 }
 

@@ -17,7 +17,7 @@
 struct hold_queues {
     const char *config_dir; /* the folder of main.cf; NULL: Postfix's own */
     const char *relay_conf; /* tollgate-relay's configuration; NULL: it has no queue here */
-    struct err trouble;     /* with a relay: why Postfix could not be asked; code 0: it was */
+    struct err problem;     /* with a relay: why Postfix could not be asked; code 0: it was */
 };
 
 struct on_hold {
@@ -26,7 +26,7 @@ struct on_hold {
 };
 
 /* Queue id -> struct on_hold * of every message on hold. Keys and values are the arena's. Where the
- * relay has a queue, Postfix may be missing or down: then q->trouble says so, and what is not found
+ * relay has a queue, Postfix may be missing or down: then q->problem says so, and what is not found
  * may still be there. */
 int hold_queue_read(struct hold_queues *q, struct arena *arena, struct strmap *out,
                     struct err *err);

@@ -8,74 +8,10 @@
 
 #define CLIENTS "@client"
 
-/* --- the site -------------------------------------------------------------------------------- */
-
-int site_open(struct site *s, struct cli *cli)
-{
-    struct err err = {0};
-    int code;
-
-    *s = (struct site){.cli = cli};
-    code = cli_open(cli);
-    if (code != EX_OK)
-        return code;
-    s->world = world_load(cli->settings, NULL, &err);
-    if (s->world != NULL)
-        s->resolver = resolver_new(cli->settings, &err);
-    if (s->resolver != NULL)
-        s->rules = rules_new(cli->settings, &err);
-    return s->rules != NULL ? EX_OK : cli_fail(&err);
-}
-
-void site_close(struct site *s)
-{
-    rules_free(s->rules);
-    if (s->resolver != NULL)
-        resolver_free(s->resolver);
-    if (s->world != NULL)
-        world_free(s->world);
-    *s = (struct site){0};
-}
-
-int site_domain(struct site *s, struct slice domain, struct arena *arena, bool *is_hosted,
-                struct slice *charged, struct err *err)
-{
-    struct answers answers;
-    enum lookup found;
-    int result = 0;
-
-    answers_init(&answers, arena);
-    found = world_domain(s->world, &answers, domain, charged);
-    if (found == LOOKUP_ASK) {
-        result = resolver_answer(s->resolver, &answers, err);
-        if (result == 0)
-            found = world_domain(s->world, &answers, domain, charged);
-    }
-    answers_fini(&answers);
-    *is_hosted = result == 0 && found == LOOKUP_YES;
-    if (!*is_hosted)
-        *charged = SLICE_NONE;
-    return result;
-}
-
-bool site_forward(struct site *s, const struct address *address, struct arena *arena,
-                  struct forward_targets *targets, struct err *err)
-{
-    struct answers answers;
-    enum lookup found;
-
-    answers_init(&answers, arena);
-    found = world_forward(s->world, &answers, address, targets);
-    if (found == LOOKUP_ASK && resolver_answer(s->resolver, &answers, err) == 0)
-        found = world_forward(s->world, &answers, address, targets);
-    answers_fini(&answers);
-    return found == LOOKUP_YES;
-}
-
 /* --- the name -------------------------------------------------------------------------------- */
 
-static int domain_parse(struct site *s, struct slice typed, struct arena *arena, struct holder *out,
-                        struct err *err)
+static int domain_parse(struct setup *s, struct slice typed, struct arena *arena,
+                        struct holder *out, struct err *err)
 {
     out->kind = HOLDER_IS_DOMAIN;
     if (typed.len > 0 && typed.ptr[0] == '.')
@@ -86,23 +22,23 @@ static int domain_parse(struct site *s, struct slice typed, struct arena *arena,
         return err_prefix(err, "%.*s", SLICE_FMT(typed));
     }
     out->rules = out->name;
-    out->assigned = world_plan(s->world, out->name);
+    out->assigned = hosted_plan(s->hosted, out->name);
     out->is_exempt = strmap_find(&s->rules->exempt.domains, out->name) != NULL;
-    if (site_domain(s, out->name, arena, &out->is_hosted, &out->charged, err) != 0)
+    if (setup_domain(s, out->name, arena, &out->is_hosted, &out->charged, err) != 0)
         return -1;
     out->is_hosted = out->is_hosted && slice_equal(out->charged, out->name);
     return 0;
 }
 
-static int client_parse(struct site *s, struct slice typed, struct arena *arena, struct holder *out,
-                        struct err *err)
+static int client_parse(struct setup *s, struct slice typed, struct arena *arena,
+                        struct holder *out, struct err *err)
 {
     struct slice text = slice_from(typed, sizeof HOLDER_CLIENT - 1);
     char name[sizeof HOLDER_CLIENT + INET6_ADDRSTRLEN] = HOLDER_CLIENT, *plain;
     struct in6_addr v6;
     struct ip ip;
 
-    if (!ip_parse(text, &ip))
+    if (!networks_ip_parse(text, &ip))
         return err_set(err, EX_USAGE, "\"%.*s\" is no IP address", SLICE_FMT(text));
     plain = name + sizeof HOLDER_CLIENT - 1;
     (void)snprintf(plain, INET6_ADDRSTRLEN, "%.*s", SLICE_FMT(text));
@@ -115,7 +51,7 @@ static int client_parse(struct site *s, struct slice typed, struct arena *arena,
     return out->name.ptr != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
 }
 
-int holder_parse(struct site *s, const char *typed, struct arena *arena, struct holder *out,
+int holder_parse(struct setup *s, const char *typed, struct arena *arena, struct holder *out,
                  struct err *err)
 {
     struct slice name = slice_str(typed);
@@ -196,9 +132,9 @@ static void warn_overrides(const struct holder *h, const struct buf *warnings)
     }
 }
 
-static void plan_choose(const struct site *s, const struct holder *h, struct holder_limits *out)
+static void plan_choose(const struct setup *s, const struct holder *h, struct holder_limits *out)
 {
-    out->plan = rules_plan_of(s->rules, out->said.plan, h->assigned);
+    out->plan = limit_rules_plan_of(s->rules, out->said.plan, h->assigned);
     if (out->plan == NULL)
         out->origin = PLAN_NONE;
     else if (slice_equal(out->plan->name, out->said.plan))
@@ -221,7 +157,7 @@ static void scopes_keep(const struct holder *h, struct holder_limits *out)
     out->count = kept;
 }
 
-int holder_limits_read(struct site *s, const struct holder *h, int64_t now_s, struct arena *arena,
+int holder_limits_read(struct setup *s, const struct holder *h, int64_t now_s, struct arena *arena,
                        struct holder_limits *out, struct err *err)
 {
     struct buf warnings;
@@ -256,7 +192,7 @@ const struct limit *holder_override(const struct holder_limits *l, const struct 
     return NULL;
 }
 
-const char *plan_origin_text(enum plan_origin origin)
+const char *holder_plan_origin_text(enum plan_origin origin)
 {
     static const char *const texts[] = {[PLAN_NONE] = "there is no plan of the name default",
                                         [PLAN_DEFAULT] = "no other is set or assigned",

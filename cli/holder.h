@@ -1,39 +1,14 @@
 #ifndef TG_CLI_HOLDER_H
 #define TG_CLI_HOLDER_H
 
-#include "cli/cli.h"
-#include "lib/core/demand.h"
-#include "lib/sources/source.h"
+#include "cli/setup.h"
 #include "lib/throttle/account_overrides.h"
-#include "lib/throttle/limit_rules.h"
 
 /*
  * Whose limits a command is about: a hosted domain, "@server", "@client" (all clients), or
- * "@client:192.0.2.1" (one); and what holds for it now.
- *
- * The site is the configuration put to use: hosted domains, plans, who is exempt. Owner:
- * site_open/site_close; what is read into an arena is the arena's.
+ * "@client:192.0.2.1" (one); and what holds for it now. Owner: what is read into an arena is the
+ * arena's.
  */
-
-struct site {
-    struct cli *cli;
-    struct world *world;
-    struct resolver *resolver;
-    struct limit_rules *rules;
-    bool is_quiet; /* overrides that cannot be read are not told of */
-};
-
-/* 0, or an exit code after having said why; opens the store, too. */
-int site_open(struct site *s, struct cli *cli);
-void site_close(struct site *s);
-
-/* Is it hosted, and charged to whom? -1: a source cannot be asked. */
-int site_domain(struct site *s, struct slice domain, struct arena *arena, bool *is_hosted,
-                struct slice *charged, struct err *err);
-
-/* Where the address is forwarded to, one level. False: it is no forwarder (or *err). */
-bool site_forward(struct site *s, const struct address *address, struct arena *arena,
-                  struct forward_targets *targets, struct err *err);
 
 enum holder_kind { HOLDER_IS_DOMAIN, HOLDER_IS_SERVER, HOLDER_IS_CLIENTS, HOLDER_IS_CLIENT };
 
@@ -48,7 +23,7 @@ struct holder {
 };
 
 /* -1: EX_USAGE for what is no such name. A domain need not be hosted. */
-int holder_parse(struct site *s, const char *typed, struct arena *arena, struct holder *out,
+int holder_parse(struct setup *s, const char *typed, struct arena *arena, struct holder *out,
                  struct err *err);
 /* 0, or an exit code: limits of a domain that is not hosted, or charged to another, do nothing.
  * With `force` said as a warning. */
@@ -71,11 +46,11 @@ struct holder_limits {
 };
 
 /* Overrides that cannot be read are told on stderr. */
-int holder_limits_read(struct site *s, const struct holder *h, int64_t now_s, struct arena *arena,
+int holder_limits_read(struct setup *s, const struct holder *h, int64_t now_s, struct arena *arena,
                        struct holder_limits *out, struct err *err);
 /* The override that a limit comes from; NULL: the plan's. */
 const struct limit *holder_override(const struct holder_limits *l, const struct limit *limit,
                                     int64_t now_s);
-const char *plan_origin_text(enum plan_origin origin); /* "set at run time" ... */
+const char *holder_plan_origin_text(enum plan_origin origin); /* "set at run time" ... */
 
 #endif

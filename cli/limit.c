@@ -5,10 +5,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "cli/command.h"
 #include "cli/holder.h"
 #include "cli/limit_show.h"
-#include "cli/words.h"
-#include "lib/core/figures.h"
+#include "cli/text.h"
+#include "lib/core/format.h"
 #include "lib/sys/clock.h"
 #include "lib/throttle/account_change.h"
 
@@ -33,7 +34,7 @@ static const char help[] =
     "\n"
     "It holds within 5 seconds, on all nodes. What was consumed stays consumed.\n";
 
-enum option_id {
+enum limit_option {
     OPT_ACTION = 256,
     OPT_SOFT,
     OPT_FORWARDS,
@@ -53,23 +54,23 @@ static const struct option options[] = {{"action", required_argument, NULL, OPT_
                                         {NULL, 0, NULL, 0}};
 
 static const char *const verbs[] = {"set", "unset", "show"};
-enum verb { VERB_SET, VERB_UNSET, VERB_SHOW };
+enum limit_verb { VERB_SET, VERB_UNSET, VERB_SHOW };
 static const char *const actions[] = {"log", "hold", "defer", "reject"};
 static const char *const answers[] = {"no", "yes"};
 static const char *const formats[] = {"table", "json"};
 
 struct command_line {
     struct cli *cli;
-    enum verb verb;
+    enum limit_verb verb;
     const char *holder, *name, *max, *until, *reason;
     int action, forwards, format; /* -1: not given */
     uint64_t soft;
     bool has_soft, force;
 };
 
-struct work {
+struct limit_command {
     const struct command_line *typed;
-    struct site site;
+    struct setup setup;
     struct holder holder;
     struct holder_limits limits;
     int64_t now_s;
@@ -80,7 +81,7 @@ struct work {
 
 static bool set_choice(const char *option, const char *const *names, size_t count, int *value)
 {
-    *value = option_choice("limit", option, names, count);
+    *value = cli_option_choice("limit", option, names, count);
     return *value >= 0;
 }
 
@@ -123,7 +124,7 @@ static int find_verb(struct command_line *c, const char *typed)
 {
     for (int i = 0; i < 3; i++) {
         if (strcmp(typed, verbs[i]) == 0) {
-            c->verb = (enum verb)i;
+            c->verb = (enum limit_verb)i;
             return EX_OK;
         }
     }
@@ -157,7 +158,7 @@ static int parse(struct command_line *c, int argc, char **argv)
 {
     int id, code, words;
 
-    while ((id = option_next(c->cli, help, argc, argv, options)) != OPTION_END) {
+    while ((id = cli_option_next(c->cli, help, argc, argv, options)) != OPTION_END) {
         if (id == OPTION_HELP)
             return OPTION_HELP;
         if (id == OPTION_WRONG || !set_option(c, id))
@@ -196,7 +197,7 @@ static struct slice author(void)
 }
 
 /* `+3days`: from now on; a date: to its end. */
-static int until_parse(struct work *w, const char *text, int64_t *until_s, struct err *err)
+static int until_parse(struct limit_command *w, const char *text, int64_t *until_s, struct err *err)
 {
     time_t start, end;
     int64_t length_ms;
@@ -208,7 +209,7 @@ static int until_parse(struct work *w, const char *text, int64_t *until_s, struc
         if (result == 0)
             *until_s = w->now_s + length_ms / 1000;
     } else {
-        result = date_parse(slice_str(text), (time_t)w->now_s, &start, &end, err);
+        result = period_date_parse(slice_str(text), (time_t)w->now_s, &start, &end, err);
         if (result == 0)
             *until_s = (int64_t)end;
     }
@@ -219,7 +220,7 @@ static int until_parse(struct work *w, const char *text, int64_t *until_s, struc
 
 /* From which a new limit takes over what is not said: the override of its name that holds, else the
  * strongest of the plan; NULL: none is there. */
-static const struct limit *predecessor(const struct work *w, const struct limit *l)
+static const struct limit *predecessor(const struct limit_command *w, const struct limit *l)
 {
     const struct limit *found = holder_override(&w->limits, l, w->now_s);
     const struct plan *plan = w->limits.plan;
@@ -235,7 +236,7 @@ static const struct limit *predecessor(const struct work *w, const struct limit 
     return found;
 }
 
-static void take_over(const struct work *w, struct limit *l)
+static void take_over(const struct limit_command *w, struct limit *l)
 {
     const struct limit *before = predecessor(w, l);
 
@@ -246,7 +247,7 @@ static void take_over(const struct work *w, struct limit *l)
     l->forwards = before->forwards;
 }
 
-static int limit_make(struct work *w, struct limit *l, struct err *err)
+static int limit_make(struct limit_command *w, struct limit *l, struct err *err)
 {
     const struct command_line *c = w->typed;
 
@@ -273,7 +274,7 @@ static int limit_make(struct work *w, struct limit *l, struct err *err)
     return 0;
 }
 
-static void add_before(const struct work *w, const struct limit *l, struct buf *b)
+static void add_before(const struct limit_command *w, const struct limit *l, struct buf *b)
 {
     const char *between = " (before: ";
     bool any = false;
@@ -282,34 +283,34 @@ static void add_before(const struct work *w, const struct limit *l, struct buf *
         if (!limit_same_name(&w->limits.limits[i], l))
             continue;
         buf_add_str(b, between);
-        words_amount(b, l->metric, w->limits.limits[i].max);
+        text_amount(b, l->metric, w->limits.limits[i].max);
         between = ", ";
         any = true;
     }
     buf_add_str(b, any ? ")" : " (before: none)");
 }
 
-static int say_set(const struct work *w, const struct limit *l)
+static int say_set(const struct limit_command *w, const struct limit *l)
 {
     struct buf b;
     int code;
 
     buf_init(&b, 65536);
-    text_add(&b, w->holder.rules);
+    format_text(&b, w->holder.rules);
     buf_add_str(&b, ": ");
     limit_name(l, &b);
     buf_add_str(&b, " is ");
-    words_amount(&b, l->metric, l->max);
+    text_amount(&b, l->metric, l->max);
     add_before(w, l, &b);
     if (l->max != LIMIT_UNLIMITED)
-        buf_addf(&b, "\nA message over it is %s.", words_stopped(l->action));
-    if (l->max != LIMIT_UNLIMITED && w->site.rules->observe && l->action != ACTION_LOG)
+        buf_addf(&b, "\nA message over it is %s.", text_stopped(l->action));
+    if (l->max != LIMIT_UNLIMITED && w->setup.rules->observe && l->action != ACTION_LOG)
         buf_add_str(&b, " But throttle.mode is \"observe\": nothing is\nstopped, what would "
                         "have been is logged and counted.");
     buf_add_str(&b, "\nIt holds within 5 seconds, on all nodes");
     if (l->until_s != 0) {
         buf_add_str(&b, ", until ");
-        words_time(&b, l->until_s);
+        text_time(&b, l->until_s);
     }
     buf_add_str(&b, ".\n");
     code = cli_write(&b);
@@ -317,15 +318,15 @@ static int say_set(const struct work *w, const struct limit *l)
     return code;
 }
 
-static struct account_change change_of(const struct work *w)
+static struct account_change change_of(const struct limit_command *w)
 {
-    return (struct account_change){.store = w->site.cli->store,
-                                   .prefix = w->site.cli->settings->store.prefix,
+    return (struct account_change){.store = w->setup.cli->store,
+                                   .prefix = w->setup.cli->settings->store.prefix,
                                    .holder = w->holder.rules,
                                    .timeout_ms = READ_TIMEOUT_MS};
 }
 
-static int set(struct work *w)
+static int set(struct limit_command *w)
 {
     struct account_change change = change_of(w);
     struct err err = {0};
@@ -337,12 +338,12 @@ static int set(struct work *w)
     code = holder_check(&w->holder, w->typed->force);
     if (code != EX_OK)
         return code;
-    return account_override_set(&change, &l, &err) == 0 ? say_set(w, &l) : cli_fail(&err);
+    return account_change_override_set(&change, &l, &err) == 0 ? say_set(w, &l) : cli_fail(&err);
 }
 
 /* --- unset ----------------------------------------------------------------------------------- */
 
-static int unset(struct work *w)
+static int unset(struct limit_command *w)
 {
     struct account_change change = change_of(w);
     struct limit l = {.action = ACTION_DEFER};
@@ -351,16 +352,16 @@ static int unset(struct work *w)
     size_t removed;
     int code;
 
-    if (account_override_unset(&change, slice_str(w->typed->name), &removed, &err) != 0)
+    if (account_change_override_unset(&change, slice_str(w->typed->name), &removed, &err) != 0)
         return cli_fail(&err);
     if (limit_parse_name(slice_str(w->typed->name), &w->arena, &l, &err) != 0 && removed == 0) {
         err.code = EX_USAGE;
         return cli_fail(&err);
     }
-    if (holder_limits_read(&w->site, &w->holder, w->now_s, &w->arena, &w->limits, &err) != 0)
+    if (holder_limits_read(&w->setup, &w->holder, w->now_s, &w->arena, &w->limits, &err) != 0)
         return cli_fail(&err);
     buf_init(&b, 65536);
-    text_add(&b, w->holder.rules);
+    format_text(&b, w->holder.rules);
     buf_addf(&b, "%s %s\n", removed > 0 ? ": removed the override of" : " has no override of",
              w->typed->name);
     if (l.per.len > 0)
@@ -372,16 +373,16 @@ static int unset(struct work *w)
 
 /* --------------------------------------------------------------------------------------------- */
 
-static int run(struct work *w)
+static int run(struct limit_command *w)
 {
     struct err err = {0};
-    int code = site_open(&w->site, w->typed->cli);
+    int code = setup_open(&w->setup, w->typed->cli);
 
     if (code != EX_OK)
         return code;
     w->now_s = clock_unix_ms() / 1000;
-    if (holder_parse(&w->site, w->typed->holder, &w->arena, &w->holder, &err) != 0 ||
-        holder_limits_read(&w->site, &w->holder, w->now_s, &w->arena, &w->limits, &err) != 0)
+    if (holder_parse(&w->setup, w->typed->holder, &w->arena, &w->holder, &err) != 0 ||
+        holder_limits_read(&w->setup, &w->holder, w->now_s, &w->arena, &w->limits, &err) != 0)
         return cli_fail(&err);
     switch (w->typed->verb) {
     case VERB_SET:
@@ -391,20 +392,20 @@ static int run(struct work *w)
     case VERB_SHOW:
         break;
     }
-    return limit_show(&w->site, &w->holder, &w->limits, w->now_s, w->typed->format == 1);
+    return limit_show(&w->setup, &w->holder, &w->limits, w->now_s, w->typed->format == 1);
 }
 
 int command_limit(struct cli *cli, int argc, char **argv)
 {
     struct command_line typed = {.cli = cli, .action = -1, .forwards = -1, .format = -1};
-    struct work w = {.typed = &typed};
+    struct limit_command w = {.typed = &typed};
     int code = parse(&typed, argc, argv);
 
     if (code != EX_OK)
         return code == OPTION_HELP ? EX_OK : code;
     arena_init(&w.arena, ARENA_BYTES);
     code = run(&w);
-    site_close(&w.site);
+    setup_close(&w.setup);
     arena_fini(&w.arena);
     return code;
 }

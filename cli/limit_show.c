@@ -5,17 +5,17 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-#include "cli/listing.h"
-#include "cli/words.h"
-#include "lib/core/figures.h"
+#include "cli/table.h"
+#include "cli/text.h"
+#include "lib/core/format.h"
 #include "lib/sys/json.h"
 
 #define TEXT_BYTES ((size_t)16 << 20)
 #define INDENT     11
 
-enum column { COL_LIMIT, COL_MAX, COL_ACTION, COL_SOFT, COL_FORWARDS, COL_FROM, COL_UNTIL };
+enum limit_column { COL_LIMIT, COL_MAX, COL_ACTION, COL_SOFT, COL_FORWARDS, COL_FROM, COL_UNTIL };
 
-static const struct listing_column columns[] = {
+static const struct table_column columns[] = {
     [COL_LIMIT] = {.name = "limit", .head = "limit"},
     [COL_MAX] = {.name = "max", .head = "max", .right = true},
     [COL_ACTION] = {.name = "action", .head = "action"},
@@ -27,51 +27,51 @@ static const struct listing_column columns[] = {
 
 /* --- rows ------------------------------------------------------------------------------------ */
 
-static void row_name(struct listing *list, const struct limit *l)
+static void row_name(struct table *list, const struct limit *l)
 {
     struct buf b;
 
     buf_init(&b, 1024);
     limit_name(l, &b);
-    listing_text(list, COL_LIMIT, buf_slice(&b));
+    table_text(list, COL_LIMIT, buf_slice(&b));
     buf_fini(&b);
 }
 
-static void row_numbers(struct listing *list, const struct limit *l)
+static void row_numbers(struct table *list, const struct limit *l)
 {
     struct buf b;
 
     buf_init(&b, 256);
-    words_amount(&b, l->metric, l->max);
+    text_amount(&b, l->metric, l->max);
     if (l->max == LIMIT_UNLIMITED)
-        listing_text(list, COL_MAX, buf_slice(&b));
+        table_text(list, COL_MAX, buf_slice(&b));
     else
-        listing_number(list, COL_MAX, l->max, buf_slice(&b));
+        table_number(list, COL_MAX, l->max, buf_slice(&b));
     buf_reset(&b);
     buf_addf(&b, "%u%%", l->soft_percent);
     if (l->soft_percent != 0)
-        listing_number(list, COL_SOFT, l->soft_percent, buf_slice(&b));
+        table_number(list, COL_SOFT, l->soft_percent, buf_slice(&b));
     buf_fini(&b);
 }
 
 /* `from` NULL: without that column and those behind it. */
-static void row_add(struct listing *list, const struct limit *l, const char *from)
+static void row_add(struct table *list, const struct limit *l, const char *from)
 {
     struct buf b;
 
-    listing_row(list);
+    table_row(list);
     row_name(list, l);
     row_numbers(list, l);
-    listing_text(list, COL_ACTION, slice_str(limit_action_name(l->action)));
-    listing_bool(list, COL_FORWARDS, l->forwards, l->forwards ? "yes" : "");
+    table_text(list, COL_ACTION, slice_str(limit_action_name(l->action)));
+    table_bool(list, COL_FORWARDS, l->forwards, l->forwards ? "yes" : "");
     if (from == NULL)
         return;
-    listing_text(list, COL_FROM, slice_str(from));
+    table_text(list, COL_FROM, slice_str(from));
     if (l->until_s == 0)
         return;
     buf_init(&b, 256);
-    words_time(&b, l->until_s);
-    listing_number(list, COL_UNTIL, (uint64_t)l->until_s, buf_slice(&b));
+    text_time(&b, l->until_s);
+    table_number(list, COL_UNTIL, (uint64_t)l->until_s, buf_slice(&b));
     buf_fini(&b);
 }
 
@@ -88,8 +88,8 @@ static void line(struct buf *b, const char *name, const char *format, ...)
     va_start(ap, format);
     (void)vsnprintf(text, sizeof text, format, ap);
     va_end(ap);
-    text_add_left(b, slice_str(name), INDENT);
-    text_add(b, slice_str(text));
+    format_left(b, slice_str(name), INDENT);
+    format_text(b, slice_str(text));
     buf_add_char(b, '\n');
 }
 
@@ -108,9 +108,10 @@ static void add_hosted(const struct holder *h, struct buf *b)
 static void add_plan(const struct holder *h, const struct holder_limits *l, struct buf *b)
 {
     if (l->plan == NULL)
-        line(b, "  plan", "none: %s", plan_origin_text(PLAN_NONE));
+        line(b, "  plan", "none: %s", holder_plan_origin_text(PLAN_NONE));
     else
-        line(b, "  plan", "%.*s (%s)", SLICE_FMT(l->plan->name), plan_origin_text(l->origin));
+        line(b, "  plan", "%.*s (%s)", SLICE_FMT(l->plan->name),
+             holder_plan_origin_text(l->origin));
     if (l->said.plan.len > 0 && l->origin != PLAN_GIVEN)
         line(b, "", "(set at run time to \"%.*s\", which the configuration does not have)",
              SLICE_FMT(l->said.plan));
@@ -119,10 +120,10 @@ static void add_plan(const struct holder *h, const struct holder_limits *l, stru
              SLICE_FMT(h->assigned));
 }
 
-void limit_show_head(const struct site *s, const struct holder *h, const struct holder_limits *l,
+void limit_show_head(const struct setup *s, const struct holder *h, const struct holder_limits *l,
                      struct buf *b)
 {
-    text_add(b, h->name);
+    format_text(b, h->name);
     buf_add_char(b, '\n');
     add_hosted(h, b);
     add_plan(h, l, b);
@@ -150,19 +151,19 @@ static void add_override(const struct holder *h, const struct limit *o, int64_t 
     buf_add_str(b, "  ");
     limit_name(o, b);
     buf_add_char(b, ' ');
-    words_amount(b, o->metric, o->max);
+    text_amount(b, o->metric, o->max);
     buf_addf(b, "\n    %s", override_state(h, o, now_s));
     if (o->until_s != 0) {
         buf_add_str(b, o->until_s > now_s ? " until " : " ");
-        words_time(b, o->until_s);
+        text_time(b, o->until_s);
     }
     if (o->author.len > 0) {
         buf_add_str(b, ", by ");
-        text_add(b, o->author);
+        format_text(b, o->author);
     }
     if (o->reason.len > 0) {
         buf_add_str(b, ": ");
-        text_add(b, o->reason);
+        format_text(b, o->reason);
     }
     buf_add_char(b, '\n');
 }
@@ -191,7 +192,7 @@ static void overrides_sort(const struct holder_limits *l)
 
 /* --- limit show ------------------------------------------------------------------------------ */
 
-static void fill(const struct holder_limits *l, int64_t now_s, struct listing *list)
+static void fill(const struct holder_limits *l, int64_t now_s, struct table *list)
 {
     overrides_sort(l);
     for (size_t i = 0; i < l->count; i++)
@@ -199,8 +200,8 @@ static void fill(const struct holder_limits *l, int64_t now_s, struct listing *l
                 holder_override(l, &l->limits[i], now_s) != NULL ? "override" : "plan");
 }
 
-static void add_text(const struct site *s, const struct holder *h, const struct holder_limits *l,
-                     int64_t now_s, const struct listing *list, struct buf *b)
+static void add_text(const struct setup *s, const struct holder *h, const struct holder_limits *l,
+                     int64_t now_s, const struct table *list, struct buf *b)
 {
     struct render_style style;
 
@@ -210,7 +211,7 @@ static void add_text(const struct site *s, const struct holder *h, const struct 
     if (l->count == 0)
         buf_add_str(b, "No limit holds.\n");
     else
-        listing_table(list, &style, true, b);
+        table_table(list, &style, true, b);
     if (l->said.count > 0)
         buf_add_str(b, "\nOverrides:\n");
     for (size_t i = 0; i < l->said.count; i++)
@@ -245,8 +246,8 @@ static json_t *override_json(const struct limit *o, const struct holder *h, int6
     return json;
 }
 
-static json_t *to_json(const struct site *s, const struct holder *h, const struct holder_limits *l,
-                       int64_t now_s, const struct listing *list)
+static json_t *to_json(const struct setup *s, const struct holder *h, const struct holder_limits *l,
+                       int64_t now_s, const struct table *list)
 {
     static const char *const origins[] = {[PLAN_NONE] = "none",
                                           [PLAN_DEFAULT] = "default",
@@ -260,24 +261,24 @@ static json_t *to_json(const struct site *s, const struct holder *h, const struc
     (void)json_object_set_new(o, "exempt", json_boolean(h->is_exempt));
     (void)json_object_set_new(o, "plan", l->plan != NULL ? json_text(l->plan->name) : json_null());
     (void)json_object_set_new(o, "plan_from", json_string(origins[l->origin]));
-    (void)json_object_set_new(o, "limits", listing_json(list));
+    (void)json_object_set_new(o, "limits", table_json(list));
     for (size_t i = 0; i < l->said.count; i++)
         (void)json_array_append_new(overrides, override_json(&l->said.overrides[i], h, now_s));
     (void)json_object_set_new(o, "overrides", overrides);
     return o;
 }
 
-int limit_show(const struct site *s, const struct holder *h, const struct holder_limits *l,
+int limit_show(const struct setup *s, const struct holder *h, const struct holder_limits *l,
                int64_t now_s, bool json)
 {
-    struct listing list;
+    struct table list;
     struct arena arena;
     struct buf b;
     int code;
 
     arena_init(&arena, TEXT_BYTES);
     buf_init(&b, TEXT_BYTES);
-    listing_init(&list, columns, sizeof columns / sizeof columns[0], &arena);
+    table_init(&list, columns, sizeof columns / sizeof columns[0], &arena);
     fill(l, now_s, &list);
     if (json)
         cli_add_json(&b, to_json(s, h, l, now_s, &list));
@@ -292,21 +293,21 @@ int limit_show(const struct site *s, const struct holder *h, const struct holder
 int limit_show_plan(const struct plan *plan)
 {
     struct render_style style;
-    struct listing list;
+    struct table list;
     struct arena arena;
     struct buf b;
     int code;
 
     arena_init(&arena, TEXT_BYTES);
     buf_init(&b, TEXT_BYTES);
-    listing_init(&list, columns, COL_FROM, &arena);
+    table_init(&list, columns, COL_FROM, &arena);
     for (size_t i = 0; i < plan->count; i++)
         row_add(&list, &plan->limits[i], NULL);
     cli_style(&style);
     if (plan->count == 0)
         buf_add_str(&b, "It has no limits.\n");
     else
-        listing_table(&list, &style, true, &b);
+        table_table(&list, &style, true, &b);
     code = cli_write(&b);
     buf_fini(&b);
     arena_fini(&arena);
@@ -321,8 +322,8 @@ void limit_show_name(const struct holder_limits *l, const struct limit *name, st
         if (!limit_same_name(&l->limits[i], name))
             continue;
         buf_add_str(b, any ? "     " : "Now: ");
-        words_limit(b, &l->limits[i]);
-        buf_addf(b, ", else %s\n", words_stopped(l->limits[i].action));
+        text_limit(b, &l->limits[i]);
+        buf_addf(b, ", else %s\n", text_stopped(l->limits[i].action));
         any = true;
     }
     if (!any)

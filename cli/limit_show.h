@@ -5,14 +5,14 @@
 
 /* What limits hold, as text and JSON: for `tollgate limit show` and `tollgate plan show`. */
 
-int limit_show(const struct site *s, const struct holder *h, const struct holder_limits *l,
+int limit_show(const struct setup *s, const struct holder *h, const struct holder_limits *l,
                int64_t now_s, bool json);
 /* The limits of a plan, as table. */
 int limit_show_plan(const struct plan *plan);
 /* "Now: 600 recipients per hour", of all limits of that name. */
 void limit_show_name(const struct holder_limits *l, const struct limit *name, struct buf *b);
 /* Lines `name  value` about the holder: hosted, plan, mode, exempt. */
-void limit_show_head(const struct site *s, const struct holder *h, const struct holder_limits *l,
+void limit_show_head(const struct setup *s, const struct holder *h, const struct holder_limits *l,
                      struct buf *b);
 
 #endif

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "cli/cli.h"
+#include "cli/command.h"
 #include "config.h"
 #include "lib/sys/log.h"
 

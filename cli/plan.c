@@ -2,9 +2,10 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "cli/command.h"
 #include "cli/holder.h"
 #include "cli/limit_show.h"
-#include "lib/core/figures.h"
+#include "lib/core/format.h"
 #include "lib/sys/clock.h"
 #include "lib/throttle/account_change.h"
 
@@ -26,22 +27,22 @@ static const char help[] =
 static const struct option options[] = {{"force", no_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
 
 static const char *const verbs[] = {"set", "unset", "show"};
-enum verb { VERB_SET, VERB_UNSET, VERB_SHOW };
+enum plan_verb { VERB_SET, VERB_UNSET, VERB_SHOW };
 
-struct work {
+struct plan_command {
     struct cli *cli;
-    enum verb verb;
+    enum plan_verb verb;
     const char *holder_typed, *plan_typed; /* NULL: not given */
     bool force;
 
-    struct site site;
+    struct setup setup;
     struct holder holder;
     struct arena arena;
 };
 
 /* --- the command line ------------------------------------------------------------------------ */
 
-static int take_words(struct work *w, int count, char **words)
+static int take_words(struct plan_command *w, int count, char **words)
 {
     int verb = 0;
 
@@ -49,7 +50,7 @@ static int take_words(struct work *w, int count, char **words)
         verb++;
     if (verb == 3)
         return cli_unknown("plan", "thing to do with plans", words[0], verbs, 3);
-    w->verb = (enum verb)verb;
+    w->verb = (enum plan_verb)verb;
     w->holder_typed = count > 1 ? words[1] : NULL;
     w->plan_typed = count > 2 ? words[2] : NULL;
     if (w->verb == VERB_SET && count != 3)
@@ -63,11 +64,11 @@ static int take_words(struct work *w, int count, char **words)
     return EX_OK;
 }
 
-static int parse(struct work *w, int argc, char **argv)
+static int parse(struct plan_command *w, int argc, char **argv)
 {
     int id;
 
-    while ((id = option_next(w->cli, help, argc, argv, options)) != OPTION_END) {
+    while ((id = cli_option_next(w->cli, help, argc, argv, options)) != OPTION_END) {
         if (id == OPTION_HELP)
             return OPTION_HELP;
         if (id == OPTION_WRONG)
@@ -81,7 +82,7 @@ static int parse(struct work *w, int argc, char **argv)
 
 /* --- set, unset ------------------------------------------------------------------------------ */
 
-static int unknown_plan(const struct work *w)
+static int unknown_plan(const struct plan_command *w)
 {
     const struct settings *s = w->cli->settings;
     const char *names[PLANS_SHOWN];
@@ -92,7 +93,7 @@ static int unknown_plan(const struct work *w)
     return cli_unknown("plan", "plan of the configuration", w->plan_typed, names, count);
 }
 
-static struct account_change change_of(const struct work *w)
+static struct account_change change_of(const struct plan_command *w)
 {
     return (struct account_change){.store = w->cli->store,
                                    .prefix = w->cli->settings->store.prefix,
@@ -100,46 +101,46 @@ static struct account_change change_of(const struct work *w)
                                    .timeout_ms = READ_TIMEOUT_MS};
 }
 
-static int set(struct work *w)
+static int set(struct plan_command *w)
 {
     struct account_change change = change_of(w);
     struct err err = {0};
     int code;
 
-    if (rules_plan(w->site.rules, slice_str(w->plan_typed)) == NULL)
+    if (limit_rules_plan(w->setup.rules, slice_str(w->plan_typed)) == NULL)
         return unknown_plan(w);
     code = holder_check(&w->holder, w->force);
     if (code != EX_OK)
         return code;
-    if (account_plan_set(&change, slice_str(w->plan_typed), &err) != 0)
+    if (account_change_plan_set(&change, slice_str(w->plan_typed), &err) != 0)
         return cli_fail(&err);
     (void)printf("%.*s: the plan is %s. It holds within 5 seconds, on all nodes.\n",
                  SLICE_FMT(w->holder.rules), w->plan_typed);
     return EX_OK;
 }
 
-static int say_unset(struct work *w, bool removed)
+static int say_unset(struct plan_command *w, bool removed)
 {
     struct holder_limits l;
     struct err err = {0};
     struct slice plan;
 
-    if (holder_limits_read(&w->site, &w->holder, clock_unix_ms() / 1000, &w->arena, &l, &err) != 0)
+    if (holder_limits_read(&w->setup, &w->holder, clock_unix_ms() / 1000, &w->arena, &l, &err) != 0)
         return cli_fail(&err);
     plan = l.plan != NULL ? l.plan->name : SLICE("none");
     (void)printf("%.*s: %s; the plan is %.*s (%s).\n", SLICE_FMT(w->holder.rules),
                  removed ? "no plan is set at run time any more" : "no plan was set at run time",
-                 SLICE_FMT(plan), plan_origin_text(l.origin));
+                 SLICE_FMT(plan), holder_plan_origin_text(l.origin));
     return EX_OK;
 }
 
-static int unset(struct work *w)
+static int unset(struct plan_command *w)
 {
     struct account_change change = change_of(w);
     struct err err = {0};
     bool removed;
 
-    if (account_plan_unset(&change, &removed, &err) != 0)
+    if (account_change_plan_unset(&change, &removed, &err) != 0)
         return cli_fail(&err);
     return say_unset(w, removed);
 }
@@ -147,7 +148,7 @@ static int unset(struct work *w)
 /* --- show ------------------------------------------------------------------------------------ */
 
 /* All plans of the configuration: nothing of the store is wanted. */
-static int show_plans(struct work *w)
+static int show_plans(struct plan_command *w)
 {
     int code = cli_load(w->cli);
 
@@ -160,17 +161,17 @@ static int show_plans(struct work *w)
     return code;
 }
 
-static int show(struct work *w)
+static int show(struct plan_command *w)
 {
     struct holder_limits l;
     struct err err = {0};
     struct buf b;
     int code;
 
-    if (holder_limits_read(&w->site, &w->holder, clock_unix_ms() / 1000, &w->arena, &l, &err) != 0)
+    if (holder_limits_read(&w->setup, &w->holder, clock_unix_ms() / 1000, &w->arena, &l, &err) != 0)
         return cli_fail(&err);
     buf_init(&b, 65536);
-    limit_show_head(&w->site, &w->holder, &l, &b);
+    limit_show_head(&w->setup, &w->holder, &l, &b);
     buf_add_char(&b, '\n');
     code = cli_write(&b);
     buf_fini(&b);
@@ -179,31 +180,31 @@ static int show(struct work *w)
 
 /* --------------------------------------------------------------------------------------------- */
 
-static int run(struct work *w)
+static int run(struct plan_command *w)
 {
     struct err err = {0};
     int code;
 
     if (w->holder_typed == NULL)
         return show_plans(w);
-    code = site_open(&w->site, w->cli);
+    code = setup_open(&w->setup, w->cli);
     if (code != EX_OK)
         return code;
-    if (holder_parse(&w->site, w->holder_typed, &w->arena, &w->holder, &err) != 0)
+    if (holder_parse(&w->setup, w->holder_typed, &w->arena, &w->holder, &err) != 0)
         return cli_fail(&err);
     return w->verb == VERB_SET ? set(w) : w->verb == VERB_UNSET ? unset(w) : show(w);
 }
 
 int command_plan(struct cli *cli, int argc, char **argv)
 {
-    struct work w = {.cli = cli};
+    struct plan_command w = {.cli = cli};
     int code = parse(&w, argc, argv);
 
     if (code != EX_OK)
         return code == OPTION_HELP ? EX_OK : code;
     arena_init(&w.arena, ARENA_BYTES);
     code = run(&w);
-    site_close(&w.site);
+    setup_close(&w.setup);
     arena_fini(&w.arena);
     return code;
 }

@@ -78,7 +78,7 @@ struct slice postconf_value(struct slice lines, const char *wanted)
 }
 
 /* `{ unix:path, default_action=accept, command_timeout=5s }` */
-static void take_group(struct slice group, struct postfix_milter *out)
+static void take_group(struct slice group, struct postconf_milter *out)
 {
     struct slice word;
 
@@ -90,11 +90,11 @@ static void take_group(struct slice group, struct postfix_milter *out)
     }
 }
 
-bool postfix_milter_next(struct slice *rest, struct postfix_milter *out)
+bool postconf_milter_next(struct slice *rest, struct postconf_milter *out)
 {
     ptrdiff_t end;
 
-    *out = (struct postfix_milter){0};
+    *out = (struct postconf_milter){0};
     while (rest->len > 0 && strchr(", \t", rest->ptr[0]) != NULL)
         *rest = slice_from(*rest, 1);
     if (rest->len == 0)
@@ -109,7 +109,7 @@ bool postfix_milter_next(struct slice *rest, struct postfix_milter *out)
     return true;
 }
 
-const char *postfix_user(struct doctor *d)
+const char *postconf_user(struct doctor *d)
 {
     struct slice lines, value;
     struct err err = {0};

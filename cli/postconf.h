@@ -24,14 +24,14 @@ struct slice postconf_value(struct slice lines, const char *name);
 bool postconf_next(struct slice *rest, const char *ending, struct slice *name, struct slice *value);
 
 /* A milter of smtpd_milters or non_smtpd_milters. */
-struct postfix_milter {
+struct postconf_milter {
     struct slice where;          /* "unix:tollgate/milter.sock", "inet:127.0.0.1:8888" */
     struct slice default_action; /* of `{ ..., default_action=accept }`; empty: none */
 };
 /* Takes one off the front; false at the end. */
-bool postfix_milter_next(struct slice *rest, struct postfix_milter *out);
+bool postconf_milter_next(struct slice *rest, struct postconf_milter *out);
 
 /* Whom Postfix's daemons run as (mail_owner); NULL where there is no Postfix. */
-const char *postfix_user(struct doctor *d);
+const char *postconf_user(struct doctor *d);
 
 #endif

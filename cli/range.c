@@ -13,7 +13,7 @@
 static int parse_end(const char *option, const char *text, time_t now, time_t *start, time_t *end,
                      struct err *err)
 {
-    if (date_parse(slice_str(text), now, start, end, err) == 0)
+    if (period_date_parse(slice_str(text), now, start, end, err) == 0)
         return 0;
     return cli_bad_value(err, option, text);
 }
@@ -48,7 +48,7 @@ int range_parse(struct range *r, const char *from, const char *to, bool hours, s
     return 0;
 }
 
-static int gone(const struct cover *c, struct err *err)
+static int gone(const struct stored_period *c, struct err *err)
 {
     if (c->kind == PERIOD_HOUR)
         return err_set(err, EX_USAGE,
@@ -62,12 +62,12 @@ static int gone(const struct cover *c, struct err *err)
 }
 
 int range_cover(const struct range *r, time_t from, time_t to, struct arena *arena,
-                struct cover_list *out, struct err *err)
+                struct stored_periods *out, struct err *err)
 {
-    if (cover_range(from, to, r->now, r->hours, arena, out, err) != 0)
+    if (period_range_stored(from, to, r->now, r->hours, arena, out, err) != 0)
         return -1;
     for (size_t i = 0; i < out->count; i++) {
-        const struct cover *c = &out->items[i];
+        const struct stored_period *c = &out->items[i];
         time_t kept = (time_t)(c->kind == PERIOD_DAY ? DAY_KEPT_S : HOUR_KEPT_S);
 
         if (c->kind != PERIOD_MONTH && c->end + kept <= r->now)
@@ -94,7 +94,7 @@ static void add_time(struct buf *b, int64_t unix_s)
 
 static void note_add(const struct range *r, const struct node_infos *nodes, struct buf *b)
 {
-    const struct node_info *last = node_infos_last(nodes);
+    const struct node_info *last = read_node_infos_last(nodes);
     const char *lead = r->to > r->now ? "So far" : "Not complete";
 
     if (last == NULL) {
@@ -124,7 +124,7 @@ int range_complete(struct cli *cli, const struct range *r, struct arena *arena, 
     *note = SLICE_NONE;
     if (read_node_infos(&cli->reader, arena, &nodes, err) != 0)
         return -1;
-    last = node_infos_last(&nodes);
+    last = read_node_infos_last(&nodes);
     *complete = last != NULL && r->to <= r->now && last->pushed_through >= r->to;
     if (*complete)
         return 0;

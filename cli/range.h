@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "cli/cli.h"
-#include "lib/core/cover.h"
+#include "lib/core/period_range.h"
 
 /*
  * The time that a report is about: --from and --to, both included; by default this month so far.
@@ -23,7 +23,7 @@ int range_parse(struct range *r, const char *from, const char *to, bool hours, s
 /* The stored periods that make up [from, to), which lies in the range. -1 too where they are no
  * longer kept. */
 int range_cover(const struct range *r, time_t from, time_t to, struct arena *arena,
-                struct cover_list *out, struct err *err);
+                struct stored_periods *out, struct err *err);
 
 /* Is everything that the range may hold in the store, from every node? Says so in *complete and,
  * where not, why in `note`. */

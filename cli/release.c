@@ -4,12 +4,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/command.h"
 #include "cli/control.h"
 #include "cli/hold_queue.h"
-#include "cli/words.h"
+#include "cli/text.h"
 #include "lib/core/address.h"
-#include "lib/core/figures.h"
+#include "lib/core/format.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/relay_queue.h"
 
@@ -31,7 +31,7 @@ static const char help[] =
     "as there is room now. Messages that are no longer on hold are forgotten and never charged.\n"
     "Run it as root, once a minute (systemd: tollgate-release.timer).\n";
 
-enum option_id { OPT_CONFIG_DIR = 256, OPT_QUIET };
+enum release_option { OPT_CONFIG_DIR = 256, OPT_QUIET };
 
 static const struct option options[] = {{"config-dir", required_argument, NULL, OPT_CONFIG_DIR},
                                         {"quiet", no_argument, NULL, OPT_QUIET},
@@ -47,7 +47,7 @@ struct held_line {
     struct slice limit; /* for which it waits */
 };
 
-struct work {
+struct release_command {
     struct cli *cli;
     const char *typed;
     struct hold_queues queues;
@@ -62,7 +62,7 @@ struct work {
     struct arena arena;
 };
 
-struct message {
+struct release_message {
     const char *id;
     int64_t number, time_s;
     bool released; /* charged already */
@@ -70,7 +70,7 @@ struct message {
 
 /* --- the command line ------------------------------------------------------------------------ */
 
-static bool set_option(struct work *w, int id)
+static bool set_option(struct release_command *w, int id)
 {
     if (id == OPT_QUIET) {
         w->quiet = true;
@@ -83,11 +83,11 @@ static bool set_option(struct work *w, int id)
     return false;
 }
 
-static int parse(struct work *w, int argc, char **argv)
+static int parse(struct release_command *w, int argc, char **argv)
 {
     int id;
 
-    while ((id = option_next(w->cli, help, argc, argv, options)) != OPTION_END) {
+    while ((id = cli_option_next(w->cli, help, argc, argv, options)) != OPTION_END) {
         if (id == OPTION_HELP)
             return OPTION_HELP;
         if (id == OPTION_WRONG || !set_option(w, id))
@@ -101,14 +101,14 @@ static int parse(struct work *w, int argc, char **argv)
 
 /* --- one message ----------------------------------------------------------------------------- */
 
-static int fail(struct work *w, const struct err *err)
+static int fail(struct release_command *w, const struct err *err)
 {
     w->code = cli_fail(err);
     return -1;
 }
 
-static json_t *ask(struct work *w, const char *command, const struct message *m, bool *never,
-                   struct err *err)
+static json_t *ask(struct release_command *w, const char *command, const struct release_message *m,
+                   bool *never, struct err *err)
 {
     json_t *request =
         json_pack("{s:s,s:s,s:I}", "cmd", command, "id", m->id, "number", (json_int_t)m->number);
@@ -116,7 +116,8 @@ static json_t *ask(struct work *w, const char *command, const struct message *m,
     return control_ask(w->cli->settings->state_dir, request, never, err);
 }
 
-static void forget(struct work *w, struct held_line *line, const struct message *m)
+static void forget(struct release_command *w, struct held_line *line,
+                   const struct release_message *m)
 {
     struct err err = {0};
     json_t *answer;
@@ -136,8 +137,8 @@ static void forget(struct work *w, struct held_line *line, const struct message 
 }
 
 /* It is charged: the MTA must let it go, now or at the next run. */
-static void let_go(struct work *w, struct held_line *line, const struct message *m,
-                   const struct on_hold *where)
+static void let_go(struct release_command *w, struct held_line *line,
+                   const struct release_message *m, const struct on_hold *where)
 {
     struct err err = {0};
 
@@ -147,7 +148,7 @@ static void let_go(struct work *w, struct held_line *line, const struct message 
         line->released++;
 }
 
-static void wait_for_room(struct work *w, struct held_line *line, const json_t *answer)
+static void wait_for_room(struct release_command *w, struct held_line *line, const json_t *answer)
 {
     line->is_stopped = true;
     line->waiting++;
@@ -157,16 +158,16 @@ static void wait_for_room(struct work *w, struct held_line *line, const json_t *
 }
 
 /* A message that never fits stands in nobody's way. */
-static void refused(struct work *w, struct held_line *line, const struct message *m, bool never,
-                    struct err *err)
+static void refused(struct release_command *w, struct held_line *line,
+                    const struct release_message *m, bool never, struct err *err)
 {
     (void)err_prefix(err, "%.*s, message %s", SLICE_FMT(line->account), m->id);
     w->is_over = fail(w, err) != 0 && !never;
     line->stuck += never ? 1 : 0;
 }
 
-static void release(struct work *w, struct held_line *line, const struct message *m,
-                    const struct on_hold *where)
+static void release(struct release_command *w, struct held_line *line,
+                    const struct release_message *m, const struct on_hold *where)
 {
     struct err err = {0};
     bool never;
@@ -182,23 +183,25 @@ static void release(struct work *w, struct held_line *line, const struct message
 }
 
 /* Not in the relay's queue, and Postfix could not be asked. */
-static void leave(struct work *w, struct held_line *line, const struct message *m)
+static void leave(struct release_command *w, struct held_line *line,
+                  const struct release_message *m)
 {
     if (m->released)
         return;
     line->waiting++;
     if (w->code == EX_OK)
-        (void)fail(w, &w->queues.trouble);
+        (void)fail(w, &w->queues.problem);
 }
 
-static void handle(struct work *w, struct held_line *line, const struct message *m)
+static void handle(struct release_command *w, struct held_line *line,
+                   const struct release_message *m)
 {
     void **place = strmap_find(&w->on_hold, slice_str(m->id));
     const struct on_hold *where = place == NULL ? NULL : *place;
 
     if (line->is_stopped)
         line->waiting += m->released ? 0 : 1;
-    else if (where == NULL && w->queues.trouble.code != 0)
+    else if (where == NULL && w->queues.problem.code != 0)
         leave(w, line, m);
     else if (where == NULL || where->arrival_s > m->time_s + SAME_S)
         forget(w, line, m);
@@ -210,7 +213,7 @@ static void handle(struct work *w, struct held_line *line, const struct message 
 
 /* --- all of them ----------------------------------------------------------------------------- */
 
-static struct held_line *line_of(struct work *w, struct slice account)
+static struct held_line *line_of(struct release_command *w, struct slice account)
 {
     bool added;
     void **place = strmap_find(&w->by_account, account);
@@ -231,14 +234,14 @@ static struct held_line *line_of(struct work *w, struct slice account)
     return line;
 }
 
-static void handle_all(struct work *w, const json_t *list)
+static void handle_all(struct release_command *w, const json_t *list)
 {
     for (size_t i = 0; i < json_array_size(list) && !w->is_over; i++) {
         const json_t *o = json_array_get(list, i);
-        struct message m = {.id = json_string_value(json_object_get(o, "id")),
-                            .number = json_integer_value(json_object_get(o, "number")),
-                            .time_s = json_integer_value(json_object_get(o, "time")),
-                            .released = json_is_true(json_object_get(o, "released"))};
+        struct release_message m = {.id = json_string_value(json_object_get(o, "id")),
+                                    .number = json_integer_value(json_object_get(o, "number")),
+                                    .time_s = json_integer_value(json_object_get(o, "time")),
+                                    .released = json_is_true(json_object_get(o, "released"))};
         struct held_line *line =
             line_of(w, slice_str(json_string_value(json_object_get(o, "account"))));
 
@@ -247,7 +250,7 @@ static void handle_all(struct work *w, const json_t *list)
     }
 }
 
-static void add_line(const struct work *w, const struct held_line *line, struct buf *b)
+static void add_line(const struct release_command *w, const struct held_line *line, struct buf *b)
 {
     const char *between = ": ";
     const struct {
@@ -260,26 +263,26 @@ static void add_line(const struct work *w, const struct held_line *line, struct 
 
     if (line->released + line->forgotten + line->stuck + line->waiting == 0)
         return;
-    text_add(b, line->account);
+    format_text(b, line->account);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         if (parts[i].count == 0)
             continue;
         buf_add_str(b, between);
-        figure_count(b, parts[i].count);
+        format_count(b, parts[i].count);
         buf_addf(b, " %s", parts[i].what);
         between = ", ";
     }
     if (line->limit.len > 0) {
         buf_add_str(b, "; room for the next at ");
-        words_clock(b, w->now_s + line->wait_s, w->now_s);
+        text_clock(b, w->now_s + line->wait_s, w->now_s);
         buf_add_str(b, " (in ");
-        words_duration(b, line->wait_s);
+        text_duration(b, line->wait_s);
         buf_addf(b, ", %.*s)", SLICE_FMT(line->limit));
     }
     buf_add_char(b, '\n');
 }
 
-static int say(struct work *w)
+static int say(struct release_command *w)
 {
     struct buf b;
     int code;
@@ -297,7 +300,7 @@ static int say(struct work *w)
     return code;
 }
 
-static json_t *held(struct work *w, struct err *err)
+static json_t *held(struct release_command *w, struct err *err)
 {
     json_t *request = json_pack("{s:s}", "cmd", "held");
     struct slice domain;
@@ -315,7 +318,7 @@ static json_t *held(struct work *w, struct err *err)
 }
 
 /* What is held is asked first: so a message that is not in the queue then is gone, or young. */
-static int work_through(struct work *w)
+static int work_through(struct release_command *w)
 {
     struct err err = {0};
     json_t *answer = held(w, &err), *list = json_object_get(answer, "held");
@@ -333,7 +336,7 @@ static int work_through(struct work *w)
     return say(w) != EX_OK ? EX_IOERR : w->code;
 }
 
-static int run(struct work *w)
+static int run(struct release_command *w)
 {
     int code = cli_load(w->cli);
     struct err err = {0};
@@ -352,7 +355,7 @@ static int run(struct work *w)
 
 int command_release(struct cli *cli, int argc, char **argv)
 {
-    struct work w = {.cli = cli};
+    struct release_command w = {.cli = cli};
     int code = parse(&w, argc, argv);
 
     if (code != EX_OK)

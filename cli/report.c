@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "cli/cli.h"
+#include "cli/command.h"
 #include "cli/range.h"
 #include "lib/core/address.h"
 #include "lib/core/classify.h"
@@ -54,7 +54,7 @@ struct report {
     struct range range;
     struct counter_list counters;
     struct name_list names; /* the accounts that are read */
-    struct grid grid;
+    struct report_grid grid;
     struct arena arena;
 };
 
@@ -80,7 +80,7 @@ static int unknown_report(const char *typed)
     return cli_unknown("report", "report", typed, names, count);
 }
 
-enum option_id {
+enum report_option {
     OPT_SERVER = 256,
     OPT_DOMAIN,
     OPT_USER,
@@ -109,7 +109,7 @@ static const struct option options[] = {{"server", no_argument, NULL, OPT_SERVER
 
 static bool set_choice(const char *what, const char *const *names, size_t count, int *value)
 {
-    *value = option_choice("report", what, names, count);
+    *value = cli_option_choice("report", what, names, count);
     return *value >= 0;
 }
 
@@ -203,7 +203,7 @@ static int parse(struct report *r, int argc, char **argv)
 {
     int id;
 
-    while ((id = option_next(r->cli, help, argc, argv, options)) != OPTION_END) {
+    while ((id = cli_option_next(r->cli, help, argc, argv, options)) != OPTION_END) {
         if (id == OPTION_HELP)
             return OPTION_HELP;
         if (id == OPTION_WRONG || !set_option(r, id))
@@ -335,7 +335,7 @@ static int row_node(void *context, struct slice name, const struct tally *sum, s
 {
     struct step_reading *s = context;
 
-    return grid_add(&s->report->grid, step_label(s), slice_from(name, 1), sum, err);
+    return report_grid_add(&s->report->grid, step_label(s), slice_from(name, 1), sum, err);
 }
 
 static int row_named(void *context, struct slice name, const struct tally *sum, struct err *err)
@@ -344,10 +344,10 @@ static int row_named(void *context, struct slice name, const struct tally *sum, 
 
     if (tally_is_empty(sum))
         return 0;
-    return grid_add(&s->report->grid, step_label(s), name, sum, err);
+    return report_grid_add(&s->report->grid, step_label(s), name, sum, err);
 }
 
-static int read_sum(struct step_reading *s, const struct cover_list *periods, struct err *err)
+static int read_sum(struct step_reading *s, const struct stored_periods *periods, struct err *err)
 {
     struct report *r = s->report;
     int result;
@@ -360,13 +360,13 @@ static int read_sum(struct step_reading *s, const struct cover_list *periods, st
         result = read_counters(&r->cli->reader, &r->names, periods, &r->counters, row_sum, s, err);
     if (result != 0)
         return -1;
-    return grid_add(&r->grid, step_label(s), SLICE_NONE, &s->sum, err);
+    return report_grid_add(&r->grid, step_label(s), SLICE_NONE, &s->sum, err);
 }
 
 static int read_step(struct report *r, const struct step *step, struct err *err)
 {
     struct step_reading s = {.report = r, .step = step};
-    struct cover_list periods;
+    struct stored_periods periods;
 
     if (range_cover(&r->range, step->from, step->to, &r->arena, &periods, err) != 0)
         return -1;
@@ -389,7 +389,8 @@ static int read_steps(struct report *r, struct err *err)
     enum period_kind kind = r->step >= 0 ? step_kinds[r->step] : PERIOD_TOTAL;
     struct step_list steps;
 
-    if (steps_of_range(kind, r->range.from, r->range.to, r->range.now, &r->arena, &steps, err) != 0)
+    if (period_range_steps(kind, r->range.from, r->range.to, r->range.now, &r->arena, &steps,
+                           err) != 0)
         return -1;
     for (size_t i = 0; i < steps.count; i++) {
         if (read_step(r, &steps.items[i], err) != 0)
@@ -400,11 +401,12 @@ static int read_steps(struct report *r, struct err *err)
 
 static int fill_grid(struct report *r, struct err *err)
 {
-    struct grid *g = &r->grid;
+    struct report_grid *g = &r->grid;
 
-    if (grid_init(g, r->kind, r->step >= 0 ? step_names[r->step] : NULL,
-                  r->by != BY_NOTHING ? by_names[r->by - 1] : NULL, MEMORY_BYTES, err) != 0 ||
-        grid_order(g, slice_str(r->sort), r->reverse, (size_t)r->top, err) != 0)
+    if (report_grid_init(g, r->kind, r->step >= 0 ? step_names[r->step] : NULL,
+                         r->by != BY_NOTHING ? by_names[r->by - 1] : NULL, MEMORY_BYTES,
+                         err) != 0 ||
+        report_grid_order(g, slice_str(r->sort), r->reverse, (size_t)r->top, err) != 0)
         return -1;
     g->over_time = r->format == FORMAT_CHART;
     g->scope = scope_names[r->scope];
@@ -417,7 +419,7 @@ static int fill_grid(struct report *r, struct err *err)
         find_names(r, err) != 0 || note_unknown(r, err) != 0 || read_steps(r, err) != 0)
         return -1;
     g->name = r->scope == SCOPE_USER ? r->user : r->account;
-    grid_finish(g);
+    report_grid_finish(g);
     return 0;
 }
 
@@ -442,7 +444,7 @@ int command_report(struct cli *cli, int argc, char **argv)
         return code == OPTION_HELP ? EX_OK : code;
     arena_init(&r.arena, MEMORY_BYTES);
     code = run(&r);
-    grid_fini(&r.grid);
+    report_grid_fini(&r.grid);
     arena_fini(&r.arena);
     return code;
 }

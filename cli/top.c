@@ -7,8 +7,9 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "cli/command.h"
 #include "cli/top_screen.h"
-#include "lib/core/figures.h"
+#include "lib/core/format.h"
 #include "lib/sys/clock.h"
 
 #define SCREEN_BYTES ((size_t)16 << 20)
@@ -23,7 +24,7 @@ static const char help[] =
     "\n"
     "Who sends most, which limits are nearest to full, and the last violations. q or ^C ends it.\n";
 
-enum option_id { OPT_INTERVAL = 256, OPT_ONCE };
+enum top_option { OPT_INTERVAL = 256, OPT_ONCE };
 
 static const struct option options[] = {{"interval", required_argument, NULL, OPT_INTERVAL},
                                         {"once", no_argument, NULL, OPT_ONCE},
@@ -49,7 +50,7 @@ static int parse(struct top *t, int argc, char **argv)
 {
     int id;
 
-    while ((id = option_next(t->cli, help, argc, argv, options)) != OPTION_END) {
+    while ((id = cli_option_next(t->cli, help, argc, argv, options)) != OPTION_END) {
         if (id == OPTION_HELP)
             return OPTION_HELP;
         if (id == OPTION_WRONG)
@@ -159,7 +160,7 @@ static int draw(struct top *t, const struct err *err)
     buf_init(&out, SCREEN_BYTES);
     buf_add_str(&out, "\033[H");
     if (err->code != 0) {
-        text_add(&out, slice_str(err->text));
+        format_text(&out, slice_str(err->text));
         buf_add_str(&out, "\033[K\n");
     }
     for (unsigned i = 1; (rows == 0 || i < rows) && slice_cut(&rest, '\n', &line); i++) {

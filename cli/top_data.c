@@ -64,7 +64,7 @@ static void keep_known(struct top_account *fresh, size_t fresh_count, const stru
 
 static int read_names(struct top_data *d, struct err *err)
 {
-    struct reader *r = &d->site.cli->reader;
+    struct reader *r = &d->setup.cli->reader;
     struct name_list accounts, nodes;
     struct top_account *fresh, *fresh_nodes;
     struct arena arena;
@@ -140,9 +140,9 @@ static int take_row(void *context, struct slice name, const struct tally *sum, s
 static int read_values(struct top_data *d, struct top_account **list, size_t count, struct err *err)
 {
     struct counting c = {
-        .list = list, .now_ms = clock_monotonic_ms(), .observe = d->site.rules->observe};
-    struct cover total = {.kind = PERIOD_TOTAL};
-    struct cover_list periods = {.items = &total, .count = 1};
+        .list = list, .now_ms = clock_monotonic_ms(), .observe = d->setup.rules->observe};
+    struct stored_period total = {.kind = PERIOD_TOTAL};
+    struct stored_periods periods = {.items = &total, .count = 1};
     struct name_list names = {.count = count};
 
     names.items = arena_array(&d->frame, count + 1, sizeof *names.items);
@@ -150,7 +150,7 @@ static int read_values(struct top_data *d, struct top_account **list, size_t cou
         return no_memory(err);
     for (size_t i = 0; i < count; i++)
         names.items[i] = list[i]->name;
-    return read_counters(&d->site.cli->reader, &names, &periods, &counters, take_row, &c, err);
+    return read_counters(&d->setup.cli->reader, &names, &periods, &counters, take_row, &c, err);
 }
 
 static bool is_active(const struct top_account *a, int64_t now_ms)
@@ -318,10 +318,10 @@ static int read_holder(struct looking *l, struct slice name, const struct name_l
     struct err unknown = {0};
     struct holder h;
 
-    if (holder_parse(&d->site, name.ptr, &d->frame, &h, &unknown) != 0 || h.is_exempt)
+    if (holder_parse(&d->setup, name.ptr, &d->frame, &h, &unknown) != 0 || h.is_exempt)
         return 0; /* a name that no configuration knows any more */
-    if (holder_limits_read(&d->site, &h, clock_unix_ms() / 1000, &d->frame, &limits, err) != 0 ||
-        usage_read(&d->site.cli->reader, &h, &limits, users, &d->frame, &rows, err) != 0)
+    if (holder_limits_read(&d->setup, &h, clock_unix_ms() / 1000, &d->frame, &limits, err) != 0 ||
+        usage_read(&d->setup.cli->reader, &h, &limits, users, &d->frame, &rows, err) != 0)
         return -1;
     for (size_t i = 0; i < rows.count; i++) {
         if (rows.list[i].used == 0)
@@ -375,8 +375,8 @@ static int read_all(struct top_data *d, const struct name_list *near, const stru
     if ((first || clock_monotonic_ms() - d->names_ms > NAMES_AGE_MS) && read_names(d, err) != 0)
         return -1;
     if (read_senders(d, err) != 0 || read_server(d, err) != 0 || sort_senders(d, err) != 0 ||
-        violations_last(&d->site.cli->reader, SLICE_NONE, TOP_VIOLATIONS, &d->frame, &d->violations,
-                        err) != 0)
+        read_violations_last(&d->setup.cli->reader, SLICE_NONE, TOP_VIOLATIONS, &d->frame,
+                             &d->violations, err) != 0)
         return -1;
     return read_limits(d, near, users, first, err);
 }
@@ -399,17 +399,17 @@ int top_data_read(struct top_data *d, struct err *err)
 
 int top_data_open(struct top_data *d, struct cli *cli)
 {
-    int code = site_open(&d->site, cli);
+    int code = setup_open(&d->setup, cli);
 
     arena_init(&d->names, NAMES_BYTES);
     arena_init(&d->frame, FRAME_BYTES);
-    d->site.is_quiet = true;
+    d->setup.is_quiet = true;
     return code;
 }
 
 void top_data_close(struct top_data *d)
 {
-    site_close(&d->site);
+    setup_close(&d->setup);
     arena_fini(&d->names);
     arena_fini(&d->frame);
 }

@@ -40,7 +40,7 @@ struct top_limit {
 #define TOP_VIOLATIONS 100
 
 struct top_data {
-    struct site site;
+    struct setup setup;
     struct top_account *accounts, *nodes;
     size_t account_count, node_count, cursor;
     int64_t names_ms; /* when the lists were read */

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
+#include "cli/text.h"
 #include "cli/violations_table.h"
-#include "cli/words.h"
-#include "lib/core/figures.h"
+#include "lib/core/format.h"
 
 #define ROWS_EACH  10
 #define ROWS_FIXED 11 /* of heads, rules and blank lines */
@@ -19,19 +19,19 @@ static void add_rate(struct buf *b, double rate)
     if (rate < 99.95)
         buf_addf(b, "%.1f", rate);
     else
-        figure_count(b, (uint64_t)(rate + 0.5));
+        format_count(b, (uint64_t)(rate + 0.5));
 }
 
-static void rate_cell(struct listing *list, size_t column, double rate, bool bytes)
+static void rate_cell(struct table *list, size_t column, double rate, bool bytes)
 {
     struct buf b;
 
     buf_init(&b, NAME_BYTES);
     if (bytes)
-        figure_bytes(&b, (uint64_t)(rate + 0.5));
+        format_bytes(&b, (uint64_t)(rate + 0.5));
     else
         add_rate(&b, rate);
-    listing_shown(list, column, buf_slice(&b));
+    table_shown(list, column, buf_slice(&b));
     buf_fini(&b);
 }
 
@@ -40,14 +40,14 @@ static void rate_cell(struct listing *list, size_t column, double rate, bool byt
 static void add_head(const struct top_data *d, const struct render_style *style, int64_t now_s,
                      struct buf *b)
 {
-    bool observe = d->site.rules->observe;
+    bool observe = d->setup.rules->observe;
 
     buf_add_str(b, style->colour ? "\033[1m" : "");
     buf_add_str(b, "Tollgate ");
-    words_time(b, now_s);
+    text_time(b, now_s);
     buf_addf(b, "  %s  %zu node%s, ", observe ? "observe" : "enforce", d->node_count,
              d->node_count == 1 ? "" : "s");
-    figure_count(b, d->account_count);
+    format_count(b, d->account_count);
     buf_addf(b, " account%s", d->account_count == 1 ? "" : "s");
     buf_add_str(b, style->colour ? "\033[0m" : "");
     buf_add_str(b, "\nmessages a second: in ");
@@ -57,7 +57,7 @@ static void add_head(const struct top_data *d, const struct render_style *style,
     buf_addf(b, ", %s ", observe ? "would be stopped" : "stopped");
     add_rate(b, d->server[TOP_STOPPED]);
     buf_add_str(b, "; out ");
-    figure_bytes(b, (uint64_t)d->server[TOP_BYTES]);
+    format_bytes(b, (uint64_t)d->server[TOP_BYTES]);
     buf_add_str(b, "/s\n\n");
 }
 
@@ -66,36 +66,36 @@ static void add_head(const struct top_data *d, const struct render_style *style,
 static void add_senders(const struct top_data *d, const struct render_style *style, size_t most,
                         struct arena *arena, struct buf *b)
 {
-    const struct listing_column columns[] = {
+    const struct table_column columns[] = {
         {.head = "sending now", .cut = 20, .least = 34},
         {.head = "msgs/s", .right = true, .least = 7},
         {.head = "rcpts/s", .right = true, .least = 8},
         {.head = "bytes/s", .right = true, .least = 8},
         {.head = "in/s", .right = true, .least = 6, .minor = true},
-        {.head = d->site.rules->observe ? "would stop" : "stopped/s", .right = true, .least = 10},
+        {.head = d->setup.rules->observe ? "would stop" : "stopped/s", .right = true, .least = 10},
     };
     static const enum top_value values[] = {TOP_MESSAGES, TOP_RECIPIENTS, TOP_BYTES, TOP_IN,
                                             TOP_STOPPED};
-    struct listing list;
+    struct table list;
 
-    listing_init(&list, columns, sizeof columns / sizeof columns[0], arena);
+    table_init(&list, columns, sizeof columns / sizeof columns[0], arena);
     for (size_t i = 0; i < d->sender_count && i < most; i++) {
         const struct top_account *a = d->senders[i];
 
-        listing_row(&list);
-        listing_shown(&list, 0, a->name);
+        table_row(&list);
+        table_shown(&list, 0, a->name);
         for (size_t v = 0; v < TOP_VALUES; v++)
             rate_cell(&list, 1 + v, a->rate[values[v]], values[v] == TOP_BYTES);
     }
-    listing_table(&list, style, true, b);
+    table_table(&list, style, true, b);
     buf_add_str(b, d->sender_count == 0 ? "(nobody)\n\n" : "\n");
 }
 
 static void add_limits(const struct top_data *d, const struct render_style *style, size_t most,
                        struct arena *arena, struct buf *b)
 {
-    struct listing_column *columns = arena_array(arena, usage_column_count, sizeof *columns);
-    struct listing list;
+    struct table_column *columns = arena_array(arena, usage_column_count, sizeof *columns);
+    struct table list;
 
     if (columns == NULL || d->limit_count == 0) {
         buf_add_str(b, "No limit has anything used.\n\n");
@@ -104,7 +104,7 @@ static void add_limits(const struct top_data *d, const struct render_style *styl
     memcpy(columns, usage_columns, usage_column_count * sizeof *columns);
     columns[USAGE_USER].head = "nearest to its limit";
     columns[USAGE_USER].least = 20;
-    listing_init(&list, columns, usage_column_count, arena);
+    table_init(&list, columns, usage_column_count, arena);
     for (size_t i = 0; i < d->limit_count && i < most; i++) {
         struct usage_row row = d->limits[i].row;
 
@@ -112,20 +112,20 @@ static void add_limits(const struct top_data *d, const struct render_style *styl
             row.user = d->limits[i].holder;
         usage_add_row(&list, &row, d->store_ms, style->utf8);
     }
-    listing_table(&list, style, true, b);
+    table_table(&list, style, true, b);
     buf_add_char(b, '\n');
 }
 
 static void add_violations(const struct top_data *d, const struct render_style *style, size_t most,
                            struct arena *arena, struct buf *b)
 {
-    struct listing list;
+    struct table list;
     size_t count = d->violations.count;
 
-    listing_init(&list, violations_columns, violations_column_count, arena);
+    table_init(&list, violations_columns, violations_column_count, arena);
     for (size_t i = count > most ? count - most : 0; i < count; i++)
         violations_add_row(&list, &d->violations.items[i].v);
-    listing_table(&list, style, true, b);
+    table_table(&list, style, true, b);
     if (count == 0)
         buf_add_str(b, "(no violations)\n");
 }

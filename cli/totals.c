@@ -2,7 +2,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "cli/cli.h"
+#include "cli/command.h"
 #include "cli/range.h"
 #include "lib/core/address.h"
 #include "lib/core/classify.h"
@@ -24,11 +24,11 @@ struct totals {
     struct range range;
     struct name_list names;
     struct counter_list counters;
-    struct grid grid;
+    struct report_grid grid;
     struct arena arena;
 };
 
-enum option_id { OPT_MONTH = 256, OPT_FROM, OPT_TO, OPT_DOMAIN, OPT_FORMAT };
+enum totals_option { OPT_MONTH = 256, OPT_FROM, OPT_TO, OPT_DOMAIN, OPT_FORMAT };
 
 static const struct option options[] = {{"month", required_argument, NULL, OPT_MONTH},
                                         {"from", required_argument, NULL, OPT_FROM},
@@ -56,7 +56,7 @@ static bool set_option(struct totals *t, int id)
         t->domain = optarg;
         return true;
     default:
-        t->format = option_choice("totals", "--format", format_names, 2);
+        t->format = cli_option_choice("totals", "--format", format_names, 2);
         return t->format >= 0;
     }
 }
@@ -81,7 +81,7 @@ static int parse(struct totals *t, int argc, char **argv)
 {
     int id;
 
-    while ((id = option_next(t->cli, help, argc, argv, options)) != OPTION_END) {
+    while ((id = cli_option_next(t->cli, help, argc, argv, options)) != OPTION_END) {
         if (id == OPTION_HELP)
             return OPTION_HELP;
         if (id == OPTION_WRONG || !set_option(t, id))
@@ -117,16 +117,16 @@ static int add_row(void *context, struct slice name, const struct tally *sum, st
 
     if (tally_is_empty(sum) && t->domain == NULL)
         return 0;
-    return grid_add(&t->grid, SLICE_NONE, name, sum, err);
+    return report_grid_add(&t->grid, SLICE_NONE, name, sum, err);
 }
 
 static int fill_grid(struct totals *t, struct err *err)
 {
-    struct grid *g = &t->grid;
-    struct cover_list periods;
+    struct report_grid *g = &t->grid;
+    struct stored_periods periods;
 
-    if (grid_init(g, report_totals(), NULL, "account", MEMORY_BYTES, err) != 0 ||
-        grid_order(g, SLICE("account"), false, 0, err) != 0 ||
+    if (report_grid_init(g, report_totals(), NULL, "account", MEMORY_BYTES, err) != 0 ||
+        report_grid_order(g, SLICE("account"), false, 0, err) != 0 ||
         range_cover(&t->range, t->range.from, t->range.to, &t->arena, &periods, err) != 0)
         return -1;
     g->billing = true;
@@ -140,7 +140,7 @@ static int fill_grid(struct totals *t, struct err *err)
         find_names(t, err) != 0 ||
         read_counters(&t->cli->reader, &t->names, &periods, &t->counters, add_row, t, err) != 0)
         return -1;
-    grid_finish(g);
+    report_grid_finish(g);
     return 0;
 }
 
@@ -170,7 +170,7 @@ int command_totals(struct cli *cli, int argc, char **argv)
         return code == OPTION_HELP ? EX_OK : code;
     arena_init(&t.arena, MEMORY_BYTES);
     code = run(&t);
-    grid_fini(&t.grid);
+    report_grid_fini(&t.grid);
     arena_fini(&t.arena);
     return code;
 }

@@ -4,9 +4,10 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "cli/command.h"
 #include "cli/limit_show.h"
 #include "cli/usage_rows.h"
-#include "lib/core/figures.h"
+#include "lib/core/format.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/json.h"
 
@@ -26,7 +27,7 @@ static const char help[] =
     "Every limit that holds, how much of it is used, and when there is room again. Nothing is\n"
     "consumed by looking.\n";
 
-enum option_id { OPT_USER = 256, OPT_TOP, OPT_FORMAT };
+enum usage_option { OPT_USER = 256, OPT_TOP, OPT_FORMAT };
 
 static const struct option options[] = {{"user", required_argument, NULL, OPT_USER},
                                         {"top", required_argument, NULL, OPT_TOP},
@@ -35,7 +36,7 @@ static const struct option options[] = {{"user", required_argument, NULL, OPT_US
 
 static const char *const formats[] = {"table", "csv", "json"};
 
-struct work {
+struct usage_command {
     struct cli *cli;
     const char *holder_typed;
     const char **users_typed;
@@ -43,7 +44,7 @@ struct work {
     uint64_t top;
     int format;
 
-    struct site site;
+    struct setup setup;
     struct holder holder;
     struct holder_limits limits;
     struct name_list users;
@@ -53,7 +54,7 @@ struct work {
 
 /* --- the command line ------------------------------------------------------------------------ */
 
-static bool add_user(struct work *w)
+static bool add_user(struct usage_command *w)
 {
     const char **list =
         arena_grow(&w->arena, w->users_typed, w->user_count, &w->user_room, sizeof *list);
@@ -65,7 +66,7 @@ static bool add_user(struct work *w)
     return true;
 }
 
-static bool set_option(struct work *w, int id)
+static bool set_option(struct usage_command *w, int id)
 {
     switch (id) {
     case OPT_USER:
@@ -76,16 +77,16 @@ static bool set_option(struct work *w, int id)
         (void)cli_usage("usage", "--top wants a number up to %d, not \"%s\"", TOP_MAX, optarg);
         return false;
     default:
-        w->format = option_choice("usage", "--format", formats, 3);
+        w->format = cli_option_choice("usage", "--format", formats, 3);
         return w->format >= 0;
     }
 }
 
-static int parse(struct work *w, int argc, char **argv)
+static int parse(struct usage_command *w, int argc, char **argv)
 {
     int id;
 
-    while ((id = option_next(w->cli, help, argc, argv, options)) != OPTION_END) {
+    while ((id = cli_option_next(w->cli, help, argc, argv, options)) != OPTION_END) {
         if (id == OPTION_HELP)
             return OPTION_HELP;
         if (id == OPTION_WRONG || !set_option(w, id))
@@ -101,7 +102,7 @@ static int parse(struct work *w, int argc, char **argv)
 
 /* --- whose ----------------------------------------------------------------------------------- */
 
-static int take_user(struct work *w, const char *typed, struct err *err)
+static int take_user(struct usage_command *w, const char *typed, struct err *err)
 {
     struct address a;
     struct slice name;
@@ -118,7 +119,7 @@ static int take_user(struct work *w, const char *typed, struct err *err)
     return 0;
 }
 
-static int find_users(struct work *w, struct err *err)
+static int find_users(struct usage_command *w, struct err *err)
 {
     size_t most = w->top > 0 && w->top < USERS_LOOKED ? USERS_LOOKED : (size_t)w->top;
 
@@ -143,7 +144,7 @@ static int by_fullness(const void *a, const void *b)
 }
 
 /* Behind the account's own rows (which stand first) those of the fullest users. */
-static void order_users(struct work *w)
+static void order_users(struct usage_command *w)
 {
     size_t own = 0;
 
@@ -156,13 +157,13 @@ static void order_users(struct work *w)
         w->rows.count = own + (size_t)w->top;
 }
 
-static int read_all(struct work *w, struct err *err)
+static int read_all(struct usage_command *w, struct err *err)
 {
-    if (holder_parse(&w->site, w->holder_typed, &w->arena, &w->holder, err) != 0)
+    if (holder_parse(&w->setup, w->holder_typed, &w->arena, &w->holder, err) != 0)
         return -1;
     if (w->holder.kind == HOLDER_IS_CLIENTS)
         return err_set(err, EX_USAGE, "each client has its own: name one, as @client:192.0.2.1");
-    if (holder_limits_read(&w->site, &w->holder, clock_unix_ms() / 1000, &w->arena, &w->limits,
+    if (holder_limits_read(&w->setup, &w->holder, clock_unix_ms() / 1000, &w->arena, &w->limits,
                            err) != 0 ||
         find_users(w, err) != 0 ||
         usage_read(&w->cli->reader, &w->holder, &w->limits, &w->users, &w->arena, &w->rows, err) !=
@@ -174,9 +175,9 @@ static int read_all(struct work *w, struct err *err)
 
 /* --- showing --------------------------------------------------------------------------------- */
 
-static void fill(struct work *w, struct listing *list, bool own, bool users, bool utf8)
+static void fill(struct usage_command *w, struct table *list, bool own, bool users, bool utf8)
 {
-    listing_init(list, usage_columns, usage_column_count, &w->arena);
+    table_init(list, usage_columns, usage_column_count, &w->arena);
     for (size_t i = 0; i < w->rows.count; i++) {
         const struct usage_row *row = &w->rows.list[i];
 
@@ -185,7 +186,7 @@ static void fill(struct work *w, struct listing *list, bool own, bool users, boo
     }
 }
 
-static bool users_have_limits(const struct work *w)
+static bool users_have_limits(const struct usage_command *w)
 {
     for (size_t i = 0; i < w->limits.count; i++) {
         if (w->limits.limits[i].scope == LIMIT_USER)
@@ -194,32 +195,32 @@ static bool users_have_limits(const struct work *w)
     return false;
 }
 
-static void add_text(struct work *w, struct buf *b)
+static void add_text(struct usage_command *w, struct buf *b)
 {
     struct render_style style;
-    struct listing own, users;
+    struct table own, users;
 
     cli_style(&style);
     fill(w, &own, true, false, style.utf8);
     fill(w, &users, false, true, style.utf8);
-    limit_show_head(&w->site, &w->holder, &w->limits, b);
+    limit_show_head(&w->setup, &w->holder, &w->limits, b);
     buf_add_char(b, '\n');
     if (w->limits.count == 0)
         buf_add_str(b, "No limit holds.\n");
     if (own.row_count > 0)
-        listing_table(&own, &style, true, b);
+        table_table(&own, &style, true, b);
     if (!users_have_limits(w) || (w->top == 0 && w->user_count == 0))
         return;
     buf_add_str(b, own.row_count > 0 ? "\n" : "");
     if (users.row_count > 0)
-        listing_table(&users, &style, true, b);
+        table_table(&users, &style, true, b);
     else if (w->cli->settings->accounting.users)
         buf_add_str(b, "No user has used anything of the limits of users.\n");
     else
         buf_add_str(b, "Users are not counted (accounting.users): name them by --user.\n");
 }
 
-static json_t *to_json(struct work *w, const struct listing *list)
+static json_t *to_json(struct usage_command *w, const struct table *list)
 {
     json_t *o = json_object();
     const struct plan *plan = w->limits.plan;
@@ -227,15 +228,15 @@ static json_t *to_json(struct work *w, const struct listing *list)
     (void)json_object_set_new(o, "account", json_text(w->holder.name));
     (void)json_object_set_new(o, "plan", plan != NULL ? json_text(plan->name) : json_null());
     (void)json_object_set_new(o, "mode",
-                              json_string(w->site.rules->observe ? "observe" : "enforce"));
+                              json_string(w->setup.rules->observe ? "observe" : "enforce"));
     (void)json_object_set_new(o, "exempt", json_boolean(w->holder.is_exempt));
-    (void)json_object_set_new(o, "limits", listing_json(list));
+    (void)json_object_set_new(o, "limits", table_json(list));
     return o;
 }
 
-static int show(struct work *w)
+static int show(struct usage_command *w)
 {
-    struct listing all;
+    struct table all;
     struct buf b;
     int code;
 
@@ -244,7 +245,7 @@ static int show(struct work *w)
     if (w->format == 0)
         add_text(w, &b);
     else if (w->format == 1)
-        listing_csv(&all, true, &b);
+        table_csv(&all, true, &b);
     else
         cli_add_json(&b, to_json(w, &all));
     code = cli_write(&b);
@@ -252,10 +253,10 @@ static int show(struct work *w)
     return code;
 }
 
-static int run(struct work *w)
+static int run(struct usage_command *w)
 {
     struct err err = {0};
-    int code = site_open(&w->site, w->cli);
+    int code = setup_open(&w->setup, w->cli);
 
     if (code != EX_OK)
         return code;
@@ -264,13 +265,13 @@ static int run(struct work *w)
 
 int command_usage(struct cli *cli, int argc, char **argv)
 {
-    struct work w = {.cli = cli, .top = USERS_SHOWN};
+    struct usage_command w = {.cli = cli, .top = USERS_SHOWN};
     int code;
 
     arena_init(&w.arena, ARENA_BYTES);
     code = parse(&w, argc, argv);
     code = code == OPTION_HELP ? EX_OK : code != EX_OK ? code : run(&w);
-    site_close(&w.site);
+    setup_close(&w.setup);
     arena_fini(&w.arena);
     return code;
 }

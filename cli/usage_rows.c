@@ -4,8 +4,8 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "cli/words.h"
-#include "lib/core/figures.h"
+#include "cli/text.h"
+#include "lib/core/format.h"
 #include "lib/read/read_windows.h"
 
 #define BAR_WIDTH 10
@@ -18,7 +18,7 @@ static int no_memory(struct err *err)
     return err_set(err, EX_OSERR, "out of memory");
 }
 
-struct asking {
+struct usage_asking {
     const struct holder *h;
     const struct holder_limits *l;
     struct window_question *questions;
@@ -26,7 +26,7 @@ struct asking {
     size_t count;
 };
 
-static void ask(struct asking *a, bool users, struct slice user)
+static void ask(struct usage_asking *a, bool users, struct slice user)
 {
     for (size_t i = 0; i < a->l->count; i++) {
         const struct limit *limit = &a->l->limits[i];
@@ -42,10 +42,10 @@ static void answer(struct usage_row *row, struct window_now *w)
 {
     uint64_t max = row->limit->max;
 
-    row->used = window_now_used(w);
+    row->used = read_window_used(w);
     row->room = row->used < max ? max - row->used : 0;
     row->percent = max == 0 ? 100 : (uint64_t)((double)row->used * 100 / (double)max);
-    row->reopens_ms = window_now_retry_ms(w, max);
+    row->reopens_ms = read_window_retry_ms(w, max);
 }
 
 int usage_read(struct reader *r, const struct holder *h, const struct holder_limits *l,
@@ -53,7 +53,7 @@ int usage_read(struct reader *r, const struct holder *h, const struct holder_lim
                struct err *err)
 {
     size_t most = l->count * (1 + users->count) + 1;
-    struct asking a = {.h = h, .l = l};
+    struct usage_asking a = {.h = h, .l = l};
     struct window_now *windows = arena_array(arena, most, sizeof *windows);
 
     a.questions = arena_array(arena, most, sizeof *a.questions);
@@ -63,7 +63,7 @@ int usage_read(struct reader *r, const struct holder *h, const struct holder_lim
     ask(&a, false, SLICE_NONE);
     for (size_t i = 0; i < users->count; i++)
         ask(&a, true, users->items[i]);
-    if (windows_read(r, a.questions, a.count, windows, err) != 0)
+    if (read_windows(r, a.questions, a.count, windows, err) != 0)
         return -1;
     for (size_t i = 0; i < a.count; i++)
         answer(&a.rows[i], &windows[i]);
@@ -161,14 +161,14 @@ static int read_busy(struct reader *r, const struct holder *h, struct busy_searc
     struct slice name = h->name;
     struct name_list accounts = {.items = &name, .count = 1};
     struct counter_list counters = {.count = 0};
-    struct cover_list periods;
+    struct stored_periods periods;
 
     for (size_t id = 0; id < COUNTER_COUNT; id++) {
         if (counter_table[id].group == GROUP_TRAFFIC)
             counters.ids[counters.count++] = (enum counter)id;
     }
-    if (cover_range(from, period_end(PERIOD_DAY, (time_t)now_s), (time_t)now_s, false, s->arena,
-                    &periods, err) != 0)
+    if (period_range_stored(from, period_end(PERIOD_DAY, (time_t)now_s), (time_t)now_s, false,
+                            s->arena, &periods, err) != 0)
         return -1;
     return read_users(r, &accounts, &periods, &counters, busy_row, s, err);
 }
@@ -198,7 +198,7 @@ int usage_busiest(struct reader *r, const struct holder *h, const struct holder_
 
 /* --- showing --------------------------------------------------------------------------------- */
 
-enum column {
+enum usage_column {
     COL_USER = USAGE_USER,
     COL_LIMIT,
     COL_ACTION,
@@ -211,7 +211,7 @@ enum column {
     COL_REOPENS_AT
 };
 
-const struct listing_column usage_columns[] = {
+const struct table_column usage_columns[] = {
     [COL_USER] = {.name = "user", .head = "user", .cut = 16},
     [COL_LIMIT] = {.name = "limit", .head = "limit"},
     [COL_ACTION] = {.name = "action"},
@@ -225,63 +225,63 @@ const struct listing_column usage_columns[] = {
 };
 const size_t usage_column_count = sizeof usage_columns / sizeof usage_columns[0];
 
-static void add_amount(struct listing *list, enum column column, enum limit_metric metric,
+static void add_amount(struct table *list, enum usage_column column, enum limit_metric metric,
                        uint64_t n, struct buf *b)
 {
     buf_reset(b);
     if (metric == METRIC_BYTES)
-        figure_bytes(b, n);
+        format_bytes(b, n);
     else
-        figure_count(b, n);
-    listing_number(list, column, n, buf_slice(b));
+        format_count(b, n);
+    table_number(list, column, n, buf_slice(b));
 }
 
-static void add_reopens(struct listing *list, const struct usage_row *row, int64_t now_ms,
+static void add_reopens(struct table *list, const struct usage_row *row, int64_t now_ms,
                         struct buf *b)
 {
     int64_t seconds = (row->reopens_ms + 999) / 1000, at_s = (now_ms + row->reopens_ms) / 1000;
 
     if (row->reopens_ms < 0) {
-        listing_shown(list, COL_REOPENS, SLICE("never"));
+        table_shown(list, COL_REOPENS, SLICE("never"));
         return;
     }
     if (row->reopens_ms == 0) {
-        listing_number(list, COL_REOPENS, 0, SLICE(" "));
+        table_number(list, COL_REOPENS, 0, SLICE(" "));
         return;
     }
     buf_reset(b);
-    words_clock(b, at_s, now_ms / 1000);
+    text_clock(b, at_s, now_ms / 1000);
     if (seconds < DAY_S) {
         buf_add_str(b, " (");
-        words_duration(b, seconds);
+        text_duration(b, seconds);
         buf_add_char(b, ')');
     }
-    listing_number(list, COL_REOPENS, (uint64_t)seconds, buf_slice(b));
-    listing_number(list, COL_REOPENS_AT, (uint64_t)at_s, SLICE_NONE);
+    table_number(list, COL_REOPENS, (uint64_t)seconds, buf_slice(b));
+    table_number(list, COL_REOPENS_AT, (uint64_t)at_s, SLICE_NONE);
 }
 
-void usage_add_row(struct listing *list, const struct usage_row *row, int64_t now_ms, bool utf8)
+void usage_add_row(struct table *list, const struct usage_row *row, int64_t now_ms, bool utf8)
 {
     const struct limit *l = row->limit;
     struct buf b;
 
     buf_init(&b, 1024);
-    listing_row(list);
+    table_row(list);
     if (row->user.len > 0)
-        listing_text(list, COL_USER, row->user);
+        table_text(list, COL_USER, row->user);
     limit_name(l, &b);
-    listing_text(list, COL_LIMIT, buf_slice(&b));
-    listing_text(list, COL_ACTION, slice_str(limit_action_name(l->action)));
+    table_text(list, COL_LIMIT, buf_slice(&b));
+    table_text(list, COL_ACTION, slice_str(limit_action_name(l->action)));
     add_amount(list, COL_USED, l->metric, row->used, &b);
     add_amount(list, COL_MAX, l->metric, l->max, &b);
     add_amount(list, COL_ROOM, l->metric, row->room, &b);
     buf_reset(&b);
-    figure_count(&b, row->percent);
+    format_count(&b, row->percent);
     buf_add_char(&b, '%');
-    listing_number(list, COL_PERCENT, row->percent, buf_slice(&b));
+    table_number(list, COL_PERCENT, row->percent, buf_slice(&b));
     buf_reset(&b);
-    words_bar(&b, row->percent, BAR_WIDTH, utf8);
-    listing_shown(list, COL_BAR, buf_slice(&b));
+    text_bar(&b, row->percent, BAR_WIDTH, utf8);
+    table_shown(list, COL_BAR, buf_slice(&b));
     add_reopens(list, row, now_ms, &b);
     buf_fini(&b);
 }

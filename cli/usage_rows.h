@@ -2,7 +2,7 @@
 #define TG_CLI_USAGE_ROWS_H
 
 #include "cli/holder.h"
-#include "cli/listing.h"
+#include "cli/table.h"
 
 /*
  * How much of each limit is used: for `usage`, `top` and `why`. Reads the windows, consumes
@@ -38,8 +38,8 @@ int usage_busiest(struct reader *r, const struct holder *h, const struct holder_
 int usage_compare(const struct usage_row *a, const struct usage_row *b);
 
 #define USAGE_USER 0 /* the column of the user */
-extern const struct listing_column usage_columns[];
+extern const struct table_column usage_columns[];
 extern const size_t usage_column_count;
-void usage_add_row(struct listing *list, const struct usage_row *row, int64_t now_ms, bool utf8);
+void usage_add_row(struct table *list, const struct usage_row *row, int64_t now_ms, bool utf8);
 
 #endif

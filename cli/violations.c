@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "cli/command.h"
 #include "cli/holder.h"
 #include "cli/range.h"
 #include "cli/violations_summary.h"
@@ -29,7 +30,7 @@ static const char help[] =
     "\n"
     "JSON is one object a line, that of the summary one object.\n";
 
-enum option_id { OPT_LAST = 256, OPT_FOLLOW, OPT_SUMMARY, OPT_FROM, OPT_TO, OPT_FORMAT };
+enum violations_option { OPT_LAST = 256, OPT_FOLLOW, OPT_SUMMARY, OPT_FROM, OPT_TO, OPT_FORMAT };
 
 static const struct option options[] = {{"last", required_argument, NULL, OPT_LAST},
                                         {"follow", no_argument, NULL, OPT_FOLLOW},
@@ -41,7 +42,7 @@ static const struct option options[] = {{"last", required_argument, NULL, OPT_LA
 
 static const char *const formats[] = {"table", "csv", "json"};
 
-struct work {
+struct violations_command {
     struct cli *cli;
     const char *typed, *from, *to;
     bool follow, summary, has_last;
@@ -50,14 +51,14 @@ struct work {
 
     struct slice holder; /* empty: all */
     struct stream_id seen;
-    struct listing list; /* rows not yet written */
+    struct table list; /* rows not yet written */
     bool has_head;
     struct arena arena, rows;
 };
 
 /* --- the command line ------------------------------------------------------------------------ */
 
-static bool set_last(struct work *w)
+static bool set_last(struct violations_command *w)
 {
     w->has_last = true;
     if (slice_number(slice_str(optarg), &w->last) && w->last <= LAST_MAX)
@@ -66,7 +67,7 @@ static bool set_last(struct work *w)
     return false;
 }
 
-static bool set_option(struct work *w, int id)
+static bool set_option(struct violations_command *w, int id)
 {
     switch (id) {
     case OPT_LAST:
@@ -82,12 +83,12 @@ static bool set_option(struct work *w, int id)
         w->to = optarg;
         return true;
     default:
-        w->format = option_choice("violations", "--format", formats, 3);
+        w->format = cli_option_choice("violations", "--format", formats, 3);
         return w->format >= 0;
     }
 }
 
-static int check(const struct work *w)
+static int check(const struct violations_command *w)
 {
     if (w->summary && (w->follow || w->has_last))
         return cli_usage("violations", "--summary goes without --last and --follow");
@@ -96,11 +97,11 @@ static int check(const struct work *w)
     return EX_OK;
 }
 
-static int parse(struct work *w, int argc, char **argv)
+static int parse(struct violations_command *w, int argc, char **argv)
 {
     int id;
 
-    while ((id = option_next(w->cli, help, argc, argv, options)) != OPTION_END) {
+    while ((id = cli_option_next(w->cli, help, argc, argv, options)) != OPTION_END) {
         if (id == OPTION_HELP)
             return OPTION_HELP;
         if (id == OPTION_WRONG || !set_option(w, id))
@@ -113,7 +114,7 @@ static int parse(struct work *w, int argc, char **argv)
 }
 
 /* No look at the hosted set: what was hosted once may still be looked up. */
-static int find_holder(struct work *w, struct err *err)
+static int find_holder(struct violations_command *w, struct err *err)
 {
     struct slice typed = slice_str(w->typed);
 
@@ -129,13 +130,13 @@ static int find_holder(struct work *w, struct err *err)
 
 /* --- listing --------------------------------------------------------------------------------- */
 
-static void rows_begin(struct work *w)
+static void rows_begin(struct violations_command *w)
 {
     arena_reset(&w->rows);
-    listing_init(&w->list, violations_columns, violations_column_count, &w->rows);
+    table_init(&w->list, violations_columns, violations_column_count, &w->rows);
 }
 
-static int rows_write(struct work *w)
+static int rows_write(struct violations_command *w)
 {
     struct render_style style;
     bool head = !w->has_head;
@@ -145,24 +146,25 @@ static int rows_write(struct work *w)
     cli_style(&style);
     buf_init(&b, TEXT_BYTES);
     if (w->format == 0)
-        listing_table(&w->list, &style, head, &b);
+        table_table(&w->list, &style, head, &b);
     else if (w->format == 1)
-        listing_csv(&w->list, head, &b);
+        table_csv(&w->list, head, &b);
     else
-        listing_json_lines(&w->list, &b);
+        table_json_lines(&w->list, &b);
     w->has_head = true;
     code = cli_write(&b);
     buf_fini(&b);
     return code;
 }
 
-static int list_last(struct work *w, struct err *err)
+static int list_last(struct violations_command *w, struct err *err)
 {
     struct violation_list list;
 
     if (w->last == 0)
-        return violations_newest(&w->cli->reader, w->holder, &w->seen, err);
-    if (violations_last(&w->cli->reader, w->holder, (size_t)w->last, &w->arena, &list, err) != 0)
+        return read_violations_newest(&w->cli->reader, w->holder, &w->seen, err);
+    if (read_violations_last(&w->cli->reader, w->holder, (size_t)w->last, &w->arena, &list, err) !=
+        0)
         return -1;
     rows_begin(w);
     for (size_t i = 0; i < list.count; i++) {
@@ -180,7 +182,7 @@ static int list_last(struct work *w, struct err *err)
 
 static int follow_row(void *context, const struct violation_entry *entry, struct err *err)
 {
-    struct work *w = context;
+    struct violations_command *w = context;
 
     (void)err;
     violations_add_row(&w->list, &entry->v);
@@ -188,7 +190,7 @@ static int follow_row(void *context, const struct violation_entry *entry, struct
 }
 
 /* A store that goes away is said once, and waited for. Ends only with an error. */
-static int follow(struct work *w)
+static int follow(struct violations_command *w)
 {
     bool is_away = false;
 
@@ -197,8 +199,8 @@ static int follow(struct work *w)
         int result;
 
         rows_begin(w);
-        result =
-            violations_wait(&w->cli->reader, w->holder, &w->seen, WAIT_MS, follow_row, w, &err);
+        result = read_violations_wait(&w->cli->reader, w->holder, &w->seen, WAIT_MS, follow_row, w,
+                                      &err);
         if (w->list.row_count > 0 && rows_write(w) != EX_OK)
             return EX_IOERR;
         if (result != 0 && err.code != EX_UNAVAILABLE)
@@ -215,7 +217,7 @@ static int follow(struct work *w)
 
 /* --------------------------------------------------------------------------------------------- */
 
-static int run(struct work *w)
+static int run(struct violations_command *w)
 {
     struct err err = {0};
     int code = cli_open(w->cli);
@@ -233,7 +235,7 @@ static int run(struct work *w)
 
 int command_violations(struct cli *cli, int argc, char **argv)
 {
-    struct work w = {.cli = cli, .last = LAST_SHOWN};
+    struct violations_command w = {.cli = cli, .last = LAST_SHOWN};
     int code = parse(&w, argc, argv);
 
     if (code != EX_OK)

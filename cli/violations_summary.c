@@ -5,11 +5,11 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "cli/listing.h"
 #include "cli/range.h"
-#include "cli/words.h"
-#include "lib/core/figures.h"
-#include "lib/core/round.h"
+#include "cli/table.h"
+#include "cli/text.h"
+#include "lib/core/format.h"
+#include "lib/core/round_up.h"
 #include "lib/core/strmap.h"
 #include "lib/read/read_violations.h"
 #include "lib/sys/json.h"
@@ -21,7 +21,7 @@
 #define STREAM_OF_DOMAIN_MAX 1000
 
 /* All observed entries of one account (or user) and limit. */
-struct group {
+struct summary_group {
     struct slice account, user;
     struct limit limit; /* as of the latest entry */
     uint64_t times, peak;
@@ -32,20 +32,21 @@ struct summary {
     struct cli *cli;
     struct slice holder;
     struct range range;
-    struct strmap by_name; /* -> struct group * */
-    struct group **groups;
+    struct strmap by_name; /* -> struct summary_group * */
+    struct summary_group **groups;
     size_t count, room;
     uint64_t acted, entries; /* really stopped; all that were looked at */
     int64_t oldest_ms;       /* of the stream; 0: empty */
-    struct listing limits, accounts;
+    struct table limits, accounts;
     struct arena arena;
 };
 
 /* --- the streams ----------------------------------------------------------------------------- */
 
-static struct group *group_new(struct summary *s, struct slice name, const struct violation *v)
+static struct summary_group *group_new(struct summary *s, struct slice name,
+                                       const struct violation *v)
 {
-    struct group *g = arena_alloc(&s->arena, sizeof *g), **list;
+    struct summary_group *g = arena_alloc(&s->arena, sizeof *g), **list;
     void **place;
 
     list = arena_grow(&s->arena, s->groups, s->count, &s->room, sizeof(*list));
@@ -63,10 +64,10 @@ static struct group *group_new(struct summary *s, struct slice name, const struc
     return list[s->count++] = g;
 }
 
-static struct group *group_of(struct summary *s, const struct violation *v)
+static struct summary_group *group_of(struct summary *s, const struct violation *v)
 {
     struct limit l = {.scope = v->scope, .metric = v->metric, .per = v->per};
-    struct group *g;
+    struct summary_group *g;
     struct buf name;
     void **place;
 
@@ -83,7 +84,7 @@ static int take_entry(void *context, const struct violation_entry *entry, struct
 {
     struct summary *s = context;
     const struct violation *v = &entry->v;
-    struct group *g;
+    struct summary_group *g;
 
     s->entries++;
     if (v->soft)
@@ -119,17 +120,17 @@ static int read_streams(struct summary *s, struct err *err)
 {
     struct stream_id from = {(uint64_t)s->range.from * 1000, 0};
 
-    if (violations_forward(&s->cli->reader, s->holder, (struct stream_id){0, 0}, INT64_MAX,
-                           take_oldest, s, err) < 0)
+    if (read_violations_forward(&s->cli->reader, s->holder, (struct stream_id){0, 0}, INT64_MAX,
+                                take_oldest, s, err) < 0)
         return -1;
-    return violations_forward(&s->cli->reader, s->holder, from, (int64_t)s->range.to * 1000,
-                              take_entry, s, err);
+    return read_violations_forward(&s->cli->reader, s->holder, from, (int64_t)s->range.to * 1000,
+                                   take_entry, s, err);
 }
 
 /* --- the suggestion -------------------------------------------------------------------------- */
 
 /* A round limit with a fifth of room above what was seen. */
-static uint64_t suggest(const struct group *g)
+static uint64_t suggest(const struct summary_group *g)
 {
     uint64_t want = g->peak + g->peak / 5 + (g->peak % 5 != 0 ? 1 : 0);
 
@@ -138,7 +139,7 @@ static uint64_t suggest(const struct group *g)
 
 /* --- by limit -------------------------------------------------------------------------------- */
 
-enum column {
+enum summary_column {
     COL_WHO,
     COL_ACCOUNT,
     COL_USER,
@@ -151,7 +152,7 @@ enum column {
     COL_LAST
 };
 
-static const struct listing_column columns[] = {
+static const struct table_column columns[] = {
     [COL_WHO] = {.head = "account", .cut = 12},
     [COL_ACCOUNT] = {.name = "account"},
     [COL_USER] = {.name = "user"},
@@ -166,7 +167,8 @@ static const struct listing_column columns[] = {
 
 static int group_compare(const void *a, const void *b)
 {
-    const struct group *x = *(struct group *const *)a, *y = *(struct group *const *)b;
+    const struct summary_group *x = *(struct summary_group *const *)a,
+                               *y = *(struct summary_group *const *)b;
     int order = x->times > y->times ? -1 : x->times < y->times;
 
     if (order == 0)
@@ -176,43 +178,43 @@ static int group_compare(const void *a, const void *b)
     return order != 0 ? order : x->last_ms > y->last_ms ? -1 : x->last_ms < y->last_ms;
 }
 
-static void add_amount(struct summary *s, enum column column, enum limit_metric metric, uint64_t n,
-                       struct buf *b)
+static void add_amount(struct summary *s, enum summary_column column, enum limit_metric metric,
+                       uint64_t n, struct buf *b)
 {
     buf_reset(b);
-    words_amount(b, metric, n);
-    listing_number(&s->limits, column, n, buf_slice(b));
+    text_amount(b, metric, n);
+    table_number(&s->limits, column, n, buf_slice(b));
 }
 
-static void add_group(struct summary *s, const struct group *g, struct buf *b)
+static void add_group(struct summary *s, const struct summary_group *g, struct buf *b)
 {
-    struct listing *l = &s->limits;
+    struct table *l = &s->limits;
 
-    listing_row(l);
-    listing_shown(l, COL_WHO, g->user.len > 0 ? g->user : g->account);
-    listing_text(l, COL_ACCOUNT, g->account);
+    table_row(l);
+    table_shown(l, COL_WHO, g->user.len > 0 ? g->user : g->account);
+    table_text(l, COL_ACCOUNT, g->account);
     if (g->user.len > 0)
-        listing_text(l, COL_USER, g->user);
+        table_text(l, COL_USER, g->user);
     buf_reset(b);
     limit_name(&g->limit, b);
-    listing_text(l, COL_LIMIT, buf_slice(b));
-    listing_text(l, COL_ACTION, slice_str(limit_action_name(g->limit.action)));
+    table_text(l, COL_LIMIT, buf_slice(b));
+    table_text(l, COL_ACTION, slice_str(limit_action_name(g->limit.action)));
     add_amount(s, COL_MAX, g->limit.metric, g->limit.max, b);
     buf_reset(b);
-    figure_count(b, g->times);
-    listing_number(l, COL_TIMES, g->times, buf_slice(b));
+    format_count(b, g->times);
+    table_number(l, COL_TIMES, g->times, buf_slice(b));
     add_amount(s, COL_PEAK, g->limit.metric, g->peak, b);
     add_amount(s, COL_SUGGESTED, g->limit.metric, suggest(g), b);
     buf_reset(b);
-    words_time(b, g->last_ms / 1000);
-    listing_text(l, COL_LAST, buf_slice(b));
+    text_time(b, g->last_ms / 1000);
+    table_text(l, COL_LAST, buf_slice(b));
 }
 
 static void fill_limits(struct summary *s)
 {
     struct buf b;
 
-    listing_init(&s->limits, columns, sizeof columns / sizeof columns[0], &s->arena);
+    table_init(&s->limits, columns, sizeof columns / sizeof columns[0], &s->arena);
     if (s->count > 0)
         qsort(s->groups, s->count, sizeof *s->groups, group_compare);
     buf_init(&b, NAME_BYTES);
@@ -228,7 +230,7 @@ static const enum counter observed[] = {COUNTER_OBSERVED_MESSAGES, COUNTER_OBSER
 
 #define OBSERVED_COUNT (sizeof observed / sizeof observed[0])
 
-static const struct listing_column account_columns[] = {
+static const struct table_column account_columns[] = {
     {.name = "account", .head = "account", .cut = 20},
     {.name = "observed_messages", .head = "messages", .right = true},
     {.name = "observed_recipients", .head = "recipients", .right = true},
@@ -244,13 +246,13 @@ static int add_account(void *context, struct slice name, const struct tally *sum
     (void)err;
     if (tally_is_empty(sum))
         return 0;
-    listing_row(&s->accounts);
-    listing_text(&s->accounts, 0, name);
+    table_row(&s->accounts);
+    table_text(&s->accounts, 0, name);
     buf_init(&b, 256);
     for (size_t i = 0; i < OBSERVED_COUNT; i++) {
         buf_reset(&b);
-        figure_value(&b, counter_table[observed[i]].unit, sum->value[observed[i]], false);
-        listing_number(&s->accounts, 1 + i, sum->value[observed[i]], buf_slice(&b));
+        format_value(&b, counter_table[observed[i]].unit, sum->value[observed[i]], false);
+        table_number(&s->accounts, 1 + i, sum->value[observed[i]], buf_slice(&b));
     }
     buf_fini(&b);
     return 0;
@@ -260,10 +262,10 @@ static int read_counted(struct summary *s, struct err *err)
 {
     struct name_list accounts = {.items = &s->holder, .count = 1};
     struct counter_list counters = {.count = OBSERVED_COUNT};
-    struct cover_list periods;
+    struct stored_periods periods;
 
-    listing_init(&s->accounts, account_columns, sizeof account_columns / sizeof *account_columns,
-                 &s->arena);
+    table_init(&s->accounts, account_columns, sizeof account_columns / sizeof *account_columns,
+               &s->arena);
     memcpy(counters.ids, observed, sizeof observed);
     if (s->holder.len > 0 && s->holder.ptr[0] == '@')
         return 0; /* what the server's and clients' limits stop counts for no account */
@@ -285,12 +287,12 @@ static void add_notes(const struct summary *s, struct buf *b)
 {
     if (is_cut(s)) {
         buf_add_str(b, "\nOnly since ");
-        words_time(b, s->oldest_ms / 1000);
+        text_time(b, s->oldest_ms / 1000);
         buf_add_str(b, ": the store keeps no older violations.\n");
     }
     if (s->acted > 0) {
         buf_add_char(b, '\n');
-        figure_count(b, s->acted);
+        format_count(b, s->acted);
         buf_add_str(b, s->acted == 1 ? " violation is left out: the limit acted on it.\n"
                                      : " violations are left out: limits acted on them.\n");
     }
@@ -306,12 +308,12 @@ static void add_text(const struct summary *s, struct buf *b)
     if (s->limits.row_count == 0)
         buf_add_str(b, "Nothing.\n");
     else
-        listing_table(&s->limits, &style, true, b);
+        table_table(&s->limits, &style, true, b);
     add_notes(s, b);
     if (s->accounts.row_count == 0)
         return;
     buf_add_str(b, "\nAll in all, as counted:\n\n");
-    listing_table(&s->accounts, &style, true, b);
+    table_table(&s->accounts, &style, true, b);
 }
 
 static json_t *to_json(const struct summary *s)
@@ -324,8 +326,8 @@ static json_t *to_json(const struct summary *s)
     (void)json_object_set_new(o, "since",
                               is_cut(s) ? json_integer(s->oldest_ms / 1000) : json_null());
     (void)json_object_set_new(o, "acted", json_integer((json_int_t)s->acted));
-    (void)json_object_set_new(o, "limits", listing_json(&s->limits));
-    (void)json_object_set_new(o, "accounts", listing_json(&s->accounts));
+    (void)json_object_set_new(o, "limits", table_json(&s->limits));
+    (void)json_object_set_new(o, "accounts", table_json(&s->accounts));
     return o;
 }
 
@@ -338,7 +340,7 @@ static int write_all(const struct summary *s, int format)
     if (format == 0)
         add_text(s, &b);
     else if (format == 1)
-        listing_csv(&s->limits, true, &b);
+        table_csv(&s->limits, true, &b);
     else
         cli_add_json(&b, to_json(s));
     code = cli_write(&b);

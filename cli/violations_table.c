@@ -1,9 +1,9 @@
 #include "cli/violations_table.h"
 
-#include "cli/words.h"
-#include "lib/core/figures.h"
+#include "cli/text.h"
+#include "lib/core/format.h"
 
-enum column {
+enum violations_column {
     COL_TIME,
     COL_TIME_MS,
     COL_WHO,
@@ -23,7 +23,7 @@ enum column {
     COL_FROM
 };
 
-const struct listing_column violations_columns[] = {
+const struct table_column violations_columns[] = {
     [COL_TIME] = {.name = "time", .head = "time", .least = 14},
     [COL_TIME_MS] = {.name = "time_ms"},
     [COL_WHO] = {.head = "account", .cut = 14, .least = 20},
@@ -44,7 +44,7 @@ const struct listing_column violations_columns[] = {
 };
 const size_t violations_column_count = sizeof violations_columns / sizeof violations_columns[0];
 
-const char *violation_outcome(const struct violation *v)
+const char *violations_outcome(const struct violation *v)
 {
     static const char *const acted[] = {[ACTION_LOG] = "logged",
                                         [ACTION_HOLD] = "held",
@@ -58,65 +58,65 @@ const char *violation_outcome(const struct violation *v)
     return v->soft ? "soft limit" : v->observed ? would[v->action] : acted[v->action];
 }
 
-static void add_times(struct listing *list, const struct violation *v, struct buf *b)
+static void add_times(struct table *list, const struct violation *v, struct buf *b)
 {
     buf_reset(b);
-    words_time(b, v->time_ms / 1000);
-    listing_text(list, COL_TIME, buf_slice(b));
+    text_time(b, v->time_ms / 1000);
+    table_text(list, COL_TIME, buf_slice(b));
     /* in tables without the year */
-    listing_shorten(list, COL_TIME, slice_from(buf_slice(b), sizeof "2026-" - 1));
-    listing_number(list, COL_TIME_MS, (uint64_t)v->time_ms, SLICE_NONE);
+    table_shorten(list, COL_TIME, slice_from(buf_slice(b), sizeof "2026-" - 1));
+    table_number(list, COL_TIME_MS, (uint64_t)v->time_ms, SLICE_NONE);
 }
 
-static void add_limit(struct listing *list, const struct violation *v, struct buf *b)
+static void add_limit(struct table *list, const struct violation *v, struct buf *b)
 {
     struct limit l = {.scope = v->scope, .metric = v->metric, .per = v->per};
 
     buf_reset(b);
     buf_addf(b, "%s/%.*s", limit_metric_name(v->metric), SLICE_FMT(v->per));
-    listing_shown(list, COL_SHORT, buf_slice(b));
+    table_shown(list, COL_SHORT, buf_slice(b));
     buf_reset(b);
     limit_name(&l, b);
-    listing_text(list, COL_LIMIT, buf_slice(b));
-    listing_number(list, COL_MAX, v->max, SLICE_NONE);
+    table_text(list, COL_LIMIT, buf_slice(b));
+    table_number(list, COL_MAX, v->max, SLICE_NONE);
 }
 
-static void add_used(struct listing *list, const struct violation *v, struct buf *b)
+static void add_used(struct table *list, const struct violation *v, struct buf *b)
 {
     buf_reset(b);
-    words_compact(b, v->metric, v->used);
+    text_compact(b, v->metric, v->used);
     buf_add_char(b, '+');
-    words_compact(b, v->metric, v->wanted);
+    text_compact(b, v->metric, v->wanted);
     buf_add_char(b, '/');
-    words_compact(b, v->metric, v->max);
-    listing_number(list, COL_USED, v->used, buf_slice(b));
-    listing_number(list, COL_WANTED, v->wanted, SLICE_NONE);
+    text_compact(b, v->metric, v->max);
+    table_number(list, COL_USED, v->used, buf_slice(b));
+    table_number(list, COL_WANTED, v->wanted, SLICE_NONE);
 }
 
-static void add_some(struct listing *list, enum column column, struct slice text)
+static void add_some(struct table *list, enum violations_column column, struct slice text)
 {
     if (text.len > 0)
-        listing_text(list, column, text);
+        table_text(list, column, text);
 }
 
-void violations_add_row(struct listing *list, const struct violation *v)
+void violations_add_row(struct table *list, const struct violation *v)
 {
     struct buf b;
 
     buf_init(&b, 4096);
-    listing_row(list);
+    table_row(list);
     add_times(list, v, &b);
-    listing_shown(list, COL_WHO, v->user.len > 0 ? v->user : v->domain);
-    listing_text(list, COL_ACCOUNT, v->domain);
+    table_shown(list, COL_WHO, v->user.len > 0 ? v->user : v->domain);
+    table_text(list, COL_ACCOUNT, v->domain);
     add_some(list, COL_USER, v->user);
     add_limit(list, v, &b);
     add_used(list, v, &b);
-    listing_text(list, COL_ACTION, slice_str(limit_action_name(v->action)));
-    listing_shorten(list, COL_ACTION, slice_str(violation_outcome(v)));
-    listing_text(list, COL_EVENT, slice_str(violation_event(v)));
-    listing_bool(list, COL_OBSERVED, v->observed, "");
+    table_text(list, COL_ACTION, slice_str(limit_action_name(v->action)));
+    table_shorten(list, COL_ACTION, slice_str(violations_outcome(v)));
+    table_text(list, COL_EVENT, slice_str(violation_event(v)));
+    table_bool(list, COL_OBSERVED, v->observed, "");
     if (v->retry_after_s >= 0 && !v->soft)
-        listing_number(list, COL_RETRY, (uint64_t)v->retry_after_s, SLICE_NONE);
+        table_number(list, COL_RETRY, (uint64_t)v->retry_after_s, SLICE_NONE);
     add_some(list, COL_QUEUE_ID, v->queue_id);
     add_some(list, COL_CLIENT, v->client);
     add_some(list, COL_FROM, v->sender);

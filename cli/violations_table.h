@@ -1,17 +1,17 @@
 #ifndef TG_CLI_VIOLATIONS_TABLE_H
 #define TG_CLI_VIOLATIONS_TABLE_H
 
-#include "cli/listing.h"
+#include "cli/table.h"
 #include "lib/read/read_violations.h"
 
 /* Violations as rows of a listing. */
 
 /* For a table that goes on: with widths that most rows keep to. */
-extern const struct listing_column violations_columns[];
+extern const struct table_column violations_columns[];
 extern const size_t violations_column_count;
 
-void violations_add_row(struct listing *list, const struct violation *v);
+void violations_add_row(struct table *list, const struct violation *v);
 /* What came of it: "deferred", "would defer", "logged", "soft limit" ... */
-const char *violation_outcome(const struct violation *v);
+const char *violations_outcome(const struct violation *v);
 
 #endif

@@ -1,12 +1,13 @@
 /* tollgate why: in words, what is known of a queue id, an address, a domain or a client. */
 #include "cli/why.h"
+#include "cli/command.h"
 
 #include <ctype.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sysexits.h>
 
-#include "cli/words.h"
+#include "cli/text.h"
 #include "lib/sys/clock.h"
 
 #define ARENA_BYTES ((size_t)256 << 20)
@@ -27,7 +28,7 @@ static const struct option options[] = {{NULL, 0, NULL, 0}};
 
 void why_say_text(struct why *w, struct slice text)
 {
-    words_wrap(&w->out, INDENT, false, w->style.width, text);
+    text_wrap(&w->out, INDENT, false, w->style.width, text);
 }
 
 void why_say(struct why *w, const char *format, ...)
@@ -60,7 +61,7 @@ static int is_hosted_name(struct why *w, bool *is_hosted, struct err *err)
     *is_hosted = false;
     if (domain_canonical(slice_str(w->typed), &w->arena, &name, err) != 0)
         return 0;
-    return site_domain(&w->site, name, &w->arena, is_hosted, &charged, err);
+    return setup_domain(&w->setup, name, &w->arena, is_hosted, &charged, err);
 }
 
 static int of_address(struct why *w, struct err *err)
@@ -94,7 +95,7 @@ static int answer(struct why *w, struct err *err)
     struct ip ip;
     bool is_hosted;
 
-    if (ip_parse(slice_str(w->typed), &ip))
+    if (networks_ip_parse(slice_str(w->typed), &ip))
         return of_client(w, err);
     if (w->typed[0] == '@')
         return why_sender(w, NULL, w->typed, err);
@@ -112,7 +113,7 @@ static int answer(struct why *w, struct err *err)
 static int run(struct why *w)
 {
     struct err err = {0};
-    int code = site_open(&w->site, w->cli);
+    int code = setup_open(&w->setup, w->cli);
 
     if (code != EX_OK)
         return code;
@@ -126,7 +127,7 @@ int command_why(struct cli *cli, int argc, char **argv)
     struct why w = {.cli = cli};
     int id, code;
 
-    while ((id = option_next(cli, help, argc, argv, options)) != OPTION_END)
+    while ((id = cli_option_next(cli, help, argc, argv, options)) != OPTION_END)
         return id == OPTION_HELP ? EX_OK : EX_USAGE;
     if (optind + 1 != argc)
         return cli_usage("why", optind == argc ? "why what? Give a queue id or an address"
@@ -135,7 +136,7 @@ int command_why(struct cli *cli, int argc, char **argv)
     arena_init(&w.arena, ARENA_BYTES);
     buf_init(&w.out, TEXT_BYTES);
     code = run(&w);
-    site_close(&w.site);
+    setup_close(&w.setup);
     buf_fini(&w.out);
     arena_fini(&w.arena);
     return code;

@@ -7,7 +7,7 @@
 
 struct why {
     struct cli *cli;
-    struct site site;
+    struct setup setup;
     const char *typed;
     int64_t now_s;
     struct render_style style;

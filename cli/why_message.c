@@ -6,9 +6,9 @@
 
 #include "cli/control.h"
 #include "cli/ledger_file.h"
+#include "cli/text.h"
 #include "cli/why.h"
-#include "cli/words.h"
-#include "lib/core/figures.h"
+#include "lib/core/format.h"
 #include "lib/read/read_held.h"
 #include "lib/read/read_violations.h"
 
@@ -17,7 +17,7 @@
 #define FOUND_MAX  64
 #define NAME_BYTES 4096
 
-struct found {
+struct why_found {
     struct why *w;
     struct slice id;
     struct violation list[FOUND_MAX]; /* the newest first */
@@ -28,7 +28,7 @@ struct found {
 
 static int take_entry(void *context, const struct violation_entry *entry, struct err *err)
 {
-    struct found *f = context;
+    struct why_found *f = context;
     struct violation *v = &f->list[f->count];
     struct slice *texts[] = {&v->domain, &v->user, &v->per, &v->client, &v->sender};
 
@@ -50,13 +50,13 @@ static void add_limit(struct buf *b, const struct violation *v)
 
     buf_add(b, v->user.len > 0 ? v->user : v->domain);
     buf_add_str(b, " had used ");
-    words_amount(b, v->metric, v->used);
+    text_amount(b, v->metric, v->used);
     buf_add_str(b, " of ");
-    words_amount(b, v->metric, v->max);
+    text_amount(b, v->metric, v->max);
     if (v->metric != METRIC_BYTES)
         buf_addf(b, " %s", limit_metric_name(v->metric));
     buf_addf(b, " per %.*s, and the message wanted ", SLICE_FMT(v->per));
-    words_amount(b, v->metric, v->wanted);
+    text_amount(b, v->metric, v->wanted);
     buf_add_str(b, " more (");
     limit_name(&l, b);
     buf_addf(b, ", %s)", limit_action_name(v->action));
@@ -65,13 +65,13 @@ static void add_limit(struct buf *b, const struct violation *v)
 static void add_origin(struct buf *b, const struct violation *v)
 {
     buf_add_str(b, "  ");
-    words_time(b, v->time_ms / 1000);
+    text_time(b, v->time_ms / 1000);
     if (v->client.len > 0) {
         buf_add_str(b, ", from the client ");
-        text_add(b, v->client);
+        format_text(b, v->client);
     }
     buf_add_str(b, ", sender ");
-    text_add(b, v->sender.len > 0 ? v->sender : SLICE("<>"));
+    format_text(b, v->sender.len > 0 ? v->sender : SLICE("<>"));
     buf_add_str(b, "\n\n");
 }
 
@@ -125,9 +125,9 @@ static void say_retry(struct why *w, const struct violation *v)
         buf_add_str(&b, "It can never fit: it wants more than the limit allows at all.");
     } else {
         buf_add_str(&b, "There was to be room for it again at ");
-        words_time(&b, v->time_ms / 1000 + v->retry_after_s);
+        text_time(&b, v->time_ms / 1000 + v->retry_after_s);
         buf_add_str(&b, ", after ");
-        words_duration(&b, v->retry_after_s);
+        text_duration(&b, v->retry_after_s);
         buf_add_char(&b, '.');
     }
     why_say_text(w, buf_slice(&b));
@@ -146,7 +146,7 @@ static void say_message(struct why *w, const struct violation *list, size_t coun
     for (size_t i = 0; i < count; i++) {
         buf_init(&b, NAME_BYTES);
         add_limit(&b, &list[i]);
-        words_wrap(&w->out, 2, true, w->style.width, buf_slice(&b));
+        text_wrap(&w->out, 2, true, w->style.width, buf_slice(&b));
         buf_fini(&b);
         if (list[i].retry_after_s < 0 || list[i].retry_after_s > last->retry_after_s)
             last = &list[i];
@@ -158,7 +158,7 @@ static void say_message(struct why *w, const struct violation *list, size_t coun
     buf_add_char(&w->out, '\n');
 }
 
-static void say_found(const struct found *f)
+static void say_found(const struct why_found *f)
 {
     for (size_t i = 0, end; i < f->count; i = end) {
         for (end = i + 1; end < f->count; end++) {
@@ -171,15 +171,15 @@ static void say_found(const struct found *f)
 
 /* --- held ------------------------------------------------------------------------------------ */
 
-struct place {
+struct why_place {
     size_t ahead, of;
     const json_t *message;
 };
 
 /* Where it stands in the line of its account. */
-static struct place place_of(const json_t *list, const char *id)
+static struct why_place place_of(const json_t *list, const char *id)
 {
-    struct place p = {0};
+    struct why_place p = {0};
     const char *account = NULL;
 
     for (size_t i = 0; i < json_array_size(list); i++) {
@@ -203,7 +203,7 @@ static struct place place_of(const json_t *list, const char *id)
     return p;
 }
 
-static void say_held(struct why *w, const struct place *p)
+static void say_held(struct why *w, const struct why_place *p)
 {
     struct buf b;
 
@@ -213,7 +213,7 @@ static void say_held(struct why *w, const struct place *p)
                         "for it in the mail queue and log of this node.");
     } else {
         buf_add_str(&b, "It has been on hold on this node since ");
-        words_time(&b, json_integer_value(json_object_get(p->message, "time")));
+        text_time(&b, json_integer_value(json_object_get(p->message, "time")));
         buf_addf(&b,
                  ", number %zu of %zu in the line of %s. `tollgate release' lets it go when "
                  "its turn comes and there is room.",
@@ -228,7 +228,7 @@ static bool held_here(struct why *w, struct err *err)
 {
     json_t *answer =
         control_ask(w->cli->settings->state_dir, json_pack("{s:s}", "cmd", "held"), NULL, err);
-    struct place p = {0};
+    struct why_place p = {0};
 
     if (answer != NULL)
         p = place_of(json_object_get(answer, "held"), w->typed);
@@ -239,7 +239,7 @@ static bool held_here(struct why *w, struct err *err)
 }
 
 /* What Redis shows, of the accounts that are known of the message. */
-static int held_elsewhere(struct why *w, const struct found *f, bool *is_held, struct err *err)
+static int held_elsewhere(struct why *w, const struct why_found *f, bool *is_held, struct err *err)
 {
     struct name_list nodes;
 
@@ -247,7 +247,7 @@ static int held_elsewhere(struct why *w, const struct found *f, bool *is_held, s
     if (read_nodes(&w->cli->reader, &w->arena, &nodes, err) != 0)
         return -1;
     for (size_t i = 0; i < f->count && !*is_held; i++) {
-        if (held_read_id(&w->cli->reader, f->list[i].domain, &nodes, f->id, is_held, err) != 0)
+        if (read_held_id(&w->cli->reader, f->list[i].domain, &nodes, f->id, is_held, err) != 0)
             return -1;
         if (*is_held)
             why_say(w, "It is on hold for %.*s on a node.", SLICE_FMT(f->list[i].domain));
@@ -256,7 +256,7 @@ static int held_elsewhere(struct why *w, const struct found *f, bool *is_held, s
 }
 
 /* The newest that is known of it is that it was put on hold. */
-static void say_not_held(struct why *w, const struct found *f)
+static void say_not_held(struct why *w, const struct why_found *f)
 {
     size_t end = 1;
 
@@ -280,7 +280,7 @@ static int say_doubtful(struct why *w)
     buf_add_str(&b, "It was let through and counted");
     if (time_s > 0) {
         buf_add_str(&b, " at ");
-        words_time(&b, time_s);
+        text_time(&b, time_s);
     }
     buf_addf(
         &b,
@@ -324,12 +324,12 @@ static void say_unasked(struct why *w, const struct err *control, int ledger)
 
 int why_queue_id(struct why *w, struct err *err)
 {
-    struct found f = {.w = w, .id = slice_str(w->typed)};
+    struct why_found f = {.w = w, .id = slice_str(w->typed)};
     struct err control = {0};
     bool is_held;
     int ledger;
 
-    if (violations_backward(&w->cli->reader, SLICE_NONE, SEARCHED, take_entry, &f, err) < 0)
+    if (read_violations_backward(&w->cli->reader, SLICE_NONE, SEARCHED, take_entry, &f, err) < 0)
         return -1;
     buf_addf(&w->out, "%s\n\n", w->typed);
     say_found(&f);

@@ -3,11 +3,11 @@
 #include <sysexits.h>
 
 #include "cli/limit_show.h"
+#include "cli/text.h"
 #include "cli/usage_rows.h"
 #include "cli/violations_table.h"
 #include "cli/why.h"
-#include "cli/words.h"
-#include "lib/core/figures.h"
+#include "lib/core/format.h"
 #include "lib/read/read_held.h"
 
 #define VIOLATIONS_SHOWN 5
@@ -30,8 +30,8 @@ struct sender {
 
 static void line(struct sender *s, const char *name, struct slice value)
 {
-    text_add_left(&s->w->out, slice_str(name), INDENT);
-    text_add(&s->w->out, value);
+    format_left(&s->w->out, slice_str(name), INDENT);
+    format_text(&s->w->out, value);
     buf_add_char(&s->w->out, '\n');
 }
 
@@ -41,7 +41,7 @@ static void add_forwarder(struct sender *s)
     struct err err = {0};
     struct buf b;
 
-    if (!site_forward(&s->w->site, s->address, &s->w->arena, &targets, &err)) {
+    if (!setup_forward(&s->w->setup, s->address, &s->w->arena, &targets, &err)) {
         if (err.text[0] != '\0')
             line(s, "  forwards", slice_str(err.text));
         return;
@@ -65,7 +65,7 @@ static bool is_among(const struct strmap *set, struct slice name)
 
 static void add_exempt(struct sender *s)
 {
-    const struct exemptions *x = &s->w->site.rules->exempt;
+    const struct exemptions *x = &s->w->setup.rules->exempt;
 
     if (is_among(&x->users, s->user)) {
         s->is_exempt = true;
@@ -78,10 +78,10 @@ static void add_exempt(struct sender *s)
 
 static void add_network(struct sender *s)
 {
-    const struct world *w = s->w->site.world;
+    const struct hosted *w = s->w->setup.hosted;
     struct ip ip;
 
-    if (!ip_parse(slice_from(s->holder.name, sizeof HOLDER_CLIENT - 1), &ip))
+    if (!networks_ip_parse(slice_from(s->holder.name, sizeof HOLDER_CLIENT - 1), &ip))
         return;
     line(s, "  network",
          networks_contain(&w->host, &ip)        ? SLICE("this host (networks.host)")
@@ -96,14 +96,14 @@ static int add_held(struct sender *s, struct err *err)
 
     if (s->holder.kind != HOLDER_IS_DOMAIN)
         return 0;
-    if (held_read(&s->w->cli->reader, s->holder.name, &held, err) != 0)
+    if (read_held(&s->w->cli->reader, s->holder.name, &held, err) != 0)
         return -1;
     if (held.count == 0)
         return 0;
     buf_init(&b, NAME_BYTES);
-    figure_count(&b, held.count);
+    format_count(&b, held.count);
     buf_addf(&b, " message%s on hold, since ", held.count == 1 ? "" : "s");
-    words_time(&b, held.oldest_s);
+    text_time(&b, held.oldest_s);
     line(s, "  held", buf_slice(&b));
     buf_fini(&b);
     return 0;
@@ -115,7 +115,7 @@ static int add_who(struct sender *s, struct err *err)
 
     if (s->address != NULL)
         shown.name = s->user;
-    limit_show_head(&s->w->site, &shown, &s->limits, &s->w->out);
+    limit_show_head(&s->w->setup, &shown, &s->limits, &s->w->out);
     if (s->holder.kind == HOLDER_IS_CLIENT)
         add_network(s);
     if (s->address != NULL)
@@ -181,9 +181,9 @@ static void add_until(const struct sender *s, const struct usage_row *row, struc
         return;
     }
     buf_add_str(b, ". There is room again from ");
-    words_clock(b, at_s, s->usage.now_ms / 1000);
+    text_clock(b, at_s, s->usage.now_ms / 1000);
     buf_add_str(b, " on (in ");
-    words_duration(b, (row->reopens_ms + 999) / 1000);
+    text_duration(b, (row->reopens_ms + 999) / 1000);
     buf_add_char(b, ')');
 }
 
@@ -191,9 +191,9 @@ static void add_full(const struct sender *s, const struct usage_row *row, struct
 {
     limit_name(row->limit, b);
     buf_add_str(b, " is full (");
-    words_amount(b, row->limit->metric, row->used);
+    text_amount(b, row->limit->metric, row->used);
     buf_add_str(b, " of ");
-    words_amount(b, row->limit->metric, row->limit->max);
+    text_amount(b, row->limit->metric, row->limit->max);
     buf_add_char(b, ')');
     add_until(s, row, b);
     buf_add_str(b, ".");
@@ -201,19 +201,19 @@ static void add_full(const struct sender *s, const struct usage_row *row, struct
 
 static void say_full(struct sender *s, const struct usage_row *row, const char *what)
 {
-    bool acts = !s->w->site.rules->observe && row->limit->action != ACTION_LOG;
+    bool acts = !s->w->setup.rules->observe && row->limit->action != ACTION_LOG;
     struct buf b;
 
     buf_init(&b, NAME_BYTES);
     if (acts)
-        buf_addf(&b, "NO: %s %s now: ", what, words_stopped(row->limit->action));
+        buf_addf(&b, "NO: %s %s now: ", what, text_stopped(row->limit->action));
     else if (row->limit->action == ACTION_LOG)
         buf_addf(&b, "YES: %s let through. A limit that only logs is full: ", what);
     else
         buf_addf(&b,
                  "YES: %s let through, because throttle.mode is \"observe\". Otherwise it would "
                  "be %s now: ",
-                 what, words_stopped(row->limit->action));
+                 what, text_stopped(row->limit->action));
     add_full(s, row, &b);
     if (acts && row->limit->metric != METRIC_BOUNCES)
         buf_add_str(&b, row->limit->forwards
@@ -237,9 +237,9 @@ static void say_room(struct sender *s)
     buf_add_str(&b, "YES: nothing stops its mail now. The fullest limit is ");
     limit_name(row->limit, &b);
     buf_add_str(&b, ", ");
-    figure_count(&b, row->percent);
+    format_count(&b, row->percent);
     buf_add_str(&b, "%; room for ");
-    words_amount(&b, row->limit->metric, row->room);
+    text_amount(&b, row->limit->metric, row->room);
     buf_add_str(&b, row->limit->metric == METRIC_BYTES ? " more." : " more ");
     if (row->limit->metric != METRIC_BYTES)
         buf_addf(&b, "%s.", limit_metric_name(row->limit->metric));
@@ -268,11 +268,11 @@ static void say_verdict(struct sender *s)
 
 static void add_usage(struct sender *s)
 {
-    struct listing list;
+    struct table list;
 
     if (s->usage.count == 0)
         return;
-    listing_init(&list, usage_columns, usage_column_count, &s->w->arena);
+    table_init(&list, usage_columns, usage_column_count, &s->w->arena);
     for (size_t i = 0; i < s->usage.count; i++) {
         struct usage_row row = s->usage.list[i];
 
@@ -280,7 +280,7 @@ static void add_usage(struct sender *s)
         usage_add_row(&list, &row, s->usage.now_ms, s->w->style.utf8);
     }
     buf_add_char(&s->w->out, '\n');
-    listing_table(&list, &s->w->style, true, &s->w->out);
+    table_table(&list, &s->w->style, true, &s->w->out);
 }
 
 struct picking {
@@ -310,19 +310,19 @@ static int pick(void *context, const struct violation_entry *entry, struct err *
 static int add_violations(struct sender *s, struct err *err)
 {
     struct picking p = {.s = s};
-    struct listing list;
+    struct table list;
 
-    if (violations_backward(&s->w->cli->reader, s->holder.name, SEARCHED, pick, &p, err) < 0)
+    if (read_violations_backward(&s->w->cli->reader, s->holder.name, SEARCHED, pick, &p, err) < 0)
         return -1;
     if (p.count == 0) {
         buf_add_str(&s->w->out, "\nNo violation of it is recorded.\n");
         return 0;
     }
-    listing_init(&list, violations_columns, violations_column_count, &s->w->arena);
+    table_init(&list, violations_columns, violations_column_count, &s->w->arena);
     for (size_t i = p.count; i-- > 0;)
         violations_add_row(&list, &p.list[i].v);
     buf_addf(&s->w->out, "\nThe last violations:\n\n");
-    listing_table(&list, &s->w->style, true, &s->w->out);
+    table_table(&list, &s->w->style, true, &s->w->out);
     return 0;
 }
 
@@ -333,7 +333,7 @@ static int read_all(struct sender *s, struct err *err)
     struct name_list users = {.items = &s->user, .count = s->user.len > 0 ? 1 : 0};
     struct why *w = s->w;
 
-    if (holder_limits_read(&w->site, &s->holder, w->now_s, &w->arena, &s->limits, err) != 0)
+    if (holder_limits_read(&w->setup, &s->holder, w->now_s, &w->arena, &s->limits, err) != 0)
         return -1;
     return usage_read(&w->cli->reader, &s->holder, &s->limits, &users, &w->arena, &s->usage, err);
 }
@@ -345,12 +345,12 @@ static int find_holder(struct sender *s, const char *typed, struct err *err)
 
     if (s->address != NULL)
         typed = arena_copy(&s->w->arena, s->address->domain).ptr;
-    if (typed == NULL || holder_parse(&s->w->site, typed, &s->w->arena, &s->holder, err) != 0)
+    if (typed == NULL || holder_parse(&s->w->setup, typed, &s->w->arena, &s->holder, err) != 0)
         return -1;
     domain = s->holder.name;
     if (s->holder.is_hosted || s->holder.charged.len == 0)
         return 0;
-    if (holder_parse(&s->w->site, s->holder.charged.ptr, &s->w->arena, &s->holder, err) != 0)
+    if (holder_parse(&s->w->setup, s->holder.charged.ptr, &s->w->arena, &s->holder, err) != 0)
         return -1;
     why_say(s->w, "The mail of %.*s is charged to %.*s, so this is about that one's limits.",
             SLICE_FMT(domain), SLICE_FMT(s->holder.name));

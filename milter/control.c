@@ -120,30 +120,31 @@ static json_t *append(struct control *c, const struct held_message *m, enum reco
 /* Is there room for it now? NULL: yes, and it is consumed. */
 static json_t *ask_for_room(struct control *c, const struct held_message *m, struct arena *arena)
 {
-    struct site *site = gate_site(c->gate);
-    struct throttle_context context = {c->gate->limiter.throttle, site->rules, site->world};
+    struct snapshot *snapshot = dispatch_site(c->dispatch);
+    struct throttle_context context = {c->dispatch->limiter.throttle, snapshot->rules,
+                                       snapshot->hosted};
     struct limit_source source;
-    struct demands demands;
+    struct limit_checks checks;
     struct test_answer *tests = NULL;
     struct throttle_verdict verdict = {.action = ACTION_LOG};
     enum throttle_by by = THROTTLE_BY_ACCEPT;
     struct err err = {0};
     json_t *answer = NULL;
 
-    if (site->world == NULL)
+    if (snapshot->hosted == NULL)
         answer = error("the hosted domains could not be read yet");
     else if (throttle_limits(&context, arena, &source, &err) != 0 ||
-             demands_of_held(&m->record, &source, arena, &demands, &err) != 0)
+             limit_checks_of_held(&m->record, &source, arena, &checks, &err) != 0)
         answer = error(err.text);
-    else if (demands.count > 0)
-        by = throttle_ask(context.throttle, site->rules, &demands, true, arena, &tests, &err);
+    else if (checks.count > 0)
+        by = throttle_ask(context.throttle, snapshot->rules, &checks, true, arena, &tests, &err);
     if (by == THROTTLE_BY_DEFER)
         answer = error(err.text);
     if (by == THROTTLE_BY_STORE || by == THROTTLE_BY_LOCAL)
-        verdict = demands_decide(&demands, tests, site->rules->observe);
+        verdict = limit_checks_decide(&checks, tests, snapshot->rules->observe);
     if (answer == NULL && verdict.action != ACTION_LOG)
         answer = wait_for(&verdict);
-    site_drop(site);
+    snapshot_drop(snapshot);
     return answer;
 }
 
@@ -318,7 +319,7 @@ int control_start(struct control *c, const char *state_dir, struct err *err)
 
 void control_stop(struct control *c)
 {
-    if (c->gate == NULL)
+    if (c->dispatch == NULL)
         return;
     if (c->has_thread) {
         (void)!write(c->wake[1], "", 1);
@@ -332,5 +333,5 @@ void control_stop(struct control *c)
         if (c->wake[i] >= 0)
             (void)close(c->wake[i]);
     held_close(c->held);
-    c->gate = NULL;
+    c->dispatch = NULL;
 }

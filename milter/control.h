@@ -6,7 +6,7 @@
 
 #include "lib/ledger/accountant.h"
 #include "lib/ledger/held.h"
-#include "milter/gate.h"
+#include "milter/dispatch.h"
 
 /*
  * The control socket, STATE_DIR/control.sock: how `tollgate release` lets held messages go. One
@@ -27,7 +27,7 @@
  */
 
 struct control {
-    struct gate *gate;
+    struct dispatch *dispatch;
     struct journal *journal;
     struct accountant *accountant;
     char path[108];

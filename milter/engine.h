@@ -3,7 +3,7 @@
 
 #include "lib/core/err.h"
 #include "lib/sys/settings.h"
-#include "milter/gate.h"
+#include "milter/dispatch.h"
 
 /*
  * What serves the milter protocol. An engine listens, turns what MTAs say into gate_* calls and
@@ -20,7 +20,7 @@
 int engine_open(const struct settings *settings, int owner, struct err *err);
 
 /* Serves until engine_stop. -1: the engine gave up. */
-int engine_run(struct gate *g, const struct settings *settings, struct err *err);
+int engine_run(struct dispatch *g, const struct settings *settings, struct err *err);
 
 /* Wants an end; engine_run comes back soon if nudged now and then. Connections that are idle then
  * are not told. */

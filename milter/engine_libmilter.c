@@ -34,27 +34,27 @@ enum {
 
 /* libmilter gives its callbacks no other way to what is ours. */
 static struct {
-    struct gate *gate;
+    struct dispatch *dispatch;
     struct listen_socket listen;
     bool is_unix;
     char poke[300]; /* where to connect to, to wake the listener */
 } engine;
 
-static struct gate_connection *connection(SMFICTX *ctx)
+static struct dispatch_connection *connection(SMFICTX *ctx)
 {
     return smfi_getpriv(ctx);
 }
 
 /* Also for a connection that follows another without a new negotiation. */
-static struct gate_connection *connection_make(SMFICTX *ctx)
+static struct dispatch_connection *connection_make(SMFICTX *ctx)
 {
-    struct gate_connection *c = connection(ctx);
+    struct dispatch_connection *c = connection(ctx);
 
     if (c != NULL)
         return c;
-    c = gate_enter(engine.gate);
+    c = dispatch_enter(engine.dispatch);
     if (c != NULL && smfi_setpriv(ctx, c) != MI_SUCCESS) {
-        gate_leave(c);
+        dispatch_leave(c);
         c = NULL;
     }
     return c;
@@ -124,7 +124,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
                              unsigned long f2, unsigned long f3, unsigned long *our_actions,
                              unsigned long *our_steps, unsigned long *our_f2, unsigned long *our_f3)
 {
-    struct gate_connection *c = connection_make(ctx);
+    struct dispatch_connection *c = connection_make(ctx);
 
     (void)f2, (void)f3;
     if (c == NULL)
@@ -133,7 +133,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
         steps & (SMFIP_NODATA | SMFIP_NOEOH | SMFIP_NOUNKNOWN | SMFIP_NR_HDR | SMFIP_HDR_LEADSPC);
     *our_actions = actions & (SMFIF_SETSYMLIST | SMFIF_QUARANTINE);
     *our_f2 = *our_f3 = 0;
-    gate_lead(c, (steps & SMFIP_HDR_LEADSPC) != 0);
+    dispatch_lead(c, (steps & SMFIP_HDR_LEADSPC) != 0);
     if ((actions & SMFIF_SETSYMLIST) != 0) {
         ask_for(ctx, SMFIM_CONNECT, "j {daemon_name} v {client_addr}");
         ask_for(ctx, SMFIM_ENVFROM, "i {mail_addr} {auth_authen} {auth_type}");
@@ -167,7 +167,7 @@ static void client_fill(struct session_client *client, const char *host, const _
 
 static sfsistat on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
 {
-    struct gate_connection *c = connection_make(ctx);
+    struct dispatch_connection *c = connection_make(ctx);
     struct session_macros macros = {.version = macro(ctx, "v"),
                                     .client_addr = macro(ctx, "{client_addr}")};
     char text[INET6_ADDRSTRLEN];
@@ -177,38 +177,38 @@ static sfsistat on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
     if (c == NULL)
         return SMFIS_TEMPFAIL;
     client_fill(&client, host, address, text);
-    a = gate_connect(c, &client, &macros);
+    a = dispatch_connect(c, &client, &macros);
     return answer(ctx, &a);
 }
 
 static sfsistat on_helo(SMFICTX *ctx, char *name)
 {
-    struct gate_connection *c = connection(ctx);
+    struct dispatch_connection *c = connection(ctx);
     struct session_action a;
 
     (void)name;
     if (c == NULL)
         return SMFIS_TEMPFAIL;
-    a = gate_helo(c);
+    a = dispatch_helo(c);
     return answer(ctx, &a);
 }
 
 static sfsistat on_mail(SMFICTX *ctx, char **args)
 {
-    struct gate_connection *c = connection(ctx);
+    struct dispatch_connection *c = connection(ctx);
     struct session_macros macros = {.mail_addr = macro(ctx, "{mail_addr}"),
                                     .auth_authen = macro(ctx, "{auth_authen}")};
     struct session_action a;
 
     if (c == NULL)
         return SMFIS_TEMPFAIL;
-    a = gate_mail(c, slice_str(args[0]), &macros);
+    a = dispatch_mail(c, slice_str(args[0]), &macros);
     return answer(ctx, &a);
 }
 
 static sfsistat on_rcpt(SMFICTX *ctx, char **args)
 {
-    struct gate_connection *c = connection(ctx);
+    struct dispatch_connection *c = connection(ctx);
     struct session_macros macros = {.rcpt_addr = macro(ctx, "{rcpt_addr}"),
                                     .rcpt_mailer = macro(ctx, "{rcpt_mailer}"),
                                     .rcpt_host = macro(ctx, "{rcpt_host}")};
@@ -216,54 +216,54 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **args)
 
     if (c == NULL)
         return SMFIS_TEMPFAIL;
-    a = gate_rcpt(c, slice_str(args[0]), &macros);
+    a = dispatch_rcpt(c, slice_str(args[0]), &macros);
     return answer(ctx, &a);
 }
 
 static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
 {
-    struct gate_connection *c = connection(ctx);
+    struct dispatch_connection *c = connection(ctx);
 
     if (c != NULL)
-        gate_header(c, slice_str(name), slice_str(value));
+        dispatch_header(c, slice_str(name), slice_str(value));
     return SMFIS_NOREPLY;
 }
 
 static sfsistat on_body(SMFICTX *ctx, unsigned char *octets, size_t count)
 {
-    struct gate_connection *c = connection(ctx);
+    struct dispatch_connection *c = connection(ctx);
 
     (void)octets;
     if (c == NULL)
         return SMFIS_TEMPFAIL;
-    gate_body(c, count);
+    dispatch_body(c, count);
     return SMFIS_CONTINUE;
 }
 
 static sfsistat on_end(SMFICTX *ctx)
 {
-    struct gate_connection *c = connection(ctx);
+    struct dispatch_connection *c = connection(ctx);
     struct session_macros macros = {.queue_id = macro(ctx, "i")};
     struct session_action a;
 
     if (c == NULL)
         return SMFIS_TEMPFAIL;
-    a = gate_end(c, &macros);
+    a = dispatch_end(c, &macros);
     return answer(ctx, &a);
 }
 
 static sfsistat on_abort(SMFICTX *ctx)
 {
-    struct gate_connection *c = connection(ctx);
+    struct dispatch_connection *c = connection(ctx);
 
     if (c != NULL)
-        gate_abort(c);
+        dispatch_abort(c);
     return SMFIS_CONTINUE;
 }
 
 static sfsistat on_close(SMFICTX *ctx)
 {
-    gate_leave(connection(ctx));
+    dispatch_leave(connection(ctx));
     (void)smfi_setpriv(ctx, NULL);
     return SMFIS_CONTINUE;
 }
@@ -341,9 +341,9 @@ int engine_open(const struct settings *settings, int owner, struct err *err)
     return done;
 }
 
-int engine_run(struct gate *g, const struct settings *settings, struct err *err)
+int engine_run(struct dispatch *g, const struct settings *settings, struct err *err)
 {
-    engine.gate = g;
+    engine.dispatch = g;
     (void)smfi_settimeout((int)(settings->milter.timeout_ms / 1000));
     if (smfi_main() != MI_SUCCESS)
         return err_set(err, EX_OSERR, "libmilter has given up serving %s", settings->milter.socket);

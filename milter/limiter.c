@@ -10,7 +10,7 @@ enum { MINUTE_MS = 60 * 1000, TOLD_OFTEN_MS = 10 * 1000 };
 
 /* --- telling -------------------------------------------------------------------------------- */
 
-static struct violation violation_of(const struct limit_question *q, const struct demand *d,
+static struct violation violation_of(const struct limit_question *q, const struct limit_check *d,
                                      const struct limit *l, const struct test_answer *t,
                                      bool observed)
 {
@@ -48,8 +48,8 @@ static void tell(struct limiter *l, const struct violation *v)
 
 /* Recipients are refused as fast as a client can name them, and what is only observed goes on
  * without end: after the crossing one line in 10 s for each window. */
-static bool is_told_often(struct limiter *l, const struct limit_question *q, const struct demand *d,
-                          const struct test_answer *t, bool observed)
+static bool is_told_often(struct limiter *l, const struct limit_question *q,
+                          const struct limit_check *d, const struct test_answer *t, bool observed)
 {
     struct buf name;
     bool due;
@@ -59,7 +59,7 @@ static bool is_told_often(struct limiter *l, const struct limit_question *q, con
     buf_init(&name, 1024);
     buf_addf(&name, "violation %.*s %.*s %d %lld", SLICE_FMT(d->holder), SLICE_FMT(d->subject),
              (int)d->metric, (long long)d->window_ms);
-    due = notices_due(l->notices, buf_slice(&name), clock_monotonic_ms(), TOLD_OFTEN_MS, NULL);
+    due = log_limit_due(l->log_limit, buf_slice(&name), clock_monotonic_ms(), TOLD_OFTEN_MS, NULL);
     buf_fini(&name);
     return !due && !t->crossing;
 }
@@ -71,8 +71,8 @@ static void tell_all(struct limiter *l, const struct limit_question *q,
     const struct test_answer *t = answer->tests;
     bool observed = answer->verdict.action == ACTION_LOG;
 
-    for (size_t i = 0; i < answer->demands.count; i++) {
-        const struct demand *d = &answer->demands.list[i];
+    for (size_t i = 0; i < answer->checks.count; i++) {
+        const struct limit_check *d = &answer->checks.list[i];
 
         for (size_t n = 0; n < d->test_count; n++, t++) {
             struct violation v;
@@ -92,7 +92,7 @@ static void complain(struct limiter *l, const struct err *err, enum throttle_by 
                                             [THROTTLE_BY_ACCEPT] = "no limits",
                                             [THROTTLE_BY_DEFER] = "mail is deferred"};
 
-    if (notices_due(l->notices, SLICE("throttle"), clock_monotonic_ms(), MINUTE_MS, NULL))
+    if (log_limit_due(l->log_limit, SLICE("throttle"), clock_monotonic_ms(), MINUTE_MS, NULL))
         log_event(LOG_ERR, "limits cannot be asked of the store", LOG_STR("error", err->text),
                   LOG_STR("meanwhile", meanwhile[by]));
 }
@@ -101,7 +101,7 @@ static void complain(struct limiter *l, const struct err *err, enum throttle_by 
 
 /* At RCPT: is one of the windows known to be full? Bounces are looked up, since a flood of them is
  * refused recipient by recipient or not at all. */
-static bool look_is_worth_a_trip(const struct demands *d)
+static bool look_is_worth_a_trip(const struct limit_checks *d)
 {
     for (size_t i = 0; i < d->count; i++)
         if (d->list[i].metric == METRIC_BOUNCES)
@@ -109,7 +109,7 @@ static bool look_is_worth_a_trip(const struct demands *d)
     return false;
 }
 
-static bool tests_from_memory(struct limiter *l, const struct demands *d, struct arena *arena,
+static bool tests_from_memory(struct limiter *l, const struct limit_checks *d, struct arena *arena,
                               struct test_answer **tests)
 {
     struct test_answer *t = arena_array(arena, d->test_count + 1, sizeof *t);
@@ -133,7 +133,7 @@ static void ask(struct limiter *l, const struct limit_rules *rules, const struct
                 struct limit_answer *answer)
 {
     struct err err = {0};
-    enum throttle_by by = throttle_ask(l->throttle, rules, &answer->demands, !q->is_look, q->arena,
+    enum throttle_by by = throttle_ask(l->throttle, rules, &answer->checks, !q->is_look, q->arena,
                                        &answer->tests, &err);
 
     if (by != THROTTLE_BY_STORE)
@@ -146,23 +146,23 @@ static void ask(struct limiter *l, const struct limit_rules *rules, const struct
 void limiter_ask(struct limiter *l, const struct limit_rules *rules, const struct limit_question *q,
                  struct limit_answer *answer)
 {
-    struct throttle_context context = {l->throttle, rules, q->world};
+    struct throttle_context context = {l->throttle, rules, q->hosted};
     struct limit_source source;
     struct err err = {0};
 
     memset(answer, 0, sizeof *answer);
-    if ((q->is_look && rules->observe) || !demands_are_possible(q->classified))
+    if ((q->is_look && rules->observe) || !limit_checks_are_possible(q->classified))
         return;
     if (throttle_limits(&context, q->arena, &source, &err) != 0 ||
-        demands_build(q->classified, q->facts, q->world, &rules->exempt, &source, q->arena,
-                      &answer->demands, &err) != 0) {
+        limit_checks_build(q->classified, q->facts, q->hosted, &rules->exempt, &source, q->arena,
+                           &answer->checks, &err) != 0) {
         answer->is_unknown = true;
         return;
     }
-    if (answer->demands.count == 0)
+    if (answer->checks.count == 0)
         return;
-    if (q->is_look && !look_is_worth_a_trip(&answer->demands)) {
-        if (!tests_from_memory(l, &answer->demands, q->arena, &answer->tests)) {
+    if (q->is_look && !look_is_worth_a_trip(&answer->checks)) {
+        if (!tests_from_memory(l, &answer->checks, q->arena, &answer->tests)) {
             answer->tests = NULL;
             return;
         }
@@ -171,7 +171,7 @@ void limiter_ask(struct limiter *l, const struct limit_rules *rules, const struc
     }
     if (answer->tests == NULL)
         return;
-    answer->verdict = demands_decide(&answer->demands, answer->tests, rules->observe);
+    answer->verdict = limit_checks_decide(&answer->checks, answer->tests, rules->observe);
     if (!q->is_look || answer->verdict.action >= ACTION_DEFER)
         tell_all(l, q, answer);
 }

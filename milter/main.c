@@ -12,7 +12,7 @@
 #include "lib/sys/log.h"
 #include "lib/sys/privileges.h"
 #include "milter/engine.h"
-#include "milter/events.h"
+#include "milter/signals.h"
 #include "milter/tollgated.h"
 
 enum { LOCK_WAIT_MS = 15000 }; /* for the one before us to end */
@@ -27,10 +27,10 @@ static int complain(const struct err *err)
 static int test_sources(const struct settings *s)
 {
     struct err err = {0};
-    struct world *w = world_load(s, stderr, &err);
+    struct hosted *w = source_load(s, stderr, &err);
 
     if (w != NULL) {
-        world_free(w);
+        hosted_free(w);
         return EX_OK;
     }
     (void)complain(&err);
@@ -38,12 +38,13 @@ static int test_sources(const struct settings *s)
 }
 
 /* The directory and its lock, which is held to the end of the process. */
-static int own_state(const struct settings *s, const struct account *account, struct err *err)
+static int own_state(const struct settings *s, const struct privileges_account *account,
+                     struct err *err)
 {
     char path[512];
     int lock;
 
-    if (dir_make(s->state_dir, 0750, account->uid, account->gid, err) != 0)
+    if (file_make_dir(s->state_dir, 0750, account->uid, account->gid, err) != 0)
         return -1;
     (void)snprintf(path, sizeof path, "%s/lock", s->state_dir);
     lock = lock_file_take(path, LOCK_WAIT_MS, err);
@@ -56,21 +57,21 @@ static int own_state(const struct settings *s, const struct account *account, st
 /* All that root may be needed for, then root no more. */
 static int settle(const struct settings *s, struct err *err)
 {
-    struct account account;
+    struct privileges_account account;
     int owner;
 
-    if (account_find(s->user, &account, err) != 0 || own_state(s, &account, err) != 0 ||
-        events_open(err) != 0)
+    if (privileges_find(s->user, &account, err) != 0 || own_state(s, &account, err) != 0 ||
+        signals_open(err) != 0)
         return -1;
     owner = account.name[0] != '\0' ? (int)account.uid : -1;
     if (engine_open(s, owner, err) != 0)
         return -1;
-    return account_become(&account, "", err);
+    return privileges_become(&account, "", err);
 }
 
 static int start(struct tollgated *d, const char *file, struct settings *s, struct err *err)
 {
-    if (zone_set(s->timezone, err) != 0 || settle(s, err) != 0) {
+    if (clock_zone_set(s->timezone, err) != 0 || settle(s, err) != 0) {
         settings_free(s);
         return -1;
     }
@@ -78,14 +79,15 @@ static int start(struct tollgated *d, const char *file, struct settings *s, stru
 }
 
 /* A failed start is told to whoever started us, and to the log, if that is elsewhere. */
-static int fail(struct tollgated *d, struct background *b, bool has_log, const struct err *err)
+static int fail(struct tollgated *d, struct daemon_background *b, bool has_log,
+                const struct err *err)
 {
     int code = complain(err);
 
     if (has_log)
         log_event(LOG_ERR, "cannot start", LOG_ERROR("error", err));
     tollgated_close(d);
-    background_done(b, code);
+    daemon_background_done(b, code);
     return code;
 }
 
@@ -106,23 +108,23 @@ static int run(struct tollgated *d)
 static int serve(const struct daemon_options *o, struct settings *s)
 {
     static struct tollgated daemon; /* libmilter's threads use it to the last moment */
-    struct background background = BACKGROUND_NONE;
+    struct daemon_background background = BACKGROUND_NONE;
     bool has_log = s->log.target != LOG_TARGET_STDERR;
     struct err err = {0};
     int exit_code, begun = 0;
 
-    events_ignore();
+    signals_ignore();
     (void)umask(077);
     log_open("tollgated", (enum log_target)s->log.target, s->log.facility, s->log.level);
     if (!o->foreground)
-        begun = background_begin(&background, &exit_code, &err);
+        begun = daemon_background_begin(&background, &exit_code, &err);
     if (begun != 0) {
         settings_free(s);
         return begun > 0 ? exit_code : complain(&err);
     }
     if (start(&daemon, o->file, s, &err) != 0)
         return fail(&daemon, &background, has_log, &err);
-    background_done(&background, EX_OK);
+    daemon_background_done(&background, EX_OK);
     log_event(LOG_NOTICE, "started", LOG_STR("version", PACKAGE_VERSION), LOG_STR("node", s->node),
               LOG_STR("socket", s->milter.socket));
     return run(&daemon);

@@ -27,9 +27,9 @@ void session_reset(struct session *s)
     if (s->has_look_answers)
         answers_fini(&s->look_answers);
     s->has_answers = s->has_look_answers = false;
-    if (s->world.release != NULL)
-        s->world.release(s->world.owner);
-    memset(&s->world, 0, sizeof s->world);
+    if (s->hosted.release != NULL)
+        s->hosted.release(s->hosted.owner);
+    memset(&s->hosted, 0, sizeof s->hosted);
     memset(&s->facts, 0, sizeof s->facts);
     s->recipient_room = s->target_count = s->target_room = 0;
     s->targets = NULL;
@@ -86,8 +86,8 @@ struct session_action session_mail(struct session *s, const struct session_world
                                    struct slice path, const struct session_macros *macros)
 {
     session_reset(s);
-    s->world = *w;
-    if (w->world == NULL) {
+    s->hosted = *w;
+    if (w->hosted == NULL) {
         session_reset(s);
         return action_not_now("the hosted domains could not be read yet");
     }
@@ -135,7 +135,7 @@ static int recipient_take(struct session *s, struct slice path, const struct ses
     if (envelope_address(s->mta, path, macros->rcpt_addr, &s->message, &a) != 0)
         return -1;
     if (a.domain.len == 0)
-        a.domain = s->world.world->default_domain;
+        a.domain = s->hosted.hosted->default_domain;
     if (recipient_add(s, &a) != 0)
         return -1;
     if (envelope_target(s->mta, &a, macros, &s->message, &target))
@@ -178,7 +178,7 @@ void session_header(struct session *s, struct slice name, struct slice value, si
         return;
     s->facts.bytes +=
         name.len + 1 + lead + value.len + (value.len > 0 ? bare_line_feeds(value) : 0) + 2;
-    if (header_facts_add(&s->facts.headers, s->world.world, &s->message, name, value) != 0)
+    if (header_facts_add(&s->facts.headers, s->hosted.hosted, &s->message, name, value) != 0)
         s->full = true;
 }
 

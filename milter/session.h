@@ -5,9 +5,9 @@
 #include <stdint.h>
 
 #include "lib/core/classify.h"
-#include "lib/core/demand.h"
+#include "lib/core/hosted.h"
+#include "lib/core/limit_check.h"
 #include "lib/core/record.h"
-#include "lib/core/world.h"
 
 /*
  * One milter connection as a state machine that does no I/O: events go in, what to do comes out. It
@@ -25,7 +25,7 @@
  *
  * A message begins at MAIL and ends at the end of message, an abort, a HELO, the next MAIL or the
  * end of the connection, whichever is seen first; whatever comes in another order is let pass and
- * counts nowhere. Each message keeps to the world that was there at its MAIL.
+ * counts nowhere. Each message keeps to the hosted set that was there at its MAIL.
  *
  * Bytes: each header as name, colon, value (line feeds in it count as CRLF) and CRLF, then CRLF,
  * then the body: the size on the wire.
@@ -37,9 +37,9 @@
 
 struct session;
 
-/* What a session holds while it uses a world: counted by its owner (milter/site.h). */
+/* What a session holds while it uses a hosted: counted by its owner (milter/snapshot.h). */
 struct session_world {
-    const struct world *world; /* NULL: none could be loaded; mail is deferred */
+    const struct hosted *hosted; /* NULL: none could be loaded; mail is deferred */
     void (*release)(void *owner);
     void *owner;
     bool limits; /* the throttle is to be asked */
@@ -77,7 +77,7 @@ enum session_do {
 struct limit_question {
     const struct classified *classified;
     const struct facts *facts;
-    const struct world *world;
+    const struct hosted *hosted;
     struct slice queue_id;
     bool is_look;        /* at RCPT, of one recipient: nothing is consumed */
     struct arena *arena; /* for the answer */
@@ -85,7 +85,7 @@ struct limit_question {
 
 struct limit_answer {
     bool is_unknown; /* the throttle does not know, and mail is to wait for it */
-    struct demands demands;
+    struct limit_checks checks;
     struct test_answer *tests; /* NULL: no limit applies, or nobody knows */
     struct throttle_verdict verdict;
 };

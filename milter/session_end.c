@@ -37,12 +37,12 @@ static struct session_action commit(struct session *s, struct session_action ver
 
 static int record_of_message(struct session *s, const struct limit_answer *limits)
 {
-    if (record_build(&s->classified, &s->facts, s->world.world->out_bytes, s->world.world->users,
-                     s->queue_id, &s->message, &s->record, &s->err) != 0)
+    if (record_build(&s->classified, &s->facts, s->hosted.hosted->out_bytes,
+                     s->hosted.hosted->users, s->queue_id, &s->message, &s->record, &s->err) != 0)
         return -1;
     if (limits == NULL || limits->tests == NULL)
         return 0;
-    return throttled_count(&limits->demands, limits->tests, &limits->verdict, &s->message,
+    return throttled_count(&limits->checks, limits->tests, &limits->verdict, &s->message,
                            &s->record, &s->err);
 }
 
@@ -58,7 +58,7 @@ static struct session_action charge(struct session *s, const struct limit_answer
 static struct session_action stop(struct session *s, const struct limit_answer *limits)
 {
     s->record = (struct record){.kind = RECORD_EVENT, .queue_id = s->queue_id};
-    if (throttled_count(&limits->demands, limits->tests, &limits->verdict, &s->message, &s->record,
+    if (throttled_count(&limits->checks, limits->tests, &limits->verdict, &s->message, &s->record,
                         &s->err) != 0)
         return finish(s, action_no_memory());
     return commit(s, session_refuse_over_limit(s, &limits->verdict));
@@ -73,10 +73,10 @@ static struct session_action hold(struct session *s, const struct limit_answer *
     if (record_of_message(s, limits) != 0)
         return finish(s, action_no_memory());
     s->record.kind = RECORD_HELD;
-    s->record.held_by = limits->verdict.demand->holder;
+    s->record.held_by = limits->verdict.check->holder;
     s->record.client_ip = s->client_ip;
-    s->record.wanted = limits->demands.legs;
-    s->record.wanted_count = limits->demands.leg_count;
+    s->record.wanted = limits->checks.legs;
+    s->record.wanted_count = limits->checks.leg_count;
     return commit(s, held);
 }
 
@@ -84,7 +84,7 @@ static struct session_action limit(struct session *s)
 {
     s->question = (struct limit_question){.classified = &s->classified,
                                           .facts = &s->facts,
-                                          .world = s->world.world,
+                                          .hosted = s->hosted.hosted,
                                           .queue_id = s->queue_id,
                                           .arena = &s->message};
     s->state = LIMITING;
@@ -94,12 +94,12 @@ static struct session_action limit(struct session *s)
 static struct session_action judge(struct session *s)
 {
     int open =
-        classify(&s->facts, s->world.world, &s->answers, &s->message, &s->classified, &s->err);
+        classify(&s->facts, s->hosted.hosted, &s->answers, &s->message, &s->classified, &s->err);
 
     if (open < 0)
         return finish(s, action_no_memory());
     if (open == 0)
-        return s->world.limits ? limit(s) : charge(s, NULL);
+        return s->hosted.limits ? limit(s) : charge(s, NULL);
     if (++s->rounds > ROUNDS_MAX)
         return finish(s, action_not_now("a message has questions without end"));
     s->state = ASKING;

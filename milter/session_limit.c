@@ -37,7 +37,7 @@ static void look_begin(struct session *s)
  * left to the end of message. */
 static struct session_action look_judge(struct session *s)
 {
-    int open = classify(&s->look_facts, s->world.world, &s->look_answers, &s->look,
+    int open = classify(&s->look_facts, s->hosted.hosted, &s->look_answers, &s->look,
                         &s->look_classified, NULL);
 
     s->state = OPEN;
@@ -49,7 +49,7 @@ static struct session_action look_judge(struct session *s)
         return action_continue();
     s->question = (struct limit_question){.classified = &s->look_classified,
                                           .facts = &s->look_facts,
-                                          .world = s->world.world,
+                                          .hosted = s->hosted.hosted,
                                           .is_look = true,
                                           .arena = &s->look};
     s->state = LOOKING;
@@ -58,7 +58,7 @@ static struct session_action look_judge(struct session *s)
 
 struct session_action session_look(struct session *s)
 {
-    if (!s->world.limits || !s->smtp)
+    if (!s->hosted.limits || !s->smtp)
         return action_continue();
     look_begin(s);
     return look_judge(s);

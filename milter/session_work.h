@@ -25,7 +25,7 @@ struct session {
     enum envelope_mta mta;
 
     enum state state;
-    struct session_world world;
+    struct session_world hosted;
     struct facts facts;
     size_t recipient_room;
     struct live_target *targets;

@@ -8,7 +8,7 @@
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
 #include "milter/engine.h"
-#include "milter/events.h"
+#include "milter/signals.h"
 
 enum {
     REDIS_WAIT_MS = 5000,
@@ -62,7 +62,7 @@ static int open_journal(struct tollgated *d, const struct settings *s, struct er
 
     if (snprintf(dir, sizeof dir, "%s/journal", s->state_dir) >= (int)sizeof dir)
         return err_set(err, EX_CONFIG, "state_dir: the path is too long");
-    config = keeper_journal_config(s, dir);
+    config = maintenance_journal_config(s, dir);
     d->journal = journal_open(&config, err);
     if (d->journal == NULL)
         return err->code == EX_DATAERR ? tell_mend(dir, err) : -1;
@@ -78,35 +78,35 @@ static bool comes_later(const struct err *err)
     return err->code == EX_UNAVAILABLE || err->code == EX_TEMPFAIL;
 }
 
-static int open_site(struct tollgated *d, struct site **site, struct err *err)
+static int open_site(struct tollgated *d, struct snapshot **snapshot, struct err *err)
 {
-    d->keeper.watch = source_watch_new(d->shared->settings, err);
-    if (d->keeper.watch == NULL)
+    d->maintenance.watch = source_watch_new(d->shared->settings, err);
+    if (d->maintenance.watch == NULL)
         return -1;
-    *site = site_load(site_settings_hold(d->shared), NULL, err);
-    if (*site != NULL)
+    *snapshot = maintenance_snapshot_load(snapshot_settings_hold(d->shared), NULL, err);
+    if (*snapshot != NULL)
         return 0;
     if (!comes_later(err)) {
         err->code = EX_CONFIG;
         return -1;
     }
     log_event(LOG_WARNING, "no hosted domains yet; all mail is deferred", LOG_ERROR("error", err));
-    d->keeper.world_is_due = true;
-    *site = site_new(site_settings_hold(d->shared), NULL, NULL);
-    return *site != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
+    d->maintenance.hosted_is_due = true;
+    *snapshot = snapshot_new(snapshot_settings_hold(d->shared), NULL, NULL);
+    return *snapshot != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
 }
 
 static int open_gate(struct tollgated *d, struct err *err)
 {
-    struct site *site;
+    struct snapshot *snapshot;
 
-    if (open_site(d, &site, err) != 0)
+    if (open_site(d, &snapshot, err) != 0)
         return -1;
-    if (gate_init(&d->gate, d->journal, site, err) != 0) {
-        site_drop(site);
+    if (dispatch_init(&d->dispatch, d->journal, snapshot, err) != 0) {
+        snapshot_drop(snapshot);
         return -1;
     }
-    d->gate.session_max = raise_files();
+    d->dispatch.session_max = raise_files();
     return 0;
 }
 
@@ -120,13 +120,13 @@ static int open_throttle(struct tollgated *d, struct err *err)
     d->violations = violation_log_new(s, err);
     if (d->violations == NULL)
         return -1;
-    gate_limit(&d->gate, d->throttle, d->violations);
+    dispatch_limit(&d->dispatch, d->throttle, d->violations);
     return 0;
 }
 
 static int open_control(struct tollgated *d, struct err *err)
 {
-    d->control.gate = &d->gate;
+    d->control.dispatch = &d->dispatch;
     d->control.journal = d->journal;
     d->control.accountant = d->accountant;
     return control_start(&d->control, d->shared->settings->state_dir, err);
@@ -134,15 +134,15 @@ static int open_control(struct tollgated *d, struct err *err)
 
 static int open_keeper(struct tollgated *d, struct err *err)
 {
-    d->keeper.gate = &d->gate;
-    d->keeper.journal = d->journal;
-    d->keeper.accountant = d->accountant;
-    d->keeper.redis = d->redis;
-    d->keeper.throttle = d->throttle;
-    d->keeper.violations = d->violations;
-    d->keeper.file = d->file;
+    d->maintenance.dispatch = &d->dispatch;
+    d->maintenance.journal = d->journal;
+    d->maintenance.accountant = d->accountant;
+    d->maintenance.redis = d->redis;
+    d->maintenance.throttle = d->throttle;
+    d->maintenance.violations = d->violations;
+    d->maintenance.file = d->file;
     d->has_keeper = true;
-    return keeper_start(&d->keeper, err);
+    return maintenance_start(&d->maintenance, err);
 }
 
 static void *run_engine(void *argument)
@@ -150,8 +150,8 @@ static void *run_engine(void *argument)
     struct tollgated *d = argument;
 
     d->engine_err.code = 0;
-    (void)engine_run(&d->gate, d->shared->settings, &d->engine_err);
-    events_tell(EVENT_ENGINE_ENDED);
+    (void)engine_run(&d->dispatch, d->shared->settings, &d->engine_err);
+    signals_tell(EVENT_ENGINE_ENDED);
     return NULL;
 }
 
@@ -159,8 +159,8 @@ static int open_all(struct tollgated *d, struct err *err)
 {
     const struct settings *s = d->shared->settings;
 
-    if (private_redis_wanted(s)) {
-        d->redis = private_redis_start(s, REDIS_WAIT_MS, err);
+    if (own_server_wanted(s)) {
+        d->redis = own_server_start(s, REDIS_WAIT_MS, err);
         if (d->redis == NULL)
             return -1;
     }
@@ -184,12 +184,12 @@ int tollgated_open(struct tollgated *d, const char *file, struct settings *setti
     memset(d, 0, sizeof *d);
     d->file = file;
     d->was_clean = true;
-    d->shared = site_settings_new(settings, err);
+    d->shared = snapshot_settings_new(settings, err);
     if (d->shared == NULL)
         return -1;
-    events_block();
+    signals_block();
     done = open_all(d, err);
-    events_unblock();
+    signals_unblock();
     return done;
 }
 
@@ -206,12 +206,12 @@ static bool drain(struct tollgated *d)
     for (;;) {
         int64_t past = clock_monotonic_ms() - begun;
 
-        idle = atomic_load(&d->gate.open_messages) == 0 ? idle + 1 : 0;
+        idle = atomic_load(&d->dispatch.open_messages) == 0 ? idle + 1 : 0;
         if (idle >= 2)
             return true;
         if (past >= DRAIN_GRACE_MS)
-            gate_drain(&d->gate);
-        if (past >= DRAIN_MS || events_next(DRAIN_STEP_MS) == EVENT_STOP)
+            dispatch_drain(&d->dispatch);
+        if (past >= DRAIN_MS || signals_next(DRAIN_STEP_MS) == EVENT_STOP)
             return false;
     }
 }
@@ -223,7 +223,7 @@ static void stop_engine(struct tollgated *d)
     engine_stop();
     while (clock_monotonic_ms() < until) {
         engine_nudge();
-        if (events_next(NUDGE_MS) == EVENT_ENGINE_ENDED) {
+        if (signals_next(NUDGE_MS) == EVENT_ENGINE_ENDED) {
             (void)pthread_join(d->engine, NULL);
             d->has_engine = false;
             return;
@@ -235,25 +235,25 @@ static void stop(struct tollgated *d)
 {
     bool idle;
 
-    log_event(LOG_NOTICE, "stopping", LOG_NUM("sessions", atomic_load(&d->gate.sessions)),
-              LOG_NUM("open_messages", atomic_load(&d->gate.open_messages)));
+    log_event(LOG_NOTICE, "stopping", LOG_NUM("sessions", atomic_load(&d->dispatch.sessions)),
+              LOG_NUM("open_messages", atomic_load(&d->dispatch.open_messages)));
     idle = drain(d);
-    gate_drain(&d->gate);
+    dispatch_drain(&d->dispatch);
     stop_engine(d);
-    d->was_clean = gate_close(&d->gate, CALLS_END_MS) && idle && !d->has_engine;
+    d->was_clean = dispatch_close(&d->dispatch, CALLS_END_MS) && idle && !d->has_engine;
     if (d->was_clean)
-        gate_slots_release(&d->gate);
+        dispatch_slots_release(&d->dispatch);
     else
         log_event(LOG_WARNING, "stopped with messages under way",
-                  LOG_NUM("open_messages", atomic_load(&d->gate.open_messages)));
+                  LOG_NUM("open_messages", atomic_load(&d->dispatch.open_messages)));
 }
 
 int tollgated_serve(struct tollgated *d, struct err *err)
 {
     for (;;) {
-        switch (events_next(-1)) {
+        switch (signals_next(-1)) {
         case EVENT_RELOAD:
-            keeper_reload(&d->keeper);
+            maintenance_reload(&d->maintenance);
             break;
         case EVENT_STOP:
             stop(d);
@@ -272,22 +272,22 @@ int tollgated_serve(struct tollgated *d, struct err *err)
 /* --- close
  * ------------------------------------------------------------------------------------------- */
 
-/* libmilter's threads may call the gate to the last moment, so that stays. Where calls are still
- * under way, the journal is theirs; its table then tells who was in doubt. */
+/* libmilter's threads may call the dispatch to the last moment, so that stays. Where calls are
+ * still under way, the journal is theirs; its table then tells who was in doubt. */
 void tollgated_close(struct tollgated *d)
 {
     engine_close();
     control_stop(&d->control);
     if (d->has_keeper)
-        keeper_stop(&d->keeper);
+        maintenance_stop(&d->maintenance);
     else
-        source_watch_free(d->keeper.watch);
+        source_watch_free(d->maintenance.watch);
     violation_log_free(d->violations);
     if (d->was_clean)
         throttle_free(d->throttle);
     accountant_stop(d->accountant, PUSH_WAIT_MS);
     if (d->redis != NULL)
-        private_redis_stop(d->redis, REDIS_WAIT_MS);
+        own_server_stop(d->redis, REDIS_WAIT_MS);
     if (d->was_clean)
         journal_close(d->journal);
 }

@@ -5,27 +5,27 @@
 #include <stdbool.h>
 
 #include "milter/control.h"
-#include "milter/gate.h"
-#include "milter/keeper.h"
+#include "milter/dispatch.h"
+#include "milter/maintenance.h"
 
 /*
  * The daemon: what it is made of, and its life in order: open (everything that can fail), serve
  * (until a signal says stop), close. The one struct that main has.
  *
- * Threads: the main thread; the engine has its own, and so have the keeper and the accountant.
+ * Threads: the main thread; the engine has its own, and so have the maintenance and the accountant.
  * Errors: sysexits(3) codes in *err; what was opened until then is closed by tollgated_close.
  */
 
 struct tollgated {
     const char *file; /* the configuration's */
-    struct site_settings *shared;
-    struct private_redis *redis;
+    struct snapshot_settings *shared;
+    struct own_server *redis;
     struct journal *journal;
     struct accountant *accountant;
     struct throttle *throttle;
     struct violation_log *violations;
-    struct gate gate;
-    struct keeper keeper;
+    struct dispatch dispatch;
+    struct maintenance maintenance;
     struct control control;
     bool has_keeper, has_engine, was_clean;
     pthread_t engine;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/core/hash.h"
 #include "lib/sys/files.h"
 
 #define FILE_MAX_BYTES  ((size_t)16 << 20)
@@ -138,13 +139,10 @@ void auth_free(struct auth *a)
 
 /* --- failures -------------------------------------------------------------------------------- */
 
-/* FNV-1a. Two addresses may share a slot: then the later one's failures take it over. */
+/* Two addresses may share a slot: then the later one's failures take it over. */
 static struct slot *slot_of(struct auth *a, const char *ip, uint64_t *key)
 {
-    *key = UINT64_C(14695981039346656037);
-    for (; *ip != '\0'; ip++)
-        *key = (*key ^ (unsigned char)*ip) * UINT64_C(1099511628211);
-    *key |= 1;
+    *key = hash_add(HASH_BEGIN, slice_str(ip)) | 1;
     return &a->slots[(*key >> 8) % SLOTS];
 }
 

@@ -14,20 +14,21 @@
 
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
+#include "relay/control.h"
 #include "relay/queue_command.h"
 #include "relay/stream.h"
 
 #define LINE_BYTES 128
 #define ASK_MS     5000
 
-struct control {
+struct relay_control {
     struct queue *queue;
     struct scheduler *scheduler;
     int listener, stop_fd;
     pthread_t thread;
 };
 
-static void answer(struct control *c, struct slice line, struct buf *out)
+static void answer(struct relay_control *c, struct slice line, struct buf *out)
 {
     struct slice verb = SLICE_NONE, id = SLICE_NONE;
     struct buf text;
@@ -43,7 +44,7 @@ static void answer(struct control *c, struct slice line, struct buf *out)
     buf_fini(&text);
 }
 
-static void serve(struct control *c, int fd)
+static void serve(struct relay_control *c, int fd)
 {
     int64_t deadline = clock_monotonic_ms() + ASK_MS;
     struct stream s = {.fd = fd};
@@ -67,7 +68,7 @@ static void serve(struct control *c, int fd)
 
 static void *run(void *data)
 {
-    struct control *c = data;
+    struct relay_control *c = data;
 
     for (;;) {
         struct pollfd p[2] = {{.fd = c->listener, .events = POLLIN},
@@ -102,9 +103,9 @@ static int listen_at(const char *dir, struct err *err)
     return -1;
 }
 
-struct control *control_start(struct queue *q, struct scheduler *s, struct err *err)
+struct relay_control *control_start(struct queue *q, struct scheduler *s, struct err *err)
 {
-    struct control *c = calloc(1, sizeof *c);
+    struct relay_control *c = calloc(1, sizeof *c);
 
     if (c == NULL) {
         (void)err_set(err, EX_OSERR, "out of memory");
@@ -122,7 +123,7 @@ struct control *control_start(struct queue *q, struct scheduler *s, struct err *
     return NULL;
 }
 
-void control_stop(struct control *c)
+void control_stop(struct relay_control *c)
 {
     uint64_t one = 1;
 

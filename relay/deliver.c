@@ -17,7 +17,7 @@
 /* One try: an outcome for each pending recipient, by its index. */
 struct attempt {
     struct relay *relay;
-    struct site_view *view;
+    struct hosting_view *view;
     struct queue_file file;
     struct smtp_target
         *targets; /* as many as there are recipients; those not pending are left NONE */
@@ -51,12 +51,12 @@ static bool is_elsewhere(struct attempt *a, size_t i, struct slice *domain)
     struct address address;
 
     if (address_parse(text, &a->file.arena, &address, NULL) != 0 || address.domain.len == 0 ||
-        smtp_has_control(text)) {
+        smtp_command_has_control(text)) {
         settle(a, i, SMTP_OUTCOME_NEVER, "550 5.1.3 Bad recipient address");
         return false;
     }
     *domain = address.domain;
-    switch (site_hosts(a->view, address.domain)) {
+    switch (hosting_hosts(a->view, address.domain)) {
     case SITE_YES:
         to_maildir(a, i, &address);
         return false;
@@ -153,7 +153,7 @@ static void note_recipient(struct attempt *a, size_t i, bool expired)
         kind = 'F';
     r->state = kind == 'D' ? RECIPIENT_DONE : kind == 'F' ? RECIPIENT_FAILED : RECIPIENT_PENDING;
     if (kind != 'T' || is_news(a, r, t->text))
-        journal_line_recipient(&a->lines, kind, i, a->now_ms, t->text);
+        envelope_journal_recipient(&a->lines, kind, i, a->now_ms, t->text);
     r->text = t->text;
     log_event(kind == 'D' ? LOG_INFO : LOG_NOTICE, word_of(kind),
               LOG_TEXT("qid", a->file.envelope.id), LOG_TEXT("to", r->address),
@@ -186,7 +186,7 @@ static int return_to_sender(struct attempt *a, struct err *err)
         if (e->recipients[i].state != RECIPIENT_FAILED)
             continue;
         e->recipients[i].state = RECIPIENT_BOUNCED;
-        journal_line_recipient(&a->lines, 'B', i, a->now_ms, slice_str(id));
+        envelope_journal_recipient(&a->lines, 'B', i, a->now_ms, slice_str(id));
     }
     return write_notes(a, err);
 }
@@ -217,7 +217,7 @@ static int64_t conclude(struct attempt *a, struct err *err)
     if (envelope_count(e, RECIPIENT_PENDING) == 0)
         return queue_remove(&a->relay->queue, e->id, err) == 0 ? 0 : -1;
     next_ms = next_try(a);
-    journal_line_retry(&a->lines, next_ms, e->tries + 1);
+    envelope_journal_retry(&a->lines, next_ms, e->tries + 1);
     return write_notes(a, err) == 0 ? next_ms : -1;
 }
 
@@ -232,14 +232,14 @@ int64_t deliver_message(struct relay *relay, struct slice id)
         return err.code == EX_NOINPUT ? 0 : a.now_ms + relay->settings->relay.retry_max_ms;
     }
     buf_init(&a.lines, LINES_MAX_BYTES);
-    a.view = site_take(relay->site);
+    a.view = hosting_take(relay->hosting);
     if (try_all(&a, &err) == 0)
         next_ms = conclude(&a, &err);
     if (next_ms < 0) {
         log_event(LOG_ERR, "delivery not recorded", LOG_TEXT("qid", id), LOG_ERROR("error", &err));
         next_ms = next_try(&a);
     }
-    site_give_back(a.view);
+    hosting_give_back(a.view);
     buf_fini(&a.lines);
     queue_unload(&a.file);
     return next_ms;

@@ -14,7 +14,7 @@
 #define PATH_BYTES 2048
 #define NAME_BYTES 200 /* leaves room for the file system's 255 */
 
-bool maildir_user(struct slice local, char *name, size_t room)
+bool deliver_maildir_user(struct slice local, char *name, size_t room)
 {
     ptrdiff_t plus = slice_find(slice_from(local, 1), '+'); /* not a leading one */
     size_t len = 0;
@@ -28,7 +28,7 @@ bool maildir_user(struct slice local, char *name, size_t room)
         if (len + 4 > room)
             return false;
         if (plain)
-            name[len++] = ascii_lower((char)c);
+            name[len++] = slice_ascii_lower((char)c);
         else
             len += (size_t)snprintf(name + len, 4, "%%%02X", (unsigned)c);
     }
@@ -117,7 +117,7 @@ int deliver_maildir(const struct queue_file *f, size_t recipient, const struct a
     char user[NAME_BYTES], dir[PATH_BYTES], name[NAME_BYTES + 64], tmp[PATH_BYTES * 2],
         new_[PATH_BYTES * 2];
 
-    if (!maildir_user(address->local, user, sizeof user) || address->domain.len == 0 ||
+    if (!deliver_maildir_user(address->local, user, sizeof user) || address->domain.len == 0 ||
         address->domain.ptr[0] == '.' || slice_find(address->domain, '/') >= 0)
         return err_set(err, EX_NOUSER, "no Maildir can have that name");
     if (snprintf(dir, sizeof dir, "%s/%.*s/%s", root, SLICE_FMT(address->domain), user) >=
@@ -133,5 +133,5 @@ int deliver_maildir(const struct queue_file *f, size_t recipient, const struct a
     if (rename(tmp, new_) != 0) /* the same message again replaces itself */
         return fail(err, "cannot rename to", new_);
     (void)snprintf(tmp, sizeof tmp, "%s/new", dir);
-    return dir_sync(tmp) ? 0 : fail(err, "cannot sync", tmp);
+    return file_sync_dir(tmp) ? 0 : fail(err, "cannot sync", tmp);
 }

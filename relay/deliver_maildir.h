@@ -21,6 +21,6 @@ int deliver_maildir(const struct queue_file *f, size_t recipient, const struct a
 
 /* USER: the local part as a file name: lower case, extension cut, `/`, control bytes and a leading
  * dot as %XX. False where nothing is left or it is too long. */
-bool maildir_user(struct slice local, char *name, size_t room);
+bool deliver_maildir_user(struct slice local, char *name, size_t room);
 
 #endif

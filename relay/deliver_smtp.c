@@ -237,7 +237,7 @@ static void by_next_hop(struct sending *x, const char *hop)
     struct err err = {.code = 0};
     char port[8];
 
-    if (host_port_parse(slice_str(hop), x->arena, &name, &err) != 0) {
+    if (socket_name_host_port_parse(slice_str(hop), x->arena, &name, &err) != 0) {
         settle_all(x, SMTP_OUTCOME_LATER, err.text);
         return;
     }

@@ -5,7 +5,7 @@
 
 #define MAGIC "tollgate-queue 1"
 
-struct slice path_plain(struct slice path)
+struct slice envelope_path_plain(struct slice path)
 {
     ptrdiff_t colon;
 
@@ -195,15 +195,15 @@ int envelope_parse(struct slice file, struct arena *arena, struct envelope *out,
 
 /* --- journal --------------------------------------------------------------------------------- */
 
-void journal_line_recipient(struct buf *out, char kind, size_t recipient, int64_t now_ms,
-                            struct slice text)
+void envelope_journal_recipient(struct buf *out, char kind, size_t recipient, int64_t now_ms,
+                                struct slice text)
 {
     buf_addf(out, "%c %zu %lld ", kind, recipient, (long long)now_ms);
     add_text(out, text);
     buf_add_char(out, '\n');
 }
 
-void journal_line_retry(struct buf *out, int64_t next_ms, unsigned tries)
+void envelope_journal_retry(struct buf *out, int64_t next_ms, unsigned tries)
 {
     buf_addf(out, "R %lld %u\n", (long long)next_ms, tries);
 }

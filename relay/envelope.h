@@ -51,7 +51,7 @@ struct envelope {
 };
 
 /* The path within brackets, without a source route: `<@a,@b:c@d>` gives `c@d`. */
-struct slice path_plain(struct slice path);
+struct slice envelope_path_plain(struct slice path);
 
 /* Copies; a recipient that is there already is not added again. -1: out of memory. */
 int envelope_add_recipient(struct envelope *e, struct arena *arena, struct slice address,
@@ -69,8 +69,8 @@ int envelope_parse(struct slice file, struct arena *arena, struct envelope *out,
 void envelope_replay(struct envelope *e, struct arena *arena, struct slice journal);
 
 /* Lines of the journal. Control bytes of a reply become blanks. */
-void journal_line_recipient(struct buf *out, char kind, size_t recipient, int64_t now_ms,
-                            struct slice text);
-void journal_line_retry(struct buf *out, int64_t next_ms, unsigned tries);
+void envelope_journal_recipient(struct buf *out, char kind, size_t recipient, int64_t now_ms,
+                                struct slice text);
+void envelope_journal_retry(struct buf *out, int64_t next_ms, unsigned tries);
 
 #endif

@@ -28,18 +28,18 @@ static int complain(const struct err *err)
 /* --- the daemon ------------------------------------------------------------------------------ */
 
 /* A failed start is told to whoever started us, and to the log. */
-static int fail(struct background *b, const struct err *err)
+static int fail(struct daemon_background *b, const struct err *err)
 {
     int code = complain(err);
 
     log_event(LOG_ERR, "cannot start", LOG_ERROR("error", err));
-    background_done(b, code);
+    daemon_background_done(b, code);
     return code;
 }
 
 static int start(const struct settings *s, struct service **service, struct err *err)
 {
-    if (zone_set(s->timezone, err) != 0 || service_catch_signals(err) != 0)
+    if (clock_zone_set(s->timezone, err) != 0 || service_catch_signals(err) != 0)
         return -1;
     *service = service_open(s, err);
     return *service == NULL ? -1 : 0;
@@ -47,20 +47,20 @@ static int start(const struct settings *s, struct service **service, struct err 
 
 static int serve(const struct daemon_options *o, const struct settings *s)
 {
-    struct background background = BACKGROUND_NONE;
+    struct daemon_background background = BACKGROUND_NONE;
     struct service *service = NULL;
     struct err err = {.code = 0};
     int exit_code, begun = 0;
 
     (void)umask(077);
     if (!o->foreground)
-        begun = background_begin(&background, &exit_code, &err);
+        begun = daemon_background_begin(&background, &exit_code, &err);
     if (begun != 0)
         return begun > 0 ? exit_code : complain(&err);
     log_open("tollgate-relay", (enum log_target)s->log.target, s->log.facility, s->log.level);
     if (start(s, &service, &err) != 0)
         return fail(&background, &err);
-    background_done(&background, EX_OK);
+    daemon_background_done(&background, EX_OK);
     service_run(service);
     service_close(service);
     return EX_OK;

@@ -106,7 +106,7 @@ static bool ask(struct milters *m, struct milter_slot *slot, bool is_mail, struc
 
 /* --- events ---------------------------------------------------------------------------------- */
 
-struct event {
+struct milters_event {
     char kind;
     bool is_mail; /* of a transaction: the default action applies */
     const struct milter_peer *peer;
@@ -114,7 +114,7 @@ struct event {
     struct slice text;
 };
 
-static void put_event(struct milter_client *c, const struct event *e)
+static void put_event(struct milter_client *c, const struct milters_event *e)
 {
     switch (e->kind) {
     case MILTER_CONNECT:
@@ -139,7 +139,7 @@ static void put_event(struct milter_client *c, const struct event *e)
 }
 
 /* All milters in turn, until one refuses or discards. */
-static bool send_event(struct milters *m, const struct event *e, struct smtp_reply *r)
+static bool send_event(struct milters *m, const struct milters_event *e, struct smtp_reply *r)
 {
     for (size_t i = 0; i < m->count && !m->discard; i++) {
         struct milter_slot *slot = &m->slots[i];
@@ -172,7 +172,7 @@ static void open_all(struct milters *m)
 
 bool milters_connect(struct milters *m, const struct milter_peer *peer, struct smtp_reply *r)
 {
-    struct event e = {.kind = MILTER_CONNECT, .peer = peer};
+    struct milters_event e = {.kind = MILTER_CONNECT, .peer = peer};
 
     open_all(m);
     return send_event(m, &e, r);
@@ -180,28 +180,28 @@ bool milters_connect(struct milters *m, const struct milter_peer *peer, struct s
 
 bool milters_helo(struct milters *m, struct slice name, struct smtp_reply *r)
 {
-    struct event e = {.kind = MILTER_HELO, .text = name};
+    struct milters_event e = {.kind = MILTER_HELO, .text = name};
 
     return send_event(m, &e, r);
 }
 
 bool milters_mail(struct milters *m, const struct smtp_path *path, struct smtp_reply *r)
 {
-    struct event e = {.kind = MILTER_MAIL, .is_mail = true, .path = path};
+    struct milters_event e = {.kind = MILTER_MAIL, .is_mail = true, .path = path};
 
     return send_event(m, &e, r);
 }
 
 bool milters_rcpt(struct milters *m, const struct smtp_path *path, struct smtp_reply *r)
 {
-    struct event e = {.kind = MILTER_RCPT, .is_mail = true, .path = path};
+    struct milters_event e = {.kind = MILTER_RCPT, .is_mail = true, .path = path};
 
     return send_event(m, &e, r);
 }
 
 void milters_rejected_rcpt(struct milters *m, const struct smtp_path *path)
 {
-    struct event e = {.kind = MILTER_RCPT, .path = path};
+    struct milters_event e = {.kind = MILTER_RCPT, .path = path};
     struct smtp_reply ignored = {.close = false};
 
     for (size_t i = 0; i < m->count && !m->discard; i++) {
@@ -217,14 +217,14 @@ void milters_rejected_rcpt(struct milters *m, const struct smtp_path *path)
 
 bool milters_data(struct milters *m, struct smtp_reply *r)
 {
-    struct event e = {.kind = MILTER_DATA, .is_mail = true};
+    struct milters_event e = {.kind = MILTER_DATA, .is_mail = true};
 
     return send_event(m, &e, r);
 }
 
 bool milters_unknown(struct milters *m, struct slice command, struct smtp_reply *r)
 {
-    struct event e = {.kind = MILTER_UNKNOWN, .text = command};
+    struct milters_event e = {.kind = MILTER_UNKNOWN, .text = command};
 
     return send_event(m, &e, r);
 }
@@ -358,13 +358,14 @@ static void change(struct content *x, const struct milter_answer *a)
         break;
     case MILTER_ADD_RCPT:
     case MILTER_ADD_RCPT_PAR:
-        (void)envelope_add_recipient(x->envelope, x->arena, path_plain(a->value), SLICE_NONE);
+        (void)envelope_add_recipient(x->envelope, x->arena, envelope_path_plain(a->value),
+                                     SLICE_NONE);
         break;
     case MILTER_DELETE_RCPT:
-        (void)envelope_delete_recipient(x->envelope, path_plain(a->value));
+        (void)envelope_delete_recipient(x->envelope, envelope_path_plain(a->value));
         break;
     case MILTER_CHANGE_FROM:
-        x->envelope->sender = arena_copy(x->arena, path_plain(a->value));
+        x->envelope->sender = arena_copy(x->arena, envelope_path_plain(a->value));
         break;
     default:
         x->milters->quarantine = true;

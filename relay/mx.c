@@ -117,20 +117,20 @@ int mx_parse_addresses(struct slice answer, uint16_t port, struct mx_host *host)
 
 enum dns { DNS_ANSWER, DNS_NO_DATA, DNS_NO_NAME, DNS_LATER };
 
-struct lookup {
+struct mx_lookup {
     struct __res_state state;
     unsigned char *answer;
     struct slice text;
 };
 
-static int use_resolver(struct lookup *l, const char *resolver, struct arena *arena,
+static int use_resolver(struct mx_lookup *l, const char *resolver, struct arena *arena,
                         struct err *err)
 {
     struct socket_name name;
 
     if (resolver[0] == '\0')
         return 0;
-    if (host_port_parse(slice_str(resolver), arena, &name, err) != 0)
+    if (socket_name_host_port_parse(slice_str(resolver), arena, &name, err) != 0)
         return -1;
     l->state.nsaddr_list[0].sin_family = AF_INET;
     l->state.nsaddr_list[0].sin_port = htons(name.port);
@@ -140,9 +140,10 @@ static int use_resolver(struct lookup *l, const char *resolver, struct arena *ar
     return 0;
 }
 
-static int lookup_init(struct lookup *l, const char *resolver, struct arena *arena, struct err *err)
+static int lookup_init(struct mx_lookup *l, const char *resolver, struct arena *arena,
+                       struct err *err)
 {
-    *l = (struct lookup){.answer = malloc(ANSWER_BYTES)};
+    *l = (struct mx_lookup){.answer = malloc(ANSWER_BYTES)};
     if (l->answer == NULL || res_ninit(&l->state) != 0) {
         free(l->answer);
         return err_set(err, EX_OSERR, "451 4.4.3 The resolver cannot be set up");
@@ -156,13 +157,13 @@ static int lookup_init(struct lookup *l, const char *resolver, struct arena *are
     return -1;
 }
 
-static void lookup_fini(struct lookup *l)
+static void lookup_fini(struct mx_lookup *l)
 {
     res_nclose(&l->state);
     free(l->answer);
 }
 
-static enum dns ask(struct lookup *l, const char *name, int type)
+static enum dns ask(struct mx_lookup *l, const char *name, int type)
 {
     int n = res_nquery(&l->state, name, ns_c_in, type, l->answer, ANSWER_BYTES);
 
@@ -175,7 +176,7 @@ static enum dns ask(struct lookup *l, const char *name, int type)
     return l->state.res_h_errno == NO_DATA ? DNS_NO_DATA : DNS_LATER;
 }
 
-static enum dns find_addresses(struct lookup *l, struct mx_host *host, uint16_t port)
+static enum dns find_addresses(struct mx_lookup *l, struct mx_host *host, uint16_t port)
 {
     enum dns v4 = ask(l, host->name, ns_t_a), v6;
 
@@ -219,7 +220,7 @@ static bool cut_at_self(struct mx_list *list, const char *self)
 }
 
 /* Fills in the addresses; hosts without any are left out. */
-static enum dns find_all(struct lookup *l, struct mx_list *list, uint16_t port)
+static enum dns find_all(struct mx_lookup *l, struct mx_list *list, uint16_t port)
 {
     enum dns worst = DNS_NO_NAME;
     size_t kept = 0;
@@ -236,7 +237,7 @@ static enum dns find_all(struct lookup *l, struct mx_list *list, uint16_t port)
     return kept > 0 ? DNS_ANSWER : worst;
 }
 
-static enum mx_result find(struct lookup *l, struct slice domain, const char *name,
+static enum mx_result find(struct mx_lookup *l, struct slice domain, const char *name,
                            const char *self, uint16_t port, struct arena *arena,
                            struct mx_list *out, struct err *err)
 {
@@ -296,7 +297,7 @@ enum mx_result mx_find(struct slice domain, const char *resolver, const char *se
                        struct arena *arena, struct mx_list *out, struct err *err)
 {
     const char *name = arena_copy(arena, domain).ptr;
-    struct lookup l;
+    struct mx_lookup l;
     enum mx_result result;
 
     out->count = 0;

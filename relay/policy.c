@@ -10,10 +10,10 @@
 /* Of all IPv4 addresses, in 1/256 (a /8): the private networks together have less than 2. */
 #define V4_PARTS_MAX 8
 
-enum policy_verdict policy_recipient(struct site_view *v, const struct policy_client *client,
+enum policy_verdict policy_recipient(struct hosting_view *v, const struct policy_client *client,
                                      struct slice domain)
 {
-    enum site_answer hosted = site_hosts(v, domain), popauth;
+    enum hosting_answer hosted = hosting_hosts(v, domain), popauth;
     struct arena arena;
     struct slice login;
     struct ip ip;
@@ -22,10 +22,10 @@ enum policy_verdict policy_recipient(struct site_view *v, const struct policy_cl
         return POLICY_HOSTED;
     if (hosted == SITE_UNKNOWN)
         return POLICY_UNKNOWN;
-    if (client->has_login || (ip_parse(client->ip, &ip) && site_is_inside(v, &ip)))
+    if (client->has_login || (networks_ip_parse(client->ip, &ip) && hosting_is_inside(v, &ip)))
         return POLICY_RELAY;
     arena_init(&arena, 4096);
-    popauth = site_popauth(v, client->ip, &arena, &login);
+    popauth = hosting_popauth(v, client->ip, &arena, &login);
     arena_fini(&arena);
     return popauth == SITE_YES ? POLICY_RELAY : POLICY_DENIED;
 }

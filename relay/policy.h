@@ -4,7 +4,7 @@
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 #include "lib/sys/settings.h"
-#include "relay/site.h"
+#include "relay/hosting.h"
 
 /*
  * Who may send where. A hosted domain takes mail from everybody. Anything else may be reached only
@@ -25,7 +25,7 @@ enum policy_verdict {
     POLICY_UNKNOWN /* 451 4.3.0: a source is away */
 };
 
-enum policy_verdict policy_recipient(struct site_view *v, const struct policy_client *client,
+enum policy_verdict policy_recipient(struct hosting_view *v, const struct policy_client *client,
                                      struct slice domain);
 
 /* -1 (EX_CONFIG) where the settings make an open relay: networks of clients inside that hold a

@@ -85,7 +85,7 @@ int queue_open(struct queue *q, const char *dir, int64_t wait_ms, struct err *er
         return -1;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         (void)snprintf(path, sizeof path, "%s%s", dir, parts[i]);
-        if (dir_make(path, 0700, (uid_t)-1, (gid_t)-1, err) != 0) {
+        if (file_make_dir(path, 0700, (uid_t)-1, (gid_t)-1, err) != 0) {
             queue_close(q);
             return -1;
         }
@@ -136,7 +136,7 @@ static int copy_body(int fd, struct spool *body)
 
     for (uint64_t at = 0; block != NULL && at < body->len; at += (uint64_t)n) {
         n = spool_read(body, at, block, COPY_BYTES);
-        if (n <= 0 || !fd_write(fd, (struct slice){block, (size_t)n})) {
+        if (n <= 0 || !file_write_fd(fd, (struct slice){block, (size_t)n})) {
             n = -1;
             break;
         }
@@ -150,7 +150,7 @@ static bool sync_place(const struct queue *q, const char *where)
     char path[PATH_BYTES];
 
     path_of(q, where, SLICE_NONE, path);
-    return dir_sync(path);
+    return file_sync_dir(path);
 }
 
 static int write_file(int fd, struct envelope *e, struct slice received, struct message *m)
@@ -164,8 +164,8 @@ static int write_file(int fd, struct envelope *e, struct slice received, struct 
     message_add_header(m, &header);
     e->text_bytes = header.len + m->body.len;
     envelope_format(e, &head);
-    if (!head.failed && !header.failed && fd_write(fd, buf_slice(&head)) &&
-        fd_write(fd, buf_slice(&header)) && copy_body(fd, &m->body) == 0)
+    if (!head.failed && !header.failed && file_write_fd(fd, buf_slice(&head)) &&
+        file_write_fd(fd, buf_slice(&header)) && copy_body(fd, &m->body) == 0)
         result = fsync(fd);
     buf_fini(&header);
     buf_fini(&head);

@@ -18,7 +18,7 @@
 
 /* --- list ------------------------------------------------------------------------------------ */
 
-struct listing {
+struct queue_listing {
     struct queue *queue;
     bool as_json;
     int64_t now_ms;
@@ -109,7 +109,7 @@ static void add_json(struct buf *out, const struct envelope *e, bool held)
     json_decref(o);
 }
 
-static void add_text(struct listing *l, const struct envelope *e, bool held)
+static void add_text(struct queue_listing *l, const struct envelope *e, bool held)
 {
     buf_addf(l->out, "%.*s  %s  %llu bytes  age ", SLICE_FMT(e->id), held ? "held" : "queued",
              (unsigned long long)e->text_bytes);
@@ -122,7 +122,7 @@ static void add_text(struct listing *l, const struct envelope *e, bool held)
 
 static int list_one(void *user, struct slice id, bool held)
 {
-    struct listing *l = user;
+    struct queue_listing *l = user;
     struct queue_file f;
     struct err err = {.code = 0};
 
@@ -143,7 +143,7 @@ static int list_one(void *user, struct slice id, bool held)
 
 int queue_list(struct queue *q, bool as_json, int64_t now_ms, struct buf *out, struct err *err)
 {
-    struct listing l = {.queue = q, .as_json = as_json, .now_ms = now_ms, .out = out};
+    struct queue_listing l = {.queue = q, .as_json = as_json, .now_ms = now_ms, .out = out};
 
     if (queue_each(q, list_one, &l, err) != 0)
         return -1;

@@ -32,9 +32,4 @@ int queue_do(struct queue *q, struct scheduler *s, struct slice verb, struct sli
 /* The command line behind `queue`; gives the exit code. */
 int queue_command(const char *queue_dir, int argc, char **argv);
 
-/* The daemon's end of the socket: a thread of its own. */
-struct control;
-struct control *control_start(struct queue *q, struct scheduler *s, struct err *err);
-void control_stop(struct control *c);
-
 #endif

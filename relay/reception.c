@@ -37,7 +37,7 @@ void reception_init(struct reception *rc, struct relay *relay, const char *clien
 
 static void transaction_end(struct reception *rc)
 {
-    site_give_back(rc->view);
+    hosting_give_back(rc->view);
     rc->view = NULL;
     rc->has_recipient = false;
     rc->mail = rc->rcpt = (struct reception_route){.addr = SLICE_NONE};
@@ -137,7 +137,7 @@ static void on_auth(void *user, struct slice mechanism, struct slice login, stru
     struct reception *rc = user;
 
     TG_ASSERT(rc->relay->auth != NULL);
-    if (smtp_has_control(login)) {
+    if (smtp_command_has_control(login)) {
         auth_bad(rc, login, r);
         return;
     }
@@ -163,7 +163,8 @@ static void on_auth(void *user, struct slice mechanism, struct slice login, stru
 
 static bool parse(struct reception *rc, struct slice path, struct address *out)
 {
-    return !smtp_has_two_ats(path_plain(path)) && address_parse(path, &rc->arena, out, NULL) == 0;
+    return !smtp_command_has_two_ats(envelope_path_plain(path)) &&
+           address_parse(path, &rc->arena, out, NULL) == 0;
 }
 
 /* An address without a domain is one of ours. */
@@ -219,10 +220,10 @@ static void on_mail(void *user, const struct smtp_path *path, struct smtp_reply 
 {
     struct reception *rc = user;
     struct address address;
-    struct slice plain = path_plain(path->text);
+    struct slice plain = envelope_path_plain(path->text);
 
     transaction_end(rc);
-    rc->view = site_take(rc->relay->site);
+    rc->view = hosting_take(rc->relay->hosting);
     queue_new_id(rc->id);
     if (!parse(rc, path->text, &address)) {
         smtp_reply_set(r, "501 5.1.7 Bad sender address syntax");
@@ -232,7 +233,7 @@ static void on_mail(void *user, const struct smtp_path *path, struct smtp_reply 
         rc->envelope.sender = arena_copy(&rc->arena, with_domain(rc, plain, &address));
         rc->envelope.smtputf8 = path->smtputf8;
         rc->envelope.eightbit = path->body == SMTP_BODY_8BITMIME;
-        rc->mail = route(rc, &address, site_hosts(rc->view, address.domain) == SITE_YES);
+        rc->mail = route(rc, &address, hosting_hosts(rc->view, address.domain) == SITE_YES);
         rc->milters.macros = reception_macros(rc);
         (void)milters_mail(&rc->milters, path, r);
     }
@@ -284,7 +285,7 @@ static void on_rcpt(void *user, const struct smtp_path *path, struct smtp_reply 
 {
     struct reception *rc = user;
     struct address address;
-    struct slice plain = path_plain(path->text);
+    struct slice plain = envelope_path_plain(path->text);
     enum policy_verdict v = POLICY_DENIED;
 
     if (!parse(rc, path->text, &address) || address_is_null(&address)) {
@@ -329,7 +330,7 @@ struct growing {
 static int add_target(void *user, struct slice target)
 {
     struct growing *g = user;
-    struct slice plain = path_plain(target);
+    struct slice plain = envelope_path_plain(target);
 
     return envelope_add_recipient(g->envelope, g->arena, plain,
                                   slice_equal(plain, g->original) ? SLICE_NONE : g->original);
@@ -346,7 +347,7 @@ static int expand_recipients(struct reception *rc)
         struct slice plain = before.recipients[i].address;
         struct growing g = {&rc->envelope, &rc->arena, plain};
 
-        if (site_expand(rc->view, plain, &rc->arena, add_target, &g) != 0)
+        if (hosting_expand(rc->view, plain, &rc->arena, add_target, &g) != 0)
             return -1;
     }
     return 0;
@@ -358,7 +359,7 @@ static bool goes_out(struct reception *rc)
         struct address address;
 
         if (!parse(rc, rc->envelope.recipients[i].address, &address) ||
-            site_hosts(rc->view, address.domain) != SITE_YES)
+            hosting_hosts(rc->view, address.domain) != SITE_YES)
             return true;
     }
     return false;

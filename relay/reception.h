@@ -28,7 +28,7 @@ struct reception_route {
 
 struct reception {
     struct relay *relay;
-    struct site_view *view; /* while a transaction is open */
+    struct hosting_view *view; /* while a transaction is open */
     struct milters milters;
 
     /* the client */

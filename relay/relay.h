@@ -5,8 +5,8 @@
 
 #include "lib/sys/settings.h"
 #include "relay/auth.h"
+#include "relay/hosting.h"
 #include "relay/queue.h"
-#include "relay/site.h"
 
 /*
  * What all threads of tollgate-relay share. Made by main before threads start; nothing in it
@@ -19,7 +19,7 @@ struct relay {
     const struct settings *settings;
     char hostname[256];
     char maildir_root[512];
-    struct site *site;
+    struct hosting *hosting;
     struct queue queue;
     SSL_CTX *tls_server, *tls_client; /* server: NULL where TLS is not offered */
     struct auth *auth;                /* NULL: nobody can log in */

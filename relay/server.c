@@ -90,7 +90,7 @@ static int open_list(struct server *s, const struct string_list *list, bool tls,
     for (size_t i = 0; result == 0 && i < list->count && s->listener_count < LISTENERS_MAX; i++) {
         struct socket_name name;
 
-        result = host_port_parse(slice_str(list->items[i]), &arena, &name, err);
+        result = socket_name_host_port_parse(slice_str(list->items[i]), &arena, &name, err);
         if (result == 0)
             result = open_listener(s, &name, tls, err);
     }

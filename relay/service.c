@@ -15,8 +15,8 @@
 #include "lib/sys/log.h"
 #include "lib/sys/privileges.h"
 #include "lib/sys/relay_queue.h"
+#include "relay/control.h"
 #include "relay/policy.h"
-#include "relay/queue_command.h"
 #include "relay/scheduler.h"
 #include "relay/server.h"
 #include "relay/tls.h"
@@ -29,7 +29,7 @@ struct service {
     struct relay relay;
     struct settings *reloaded; /* what domains and networks are of, after a reload */
     struct server *server;
-    struct control *control;
+    struct relay_control *control;
     bool drained;
 };
 
@@ -92,7 +92,8 @@ static void choose_names(struct relay *relay)
         (void)snprintf(relay->hostname, sizeof relay->hostname, "localhost");
 }
 
-static int make_dirs(const struct relay *relay, const struct account *account, struct err *err)
+static int make_dirs(const struct relay *relay, const struct privileges_account *account,
+                     struct err *err)
 {
     const struct settings *s = relay->settings;
     char queue_dir[512], own[600];
@@ -100,12 +101,12 @@ static int make_dirs(const struct relay *relay, const struct account *account, s
     relay_queue_dir(s, queue_dir, sizeof queue_dir);
     (void)snprintf(own, sizeof own, "%s/relay", s->state_dir);
     if (s->relay.queue_dir[0] == '\0' || s->relay.maildir_root[0] == '\0') {
-        if (dir_make(s->state_dir, 0750, account->uid, account->gid, err) != 0 ||
-            dir_make(own, 0700, account->uid, account->gid, err) != 0)
+        if (file_make_dir(s->state_dir, 0750, account->uid, account->gid, err) != 0 ||
+            file_make_dir(own, 0700, account->uid, account->gid, err) != 0)
             return -1;
     }
-    return dir_make(queue_dir, 0700, account->uid, account->gid, err) == 0 &&
-                   dir_make(relay->maildir_root, 0700, account->uid, account->gid, err) == 0
+    return file_make_dir(queue_dir, 0700, account->uid, account->gid, err) == 0 &&
+                   file_make_dir(relay->maildir_root, 0700, account->uid, account->gid, err) == 0
                ? 0
                : -1;
 }
@@ -128,15 +129,15 @@ static int open_tls(struct relay *relay, struct err *err)
 /* As root, if it is. */
 static int open_first(struct service *s, struct err *err)
 {
-    struct account account;
+    struct privileges_account account;
 
-    if (account_find(s->relay.settings->user, &account, err) != 0 ||
+    if (privileges_find(s->relay.settings->user, &account, err) != 0 ||
         make_dirs(&s->relay, &account, err) != 0 || open_tls(&s->relay, err) != 0)
         return -1;
     s->server = server_open(&s->relay, err);
     if (s->server == NULL)
         return -1;
-    return account_become(&account, "", err);
+    return privileges_become(&account, "", err);
 }
 
 static int open_then(struct relay *relay, struct err *err)
@@ -149,8 +150,8 @@ static int open_then(struct relay *relay, struct err *err)
         return -1;
     if (users[0] != '\0' && (relay->auth = auth_new(users, err)) == NULL)
         return -1;
-    relay->site = site_new(relay->settings, err);
-    return relay->site == NULL ? -1 : 0;
+    relay->hosting = hosting_new(relay->settings, err);
+    return relay->hosting == NULL ? -1 : 0;
 }
 
 static int start_threads(struct service *s, struct err *err)
@@ -190,7 +191,7 @@ static void reload(struct service *s)
 
     if (fresh == NULL || policy_check(fresh, &err) != 0 ||
         settings_keep_fixed(fresh, s->relay.settings, &err) != 0 ||
-        site_reload(s->relay.site, fresh, &err) != 0) {
+        hosting_reload(s->relay.hosting, fresh, &err) != 0) {
         log_event(LOG_ERR, "not reloaded: the old configuration stays", LOG_ERROR("error", &err));
         settings_free(fresh);
         return;
@@ -222,7 +223,7 @@ void service_run(struct service *s)
               LOG_STR("hostname", s->relay.hostname), LOG_STR("queue", s->relay.queue.dir));
     while (what != 's') {
         if (!server_run(s->server, wake_pipe[0], clock_monotonic_ms() + REFRESH_MS)) {
-            site_refresh(s->relay.site);
+            hosting_refresh(s->relay.hosting);
             continue;
         }
         what = woken();
@@ -242,7 +243,7 @@ void service_close(struct service *s)
         s->drained = scheduler_stop(s->relay.scheduler, 0) && s->drained;
     if (!s->drained) /* a thread still uses it all: the process ends anyway */
         return;
-    site_free(s->relay.site);
+    hosting_free(s->relay.hosting);
     auth_free(s->relay.auth);
     SSL_CTX_free(s->relay.tls_server);
     SSL_CTX_free(s->relay.tls_client);

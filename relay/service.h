@@ -6,7 +6,7 @@
 
 /*
  * The daemon as a whole: what is done once and in which order. First all that root may be needed
- * for (directories, sockets, keys), then root no more, then the queue, the site and the threads.
+ * for (directories, sockets, keys), then root no more, then the queue, the hosting and the threads.
  *
  * Threads: one, the main one.
  */

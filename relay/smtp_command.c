@@ -11,7 +11,7 @@ static const struct {
     {"AUTH", SMTP_AUTH}, {"(unknown)", SMTP_UNKNOWN},
 };
 
-enum smtp_verb smtp_verb(struct slice line, struct slice *argument)
+enum smtp_verb smtp_command_verb(struct slice line, struct slice *argument)
 {
     struct slice word;
 
@@ -26,7 +26,7 @@ enum smtp_verb smtp_verb(struct slice line, struct slice *argument)
     return SMTP_UNKNOWN;
 }
 
-const char *smtp_verb_name(enum smtp_verb verb)
+const char *smtp_command_verb_name(enum smtp_verb verb)
 {
     size_t i = 0;
 
@@ -35,7 +35,7 @@ const char *smtp_verb_name(enum smtp_verb verb)
     return verbs[i].name;
 }
 
-bool smtp_has_8bit(struct slice text)
+bool smtp_command_has_8bit(struct slice text)
 {
     for (size_t i = 0; i < text.len; i++) {
         if ((unsigned char)text.ptr[i] > 0x7f)
@@ -44,7 +44,7 @@ bool smtp_has_8bit(struct slice text)
     return false;
 }
 
-bool smtp_has_control(struct slice text)
+bool smtp_command_has_control(struct slice text)
 {
     for (size_t i = 0; i < text.len; i++) {
         if ((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7f)
@@ -53,7 +53,7 @@ bool smtp_has_control(struct slice text)
     return false;
 }
 
-bool smtp_has_two_ats(struct slice address)
+bool smtp_command_has_two_ats(struct slice address)
 {
     bool quoted = false;
     int count = 0;
@@ -145,8 +145,8 @@ static enum smtp_path_fault parse_params(struct slice rest, enum smtp_verb verb,
     return SMTP_PATH_OK;
 }
 
-enum smtp_path_fault smtp_path_parse(struct slice argument, enum smtp_verb verb,
-                                     struct smtp_path *out)
+enum smtp_path_fault smtp_command_path_parse(struct slice argument, enum smtp_verb verb,
+                                             struct smtp_path *out)
 {
     struct slice prefix = verb == SMTP_MAIL ? SLICE("FROM:") : SLICE("TO:");
     struct slice rest;
@@ -163,7 +163,7 @@ enum smtp_path_fault smtp_path_parse(struct slice argument, enum smtp_verb verb,
     rest = slice_from(rest, (size_t)end);
     if (out->text.len == 0)
         return SMTP_PATH_SYNTAX;
-    if (smtp_has_control(out->text))
+    if (smtp_command_has_control(out->text))
         return SMTP_PATH_BAD_ADDRESS;
     if (rest.len > 0 && rest.ptr[0] != ' ')
         return SMTP_PATH_BAD_ADDRESS;

@@ -30,8 +30,8 @@ enum smtp_verb {
 };
 
 /* The verb of the line (without its CRLF); *argument is what stands behind it, trimmed. */
-enum smtp_verb smtp_verb(struct slice line, struct slice *argument);
-const char *smtp_verb_name(enum smtp_verb verb);
+enum smtp_verb smtp_command_verb(struct slice line, struct slice *argument);
+const char *smtp_command_verb_name(enum smtp_verb verb);
 
 #define SMTP_PARAMS_MAX 16
 
@@ -57,14 +57,14 @@ enum smtp_path_fault {
 };
 
 /* `FROM:<path> [params]` or `TO:<path> [params]`. */
-enum smtp_path_fault smtp_path_parse(struct slice argument, enum smtp_verb verb,
-                                     struct smtp_path *out);
+enum smtp_path_fault smtp_command_path_parse(struct slice argument, enum smtp_verb verb,
+                                             struct smtp_path *out);
 
 /* An address (without brackets and route) with more than one @ outside quotes is none. */
-bool smtp_has_two_ats(struct slice address);
+bool smtp_command_has_two_ats(struct slice address);
 
 /* Any byte above 127? Any control byte? */
-bool smtp_has_8bit(struct slice text);
-bool smtp_has_control(struct slice text);
+bool smtp_command_has_8bit(struct slice text);
+bool smtp_command_has_control(struct slice text);
 
 #endif

@@ -104,7 +104,7 @@ static void on_helo(struct smtp_session *s, enum smtp_verb verb, struct slice ar
 {
     struct smtp_reply r = {.close = false};
 
-    if (argument.len == 0 || argument.len > 255 || smtp_has_control(argument)) {
+    if (argument.len == 0 || argument.len > 255 || smtp_command_has_control(argument)) {
         say_text(s, "501 5.5.4 Syntax: EHLO hostname");
         return;
     }
@@ -140,7 +140,7 @@ static const char *path_fault(const struct smtp_session *s, enum smtp_path_fault
     case SMTP_PATH_OK:
         break;
     }
-    if (smtp_has_8bit(path->text) && !utf8)
+    if (smtp_command_has_8bit(path->text) && !utf8)
         return "553 5.6.7 Non-ASCII address without SMTPUTF8";
     return NULL;
 }
@@ -156,7 +156,7 @@ static void on_mail(struct smtp_session *s, enum smtp_verb verb, struct slice ar
     else if (s->has_mail)
         fault = "503 5.5.1 Nested MAIL command";
     else
-        fault = path_fault(s, smtp_path_parse(argument, verb, &path), verb, &path);
+        fault = path_fault(s, smtp_command_path_parse(argument, verb, &path), verb, &path);
     if (fault == NULL && path.has_size && path.size_bytes > s->limits.message_max_bytes)
         fault = "552 5.3.4 Message size exceeds the limit";
     if (fault != NULL) {
@@ -183,7 +183,7 @@ static void on_rcpt(struct smtp_session *s, enum smtp_verb verb, struct slice ar
     else if (s->recipients >= s->limits.recipients_max)
         fault = "452 4.5.3 Too many recipients";
     else
-        fault = path_fault(s, smtp_path_parse(argument, verb, &path), verb, &path);
+        fault = path_fault(s, smtp_command_path_parse(argument, verb, &path), verb, &path);
     if (fault == NULL && (path.text.len < 3 && path.text.ptr[0] == '<'))
         fault = "501 5.1.3 Bad recipient address syntax";
     if (fault != NULL) {
@@ -342,7 +342,7 @@ static void command(struct smtp_session *s, struct slice line)
         [SMTP_AUTH] = on_auth,
     };
     struct slice argument;
-    enum smtp_verb verb = smtp_verb(line, &argument);
+    enum smtp_verb verb = smtp_command_verb(line, &argument);
 
     if (++s->commands > s->limits.commands_max)
         say_and_close(s, "421 4.7.0 Too many commands");

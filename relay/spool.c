@@ -46,7 +46,7 @@ static int open_nameless(const char *dir)
 
 static void write_out(struct spool *s, struct slice bytes)
 {
-    s->failed = s->failed || !fd_write(s->fd, bytes);
+    s->failed = s->failed || !file_write_fd(s->fd, bytes);
 }
 
 void spool_add(struct spool *s, struct slice bytes)

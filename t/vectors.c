@@ -39,7 +39,7 @@ static FILE *data_open(const char *name)
 
 /* --- world.json --- */
 
-static void networks_fill(struct world *w, struct networks *set, const json_t *list)
+static void networks_fill(struct hosted *w, struct networks *set, const json_t *list)
 {
     struct err err;
     size_t i;
@@ -47,12 +47,12 @@ static void networks_fill(struct world *w, struct networks *set, const json_t *l
 
     json_array_foreach(list, i, item)
     {
-        if (world_add_network(w, set, slice_str(json_string_value(item)), &err) != 0)
+        if (hosted_add_network(w, set, slice_str(json_string_value(item)), &err) != 0)
             die("world.json", err.text);
     }
 }
 
-static void forwards_fill(struct world *w, json_t *forwards)
+static void forwards_fill(struct hosted *w, json_t *forwards)
 {
     struct err err;
     const char *key;
@@ -63,55 +63,55 @@ static void forwards_fill(struct world *w, json_t *forwards)
     {
         json_array_foreach(targets, i, target)
         {
-            if (world_add_forward(w, slice_str(key), slice_str(json_string_value(target)), &err) !=
+            if (hosted_add_forward(w, slice_str(key), slice_str(json_string_value(target)), &err) !=
                 0)
                 die("world.json", err.text);
         }
     }
 }
 
-static void world_fill(struct vectors *v, json_t *world)
+static void hosted_fill(struct vectors *v, json_t *hosted)
 {
     struct err err;
     const char *key;
     json_t *value;
 
-    json_object_foreach(json_object_get(world, "hosted"), key, value)
+    json_object_foreach(json_object_get(hosted, "hosted"), key, value)
     {
-        if (world_add_domain(v->world, slice_str(key), slice_str(json_string_value(value)), &err) !=
-            0)
+        if (hosted_add_domain(v->hosted, slice_str(key), slice_str(json_string_value(value)),
+                              &err) != 0)
             die("world.json", err.text);
     }
-    json_object_foreach(json_object_get(world, "logins"), key, value)
+    json_object_foreach(json_object_get(hosted, "logins"), key, value)
     {
-        if (world_add_login(v->world, slice_str(key), slice_str(json_string_value(value)), &err) !=
-            0)
+        if (hosted_add_login(v->hosted, slice_str(key), slice_str(json_string_value(value)),
+                             &err) != 0)
             die("world.json", err.text);
     }
-    forwards_fill(v->world, json_object_get(world, "forwards"));
-    networks_fill(v->world, &v->world->host, json_object_get(world, "host"));
-    networks_fill(v->world, &v->world->customers, json_object_get(world, "customers"));
-    check(world_set_spam_header(v->world, SLICE("X-Spam-Flag: YES"), &err) == 0, "spam header");
-    v->world->popauth_asked = true;
-    value = json_object_get(world, "popauth");
+    forwards_fill(v->hosted, json_object_get(hosted, "forwards"));
+    networks_fill(v->hosted, &v->hosted->host, json_object_get(hosted, "host"));
+    networks_fill(v->hosted, &v->hosted->customers, json_object_get(hosted, "customers"));
+    check(hosted_set_spam_header(v->hosted, SLICE("X-Spam-Flag: YES"), &err) == 0, "spam header");
+    v->hosted->popauth_asked = true;
+    value = json_object_get(hosted, "popauth");
     v->popauth = arena_array(&v->arena, json_object_size(value), sizeof *v->popauth);
-    json_object_foreach(value, key, world) v->popauth[v->popauth_count++] =
-        (struct vector_popauth){copy(v, key), copy(v, json_string_value(world))};
+    json_object_foreach(value, key, hosted) v->popauth[v->popauth_count++] =
+        (struct vector_popauth){copy(v, key), copy(v, json_string_value(hosted))};
 }
 
-static void world_load(struct vectors *v)
+static void source_load(struct vectors *v)
 {
     FILE *f = data_open("world.json");
     json_error_t error;
-    json_t *world = json_loadf(f, 0, &error);
+    json_t *hosted = json_loadf(f, 0, &error);
 
     (void)fclose(f);
-    if (world == NULL)
+    if (hosted == NULL)
         die("world.json", error.text);
-    v->world = world_new(CAP_BYTES);
-    check(v->world != NULL, "memory");
-    world_fill(v, world);
-    json_decref(world);
+    v->hosted = hosted_new(CAP_BYTES);
+    check(v->hosted != NULL, "memory");
+    hosted_fill(v, hosted);
+    json_decref(hosted);
 }
 
 /* --- classify.jsonl --- */
@@ -206,15 +206,15 @@ static void cases_load(struct vectors *v)
 
 void vectors_load(struct vectors *v)
 {
-    *v = (struct vectors){.world = NULL};
+    *v = (struct vectors){.hosted = NULL};
     arena_init(&v->arena, CAP_BYTES);
-    world_load(v);
+    source_load(v);
     cases_load(v);
 }
 
 void vectors_fini(struct vectors *v)
 {
-    world_free(v->world);
+    hosted_free(v->hosted);
     arena_fini(&v->arena);
 }
 
@@ -255,7 +255,7 @@ void vector_facts(const struct vectors *v, const struct vector *x, struct arena 
             die("recipient", err.text);
     }
     for (size_t i = 0; i < x->header_count; i++)
-        check(header_facts_add(&out->headers, v->world, arena, x->headers[i].name,
+        check(header_facts_add(&out->headers, v->hosted, arena, x->headers[i].name,
                                x->headers[i].value) == 0,
               "header");
 }

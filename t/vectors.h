@@ -8,8 +8,9 @@
 #include "lib/core/arena.h"
 #include "lib/core/classify.h"
 #include "lib/core/counters.h"
+#include "lib/core/hosted.h"
 #include "lib/core/slice.h"
-#include "lib/core/world.h"
+#include "lib/core/tally.h"
 
 /*
  * The classification cases of t/data: world.json and classify.jsonl, for tests of the core, of the
@@ -49,7 +50,7 @@ struct vector_popauth {
 
 struct vectors {
     struct arena arena;
-    struct world *world; /* asks for POP-before-SMTP: see vectors_answer */
+    struct hosted *hosted; /* asks for POP-before-SMTP: see vectors_answer */
     struct vector_popauth *popauth;
     size_t popauth_count;
     struct vector *list;

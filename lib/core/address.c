@@ -145,7 +145,7 @@ static bool is_atext(char c)
 {
     if ((unsigned char)c >= 0x80 || (c >= '0' && c <= '9'))
         return true;
-    c = ascii_lower(c);
+    c = slice_ascii_lower(c);
     return (c >= 'a' && c <= 'z') || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
 }
 
@@ -175,7 +175,7 @@ static size_t clean(struct slice s, char *out)
             at += length;
             continue;
         }
-        out[at++] = length == 0 || c == ' ' || is_control(c) ? '?' : ascii_lower(c);
+        out[at++] = length == 0 || c == ' ' || is_control(c) ? '?' : slice_ascii_lower(c);
     }
     return s.len;
 }

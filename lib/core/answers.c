@@ -1,8 +1,7 @@
-/* Questions that the world cannot answer by itself, and their answers, for one message. */
+#include "lib/core/answers.h"
+
 #include <string.h>
 #include <sysexits.h>
-
-#include "lib/core/world.h"
 
 void answers_init(struct answers *a, struct arena *arena)
 {

@@ -106,7 +106,7 @@ struct slice arena_lower(struct arena *a, struct slice s)
     if (p == NULL)
         return SLICE_NONE;
     for (size_t i = 0; i < s.len; i++)
-        p[i] = ascii_lower(s.ptr[i]);
+        p[i] = slice_ascii_lower(s.ptr[i]);
     return (struct slice){p, s.len};
 }
 

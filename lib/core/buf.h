@@ -35,9 +35,4 @@ void buf_add_u32(struct buf *b, uint32_t value);
 char *buf_space(struct buf *b, size_t len);
 struct slice buf_slice(const struct buf *b);
 
-/* Takes a varint (a big-endian u32) off the front of *s; false where it is torn or too long. */
-bool slice_take_varint(struct slice *s, uint64_t *value);
-bool slice_take_u32(struct slice *s, uint32_t *value);
-bool slice_take(struct slice *s, size_t len, struct slice *head);
-
 #endif

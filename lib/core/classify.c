@@ -4,28 +4,29 @@
 #include <sysexits.h>
 
 #include "lib/core/classify_work.h"
+#include "lib/core/forwarders.h"
 #include "lib/core/srs.h"
 
 static const struct slice unattributed = {ACCOUNT_UNATTRIBUTED, sizeof ACCOUNT_UNATTRIBUTED - 1};
 
-struct address work_qualified(const struct work *k, const struct address *a)
+struct address classify_work_qualified(const struct classify_work *k, const struct address *a)
 {
     struct address full = *a;
 
     if (full.local.len > 0 && full.domain.len == 0)
-        full.domain = k->world->default_domain;
+        full.domain = k->hosted->default_domain;
     return full;
 }
 
-bool work_hosted(struct work *k, struct slice domain, struct slice *account)
+bool classify_work_hosted(struct classify_work *k, struct slice domain, struct slice *account)
 {
-    enum lookup found = world_domain(k->world, k->answers, domain, account);
+    enum hosted_result found = hosted_domain(k->hosted, k->answers, domain, account);
 
-    k->open = k->open || found == LOOKUP_ASK;
-    return found == LOOKUP_YES;
+    k->open = k->open || found == HOSTED_ASK;
+    return found == HOSTED_YES;
 }
 
-static struct slice user_of(struct work *k, const struct address *a)
+static struct slice user_of(struct classify_work *k, const struct address *a)
 {
     struct slice user = address_is_null(a) || k->dry ? SLICE_NONE : address_user(a, k->arena);
 
@@ -33,7 +34,7 @@ static struct slice user_of(struct work *k, const struct address *a)
     return user;
 }
 
-struct decision *work_decision(struct work *k)
+struct decision *classify_work_decision(struct classify_work *k)
 {
     struct classified *c = k->out;
     struct decision *grown;
@@ -51,11 +52,11 @@ struct decision *work_decision(struct work *k)
 
 /* --- origin and owner --- */
 
-static struct slice popauth_login(struct work *k)
+static struct slice popauth_login(struct classify_work *k)
 {
     const struct answer *answer;
 
-    if (!k->world->popauth_asked || k->answers == NULL || k->facts->client_ip.len == 0)
+    if (!k->hosted->popauth_asked || k->answers == NULL || k->facts->client_ip.len == 0)
         return SLICE_NONE;
     answer = answers_get(k->answers, QUESTION_POPAUTH, k->facts->client_ip);
     k->open = k->open || answer == NULL;
@@ -63,7 +64,7 @@ static struct slice popauth_login(struct work *k)
 }
 
 /* AUTH beats the networks; POP-before-SMTP is asked for clients of whom nothing else is known. */
-static enum origin origin_find(struct work *k, struct slice *login)
+static enum origin origin_find(struct classify_work *k, struct slice *login)
 {
     const struct facts *f = k->facts;
     struct ip ip;
@@ -73,35 +74,35 @@ static enum origin origin_find(struct work *k, struct slice *login)
         return ORIGIN_SUBMITTER;
     if (!f->smtp)
         return ORIGIN_HOST;
-    if (!ip_parse(f->client_ip, &ip))
+    if (!networks_ip_parse(f->client_ip, &ip))
         return ORIGIN_OUTSIDE;
-    if (networks_contain(&k->world->host, &ip))
+    if (networks_contain(&k->hosted->host, &ip))
         return ORIGIN_HOST;
-    if (networks_contain(&k->world->customers, &ip))
+    if (networks_contain(&k->hosted->customers, &ip))
         return ORIGIN_SUBMITTER;
     *login = popauth_login(k);
     return login->len > 0 ? ORIGIN_SUBMITTER : ORIGIN_OUTSIDE;
 }
 
 /* The hosted domain of the login, else of MAIL FROM; never of MAIL FROM from outside. */
-static void owner_find(struct work *k, struct slice login)
+static void owner_find(struct classify_work *k, struct slice login)
 {
     struct classified *c = k->out;
     struct address user;
-    enum lookup found = LOOKUP_NO;
+    enum hosted_result found = HOSTED_NO;
     bool owned = false;
 
     c->owner = unattributed;
     if (c->origin == ORIGIN_OUTSIDE)
         return;
-    k->sender_hosted = work_hosted(k, k->sender.domain, &k->sender_account);
+    k->sender_hosted = classify_work_hosted(k, k->sender.domain, &k->sender_account);
     if (login.len > 0)
-        found = world_login(k->world, k->answers, login, k->arena, &user);
-    k->open = k->open || found == LOOKUP_ASK;
-    k->failed = k->failed || found == LOOKUP_FAILED;
-    if (found == LOOKUP_YES) {
+        found = hosted_login(k->hosted, k->answers, login, k->arena, &user);
+    k->open = k->open || found == HOSTED_ASK;
+    k->failed = k->failed || found == HOSTED_FAILED;
+    if (found == HOSTED_YES) {
         c->login = c->owner_user = user_of(k, &user);
-        owned = work_hosted(k, user.domain, &c->owner);
+        owned = classify_work_hosted(k, user.domain, &c->owner);
     } else if (!srs_is(k->sender.local)) {
         c->owner_user = user_of(k, &k->sender);
     }
@@ -112,20 +113,20 @@ static void owner_find(struct work *k, struct slice login)
 /* --- recipients that are not hosted: all of one message share class, account and user --- */
 
 /* The first of the three fields, each at its topmost, that names a hosted domain. */
-static bool redirect_find(struct work *k, struct slice *account, struct address *who)
+static bool redirect_find(struct classify_work *k, struct slice *account, struct address *who)
 {
     const enum header_address order[] = {HEADER_DELIVERED_TO, HEADER_ORIGINAL_TO,
                                          HEADER_RESENT_FROM};
 
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
-        *who = work_qualified(k, &k->facts->headers.address[order[i]]);
-        if (work_hosted(k, who->domain, account))
+        *who = classify_work_qualified(k, &k->facts->headers.address[order[i]]);
+        if (classify_work_hosted(k, who->domain, account))
             return true;
     }
     return false;
 }
 
-static struct decision elsewhere_from_srs(struct work *k)
+static struct decision elsewhere_from_srs(struct classify_work *k)
 {
     struct decision d = {.class_ = CLASS_FORWARD, .rule = RULE_SRS, .account = k->sender_account};
     struct address who;
@@ -136,7 +137,7 @@ static struct decision elsewhere_from_srs(struct work *k)
     return d;
 }
 
-static struct decision elsewhere_from_host(struct work *k)
+static struct decision elsewhere_from_host(struct classify_work *k)
 {
     struct classified *c = k->out;
     struct decision d = {.class_ = CLASS_FORWARD, .rule = RULE_REDIRECT_HEADER};
@@ -157,13 +158,13 @@ static struct decision elsewhere_from_host(struct work *k)
         return (struct decision){
             .class_ = CLASS_FORWARD, .rule = RULE_FORWARDED_UNKNOWN, .account = unattributed};
     d = (struct decision){.class_ = CLASS_OUT, .rule = RULE_NULL_FROM_HEADER};
-    who = work_qualified(k, &k->facts->headers.address[HEADER_FROM]);
-    if (!work_hosted(k, who.domain, &d.account))
+    who = classify_work_qualified(k, &k->facts->headers.address[HEADER_FROM]);
+    if (!classify_work_hosted(k, who.domain, &d.account))
         d.account = unattributed;
     return d;
 }
 
-static const struct decision *elsewhere(struct work *k)
+static const struct decision *elsewhere(struct classify_work *k)
 {
     struct classified *c = k->out;
 
@@ -185,12 +186,12 @@ static const struct decision *elsewhere(struct work *k)
 
 /* --- each recipient --- */
 
-static void decide_hosted(struct work *k, size_t index, const struct address *to,
+static void decide_hosted(struct classify_work *k, size_t index, const struct address *to,
                           struct slice account)
 {
     struct classified *c = k->out;
     struct slice user = user_of(k, to);
-    struct decision *d = work_decision(k);
+    struct decision *d = classify_work_decision(k);
 
     *d = (struct decision){.class_ = CLASS_IN,
                            .rule = RULE_HOSTED_FROM_OUTSIDE,
@@ -213,24 +214,24 @@ static void decide_hosted(struct work *k, size_t index, const struct address *to
                                          .user = user});
 }
 
-static void decide(struct work *k, size_t index)
+static void decide(struct classify_work *k, size_t index)
 {
-    struct address to = work_qualified(k, &k->facts->recipients[index]);
+    struct address to = classify_work_qualified(k, &k->facts->recipients[index]);
     struct slice account;
     struct decision *d;
 
-    if (work_hosted(k, to.domain, &account)) {
+    if (classify_work_hosted(k, to.domain, &account)) {
         decide_hosted(k, index, &to, account);
         return;
     }
-    d = work_decision(k);
+    d = classify_work_decision(k);
     *d = *elsewhere(k);
     d->recipient = index;
     d->destination = to.domain;
 }
 
 /* Mostly there is one for each recipient: growing the list would take twice as much. */
-static bool decisions_begin(struct work *k)
+static bool decisions_begin(struct classify_work *k)
 {
     k->room = k->facts->recipient_count;
     k->out->decisions = arena_array(k->arena, k->room, sizeof *k->out->decisions);
@@ -238,14 +239,14 @@ static bool decisions_begin(struct work *k)
     return !k->failed;
 }
 
-static void run(struct work *k)
+static void run(struct classify_work *k)
 {
     struct classified *c = k->out;
     struct slice login;
 
     *c = (struct classified){.bytes = k->facts->bytes, .spam = k->facts->headers.spam};
     c->priority = header_facts_priority(&k->facts->headers);
-    k->sender = work_qualified(k, &k->facts->sender);
+    k->sender = classify_work_qualified(k, &k->facts->sender);
     k->elsewhere_known = false;
     c->null_sender = address_is_null(&k->sender);
     c->origin = origin_find(k, &login);
@@ -257,10 +258,11 @@ static void run(struct work *k)
         decide(k, i);
 }
 
-int classify(const struct facts *facts, const struct world *w, struct answers *answers,
+int classify(const struct facts *facts, const struct hosted *w, struct answers *answers,
              struct arena *arena, struct classified *out, struct err *err)
 {
-    struct work k = {.facts = facts, .world = w, .answers = answers, .arena = arena, .out = out};
+    struct classify_work k = {
+        .facts = facts, .hosted = w, .answers = answers, .arena = arena, .out = out};
     bool asks = w->domains_asked || w->forwards_asked || w->logins_asked || w->popauth_asked;
 
     /* Where questions may come up, a first go collects them all and leaves nothing behind. */

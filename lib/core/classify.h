@@ -8,12 +8,12 @@
 #include "lib/core/address.h"
 #include "lib/core/counters.h"
 #include "lib/core/header_facts.h"
-#include "lib/core/world.h"
+#include "lib/core/hosted.h"
 
 /*
  * From the facts of a message to its classes: for each recipient what it is (in, local, out,
- * forward, relay), who is charged, and by which rule. Pure: the same facts, world and answers give
- * the same result.  Owner: the arena given; facts and world are borrowed by the result.
+ * forward, relay), who is charged, and by which rule. Pure: the same facts, hosted and answers give
+ * the same result.  Owner: the arena given; facts and hosted are borrowed by the result.
  */
 
 enum mail_class { CLASS_IN, CLASS_LOCAL, CLASS_OUT, CLASS_FORWARD, CLASS_RELAY };
@@ -34,7 +34,7 @@ struct facts {
 
 #define ACCOUNT_UNATTRIBUTED "_unattributed"
 
-/* Which rule applied; rule_text says it in words for `tollgate classify`. */
+/* Which rule applied; classify_rule_text says it in words for `tollgate classify`. */
 enum rule {
     RULE_HOSTED_FROM_OUTSIDE,
     RULE_HOSTED_FROM_HERE,
@@ -47,9 +47,9 @@ enum rule {
     RULE_NOT_HOSTED,
     RULE_FORWARDER
 };
-const char *rule_text(enum rule rule);
-const char *class_name(enum mail_class c);
-const char *origin_name(enum origin o);
+const char *classify_rule_text(enum rule rule);
+const char *classify_class_name(enum mail_class c);
+const char *classify_origin_name(enum origin o);
 
 /* One for each recipient, each followed by one for each outside target, where it is a forwarder
  * (recipient: the forwarder).
@@ -82,8 +82,8 @@ struct classified {
 };
 
 /* 0: classified. 1: questions are open in *answers: bring the answers and call again. -1: *err
- * (the arena's cap is reached). `answers` may be NULL where the world asks nothing. */
-int classify(const struct facts *facts, const struct world *w, struct answers *answers,
+ * (the arena's cap is reached). `answers` may be NULL where the hosted asks nothing. */
+int classify(const struct facts *facts, const struct hosted *w, struct answers *answers,
              struct arena *arena, struct classified *out, struct err *err);
 
 #endif

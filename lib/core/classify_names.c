@@ -1,21 +1,21 @@
 /* The words for classes, origins and rules. */
 #include "lib/core/classify.h"
 
-const char *class_name(enum mail_class c)
+const char *classify_class_name(enum mail_class c)
 {
     static const char *const names[] = {"in", "local", "out", "forward", "relay"};
 
     return names[c];
 }
 
-const char *origin_name(enum origin o)
+const char *classify_origin_name(enum origin o)
 {
     static const char *const names[] = {"host", "submitter", "outside"};
 
     return names[o];
 }
 
-const char *rule_text(enum rule rule)
+const char *classify_rule_text(enum rule rule)
 {
     static const char *const texts[] = {
         [RULE_HOSTED_FROM_OUTSIDE] =

@@ -5,9 +5,9 @@
 
 /* Classification in the making: shared by the files of classify, of no use to others. */
 
-struct work {
+struct classify_work {
     const struct facts *facts;
-    const struct world *world;
+    const struct hosted *hosted;
     struct answers *answers; /* may be NULL */
     struct arena *arena;
     struct classified *out;
@@ -24,14 +24,9 @@ struct work {
 };
 
 /* The address with the default domain, where it has none. */
-struct address work_qualified(const struct work *k, const struct address *a);
-bool work_hosted(struct work *k, struct slice domain, struct slice *account);
+struct address classify_work_qualified(const struct classify_work *k, const struct address *a);
+bool classify_work_hosted(struct classify_work *k, struct slice domain, struct slice *account);
 /* A new decision at the end, never NULL. */
-struct decision *work_decision(struct work *k);
-
-/* Adds one decision, made after `sample`, for each target of that hosted address that is not
- * hosted: through other forwarders up to FORWARD_LEVELS deep, each address once. */
-#define FORWARD_LEVELS 10
-void forwarders_expand(struct work *k, const struct address *from, const struct decision *sample);
+struct decision *classify_work_decision(struct classify_work *k);
 
 #endif

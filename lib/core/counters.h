@@ -105,12 +105,4 @@ int counter_find(struct slice name);
 /* Do users have it, too? */
 bool counter_is_of_users(enum counter id);
 
-/* An account's (or user's) amounts. All zero is empty. */
-struct tally {
-    uint64_t value[COUNTER_COUNT];
-};
-
-void tally_add(struct tally *into, const struct tally *amounts);
-bool tally_is_empty(const struct tally *t);
-
 #endif

@@ -25,7 +25,7 @@ static bool is_name_byte(char c)
 {
     if ((unsigned char)c >= 0x80 || c == '-' || c == '_' || c == '.' || (c >= '0' && c <= '9'))
         return true;
-    c = ascii_lower(c);
+    c = slice_ascii_lower(c);
     return c >= 'a' && c <= 'z';
 }
 

@@ -83,7 +83,7 @@ static bool is_bulk(struct slice name, struct slice value)
 
 /* The configured value, and nothing or the end of a word behind it: `Yes` takes `Yes, score=7.1`,
  * not `Yesterday`. */
-static bool is_spam(const struct world *w, struct slice name, struct slice value)
+static bool is_spam(const struct hosted *w, struct slice name, struct slice value)
 {
     char after;
 
@@ -94,11 +94,11 @@ static bool is_spam(const struct world *w, struct slice name, struct slice value
         return false;
     if (w->spam_value.len == 0 || value.len == w->spam_value.len)
         return true;
-    after = ascii_lower(value.ptr[w->spam_value.len]);
+    after = slice_ascii_lower(value.ptr[w->spam_value.len]);
     return !((after >= 'a' && after <= 'z') || (after >= '0' && after <= '9'));
 }
 
-int header_facts_add(struct header_facts *h, const struct world *w, struct arena *arena,
+int header_facts_add(struct header_facts *h, const struct hosted *w, struct arena *arena,
                      struct slice name, struct slice value)
 {
     name = slice_trim(name);
@@ -120,7 +120,7 @@ enum priority header_facts_priority(const struct header_facts *h)
     return h->bulk ? PRIORITY_BULK : h->rank;
 }
 
-const char *priority_name(enum priority p)
+const char *header_facts_priority_name(enum priority p)
 {
     static const char *const names[] = {"normal", "high", "low", "bulk"};
 

@@ -6,8 +6,8 @@
 
 #include "lib/core/address.h"
 #include "lib/core/arena.h"
+#include "lib/core/hosted.h"
 #include "lib/core/slice.h"
-#include "lib/core/world.h"
 
 /*
  * What the header of a message says that matters here: where it was delivered before (for
@@ -40,10 +40,10 @@ struct header_facts {
 
 /* Takes one field into account; name and value as they came (folded, blanks around). -1: the
  * arena's cap is reached. */
-int header_facts_add(struct header_facts *h, const struct world *w, struct arena *arena,
+int header_facts_add(struct header_facts *h, const struct hosted *w, struct arena *arena,
                      struct slice name, struct slice value);
 /* Bulk beats the rank. */
 enum priority header_facts_priority(const struct header_facts *h);
-const char *priority_name(enum priority p);
+const char *header_facts_priority_name(enum priority p);
 
 #endif

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/core/units.h"
+
 #define SECOND_MS INT64_C(1000)
 #define DAY_MS    (24 * 3600 * SECOND_MS)
 
@@ -81,37 +83,6 @@ static bool take_number(struct slice text, uint64_t *number, struct slice *unit)
     return true;
 }
 
-struct unit {
-    const char *names[4]; /* as they may be written; the first two: one, several */
-    uint64_t factor;
-};
-
-static const struct unit time_units[] = {
-    {{"s", "s", "second", "seconds"}, 1000},
-    {{"min", "min", "minute", "minutes"}, 60 * 1000},
-    {{"hour", "hours", "h", "h"}, 3600 * 1000},
-    {{"day", "days", "d", "d"}, 86400 * 1000},
-};
-
-static const struct unit size_units[] = {
-    {{"", "B", "b", "bytes"}, 1},
-    {{"KB", "kB", "K", "k"}, UINT64_C(1) << 10},
-    {{"MB", "mb", "M", "m"}, UINT64_C(1) << 20},
-    {{"GB", "gb", "G", "g"}, UINT64_C(1) << 30},
-    {{"TB", "tb", "T", "t"}, UINT64_C(1) << 40},
-};
-
-static const struct unit *unit_find(const struct unit *units, size_t count, struct slice name)
-{
-    for (size_t i = 0; i < count; i++) {
-        for (size_t n = 0; n < 4; n++) {
-            if (slice_equal(name, slice_str(units[i].names[n])))
-                return &units[i];
-        }
-    }
-    return NULL;
-}
-
 static int bad_per(struct slice text, struct err *err)
 {
     return err_set(err, EX_DATAERR,
@@ -120,20 +91,13 @@ static int bad_per(struct slice text, struct err *err)
                    SLICE_FMT(text));
 }
 
-/* In the largest unit that divides it, so that a window has one name however it was written. */
-static struct slice per_print(struct arena *arena, uint64_t ms)
+static struct slice window_name(struct arena *arena, uint64_t ms)
 {
-    size_t i = COUNT_OF(time_units) - 1;
     struct buf b;
     struct slice text;
 
-    while (ms % time_units[i].factor != 0)
-        i--;
     buf_init(&b, 64);
-    if (ms == time_units[i].factor && i > 0)
-        buf_add_str(&b, time_units[i].names[0]);
-    else
-        buf_addf(&b, "%" PRIu64 "%s", ms / time_units[i].factor, time_units[i].names[1]);
+    units_format_window(&b, ms);
     text = arena_copy(arena, buf_slice(&b));
     buf_fini(&b);
     return text;
@@ -142,9 +106,8 @@ static struct slice per_print(struct arena *arena, uint64_t ms)
 int limit_parse_per(struct slice text, struct arena *arena, int64_t *window_ms, struct slice *per,
                     struct err *err)
 {
-    const struct unit *unit;
     struct slice name;
-    uint64_t number, ms;
+    uint64_t number, factor, ms;
 
     if (slice_equal(text, SLICE("month"))) {
         *window_ms = LIMIT_WINDOW_MONTH;
@@ -153,18 +116,18 @@ int limit_parse_per(struct slice text, struct arena *arena, int64_t *window_ms, 
     }
     if (!take_number(text, &number, &name) || number == 0)
         return bad_per(text, err);
-    unit = unit_find(time_units, COUNT_OF(time_units), name);
-    if (unit == NULL || __builtin_mul_overflow(number, unit->factor, &ms) || ms > 366 * DAY_MS)
+    factor = units_factor(UNITS_TIME, name);
+    if (factor < SECOND_MS || __builtin_mul_overflow(number, factor, &ms) || ms > 366 * DAY_MS)
         return bad_per(text, err);
     *window_ms = (int64_t)ms;
-    *per = per_print(arena, ms);
+    *per = window_name(arena, ms);
     return per->ptr == NULL ? err_set(err, EX_OSERR, "out of memory") : 0;
 }
 
 int limit_parse_max(struct slice text, enum limit_metric metric, uint64_t *max, struct err *err)
 {
-    const struct unit *unit;
     struct slice name;
+    uint64_t factor;
     bool good = text.len > 0 && text.ptr[0] >= '0' && text.ptr[0] <= '9';
 
     if (slice_equal(text, SLICE("unlimited"))) {
@@ -172,9 +135,9 @@ int limit_parse_max(struct slice text, enum limit_metric metric, uint64_t *max, 
         return 0;
     }
     good = good && take_number(text, max, &name);
-    unit = good ? unit_find(size_units, COUNT_OF(size_units), name) : NULL;
-    if (unit == NULL || (metric != METRIC_BYTES && name.len > 0) ||
-        __builtin_mul_overflow(*max, unit->factor, max) || *max >= UINT64_C(1) << 53)
+    factor = good ? units_factor(UNITS_SIZE, name) : 0;
+    if (factor == 0 || (metric != METRIC_BYTES && name.len > 0) ||
+        __builtin_mul_overflow(*max, factor, max) || *max >= UINT64_C(1) << 53)
         return err_set(err, EX_DATAERR, "\"%.*s\" is no maximum of %s: write %s, or \"unlimited\"",
                        SLICE_FMT(text), limit_metric_name(metric),
                        metric == METRIC_BYTES ? "a size such as \"10GB\""

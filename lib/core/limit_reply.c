@@ -12,7 +12,7 @@ static void add_plain(struct buf *b, struct slice text)
 }
 
 /* "alice@example.com", "example.com", "this server", "client 192.0.2.1" */
-static void add_holder(struct buf *b, const struct demand *d)
+static void add_holder(struct buf *b, const struct limit_check *d)
 {
     if (d->scope == LIMIT_SERVER)
         buf_add_str(b, "this server");
@@ -44,7 +44,7 @@ struct slice limit_reply(const struct throttle_verdict *verdict, struct arena *a
     struct slice text;
 
     buf_init(&b, LIMIT_REPLY_MAX_BYTES);
-    add_holder(&b, verdict->demand);
+    add_holder(&b, verdict->check);
     buf_addf(&b, ": limit of %" PRIu64 " %s per %.*s reached (%" PRIu64 " used)", l->max,
              limit_metric_name(l->metric), SLICE_FMT(l->per), verdict->answer->used);
     add_wait(&b, verdict->answer->retry_after_ms < 0 ? -1000 : verdict->answer->retry_after_ms);

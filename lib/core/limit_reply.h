@@ -1,7 +1,7 @@
 #ifndef TG_CORE_LIMIT_REPLY_H
 #define TG_CORE_LIMIT_REPLY_H
 
-#include "lib/core/demand.h"
+#include "lib/core/limit_check.h"
 
 /*
  * What a sender is told of a limit that was crossed: account, limit, what is used, and when to come

@@ -4,9 +4,9 @@
 
 #include "lib/core/milter_client.h"
 
-static enum milter_take broken(struct milter_client *c, const char *trouble)
+static enum milter_take broken(struct milter_client *c, const char *problem)
 {
-    c->trouble = trouble;
+    c->problem = problem;
     c->is_ready = false;
     c->is_waiting = false;
     return MILTER_TAKE_BAD;
@@ -20,7 +20,7 @@ static bool take_symbols(struct milter_client *c, struct slice data)
     uint32_t stage;
 
     while (data.len > 0) {
-        if (!slice_take_u32(&data, &stage) || !wire_take_string(&data, &names))
+        if (!slice_take_u32(&data, &stage) || !milter_wire_take_string(&data, &names))
             return false;
         if (stage >= MILTER_STAGES)
             continue;
@@ -33,7 +33,7 @@ static bool take_symbols(struct milter_client *c, struct slice data)
     return true;
 }
 
-static enum milter_take take_negotiation(struct milter_client *c, struct wire_packet p,
+static enum milter_take take_negotiation(struct milter_client *c, struct milter_wire_packet p,
                                          struct milter_answer *out)
 {
     if (p.command != MILTER_OPTNEG)
@@ -113,7 +113,7 @@ static bool take_reply_code(struct milter_client *c, struct slice data, struct m
 {
     struct slice text;
 
-    if (!wire_take_string(&data, &text) || text.len >= sizeof c->text || !is_reply(text))
+    if (!milter_wire_take_string(&data, &text) || text.len >= sizeof c->text || !is_reply(text))
         return false;
     out->code = (text.ptr[0] - '0') * 100 + (text.ptr[1] - '0') * 10 + (text.ptr[2] - '0');
     out->text = (struct slice){c->text, plain_text(c->text, sizeof c->text, text)};
@@ -124,15 +124,15 @@ static bool take_header(struct slice data, bool indexed, struct milter_answer *o
 {
     if (indexed && !slice_take_u32(&data, &out->index))
         return false;
-    return wire_take_string(&data, &out->name) && wire_take_string(&data, &out->value) &&
-           out->name.len > 0 && data.len == 0;
+    return milter_wire_take_string(&data, &out->name) &&
+           milter_wire_take_string(&data, &out->value) && out->name.len > 0 && data.len == 0;
 }
 
 static bool take_address(struct slice data, struct milter_answer *out)
 {
-    if (!wire_take_string(&data, &out->value))
+    if (!milter_wire_take_string(&data, &out->value))
         return false;
-    if (data.len > 0 && !wire_take_string(&data, &out->params))
+    if (data.len > 0 && !milter_wire_take_string(&data, &out->params))
         return false;
     return data.len == 0;
 }
@@ -234,7 +234,7 @@ static enum milter_take verdict(struct milter_client *c, struct slice data,
     return MILTER_TAKE_ANSWER;
 }
 
-static enum milter_take take_packet(struct milter_client *c, struct wire_packet p,
+static enum milter_take take_packet(struct milter_client *c, struct milter_wire_packet p,
                                     struct milter_answer *out)
 {
     *out = (struct milter_answer){.kind = p.command};
@@ -248,10 +248,10 @@ static enum milter_take take_packet(struct milter_client *c, struct wire_packet 
 enum milter_take milter_client_take(struct milter_client *c, struct slice *in,
                                     struct milter_answer *out)
 {
-    struct wire_packet p;
+    struct milter_wire_packet p;
 
     for (;;) {
-        switch (wire_take(in, MILTER_DATA_BYTES + MILTER_DATA_BYTES / 16, &p)) {
+        switch (milter_wire_take(in, MILTER_DATA_BYTES + MILTER_DATA_BYTES / 16, &p)) {
         case WIRE_MORE:
             return MILTER_TAKE_MORE;
         case WIRE_BAD:

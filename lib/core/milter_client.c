@@ -55,7 +55,7 @@ static void add_macros(struct milter_client *c, char command, enum milter_stage 
     struct slice names =
         c->has_symbols[stage] ? buf_slice(&c->symbols[stage]) : slice_str(default_symbols[stage]);
     struct slice name;
-    size_t begun = wire_begin(&c->out, MILTER_MACRO);
+    size_t begun = milter_wire_begin(&c->out, MILTER_MACRO);
 
     buf_add_char(&c->out, command);
     while (slice_word(&names, " ,\t", &name)) {
@@ -63,10 +63,10 @@ static void add_macros(struct milter_client *c, char command, enum milter_stage 
 
         if (m == NULL)
             continue;
-        wire_add_string(&c->out, name);
-        wire_add_string(&c->out, m->value);
+        milter_wire_add_string(&c->out, name);
+        milter_wire_add_string(&c->out, m->value);
     }
-    wire_end(&c->out, begun);
+    milter_wire_end(&c->out, begun);
 }
 
 static bool is_off(const struct milter_client *c)
@@ -81,20 +81,20 @@ static bool await(struct milter_client *c, char command, bool answered)
     return answered;
 }
 
-struct event {
+struct milter_client_event {
     char command;
     int stage; /* of the macros; -1: none */
     uint32_t declined, unanswered;
 };
 
 /* Ends the packet begun for it: is there an answer to wait for? */
-static bool end_event(struct milter_client *c, const struct event *e, size_t begun)
+static bool end_event(struct milter_client *c, const struct milter_client_event *e, size_t begun)
 {
-    wire_end(&c->out, begun);
+    milter_wire_end(&c->out, begun);
     return await(c, e->command, (c->steps & e->unanswered) == 0);
 }
 
-static bool begin_event(struct milter_client *c, const struct event *e, size_t *begun)
+static bool begin_event(struct milter_client *c, const struct milter_client_event *e, size_t *begun)
 {
     if (is_off(c))
         return false;
@@ -102,67 +102,69 @@ static bool begin_event(struct milter_client *c, const struct event *e, size_t *
         add_macros(c, e->command, (enum milter_stage)e->stage);
     if ((c->steps & e->declined) != 0)
         return false;
-    *begun = wire_begin(&c->out, e->command);
+    *begun = milter_wire_begin(&c->out, e->command);
     return true;
 }
 
 bool milter_client_offer(struct milter_client *c)
 {
-    size_t begun = wire_begin(&c->out, MILTER_OPTNEG);
+    size_t begun = milter_wire_begin(&c->out, MILTER_OPTNEG);
 
     buf_add_u32(&c->out, MILTER_VERSION);
     buf_add_u32(&c->out, MILTER_CAN_ALL);
     buf_add_u32(&c->out, MILTER_STEPS_ALL);
-    wire_end(&c->out, begun);
+    milter_wire_end(&c->out, begun);
     return await(c, MILTER_OPTNEG, true);
 }
 
 bool milter_client_connect(struct milter_client *c, const struct milter_peer *peer)
 {
-    static const struct event e = {MILTER_CONNECT, MILTER_STAGE_CONNECT, MILTER_NO_CONNECT,
-                                   MILTER_NR_CONNECT};
+    static const struct milter_client_event e = {MILTER_CONNECT, MILTER_STAGE_CONNECT,
+                                                 MILTER_NO_CONNECT, MILTER_NR_CONNECT};
     size_t begun;
 
     if (!begin_event(c, &e, &begun))
         return false;
-    wire_add_string(&c->out, peer->name);
+    milter_wire_add_string(&c->out, peer->name);
     buf_add_char(&c->out, peer->family);
     if (peer->family != 'U') {
         buf_add_char(&c->out, (char)(peer->port >> 8));
         buf_add_char(&c->out, (char)(peer->port & 0xff));
-        wire_add_string(&c->out, peer->address);
+        milter_wire_add_string(&c->out, peer->address);
     }
     return end_event(c, &e, begun);
 }
 
 bool milter_client_helo(struct milter_client *c, struct slice name)
 {
-    static const struct event e = {MILTER_HELO, MILTER_STAGE_HELO, MILTER_NO_HELO, MILTER_NR_HELO};
+    static const struct milter_client_event e = {MILTER_HELO, MILTER_STAGE_HELO, MILTER_NO_HELO,
+                                                 MILTER_NR_HELO};
     size_t begun;
 
     if (!begin_event(c, &e, &begun))
         return false;
-    wire_add_string(&c->out, name);
+    milter_wire_add_string(&c->out, name);
     return end_event(c, &e, begun);
 }
 
-static bool send_path(struct milter_client *c, const struct event *e, struct slice path,
-                      const struct slice *params, size_t count)
+static bool send_path(struct milter_client *c, const struct milter_client_event *e,
+                      struct slice path, const struct slice *params, size_t count)
 {
     size_t begun;
 
     if (!begin_event(c, e, &begun))
         return false;
-    wire_add_string(&c->out, path);
+    milter_wire_add_string(&c->out, path);
     for (size_t i = 0; i < count; i++)
-        wire_add_string(&c->out, params[i]);
+        milter_wire_add_string(&c->out, params[i]);
     return end_event(c, e, begun);
 }
 
 bool milter_client_mail(struct milter_client *c, struct slice path, const struct slice *params,
                         size_t count)
 {
-    static const struct event e = {MILTER_MAIL, MILTER_STAGE_MAIL, MILTER_NO_MAIL, MILTER_NR_MAIL};
+    static const struct milter_client_event e = {MILTER_MAIL, MILTER_STAGE_MAIL, MILTER_NO_MAIL,
+                                                 MILTER_NR_MAIL};
 
     c->off_message = false;
     c->skips_body = false;
@@ -172,14 +174,16 @@ bool milter_client_mail(struct milter_client *c, struct slice path, const struct
 bool milter_client_rcpt(struct milter_client *c, struct slice path, const struct slice *params,
                         size_t count)
 {
-    static const struct event e = {MILTER_RCPT, MILTER_STAGE_RCPT, MILTER_NO_RCPT, MILTER_NR_RCPT};
+    static const struct milter_client_event e = {MILTER_RCPT, MILTER_STAGE_RCPT, MILTER_NO_RCPT,
+                                                 MILTER_NR_RCPT};
 
     return send_path(c, &e, path, params, count);
 }
 
 bool milter_client_data(struct milter_client *c)
 {
-    static const struct event e = {MILTER_DATA, MILTER_STAGE_DATA, MILTER_NO_DATA, MILTER_NR_DATA};
+    static const struct milter_client_event e = {MILTER_DATA, MILTER_STAGE_DATA, MILTER_NO_DATA,
+                                                 MILTER_NR_DATA};
     size_t begun;
 
     return begin_event(c, &e, &begun) && end_event(c, &e, begun);
@@ -211,15 +215,15 @@ static struct slice until_nul(struct slice text)
 
 bool milter_client_header(struct milter_client *c, struct slice name, struct slice value)
 {
-    static const struct event e = {MILTER_HEADER, MILTER_STAGE_EOH, MILTER_NO_HEADER,
-                                   MILTER_NR_HEADER};
+    static const struct milter_client_event e = {MILTER_HEADER, MILTER_STAGE_EOH, MILTER_NO_HEADER,
+                                                 MILTER_NR_HEADER};
     size_t begun;
 
     if (!begin_event(c, &e, &begun))
         return false;
     if ((c->steps & MILTER_LEAD_SPACE) == 0 && value.len > 0 && value.ptr[0] == ' ')
         value = (struct slice){value.ptr + 1, value.len - 1};
-    wire_add_string(&c->out, name);
+    milter_wire_add_string(&c->out, name);
     value = until_nul(value);
     if (value.len == 0)
         buf_add_char(&c->out, '\0');
@@ -230,7 +234,8 @@ bool milter_client_header(struct milter_client *c, struct slice name, struct sli
 
 bool milter_client_eoh(struct milter_client *c)
 {
-    static const struct event e = {MILTER_EOH, MILTER_STAGE_EOH, MILTER_NO_EOH, MILTER_NR_EOH};
+    static const struct milter_client_event e = {MILTER_EOH, MILTER_STAGE_EOH, MILTER_NO_EOH,
+                                                 MILTER_NR_EOH};
     size_t begun;
 
     return begin_event(c, &e, &begun) && end_event(c, &e, begun);
@@ -238,7 +243,8 @@ bool milter_client_eoh(struct milter_client *c)
 
 bool milter_client_body(struct milter_client *c, struct slice chunk)
 {
-    static const struct event e = {MILTER_BODY, MILTER_STAGE_EOM, MILTER_NO_BODY, MILTER_NR_BODY};
+    static const struct milter_client_event e = {MILTER_BODY, MILTER_STAGE_EOM, MILTER_NO_BODY,
+                                                 MILTER_NR_BODY};
     size_t begun;
 
     TG_ASSERT(chunk.len <= MILTER_CHUNK_BYTES);
@@ -250,7 +256,7 @@ bool milter_client_body(struct milter_client *c, struct slice chunk)
 
 bool milter_client_eom(struct milter_client *c)
 {
-    static const struct event e = {MILTER_EOM, MILTER_STAGE_EOM, 0, 0};
+    static const struct milter_client_event e = {MILTER_EOM, MILTER_STAGE_EOM, 0, 0};
     size_t begun;
 
     return begin_event(c, &e, &begun) && end_event(c, &e, begun);
@@ -258,12 +264,13 @@ bool milter_client_eom(struct milter_client *c)
 
 bool milter_client_unknown(struct milter_client *c, struct slice command)
 {
-    static const struct event e = {MILTER_UNKNOWN, -1, MILTER_NO_UNKNOWN, MILTER_NR_UNKNOWN};
+    static const struct milter_client_event e = {MILTER_UNKNOWN, -1, MILTER_NO_UNKNOWN,
+                                                 MILTER_NR_UNKNOWN};
     size_t begun;
 
     if (!begin_event(c, &e, &begun))
         return false;
-    wire_add_string(&c->out, command);
+    milter_wire_add_string(&c->out, command);
     return end_event(c, &e, begun);
 }
 
@@ -272,14 +279,14 @@ void milter_client_abort(struct milter_client *c)
     c->off_message = false;
     c->skips_body = false;
     if (c->is_ready && !c->off_connection)
-        wire_add(&c->out, MILTER_ABORT, 0, NULL);
+        milter_wire_add(&c->out, MILTER_ABORT, 0, NULL);
     await(c, MILTER_ABORT, false);
 }
 
 void milter_client_quit(struct milter_client *c)
 {
     if (c->is_ready)
-        wire_add(&c->out, MILTER_QUIT, 0, NULL);
+        milter_wire_add(&c->out, MILTER_QUIT, 0, NULL);
     await(c, MILTER_QUIT, false);
 }
 

@@ -23,7 +23,7 @@
  * may still have grown.
  *
  * Owner: the holder; init/fini.  Threads: one.  Limits: packets of 64 KB each way.
- * Errors: MILTER_TAKE_BAD (the milter broke the protocol): close the connection; `trouble` says
+ * Errors: MILTER_TAKE_BAD (the milter broke the protocol): close the connection; `problem` says
  * why.
  */
 
@@ -51,7 +51,7 @@ struct milter_client {
     bool off_connection;          /* accepted: nothing more of the connection goes to it */
     bool off_message, skips_body; /* until the next MAIL */
     char text[1024];              /* the reply of the last answer */
-    const char *trouble;
+    const char *problem;
 };
 
 void milter_client_init(struct milter_client *c);

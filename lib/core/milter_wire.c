@@ -1,6 +1,7 @@
 #include "lib/core/milter_wire.h"
 
-enum wire_take wire_take(struct slice *in, size_t max_bytes, struct wire_packet *out)
+enum milter_wire_take milter_wire_take(struct slice *in, size_t max_bytes,
+                                       struct milter_wire_packet *out)
 {
     struct slice rest = *in, body;
     uint32_t len;
@@ -17,16 +18,16 @@ enum wire_take wire_take(struct slice *in, size_t max_bytes, struct wire_packet 
     return WIRE_PACKET;
 }
 
-void wire_add(struct buf *b, char command, size_t parts, const struct slice *part)
+void milter_wire_add(struct buf *b, char command, size_t parts, const struct slice *part)
 {
-    size_t begun = wire_begin(b, command);
+    size_t begun = milter_wire_begin(b, command);
 
     for (size_t i = 0; i < parts; i++)
         buf_add(b, part[i]);
-    wire_end(b, begun);
+    milter_wire_end(b, begun);
 }
 
-bool wire_take_string(struct slice *data, struct slice *text)
+bool milter_wire_take_string(struct slice *data, struct slice *text)
 {
     ptrdiff_t end = slice_find(*data, '\0');
 
@@ -37,7 +38,7 @@ bool wire_take_string(struct slice *data, struct slice *text)
     return true;
 }
 
-size_t wire_begin(struct buf *b, char command)
+size_t milter_wire_begin(struct buf *b, char command)
 {
     size_t begun = b->len;
 
@@ -46,7 +47,7 @@ size_t wire_begin(struct buf *b, char command)
     return begun;
 }
 
-void wire_end(struct buf *b, size_t begun)
+void milter_wire_end(struct buf *b, size_t begun)
 {
     size_t len;
 
@@ -57,7 +58,7 @@ void wire_end(struct buf *b, size_t begun)
         b->data[begun + (size_t)i] = (char)(unsigned char)(len >> (24 - 8 * i));
 }
 
-void wire_add_string(struct buf *b, struct slice text)
+void milter_wire_add_string(struct buf *b, struct slice text)
 {
     ptrdiff_t nul = slice_find(text, '\0');
 

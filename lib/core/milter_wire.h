@@ -107,26 +107,27 @@ enum milter_stage {
     MILTER_STAGES
 };
 
-enum wire_take { WIRE_MORE, WIRE_PACKET, WIRE_BAD };
+enum milter_wire_take { WIRE_MORE, WIRE_PACKET, WIRE_BAD };
 
-struct wire_packet {
+struct milter_wire_packet {
     char command;
     struct slice data;
 };
 
 /* Takes one packet off the front of *in, of at most max_bytes of data. WIRE_BAD: longer than that,
  * or of length 0. */
-enum wire_take wire_take(struct slice *in, size_t max_bytes, struct wire_packet *out);
+enum milter_wire_take milter_wire_take(struct slice *in, size_t max_bytes,
+                                       struct milter_wire_packet *out);
 /* A packet of the parts given, one after the other. */
-void wire_add(struct buf *b, char command, size_t parts, const struct slice *part);
+void milter_wire_add(struct buf *b, char command, size_t parts, const struct slice *part);
 /* One NUL-ended string off the front of *data; false where there is none. */
-bool wire_take_string(struct slice *data, struct slice *text);
+bool milter_wire_take_string(struct slice *data, struct slice *text);
 
 /* A packet whose size is known only at its end: begin gives its place, end fills in the length. */
-size_t wire_begin(struct buf *b, char command);
-void wire_end(struct buf *b, size_t begun);
+size_t milter_wire_begin(struct buf *b, char command);
+void milter_wire_end(struct buf *b, size_t begun);
 /* A text and the NUL behind it. What follows a NUL within the text is left out: the protocol has C
  * strings. */
-void wire_add_string(struct buf *b, struct slice text);
+void milter_wire_add_string(struct buf *b, struct slice text);
 
 #endif

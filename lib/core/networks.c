@@ -11,7 +11,7 @@ static bool is_mapped(const struct ip *ip)
     return memcmp(ip->bytes, mapped_prefix, sizeof mapped_prefix) == 0;
 }
 
-bool ip_parse(struct slice text, struct ip *out)
+bool networks_ip_parse(struct slice text, struct ip *out)
 {
     char name[INET6_ADDRSTRLEN];
     ptrdiff_t zone;
@@ -55,7 +55,7 @@ int network_parse(struct slice text, struct network *out, struct err *err)
     bool is_v4 = slice_find(base, ':') < 0;
     uint64_t bits = is_v4 ? 32 : 128;
 
-    if (!ip_parse(base, &out->base))
+    if (!networks_ip_parse(base, &out->base))
         return err_set(err, EX_DATAERR,
                        "'%.*s' is no network: write it as 192.0.2.0/24 or 2001:db8::/32",
                        SLICE_FMT(slice_to(text, 100)));

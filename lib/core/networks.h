@@ -26,7 +26,7 @@ struct networks {
     size_t count;
 };
 
-bool ip_parse(struct slice text, struct ip *out);
+bool networks_ip_parse(struct slice text, struct ip *out);
 /* `192.0.2.0/24`, `2001:db8::/32`, `[::1]/128` or a single address; host bits must be zero. */
 int network_parse(struct slice text, struct network *out, struct err *err);
 bool networks_contain(const struct networks *set, const struct ip *ip);

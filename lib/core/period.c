@@ -317,7 +317,7 @@ static bool back_parse(struct slice text, enum period_kind *kind, int *back)
     return unit_parse(slice_from(text, digits), kind);
 }
 
-int date_parse(struct slice text, time_t now, time_t *start, time_t *end, struct err *err)
+int period_date_parse(struct slice text, time_t now, time_t *start, time_t *end, struct err *err)
 {
     enum period_kind kind;
     uint64_t year;

@@ -10,8 +10,8 @@
 
 /*
  * Calendar periods. Months, weeks, days and quarters are those of the configured time zone, which a
- * program sets once at its start (zone_set in lib/sys/clock); hours are UTC. Weeks begin on Monday
- * (ISO 8601). Nothing here reads the clock.
+ * program sets once at its start (clock_zone_set in lib/sys/clock); hours are UTC. Weeks begin on
+ * Monday (ISO 8601). Nothing here reads the clock.
  *
  * Limits: years 1 to 9999; times beyond are taken for the nearest.
  */
@@ -48,6 +48,6 @@ bool period_parse(struct slice text, enum period_kind *kind, time_t *start);
  * `-7days`, `-2weeks`, `-3months`, `-1quarter`.
  * [*start, *end) is what it names (`-7days`: that one day, a week ago). `now` is the current time.
  */
-int date_parse(struct slice text, time_t now, time_t *start, time_t *end, struct err *err);
+int period_date_parse(struct slice text, time_t now, time_t *start, time_t *end, struct err *err);
 
 #endif

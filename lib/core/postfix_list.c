@@ -63,7 +63,7 @@ static void set_kind(struct postfix_item *item)
         item->path = slice_from(item->text, type + 1);
 }
 
-bool postfix_item_next(struct slice *rest, struct postfix_item *item)
+bool postfix_list_next(struct slice *rest, struct postfix_item *item)
 {
     size_t len;
 
@@ -85,7 +85,7 @@ bool postfix_item_next(struct slice *rest, struct postfix_item *item)
     return true;
 }
 
-bool postfix_setting(struct slice line, struct slice *name, struct slice *value)
+bool postfix_list_setting(struct slice line, struct slice *name, struct slice *value)
 {
     ptrdiff_t equals = slice_find(line, '=');
 

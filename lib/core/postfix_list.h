@@ -24,9 +24,9 @@ struct postfix_item {
 };
 
 /* The next item; false at the end. */
-bool postfix_item_next(struct slice *rest, struct postfix_item *item);
+bool postfix_list_next(struct slice *rest, struct postfix_item *item);
 
 /* `name = value`, a line of postconf's output. */
-bool postfix_setting(struct slice line, struct slice *name, struct slice *value);
+bool postfix_list_setting(struct slice line, struct slice *name, struct slice *value);
 
 #endif

@@ -9,7 +9,7 @@ struct sums {
     struct strmap accounts, users; /* name -> its leg's index + 1 */
 };
 
-struct build {
+struct record_build {
     const struct classified *c;
     enum out_bytes out_bytes;
     struct arena *arena;
@@ -22,7 +22,8 @@ struct build {
 
 static const struct slice node = {ACCOUNT_NODE, sizeof ACCOUNT_NODE - 1};
 
-static size_t leg_new(struct build *b, enum leg_kind kind, struct slice account, struct slice user)
+static size_t leg_new(struct record_build *b, enum leg_kind kind, struct slice account,
+                      struct slice user)
 {
     if (b->count == b->room) {
         size_t room = b->room == 0 ? 16 : b->room * 2;
@@ -41,7 +42,7 @@ static size_t leg_new(struct build *b, enum leg_kind kind, struct slice account,
 
 /* The leg that stands in `index` under `name`, made if need be; NULL when memory is out. A kind,
  * and within it a user's name, belong to one account only, so that the name alone will do. */
-static struct leg *leg_of(struct build *b, struct strmap *index, struct slice name,
+static struct leg *leg_of(struct record_build *b, struct strmap *index, struct slice name,
                           const struct leg *like)
 {
     bool added;
@@ -57,7 +58,7 @@ static struct leg *leg_of(struct build *b, struct strmap *index, struct slice na
 }
 
 /* Is this the first recipient of the leg in that domain? */
-static bool copy_is_new(struct build *b, const struct leg *leg, struct slice domain)
+static bool copy_is_new(struct record_build *b, const struct leg *leg, struct slice domain)
 {
     uint32_t index = (uint32_t)(leg - b->legs);
     char key[sizeof index + DOMAIN_MAX_BYTES];
@@ -82,7 +83,7 @@ static bool is_multiplied(enum leg_kind kind)
     return kind == LEG_OUT || kind == LEG_FORWARD;
 }
 
-static void leg_add(struct build *b, struct leg *leg, struct slice destination)
+static void leg_add(struct record_build *b, struct leg *leg, struct slice destination)
 {
     bool counts = leg->recipients == 0;
 
@@ -98,7 +99,8 @@ static void leg_add(struct build *b, struct leg *leg, struct slice destination)
 }
 
 /* One recipient of one kind, for the account and for its user. */
-static void charge(struct build *b, const struct leg *like, struct slice destination, bool users)
+static void charge(struct record_build *b, const struct leg *like, struct slice destination,
+                   bool users)
 {
     struct leg account = *like, *leg;
 
@@ -113,7 +115,7 @@ static void charge(struct build *b, const struct leg *like, struct slice destina
         leg_add(b, leg, destination);
 }
 
-static void decision_charge(struct build *b, const struct decision *d, bool users)
+static void decision_charge(struct record_build *b, const struct decision *d, bool users)
 {
     static const enum leg_kind kinds[] = {[CLASS_IN] = LEG_IN,
                                           [CLASS_LOCAL] = LEG_LOCAL_SENT,
@@ -131,7 +133,7 @@ static void decision_charge(struct build *b, const struct decision *d, bool user
 }
 
 /* The node's legs: over the accounts' legs so far. */
-static void node_charge(struct build *b)
+static void node_charge(struct record_build *b)
 {
     struct leg sum[LEG_KINDS] = {[LEG_MESSAGE] = {.messages = 1, .bytes = b->c->bytes}};
 
@@ -160,7 +162,7 @@ static void node_charge(struct build *b)
     }
 }
 
-static void build_fini(struct build *b)
+static void build_fini(struct record_build *b)
 {
     for (int kind = 0; kind < LEG_KINDS; kind++) {
         strmap_fini(&b->sums[kind].accounts);
@@ -170,7 +172,7 @@ static void build_fini(struct build *b)
     free(b->legs);
 }
 
-static struct leg *legs_keep(struct build *b)
+static struct leg *legs_keep(struct record_build *b)
 {
     struct leg *kept = b->failed ? NULL : arena_array(b->arena, b->count, sizeof *kept);
 
@@ -183,7 +185,7 @@ int record_build(const struct classified *c, const struct facts *f, enum out_byt
                  bool users, struct slice queue_id, struct arena *arena, struct record *out,
                  struct err *err)
 {
-    struct build b = {.c = c, .out_bytes = out_bytes, .arena = arena};
+    struct record_build b = {.c = c, .out_bytes = out_bytes, .arena = arena};
 
     for (size_t i = 0; i < c->count && !b.failed; i++)
         decision_charge(&b, &c->decisions[i], users);

@@ -9,6 +9,7 @@
 #include "lib/core/buf.h"
 #include "lib/core/classify.h"
 #include "lib/core/counters.h"
+#include "lib/core/tally.h"
 
 /*
  * What the journal keeps: above all each message as it is charged, the legs that classification
@@ -80,7 +81,7 @@ struct record {
 
     /* RECORD_HELD: the account in whose line it waits (that of the limit; one of the server or of
      * clients is no account's, such a message waits under ACCOUNT_UNATTRIBUTED), the client's IP,
-     * and what it wants of the limits (struct demands has it so), to be asked for again at its
+     * and what it wants of the limits (struct limit_checks has it so), to be asked for again at its
      * release. */
     struct slice held_by, client_ip;
     struct leg *wanted;
@@ -109,6 +110,6 @@ int record_amount_add(struct record *r, struct arena *arena, struct slice accoun
 
 /* Adds what one leg makes of the counters of its account (or user: traffic only, no priorities, no
  * spam). */
-void leg_count(const struct record *r, const struct leg *leg, struct tally *into);
+void record_leg_count(const struct record *r, const struct leg *leg, struct tally *into);
 
 #endif

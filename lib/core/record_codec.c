@@ -44,7 +44,7 @@ static const unsigned parts_of[RECORD_KINDS] = {
 
 /* --- encoding -------------------------------------------------------------------------------- */
 
-static void text_add(struct buf *b, struct slice text)
+static void format_text(struct buf *b, struct slice text)
 {
     buf_add_varint(b, text.len);
     buf_add(b, text);
@@ -59,9 +59,9 @@ static void owner_add(struct buf *b, unsigned flags, struct slice account, struc
     buf_add_char(b,
                  (char)(flags | (has_account ? HAS_ACCOUNT : 0) | (user.len > 0 ? HAS_USER : 0)));
     if (has_account)
-        text_add(b, account);
+        format_text(b, account);
     if (user.len > 0)
-        text_add(b, user);
+        format_text(b, user);
 }
 
 static void legs_encode(const struct leg *legs, size_t count, struct buf *b)
@@ -88,7 +88,7 @@ static void amounts_encode(const struct record *r, struct buf *b)
         const struct amount *a = &r->amounts[i];
 
         owner_add(b, 0, a->account, a->user, i > 0 ? &r->amounts[i - 1].account : NULL);
-        text_add(b, slice_str(counter_table[a->counter].name));
+        format_text(b, slice_str(counter_table[a->counter].name));
         buf_add_varint(b, a->value);
     }
 }
@@ -99,7 +99,7 @@ void record_encode(const struct record *r, struct buf *b)
 
     buf_add_char(b, VERSION);
     buf_add_char(b, (char)r->kind);
-    text_add(b, r->queue_id);
+    format_text(b, r->queue_id);
     if ((parts & PART_MESSAGE) != 0) {
         buf_add_varint(b, r->bytes);
         buf_add_char(b, (char)((unsigned)r->priority | (r->spam ? SPAM_FLAG : 0)));
@@ -108,8 +108,8 @@ void record_encode(const struct record *r, struct buf *b)
     if ((parts & PART_AMOUNTS) != 0)
         amounts_encode(r, b);
     if ((parts & PART_HELD) != 0) {
-        text_add(b, r->held_by);
-        text_add(b, r->client_ip);
+        format_text(b, r->held_by);
+        format_text(b, r->client_ip);
         legs_encode(r->wanted, r->wanted_count, b);
     }
     if ((parts & PART_NUMBER) != 0)

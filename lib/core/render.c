@@ -1,13 +1,13 @@
 #include "lib/core/render.h"
 
-#include "lib/core/figures.h"
+#include "lib/core/format.h"
 
-void render_title(const struct grid *g, const struct render_style *style, struct buf *b)
+void render_title(const struct report_grid *g, const struct render_style *style, struct buf *b)
 {
     buf_addf(b, "%s%s, %s", style->colour ? "\033[1m" : "", g->kind->title, g->scope);
     if (g->name.len > 0) {
         buf_add_char(b, ' ');
-        text_add(b, g->name);
+        format_text(b, g->name);
     }
     buf_add_str(b, ", ");
     buf_add(b, g->from);
@@ -21,11 +21,11 @@ void render_title(const struct grid *g, const struct render_style *style, struct
     buf_add_str(b, style->colour ? "\033[0m\n\n" : "\n\n");
 }
 
-void render_notes(const struct grid *g, struct buf *b)
+void render_notes(const struct report_grid *g, struct buf *b)
 {
     if (g->note.len > 0) {
         buf_add_char(b, '\n');
-        text_add(b, g->note);
+        format_text(b, g->note);
         buf_add_char(b, '\n');
     }
 }

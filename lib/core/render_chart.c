@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "lib/core/figures.h"
+#include "lib/core/format.h"
 
 #define WIDTH_USUAL 80
 #define BAR_LEAST   10 /* a bar has room for as much, however narrow the terminal */
@@ -10,11 +10,11 @@
 #define GAP         2
 
 struct chart {
-    const struct grid *g;
+    const struct report_grid *g;
     const struct render_style *style;
     struct buf text; /* scratch: a label or a figure */
     enum counter_unit unit;
-    size_t label_width, figure_width, bar_width;
+    size_t label_width, format_width, bar_width;
     uint64_t most;
 };
 
@@ -35,18 +35,18 @@ static void column_label(const struct report_column *column, struct buf *b)
         buf_addf(b, " %s", column->head);
 }
 
-static void row_label(const struct grid_row *row, struct buf *b)
+static void row_label(const struct report_grid_row *row, struct buf *b)
 {
-    text_add(b, row->label[GRID_STEP]);
+    format_text(b, row->label[GRID_STEP]);
     if (row->label[GRID_STEP].len > 0 && row->label[GRID_BY].len > 0)
-        text_add_fill(b, " ", GAP);
-    text_add(b, row->label[GRID_BY]);
+        format_fill(b, " ", GAP);
+    format_text(b, row->label[GRID_BY]);
 }
 
 /* False: this column has another unit and gets no bar. The label is in c->text afterwards. */
 static bool bar_at(struct chart *c, size_t i, uint64_t *value)
 {
-    const struct grid *g = c->g;
+    const struct report_grid *g = c->g;
 
     buf_reset(&c->text);
     if (g->label_names[GRID_STEP] == NULL && g->label_names[GRID_BY] == NULL) {
@@ -56,13 +56,13 @@ static bool bar_at(struct chart *c, size_t i, uint64_t *value)
     }
     if (i < g->count) {
         row_label(&g->rows[i], &c->text);
-        *value = g->rows[i].values[grid_main(g)];
+        *value = g->rows[i].values[report_grid_main(g)];
         return true;
     }
     buf_add_char(&c->text, '(');
-    figure_count(&c->text, g->others_count);
+    format_count(&c->text, g->others_count);
     buf_add_str(&c->text, " more)");
-    *value = g->others[grid_main(g)];
+    *value = g->others[report_grid_main(g)];
     return true;
 }
 
@@ -77,15 +77,15 @@ static void measure(struct chart *c)
 
         if (!bar_at(c, i, &value))
             continue;
-        label = text_width(buf_slice(&c->text));
+        label = format_width(buf_slice(&c->text));
         c->label_width = label > c->label_width ? label : c->label_width;
         c->most = value > c->most ? value : c->most;
         buf_reset(&c->text);
-        figure_value(&c->text, c->unit, value, false);
-        c->figure_width = c->text.len > c->figure_width ? c->text.len : c->figure_width;
+        format_value(&c->text, c->unit, value, false);
+        c->format_width = c->text.len > c->format_width ? c->text.len : c->format_width;
     }
     c->label_width = c->label_width < LABEL_MOST ? c->label_width : LABEL_MOST;
-    used = c->label_width + c->figure_width + 2 * GAP;
+    used = c->label_width + c->format_width + 2 * GAP;
     c->bar_width = width > used + BAR_LEAST ? width - used : BAR_LEAST;
 }
 
@@ -107,17 +107,17 @@ static void add_bar(const struct chart *c, uint64_t value, struct buf *b)
 
     if (c->style->colour)
         buf_add_str(b, "\033[36m");
-    text_add_fill(b, c->style->utf8 ? "█" : "#", blocks);
+    format_fill(b, c->style->utf8 ? "█" : "#", blocks);
     buf_add_str(b, eighths[rest]);
     if (c->style->colour)
         buf_add_str(b, "\033[0m");
-    text_add_fill(b, " ", c->bar_width - blocks - (rest > 0 ? 1 : 0));
+    format_fill(b, " ", c->bar_width - blocks - (rest > 0 ? 1 : 0));
 }
 
 static void add_label(const struct chart *c, struct buf *b)
 {
-    text_add_left(b, text_head(buf_slice(&c->text), c->label_width), c->label_width);
-    text_add_fill(b, " ", GAP);
+    format_left(b, format_head(buf_slice(&c->text), c->label_width), c->label_width);
+    format_fill(b, " ", GAP);
 }
 
 static void add_lines(struct chart *c, struct buf *b)
@@ -129,17 +129,17 @@ static void add_lines(struct chart *c, struct buf *b)
             continue;
         add_label(c, b);
         add_bar(c, value, b);
-        text_add_fill(b, " ", GAP);
+        format_fill(b, " ", GAP);
         buf_reset(&c->text);
-        figure_value(&c->text, c->unit, value, false);
-        text_add_right(b, buf_slice(&c->text), c->figure_width);
+        format_value(&c->text, c->unit, value, false);
+        format_right(b, buf_slice(&c->text), c->format_width);
         buf_add_char(b, '\n');
     }
 }
 
-void render_chart(const struct grid *g, const struct render_style *style, struct buf *b)
+void render_chart(const struct report_grid *g, const struct render_style *style, struct buf *b)
 {
-    const struct report_column *column = &g->kind->columns[grid_main(g)];
+    const struct report_column *column = &g->kind->columns[report_grid_main(g)];
     struct chart c = {.g = g, .style = style, .unit = column->unit};
 
     buf_init(&c.text, 4096);

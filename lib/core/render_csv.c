@@ -29,7 +29,7 @@ void render_csv_field(struct buf *b, struct slice value)
     buf_add_char(b, '"');
 }
 
-static void add_head(const struct grid *g, struct buf *b)
+static void add_head(const struct report_grid *g, struct buf *b)
 {
     const char *between = "";
 
@@ -50,7 +50,7 @@ static void add_head(const struct grid *g, struct buf *b)
     buf_add_str(b, "\r\n");
 }
 
-static void add_row(const struct grid *g, const struct grid_row *row, struct buf *b)
+static void add_row(const struct report_grid *g, const struct report_grid_row *row, struct buf *b)
 {
     const char *between = "";
 
@@ -73,7 +73,7 @@ static void add_row(const struct grid *g, const struct grid_row *row, struct buf
     buf_add_str(b, "\r\n");
 }
 
-void render_csv(const struct grid *g, struct buf *b)
+void render_csv(const struct report_grid *g, struct buf *b)
 {
     add_head(g, b);
     for (size_t i = 0; i < g->count; i++)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "lib/core/err.h"
-#include "lib/core/figures.h"
+#include "lib/core/format.h"
 
 #define COLUMNS_MAX 128
 #define GAP         2  /* blanks between columns */
@@ -11,8 +11,8 @@
 #define LABEL_LEAST 20 /* and never shorter than this */
 #define CELL_BYTES  64
 
-struct layout {
-    const struct grid *g;
+struct render_layout {
+    const struct report_grid *g;
     const struct render_style *style;
     const char *dash, *ellipsis;
     bool brief;
@@ -22,10 +22,10 @@ struct layout {
     struct buf cell; /* scratch */
 };
 
-static struct slice cell_text(struct layout *l, size_t column, uint64_t value)
+static struct slice cell_text(struct render_layout *l, size_t column, uint64_t value)
 {
     buf_reset(&l->cell);
-    figure_value(&l->cell, l->g->kind->columns[column].unit, value, l->brief);
+    format_value(&l->cell, l->g->kind->columns[column].unit, value, l->brief);
     return buf_slice(&l->cell);
 }
 
@@ -36,23 +36,23 @@ static void widen(size_t *width, size_t to)
 }
 
 /* The row of what `top` left out; its label stands in the first label column. */
-static struct slice others_label(struct layout *l)
+static struct slice others_label(struct render_layout *l)
 {
     buf_reset(&l->cell);
     buf_add_char(&l->cell, '(');
-    figure_count(&l->cell, l->g->others_count);
+    format_count(&l->cell, l->g->others_count);
     buf_add_str(&l->cell, " more)");
     return buf_slice(&l->cell);
 }
 
-static bool has_total(const struct grid *g)
+static bool has_total(const struct report_grid *g)
 {
     return g->count + g->others_count > 1;
 }
 
-static void measure_labels(struct layout *l)
+static void measure_labels(struct render_layout *l)
 {
-    const struct grid *g = l->g;
+    const struct report_grid *g = l->g;
     bool first = true;
 
     for (int i = 0; i < GRID_LABELS; i++) {
@@ -61,7 +61,7 @@ static void measure_labels(struct layout *l)
             continue;
         l->label_width[i] = strlen(g->label_names[i]);
         for (size_t r = 0; r < g->count; r++)
-            widen(&l->label_width[i], text_width(g->rows[r].label[i]));
+            widen(&l->label_width[i], format_width(g->rows[r].label[i]));
         if (first && has_total(g))
             widen(&l->label_width[i], strlen("total"));
         if (first && g->others_count > 0)
@@ -70,9 +70,9 @@ static void measure_labels(struct layout *l)
     }
 }
 
-static void measure_columns(struct layout *l)
+static void measure_columns(struct render_layout *l)
 {
-    const struct grid *g = l->g;
+    const struct report_grid *g = l->g;
 
     for (size_t c = 0; c < g->kind->column_count; c++) {
         l->width[c] = strlen(g->kind->columns[c].head);
@@ -85,7 +85,7 @@ static void measure_columns(struct layout *l)
     }
 }
 
-static size_t whole_width(const struct layout *l)
+static size_t whole_width(const struct render_layout *l)
 {
     size_t width = 0;
 
@@ -100,12 +100,12 @@ static size_t whole_width(const struct layout *l)
     return width - GAP;
 }
 
-static bool fits(const struct layout *l)
+static bool fits(const struct render_layout *l)
 {
     return l->style->width == 0 || whole_width(l) <= l->style->width;
 }
 
-static void cut_labels(struct layout *l, size_t least)
+static void cut_labels(struct render_layout *l, size_t least)
 {
     for (int i = GRID_LABELS; i-- > 0 && !fits(l);) {
         size_t over = whole_width(l) - l->style->width;
@@ -116,7 +116,7 @@ static void cut_labels(struct layout *l, size_t least)
     }
 }
 
-static void squeeze(struct layout *l)
+static void squeeze(struct render_layout *l)
 {
     if (fits(l))
         return;
@@ -130,7 +130,7 @@ static void squeeze(struct layout *l)
 
 /* The end of the run of neighbours that stand under the same group name; how wide those of them
  * that are shown are, and how many. */
-static size_t group_end(const struct layout *l, size_t start, size_t *width, size_t *shown)
+static size_t group_end(const struct render_layout *l, size_t start, size_t *width, size_t *shown)
 {
     const struct report_column *columns = l->g->kind->columns;
     size_t c;
@@ -148,17 +148,17 @@ static size_t group_end(const struct layout *l, size_t start, size_t *width, siz
     return c;
 }
 
-static void add_group(const struct layout *l, const char *name, size_t width, bool dashes,
+static void add_group(const struct render_layout *l, const char *name, size_t width, bool dashes,
                       struct buf *b)
 {
     size_t used = strlen(name) + 2;
 
     if (!dashes || used + 2 > width) {
-        text_add_right(b, slice_str(name), width);
+        format_right(b, slice_str(name), width);
     } else {
-        text_add_fill(b, l->dash, (width - used) / 2);
+        format_fill(b, l->dash, (width - used) / 2);
         buf_addf(b, " %s ", name);
-        text_add_fill(b, l->dash, width - used - (width - used) / 2);
+        format_fill(b, l->dash, width - used - (width - used) / 2);
     }
 }
 
@@ -169,7 +169,7 @@ static void trim_line(struct buf *b)
     buf_add_char(b, '\n');
 }
 
-static bool has_groups(const struct layout *l)
+static bool has_groups(const struct render_layout *l)
 {
     for (size_t c = 0; c < l->g->kind->column_count; c++) {
         if (!l->hidden[c] && l->g->kind->columns[c].group[0] != '\0')
@@ -178,7 +178,7 @@ static bool has_groups(const struct layout *l)
     return false;
 }
 
-static void add_groups(const struct layout *l, struct buf *b)
+static void add_groups(const struct render_layout *l, struct buf *b)
 {
     const char *between = "";
 
@@ -186,7 +186,7 @@ static void add_groups(const struct layout *l, struct buf *b)
         if (l->g->label_names[i] == NULL)
             continue;
         buf_add_str(b, between);
-        text_add_fill(b, " ", l->label_width[i]);
+        format_fill(b, " ", l->label_width[i]);
         between = "  ";
     }
     for (size_t c = 0; c < l->g->kind->column_count;) {
@@ -202,19 +202,19 @@ static void add_groups(const struct layout *l, struct buf *b)
     trim_line(b);
 }
 
-static void add_label(const struct layout *l, int i, struct slice text, struct buf *b)
+static void add_label(const struct render_layout *l, int i, struct slice text, struct buf *b)
 {
     size_t width = l->label_width[i];
 
-    if (text_width(text) <= width) {
-        text_add_left(b, text, width);
+    if (format_width(text) <= width) {
+        format_left(b, text, width);
         return;
     }
-    text_add(b, text_head(text, width - text_width(slice_str(l->ellipsis))));
+    format_text(b, format_head(text, width - format_width(slice_str(l->ellipsis))));
     buf_add_str(b, l->ellipsis);
 }
 
-static void add_labels(const struct layout *l, const struct slice labels[GRID_LABELS],
+static void add_labels(const struct render_layout *l, const struct slice labels[GRID_LABELS],
                        struct buf *b)
 {
     const char *between = "";
@@ -228,12 +228,12 @@ static void add_labels(const struct layout *l, const struct slice labels[GRID_LA
     }
 }
 
-static bool has_labels(const struct grid *g)
+static bool has_labels(const struct report_grid *g)
 {
     return g->label_names[GRID_STEP] != NULL || g->label_names[GRID_BY] != NULL;
 }
 
-static void add_head(const struct layout *l, struct buf *b)
+static void add_head(const struct render_layout *l, struct buf *b)
 {
     struct slice names[GRID_LABELS];
     const char *between = has_labels(l->g) ? "  " : "";
@@ -245,13 +245,13 @@ static void add_head(const struct layout *l, struct buf *b)
         if (l->hidden[c])
             continue;
         buf_add_str(b, between);
-        text_add_right(b, slice_str(l->g->kind->columns[c].head), l->width[c]);
+        format_right(b, slice_str(l->g->kind->columns[c].head), l->width[c]);
         between = "  ";
     }
     buf_add_char(b, '\n');
 }
 
-static void add_row(struct layout *l, const struct slice labels[GRID_LABELS],
+static void add_row(struct render_layout *l, const struct slice labels[GRID_LABELS],
                     const uint64_t *values, struct buf *b)
 {
     const char *between = has_labels(l->g) ? "  " : "";
@@ -261,20 +261,21 @@ static void add_row(struct layout *l, const struct slice labels[GRID_LABELS],
         if (l->hidden[c])
             continue;
         buf_add_str(b, between);
-        text_add_right(b, cell_text(l, c, values[c]), l->width[c]);
+        format_right(b, cell_text(l, c, values[c]), l->width[c]);
         between = "  ";
     }
     buf_add_char(b, '\n');
 }
 
-static void add_rule(const struct layout *l, struct buf *b)
+static void add_rule(const struct render_layout *l, struct buf *b)
 {
-    text_add_fill(b, l->dash, whole_width(l));
+    format_fill(b, l->dash, whole_width(l));
     buf_add_char(b, '\n');
 }
 
 /* `text` in the first label column there is. */
-static void label_first(const struct grid *g, struct slice text, struct slice labels[GRID_LABELS])
+static void label_first(const struct report_grid *g, struct slice text,
+                        struct slice labels[GRID_LABELS])
 {
     bool step = g->label_names[GRID_STEP] != NULL;
 
@@ -282,11 +283,11 @@ static void label_first(const struct grid *g, struct slice text, struct slice la
     labels[GRID_BY] = step ? SLICE_NONE : text;
 }
 
-static void add_foot(struct layout *l, struct buf *b)
+static void add_foot(struct render_layout *l, struct buf *b)
 {
     struct slice labels[GRID_LABELS];
     char others[CELL_BYTES];
-    const struct grid *g = l->g;
+    const struct report_grid *g = l->g;
 
     if (g->others_count > 0) {
         struct slice text = slice_to(others_label(l), sizeof others);
@@ -302,7 +303,7 @@ static void add_foot(struct layout *l, struct buf *b)
     }
 }
 
-static void add_hidden(const struct layout *l, struct buf *b)
+static void add_hidden(const struct render_layout *l, struct buf *b)
 {
     static const char lead[] = "Not shown for want of room:";
     bool any = false;
@@ -328,13 +329,13 @@ static void add_hidden(const struct layout *l, struct buf *b)
         buf_add_char(b, '\n');
 }
 
-static void add_bold(const struct layout *l, bool on, struct buf *b)
+static void add_bold(const struct render_layout *l, bool on, struct buf *b)
 {
     if (l->style->colour)
         buf_add_str(b, on ? "\033[1m" : "\033[0m");
 }
 
-static void add_body(struct layout *l, struct buf *b)
+static void add_body(struct render_layout *l, struct buf *b)
 {
     add_bold(l, true, b);
     if (has_groups(l))
@@ -348,9 +349,9 @@ static void add_body(struct layout *l, struct buf *b)
     add_hidden(l, b);
 }
 
-void render_table(const struct grid *g, const struct render_style *style, struct buf *b)
+void render_table(const struct report_grid *g, const struct render_style *style, struct buf *b)
 {
-    struct layout l = {.g = g, .style = style};
+    struct render_layout l = {.g = g, .style = style};
 
     TG_ASSERT(g->kind->column_count <= COLUMNS_MAX);
     l.dash = style->utf8 ? "─" : "-";

@@ -6,10 +6,11 @@
 
 #include "lib/core/counters.h"
 #include "lib/core/slice.h"
+#include "lib/core/tally.h"
 
 /*
  * The one table of reports: name, title, and columns made out of counters. A report's result is a
- * grid (lib/core/grid.h), rendered by lib/core/render.h or lib/sys/json.h.
+ * grid (lib/core/report_grid.h), rendered by lib/core/render.h or lib/sys/json.h.
  *
  * The last column is the main one: it orders the rows and makes the bars of a chart where nothing
  * else is asked for.

@@ -38,7 +38,7 @@ bool slice_equal(struct slice a, struct slice b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
-char ascii_lower(char c)
+char slice_ascii_lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
@@ -53,7 +53,7 @@ bool slice_starts_nocase(struct slice s, struct slice prefix)
     if (s.len < prefix.len)
         return false;
     for (size_t i = 0; i < prefix.len; i++) {
-        if (ascii_lower(s.ptr[i]) != ascii_lower(prefix.ptr[i]))
+        if (slice_ascii_lower(s.ptr[i]) != slice_ascii_lower(prefix.ptr[i]))
             return false;
     }
     return true;
@@ -137,5 +137,44 @@ bool slice_number(struct slice s, uint64_t *value)
             return false;
     }
     *value = n;
+    return true;
+}
+
+bool slice_take(struct slice *s, size_t len, struct slice *head)
+{
+    if (len > s->len)
+        return false;
+    *head = slice_to(*s, len);
+    *s = (struct slice){s->ptr + len, s->len - len};
+    return true;
+}
+
+bool slice_take_varint(struct slice *s, uint64_t *value)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < s->len && i < 10; i++) {
+        uint64_t bits = (unsigned char)s->ptr[i] & 0x7f;
+
+        if (i == 9 && bits > 1)
+            return false;
+        n |= bits << (7 * i);
+        if (((unsigned char)s->ptr[i] & 0x80) == 0) {
+            *value = n;
+            *s = (struct slice){s->ptr + i + 1, s->len - i - 1};
+            return true;
+        }
+    }
+    return false;
+}
+
+bool slice_take_u32(struct slice *s, uint32_t *value)
+{
+    const unsigned char *p = (const unsigned char *)s->ptr;
+
+    if (s->len < 4)
+        return false;
+    *value = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+    *s = (struct slice){s->ptr + 4, s->len - 4};
     return true;
 }

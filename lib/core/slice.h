@@ -43,6 +43,11 @@ bool slice_word(struct slice *rest, const char *separators, struct slice *word);
 /* Decimal digits only, no sign, no overflow. */
 bool slice_number(struct slice s, uint64_t *value);
 
-char ascii_lower(char c);
+char slice_ascii_lower(char c);
+
+/* Takes a varint (a big-endian u32) off the front of *s; false where it is torn or too long. */
+bool slice_take_varint(struct slice *s, uint64_t *value);
+bool slice_take_u32(struct slice *s, uint32_t *value);
+bool slice_take(struct slice *s, size_t len, struct slice *head);
 
 #endif

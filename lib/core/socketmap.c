@@ -13,7 +13,7 @@ void socketmap_request(struct buf *b, struct slice name, struct slice key)
     buf_add_char(b, ',');
 }
 
-int netstring_take(struct slice *s, size_t max, struct slice *out)
+int socketmap_netstring_take(struct slice *s, size_t max, struct slice *out)
 {
     ptrdiff_t colon = slice_find(slice_to(*s, LENGTH_DIGITS_MAX + 1), ':');
     struct slice digits = slice_to(*s, colon < 0 ? s->len : (size_t)colon), rest;

@@ -18,7 +18,7 @@ void socketmap_request(struct buf *b, struct slice name, struct slice key);
 
 /* Takes one netstring off the front of *s. 1: *out is what it holds, 0: not all of it is there yet,
  * -1: this is none, or one of more than `max` bytes. */
-int netstring_take(struct slice *s, size_t max, struct slice *out);
+int socketmap_netstring_take(struct slice *s, size_t max, struct slice *out);
 
 /* 1: found, *value is set; 0: the map says that it knows no such key; -1: it could not say (TEMP,
  * TIMEOUT, PERM), or this is no reply (EX_UNAVAILABLE): *err has the reason. */

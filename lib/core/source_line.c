@@ -36,7 +36,7 @@ static bool is_target_separator(char c)
     return c == ',' || is_blank(c);
 }
 
-bool source_target_next(struct slice *rest, struct slice *target)
+bool source_line_target_next(struct slice *rest, struct slice *target)
 {
     size_t len;
 
@@ -50,7 +50,7 @@ bool source_target_next(struct slice *rest, struct slice *target)
     return true;
 }
 
-struct slice source_owner(struct slice value)
+struct slice source_line_owner(struct slice value)
 {
     return slice_find(value, '.') >= 0 ? value : SLICE_NONE;
 }

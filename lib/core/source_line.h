@@ -6,7 +6,7 @@
 
 /*
  * One line of a list of domains, forwarders, logins or plans, taken apart; what the names in it are
- * worth is looked at by the world.  Pure; the slices point into the line.
+ * worth is looked at by the hosted set.  Pure; the slices point into the line.
  *
  *     # a comment, also after a blank
  *     example.com                       domains: name, and the owner it is charged to
@@ -30,9 +30,9 @@ int source_line_parse(enum source_use use, struct slice line, struct source_entr
                       struct err *err);
 
 /* The next of a list of targets, separated by commas or blanks; false at the end. */
-bool source_target_next(struct slice *rest, struct slice *target);
+bool source_line_target_next(struct slice *rest, struct slice *target);
 
 /* The owner that a value names: the value where it has a dot, else none ("OK", "x", "1"). */
-struct slice source_owner(struct slice value);
+struct slice source_line_owner(struct slice value);
 
 #endif

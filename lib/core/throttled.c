@@ -2,7 +2,7 @@
 
 #include <sysexits.h>
 
-#include "lib/core/parties.h"
+#include "lib/core/charged.h"
 
 enum measure { MEASURE_THROTTLED, MEASURE_OBSERVED, MEASURE_VIOLATIONS };
 
@@ -20,7 +20,7 @@ static const enum counter counters[][METRIC_COUNT] = {
 };
 
 struct count {
-    const struct demands *d;
+    const struct limit_checks *d;
     struct arena *arena;
     struct record *r;
     struct err *err;
@@ -49,12 +49,12 @@ static int wants_count(struct count *c, struct slice account, struct slice user,
     return 0;
 }
 
-static bool has_account(const struct demand *d)
+static bool has_account(const struct limit_check *d)
 {
     return d->scope == LIMIT_DOMAIN || d->scope == LIMIT_USER;
 }
 
-static int violation_count(struct count *c, const struct demand *d)
+static int violation_count(struct count *c, const struct limit_check *d)
 {
     if (has_account(d) &&
         amount_add(c, d->holder, SLICE_NONE, MEASURE_VIOLATIONS, d->metric, 1) != 0)
@@ -66,12 +66,12 @@ static int violation_count(struct count *c, const struct demand *d)
 }
 
 /* Does this crossed limit stop the message, or would it if limits acted? */
-static bool limit_counts(const struct count *c, const struct demand *d, const struct limit *l)
+static bool limit_counts(const struct count *c, const struct limit_check *d, const struct limit *l)
 {
-    return c->is_stopped ? demand_stops(d, l) : d->stops || l->forwards;
+    return c->is_stopped ? limit_check_stops(d, l) : d->stops || l->forwards;
 }
 
-static int test_count(struct count *c, const struct demand *d, const struct limit *l,
+static int test_count(struct count *c, const struct limit_check *d, const struct limit *l,
                       const struct test_answer *answer)
 {
     if (answer->crossing && violation_count(c, d) != 0)
@@ -84,14 +84,15 @@ static int test_count(struct count *c, const struct demand *d, const struct limi
     return 0;
 }
 
-static int party_count(struct count *c, const struct parties *p, const struct party *account)
+static int party_count(struct count *c, const struct charged *p,
+                       const struct charged_party *account)
 {
     if (account->user.len > 0 || strmap_find(&c->accounts, account->account) == NULL)
         return 0;
     if (wants_count(c, account->account, SLICE_NONE, &account->wants) != 0)
         return -1;
     for (size_t next = account->users; next != 0; next = p->list[next - 1].next) {
-        const struct party *user = &p->list[next - 1];
+        const struct charged_party *user = &p->list[next - 1];
 
         if (wants_count(c, user->account, user->user, &user->wants) != 0)
             return -1;
@@ -101,22 +102,22 @@ static int party_count(struct count *c, const struct parties *p, const struct pa
 
 static int whole_count(struct count *c)
 {
-    struct wants w = wants_of_node(c->d->legs, c->d->leg_count);
-    struct parties p;
+    struct wants w = charged_node_wants(c->d->legs, c->d->leg_count);
+    struct charged p;
     int result;
 
     if (!c->is_hit)
         return 0;
-    result = parties_fill(&p, c->d->legs, c->d->leg_count, c->arena);
+    result = charged_fill(&p, c->d->legs, c->d->leg_count, c->arena);
     if (result != 0)
         (void)err_set(c->err, EX_TEMPFAIL, "more than %zu bytes of amounts", c->arena->cap_bytes);
     for (size_t i = 0; i < p.count && result == 0; i++)
         result = party_count(c, &p, &p.list[i]);
-    parties_fini(&p);
+    charged_fini(&p);
     return result == 0 ? wants_count(c, node, SLICE_NONE, &w) : -1;
 }
 
-int throttled_count(const struct demands *d, const struct test_answer *answers,
+int throttled_count(const struct limit_checks *d, const struct test_answer *answers,
                     const struct throttle_verdict *verdict, struct arena *arena, struct record *r,
                     struct err *err)
 {

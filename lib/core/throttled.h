@@ -1,10 +1,10 @@
 #ifndef TG_CORE_THROTTLED_H
 #define TG_CORE_THROTTLED_H
 
-#include "lib/core/demand.h"
+#include "lib/core/limit_check.h"
 
 /*
- * From demands, answers and verdict to the amounts of the throttling counters, which go into the
+ * From checks, answers and verdict to the amounts of the throttling counters, which go into the
  * message's record: that of the event or the held message where it was stopped, its own where it
  * was let through. Pure.
  *
@@ -22,7 +22,7 @@
  */
 
 /* Adds them to r's amounts. -1: the arena's cap is reached. */
-int throttled_count(const struct demands *d, const struct test_answer *answers,
+int throttled_count(const struct limit_checks *d, const struct test_answer *answers,
                     const struct throttle_verdict *verdict, struct arena *arena, struct record *r,
                     struct err *err);
 

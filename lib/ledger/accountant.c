@@ -21,13 +21,13 @@
 #include "lib/sys/clock.h"
 #include "lib/sys/files.h"
 #include "lib/sys/log.h"
-#include "lib/sys/trouble.h"
+#include "lib/sys/log_limit.h"
 
 #define FOLD_BUDGET_MS  1000  /* then Redis gets its turn */
 #define PUSH_BUDGET_MS  200   /* then the journal gets its turn again */
 #define STOP_FOLD_MS    10000 /* at the end; the rest waits for the next start */
-#define PUSH_PAUSE_MS   1000  /* after a trouble with Redis */
-#define FOLD_PAUSE_MS   1000  /* after a trouble with the ledger */
+#define PUSH_PAUSE_MS   1000  /* after a problem with Redis */
+#define FOLD_PAUSE_MS   1000  /* after a problem with the ledger */
 #define DAMAGE_PAUSE_MS 60000 /* the journal may have been mended */
 #define SYNC_EVERY_MS   60000
 
@@ -47,7 +47,8 @@ struct accountant {
     bool is_damaged;
     int64_t fold_next_ms, push_next_ms, sync_next_ms;
     struct journal_position synced;
-    struct trouble journal_trouble, ledger_trouble, store_trouble, refused, older, foreign, strays;
+    struct log_problem journal_problem, ledger_problem, store_problem, refused, older, foreign,
+        strays;
 
     pthread_t thread;
     pthread_mutex_t lock;  /* guards what follows */
@@ -61,12 +62,12 @@ struct accountant {
 
 /* --- folding --------------------------------------------------------------------------------- */
 
-static void fold_failed(struct accountant *a, const struct err *e, struct trouble *trouble,
+static void fold_failed(struct accountant *a, const struct err *e, struct log_problem *problem,
                         int64_t pause_ms)
 {
     int64_t now_ms = clock_monotonic_ms();
 
-    trouble_raise(trouble, e, now_ms);
+    log_problem_raise(problem, e, now_ms);
     fold_reset(&a->fold);
     journal_reader_close(a->reader);
     a->reader = NULL;
@@ -78,7 +79,7 @@ static void journal_failed(struct accountant *a, struct err *e)
     size_t len = strlen(e->text);
 
     if (e->code != EX_DATAERR) {
-        fold_failed(a, e, &a->journal_trouble, FOLD_PAUSE_MS);
+        fold_failed(a, e, &a->journal_problem, FOLD_PAUSE_MS);
         return;
     }
     a->is_damaged = true;
@@ -86,7 +87,7 @@ static void journal_failed(struct accountant *a, struct err *e)
                    ". Mail goes on and nothing from there on is counted. Restore the files; or, to "
                    "go on without what they hold, stop tollgated, move %s away and start it",
                    a->journal_dir);
-    fold_failed(a, e, &a->journal_trouble, DAMAGE_PAUSE_MS);
+    fold_failed(a, e, &a->journal_problem, DAMAGE_PAUSE_MS);
 }
 
 static bool fold_apply_all(struct accountant *a)
@@ -96,10 +97,10 @@ static bool fold_apply_all(struct accountant *a)
     if (a->fold.records == 0)
         return true;
     if (fold_apply(&a->fold, a->ledger, journal_reader_position(a->reader), &e) < 0) {
-        fold_failed(a, &e, &a->ledger_trouble, FOLD_PAUSE_MS);
+        fold_failed(a, &e, &a->ledger_problem, FOLD_PAUSE_MS);
         return false;
     }
-    trouble_clear(&a->ledger_trouble);
+    log_problem_clear(&a->ledger_problem);
     return true;
 }
 
@@ -122,7 +123,7 @@ static bool fold_some(struct accountant *a, int64_t until_ms)
         if (rc == 0)
             break;
         if (fold_add(&a->fold, a->ledger, &r, &e) < 0) {
-            fold_failed(a, &e, &a->ledger_trouble, FOLD_PAUSE_MS);
+            fold_failed(a, &e, &a->ledger_problem, FOLD_PAUSE_MS);
             return false;
         }
         if (fold_is_full(&a->fold) && (!fold_apply_all(a) || clock_monotonic_ms() >= until_ms))
@@ -157,13 +158,13 @@ static void fold_journal(struct accountant *a, int64_t budget_ms)
     a->is_folding = true;
     is_done = fold_some(a, now_ms + budget_ms);
     if (a->fold.strays > 0)
-        trouble_raise(&a->strays, &a->fold.stray_first, now_ms);
+        log_problem_raise(&a->strays, &a->fold.stray_first, now_ms);
     a->fold.strays = 0;
     if (!is_done)
         return;
     a->is_folding = a->is_damaged = false;
     a->now.counted_through = a->due_ms / 1000;
-    trouble_clear(&a->journal_trouble);
+    log_problem_clear(&a->journal_problem);
 }
 
 /* --- pushing --------------------------------------------------------------------------------- */
@@ -174,20 +175,20 @@ static void report_findings(struct accountant *a)
     int64_t now_ms = clock_monotonic_ms();
 
     if (f->refused > 0)
-        trouble_raise(&a->refused, &f->refused_first, now_ms);
+        log_problem_raise(&a->refused, &f->refused_first, now_ms);
     if (f->older > 0)
-        trouble_raise(&a->older, &f->older_first, now_ms);
+        log_problem_raise(&a->older, &f->older_first, now_ms);
     if (f->foreign.code != 0)
-        trouble_raise(&a->foreign, &f->foreign, now_ms);
+        log_problem_raise(&a->foreign, &f->foreign, now_ms);
     if (f->losses > 0)
         log_event(LOG_WARNING, "redis has lost counters, pushing all again",
                   LOG_STR("redis", store_where(a->store)));
     *f = (struct push_findings){0};
     /* All rows are looked at within the time of a scrub. */
-    trouble_settle(&a->refused, now_ms, SCRUB_MS * 2);
-    trouble_settle(&a->older, now_ms, SCRUB_MS * 2);
-    trouble_settle(&a->foreign, now_ms, SCRUB_MS * 2);
-    trouble_settle(&a->strays, now_ms, SCRUB_MS * 2);
+    log_problem_settle(&a->refused, now_ms, SCRUB_MS * 2);
+    log_problem_settle(&a->older, now_ms, SCRUB_MS * 2);
+    log_problem_settle(&a->foreign, now_ms, SCRUB_MS * 2);
+    log_problem_settle(&a->strays, now_ms, SCRUB_MS * 2);
 }
 
 /* 1: there is more to push at once. */
@@ -200,11 +201,11 @@ static int push_some(struct accountant *a, int64_t budget_ms)
     rc = push_step(a->push, &a->now, budget_ms, &e);
     report_findings(a);
     if (rc < 0) {
-        trouble_raise(&a->store_trouble, &e, clock_monotonic_ms());
+        log_problem_raise(&a->store_problem, &e, clock_monotonic_ms());
         a->push_next_ms = clock_monotonic_ms() + PUSH_PAUSE_MS;
         return -1;
     }
-    trouble_clear(&a->store_trouble);
+    log_problem_clear(&a->store_problem);
     return rc;
 }
 
@@ -216,7 +217,7 @@ static void take_gauges(struct accountant *a)
 
     (void)journal_now(a->journal, &next_number);
     a->now.journal_records = next_number > position ? next_number - position : 0;
-    a->now.journal_bytes = dir_bytes(a->journal_dir);
+    a->now.journal_bytes = file_dir_bytes(a->journal_dir);
 }
 
 /* A segment goes once the ledger that has counted it is on the disk. */
@@ -234,17 +235,17 @@ static void sync_and_trim(struct accountant *a)
     if (rc == 1 && journal_trim(a->journal_dir, position, &e) < 0)
         rc = -1;
     if (rc < 0)
-        trouble_raise(&a->ledger_trouble, &e, now_ms);
+        log_problem_raise(&a->ledger_problem, &e, now_ms);
     if (rc == 1)
         a->synced = position;
     a->sync_next_ms = now_ms + SYNC_EVERY_MS;
 }
 
-static const char *first_trouble(const struct accountant *a)
+static const char *first_problem(const struct accountant *a)
 {
-    const struct trouble *all[] = {&a->journal_trouble, &a->ledger_trouble, &a->store_trouble,
-                                   &a->foreign,         &a->refused,        &a->older,
-                                   &a->strays};
+    const struct log_problem *all[] = {&a->journal_problem, &a->ledger_problem, &a->store_problem,
+                                       &a->foreign,         &a->refused,        &a->older,
+                                       &a->strays};
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (all[i]->is_on)
@@ -263,7 +264,7 @@ static void publish_state(struct accountant *a)
                                  .dirty_rows = ledger_dirty_rows(a->ledger),
                                  .damaged = a->is_damaged};
 
-    (void)snprintf(s.trouble, sizeof s.trouble, "%s", first_trouble(a));
+    (void)snprintf(s.problem, sizeof s.problem, "%s", first_problem(a));
     (void)pthread_mutex_lock(&a->lock);
     a->state = s;
     a->fold.config = a->fold_config;
@@ -367,7 +368,7 @@ static int open_parts(struct accountant *a, const struct settings *s, struct err
         return -1;
     a->now.counted_through = ledger_meta(a->ledger)->counted_through;
     check_numbers(a);
-    if (doubtful_note(a->ledger, a->journal, a->journal_dir, err) < 0)
+    if (in_doubt_note(a->ledger, a->journal, a->journal_dir, err) < 0)
         return -1;
     (void)snprintf(a->node_account, sizeof a->node_account, "@%s", s->node);
     fold_init(&a->fold, &a->fold_config, slice_str(a->node_account));
@@ -417,10 +418,10 @@ static struct accountant *accountant_new(struct journal *journal, const struct s
         return NULL;
     *a = (struct accountant){
         .journal = journal,
-        .journal_trouble = {"accounting has stopped", "accounting goes on", LOG_ERR, .times = 0},
-        .ledger_trouble = {"the ledger cannot be written", "the ledger is written again", LOG_ERR,
+        .journal_problem = {"accounting has stopped", "accounting goes on", LOG_ERR, .times = 0},
+        .ledger_problem = {"the ledger cannot be written", "the ledger is written again", LOG_ERR,
                            .times = 0},
-        .store_trouble = {"counters are not pushed to redis", "counters are pushed again",
+        .store_problem = {"counters are not pushed to redis", "counters are pushed again",
                           LOG_WARNING, .times = 0},
         .refused = {"redis refuses counters", NULL, LOG_ERR, .times = 0},
         .older = {"redis counts more than the ledger", NULL, LOG_ERR, .times = 0},

@@ -23,7 +23,7 @@
  * records would count twice.
  *
  * Threads: accountant_* from any thread; all work is done in its own, and nobody waits for it but
- * in accountant_stop and accountant_wait. It logs for itself, a trouble that lasts once a minute.
+ * in accountant_stop and accountant_wait. It logs for itself, a problem that lasts once a minute.
  */
 
 /* The journal that it reads lies there, under state_dir. */
@@ -48,7 +48,7 @@ struct accountant_state {
     int64_t counted_through, pushed_through; /* Unix seconds; 0: not known yet */
     uint64_t dirty_rows;                     /* changed and not yet in Redis */
     bool damaged;                            /* the journal is damaged: accounting has stopped */
-    char trouble[512];                       /* the trouble there is, or "" */
+    char problem[512];                       /* the problem there is, or "" */
 };
 void accountant_state(struct accountant *a, struct accountant_state *out);
 

@@ -5,6 +5,7 @@
 #include "lib/core/counters.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
+#include "lib/core/tally.h"
 
 /*
  * Counters as text: `name amount name amount ...`, single blanks, no zeros. So they stand in the

@@ -36,7 +36,7 @@ void fold_init(struct fold *f, const struct fold_config *config, struct slice no
     buf_init(&f->key, 4096);
     buf_init(&f->text, 65536);
     arena_init(&f->scratch, ARENA_BYTES);
-    held_batch_init(&f->held);
+    fold_held_init(&f->held);
     fold_reset(f);
 }
 
@@ -47,14 +47,14 @@ void fold_fini(struct fold *f)
     buf_fini(&f->key);
     buf_fini(&f->text);
     arena_fini(&f->scratch);
-    held_batch_fini(&f->held);
+    fold_held_fini(&f->held);
 }
 
 void fold_reset(struct fold *f)
 {
     arena_reset(&f->arena);
     strmap_fini(&f->map);
-    held_batch_reset(&f->held);
+    fold_held_reset(&f->held);
     f->span = NULL;
     f->first = NULL;
     f->last = &f->first;
@@ -196,7 +196,7 @@ static int legs_add(struct fold *f, const struct record *r, struct err *err)
         if (entry_of(f, r, r->legs[i].account, r->legs[i].user, &e) < 0)
             return no_memory(err);
         if (e != NULL)
-            leg_count(r, &r->legs[i], &e->tally);
+            record_leg_count(r, &r->legs[i], &e->tally);
     }
     return 0;
 }
@@ -242,7 +242,7 @@ static void note_stray(struct fold *f, const struct record *r)
 static int held_take(struct fold *f, struct ledger *l, const struct record *r, struct err *err)
 {
     struct slice body;
-    int rc = held_batch_take(&f->held, l, r, &f->arena, &body, err);
+    int rc = fold_held_take(&f->held, l, r, &f->arena, &body, err);
 
     if (rc == 0)
         note_stray(f, r);
@@ -258,8 +258,7 @@ static int kind_add(struct fold *f, struct ledger *l, const struct record *r, st
     case RECORD_MESSAGE:
         return legs_add(f, r, err) < 0 ? -1 : 1;
     case RECORD_HELD:
-        return held_batch_add(&f->held, r, account_name(f, r->held_by), &f->arena, err) < 0 ? -1
-                                                                                            : 1;
+        return fold_held_add(&f->held, r, account_name(f, r->held_by), &f->arena, err) < 0 ? -1 : 1;
     case RECORD_RELEASE:
     case RECORD_FORGET:
         return held_take(f, l, r, err);
@@ -394,7 +393,7 @@ int fold_apply(struct fold *f, struct ledger *l, struct journal_position positio
     if (rc == 0)
         rc = entries_sum(f, l, err);
     if (rc == 0)
-        rc = held_batch_apply(&f->held, l, err);
+        rc = fold_held_apply(&f->held, l, err);
     if (rc == 0)
         rc = meta_advance(f, l, position, err);
     if (rc == 0)

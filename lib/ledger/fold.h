@@ -50,7 +50,7 @@ struct fold {
     struct strmap map; /* of the present span: account NUL user -> struct fold_entry * */
     struct buf key, text;
     struct arena scratch; /* for the record in hand */
-    struct held_batch held;
+    struct fold_held held;
     int64_t latest_ms;
     size_t records;
 

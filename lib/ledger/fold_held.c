@@ -15,20 +15,20 @@ struct held_change {
     int64_t gone_s;
 };
 
-void held_batch_init(struct held_batch *b)
+void fold_held_init(struct fold_held *b)
 {
     buf_init(&b->body, BODY_MAX_BYTES);
     strmap_init(&b->by_number);
-    held_batch_reset(b);
+    fold_held_reset(b);
 }
 
-void held_batch_fini(struct held_batch *b)
+void fold_held_fini(struct fold_held *b)
 {
     buf_fini(&b->body);
     strmap_fini(&b->by_number);
 }
 
-void held_batch_reset(struct held_batch *b)
+void fold_held_reset(struct fold_held *b)
 {
     strmap_fini(&b->by_number);
     b->first = NULL;
@@ -46,7 +46,7 @@ static struct slice key_of(const uint64_t *number)
     return (struct slice){(const char *)number, sizeof *number};
 }
 
-static struct held_change *change_new(struct held_batch *b, uint64_t number, struct arena *arena)
+static struct held_change *change_new(struct fold_held *b, uint64_t number, struct arena *arena)
 {
     struct held_change *c = arena_alloc(arena, sizeof *c);
     void **place;
@@ -63,8 +63,8 @@ static struct held_change *change_new(struct held_batch *b, uint64_t number, str
     return c;
 }
 
-int held_batch_add(struct held_batch *b, const struct record *r, struct slice account,
-                   struct arena *arena, struct err *err)
+int fold_held_add(struct fold_held *b, const struct record *r, struct slice account,
+                  struct arena *arena, struct err *err)
 {
     struct held_change *c = change_new(b, r->number, arena);
 
@@ -86,8 +86,8 @@ int held_batch_add(struct held_batch *b, const struct record *r, struct slice ac
 }
 
 /* One that an earlier batch left in the ledger. */
-static int take_earlier(struct held_batch *b, struct ledger *l, uint64_t number,
-                        struct arena *arena, struct held_change **c, struct err *err)
+static int take_earlier(struct fold_held *b, struct ledger *l, uint64_t number, struct arena *arena,
+                        struct held_change **c, struct err *err)
 {
     int rc;
 
@@ -102,8 +102,8 @@ static int take_earlier(struct held_batch *b, struct ledger *l, uint64_t number,
     return 1;
 }
 
-int held_batch_take(struct held_batch *b, struct ledger *l, const struct record *r,
-                    struct arena *arena, struct slice *body, struct err *err)
+int fold_held_take(struct fold_held *b, struct ledger *l, const struct record *r,
+                   struct arena *arena, struct slice *body, struct err *err)
 {
     void **place = strmap_find(&b->by_number, key_of(&r->held_number));
     struct held_change *c = place != NULL ? *place : NULL;
@@ -122,7 +122,7 @@ int held_batch_take(struct held_batch *b, struct ledger *l, const struct record 
     return 1;
 }
 
-int held_batch_apply(const struct held_batch *b, struct ledger *l, struct err *err)
+int fold_held_apply(const struct fold_held *b, struct ledger *l, struct err *err)
 {
     for (const struct held_change *c = b->first; c != NULL; c = c->next) {
         int rc = 0;

@@ -15,24 +15,24 @@
 
 struct held_change;
 
-struct held_batch {
+struct fold_held {
     struct strmap by_number; /* 8 bytes of the number -> struct held_change * */
     struct held_change *first, **last;
     struct buf body;
 };
 
-void held_batch_init(struct held_batch *b);
-void held_batch_fini(struct held_batch *b);
-void held_batch_reset(struct held_batch *b);
+void fold_held_init(struct fold_held *b);
+void fold_held_fini(struct fold_held *b);
+void fold_held_reset(struct fold_held *b);
 
 /* Keeps a RECORD_HELD in the line of that account. */
-int held_batch_add(struct held_batch *b, const struct record *r, struct slice account,
-                   struct arena *arena, struct err *err);
+int fold_held_add(struct fold_held *b, const struct record *r, struct slice account,
+                  struct arena *arena, struct err *err);
 /* Takes the message that `r`, a release or forgetting, is about: 1, *body lives until the next
  * call; 0: it is not held. */
-int held_batch_take(struct held_batch *b, struct ledger *l, const struct record *r,
-                    struct arena *arena, struct slice *body, struct err *err);
+int fold_held_take(struct fold_held *b, struct ledger *l, const struct record *r,
+                   struct arena *arena, struct slice *body, struct err *err);
 /* Brings all of it into the ledger, within a transaction. */
-int held_batch_apply(const struct held_batch *b, struct ledger *l, struct err *err);
+int fold_held_apply(const struct fold_held *b, struct ledger *l, struct err *err);
 
 #endif

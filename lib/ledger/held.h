@@ -35,7 +35,7 @@ struct held_message {
     struct slice queue_id, account;
     int64_t time_ms;      /* since when */
     bool released;        /* released already; `record` is empty then */
-    struct record record; /* legs, and what demands_of_held makes demands of */
+    struct record record; /* legs, and what limit_checks_of_held makes checks of */
 };
 
 /* Those that wait in the line of the account (empty: in all), by ascending number, beyond `after`,

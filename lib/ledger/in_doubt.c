@@ -7,12 +7,12 @@
 
 #define DOUBTFUL_MAX 16384
 
-static int note(struct ledger *l, const struct doubtful *d, struct err *err)
+static int note(struct ledger *l, const struct in_doubt *d, struct err *err)
 {
     log_event(LOG_WARNING, "doubtful message",
               LOG_TEXT("qid", d->queue_id.len > 0 ? d->queue_id : SLICE("unknown")),
               LOG_NUM("number", d->number), LOG_STR("counted", "yes"));
-    return ledger_doubtful_add(l, d, err);
+    return ledger_in_doubt_add(l, d, err);
 }
 
 /* Reads what the journal still has of them; numbers found are set to 0. A held message is in no
@@ -35,7 +35,7 @@ static int note_found(struct ledger *l, const char *dir, uint64_t *numbers, size
         if (at == count || numbers[at] != r.number)
             continue;
         if (r.kind == RECORD_MESSAGE)
-            rc = note(l, &(struct doubtful){r.number, r.queue_id, r.time_ms}, err);
+            rc = note(l, &(struct in_doubt){r.number, r.queue_id, r.time_ms}, err);
         numbers[at++] = 0;
     }
     journal_reader_close(reader);
@@ -54,13 +54,13 @@ static int note_all(struct ledger *l, struct journal *journal, const char *dir, 
         /* A number that was never written belongs to a message that nobody was told about. */
         if (numbers[i] == 0 || numbers[i] >= next_number)
             continue;
-        if (note(l, &(struct doubtful){numbers[i], SLICE_NONE, 0}, err) < 0)
+        if (note(l, &(struct in_doubt){numbers[i], SLICE_NONE, 0}, err) < 0)
             return -1;
     }
     return 0;
 }
 
-int doubtful_note(struct ledger *ledger, struct journal *journal, const char *journal_dir,
+int in_doubt_note(struct ledger *ledger, struct journal *journal, const char *journal_dir,
                   struct err *err)
 {
     uint64_t *numbers = calloc(DOUBTFUL_MAX, sizeof *numbers);
@@ -69,7 +69,7 @@ int doubtful_note(struct ledger *ledger, struct journal *journal, const char *jo
 
     if (numbers == NULL)
         return err_set(err, EX_OSERR, "out of memory");
-    count = journal_doubtful(journal, numbers, DOUBTFUL_MAX);
+    count = journal_in_doubt(journal, numbers, DOUBTFUL_MAX);
     if (count > DOUBTFUL_MAX)
         count = DOUBTFUL_MAX;
     rc = count == 0 ? 0 : ledger_begin(ledger, err);
@@ -80,7 +80,7 @@ int doubtful_note(struct ledger *ledger, struct journal *journal, const char *jo
     if (rc < 0)
         ledger_rollback(ledger);
     else if (count > 0 && ledger_sync(ledger, err) >= 0)
-        journal_doubtful_forget(journal);
+        journal_in_doubt_forget(journal);
     free(numbers);
     return rc;
 }

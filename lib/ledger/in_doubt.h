@@ -9,7 +9,7 @@
  * table has them. Each is counted; it is named in the log once, with its queue id, and kept in the
  * ledger. Then the table forgets them. -1: the ledger cannot be written; they stay for the next
  * start. */
-int doubtful_note(struct ledger *ledger, struct journal *journal, const char *journal_dir,
+int in_doubt_note(struct ledger *ledger, struct journal *journal, const char *journal_dir,
                   struct err *err);
 
 #endif

@@ -393,7 +393,7 @@ int ledger_meta_set(struct ledger *l, const struct ledger_meta *meta, struct err
     return 0;
 }
 
-int ledger_doubtful_add(struct ledger *l, const struct doubtful *d, struct err *err)
+int ledger_in_doubt_add(struct ledger *l, const struct in_doubt *d, struct err *err)
 {
     sqlite3_stmt *st = l->statements[STATEMENT_DOUBTFUL_ADD];
 

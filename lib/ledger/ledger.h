@@ -114,12 +114,12 @@ void ledger_walk_end(struct ledger *l);
 uint64_t ledger_dirty_rows(const struct ledger *l); /* dirty and refused ones */
 
 /* Messages of which nobody knows whether the MTA heard that they were let through. */
-struct doubtful {
+struct in_doubt {
     uint64_t number;       /* of the journal's record */
     struct slice queue_id; /* empty: not known */
     int64_t time_ms;       /* 0: not known */
 };
-int ledger_doubtful_add(struct ledger *l, const struct doubtful *d, struct err *err);
+int ledger_in_doubt_add(struct ledger *l, const struct in_doubt *d, struct err *err);
 
 /* Nodes that Redis has been seen to list. */
 int ledger_peers_set(struct ledger *l, size_t count, const struct slice *names, struct err *err);

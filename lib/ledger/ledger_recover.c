@@ -9,12 +9,12 @@
 
 #define PLACE_PATH 512
 
-struct place {
+struct ledger_place {
     char ledger[PLACE_PATH], id[PLACE_PATH];
     char named[16]; /* what ledger.id says; "": it is not there */
 };
 
-static int id_read(struct place *p, struct err *err)
+static int id_read(struct ledger_place *p, struct err *err)
 {
     int fd = open(p->id, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     ssize_t n;
@@ -31,7 +31,7 @@ static int id_read(struct place *p, struct err *err)
     return 0;
 }
 
-static int id_write(const struct place *p, const char *id, struct err *err)
+static int id_write(const struct ledger_place *p, const char *id, struct err *err)
 {
     int fd = open(p->id, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     char line[16];
@@ -45,7 +45,7 @@ static int id_write(const struct place *p, const char *id, struct err *err)
     return good ? 0 : -1;
 }
 
-static int check_there(const struct place *p, const char *state_dir, struct err *err)
+static int check_there(const struct ledger_place *p, const char *state_dir, struct err *err)
 {
     if (p->named[0] == '\0' || access(p->ledger, F_OK) == 0)
         return 0;
@@ -55,7 +55,7 @@ static int check_there(const struct place *p, const char *state_dir, struct err 
                    p->ledger, p->named, p->id, state_dir);
 }
 
-static int check_same(const struct place *p, const struct ledger *l, struct err *err)
+static int check_same(const struct ledger_place *p, const struct ledger *l, struct err *err)
 {
     if (p->named[0] == '\0')
         return id_write(p, ledger_id(l), err);
@@ -69,7 +69,7 @@ static int check_same(const struct place *p, const struct ledger *l, struct err 
 
 struct ledger *ledger_place_open(const char *state_dir, const char *node, struct err *err)
 {
-    struct place p;
+    struct ledger_place p;
     struct ledger *l;
 
     if (snprintf(p.ledger, sizeof p.ledger, "%s/ledger.db", state_dir) >= PLACE_PATH ||

@@ -34,8 +34,8 @@ struct push {
     char *prefix;
     struct ledger *ledger;
     struct store *store;
-    struct trip trip;
-    struct node_hash node;
+    struct push_batch trip;
+    struct push_node_hash node;
     struct push_findings findings;
 
     uint64_t generation; /* of the connection that all below is about */
@@ -72,8 +72,8 @@ struct push *push_new(const struct push_config *config, struct ledger *ledger, s
     p->scrub_ms = config->scrub_ms;
     p->ledger = ledger;
     p->store = store;
-    p->node = (struct node_hash){ledger, store, p->prefix, config->version, config->started_s};
-    if (trip_init(&p->trip, ledger, store, p->prefix, err) < 0) {
+    p->node = (struct push_node_hash){ledger, store, p->prefix, config->version, config->started_s};
+    if (push_batch_init(&p->trip, ledger, store, p->prefix, err) < 0) {
         push_free(p);
         return NULL;
     }
@@ -84,7 +84,7 @@ void push_free(struct push *p)
 {
     if (p == NULL)
         return;
-    trip_fini(&p->trip);
+    push_batch_fini(&p->trip);
     free(p->prefix);
     free(p);
 }
@@ -110,7 +110,7 @@ static void walk_begin(struct push *p, bool is_fast)
     p->walk_rows = 0;
 }
 
-static void note(struct push *p, const struct trip_result *r)
+static void note(struct push *p, const struct push_batch_result *r)
 {
     if (r->refused > 0 && p->findings.refused == 0)
         p->findings.refused_first = r->refused_first;
@@ -130,9 +130,9 @@ static int64_t expiry_now(const struct push *p, const struct push_now *now)
 
 /* One trip of a pass; closes the pass at its end. */
 static int pass_trip(struct push *p, struct pass *pass, enum ledger_walk which,
-                     const struct push_now *now, struct trip_result *r, struct err *err)
+                     const struct push_now *now, struct push_batch_result *r, struct err *err)
 {
-    int rc = trip_run(&p->trip, which, pass->after, TRIP_ROWS, expiry_now(p, now), r, err);
+    int rc = push_batch_run(&p->trip, which, pass->after, TRIP_ROWS, expiry_now(p, now), r, err);
 
     note(p, r);
     if (rc < 0) {
@@ -158,7 +158,7 @@ static int any_refused(struct push *p, struct err *err)
 /* All that is dirty now; what turns dirty behind the pass is later than pass.through. */
 static int push_dirty(struct push *p, const struct push_now *now, int64_t until_ms, struct err *err)
 {
-    struct trip_result r;
+    struct push_batch_result r;
     int refused;
 
     if (!p->dirty.is_open)
@@ -184,7 +184,7 @@ static int push_dirty(struct push *p, const struct push_now *now, int64_t until_
 /* Those that Redis refused get another chance once a minute. */
 static int push_refused(struct push *p, const struct push_now *now, struct err *err)
 {
-    struct trip_result r;
+    struct push_batch_result r;
     int64_t now_ms = clock_monotonic_ms();
 
     if (!p->refused.is_open && now_ms < p->refused_next_ms)
@@ -216,7 +216,7 @@ static int walk_end(struct push *p, const struct push_now *now, struct err *err)
 
 static int push_walk(struct push *p, const struct push_now *now, int64_t until_ms, struct err *err)
 {
-    struct trip_result r;
+    struct push_batch_result r;
     int64_t now_ms = clock_monotonic_ms();
 
     if (!p->walk.is_open && now_ms >= p->walk_began_ms + p->scrub_ms)
@@ -236,7 +236,7 @@ static int push_walk(struct push *p, const struct push_now *now, int64_t until_m
 
 /* --- held messages --------------------------------------------------------------------------- */
 
-static void note_held(struct push *p, const struct held_trip *t)
+static void note_held(struct push *p, const struct push_held *t)
 {
     if (t->refused > 0 && p->findings.refused == 0)
         p->findings.refused_first = t->refused_first;
@@ -247,7 +247,7 @@ static void note_held(struct push *p, const struct held_trip *t)
 static int held_pass_run(struct push *p, struct held_pass *pass, enum held_walk which,
                          int64_t until_ms, struct err *err)
 {
-    struct held_trip t;
+    struct push_held t;
 
     do {
         if (push_held(p->ledger, p->store, p->prefix, which, pass->after, &t, err) < 0) {
@@ -293,7 +293,7 @@ static void take_loss(struct push *p)
 }
 
 /* At the first contact that is a ledger of ours which is gone; later, it is another machine's. */
-static void take_foreign(struct push *p, const struct node_found *found)
+static void take_foreign(struct push *p, const struct push_node_found *found)
 {
     if (p->has_written)
         (void)err_set(&p->findings.foreign, EX_CONFIG,
@@ -310,12 +310,12 @@ static int64_t smaller(int64_t a, int64_t b)
 static int write_node(struct push *p, const struct push_now *now, struct err *err)
 {
     int64_t through = push_through(p);
-    struct node_found found;
+    struct push_node_found found;
 
     if (p->confirmed_through > through)
         through = p->confirmed_through;
-    if (node_schema(&p->node, err) < 0 ||
-        node_write(&p->node, now, through, false, &found, err) < 0)
+    if (push_node_schema(&p->node, err) < 0 ||
+        push_node_write(&p->node, now, through, false, &found, err) < 0)
         return -1;
     if (found.state == NODE_FOREIGN)
         take_foreign(p, &found);
@@ -324,7 +324,8 @@ static int write_node(struct push *p, const struct push_now *now, struct err *er
         /* What it says of itself is true of what it has. */
         through = smaller(through, found.pushed_through);
     }
-    if (found.state != NODE_WRITTEN && node_write(&p->node, now, through, true, &found, err) < 0)
+    if (found.state != NODE_WRITTEN &&
+        push_node_write(&p->node, now, through, true, &found, err) < 0)
         return -1;
     p->has_written = true;
     /* A connection made meanwhile may be to a server that came back without its last second. */
@@ -341,7 +342,7 @@ static int write_node(struct push *p, const struct push_now *now, struct err *er
 static int greet(struct push *p, const struct push_now *now, struct err *err)
 {
     p->is_admitted = false;
-    if (node_schema(&p->node, err) < 0)
+    if (push_node_schema(&p->node, err) < 0)
         return -1;
     p->generation = store_generation(p->store);
     p->clean_through = p->confirmed_through = 0;

@@ -19,7 +19,7 @@ static const struct script push_script = {"push", script_push_source};
 
 enum outcome { OUTCOME_PUSHED, OUTCOME_REFUSED, OUTCOME_OLDER, OUTCOME_EXPIRED };
 
-struct trip_row {
+struct push_batch_row {
     int64_t id;
     uint64_t number;
     enum row_dirty was;
@@ -27,25 +27,25 @@ struct trip_row {
 };
 
 /* A command of the pipeline: whose row it is about, and its key (for texts). */
-struct trip_command {
+struct push_batch_command {
     size_t row, key_start, key_len;
     bool is_push;
 };
 
-struct trip_rows {
-    struct trip_row rows[TRIP_ROWS];
+struct push_batch_rows {
+    struct push_batch_row rows[TRIP_ROWS];
     size_t count;
-    struct trip_command commands[TRIP_COMMANDS];
+    struct push_batch_command commands[TRIP_COMMANDS];
     redisReply *replies[TRIP_COMMANDS];
     size_t command_count;
     struct buf keys, share, text;
     struct slice expired_key; /* the last key that got an EXPIREAT: a users' hash has many rows */
 };
 
-int trip_init(struct trip *t, struct ledger *ledger, struct store *store, const char *prefix,
-              struct err *err)
+int push_batch_init(struct push_batch *t, struct ledger *ledger, struct store *store,
+                    const char *prefix, struct err *err)
 {
-    *t = (struct trip){.ledger = ledger, .store = store, .prefix = prefix};
+    *t = (struct push_batch){.ledger = ledger, .store = store, .prefix = prefix};
     t->rows = calloc(1, sizeof *t->rows);
     if (t->rows == NULL)
         return err_set(err, EX_OSERR, "out of memory");
@@ -55,7 +55,7 @@ int trip_init(struct trip *t, struct ledger *ledger, struct store *store, const 
     return 0;
 }
 
-void trip_fini(struct trip *t)
+void push_batch_fini(struct push_batch *t)
 {
     if (t->rows == NULL)
         return;
@@ -66,36 +66,36 @@ void trip_fini(struct trip *t)
     t->rows = NULL;
 }
 
-static struct slice key_of(const struct trip_rows *r, const struct trip_command *c)
+static struct slice key_of(const struct push_batch_rows *r, const struct push_batch_command *c)
 {
     return slice_to(slice_from(buf_slice(&r->keys), c->key_start), c->key_len);
 }
 
 /* Begins a command of the present row; its key is what is added to r->keys until command_end. */
-static struct trip_command *command_begin(struct trip_rows *r)
+static struct push_batch_command *command_begin(struct push_batch_rows *r)
 {
-    struct trip_command *c = &r->commands[r->command_count++];
+    struct push_batch_command *c = &r->commands[r->command_count++];
 
-    *c = (struct trip_command){.row = r->count - 1, .key_start = r->keys.len};
+    *c = (struct push_batch_command){.row = r->count - 1, .key_start = r->keys.len};
     return c;
 }
 
-static struct slice command_key(struct trip_rows *r, struct trip_command *c)
+static struct slice command_key(struct push_batch_rows *r, struct push_batch_command *c)
 {
     c->key_len = r->keys.len - c->key_start;
     return key_of(r, c);
 }
 
-static void add_push(struct trip *t, const struct row *row)
+static void add_push(struct push_batch *t, const struct row *row)
 {
-    struct trip_rows *r = t->rows;
-    struct trip_command *c = command_begin(r);
+    struct push_batch_rows *r = t->rows;
+    struct push_batch_command *c = command_begin(r);
     struct slice argv[5];
     char number[24];
 
-    row_key_add(&r->keys, t->prefix, &row->key);
+    reconcile_key_add(&r->keys, t->prefix, &row->key);
     buf_reset(&r->share);
-    row_share_add(&r->share, t->ledger, row);
+    reconcile_share_add(&r->share, t->ledger, row);
     (void)snprintf(number, sizeof number, "%" PRIu64, row->number);
     c->is_push = true;
     argv[0] = command_key(r, c);
@@ -108,10 +108,11 @@ static void add_push(struct trip *t, const struct row *row)
 
 /* Once a key and trip: r->keys may have moved since the last, so the key is compared by its place.
  */
-static void add_expire(struct trip *t, const struct row *row, size_t key_start, size_t key_len)
+static void add_expire(struct push_batch *t, const struct row *row, size_t key_start,
+                       size_t key_len)
 {
-    struct trip_rows *r = t->rows;
-    struct trip_command *c;
+    struct push_batch_rows *r = t->rows;
+    struct push_batch_command *c;
     struct slice argv[3];
     char at[24];
 
@@ -125,17 +126,17 @@ static void add_expire(struct trip *t, const struct row *row, size_t key_start, 
     store_pipe_add(t->store, 3, argv);
 }
 
-static bool is_same_key(const struct trip_rows *r, const struct trip_command *a,
-                        const struct trip_command *b)
+static bool is_same_key(const struct push_batch_rows *r, const struct push_batch_command *a,
+                        const struct push_batch_command *b)
 {
     return slice_equal(key_of(r, a), key_of(r, b));
 }
 
 /* Node accounts are listed in the set of nodes. */
-static void add_account(struct trip *t, const struct row *row)
+static void add_account(struct push_batch *t, const struct row *row)
 {
-    struct trip_rows *r = t->rows;
-    struct trip_command *c = command_begin(r);
+    struct push_batch_rows *r = t->rows;
+    struct push_batch_command *c = command_begin(r);
     struct slice argv[3];
 
     key_accounts(&r->keys, t->prefix, row->key.account);
@@ -145,10 +146,10 @@ static void add_account(struct trip *t, const struct row *row)
     store_pipe_add(t->store, 3, argv);
 }
 
-static void add_commands(struct trip *t, const struct row *row)
+static void add_commands(struct push_batch *t, const struct row *row)
 {
-    struct trip_rows *r = t->rows;
-    const struct trip_command *before = NULL, *push;
+    struct push_batch_rows *r = t->rows;
+    const struct push_batch_command *before = NULL, *push;
 
     for (size_t i = r->command_count; i > 0 && before == NULL; i--)
         before = r->commands[i - 1].is_push ? &r->commands[i - 1] : NULL;
@@ -161,10 +162,10 @@ static void add_commands(struct trip *t, const struct row *row)
 }
 
 /* Reads the rows and builds the pipeline. */
-static int collect(struct trip *t, enum ledger_walk which, int64_t after, size_t limit,
-                   int64_t now_s, struct trip_result *out, struct err *err)
+static int collect(struct push_batch *t, enum ledger_walk which, int64_t after, size_t limit,
+                   int64_t now_s, struct push_batch_result *out, struct err *err)
 {
-    struct trip_rows *r = t->rows;
+    struct push_batch_rows *r = t->rows;
     struct row row;
     int rc;
 
@@ -173,7 +174,7 @@ static int collect(struct trip *t, enum ledger_walk which, int64_t after, size_t
     ledger_walk_start(t->ledger, which, after, limit);
     while ((rc = ledger_walk_next(t->ledger, &row, err)) == 1) {
         r->rows[r->count++] =
-            (struct trip_row){.id = row.id, .number = row.number, .was = row.dirty};
+            (struct push_batch_row){.id = row.id, .number = row.number, .was = row.dirty};
         if (row.expires_s != 0 && row.expires_s <= now_s)
             r->rows[r->count - 1].outcome = OUTCOME_EXPIRED;
         else
@@ -187,7 +188,7 @@ static int collect(struct trip *t, enum ledger_walk which, int64_t after, size_t
     return rc;
 }
 
-int trip_store_error(const struct store *store, const redisReply *reply, struct err *err)
+int push_batch_store_error(const struct store *store, const redisReply *reply, struct err *err)
 {
     static const struct {
         const char *word, *mend;
@@ -198,7 +199,7 @@ int trip_store_error(const struct store *store, const redisReply *reply, struct 
         {"NOPERM", "let its user run scripts and write keys (ACL)"},
         {"LOADING", "it is reading its data, this passes"},
     };
-    struct slice text = reply_text(reply);
+    struct slice text = link_reply_text(reply);
     const char *mend = "";
 
     for (size_t i = 0; i < sizeof mends / sizeof mends[0]; i++) {
@@ -214,15 +215,15 @@ int trip_store_error(const struct store *store, const redisReply *reply, struct 
 
 static bool reply_has(const redisReply *reply, struct slice word)
 {
-    struct slice text = reply_text(reply);
+    struct slice text = link_reply_text(reply);
 
     return text.len > 0 && memmem(text.ptr, text.len, word.ptr, word.len) != NULL;
 }
 
-static void note_refused(struct trip *t, const struct trip_command *c, const redisReply *reply,
-                         struct trip_result *out)
+static void note_refused(struct push_batch *t, const struct push_batch_command *c,
+                         const redisReply *reply, struct push_batch_result *out)
 {
-    struct slice key = key_of(t->rows, c), text = reply_text(reply);
+    struct slice key = key_of(t->rows, c), text = link_reply_text(reply);
 
     if (t->rows->rows[c->row].outcome == OUTCOME_REFUSED)
         return;
@@ -241,8 +242,8 @@ static void note_refused(struct trip *t, const struct trip_command *c, const red
                       SLICE_FMT(key), (int)(text.len < 200 ? text.len : 200), text.ptr);
 }
 
-static void note_older(struct trip *t, const struct trip_command *c, long long newer,
-                       struct trip_result *out)
+static void note_older(struct push_batch *t, const struct push_batch_command *c, long long newer,
+                       struct push_batch_result *out)
 {
     struct slice key = key_of(t->rows, c);
 
@@ -257,12 +258,12 @@ static void note_older(struct trip *t, const struct trip_command *c, long long n
 }
 
 /* 0, or -1 for an error that concerns the store. */
-static int take_reply(struct trip *t, const struct trip_command *c, const redisReply *reply,
-                      struct trip_result *out, struct err *err)
+static int take_reply(struct push_batch *t, const struct push_batch_command *c,
+                      const redisReply *reply, struct push_batch_result *out, struct err *err)
 {
     if (reply->type == REDIS_REPLY_ERROR) {
         if (!reply_has(reply, SLICE("WRONGTYPE")) && !reply_has(reply, SLICE("TOLLGATE ")))
-            return trip_store_error(t->store, reply, err);
+            return push_batch_store_error(t->store, reply, err);
         note_refused(t, c, reply, out);
     } else if (c->is_push && reply->type == REDIS_REPLY_INTEGER && reply->integer < 0) {
         note_older(t, c, -reply->integer, out);
@@ -270,10 +271,10 @@ static int take_reply(struct trip *t, const struct trip_command *c, const redisR
     return 0;
 }
 
-/* Up to the first reply that is trouble with the store; rows from there on are left as they are. */
-static int take_replies(struct trip *t, struct trip_result *out, struct err *err)
+/* Up to the first reply that is problem with the store; rows from there on are left as they are. */
+static int take_replies(struct push_batch *t, struct push_batch_result *out, struct err *err)
 {
-    struct trip_rows *r = t->rows;
+    struct push_batch_rows *r = t->rows;
     int rc = 0;
 
     for (size_t i = 0; i < r->command_count; i++) {
@@ -287,8 +288,8 @@ static int take_replies(struct trip *t, struct trip_result *out, struct err *err
     return rc;
 }
 
-static int note_row(struct trip *t, const struct trip_row *row, struct trip_result *out,
-                    struct err *err)
+static int note_row(struct push_batch *t, const struct push_batch_row *row,
+                    struct push_batch_result *out, struct err *err)
 {
     enum row_dirty is = row->outcome == OUTCOME_PUSHED ? ROW_CLEAN : ROW_REFUSED;
 
@@ -301,7 +302,7 @@ static int note_row(struct trip *t, const struct trip_row *row, struct trip_resu
     return is == row->was ? 0 : ledger_row_mark(t->ledger, row->id, row->number, is, err);
 }
 
-static bool has_news(const struct trip_rows *r)
+static bool has_news(const struct push_batch_rows *r)
 {
     for (size_t i = 0; i < r->count; i++) {
         if (r->rows[i].outcome != OUTCOME_PUSHED || r->rows[i].was != ROW_CLEAN)
@@ -311,7 +312,7 @@ static bool has_news(const struct trip_rows *r)
 }
 
 /* One transaction; none where nothing changes, as in most trips of the scrub. */
-static int note_rows(struct trip *t, struct trip_result *out, struct err *err)
+static int note_rows(struct push_batch *t, struct push_batch_result *out, struct err *err)
 {
     bool in_transaction = has_news(t->rows);
     int rc = in_transaction ? ledger_begin(t->ledger, err) : 0;
@@ -328,23 +329,23 @@ static int note_rows(struct trip *t, struct trip_result *out, struct err *err)
 }
 
 /* Rows that are behind count as refused until they have been caught up. */
-static int catch_up_rows(struct trip *t, const struct trip_result *out, struct err *err)
+static int catch_up_rows(struct push_batch *t, const struct push_batch_result *out, struct err *err)
 {
     for (size_t i = 0; out->older > 0 && i < t->rows->count; i++) {
         if (t->rows->rows[i].outcome == OUTCOME_OLDER &&
-            catch_up_row(t->ledger, t->store, t->prefix, t->rows->rows[i].id, err) < 0)
+            reconcile_row(t->ledger, t->store, t->prefix, t->rows->rows[i].id, err) < 0)
             return -1;
     }
     return 0;
 }
 
-int trip_run(struct trip *t, enum ledger_walk which, int64_t after, size_t limit, int64_t now_s,
-             struct trip_result *out, struct err *err)
+int push_batch_run(struct push_batch *t, enum ledger_walk which, int64_t after, size_t limit,
+                   int64_t now_s, struct push_batch_result *out, struct err *err)
 {
     struct err later;
     int rc;
 
-    *out = (struct trip_result){.last_id = after};
+    *out = (struct push_batch_result){.last_id = after};
     TG_ASSERT(limit <= TRIP_ROWS);
     if (collect(t, which, after, limit, now_s, out, err) < 0) {
         store_pipe_reset(t->store);

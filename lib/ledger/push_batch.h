@@ -13,7 +13,7 @@
  *
  * Redis may refuse a row (a key that holds something else, a damaged share of another node): that
  * row is marked and the others go on. Anything else that it refuses (out of memory, read-only,
- * loading) is trouble with the store: the rows stay dirty.
+ * loading) is problem with the store: the rows stay dirty.
  *
  * Where Redis has a newer share of ours than the ledger, the ledger is not what it was: after a
  * power failure, or restored from a backup. It takes over from Redis what is larger.
@@ -23,14 +23,14 @@
 
 #define TRIP_ROWS 500
 
-struct trip {
+struct push_batch {
     struct ledger *ledger;
     struct store *store;
     const char *prefix;
-    struct trip_rows *rows;
+    struct push_batch_rows *rows;
 };
 
-struct trip_result {
+struct push_batch_result {
     size_t seen;     /* rows looked at; fewer than asked for: there are no more */
     int64_t last_id; /* of the last one seen */
     size_t pushed, refused, older, expired;
@@ -38,16 +38,16 @@ struct trip_result {
         older_first; /* texts with key and mend; meant where the number is not 0 */
 };
 
-int trip_init(struct trip *t, struct ledger *ledger, struct store *store, const char *prefix,
-              struct err *err);
-void trip_fini(struct trip *t);
+int push_batch_init(struct push_batch *t, struct ledger *ledger, struct store *store,
+                    const char *prefix, struct err *err);
+void push_batch_fini(struct push_batch *t);
 
 /* Rows beyond `after`, at most `limit` (<= TRIP_ROWS). -1: the store (EX_UNAVAILABLE and others of
  * store.h) or the ledger (its errors); `out` then counts what was done all the same. */
-int trip_run(struct trip *t, enum ledger_walk which, int64_t after, size_t limit, int64_t now_s,
-             struct trip_result *out, struct err *err);
+int push_batch_run(struct push_batch *t, enum ledger_walk which, int64_t after, size_t limit,
+                   int64_t now_s, struct push_batch_result *out, struct err *err);
 
 /* The error of an error reply that concerns the whole store, with the mend. */
-int trip_store_error(const struct store *store, const redisReply *reply, struct err *err);
+int push_batch_store_error(const struct store *store, const redisReply *reply, struct err *err);
 
 #endif

@@ -19,7 +19,7 @@ struct told {
     enum held_state state;
 };
 
-struct work {
+struct push_held_work {
     struct store *store;
     const char *prefix;
     char kept_s[24];
@@ -29,14 +29,14 @@ struct work {
     redisReply *replies[HELD_TRIP_ROWS * COMMANDS_PER_ROW];
 };
 
-static void expire_add(struct work *w)
+static void expire_add(struct push_held_work *w)
 {
     struct slice argv[] = {SLICE("EXPIRE"), buf_slice(&w->key), slice_str(w->kept_s)};
 
     store_pipe_add(w->store, 3, argv);
 }
 
-static void row_add(struct work *w, const struct held_row *row)
+static void row_add(struct push_held_work *w, const struct held_row *row)
 {
     char score[24];
 
@@ -59,8 +59,8 @@ static void row_add(struct work *w, const struct held_row *row)
     w->rows[w->count++] = (struct told){row->number, row->state};
 }
 
-static int rows_collect(struct work *w, struct ledger *l, enum held_walk which, uint64_t after,
-                        struct err *err)
+static int rows_collect(struct push_held_work *w, struct ledger *l, enum held_walk which,
+                        uint64_t after, struct err *err)
 {
     struct held_row row;
     int rc;
@@ -74,15 +74,15 @@ static int rows_collect(struct work *w, struct ledger *l, enum held_walk which, 
     return rc;
 }
 
-static int reply_take(struct work *w, const redisReply *reply, struct held_trip *out,
+static int reply_take(struct push_held_work *w, const redisReply *reply, struct push_held *out,
                       struct err *err)
 {
-    struct slice text = reply_text(reply);
+    struct slice text = link_reply_text(reply);
 
     if (reply->type != REDIS_REPLY_ERROR)
         return 0;
     if (memmem(text.ptr, text.len, "WRONGTYPE", 9) == NULL)
-        return trip_store_error(w->store, reply, err);
+        return push_batch_store_error(w->store, reply, err);
     if (out->refused++ == 0)
         (void)err_set(&out->refused_first, EX_DATAERR,
                       "a redis key %s:{...}:held is no sorted set: find out what wrote it, then "
@@ -91,7 +91,8 @@ static int reply_take(struct work *w, const redisReply *reply, struct held_trip 
     return 0;
 }
 
-static int replies_take(struct work *w, size_t count, struct held_trip *out, struct err *err)
+static int replies_take(struct push_held_work *w, size_t count, struct push_held *out,
+                        struct err *err)
 {
     int rc = 0;
 
@@ -103,7 +104,7 @@ static int replies_take(struct work *w, size_t count, struct held_trip *out, str
     return rc;
 }
 
-static bool has_news(const struct work *w)
+static bool has_news(const struct push_held_work *w)
 {
     for (size_t i = 0; i < w->count; i++) {
         if (w->rows[i].state == HELD_NEW || w->rows[i].state == HELD_GONE)
@@ -112,7 +113,7 @@ static bool has_news(const struct work *w)
     return false;
 }
 
-static int rows_mark(const struct work *w, struct ledger *l, struct err *err)
+static int rows_mark(const struct push_held_work *w, struct ledger *l, struct err *err)
 {
     int rc;
 
@@ -128,8 +129,8 @@ static int rows_mark(const struct work *w, struct ledger *l, struct err *err)
     return rc;
 }
 
-static int run(struct work *w, struct ledger *l, enum held_walk which, uint64_t after,
-               struct held_trip *out, struct err *err)
+static int run(struct push_held_work *w, struct ledger *l, enum held_walk which, uint64_t after,
+               struct push_held *out, struct err *err)
 {
     size_t commands;
 
@@ -149,12 +150,12 @@ static int run(struct work *w, struct ledger *l, enum held_walk which, uint64_t 
 }
 
 int push_held(struct ledger *ledger, struct store *store, const char *prefix, enum held_walk which,
-              uint64_t after, struct held_trip *out, struct err *err)
+              uint64_t after, struct push_held *out, struct err *err)
 {
-    struct work *w = calloc(1, sizeof *w);
+    struct push_held_work *w = calloc(1, sizeof *w);
     int rc;
 
-    *out = (struct held_trip){.last = after};
+    *out = (struct push_held){.last = after};
     if (w == NULL)
         return err_set(err, EX_OSERR, "out of memory");
     w->store = store;

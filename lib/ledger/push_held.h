@@ -19,7 +19,7 @@
 #define HELD_TRIP_ROWS  500
 #define HELD_SET_KEPT_S ((int64_t)30 * 86400)
 
-struct held_trip {
+struct push_held {
     size_t seen;   /* rows looked at; fewer than HELD_TRIP_ROWS: there are no more */
     uint64_t last; /* number of the last one */
     uint64_t refused;
@@ -29,6 +29,6 @@ struct held_trip {
 /* One trip, of rows beyond `after`. A key that holds something else is no error but refused; what
  * is refused is tried again with the next walk. -1: the store or the ledger. */
 int push_held(struct ledger *ledger, struct store *store, const char *prefix, enum held_walk which,
-              uint64_t after, struct held_trip *out, struct err *err);
+              uint64_t after, struct push_held *out, struct err *err);
 
 #endif

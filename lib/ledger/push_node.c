@@ -45,15 +45,15 @@ static void field_add(struct words *w, const char *name, uint64_t value)
     number_add(w, value);
 }
 
-static int schema_check(const struct node_hash *n, const redisReply *set, const redisReply *get,
-                        struct err *err)
+static int schema_check(const struct push_node_hash *n, const redisReply *set,
+                        const redisReply *get, struct err *err)
 {
-    struct slice found = reply_text(get);
+    struct slice found = link_reply_text(get);
 
     if (set->type == REDIS_REPLY_ERROR)
-        return trip_store_error(n->store, set, err);
+        return push_batch_store_error(n->store, set, err);
     if (get->type == REDIS_REPLY_ERROR)
-        return trip_store_error(n->store, get, err);
+        return push_batch_store_error(n->store, get, err);
     if (!slice_equal(found, SLICE(SCHEMA)))
         return err_set(err, EX_CONFIG,
                        "redis at %s: %s:schema is \"%.*s\", this version writes %s: set another "
@@ -63,7 +63,7 @@ static int schema_check(const struct node_hash *n, const redisReply *set, const 
     return 0;
 }
 
-int node_schema(const struct node_hash *n, struct err *err)
+int push_node_schema(const struct push_node_hash *n, struct err *err)
 {
     redisReply *replies[2];
     struct buf key;
@@ -83,7 +83,7 @@ int node_schema(const struct node_hash *n, struct err *err)
     return rc;
 }
 
-static void add_key(const struct node_hash *n, struct slice node, struct buf *key)
+static void add_key(const struct push_node_hash *n, struct slice node, struct buf *key)
 {
     char name[NODE_NAME_SIZE];
 
@@ -92,7 +92,7 @@ static void add_key(const struct node_hash *n, struct slice node, struct buf *ke
     key_node(key, n->prefix, name);
 }
 
-static void add_script(const struct node_hash *n, const struct push_now *now, bool force,
+static void add_script(const struct push_node_hash *n, const struct push_now *now, bool force,
                        struct buf *key)
 {
     const struct ledger_meta *meta = ledger_meta(n->ledger);
@@ -120,8 +120,8 @@ static void add_script(const struct node_hash *n, const struct push_now *now, bo
 }
 
 /* What the node counted under an older name is as complete as the rest. */
-static void add_old_node(const struct node_hash *n, const struct push_now *now, struct slice old,
-                         struct buf *key)
+static void add_old_node(const struct push_node_hash *n, const struct push_now *now,
+                         struct slice old, struct buf *key)
 {
     struct words w = {.count = 0};
 
@@ -137,7 +137,7 @@ static void add_old_node(const struct node_hash *n, const struct push_now *now, 
 
 /* The set is read before the script finds out whether there was a loss: so a set that was read
  * after one is never taken for good. */
-static void add_commands(const struct node_hash *n, const struct push_now *now, bool force,
+static void add_commands(const struct push_node_hash *n, const struct push_now *now, bool force,
                          struct slice peers)
 {
     struct buf key, nodes_key;
@@ -159,8 +159,8 @@ static void add_commands(const struct node_hash *n, const struct push_now *now, 
     buf_fini(&nodes_key);
 }
 
-static int stamp_next(const struct node_hash *n, int64_t counted_through, int64_t pushed_through,
-                      struct err *err)
+static int stamp_next(const struct push_node_hash *n, int64_t counted_through,
+                      int64_t pushed_through, struct err *err)
 {
     struct ledger_meta meta = *ledger_meta(n->ledger);
     int rc = ledger_begin(n->ledger, err);
@@ -179,11 +179,11 @@ static int stamp_next(const struct node_hash *n, int64_t counted_through, int64_
 
 static struct slice element_text(const redisReply *reply, size_t i)
 {
-    return i < reply->elements ? reply_text(reply->element[i]) : SLICE_NONE;
+    return i < reply->elements ? link_reply_text(reply->element[i]) : SLICE_NONE;
 }
 
 /* Which nodes there are is written only where it has changed. */
-static int take_peers(const struct node_hash *n, const redisReply *reply, struct slice known,
+static int take_peers(const struct push_node_hash *n, const redisReply *reply, struct slice known,
                       struct err *err)
 {
     struct slice *names = calloc(reply->elements + 1, sizeof *names), rest = known, name;
@@ -193,7 +193,7 @@ static int take_peers(const struct node_hash *n, const redisReply *reply, struct
     if (names == NULL)
         return err_set(err, EX_OSERR, "out of memory");
     for (size_t i = 0; i < reply->elements; i++)
-        names[i] = reply_text(reply->element[i]);
+        names[i] = link_reply_text(reply->element[i]);
     for (; slice_word(&rest, " ", &name); known_count++) {
         size_t i = 0;
 
@@ -207,8 +207,8 @@ static int take_peers(const struct node_hash *n, const redisReply *reply, struct
     return rc;
 }
 
-static int take_script(const struct node_hash *n, const redisReply *reply, struct node_found *found,
-                       struct err *err)
+static int take_script(const struct push_node_hash *n, const redisReply *reply,
+                       struct push_node_found *found, struct err *err)
 {
     struct slice ledger = element_text(reply, 1);
     struct ledger_meta meta = *ledger_meta(n->ledger);
@@ -232,12 +232,12 @@ static int take_script(const struct node_hash *n, const redisReply *reply, struc
 }
 
 /* `peers` NULL: the set was read before they were listed again, and says nothing. */
-static int take_replies(const struct node_hash *n, redisReply **replies, size_t count,
-                        const struct buf *peers, struct node_found *found, struct err *err)
+static int take_replies(const struct push_node_hash *n, redisReply **replies, size_t count,
+                        const struct buf *peers, struct push_node_found *found, struct err *err)
 {
     for (size_t i = 0; i < count; i++) {
         if (replies[i]->type == REDIS_REPLY_ERROR)
-            return trip_store_error(n->store, replies[i], err);
+            return push_batch_store_error(n->store, replies[i], err);
     }
     if (take_script(n, replies[1], found, err) < 0)
         return -1;
@@ -246,8 +246,8 @@ static int take_replies(const struct node_hash *n, redisReply **replies, size_t 
     return take_peers(n, replies[0], buf_slice(peers), err);
 }
 
-static int trip(const struct node_hash *n, const struct buf *peers, struct node_found *found,
-                struct err *err)
+static int trip(const struct push_node_hash *n, const struct buf *peers,
+                struct push_node_found *found, struct err *err)
 {
     size_t count = store_pipe_count(n->store);
     redisReply **replies = calloc(count, sizeof(redisReply *));
@@ -268,13 +268,14 @@ static int trip(const struct node_hash *n, const struct buf *peers, struct node_
     return rc;
 }
 
-int node_write(const struct node_hash *n, const struct push_now *now, int64_t pushed_through,
-               bool force, struct node_found *found, struct err *err)
+int push_node_write(const struct push_node_hash *n, const struct push_now *now,
+                    int64_t pushed_through, bool force, struct push_node_found *found,
+                    struct err *err)
 {
     struct buf peers;
     int rc;
 
-    *found = (struct node_found){.state = NODE_LOST};
+    *found = (struct push_node_found){.state = NODE_LOST};
     buf_init(&peers, PEERS_MAX_BYTES);
     rc = ledger_peers(n->ledger, &peers, err);
     if (rc == 0)

@@ -19,7 +19,7 @@
  * Threads: one.
  */
 
-struct node_hash {
+struct push_node_hash {
     struct ledger *ledger;
     struct store *store;
     const char *prefix, *version;
@@ -28,18 +28,19 @@ struct node_hash {
 
 enum node_state { NODE_WRITTEN, NODE_LOST, NODE_FOREIGN };
 
-struct node_found {
+struct push_node_found {
     enum node_state state;
     char ledger[64];        /* NODE_FOREIGN: its id */
     int64_t pushed_through; /* NODE_LOST: what the hash says, 0 where it is gone */
 };
 
 /* Makes the schema known, or finds that it is ours; -1 with EX_CONFIG where it is another. */
-int node_schema(const struct node_hash *n, struct err *err);
+int push_node_schema(const struct push_node_hash *n, struct err *err);
 
 /* Writes the hash, with that pushed_through, which the ledger keeps too. `force`: whatever is
  * there, and all nodes ever seen are listed again. */
-int node_write(const struct node_hash *n, const struct push_now *now, int64_t pushed_through,
-               bool force, struct node_found *found, struct err *err);
+int push_node_write(const struct push_node_hash *n, const struct push_now *now,
+                    int64_t pushed_through, bool force, struct push_node_found *found,
+                    struct err *err);
 
 #endif

@@ -9,7 +9,7 @@
 #define NAME_BYTES          4096
 #define COUNTERS_BYTES      65536
 
-void row_key_add(struct buf *b, const char *prefix, const struct row_key *key)
+void reconcile_key_add(struct buf *b, const char *prefix, const struct row_key *key)
 {
     static const enum period_kind kinds[] = {PERIOD_TOTAL, PERIOD_MONTH, PERIOD_DAY,
                                              PERIOD_HOUR,  PERIOD_MONTH, PERIOD_DAY};
@@ -20,7 +20,7 @@ void row_key_add(struct buf *b, const char *prefix, const struct row_key *key)
         key_counters(b, prefix, key->account, kinds[key->kind], key->period);
 }
 
-void row_share_add(struct buf *b, const struct ledger *ledger, const struct row *row)
+void reconcile_share_add(struct buf *b, const struct ledger *ledger, const struct row *row)
 {
     buf_addf(b, "_%.*s.%s", SLICE_FMT(row->node), ledger_id(ledger));
 }
@@ -43,8 +43,8 @@ static int row_read(struct ledger *l, const char *prefix, int64_t id, struct kep
         rc = 0;
     if (rc == 1) {
         k->row = (struct row){.id = row.id, .number = row.number, .dirty = row.dirty};
-        row_key_add(&k->key, prefix, &row.key);
-        row_share_add(&k->field, l, &row);
+        reconcile_key_add(&k->key, prefix, &row.key);
+        reconcile_share_add(&k->field, l, &row);
         if (row.key.user.len > 0)
             buf_addf(&k->field, " %.*s", SLICE_FMT(row.key.user));
         buf_add(&k->counters, row.counters);
@@ -81,13 +81,13 @@ static int share_take(struct ledger *l, struct store *store, const struct kept *
 
     if (reply == NULL)
         return -1;
-    rc = reply->type == REDIS_REPLY_STRING ? share_merge(l, k, reply_text(reply), err) : 0;
+    rc = reply->type == REDIS_REPLY_STRING ? share_merge(l, k, link_reply_text(reply), err) : 0;
     freeReplyObject(reply);
     return rc;
 }
 
-int catch_up_row(struct ledger *ledger, struct store *store, const char *prefix, int64_t id,
-                 struct err *err)
+int reconcile_row(struct ledger *ledger, struct store *store, const char *prefix, int64_t id,
+                  struct err *err)
 {
     struct kept k = {.row = {.id = id}};
     int rc;

@@ -6,8 +6,8 @@
 
 /* A row's key in Redis, and the name of its share there (for a user, without the user). Added to
  * *b. */
-void row_key_add(struct buf *b, const char *prefix, const struct row_key *key);
-void row_share_add(struct buf *b, const struct ledger *ledger, const struct row *row);
+void reconcile_key_add(struct buf *b, const char *prefix, const struct row_key *key);
+void reconcile_share_add(struct buf *b, const struct ledger *ledger, const struct row *row);
 
 /*
  * A row whose share in Redis is newer than the ledger has it: the larger of each counter, and the
@@ -15,7 +15,7 @@ void row_share_add(struct buf *b, const struct ledger *ledger, const struct row 
  * still had is counted again; what it counted since the loss may be less than it should, never
  * more. 0 as well where there is nothing to be had; -1: store or ledger.
  */
-int catch_up_row(struct ledger *ledger, struct store *store, const char *prefix, int64_t id,
-                 struct err *err);
+int reconcile_row(struct ledger *ledger, struct store *store, const char *prefix, int64_t id,
+                  struct err *err);
 
 #endif

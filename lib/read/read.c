@@ -20,14 +20,14 @@ static int schema_take(const struct reader *r, const redisReply *reply, struct s
         return 0;
     if (read_expect(r, reply, REDIS_REPLY_STRING, key, err) != 0)
         return -1;
-    if (slice_equal(reply_text(reply), SLICE(SCHEMA)))
+    if (slice_equal(link_reply_text(reply), SLICE(SCHEMA)))
         return 0;
     return err_set(
         err, EX_DATAERR,
         "redis at %s: its keys are of schema %.*s (%.*s), and this program knows schema " SCHEMA
         " only: install the release of tollgated that wrote them, or look at "
         "store.prefix",
-        store_where(r->store), SLICE_FMT(slice_to(reply_text(reply), 20)), SLICE_FMT(key));
+        store_where(r->store), SLICE_FMT(slice_to(link_reply_text(reply), 20)), SLICE_FMT(key));
 }
 
 int read_schema(struct reader *r, struct err *err)
@@ -85,21 +85,21 @@ static void names_settle(struct name_list *list)
 }
 
 /* A set being scanned. */
-struct scan {
+struct read_scan {
     struct buf key;
     char cursor[24];
     bool done;
 };
 
-static void scan_init(struct scan *s)
+static void scan_init(struct read_scan *s)
 {
     buf_init(&s->key, KEY_BYTES);
     (void)strcpy(s->cursor, "0");
     s->done = false;
 }
 
-static int scan_take(struct reader *r, struct scan *s, const redisReply *reply, struct arena *arena,
-                     struct name_list *out, struct err *err)
+static int scan_take(struct reader *r, struct read_scan *s, const redisReply *reply,
+                     struct arena *arena, struct name_list *out, struct err *err)
 {
     struct slice key = buf_slice(&s->key);
     const redisReply *names;
@@ -114,7 +114,7 @@ static int scan_take(struct reader *r, struct scan *s, const redisReply *reply, 
     s->done = strcmp(s->cursor, "0") == 0;
     names = reply->element[1];
     for (size_t i = 0; i < names->elements; i++) {
-        struct slice name = reply_text(names->element[i]);
+        struct slice name = link_reply_text(names->element[i]);
 
         if (name.len > 0 && name.ptr[0] != '@' && name_add(out, arena, name, err) != 0)
             return -1;
@@ -123,7 +123,7 @@ static int scan_take(struct reader *r, struct scan *s, const redisReply *reply, 
 }
 
 /* One trip for all sets that are not done yet. 1: there is more. */
-static int scan_trip(struct reader *r, struct scan *scans, size_t count, struct arena *arena,
+static int scan_trip(struct reader *r, struct read_scan *scans, size_t count, struct arena *arena,
                      struct name_list *out, struct err *err)
 {
     redisReply *replies[SHARDS];
@@ -151,7 +151,7 @@ static int scan_trip(struct reader *r, struct scan *scans, size_t count, struct 
     return result == 0 ? 1 : -1;
 }
 
-static int scan_all(struct reader *r, struct scan *scans, size_t count, struct arena *arena,
+static int scan_all(struct reader *r, struct read_scan *scans, size_t count, struct arena *arena,
                     struct name_list *out, struct err *err)
 {
     int result = 1;
@@ -167,7 +167,7 @@ static int scan_all(struct reader *r, struct scan *scans, size_t count, struct a
 
 int read_nodes(struct reader *r, struct arena *arena, struct name_list *out, struct err *err)
 {
-    struct scan scan;
+    struct read_scan scan;
 
     scan_init(&scan);
     key_nodes(&scan.key, r->prefix);
@@ -176,7 +176,7 @@ int read_nodes(struct reader *r, struct arena *arena, struct name_list *out, str
 
 int read_accounts(struct reader *r, struct arena *arena, struct name_list *out, struct err *err)
 {
-    struct scan scans[SHARDS];
+    struct read_scan scans[SHARDS];
 
     for (unsigned i = 0; i < SHARDS; i++) {
         scan_init(&scans[i]);
@@ -209,10 +209,10 @@ int read_is_account(struct reader *r, struct slice account, bool *is_account, st
 
 /* The pairs of account and period are numbered account by account: pair / periods is the account.
  */
-struct reading {
+struct read_rows {
     struct reader *r;
     const struct name_list *accounts;
-    const struct cover_list *periods;
+    const struct stored_periods *periods;
     const struct counter_list *counters;
     read_row *row;
     void *context;
@@ -220,9 +220,9 @@ struct reading {
     struct tally sum; /* of the account that is being read */
 };
 
-static struct slice pair_key(struct reading *d, size_t pair)
+static struct slice pair_key(struct read_rows *d, size_t pair)
 {
-    const struct cover *period = &d->periods->items[pair % d->periods->count];
+    const struct stored_period *period = &d->periods->items[pair % d->periods->count];
 
     buf_reset(&d->key);
     key_counters(&d->key, d->r->prefix, d->accounts->items[pair / d->periods->count], period->kind,
@@ -230,7 +230,7 @@ static struct slice pair_key(struct reading *d, size_t pair)
     return buf_slice(&d->key);
 }
 
-static void pair_ask(struct reading *d, size_t pair)
+static void pair_ask(struct read_rows *d, size_t pair)
 {
     struct slice argv[2 + COUNTER_COUNT] = {SLICE("HMGET"), pair_key(d, pair)};
 
@@ -257,7 +257,7 @@ static int take_counters(const struct reader *r, const redisReply *reply, struct
     return 0;
 }
 
-static int pair_take(struct reading *d, size_t pair, const redisReply *reply, struct err *err)
+static int pair_take(struct read_rows *d, size_t pair, const redisReply *reply, struct err *err)
 {
     size_t account = pair / d->periods->count;
 
@@ -271,7 +271,7 @@ static int pair_take(struct reading *d, size_t pair, const redisReply *reply, st
     return 0;
 }
 
-static int read_batch(struct reading *d, size_t first, size_t count, struct err *err)
+static int read_batch(struct read_rows *d, size_t first, size_t count, struct err *err)
 {
     redisReply *replies[READ_BATCH];
     int result = 0;
@@ -287,15 +287,15 @@ static int read_batch(struct reading *d, size_t first, size_t count, struct err 
 }
 
 int read_counters(struct reader *r, const struct name_list *accounts,
-                  const struct cover_list *periods, const struct counter_list *counters,
+                  const struct stored_periods *periods, const struct counter_list *counters,
                   read_row *row, void *context, struct err *err)
 {
-    struct reading d = {.r = r,
-                        .accounts = accounts,
-                        .periods = periods,
-                        .counters = counters,
-                        .row = row,
-                        .context = context};
+    struct read_rows d = {.r = r,
+                          .accounts = accounts,
+                          .periods = periods,
+                          .counters = counters,
+                          .row = row,
+                          .context = context};
     size_t pairs = accounts->count * periods->count;
     int result = 0;
 
@@ -326,7 +326,7 @@ static void user_ask(struct reader *r, struct slice key, struct slice user,
 }
 
 int read_user(struct reader *r, struct slice account, struct slice user,
-              const struct cover_list *periods, const struct counter_list *counters,
+              const struct stored_periods *periods, const struct counter_list *counters,
               struct tally *sum, struct err *err)
 {
     struct buf key, fields;
@@ -363,7 +363,7 @@ static int64_t node_number(const redisReply *reply)
 {
     uint64_t n;
 
-    return reply->type == REDIS_REPLY_STRING && slice_number(reply_text(reply), &n) &&
+    return reply->type == REDIS_REPLY_STRING && slice_number(link_reply_text(reply), &n) &&
                    n <= INT64_MAX
                ? (int64_t)n
                : 0;
@@ -377,7 +377,7 @@ static int node_take(const struct reader *r, const redisReply *reply, struct sli
     if (reply->elements != NODE_FIELDS)
         return err_set(err, EX_UNAVAILABLE, "redis at %s, %.*s: unexpected answer",
                        store_where(r->store), SLICE_FMT(key));
-    node->version = arena_copy(arena, reply_text(reply->element[0]));
+    node->version = arena_copy(arena, link_reply_text(reply->element[0]));
     node->started = node_number(reply->element[1]);
     node->seen = node_number(reply->element[2]);
     node->counted_through = node_number(reply->element[3]);
@@ -427,7 +427,7 @@ int read_node_infos(struct reader *r, struct arena *arena, struct node_infos *ou
     return 0;
 }
 
-const struct node_info *node_infos_last(const struct node_infos *nodes)
+const struct node_info *read_node_infos_last(const struct node_infos *nodes)
 {
     const struct node_info *last = NULL;
 

@@ -7,10 +7,11 @@
 
 #include "lib/core/arena.h"
 #include "lib/core/counters.h"
-#include "lib/core/cover.h"
 #include "lib/core/err.h"
+#include "lib/core/period_range.h"
 #include "lib/core/report.h"
 #include "lib/core/slice.h"
+#include "lib/core/tally.h"
 #include "lib/redis/store.h"
 
 /*
@@ -51,15 +52,16 @@ typedef int read_row(void *context, struct slice name, const struct tally *sum, 
 
 /* Every account given, in this order, those that have nothing too. */
 int read_counters(struct reader *r, const struct name_list *accounts,
-                  const struct cover_list *periods, const struct counter_list *counters,
+                  const struct stored_periods *periods, const struct counter_list *counters,
                   read_row *row, void *context, struct err *err);
 
 /* The users of these accounts, in no order. Only months and days have users. */
-int read_users(struct reader *r, const struct name_list *accounts, const struct cover_list *periods,
-               const struct counter_list *counters, read_row *row, void *context, struct err *err);
+int read_users(struct reader *r, const struct name_list *accounts,
+               const struct stored_periods *periods, const struct counter_list *counters,
+               read_row *row, void *context, struct err *err);
 /* One user. */
 int read_user(struct reader *r, struct slice account, struct slice user,
-              const struct cover_list *periods, const struct counter_list *counters,
+              const struct stored_periods *periods, const struct counter_list *counters,
               struct tally *sum, struct err *err);
 
 /* What a node tells of itself; times in Unix seconds, 0 where it does not. */
@@ -76,6 +78,6 @@ struct node_infos {
 int read_node_infos(struct reader *r, struct arena *arena, struct node_infos *out, struct err *err);
 /* The node whose counters in Redis reach least far (pushed_through); NULL where there is no node.
  */
-const struct node_info *node_infos_last(const struct node_infos *nodes);
+const struct node_info *read_node_infos_last(const struct node_infos *nodes);
 
 #endif

@@ -19,7 +19,7 @@ static int summary_take(const struct reader *r, redisReply *const *replies, stru
     return 0;
 }
 
-int held_read(struct reader *r, struct slice account, struct held_summary *out, struct err *err)
+int read_held(struct reader *r, struct slice account, struct held_summary *out, struct err *err)
 {
     redisReply *replies[2];
     struct buf key;
@@ -60,7 +60,7 @@ static int member_is_held(struct reader *r, struct slice key, struct slice node,
     return result;
 }
 
-int held_read_id(struct reader *r, struct slice account, const struct name_list *nodes,
+int read_held_id(struct reader *r, struct slice account, const struct name_list *nodes,
                  struct slice queue_id, bool *is_held, struct err *err)
 {
     struct buf key;

@@ -10,10 +10,10 @@ struct held_summary {
     uint64_t count;
     int64_t oldest_s; /* since when; 0: none is held */
 };
-int held_read(struct reader *r, struct slice account, struct held_summary *out, struct err *err);
+int read_held(struct reader *r, struct slice account, struct held_summary *out, struct err *err);
 
 /* Is the message with that queue id shown as held, by any of the nodes? */
-int held_read_id(struct reader *r, struct slice account, const struct name_list *nodes,
+int read_held_id(struct reader *r, struct slice account, const struct name_list *nodes,
                  struct slice queue_id, bool *is_held, struct err *err);
 
 #endif

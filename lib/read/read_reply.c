@@ -17,11 +17,11 @@ int read_expect(const struct reader *r, const redisReply *reply, int type, struc
     if (reply->type == type)
         return 0;
     if (reply->type == REDIS_REPLY_ERROR &&
-        slice_starts_nocase(reply_text(reply), SLICE("WRONGTYPE")))
+        slice_starts_nocase(link_reply_text(reply), SLICE("WRONGTYPE")))
         return wrong_type(r, key, err);
     if (reply->type == REDIS_REPLY_ERROR)
         return err_set(err, EX_UNAVAILABLE, "redis at %s, %.*s: %.*s", store_where(r->store),
-                       SLICE_FMT(key), SLICE_FMT(reply_text(reply)));
+                       SLICE_FMT(key), SLICE_FMT(link_reply_text(reply)));
     return err_set(err, EX_UNAVAILABLE, "redis at %s, %.*s: unexpected answer of type %d",
                    store_where(r->store), SLICE_FMT(key), reply->type);
 }
@@ -34,11 +34,11 @@ int read_number(const struct reader *r, const redisReply *reply, struct slice ke
         return 0;
     if (read_expect(r, reply, REDIS_REPLY_STRING, key, err) != 0)
         return -1;
-    if (slice_number(reply_text(reply), value))
+    if (slice_number(link_reply_text(reply), value))
         return 0;
     return err_set(err, EX_DATAERR, "redis at %s: the field %.*s of %.*s is no number: \"%.*s\"",
                    store_where(r->store), SLICE_FMT(field), SLICE_FMT(key),
-                   SLICE_FMT(slice_to(reply_text(reply), 40)));
+                   SLICE_FMT(slice_to(link_reply_text(reply), 40)));
 }
 
 int read_trip(struct reader *r, redisReply **replies, struct err *err)

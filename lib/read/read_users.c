@@ -100,7 +100,7 @@ static int scan_take(struct users_reading *d, struct user_scan *s, const redisRe
     s->done = strcmp(s->cursor, "0") == 0;
     pairs = reply->element[1];
     for (size_t i = 0; i + 1 < pairs->elements; i += 2) {
-        if (take_field(d, s, reply_text(pairs->element[i]), pairs->element[i + 1], err) != 0)
+        if (take_field(d, s, link_reply_text(pairs->element[i]), pairs->element[i + 1], err) != 0)
             return -1;
     }
     return 0;
@@ -150,7 +150,7 @@ static void period_add(struct users_reading *d, struct user_scan *s)
     }
 }
 
-static int read_period(struct users_reading *d, const struct cover *period, struct err *err)
+static int read_period(struct users_reading *d, const struct stored_period *period, struct err *err)
 {
     int result = 1;
 
@@ -189,7 +189,7 @@ static int give_rows(const struct users_reading *d, const struct user_scan *s, r
 }
 
 static int read_some(struct users_reading *d, const struct slice *accounts, size_t count,
-                     const struct cover_list *periods, read_row *row, void *context,
+                     const struct stored_periods *periods, read_row *row, void *context,
                      struct err *err)
 {
     int result = 0;
@@ -212,8 +212,9 @@ static int read_some(struct users_reading *d, const struct slice *accounts, size
     return result;
 }
 
-int read_users(struct reader *r, const struct name_list *accounts, const struct cover_list *periods,
-               const struct counter_list *counters, read_row *row, void *context, struct err *err)
+int read_users(struct reader *r, const struct name_list *accounts,
+               const struct stored_periods *periods, const struct counter_list *counters,
+               read_row *row, void *context, struct err *err)
 {
     struct users_reading *d = calloc(1, sizeof *d);
     int result = 0;

@@ -108,15 +108,15 @@ static bool entry_take(const redisReply *reply, struct arena *arena, struct viol
 
     *out = (struct violation_entry){.id = {0, 0}};
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
-        !id_parse(reply_text(reply->element[0]), &out->id))
+        !id_parse(link_reply_text(reply->element[0]), &out->id))
         return false;
     fields = reply->element[1];
     if (fields->type != REDIS_REPLY_ARRAY)
         return false; /* removed meanwhile */
     out->v.time_ms = (int64_t)out->id.ms;
     for (size_t i = 0; i + 1 < fields->elements; i += 2) {
-        if (!take_field(&out->v, reply_text(fields->element[i]), reply_text(fields->element[i + 1]),
-                        arena))
+        if (!take_field(&out->v, link_reply_text(fields->element[i]),
+                        link_reply_text(fields->element[i + 1]), arena))
             return false;
     }
     return out->v.domain.len > 0 && out->v.per.len > 0;
@@ -128,14 +128,14 @@ struct paging {
     struct reader *r;
     struct buf key;
     struct arena arena; /* of one entry */
-    violation_row *row;
+    read_violation_row *row;
     void *context;
     struct stream_id last;
     size_t seen;
 };
 
-static void paging_init(struct paging *p, struct reader *r, struct slice holder, violation_row *row,
-                        void *context)
+static void paging_init(struct paging *p, struct reader *r, struct slice holder,
+                        read_violation_row *row, void *context)
 {
     *p = (struct paging){.r = r, .row = row, .context = context};
     buf_init(&p->key, KEY_BYTES);
@@ -192,8 +192,9 @@ static int page(struct paging *p, const char *command, struct slice from, struct
     return result;
 }
 
-int violations_forward(struct reader *r, struct slice holder, struct stream_id first,
-                       int64_t before_ms, violation_row *row, void *context, struct err *err)
+int read_violations_forward(struct reader *r, struct slice holder, struct stream_id first,
+                            int64_t before_ms, read_violation_row *row, void *context,
+                            struct err *err)
 {
     struct paging p;
     char from[ID_TEXT], to[ID_TEXT];
@@ -213,8 +214,8 @@ int violations_forward(struct reader *r, struct slice holder, struct stream_id f
     return result;
 }
 
-int violations_backward(struct reader *r, struct slice holder, size_t most, violation_row *row,
-                        void *context, struct err *err)
+int read_violations_backward(struct reader *r, struct slice holder, size_t most,
+                             read_violation_row *row, void *context, struct err *err)
 {
     struct paging p;
     char from[ID_TEXT] = "+";
@@ -258,15 +259,15 @@ static int collect(void *context, const struct violation_entry *entry, struct er
     return 0;
 }
 
-int violations_last(struct reader *r, struct slice holder, size_t most, struct arena *arena,
-                    struct violation_list *out, struct err *err)
+int read_violations_last(struct reader *r, struct slice holder, size_t most, struct arena *arena,
+                         struct violation_list *out, struct err *err)
 {
     struct collecting c = {.out = out, .most = most, .arena = arena};
 
     *out = (struct violation_list){.items = arena_array(arena, most + 1, sizeof *out->items)};
     if (out->items == NULL)
         return read_no_memory(err);
-    if (violations_backward(r, holder, most, collect, &c, err) < 0)
+    if (read_violations_backward(r, holder, most, collect, &c, err) < 0)
         return -1;
     out->items += most - out->count;
     return 0;
@@ -282,7 +283,8 @@ static int pass(void *context, const struct violation_entry *entry, struct err *
     return 0;
 }
 
-int violations_newest(struct reader *r, struct slice holder, struct stream_id *id, struct err *err)
+int read_violations_newest(struct reader *r, struct slice holder, struct stream_id *id,
+                           struct err *err)
 {
     struct paging p;
     int result;
@@ -311,8 +313,8 @@ static int wait_take(struct paging *p, const redisReply *reply, struct err *err)
     return entries_give(p, stream->element[1], err);
 }
 
-int violations_wait(struct reader *r, struct slice holder, struct stream_id *id, int64_t wait_ms,
-                    violation_row *row, void *context, struct err *err)
+int read_violations_wait(struct reader *r, struct slice holder, struct stream_id *id,
+                         int64_t wait_ms, read_violation_row *row, void *context, struct err *err)
 {
     char from[ID_TEXT], block[24];
     struct paging p;

@@ -23,28 +23,30 @@ struct violation_entry {
 };
 
 /* 0: go on; 1: that was enough; -1: an error. */
-typedef int violation_row(void *context, const struct violation_entry *entry, struct err *err);
+typedef int read_violation_row(void *context, const struct violation_entry *entry, struct err *err);
 
 /* `holder` empty: those of all. Each in turn from `first` on, as far as they are older than
  * `before_ms` (by the id). 1 where `row` had enough. */
-int violations_forward(struct reader *r, struct slice holder, struct stream_id first,
-                       int64_t before_ms, violation_row *row, void *context, struct err *err);
+int read_violations_forward(struct reader *r, struct slice holder, struct stream_id first,
+                            int64_t before_ms, read_violation_row *row, void *context,
+                            struct err *err);
 /* The newest first, at most `most`. */
-int violations_backward(struct reader *r, struct slice holder, size_t most, violation_row *row,
-                        void *context, struct err *err);
+int read_violations_backward(struct reader *r, struct slice holder, size_t most,
+                             read_violation_row *row, void *context, struct err *err);
 
 /* The last `most`, the oldest of them first; into the arena. */
 struct violation_list {
     struct violation_entry *items;
     size_t count;
 };
-int violations_last(struct reader *r, struct slice holder, size_t most, struct arena *arena,
-                    struct violation_list *out, struct err *err);
+int read_violations_last(struct reader *r, struct slice holder, size_t most, struct arena *arena,
+                         struct violation_list *out, struct err *err);
 
 /* Id of the newest entry of the stream, {0, 0} where it is empty. */
-int violations_newest(struct reader *r, struct slice holder, struct stream_id *id, struct err *err);
+int read_violations_newest(struct reader *r, struct slice holder, struct stream_id *id,
+                           struct err *err);
 /* Waits at most wait_ms for entries beyond *id, which becomes that of the last one given. */
-int violations_wait(struct reader *r, struct slice holder, struct stream_id *id, int64_t wait_ms,
-                    violation_row *row, void *context, struct err *err);
+int read_violations_wait(struct reader *r, struct slice holder, struct stream_id *id,
+                         int64_t wait_ms, read_violation_row *row, void *context, struct err *err);
 
 #endif

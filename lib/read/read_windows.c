@@ -59,7 +59,8 @@ static int window_take(const struct reader *r, struct slice key, const struct wi
     if (read_expect(r, reply, REDIS_REPLY_ARRAY, key, err) != 0)
         return -1;
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {
-        if (field_take(r, key, reply_text(reply->element[i]), reply->element[i + 1], w, err) != 0)
+        if (field_take(r, key, link_reply_text(reply->element[i]), reply->element[i + 1], w, err) !=
+            0)
             return -1;
     }
     window_settle(w);
@@ -75,8 +76,8 @@ static int time_take(const struct reader *r, const redisReply *reply, int64_t *n
 
     if (read_expect(r, reply, REDIS_REPLY_ARRAY, SLICE("TIME"), err) != 0)
         return -1;
-    if (reply->elements != 2 || !slice_number(reply_text(reply->element[0]), &s) ||
-        !slice_number(reply_text(reply->element[1]), &us))
+    if (reply->elements != 2 || !slice_number(link_reply_text(reply->element[0]), &s) ||
+        !slice_number(link_reply_text(reply->element[1]), &us))
         return err_set(err, EX_UNAVAILABLE, "redis at %s: what time is that?",
                        store_where(r->store));
     *now_ms = (int64_t)(s * 1000 + us / 1000);
@@ -107,7 +108,7 @@ static int read_some(struct reader *r, const struct window_question *questions, 
     return result;
 }
 
-int windows_read(struct reader *r, const struct window_question *questions, size_t count,
+int read_windows(struct reader *r, const struct window_question *questions, size_t count,
                  struct window_now *out, struct err *err)
 {
     struct buf key;
@@ -121,12 +122,12 @@ int windows_read(struct reader *r, const struct window_question *questions, size
     return result;
 }
 
-uint64_t window_now_used(struct window_now *w)
+uint64_t read_window_used(struct window_now *w)
 {
     return w->is_month ? w->month_used : window_used(&w->rolling, w->now_ms);
 }
 
-int64_t window_now_retry_ms(struct window_now *w, uint64_t max)
+int64_t read_window_retry_ms(struct window_now *w, uint64_t max)
 {
     if (max == 0)
         return -1;

@@ -24,11 +24,11 @@ struct window_now {
 };
 
 /* -1: EX_UNAVAILABLE, EX_DATAERR for a key that is no window. */
-int windows_read(struct reader *r, const struct window_question *questions, size_t count,
+int read_windows(struct reader *r, const struct window_question *questions, size_t count,
                  struct window_now *out, struct err *err);
 
-uint64_t window_now_used(struct window_now *w);
+uint64_t read_window_used(struct window_now *w);
 /* In how many ms one more fits under max; 0: now; -1: never. */
-int64_t window_now_retry_ms(struct window_now *w, uint64_t max);
+int64_t read_window_retry_ms(struct window_now *w, uint64_t max);
 
 #endif

@@ -8,7 +8,7 @@
 #define GREETING_BYTES ((size_t)64 << 10)
 #define GREETING_MAX   4
 
-void command_add(struct buf *out, size_t argc, const struct slice *argv)
+void link_command_add(struct buf *out, size_t argc, const struct slice *argv)
 {
     const char **ptrs = calloc(argc + 1, sizeof *ptrs);
     size_t *lens = calloc(argc + 1, sizeof *lens);
@@ -31,7 +31,7 @@ void command_add(struct buf *out, size_t argc, const struct slice *argv)
     free(ptrs);
 }
 
-struct slice reply_text(const redisReply *reply)
+struct slice link_reply_text(const redisReply *reply)
 {
     bool has_text = reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS ||
                     reply->type == REDIS_REPLY_ERROR;
@@ -110,7 +110,7 @@ static int exchange(struct redis_link *l, struct slice out, redisReply **replies
 static void tell_refusal(redisReply **replies, size_t have, struct err *err)
 {
     if (have > 0 && replies[0]->type == REDIS_REPLY_ERROR)
-        (void)err_prefix(err, "%.*s", SLICE_FMT(slice_to(reply_text(replies[0]), 200)));
+        (void)err_prefix(err, "%.*s", SLICE_FMT(slice_to(link_reply_text(replies[0]), 200)));
 }
 
 int link_trip(struct redis_link *l, struct slice out, redisReply **replies, size_t want,
@@ -140,27 +140,27 @@ static size_t add_greeting(struct buf *out, const struct link_login *login)
     size_t count = 2;
 
     if (login->password.len > 0 && login->username.len > 0) {
-        command_add(out, 3, auth);
+        link_command_add(out, 3, auth);
         count++;
     } else if (login->password.len > 0) {
         auth[1] = login->password;
-        command_add(out, 2, auth);
+        link_command_add(out, 2, auth);
         count++;
     }
     if (login->db != 0) {
         (void)snprintf(db, sizeof db, "%u", login->db);
-        command_add(out, 2, (struct slice[2]){SLICE("SELECT"), slice_str(db)});
+        link_command_add(out, 2, (struct slice[2]){SLICE("SELECT"), slice_str(db)});
         count++;
     }
-    command_add(out, 2, info);
-    command_add(out, 1, &ping);
+    link_command_add(out, 2, info);
+    link_command_add(out, 1, &ping);
     return count;
 }
 
 /* The value of run_id: in the text of INFO. A user who may not ask for it does without. */
 static void keep_run_id(struct redis_link *l, const redisReply *reply)
 {
-    struct slice rest = reply_text(reply), line;
+    struct slice rest = link_reply_text(reply), line;
 
     l->run_id[0] = '\0';
     while (reply->type == REDIS_REPLY_STRING && slice_cut(&rest, '\n', &line))
@@ -173,7 +173,7 @@ static void keep_run_id(struct redis_link *l, const redisReply *reply)
 static int check_greeting(redisReply **replies, size_t count, struct err *err)
 {
     for (size_t i = 0; i < count; i++) {
-        struct slice text = reply_text(replies[i]);
+        struct slice text = link_reply_text(replies[i]);
         bool is_info = i + 2 == count;
 
         if (replies[i]->type != REDIS_REPLY_ERROR || is_info)

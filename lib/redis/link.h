@@ -44,8 +44,8 @@ int link_trip(struct redis_link *l, struct slice out, redisReply **replies, size
               int64_t deadline_ms, struct err *err);
 
 /* Adds one command as it goes over the wire. */
-void command_add(struct buf *out, size_t argc, const struct slice *argv);
+void link_command_add(struct buf *out, size_t argc, const struct slice *argv);
 /* The text of a string, status or error reply; else empty. */
-struct slice reply_text(const redisReply *reply);
+struct slice link_reply_text(const redisReply *reply);
 
 #endif

@@ -27,7 +27,7 @@
 #define LOG_TAIL_BYTES ((off_t)2048)
 #define LIVED_WELL_MS  60000
 
-struct private_redis {
+struct own_server {
     char dir[PATH_ROOM], socket[PATH_ROOM], lock[PATH_ROOM], log[PATH_ROOM];
     pid_t child;  /* ours to wait for; 0: none */
     bool adopted; /* the one that lives is another process's child */
@@ -35,7 +35,7 @@ struct private_redis {
     int64_t started_ms, pause_ms, next_try_ms;
 };
 
-bool private_redis_wanted(const struct settings *s)
+bool own_server_wanted(const struct settings *s)
 {
     return strcmp(s->store.url, "private:") == 0;
 }
@@ -45,7 +45,7 @@ static bool join(char path[PATH_ROOM], const char *dir, const char *name)
     return snprintf(path, PATH_ROOM, "%s/%s", dir, name) < PATH_ROOM;
 }
 
-static int make_dir(struct private_redis *p, const char *state_dir, struct err *err)
+static int make_dir(struct own_server *p, const char *state_dir, struct err *err)
 {
     if (!join(p->dir, state_dir, "redis") || !join(p->socket, p->dir, "redis.sock") ||
         !join(p->lock, p->dir, "lock") || !join(p->log, p->dir, "redis.log") ||
@@ -62,13 +62,13 @@ static int make_dir(struct private_redis *p, const char *state_dir, struct err *
 /* --- looking at it
  * -------------------------------------------------------------------------------- */
 
-static struct endpoint endpoint(const struct private_redis *p)
+static struct endpoint endpoint(const struct own_server *p)
 {
     return (struct endpoint){.kind = ENDPOINT_UNIX, .path = p->socket};
 }
 
 /* The lock's descriptor where no server lives; -1 with errno EWOULDBLOCK where one does. */
-static int take_lock(const struct private_redis *p)
+static int take_lock(const struct own_server *p)
 {
     int fd = open(p->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600), number;
 
@@ -81,7 +81,7 @@ static int take_lock(const struct private_redis *p)
 }
 
 /* Who listens on the socket, asked of the kernel: a stalled server tells nothing. 0: nobody. */
-static pid_t listener(const struct private_redis *p)
+static pid_t listener(const struct own_server *p)
 {
     struct endpoint e = endpoint(p);
     struct ucred peer = {.pid = 0};
@@ -96,7 +96,7 @@ static pid_t listener(const struct private_redis *p)
     return peer.pid;
 }
 
-static bool answers(const struct private_redis *p)
+static bool answers(const struct own_server *p)
 {
     struct link_login nobody = {.db = 0};
     struct endpoint e = endpoint(p);
@@ -109,7 +109,7 @@ static bool answers(const struct private_redis *p)
 }
 
 /* Its last line in the log, without the time: why it ended. */
-static void last_words(const struct private_redis *p, char *text, size_t room)
+static void last_words(const struct own_server *p, char *text, size_t room)
 {
     int fd = open(p->log, O_RDONLY | O_CLOEXEC);
     struct slice rest, line;
@@ -129,7 +129,7 @@ static void last_words(const struct private_redis *p, char *text, size_t room)
             (void)snprintf(text, room, "%.*s", SLICE_FMT(slice_to(line, 200)));
 }
 
-static bool reap(struct private_redis *p)
+static bool reap(struct own_server *p)
 {
     bool ended = p->child > 0 && waitpid(p->child, NULL, WNOHANG) != 0;
 
@@ -142,7 +142,7 @@ static bool reap(struct private_redis *p)
  * ---------------------------------------------------------------------------------- */
 
 /* The server opens its log anew for each line, so the file can be moved under it. */
-static void turn_log(const struct private_redis *p)
+static void turn_log(const struct own_server *p)
 {
     char old[PATH_ROOM + 4];
     struct stat st;
@@ -153,7 +153,7 @@ static void turn_log(const struct private_redis *p)
     (void)rename(p->log, old);
 }
 
-static pid_t spawn(const struct private_redis *p, int lock, struct err *err)
+static pid_t spawn(const struct own_server *p, int lock, struct err *err)
 {
     static const char *const programs[] = {"redis-server", "valkey-server"};
     struct program_files files = {.in = -1, .out = -1, .errors = -1, .keep = lock};
@@ -185,7 +185,7 @@ static pid_t spawn(const struct private_redis *p, int lock, struct err *err)
 }
 
 /* Takes over or starts. The lock is the server's from its start on. */
-static int begin(struct private_redis *p, struct err *err)
+static int begin(struct own_server *p, struct err *err)
 {
     int lock = take_lock(p);
     pid_t pid;
@@ -208,7 +208,7 @@ static int begin(struct private_redis *p, struct err *err)
     return 0;
 }
 
-static int wait_until_it_answers(struct private_redis *p, int64_t deadline_ms, struct err *err)
+static int wait_until_it_answers(struct own_server *p, int64_t deadline_ms, struct err *err)
 {
     char words[256];
 
@@ -224,10 +224,9 @@ static int wait_until_it_answers(struct private_redis *p, int64_t deadline_ms, s
     return 0;
 }
 
-struct private_redis *private_redis_start(const struct settings *s, int64_t wait_ms,
-                                          struct err *err)
+struct own_server *own_server_start(const struct settings *s, int64_t wait_ms, struct err *err)
 {
-    struct private_redis *p = calloc(1, sizeof *p);
+    struct own_server *p = calloc(1, sizeof *p);
     struct err own;
 
     err = err != NULL ? err : &own;
@@ -238,14 +237,14 @@ struct private_redis *private_redis_start(const struct settings *s, int64_t wait
     if (make_dir(p, s->state_dir, err) == 0 && begin(p, err) == 0 &&
         wait_until_it_answers(p, p->started_ms + wait_ms, err) == 0)
         return p;
-    private_redis_leave(p);
+    own_server_leave(p);
     return NULL;
 }
 
 /* --- keeping it alive
  * ----------------------------------------------------------------------------- */
 
-static void note_death(struct private_redis *p, int64_t now_ms)
+static void note_death(struct own_server *p, int64_t now_ms)
 {
     char words[256];
 
@@ -261,7 +260,7 @@ static void note_death(struct private_redis *p, int64_t now_ms)
               LOG_NUM("retry_ms", p->pause_ms));
 }
 
-void private_redis_tick(struct private_redis *p)
+void own_server_tick(struct own_server *p)
 {
     int64_t now_ms = clock_monotonic_ms();
     struct err err = {0};
@@ -289,7 +288,7 @@ void private_redis_tick(struct private_redis *p)
 /* --- ending it
  * ------------------------------------------------------------------------------------ */
 
-static void ask_to_end(const struct private_redis *p, int64_t wait_ms)
+static void ask_to_end(const struct own_server *p, int64_t wait_ms)
 {
     static const char shutdown_command[] = "SHUTDOWN\r\n";
     int64_t deadline_ms = clock_monotonic_ms() + wait_ms;
@@ -303,7 +302,7 @@ static void ask_to_end(const struct private_redis *p, int64_t wait_ms)
     transport_close(&t);
 }
 
-static bool has_ended(struct private_redis *p)
+static bool has_ended(struct own_server *p)
 {
     int lock = reap(p) || p->child == 0 ? take_lock(p) : -1;
 
@@ -313,7 +312,7 @@ static bool has_ended(struct private_redis *p)
     return true;
 }
 
-static bool wait_for_end(struct private_redis *p, int64_t wait_ms)
+static bool wait_for_end(struct own_server *p, int64_t wait_ms)
 {
     int64_t deadline_ms = clock_monotonic_ms() + wait_ms;
 
@@ -325,7 +324,7 @@ static bool wait_for_end(struct private_redis *p, int64_t wait_ms)
     return true;
 }
 
-void private_redis_stop(struct private_redis *p, int64_t wait_ms)
+void own_server_stop(struct own_server *p, int64_t wait_ms)
 {
     int64_t begin_ms = clock_monotonic_ms();
     pid_t pid;
@@ -335,7 +334,7 @@ void private_redis_stop(struct private_redis *p, int64_t wait_ms)
     if (!has_ended(p)) {
         ask_to_end(p, wait_ms);
         if (!wait_for_end(p, begin_ms + wait_ms - clock_monotonic_ms())) {
-            pid = private_redis_pid(p);
+            pid = own_server_pid(p);
             log_event(LOG_WARNING, "private redis-server does not stop: killed",
                       LOG_NUM("pid", pid));
             if (pid > 1)
@@ -343,20 +342,20 @@ void private_redis_stop(struct private_redis *p, int64_t wait_ms)
             (void)wait_for_end(p, GREETING_MS);
         }
     }
-    private_redis_leave(p);
+    own_server_leave(p);
 }
 
-void private_redis_leave(struct private_redis *p)
+void own_server_leave(struct own_server *p)
 {
     free(p);
 }
 
-pid_t private_redis_pid(const struct private_redis *p)
+pid_t own_server_pid(const struct own_server *p)
 {
     return p->child > 0 ? p->child : listener(p);
 }
 
-bool private_redis_is_adopted(const struct private_redis *p)
+bool own_server_is_adopted(const struct own_server *p)
 {
     return p->adopted;
 }

@@ -22,24 +22,23 @@
  * text has its last words), EX_CANTCREAT for the directory. The tick logs by itself.
  */
 
-struct private_redis;
+struct own_server;
 
-bool private_redis_wanted(const struct settings *s);
+bool own_server_wanted(const struct settings *s);
 
 /* Starts the server, or takes over the one that lives, and waits at most wait_ms until it answers:
  * one that then still loads its data, or is stalled, is no error (the store tries again as ever).
  */
-struct private_redis *private_redis_start(const struct settings *s, int64_t wait_ms,
-                                          struct err *err);
+struct own_server *own_server_start(const struct settings *s, int64_t wait_ms, struct err *err);
 /* Once a second or so: starts it again if it has died, with a growing pause (1 s to 60 s). */
-void private_redis_tick(struct private_redis *p);
+void own_server_tick(struct own_server *p);
 /* Ends the server: SHUTDOWN, and after wait_ms a KILL. Frees *p. */
-void private_redis_stop(struct private_redis *p, int64_t wait_ms);
+void own_server_stop(struct own_server *p, int64_t wait_ms);
 /* Frees *p and lets the server live (for the next process of a restart). */
-void private_redis_leave(struct private_redis *p);
+void own_server_leave(struct own_server *p);
 
 /* The server's process; 0: none lives. */
-pid_t private_redis_pid(const struct private_redis *p);
-bool private_redis_is_adopted(const struct private_redis *p);
+pid_t own_server_pid(const struct own_server *p);
+bool own_server_is_adopted(const struct own_server *p);
 
 #endif

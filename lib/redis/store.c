@@ -93,7 +93,7 @@ static int set_up(struct store *st, const struct settings *s, struct err *err)
         st->username = st->url.username;
     if (set_endpoint(st, s, err) != 0)
         return -1;
-    endpoint_text(&st->endpoint, st->where);
+    transport_endpoint_text(&st->endpoint, st->where);
     return 0;
 }
 
@@ -236,7 +236,7 @@ const char *store_where(const struct store *st)
 
 void store_pipe_add(struct store *st, size_t argc, const struct slice *argv)
 {
-    command_add(&st->out, argc, argv);
+    link_command_add(&st->out, argc, argv);
     st->count++;
 }
 
@@ -344,7 +344,7 @@ void store_pipe_add_script(struct store *st, const struct script *script, size_t
 static bool is_noscript(const redisReply *reply)
 {
     return reply->type == REDIS_REPLY_ERROR &&
-           slice_starts_nocase(reply_text(reply), SLICE("NOSCRIPT"));
+           slice_starts_nocase(link_reply_text(reply), SLICE("NOSCRIPT"));
 }
 
 redisReply *store_script(struct store *st, const struct script *script, size_t keys, size_t argc,

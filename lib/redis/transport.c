@@ -15,7 +15,7 @@
 #include "lib/sys/clock.h"
 #include "lib/sys/net.h"
 
-void endpoint_text(const struct endpoint *e, char text[ENDPOINT_TEXT])
+void transport_endpoint_text(const struct endpoint *e, char text[ENDPOINT_TEXT])
 {
     if (e->kind == ENDPOINT_UNIX)
         (void)snprintf(text, ENDPOINT_TEXT, "unix:%s", e->path);

@@ -36,7 +36,7 @@ struct transport {
 #define ENDPOINT_TEXT      320
 
 /* "unix:/run/redis.sock", "127.0.0.1:6379", "[::1]:6379" */
-void endpoint_text(const struct endpoint *e, char text[ENDPOINT_TEXT]);
+void transport_endpoint_text(const struct endpoint *e, char text[ENDPOINT_TEXT]);
 
 /* Connects; of several addresses of a name each is tried, with an equal part of the time left. */
 int transport_open(struct transport *t, const struct endpoint *e, int64_t deadline_ms,

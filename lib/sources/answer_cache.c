@@ -11,14 +11,14 @@
 #define VALUE_MAX_BYTES ((size_t)64 << 10)
 #define KEY_ROOM        (ADDRESS_TEXT_ROOM + 1)
 
-struct entry {
+struct answer_cache_entry {
     struct slice value;
     int64_t fresh_until_ms;
     bool found;
 };
 
 struct half {
-    struct strmap map; /* kind letter and key -> struct entry * */
+    struct strmap map; /* kind letter and key -> struct answer_cache_entry * */
     struct arena arena;
 };
 
@@ -89,7 +89,7 @@ static struct slice make_key(enum question_kind kind, struct slice key, char roo
     return (struct slice){room, key.len + 1};
 }
 
-static const struct entry *find(const struct answer_cache *c, struct slice key)
+static const struct answer_cache_entry *find(const struct answer_cache *c, struct slice key)
 {
     void **entry = strmap_find(&c->young.map, key);
 
@@ -98,9 +98,9 @@ static const struct entry *find(const struct answer_cache *c, struct slice key)
     return entry != NULL ? *entry : NULL;
 }
 
-static bool add(struct half *h, struct slice key, const struct entry *from)
+static bool add(struct half *h, struct slice key, const struct answer_cache_entry *from)
 {
-    struct entry *e = arena_alloc(&h->arena, sizeof *e);
+    struct answer_cache_entry *e = arena_alloc(&h->arena, sizeof *e);
     void **place = strmap_find(&h->map, key);
 
     if (e == NULL)
@@ -120,7 +120,7 @@ static bool add(struct half *h, struct slice key, const struct entry *from)
 }
 
 /* Into the young half, which makes room by becoming the old one. */
-static void put(struct answer_cache *c, struct slice key, const struct entry *from)
+static void put(struct answer_cache *c, struct slice key, const struct answer_cache_entry *from)
 {
     if (c->young.map.count < HALF_COUNT && add(&c->young, key, from))
         return;
@@ -133,7 +133,7 @@ static void put(struct answer_cache *c, struct slice key, const struct entry *fr
 void answer_cache_put(struct answer_cache *c, enum question_kind kind, struct slice key, bool found,
                       struct slice value, int64_t fresh_until_ms)
 {
-    struct entry e = {found ? value : SLICE_NONE, fresh_until_ms, found};
+    struct answer_cache_entry e = {found ? value : SLICE_NONE, fresh_until_ms, found};
     char room[KEY_ROOM];
     struct slice whole = make_key(kind, key, room);
 
@@ -150,7 +150,7 @@ enum cached answer_cache_get(struct answer_cache *c, enum question_kind kind, st
     char room[KEY_ROOM];
     struct slice whole = make_key(kind, key, room);
     enum cached result = CACHED_NOT;
-    const struct entry *e;
+    const struct answer_cache_entry *e;
 
     if (whole.len == 0)
         return CACHED_NOT;

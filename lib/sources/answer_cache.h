@@ -2,7 +2,7 @@
 #define TG_SOURCES_ANSWER_CACHE_H
 
 #include "lib/core/buf.h"
-#include "lib/core/world.h"
+#include "lib/core/hosted.h"
 
 /*
  * What sources that can only be asked have answered: used while it is fresh, kept as the last word

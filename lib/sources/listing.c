@@ -68,9 +68,9 @@ static int add_forwards(struct listing *l, const struct source_entry *entry, boo
     if (result <= 0)
         return result;
     result = 0;
-    while (result == 0 && source_target_next(&rest, &target))
-        if (world_target_is_address(target))
-            result = judge(l, world_add_forward(l->world, entry->key, target, err), err);
+    while (result == 0 && source_line_target_next(&rest, &target))
+        if (hosted_target_is_address(target))
+            result = judge(l, hosted_add_forward(l->hosted, entry->key, target, err), err);
     return result;
 }
 
@@ -81,16 +81,16 @@ int listing_add(struct listing *l, const struct source_entry *entry, bool whole,
     err = err != NULL ? err : &own;
     switch (l->use) {
     case SOURCE_DOMAINS:
-        return judge(l, world_add_domain(l->world, entry->key, source_owner(entry->value), err),
-                     err);
+        return judge(
+            l, hosted_add_domain(l->hosted, entry->key, source_line_owner(entry->value), err), err);
     case SOURCE_FORWARDS:
         return add_forwards(l, entry, whole, err);
     case SOURCE_LOGINS:
-        return judge(l, world_add_login(l->world, entry->key, entry->value, err), err);
+        return judge(l, hosted_add_login(l->hosted, entry->key, entry->value, err), err);
     case SOURCE_PLANS:
         break;
     }
-    return judge(l, world_add_plan(l->world, entry->key, entry->value, err), err);
+    return judge(l, hosted_add_plan(l->hosted, entry->key, entry->value, err), err);
 }
 
 int listing_add_line(struct listing *l, struct slice line, struct err *err)
@@ -104,14 +104,7 @@ int listing_add_line(struct listing *l, struct slice line, struct err *err)
     return found > 0 ? listing_add(l, &entry, false, err) : 0;
 }
 
-uint64_t stamp_add(uint64_t stamp, struct slice bytes)
-{
-    for (size_t i = 0; i < bytes.len; i++)
-        stamp = (stamp ^ (unsigned char)bytes.ptr[i]) * UINT64_C(1099511628211);
-    return stamp;
-}
-
-uint64_t stamp_file(uint64_t stamp, const char *path)
+uint64_t listing_stamp_file(uint64_t stamp, const char *path)
 {
     struct stat st = {0};
     uint64_t facts[4] = {0};
@@ -122,5 +115,5 @@ uint64_t stamp_file(uint64_t stamp, const char *path)
         facts[2] = (uint64_t)st.st_size;
         facts[3] = (uint64_t)st.st_ino;
     }
-    return stamp_add(stamp, (struct slice){(const char *)facts, sizeof facts});
+    return hash_add(stamp, (struct slice){(const char *)facts, sizeof facts});
 }

@@ -4,20 +4,21 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "lib/core/hash.h"
+#include "lib/core/hosted.h"
 #include "lib/core/source_line.h"
 #include "lib/core/source_name.h"
 #include "lib/core/strmap.h"
-#include "lib/core/world.h"
 #include "lib/redis/store.h"
 
 /*
- * What the kinds of sources have in common while they are listed into a world, and what each
+ * What the kinds of sources have in common while they are listed into a hosted set, and what each
  * offers. For lib/sources/source*.c and resolver*.c alone; programs include source.h.
  */
 
 /* A listing in progress: where the entries go, and what was said about them. */
 struct listing {
-    struct world *world;
+    struct hosted *hosted;
     struct store *store; /* for redis: sources */
     FILE *warnings;      /* NULL: nobody wants them */
     enum source_use use;
@@ -25,9 +26,9 @@ struct listing {
     size_t line;       /* 0: it has no lines */
     size_t warning_count;
 
-    /* Forwarders add up in the world, but only within one group: of several files or tables that
-     * know the same address one counts, the first that is listed. taken: address in lower case ->
-     * the number of its group. */
+    /* Forwarders add up in the hosted set, but only within one group: of several files or tables
+     * that know the same address one counts, the first that is listed. taken: address in lower case
+     * -> the number of its group. */
     struct strmap taken;
     struct arena taken_keys;
     uintptr_t group;
@@ -45,23 +46,22 @@ int listing_add(struct listing *l, const struct source_entry *entry, bool whole,
 int listing_add_line(struct listing *l, struct slice line, struct err *err);
 void listing_warn(struct listing *l, const char *what);
 
-/* A sum (FNV-1a) of what a source is now, begun with STAMP_BEGIN. */
-#define STAMP_BEGIN UINT64_C(14695981039346656037)
-uint64_t stamp_add(uint64_t stamp, struct slice bytes);
-uint64_t stamp_file(uint64_t stamp, const char *path); /* time, size, inode; or its absence */
+/* A sum of what a source is now, begun with HASH_BEGIN. */
+uint64_t listing_stamp_file(uint64_t stamp,
+                            const char *path); /* time, size, inode; or its absence */
 
-int source_file_list(const struct source_name *name, struct listing *l, struct err *err);
+int listing_file(const struct source_name *name, struct listing *l, struct err *err);
 
-int source_redis_list(const struct source_name *name, struct listing *l, struct err *err);
-int source_redis_stamp(const struct source_name *name, struct store *store, uint64_t *stamp,
-                       struct err *err);
+int listing_redis(const struct source_name *name, struct listing *l, struct err *err);
+int listing_redis_stamp(const struct source_name *name, struct store *store, uint64_t *stamp,
+                        struct err *err);
 
 /* *asked: one of its tables can only be asked. */
-int source_postfix_list(const struct source_name *name, struct listing *l, bool *asked,
-                        struct err *err);
+int listing_postfix(const struct source_name *name, struct listing *l, bool *asked,
+                    struct err *err);
 /* The domains of mydestination alone, as those of alias_maps. */
 struct postfix_config;
-int source_postfix_bare_domains(const struct postfix_config *config, struct world *world,
-                                struct err *err);
+int listing_postfix_bare_domains(const struct postfix_config *config, struct hosted *hosted,
+                                 struct err *err);
 
 #endif

@@ -61,7 +61,7 @@ static FILE *open_regular(const char *path, struct err *err)
     return in;
 }
 
-int source_file_list(const struct source_name *name, struct listing *l, struct err *err)
+int listing_file(const struct source_name *name, struct listing *l, struct err *err)
 {
     const char *path = name->path.ptr;
     FILE *in = open_regular(path, err);

@@ -12,7 +12,7 @@
 #define ARENA_MAX_BYTES ((size_t)1 << 30)
 
 /* One listing of one directory. */
-struct work {
+struct postfix_work {
     struct listing *l;
     struct arena *arena;
     const struct postfix_config *config;
@@ -21,14 +21,15 @@ struct work {
     bool bare_domains; /* mydestination as the domains of alias_maps, not as domains */
 };
 
-typedef int each_pair(struct work *w, struct slice key, struct slice value, struct err *err);
+typedef int each_pair(struct postfix_work *w, struct slice key, struct slice value,
+                      struct err *err);
 
 static int no_memory(struct err *err)
 {
     return err_set(err, EX_OSERR, "out of memory for the tables of Postfix");
 }
 
-static int prefix(const struct work *w, int result, struct err *err)
+static int prefix(const struct postfix_work *w, int result, struct err *err)
 {
     if (result < 0)
         (void)err_prefix(err, "source \"postfix:%s\"", w->config->dir);
@@ -36,7 +37,7 @@ static int prefix(const struct work *w, int result, struct err *err)
 }
 
 /* 1: listed, 0: the table can only be asked. */
-static int list_table(struct work *w, struct slice table, each_pair *each, struct err *err)
+static int list_table(struct postfix_work *w, struct slice table, each_pair *each, struct err *err)
 {
     struct slice name = arena_copy(w->arena, table), rest, key, value;
     struct buf pairs;
@@ -58,7 +59,7 @@ static int list_table(struct work *w, struct slice table, each_pair *each, struc
 }
 
 /* A file of items or addresses, comments and all; warns where it cannot be read. */
-static bool read_file(struct work *w, const char *path, struct buf *text)
+static bool read_file(struct postfix_work *w, const char *path, struct buf *text)
 {
     struct err err;
 
@@ -73,7 +74,7 @@ static bool read_file(struct work *w, const char *path, struct buf *text)
 /* --- domains
  * -------------------------------------------------------------------------------------- */
 
-static int add_domain(struct work *w, struct slice name, struct err *err)
+static int add_domain(struct postfix_work *w, struct slice name, struct err *err)
 {
     struct source_entry entry = {name, SLICE_NONE};
     struct slice lower = arena_lower(w->arena, name);
@@ -84,12 +85,12 @@ static int add_domain(struct work *w, struct slice name, struct err *err)
         return 0;
     if (!w->bare_domains)
         return listing_add(w->l, &entry, true, err);
-    if (world_add_bare_forwards_domain(w->l->world, name, err) != 0 && err->code != EX_DATAERR)
+    if (hosted_add_bare_forwards_domain(w->l->hosted, name, err) != 0 && err->code != EX_DATAERR)
         return -1;
     return 0; /* what is no domain has been told among the domains */
 }
 
-static int exclude(struct work *w, struct slice name, struct err *err)
+static int exclude(struct postfix_work *w, struct slice name, struct err *err)
 {
     struct slice lower = arena_lower(w->arena, name);
 
@@ -98,13 +99,15 @@ static int exclude(struct work *w, struct slice name, struct err *err)
 
 /* virtual_alias_domains = $virtual_alias_maps is the default: addresses in such a table are no
  * domains. */
-static int each_domain(struct work *w, struct slice key, struct slice value, struct err *err)
+static int each_domain(struct postfix_work *w, struct slice key, struct slice value,
+                       struct err *err)
 {
     (void)value;
     return slice_find(key, '@') >= 0 ? 0 : add_domain(w, key, err);
 }
 
-static int add_domain_table(struct work *w, const struct postfix_item *item, struct err *err)
+static int add_domain_table(struct postfix_work *w, const struct postfix_item *item,
+                            struct err *err)
 {
     int result = 0;
 
@@ -119,9 +122,10 @@ static int add_domain_table(struct work *w, const struct postfix_item *item, str
     return result < 0 ? -1 : 0;
 }
 
-static int add_domains(struct work *w, struct slice list, unsigned depth, struct err *err);
+static int add_domains(struct postfix_work *w, struct slice list, unsigned depth, struct err *err);
 
-static int add_domain_file(struct work *w, struct slice path, unsigned depth, struct err *err)
+static int add_domain_file(struct postfix_work *w, struct slice path, unsigned depth,
+                           struct err *err)
 {
     struct slice name = arena_copy(w->arena, path), rest, line;
     struct buf text;
@@ -142,13 +146,13 @@ static int add_domain_file(struct work *w, struct slice path, unsigned depth, st
     return result;
 }
 
-static int add_domains(struct work *w, struct slice list, unsigned depth, struct err *err)
+static int add_domains(struct postfix_work *w, struct slice list, unsigned depth, struct err *err)
 {
     const char *where = w->l->where;
     struct postfix_item item;
     int result = 0;
 
-    while (result == 0 && postfix_item_next(&list, &item)) {
+    while (result == 0 && postfix_list_next(&list, &item)) {
         if (item.kind == POSTFIX_TABLE)
             result = add_domain_table(w, &item, err);
         else if (item.kind == POSTFIX_FILE)
@@ -162,7 +166,7 @@ static int add_domains(struct work *w, struct slice list, unsigned depth, struct
     return result;
 }
 
-static int add_setting(struct work *w, const char *name, struct slice list, struct err *err)
+static int add_setting(struct postfix_work *w, const char *name, struct slice list, struct err *err)
 {
     int result;
 
@@ -173,7 +177,7 @@ static int add_setting(struct work *w, const char *name, struct slice list, stru
     return result;
 }
 
-static int list_domains(struct work *w, struct err *err)
+static int list_domains(struct postfix_work *w, struct err *err)
 {
     const struct postfix_config *c = w->config;
 
@@ -186,8 +190,8 @@ static int list_domains(struct work *w, struct err *err)
 /* --- forwarders
  * ----------------------------------------------------------------------------------- */
 
-static int add_targets(struct work *w, struct slice key, struct slice value, enum postfix_map map,
-                       struct err *err)
+static int add_targets(struct postfix_work *w, struct slice key, struct slice value,
+                       enum postfix_map map, struct err *err)
 {
     struct source_entry entry = {key, SLICE_NONE};
     struct err unread = {0};
@@ -204,7 +208,8 @@ static int add_targets(struct work *w, struct slice key, struct slice value, enu
     return result;
 }
 
-static int each_virtual(struct work *w, struct slice key, struct slice value, struct err *err)
+static int each_virtual(struct postfix_work *w, struct slice key, struct slice value,
+                        struct err *err)
 {
     return add_targets(w, key, value, POSTFIX_VIRTUAL, err);
 }
@@ -216,18 +221,19 @@ static bool is_bookkeeping(struct slice key)
            slice_equal(key, SLICE("YP_MASTER_NAME"));
 }
 
-static int each_alias(struct work *w, struct slice key, struct slice value, struct err *err)
+static int each_alias(struct postfix_work *w, struct slice key, struct slice value, struct err *err)
 {
     if (is_bookkeeping(key) || slice_find(key, '@') >= 0)
         return 0;
     return add_targets(w, key, value, POSTFIX_ALIAS, err);
 }
 
-static int list_forward_maps(struct work *w, struct slice list, each_pair *each, struct err *err)
+static int list_forward_maps(struct postfix_work *w, struct slice list, each_pair *each,
+                             struct err *err)
 {
     struct postfix_item item;
 
-    while (postfix_item_next(&list, &item)) {
+    while (postfix_list_next(&list, &item)) {
         int result = 0;
 
         if (item.kind == POSTFIX_TABLE && item.listable)
@@ -242,7 +248,7 @@ static int list_forward_maps(struct work *w, struct slice list, each_pair *each,
 
 /* Of several tables the first that knows an address counts, as with Postfix; the listing keeps the
  * first. */
-static int list_forwards(struct work *w, struct err *err)
+static int list_forwards(struct postfix_work *w, struct err *err)
 {
     if (list_forward_maps(w, w->config->virtual_alias_maps, each_virtual, err) != 0 ||
         list_forward_maps(w, w->config->alias_maps, each_alias, err) != 0)
@@ -253,12 +259,12 @@ static int list_forwards(struct work *w, struct err *err)
     return add_setting(w, "mydestination", w->config->mydestination, err);
 }
 
-int source_postfix_bare_domains(const struct postfix_config *config, struct world *world,
-                                struct err *err)
+int listing_postfix_bare_domains(const struct postfix_config *config, struct hosted *hosted,
+                                 struct err *err)
 {
-    struct listing l = {.world = world, .use = SOURCE_FORWARDS};
+    struct listing l = {.hosted = hosted, .use = SOURCE_FORWARDS};
     struct arena arena;
-    struct work w = {.l = &l, .arena = &arena, .config = config, .bare_domains = true};
+    struct postfix_work w = {.l = &l, .arena = &arena, .config = config, .bare_domains = true};
     int result;
 
     arena_init(&arena, ARENA_MAX_BYTES);
@@ -267,12 +273,11 @@ int source_postfix_bare_domains(const struct postfix_config *config, struct worl
     return result;
 }
 
-int source_postfix_list(const struct source_name *name, struct listing *l, bool *asked,
-                        struct err *err)
+int listing_postfix(const struct source_name *name, struct listing *l, bool *asked, struct err *err)
 {
     struct postfix_config config;
     struct arena arena;
-    struct work w = {.l = l, .arena = &arena, .config = &config, .asked = asked};
+    struct postfix_work w = {.l = l, .arena = &arena, .config = &config, .asked = asked};
     int result;
 
     if (l->use == SOURCE_LOGINS)

@@ -133,7 +133,7 @@ static int list_nothing(const struct source_name *name, struct listing *l, struc
     return 0;
 }
 
-int source_redis_list(const struct source_name *name, struct listing *l, struct err *err)
+int listing_redis(const struct source_name *name, struct listing *l, struct err *err)
 {
     enum key_type type;
     char where[128];
@@ -157,12 +157,12 @@ static int stamp_member(void *context, struct slice member, struct slice value, 
     uint64_t *sum = context;
 
     (void)err;
-    *sum += stamp_add(stamp_add(stamp_add(STAMP_BEGIN, member), SLICE("\n")), value);
+    *sum += hash_add(hash_add(hash_add(HASH_BEGIN, member), SLICE("\n")), value);
     return 0;
 }
 
-int source_redis_stamp(const struct source_name *name, struct store *store, uint64_t *stamp,
-                       struct err *err)
+int listing_redis_stamp(const struct source_name *name, struct store *store, uint64_t *stamp,
+                        struct err *err)
 {
     enum key_type type;
     uint64_t sum = 0;
@@ -171,6 +171,6 @@ int source_redis_stamp(const struct source_name *name, struct store *store, uint
         return -1;
     if (type != KEY_NONE && scan(name, store, type, stamp_member, &sum, err) != 0)
         return -1;
-    *stamp = stamp_add(*stamp, (struct slice){(const char *)&sum, sizeof sum});
+    *stamp = hash_add(*stamp, (struct slice){(const char *)&sum, sizeof sum});
     return 0;
 }

@@ -8,9 +8,9 @@
 #define PAUSE_MIN_MS 500
 #define PAUSE_MAX_MS 5000
 
-struct asked *asked_new(const struct asked_kind *kind, struct err *err)
+struct lookup *lookup_new(const struct lookup_kind *kind, struct err *err)
 {
-    struct asked *a = calloc(1, sizeof *a);
+    struct lookup *a = calloc(1, sizeof *a);
 
     if (a == NULL) {
         (void)err_set(err, EX_OSERR, "out of memory for the sources");
@@ -22,7 +22,7 @@ struct asked *asked_new(const struct asked_kind *kind, struct err *err)
     return a;
 }
 
-const char *asked_keep(struct asked *a, struct slice text, struct err *err)
+const char *lookup_keep(struct lookup *a, struct slice text, struct err *err)
 {
     const char *kept = arena_copy(&a->arena, text).ptr;
 
@@ -31,7 +31,7 @@ const char *asked_keep(struct asked *a, struct slice text, struct err *err)
     return kept;
 }
 
-void asked_free(struct asked *a)
+void lookup_free(struct lookup *a)
 {
     if (a == NULL)
         return;
@@ -43,7 +43,7 @@ void asked_free(struct asked *a)
 }
 
 /* A connection at rest, or NULL. -1: the source is left alone for now. */
-static int take(struct asked *a, void **connection, struct err *err)
+static int take(struct lookup *a, void **connection, struct err *err)
 {
     int result = 0;
 
@@ -58,11 +58,11 @@ static int take(struct asked *a, void **connection, struct err *err)
 }
 
 /* Puts a good connection to rest; gives back one that is too many. */
-static void *put_good(struct asked *a, void *connection)
+static void *put_good(struct lookup *a, void *connection)
 {
     (void)pthread_mutex_lock(&a->lock);
     a->pause_ms = a->down_until_ms = 0;
-    if (a->idle_count < ASKED_IDLE_MAX) {
+    if (a->idle_count < LOOKUP_IDLE_MAX) {
         a->idle[a->idle_count++] = connection;
         connection = NULL;
     }
@@ -70,7 +70,7 @@ static void *put_good(struct asked *a, void *connection)
     return connection;
 }
 
-static void note_failure(struct asked *a, const struct err *err)
+static void note_failure(struct lookup *a, const struct err *err)
 {
     (void)pthread_mutex_lock(&a->lock);
     if (err->code != EX_TEMPFAIL) {
@@ -83,8 +83,8 @@ static void note_failure(struct asked *a, const struct err *err)
     (void)pthread_mutex_unlock(&a->lock);
 }
 
-int asked_lookup(struct asked *a, struct lookup_keys *list, size_t count, struct arena *arena,
-                 struct err *err)
+int lookup_ask(struct lookup *a, struct lookup_keys *list, size_t count, struct arena *arena,
+               struct err *err)
 {
     void *connection;
     int result;

@@ -26,33 +26,33 @@ struct lookup_keys {
     struct slice value;
 };
 
-struct asked;
+struct lookup;
 
 /* All copy what they keep. */
-struct asked *asked_socketmap_new(const struct source_name *name, struct err *err);
-struct asked *asked_postfix_new(const char *dir, struct slice table, struct err *err);
-struct asked *asked_redis_new(const struct settings *s, struct err *err);
-void asked_free(struct asked *a);
+struct lookup *lookup_socketmap_new(const struct source_name *name, struct err *err);
+struct lookup *lookup_postfix_new(const char *dir, struct slice table, struct err *err);
+struct lookup *lookup_redis_new(const struct settings *s, struct err *err);
+void lookup_free(struct lookup *a);
 
 /* Looks up all `count` questions. -1: none is answered. */
-int asked_lookup(struct asked *a, struct lookup_keys *list, size_t count, struct arena *arena,
-                 struct err *err);
+int lookup_ask(struct lookup *a, struct lookup_keys *list, size_t count, struct arena *arena,
+               struct err *err);
 
 /* --- for the kinds alone
  * -------------------------------------------------------------------------- */
 
 /* A connection is whatever the kind makes of it. */
-struct asked_kind {
-    void *(*connection_new)(const struct asked *a, struct err *err);
+struct lookup_kind {
+    void *(*connection_new)(const struct lookup *a, struct err *err);
     void (*connection_free)(void *connection);
-    int (*ask)(const struct asked *a, void *connection, struct lookup_keys *list, size_t count,
+    int (*ask)(const struct lookup *a, void *connection, struct lookup_keys *list, size_t count,
                struct arena *arena, struct err *err);
 };
 
-#define ASKED_IDLE_MAX 4
+#define LOOKUP_IDLE_MAX 4
 
-struct asked {
-    const struct asked_kind *kind;
+struct lookup {
+    const struct lookup_kind *kind;
     struct arena arena; /* of the texts below */
 
     struct source_name name;  /* socketmap */
@@ -61,15 +61,15 @@ struct asked {
     struct settings settings; /* redis: state_dir and store alone */
 
     pthread_mutex_t lock; /* guards what follows */
-    void *idle[ASKED_IDLE_MAX];
+    void *idle[LOOKUP_IDLE_MAX];
     size_t idle_count;
     int64_t pause_ms, down_until_ms; /* 0: the last question went well */
     struct err last_error;
 };
 
 /* With its lock and arena; NULL where memory is out. */
-struct asked *asked_new(const struct asked_kind *kind, struct err *err);
+struct lookup *lookup_new(const struct lookup_kind *kind, struct err *err);
 /* A copy in its arena; NULL where memory is out. */
-const char *asked_keep(struct asked *a, struct slice text, struct err *err);
+const char *lookup_keep(struct lookup *a, struct slice text, struct err *err);
 
 #endif

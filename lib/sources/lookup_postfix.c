@@ -9,7 +9,7 @@
 #define KEYS_MAX_BYTES ((size_t)64 << 20)
 
 /* There is nothing to keep between questions. */
-static void *connection_new(const struct asked *a, struct err *err)
+static void *connection_new(const struct lookup *a, struct err *err)
 {
     static char none;
 
@@ -89,7 +89,7 @@ static int answer_all(struct lookup_keys *list, size_t count, struct slice pairs
     return result == 0 ? 0 : err_set(err, EX_OSERR, "out of memory");
 }
 
-static int ask(const struct asked *a, void *connection, struct lookup_keys *list, size_t count,
+static int ask(const struct lookup *a, void *connection, struct lookup_keys *list, size_t count,
                struct arena *arena, struct err *err)
 {
     struct buf keys, found;
@@ -112,18 +112,18 @@ static int ask(const struct asked *a, void *connection, struct lookup_keys *list
     return result == 0 ? 0 : err_prefix(err, "table %s of postfix:%s", a->table, a->dir);
 }
 
-static const struct asked_kind postfix = {connection_new, connection_free, ask};
+static const struct lookup_kind postfix = {connection_new, connection_free, ask};
 
-struct asked *asked_postfix_new(const char *dir, struct slice table, struct err *err)
+struct lookup *lookup_postfix_new(const char *dir, struct slice table, struct err *err)
 {
-    struct asked *a = asked_new(&postfix, err);
+    struct lookup *a = lookup_new(&postfix, err);
 
     if (a == NULL)
         return NULL;
-    a->dir = asked_keep(a, slice_str(dir), err);
-    a->table = asked_keep(a, table, err);
+    a->dir = lookup_keep(a, slice_str(dir), err);
+    a->table = lookup_keep(a, table, err);
     if (a->dir != NULL && a->table != NULL)
         return a;
-    asked_free(a);
+    lookup_free(a);
     return NULL;
 }

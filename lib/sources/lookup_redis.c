@@ -5,7 +5,7 @@
 #include "lib/redis/link.h"
 #include "lib/sources/lookup.h"
 
-static void *connection_new(const struct asked *a, struct err *err)
+static void *connection_new(const struct lookup *a, struct err *err)
 {
     return store_new(&a->settings, err);
 }
@@ -20,16 +20,17 @@ static int take_reply(struct lookup_keys *k, const redisReply *reply, struct are
 {
     k->found = reply->type == REDIS_REPLY_STRING;
     if (k->found)
-        k->value = arena_copy(arena, reply_text(reply));
+        k->value = arena_copy(arena, link_reply_text(reply));
     if (k->found && k->value.ptr == NULL)
         return err_set(err, EX_OSERR, "out of memory");
     if (k->found || reply->type == REDIS_REPLY_NIL)
         return 0;
-    return err_set(err, EX_TEMPFAIL, "redis: %.*s", SLICE_FMT(slice_to(reply_text(reply), 200)));
+    return err_set(err, EX_TEMPFAIL, "redis: %.*s",
+                   SLICE_FMT(slice_to(link_reply_text(reply), 200)));
 }
 
 /* Each question has one key. */
-static int ask(const struct asked *a, void *connection, struct lookup_keys *list, size_t count,
+static int ask(const struct lookup *a, void *connection, struct lookup_keys *list, size_t count,
                struct arena *arena, struct err *err)
 {
     redisReply **replies = calloc(count, sizeof(redisReply *));
@@ -50,16 +51,16 @@ static int ask(const struct asked *a, void *connection, struct lookup_keys *list
     return result;
 }
 
-static const struct asked_kind redis = {connection_new, connection_free, ask};
+static const struct lookup_kind redis = {connection_new, connection_free, ask};
 
-static int keep_settings(struct asked *a, const struct settings *s, struct err *err)
+static int keep_settings(struct lookup *a, const struct settings *s, struct err *err)
 {
     struct settings *to = &a->settings;
 
-    to->state_dir = asked_keep(a, slice_str(s->state_dir), err);
-    to->store.url = asked_keep(a, slice_str(s->store.url), err);
-    to->store.username = asked_keep(a, slice_str(s->store.username), err);
-    to->store.password_file = asked_keep(a, slice_str(s->store.password_file), err);
+    to->state_dir = lookup_keep(a, slice_str(s->state_dir), err);
+    to->store.url = lookup_keep(a, slice_str(s->store.url), err);
+    to->store.username = lookup_keep(a, slice_str(s->store.username), err);
+    to->store.password_file = lookup_keep(a, slice_str(s->store.password_file), err);
     to->store.timeout_ms = s->store.timeout_ms;
     return to->state_dir != NULL && to->store.url != NULL && to->store.username != NULL &&
                    to->store.password_file != NULL
@@ -67,12 +68,12 @@ static int keep_settings(struct asked *a, const struct settings *s, struct err *
                : -1;
 }
 
-struct asked *asked_redis_new(const struct settings *s, struct err *err)
+struct lookup *lookup_redis_new(const struct settings *s, struct err *err)
 {
-    struct asked *a = asked_new(&redis, err);
+    struct lookup *a = lookup_new(&redis, err);
 
     if (a == NULL || keep_settings(a, s, err) == 0)
         return a;
-    asked_free(a);
+    lookup_free(a);
     return NULL;
 }

@@ -18,7 +18,7 @@ struct connection {
     struct buf out, in;
 };
 
-static void *connection_new(const struct asked *a, struct err *err)
+static void *connection_new(const struct lookup *a, struct err *err)
 {
     struct connection *c = calloc(1, sizeof *c);
 
@@ -70,7 +70,7 @@ static int read_reply(struct connection *c, struct slice *reply, int64_t deadlin
 {
     for (;;) {
         struct slice rest = buf_slice(&c->in);
-        int found = netstring_take(&rest, SOCKETMAP_REPLY_MAX, reply);
+        int found = socketmap_netstring_take(&rest, SOCKETMAP_REPLY_MAX, reply);
         char *room;
         ptrdiff_t n;
 
@@ -113,7 +113,7 @@ static int exchange(struct connection *c, struct arena *arena, struct slice *val
     return result;
 }
 
-static int ask_once(const struct asked *a, struct connection *c, struct arena *arena,
+static int ask_once(const struct lookup *a, struct connection *c, struct arena *arena,
                     struct slice *value, struct err *err)
 {
     int64_t deadline_ms = clock_monotonic_ms() + KEY_MS;
@@ -124,7 +124,7 @@ static int ask_once(const struct asked *a, struct connection *c, struct arena *a
     return exchange(c, arena, value, deadline_ms, err);
 }
 
-static int ask_key(const struct asked *a, struct connection *c, struct slice key,
+static int ask_key(const struct lookup *a, struct connection *c, struct slice key,
                    struct arena *arena, struct slice *value, struct err *err)
 {
     bool is_old = transport_is_open(&c->transport);
@@ -144,7 +144,7 @@ static int ask_key(const struct asked *a, struct connection *c, struct slice key
     return result == LOST ? -1 : result;
 }
 
-static int ask_keys(const struct asked *a, struct connection *c, struct lookup_keys *k,
+static int ask_keys(const struct lookup *a, struct connection *c, struct lookup_keys *k,
                     struct arena *arena, struct err *err)
 {
     k->found = false;
@@ -160,7 +160,7 @@ static int ask_keys(const struct asked *a, struct connection *c, struct lookup_k
     return 0;
 }
 
-static int ask(const struct asked *a, void *connection, struct lookup_keys *list, size_t count,
+static int ask(const struct lookup *a, void *connection, struct lookup_keys *list, size_t count,
                struct arena *arena, struct err *err)
 {
     int64_t deadline_ms = clock_monotonic_ms() + ALL_MS;
@@ -172,16 +172,16 @@ static int ask(const struct asked *a, void *connection, struct lookup_keys *list
         if (result == 0 && clock_monotonic_ms() > deadline_ms)
             result = err_set(err, EX_TEMPFAIL, "it is too slow for so many recipients");
     }
-    endpoint_text(&a->endpoint, where);
+    transport_endpoint_text(&a->endpoint, where);
     return result == 0 ? 0 : err_prefix(err, "socketmap %s at %s", a->name.key.ptr, where);
 }
 
-static const struct asked_kind socketmap = {connection_new, connection_free, ask};
+static const struct lookup_kind socketmap = {connection_new, connection_free, ask};
 
-static int keep_name(struct asked *a, const struct source_name *name, struct err *err)
+static int keep_name(struct lookup *a, const struct source_name *name, struct err *err)
 {
-    const char *key = asked_keep(a, name->key, err), *path = asked_keep(a, name->path, err);
-    const char *host = asked_keep(a, name->host, err), *port = asked_keep(a, name->port, err);
+    const char *key = lookup_keep(a, name->key, err), *path = lookup_keep(a, name->path, err);
+    const char *host = lookup_keep(a, name->host, err), *port = lookup_keep(a, name->port, err);
 
     if (key == NULL || path == NULL || host == NULL || port == NULL)
         return -1;
@@ -193,12 +193,12 @@ static int keep_name(struct asked *a, const struct source_name *name, struct err
     return 0;
 }
 
-struct asked *asked_socketmap_new(const struct source_name *name, struct err *err)
+struct lookup *lookup_socketmap_new(const struct source_name *name, struct err *err)
 {
-    struct asked *a = asked_new(&socketmap, err);
+    struct lookup *a = lookup_new(&socketmap, err);
 
     if (a == NULL || keep_name(a, name, err) == 0)
         return a;
-    asked_free(a);
+    lookup_free(a);
     return NULL;
 }

@@ -82,7 +82,7 @@ static void keep_setting(struct postfix_config *c, struct slice line, struct are
     struct slice name, value;
 
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
-        if (postfix_setting(line, &name, &value) &&
+        if (postfix_list_setting(line, &name, &value) &&
             slice_equal(name, slice_str(settings[i].name))) {
             *settings[i].value = arena_copy(arena, value);
             *failed = *failed || settings[i].value->ptr == NULL;

@@ -9,14 +9,14 @@
 #define INCLUDE_DEPTH     3
 #define INCLUDE_MAX_BYTES ((size_t)4 << 20)
 
-struct reading {
+struct postfix_reading {
     const struct postfix_config *config;
     enum postfix_map map;
     struct buf *out;
     struct err *unread;
 };
 
-static void add_list(const struct reading *r, struct slice list, unsigned depth);
+static void add_list(const struct postfix_reading *r, struct slice list, unsigned depth);
 
 static bool take_prefix(struct slice *s, const char *prefix)
 {
@@ -28,7 +28,7 @@ static bool take_prefix(struct slice *s, const char *prefix)
 }
 
 /* "one address a line", with comments; also the lists that aliases(5) allows. */
-static void add_include(const struct reading *r, struct slice path, unsigned depth)
+static void add_include(const struct postfix_reading *r, struct slice path, unsigned depth)
 {
     char name[1024];
     struct slice rest, line;
@@ -47,7 +47,7 @@ static void add_include(const struct reading *r, struct slice path, unsigned dep
     buf_fini(&text);
 }
 
-static void add_address(const struct reading *r, struct slice address)
+static void add_address(const struct postfix_reading *r, struct slice address)
 {
     if (r->out->len > 0)
         buf_add_char(r->out, ',');
@@ -59,7 +59,7 @@ static void add_address(const struct reading *r, struct slice address)
 }
 
 /* \name is the mailbox itself; a backslash before a whole address means nothing. */
-static void add_target(const struct reading *r, struct slice target, unsigned depth)
+static void add_target(const struct postfix_reading *r, struct slice target, unsigned depth)
 {
     bool whole = slice_find(target, '@') >= 0, alias = r->map == POSTFIX_ALIAS;
 
@@ -73,18 +73,18 @@ static void add_target(const struct reading *r, struct slice target, unsigned de
         add_address(r, target);
 }
 
-static void add_list(const struct reading *r, struct slice list, unsigned depth)
+static void add_list(const struct postfix_reading *r, struct slice list, unsigned depth)
 {
     struct slice target;
 
-    while (source_target_next(&list, &target))
+    while (source_line_target_next(&list, &target))
         add_target(r, target, depth);
 }
 
 void postfix_targets(const struct postfix_config *c, struct slice value, enum postfix_map map,
                      struct buf *out, struct err *unread)
 {
-    const struct reading r = {c, map, out, unread};
+    const struct postfix_reading r = {c, map, out, unread};
 
     unread->code = 0;
     add_list(&r, value, 0);

@@ -6,6 +6,7 @@
 #include "lib/sources/answer_cache.h"
 #include "lib/sources/listing.h"
 #include "lib/sources/lookup.h"
+#include "lib/sources/resolver.h"
 #include "lib/sources/resolver_keys.h"
 #include "lib/sources/source.h"
 #include "lib/sys/clock.h"
@@ -23,8 +24,8 @@
 struct way {
     enum question_kind kind;
     enum key_form form;
-    struct asked *asked;
-    const struct postfix_site *site; /* of the forms of Postfix */
+    struct lookup *asked;
+    const struct resolver_postfix *site; /* of the forms of Postfix */
 };
 
 struct resolver {
@@ -32,7 +33,7 @@ struct resolver {
     const char *prefix; /* of the popauth keys */
     struct way *ways;   /* in the order in which they are asked */
     size_t count, room;
-    struct postfix_site **sites; /* to be freed */
+    struct resolver_postfix **sites; /* to be freed */
     size_t site_count, site_room;
     struct answer_cache *cache;
     _Atomic int64_t popauth_logged_ms; /* 0: never */
@@ -48,7 +49,7 @@ static int no_memory(struct err *err)
 
 /* Takes `asked` over. */
 static int add_way(struct resolver *r, enum question_kind kind, enum key_form form,
-                   struct asked *asked, const struct postfix_site *site, struct err *err)
+                   struct lookup *asked, const struct resolver_postfix *site, struct err *err)
 {
     struct way *grown;
 
@@ -56,7 +57,7 @@ static int add_way(struct resolver *r, enum question_kind kind, enum key_form fo
         return -1;
     grown = arena_grow(&r->arena, r->ways, r->count, &r->room, sizeof *grown);
     if (grown == NULL) {
-        asked_free(asked);
+        lookup_free(asked);
         return no_memory(err);
     }
     r->ways = grown;
@@ -65,38 +66,38 @@ static int add_way(struct resolver *r, enum question_kind kind, enum key_form fo
 }
 
 /* The tables of one setting that cannot be listed. */
-static int add_tables(struct resolver *r, const struct postfix_site *site, struct slice list,
+static int add_tables(struct resolver *r, const struct resolver_postfix *site, struct slice list,
                       enum question_kind kind, enum key_form form, struct err *err)
 {
     struct postfix_item item;
 
-    while (postfix_item_next(&list, &item)) {
+    while (postfix_list_next(&list, &item)) {
         if (item.kind != POSTFIX_TABLE || item.listable || item.negated)
             continue;
-        if (add_way(r, kind, form, asked_postfix_new(site->config.dir, item.text, err), site,
+        if (add_way(r, kind, form, lookup_postfix_new(site->config.dir, item.text, err), site,
                     err) != 0)
             return -1;
     }
     return 0;
 }
 
-static struct postfix_site *add_site(struct resolver *r, const char *dir, struct err *err)
+static struct resolver_postfix *add_site(struct resolver *r, const char *dir, struct err *err)
 {
-    struct postfix_site **grown = arena_grow(&r->arena, r->sites, r->site_count, &r->site_room,
-                                             sizeof(struct postfix_site *));
+    struct resolver_postfix **grown = arena_grow(&r->arena, r->sites, r->site_count, &r->site_room,
+                                                 sizeof(struct resolver_postfix *));
 
     if (grown == NULL) {
         (void)no_memory(err);
         return NULL;
     }
     r->sites = grown;
-    r->sites[r->site_count] = postfix_site_new(dir, err);
+    r->sites[r->site_count] = resolver_postfix_new(dir, err);
     return r->sites[r->site_count] != NULL ? r->sites[r->site_count++] : NULL;
 }
 
 static int add_postfix(struct resolver *r, enum source_use use, const char *dir, struct err *err)
 {
-    struct postfix_site *site = use == SOURCE_LOGINS ? NULL : add_site(r, dir, err);
+    struct resolver_postfix *site = use == SOURCE_LOGINS ? NULL : add_site(r, dir, err);
     const struct postfix_config *c;
 
     if (site == NULL)
@@ -123,7 +124,7 @@ static int add_source(struct resolver *r, enum source_use use, const char *text,
     arena_init(&scratch, 65536);
     result = source_name_parse(slice_str(text), &scratch, &name, err);
     if (result == 0 && name.kind == SOURCE_SOCKETMAP)
-        result = add_way(r, kinds[use], forms[use], asked_socketmap_new(&name, err), NULL, err);
+        result = add_way(r, kinds[use], forms[use], lookup_socketmap_new(&name, err), NULL, err);
     else if (result == 0 && name.kind == SOURCE_POSTFIX)
         result = add_postfix(r, use, name.path.ptr, err);
     arena_fini(&scratch);
@@ -150,7 +151,7 @@ static int set_up(struct resolver *r, const struct settings *s, struct err *err)
         add_list(r, SOURCE_FORWARDS, &s->hosted.forwards, err) != 0 ||
         add_list(r, SOURCE_LOGINS, &s->hosted.logins, err) != 0)
         return -1;
-    return add_way(r, QUESTION_POPAUTH, FORM_POPAUTH, asked_redis_new(s, err), NULL, err);
+    return add_way(r, QUESTION_POPAUTH, FORM_POPAUTH, lookup_redis_new(s, err), NULL, err);
 }
 
 struct resolver *resolver_new(const struct settings *s, struct err *err)
@@ -173,9 +174,9 @@ void resolver_free(struct resolver *r)
     if (r == NULL)
         return;
     for (size_t i = 0; i < r->count; i++)
-        asked_free(r->ways[i].asked);
+        lookup_free(r->ways[i].asked);
     for (size_t i = 0; i < r->site_count; i++)
-        postfix_site_free(r->sites[i]);
+        resolver_postfix_free(r->sites[i]);
     answer_cache_free(r->cache);
     arena_fini(&r->arena);
     free(r);
@@ -211,13 +212,13 @@ struct batch {
     enum question_kind kind;
 };
 
-/* What a value says, for the world. */
+/* What a value says, for the hosted set. */
 static int put_answer(struct batch *b, const struct question *q, bool found, struct slice value,
                       struct err *err)
 {
     struct answer answer = {.found = found};
 
-    if (found && !answer_read(q->kind, value, b->scratch, &answer))
+    if (found && !resolver_answer_read(q->kind, value, b->scratch, &answer))
         return no_memory(err);
     if (answers_put(b->answers, q->kind, q->key, &answer) != 0)
         return no_memory(err);
@@ -258,8 +259,8 @@ static ptrdiff_t make_keys(struct batch *b, const struct way *way)
         if (b->list[i].found)
             continue;
         *k = (struct lookup_keys){.keys = NULL};
-        if (!lookup_keys_make(way->form, way->site, b->r->prefix, b->list[i].question->key,
-                              b->scratch, k))
+        if (!resolver_keys_make(way->form, way->site, b->r->prefix, b->list[i].question->key,
+                                b->scratch, k))
             return -1;
         count++;
     }
@@ -277,7 +278,7 @@ static int take_values(struct batch *b, const struct way *way, struct err *err)
         if (p->found)
             continue;
         p->found = k->found;
-        if (p->found && !lookup_value_read(way->form, way->site, k->value, b->scratch, &p->value))
+        if (p->found && !resolver_value_read(way->form, way->site, k->value, b->scratch, &p->value))
             return no_memory(err);
         k++;
     }
@@ -292,7 +293,7 @@ static int ask_way(struct batch *b, const struct way *way, struct err *err)
         return no_memory(err);
     if (count == 0)
         return 0;
-    if (asked_lookup(way->asked, b->keys, (size_t)count, b->scratch, err) != 0)
+    if (lookup_ask(way->asked, b->keys, (size_t)count, b->scratch, err) != 0)
         return -1;
     return take_values(b, way, err);
 }

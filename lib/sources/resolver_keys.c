@@ -12,9 +12,9 @@
 #define KEY_MAX_BYTES    ((size_t)4096)
 #define TARGET_MAX_BYTES ((size_t)4 << 20)
 
-struct postfix_site *postfix_site_new(const char *dir, struct err *err)
+struct resolver_postfix *resolver_postfix_new(const char *dir, struct err *err)
 {
-    struct postfix_site *site = calloc(1, sizeof *site);
+    struct resolver_postfix *site = calloc(1, sizeof *site);
     const char *kept;
 
     if (site == NULL) {
@@ -23,21 +23,21 @@ struct postfix_site *postfix_site_new(const char *dir, struct err *err)
     }
     arena_init(&site->arena, (size_t)16 << 20);
     kept = arena_copy(&site->arena, slice_str(dir)).ptr;
-    site->bare = world_new((size_t)256 << 20);
+    site->bare = hosted_new((size_t)256 << 20);
     if (kept == NULL || site->bare == NULL)
         (void)err_set(err, EX_OSERR, "out of memory for the settings of Postfix");
     else if (postfix_config_read(kept, &site->arena, &site->config, err) == 0 &&
-             source_postfix_bare_domains(&site->config, site->bare, err) == 0)
+             listing_postfix_bare_domains(&site->config, site->bare, err) == 0)
         return site;
-    postfix_site_free(site);
+    resolver_postfix_free(site);
     return NULL;
 }
 
-void postfix_site_free(struct postfix_site *site)
+void resolver_postfix_free(struct resolver_postfix *site)
 {
     if (site == NULL)
         return;
-    world_free(site->bare);
+    hosted_free(site->bare);
     arena_fini(&site->arena);
     free(site);
 }
@@ -88,7 +88,7 @@ static bool add_catch_all(struct lookup_keys *k, const struct address *a, struct
 }
 
 static bool add_address_keys(struct lookup_keys *k, enum key_form form,
-                             const struct postfix_site *site, struct slice question,
+                             const struct resolver_postfix *site, struct slice question,
                              struct arena *arena)
 {
     struct address whole, bare;
@@ -118,8 +118,8 @@ static bool add_popauth_key(struct lookup_keys *k, const char *prefix, struct sl
     return good;
 }
 
-bool lookup_keys_make(enum key_form form, const struct postfix_site *site, const char *prefix,
-                      struct slice question, struct arena *arena, struct lookup_keys *out)
+bool resolver_keys_make(enum key_form form, const struct resolver_postfix *site, const char *prefix,
+                        struct slice question, struct arena *arena, struct lookup_keys *out)
 {
     size_t room = 6; /* of an address: two parts with the domain, two without, and the domain */
 
@@ -146,8 +146,8 @@ bool lookup_keys_make(enum key_form form, const struct postfix_site *site, const
 /* --- values
  * --------------------------------------------------------------------------------------- */
 
-bool lookup_value_read(enum key_form form, const struct postfix_site *site, struct slice value,
-                       struct arena *arena, struct slice *out)
+bool resolver_value_read(enum key_form form, const struct resolver_postfix *site,
+                         struct slice value, struct arena *arena, struct slice *out)
 {
     struct err unread = {0};
     struct buf targets;
@@ -171,7 +171,7 @@ static bool read_targets(struct slice value, struct arena *arena, struct forward
     struct slice target, *grown;
     size_t room = 0;
 
-    while (source_target_next(&value, &target)) {
+    while (source_line_target_next(&value, &target)) {
         grown = arena_grow(arena, out->list, out->count, &room, sizeof *grown);
         if (grown == NULL)
             return false;
@@ -181,14 +181,15 @@ static bool read_targets(struct slice value, struct arena *arena, struct forward
     return true;
 }
 
-bool answer_read(enum question_kind kind, struct slice value, struct arena *arena,
-                 struct answer *out)
+bool resolver_answer_read(enum question_kind kind, struct slice value, struct arena *arena,
+                          struct answer *out)
 {
     struct err err;
 
     switch (kind) {
     case QUESTION_DOMAIN:
-        if (source_owner(value).len > 0 && domain_canonical(value, arena, &out->owner, &err) != 0)
+        if (source_line_owner(value).len > 0 &&
+            domain_canonical(value, arena, &out->owner, &err) != 0)
             out->owner = SLICE_NONE; /* no domain: charged as it appears */
         return true;
     case QUESTION_FORWARD:

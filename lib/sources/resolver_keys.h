@@ -5,9 +5,9 @@
 #include "lib/sources/postfix.h"
 
 /*
- * Between the world's questions and what the sources are asked: under which keys they may know the
- * answer, and what their values mean. In between a value is text as the cache keeps it: an owner,
- * targets with commas between, a login's address. Owner of all results: the arena given.
+ * Between the hosted set's questions and what the sources are asked: under which keys they may know
+ * the answer, and what their values mean. In between a value is text as the cache keeps it: an
+ * owner, targets with commas between, a login's address. Owner of all results: the arena given.
  */
 
 enum key_form {
@@ -20,21 +20,21 @@ enum key_form {
 };
 
 /* What a Postfix directory says besides its tables. */
-struct postfix_site {
+struct resolver_postfix {
     struct arena arena;
     struct postfix_config config;
-    struct world *bare; /* its bare_forwards_domains alone */
+    struct hosted *bare; /* its bare_forwards_domains alone */
 };
-struct postfix_site *postfix_site_new(const char *dir, struct err *err);
-void postfix_site_free(struct postfix_site *site);
+struct resolver_postfix *resolver_postfix_new(const char *dir, struct err *err);
+void resolver_postfix_free(struct resolver_postfix *site);
 
 /* False: memory is out. Without a key (a domain that a table says nothing about) nothing is found.
  */
-bool lookup_keys_make(enum key_form form, const struct postfix_site *site, const char *prefix,
-                      struct slice question, struct arena *arena, struct lookup_keys *out);
-bool lookup_value_read(enum key_form form, const struct postfix_site *site, struct slice value,
-                       struct arena *arena, struct slice *out);
-bool answer_read(enum question_kind kind, struct slice value, struct arena *arena,
-                 struct answer *out);
+bool resolver_keys_make(enum key_form form, const struct resolver_postfix *site, const char *prefix,
+                        struct slice question, struct arena *arena, struct lookup_keys *out);
+bool resolver_value_read(enum key_form form, const struct resolver_postfix *site,
+                         struct slice value, struct arena *arena, struct slice *out);
+bool resolver_answer_read(enum question_kind kind, struct slice value, struct arena *arena,
+                          struct answer *out);
 
 #endif

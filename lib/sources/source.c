@@ -17,11 +17,11 @@ static int list_one(const struct source_name *name, struct listing *l, bool *ask
 {
     switch (name->kind) {
     case SOURCE_FILE:
-        return source_file_list(name, l, err);
+        return listing_file(name, l, err);
     case SOURCE_REDIS:
-        return source_redis_list(name, l, err);
+        return listing_redis(name, l, err);
     case SOURCE_POSTFIX:
-        return source_postfix_list(name, l, asked, err);
+        return listing_postfix(name, l, asked, err);
     case SOURCE_SOCKETMAP:
         break;
     }
@@ -74,8 +74,8 @@ static int list_all(const struct source_list *list, struct listing *l, const str
 
 static int list_sources(struct listing *l, const struct settings *s, struct err *err)
 {
-    struct world *w = l->world;
-    bool never = false; /* a source of plans can be listed: see check_plan_source */
+    struct hosted *w = l->hosted;
+    bool never = false; /* a source of plans can be listed: see settings_check_plan_source */
     const struct source_list lists[] = {
         {SOURCE_DOMAINS, &s->hosted.domains, &w->domains_asked},
         {SOURCE_FORWARDS, &s->hosted.forwards, &w->forwards_asked},
@@ -104,29 +104,29 @@ static void warn_of_plans(const struct listing *l, const struct settings *s)
     struct slice domain;
     void *plan;
 
-    while (l->warnings != NULL && strmap_next(&l->world->plans, &at, &domain, &plan))
+    while (l->warnings != NULL && strmap_next(&l->hosted->plans, &at, &domain, &plan))
         if (!plan_exists(s, *(const struct slice *)plan))
             (void)fprintf(l->warnings, "throttle.assign: %.*s: there is no plan \"%.*s\"\n",
                           SLICE_FMT(domain), SLICE_FMT(*(const struct slice *)plan));
 }
 
-static int add_networks(struct world *w, struct networks *set, const struct string_list *list,
+static int add_networks(struct hosted *w, struct networks *set, const struct string_list *list,
                         struct err *err)
 {
     for (size_t i = 0; i < list->count; i++)
-        if (world_add_network(w, set, slice_str(list->items[i]), err) != 0)
+        if (hosted_add_network(w, set, slice_str(list->items[i]), err) != 0)
             return -1;
     return 0;
 }
 
-static int set_up(struct world *w, const struct settings *s, struct err *err)
+static int set_up(struct hosted *w, const struct settings *s, struct err *err)
 {
     w->out_bytes = s->accounting.out_bytes;
     w->users = s->accounting.users;
     w->popauth_asked = true;
-    if (world_set_default_domain(w, slice_str(s->hosted.default_domain), err) != 0)
+    if (hosted_set_default_domain(w, slice_str(s->hosted.default_domain), err) != 0)
         return err_prefix(err, "hosted.default_domain");
-    if (world_set_spam_header(w, slice_str(s->accounting.spam_header), err) != 0)
+    if (hosted_set_spam_header(w, slice_str(s->accounting.spam_header), err) != 0)
         return err_prefix(err, "accounting.spam_header");
     if (add_networks(w, &w->host, &s->networks.host, err) != 0)
         return err_prefix(err, "networks.host");
@@ -135,20 +135,20 @@ static int set_up(struct world *w, const struct settings *s, struct err *err)
     return 0;
 }
 
-struct world *world_load(const struct settings *s, FILE *warnings, struct err *err)
+struct hosted *source_load(const struct settings *s, FILE *warnings, struct err *err)
 {
-    struct listing l = {.world = world_new(WORLD_MAX_BYTES), .warnings = warnings};
+    struct listing l = {.hosted = hosted_new(WORLD_MAX_BYTES), .warnings = warnings};
     struct err own;
     int result;
 
-    if (l.world == NULL) {
+    if (l.hosted == NULL) {
         (void)err_set(err, EX_OSERR, "out of memory for domains, forwarders and logins");
         return NULL;
     }
     err = err != NULL ? err : &own;
     strmap_init(&l.taken);
     arena_init(&l.taken_keys, WORLD_MAX_BYTES);
-    result = set_up(l.world, s, err);
+    result = set_up(l.hosted, s, err);
     if (result == 0)
         result = list_sources(&l, s, err);
     if (result == 0)
@@ -157,7 +157,7 @@ struct world *world_load(const struct settings *s, FILE *warnings, struct err *e
     arena_fini(&l.taken_keys);
     store_free(l.store);
     if (result == 0)
-        return l.world;
-    world_free(l.world);
+        return l.hosted;
+    hosted_free(l.hosted);
     return NULL;
 }

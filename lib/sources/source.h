@@ -1,15 +1,15 @@
 #ifndef TG_SOURCES_SOURCE_H
 #define TG_SOURCES_SOURCE_H
 
-#include "lib/core/world.h"
+#include "lib/core/hosted.h"
 #include "lib/redis/store.h"
 #include "lib/sys/settings.h"
 
 /*
  * Where the site's domains, forwarders and logins come from: `file:PATH`, `redis:KEY`,
- * `postfix:DIR`, `socketmap:unix:PATH:NAME`, `socketmap:inet:HOST:PORT:NAME`. world_load lists what
- * can be listed; the resolver answers the questions that the world leaves open, by asking the
- * sources that can only be asked (and Redis for POP-before-SMTP).
+ * `postfix:DIR`, `socketmap:unix:PATH:NAME`, `socketmap:inet:HOST:PORT:NAME`. source_load lists
+ * what can be listed; the resolver answers the questions that the hosted set leaves open, by asking
+ * the sources that can only be asked (and Redis for POP-before-SMTP).
  *
  * Of several sources in one setting all are used; where two know the same name, the later one
  * counts.
@@ -30,32 +30,19 @@
  * away, EX_DATAERR for a Redis key of the wrong type; the text names source and mend.
  */
 
-/* A new world from the settings' sources and networks. NULL with *err. A bad line is no failure: it
- * is passed over, and `warnings` (may be NULL) gets a line `file:line: what` (of each source the
- * first 100, then their number). */
-struct world *world_load(const struct settings *s, FILE *warnings, struct err *err);
+/* A new hosted set from the settings' sources and networks. NULL with *err. A bad line is no
+ * failure: it is passed over, and `warnings` (may be NULL) gets a line `file:line: what` (of each
+ * source the first 100, then their number). */
+struct hosted *source_load(const struct settings *s, FILE *warnings, struct err *err);
 
 /* Notices that a source is not what it was: files and Postfix tables by time, size and inode, Redis
- * by content (at most every 10 s). Make it before the world that it is to watch is loaded; settings
- * are borrowed. Threads: one. */
+ * by content (at most every 10 s). Make it before the hosted set that it is to watch is loaded;
+ * settings are borrowed. Threads: one. */
 struct source_watch;
 struct source_watch *source_watch_new(const struct settings *s, struct err *err);
 void source_watch_free(struct source_watch *w);
 /* True once for each change. Cheap; to be called every few seconds. A source that cannot be looked
  * at has not changed. */
 bool source_watch_changed(struct source_watch *w);
-
-/* Made together with a world, for the same settings (copies what it keeps). Threads: all, without a
- * lock across I/O. */
-struct resolver;
-struct resolver *resolver_new(const struct settings *s, struct err *err);
-void resolver_free(struct resolver *r);
-/* A new resolver goes on with the answers that the one before it knew. */
-void resolver_inherit(struct resolver *r, struct resolver *before);
-/* Answers every open question of *answers (and empties the list), within about
- * settings.store.timeout for Redis and 5 s for a map. An answer is used for 30 s, and again as long
- * as its source is down. -1: a source could not be asked and no answer was known: the message is to
- * be deferred. */
-int resolver_answer(struct resolver *r, struct answers *answers, struct err *err);
 
 #endif

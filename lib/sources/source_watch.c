@@ -62,7 +62,7 @@ static void add_list_paths(struct watched *item, struct slice list)
     static const char *const suffixes[] = {"", ".db", ".lmdb", ".cdb", ".pag"};
     struct postfix_item found;
 
-    while (postfix_item_next(&list, &found)) {
+    while (postfix_list_next(&list, &found)) {
         if (found.kind == POSTFIX_FILE)
             add_path(item, found.text, "");
         for (size_t i = 0; found.path.len > 0 && i < sizeof suffixes / sizeof suffixes[0]; i++)
@@ -95,13 +95,13 @@ static uint64_t stamp_postfix(struct watched *item)
     uint64_t stamp;
 
     (void)snprintf(path, sizeof path, "%s/main.cf", item->name.path.ptr);
-    stamp = stamp_file(STAMP_BEGIN, path);
+    stamp = listing_stamp_file(HASH_BEGIN, path);
     if (stamp != item->main_stamp) {
         item->main_stamp = stamp;
         find_paths(item);
     }
     for (size_t i = 0; i < item->path_count; i++)
-        stamp = stamp_file(stamp, item->paths[i]);
+        stamp = listing_stamp_file(stamp, item->paths[i]);
     return stamp;
 }
 
@@ -110,7 +110,7 @@ static uint64_t stamp_postfix(struct watched *item)
 
 static uint64_t stamp_redis(struct source_watch *w, struct watched *item)
 {
-    uint64_t stamp = STAMP_BEGIN;
+    uint64_t stamp = HASH_BEGIN;
     int64_t begin_ms = clock_monotonic_ms(), pause_ms;
     int result;
 
@@ -118,7 +118,7 @@ static uint64_t stamp_redis(struct source_watch *w, struct watched *item)
         return item->stamp;
     if (w->store == NULL)
         w->store = store_new(w->settings, NULL);
-    result = w->store != NULL ? source_redis_stamp(&item->name, w->store, &stamp, NULL) : -1;
+    result = w->store != NULL ? listing_redis_stamp(&item->name, w->store, &stamp, NULL) : -1;
     pause_ms = (clock_monotonic_ms() - begin_ms) * SCAN_SHARE;
     item->next_ms = begin_ms + (pause_ms > SCAN_PAUSE_MS ? pause_ms : SCAN_PAUSE_MS);
     return result == 0 ? stamp : item->stamp;
@@ -128,7 +128,7 @@ static uint64_t stamp_now(struct source_watch *w, struct watched *item)
 {
     switch (item->name.kind) {
     case SOURCE_FILE:
-        return stamp_file(STAMP_BEGIN, item->name.path.ptr);
+        return listing_stamp_file(HASH_BEGIN, item->name.path.ptr);
     case SOURCE_REDIS:
         return stamp_redis(w, item);
     case SOURCE_POSTFIX:
@@ -136,7 +136,7 @@ static uint64_t stamp_now(struct source_watch *w, struct watched *item)
     case SOURCE_SOCKETMAP:
         break;
     }
-    return STAMP_BEGIN; /* it is asked anyway */
+    return HASH_BEGIN; /* it is asked anyway */
 }
 
 bool source_watch_changed(struct source_watch *w)

@@ -54,7 +54,7 @@ static bool is_zone_file(const char *path)
 }
 
 /* The C library takes any unknown zone for UTC without a word, so the zone's file is looked at. */
-int zone_check(const char *name, struct err *err)
+int clock_zone_check(const char *name, struct err *err)
 {
     char path[512];
 
@@ -70,9 +70,9 @@ int zone_check(const char *name, struct err *err)
                    name);
 }
 
-int zone_set(const char *name, struct err *err)
+int clock_zone_set(const char *name, struct err *err)
 {
-    if (zone_check(name, err) != 0)
+    if (clock_zone_check(name, err) != 0)
         return -1;
     if (setenv("TZ", strcmp(name, "UTC") == 0 ? "UTC0" : name, 1) != 0)
         return err_set(err, EX_OSERR, "cannot set the time zone: out of memory");

@@ -15,9 +15,9 @@ void clock_sleep_ms(int64_t ms);
 struct timespec clock_deadline(int64_t monotonic_ms);
 
 /* -1 for a time zone that the system does not know. */
-int zone_check(const char *name, struct err *err);
+int clock_zone_check(const char *name, struct err *err);
 /* Sets the process's time zone, once, before threads start. -1 for a zone that the system does not
  * know. */
-int zone_set(const char *name, struct err *err);
+int clock_zone_set(const char *name, struct err *err);
 
 #endif

@@ -93,7 +93,7 @@ static int child_wait(pid_t child, int from)
     return WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : EX_SOFTWARE;
 }
 
-int background_begin(struct background *b, int *exit_code, struct err *err)
+int daemon_background_begin(struct daemon_background *b, int *exit_code, struct err *err)
 {
     int ends[2];
     pid_t child;
@@ -131,7 +131,7 @@ static void leave_terminal(void)
         (void)close(null);
 }
 
-void background_done(struct background *b, int exit_code)
+void daemon_background_done(struct daemon_background *b, int exit_code)
 {
     unsigned char code = (unsigned char)exit_code;
 

@@ -32,16 +32,16 @@ struct settings *daemon_settings(const struct daemon_options *options, const cha
  * exit code, so that a fault at the start reaches whoever gave the command; so the child writes to
  * stderr until then.
  */
-struct background {
+struct daemon_background {
     int parent; /* a pipe; -1: in the foreground, or all is said */
 };
 
-#define BACKGROUND_NONE ((struct background){-1})
+#define BACKGROUND_NONE ((struct daemon_background){-1})
 
 /* 0: we are the child, in a session of its own. 1: we are the parent, and the child has said: exit
  * with *exit_code. */
-int background_begin(struct background *b, int *exit_code, struct err *err);
+int daemon_background_begin(struct daemon_background *b, int *exit_code, struct err *err);
 /* How the start went. After 0 the standard files lead nowhere. In the foreground: nothing. */
-void background_done(struct background *b, int exit_code);
+void daemon_background_done(struct daemon_background *b, int exit_code);
 
 #endif

@@ -65,7 +65,7 @@ static int write_failed(const char *path, struct err *err)
     return err_set(err, EX_CANTCREAT, "cannot write %s: %s", path, strerror(errno));
 }
 
-bool fd_write(int fd, struct slice bytes)
+bool file_write_fd(int fd, struct slice bytes)
 {
     while (bytes.len > 0) {
         ssize_t written = write(fd, bytes.ptr, bytes.len);
@@ -82,7 +82,7 @@ bool fd_write(int fd, struct slice bytes)
 static int file_fill(const char *path, struct slice bytes, mode_t mode, struct err *err)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
-    bool good = fd >= 0 && fchmod(fd, mode) == 0 && fd_write(fd, bytes) && fsync(fd) == 0;
+    bool good = fd >= 0 && fchmod(fd, mode) == 0 && file_write_fd(fd, bytes) && fsync(fd) == 0;
 
     if (!good)
         (void)write_failed(path, err);
@@ -91,7 +91,7 @@ static int file_fill(const char *path, struct slice bytes, mode_t mode, struct e
     return good ? 0 : -1;
 }
 
-bool dir_sync(const char *path)
+bool file_sync_dir(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool good = fd >= 0 && fsync(fd) == 0;
@@ -111,7 +111,7 @@ static int parent_sync(const char *path, struct err *err)
         (void)snprintf(dir, sizeof dir, ".");
     else
         (void)snprintf(dir, sizeof dir, "%.*s", slash == 0 ? 1 : (int)slash, path);
-    return dir_sync(dir) ? 0 : write_failed(dir, err);
+    return file_sync_dir(dir) ? 0 : write_failed(dir, err);
 }
 
 int file_write(const char *path, struct slice bytes, mode_t mode, struct err *err)
@@ -152,7 +152,7 @@ static int dir_make_one(const char *path, mode_t mode, uid_t uid, gid_t gid, str
     return -1;
 }
 
-int dir_make(const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *err)
+int file_make_dir(const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *err)
 {
     char part[PATH_MAX];
     size_t len = strlen(path);
@@ -169,7 +169,7 @@ int dir_make(const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *er
     return dir_make_one(path, mode, uid, gid, err);
 }
 
-uint64_t dir_bytes(const char *path)
+uint64_t file_dir_bytes(const char *path)
 {
     DIR *d = opendir(path);
     const struct dirent *entry;

@@ -19,9 +19,9 @@
 int file_read(const char *path, struct buf *b, struct err *err);
 
 /* All of the bytes, however many writes it takes. False with errno. */
-bool fd_write(int fd, struct slice bytes);
+bool file_write_fd(int fd, struct slice bytes);
 /* Names that were made or changed in the directory are on the disk then. False with errno. */
-bool dir_sync(const char *path);
+bool file_sync_dir(const char *path);
 
 /* Puts a file of those bytes in place of the one there is, at once and for good: written under
  * another name (PATH.new), synced, renamed. The mode is that of a new file, without regard to the
@@ -30,9 +30,9 @@ int file_write(const char *path, struct slice bytes, mode_t mode, struct err *er
 
 /* Makes the directory, with the parents that are missing (mode 0755), and gives what it makes to
  * that user and group ((uid_t)-1, (gid_t)-1: to nobody else). One that is there stays as it is. */
-int dir_make(const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *err);
+int file_make_dir(const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *err);
 
 /* The sizes of the regular files in a directory together; 0 for one that cannot be read. */
-uint64_t dir_bytes(const char *path);
+uint64_t file_dir_bytes(const char *path);
 
 #endif

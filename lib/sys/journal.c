@@ -74,7 +74,7 @@ static int segment_open(const struct journal *j, uint64_t number, int flags, str
     char path[PATH_MAX];
     int fd;
 
-    if (segment_path(j->dir, number, path, err) != 0)
+    if (journal_segment_path(j->dir, number, path, err) != 0)
         return -1;
     fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | flags, 0600);
     if (fd < 0)
@@ -85,10 +85,11 @@ static int segment_open(const struct journal *j, uint64_t number, int flags, str
 /* Goes on where the newest segment ends, its torn tail cut. */
 static int resume(struct journal *j, uint64_t first, struct err *err)
 {
-    struct segment_scan scan;
+    struct journal_segment_scan scan;
     char path[PATH_MAX];
 
-    if (segment_path(j->dir, first, path, err) != 0 || segment_scan(path, first, &scan, err) != 0)
+    if (journal_segment_path(j->dir, first, path, err) != 0 ||
+        journal_segment_scan(path, first, &scan, err) != 0)
         return -1;
     j->fd = segment_open(j, first, 0, err);
     if (j->fd < 0)
@@ -106,11 +107,11 @@ static int resume(struct journal *j, uint64_t first, struct err *err)
 /* The newest record may be in the segment before, when the newest one is empty. */
 static void resume_time(struct journal *j, uint64_t before)
 {
-    struct segment_scan scan;
+    struct journal_segment_scan scan;
     char path[PATH_MAX];
 
-    if (segment_path(j->dir, before, path, NULL) == 0 &&
-        segment_scan(path, before, &scan, NULL) == 0)
+    if (journal_segment_path(j->dir, before, path, NULL) == 0 &&
+        journal_segment_scan(path, before, &scan, NULL) == 0)
         j->last_ms = scan.last_ms;
 }
 
@@ -120,7 +121,7 @@ static int segments_open(struct journal *j, struct err *err)
     size_t count;
     int result = 0;
 
-    if (segments_list(j->dir, &numbers, &count, err) != 0)
+    if (journal_segments_list(j->dir, &numbers, &count, err) != 0)
         return -1;
     if (count > 0)
         result = resume(j, numbers[count - 1], err);
@@ -138,7 +139,7 @@ static int inflight_attach(struct journal *j, struct err *err)
 
     if (snprintf(path, sizeof path, "%s/inflight", j->dir) >= (int)sizeof path)
         return err_set(err, EX_CANTCREAT, "the path %s is too long: shorten state_dir", j->dir);
-    j->inflight = inflight_open(path, j->next, err);
+    j->inflight = journal_inflight_open(path, j->next, err);
     return j->inflight == NULL ? -1 : 0;
 }
 
@@ -300,7 +301,7 @@ void journal_close(struct journal *j)
     if (j->fd >= 0)
         sync_locked(j);
     (void)pthread_mutex_unlock(&j->lock);
-    inflight_close(j->inflight);
+    journal_inflight_close(j->inflight);
     if (j->fd >= 0)
         (void)close(j->fd);
     if (j->dir_fd >= 0)
@@ -359,7 +360,7 @@ static void segment_delete(const struct journal *j)
 {
     char path[PATH_MAX];
 
-    if (segment_path(j->dir, j->segment, path, NULL) == 0)
+    if (journal_segment_path(j->dir, j->segment, path, NULL) == 0)
         (void)unlink(path);
 }
 
@@ -426,10 +427,10 @@ static int append_locked(struct journal *j, struct record *r, struct buf *frame,
         return -1;
     r->number = j->next;
     r->time_ms = date(j);
-    frame_finish(frame, sum, r->number, r->time_ms);
-    inflight_set(j->inflight, slot, r->number);
+    journal_frame_finish(frame, sum, r->number, r->time_ms);
+    journal_inflight_set(j->inflight, slot, r->number);
     if (frame_write(j, buf_slice(frame), err) != 0) {
-        inflight_set(j->inflight, slot, 0);
+        journal_inflight_set(j->inflight, slot, 0);
         return -1;
     }
     j->next++;
@@ -442,12 +443,12 @@ int journal_append(struct journal *j, struct record *r, int slot, struct err *er
     int result;
 
     buf_init(&frame, FRAME_MAX_BYTES);
-    frame_begin(&frame);
+    journal_frame_begin(&frame);
     record_encode(r, &frame);
     if (frame.failed) {
         result = err_set(err, EX_DATAERR, "the record is larger than %zu bytes", FRAME_MAX_BYTES);
     } else {
-        uint32_t sum = frame_sum(&frame);
+        uint32_t sum = journal_frame_sum(&frame);
 
         (void)pthread_mutex_lock(&j->lock);
         result = append_locked(j, r, &frame, slot, sum, err);
@@ -472,25 +473,25 @@ int64_t journal_now(struct journal *j, uint64_t *next_number)
 
 int journal_slot_take(struct journal *j)
 {
-    return inflight_take(j->inflight);
+    return journal_inflight_take(j->inflight);
 }
 
 void journal_slot_clear(struct journal *j, int slot)
 {
-    inflight_set(j->inflight, slot, 0);
+    journal_inflight_set(j->inflight, slot, 0);
 }
 
 void journal_slot_release(struct journal *j, int slot)
 {
-    inflight_release(j->inflight, slot);
+    journal_inflight_release(j->inflight, slot);
 }
 
-size_t journal_doubtful(struct journal *j, uint64_t *numbers, size_t max)
+size_t journal_in_doubt(struct journal *j, uint64_t *numbers, size_t max)
 {
-    return inflight_doubtful(j->inflight, numbers, max);
+    return journal_inflight_in_doubt(j->inflight, numbers, max);
 }
 
-void journal_doubtful_forget(struct journal *j)
+void journal_in_doubt_forget(struct journal *j)
 {
-    inflight_forget(j->inflight);
+    journal_inflight_forget(j->inflight);
 }

@@ -86,9 +86,9 @@ int journal_slot_take(struct journal *j);
 void journal_slot_clear(struct journal *j, int slot);   /* the MTA has heard: its next event came */
 void journal_slot_release(struct journal *j, int slot); /* clears, and gives the slot back */
 /* After opening: the numbers that a crash left in the table, ascending. Returns how many there are
- * (at most max are given). They stay, also over further crashes, until journal_doubtful_forget. */
-size_t journal_doubtful(struct journal *j, uint64_t *numbers, size_t max);
-void journal_doubtful_forget(struct journal *j);
+ * (at most max are given). They stay, also over further crashes, until journal_in_doubt_forget. */
+size_t journal_in_doubt(struct journal *j, uint64_t *numbers, size_t max);
+void journal_in_doubt_forget(struct journal *j);
 
 /* The reading side: tails the segments from a position, while they are written to or not. Opens
  * after journal_open, which cuts the torn tail. A position whose segment has been trimmed, or whose

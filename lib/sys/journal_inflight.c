@@ -16,7 +16,7 @@
 #define VERSION 1
 
 /* The file. It never leaves the machine, so integers are in its own order. */
-struct table {
+struct inflight_table {
     char magic[8];
     uint32_t version, slots;
     uint64_t doubtful_count;
@@ -25,7 +25,7 @@ struct table {
 };
 
 struct inflight {
-    struct table *table;
+    struct inflight_table *table;
     pthread_mutex_t lock; /* of the two below */
     int free_count;
     int free_slots[INFLIGHT_SLOTS]; /* the last one is taken first */
@@ -34,7 +34,7 @@ struct inflight {
 /* All blocks are allocated at once: a store into a hole on a full disk would be a SIGBUS. */
 static int file_make(int fd, const char *path, struct err *err)
 {
-    struct table *empty = calloc(1, sizeof *empty);
+    struct inflight_table *empty = calloc(1, sizeof *empty);
     int failed;
     ssize_t written;
 
@@ -55,9 +55,9 @@ static int file_make(int fd, const char *path, struct err *err)
 
 static bool file_is_good(int fd)
 {
-    struct table head;
+    struct inflight_table head;
     struct stat st;
-    size_t len = offsetof(struct table, doubtful_count);
+    size_t len = offsetof(struct inflight_table, doubtful_count);
 
     return fstat(fd, &st) == 0 && st.st_size == (off_t)sizeof head &&
            pread(fd, &head, len, 0) == (ssize_t)len &&
@@ -65,7 +65,7 @@ static bool file_is_good(int fd)
            head.slots == INFLIGHT_SLOTS;
 }
 
-static struct table *table_map(const char *path, struct err *err)
+static struct inflight_table *table_map(const char *path, struct err *err)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     void *mapped = MAP_FAILED;
@@ -75,7 +75,8 @@ static struct table *table_map(const char *path, struct err *err)
         return NULL;
     }
     if (file_is_good(fd) || file_make(fd, path, err) == 0) {
-        mapped = mmap(NULL, sizeof(struct table), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        mapped =
+            mmap(NULL, sizeof(struct inflight_table), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         if (mapped == MAP_FAILED)
             (void)err_set(err, EX_OSERR, "cannot map %s: %s", path, strerror(errno));
     }
@@ -83,7 +84,7 @@ static struct table *table_map(const char *path, struct err *err)
     return mapped == MAP_FAILED ? NULL : mapped;
 }
 
-static bool is_doubtful(const struct table *t, uint64_t number)
+static bool is_doubtful(const struct inflight_table *t, uint64_t number)
 {
     for (uint64_t i = 0; i < t->doubtful_count; i++) {
         if (t->doubtful[i] == number)
@@ -93,7 +94,7 @@ static bool is_doubtful(const struct table *t, uint64_t number)
 }
 
 /* In such an order that a kill in the middle loses nothing: what has been moved twice is one. */
-static void crash_collect(struct table *t, uint64_t next)
+static void crash_collect(struct inflight_table *t, uint64_t next)
 {
     uint64_t kept = 0;
 
@@ -114,7 +115,7 @@ static void crash_collect(struct table *t, uint64_t next)
     }
 }
 
-struct inflight *inflight_open(const char *path, uint64_t next, struct err *err)
+struct inflight *journal_inflight_open(const char *path, uint64_t next, struct err *err)
 {
     struct inflight *t = calloc(1, sizeof *t);
 
@@ -134,7 +135,7 @@ struct inflight *inflight_open(const char *path, uint64_t next, struct err *err)
     return t;
 }
 
-void inflight_close(struct inflight *t)
+void journal_inflight_close(struct inflight *t)
 {
     if (t == NULL)
         return;
@@ -143,7 +144,7 @@ void inflight_close(struct inflight *t)
     free(t);
 }
 
-int inflight_take(struct inflight *t)
+int journal_inflight_take(struct inflight *t)
 {
     int slot = -1;
 
@@ -154,7 +155,7 @@ int inflight_take(struct inflight *t)
     return slot;
 }
 
-void inflight_set(struct inflight *t, int slot, uint64_t number)
+void journal_inflight_set(struct inflight *t, int slot, uint64_t number)
 {
     if (slot < 0)
         return;
@@ -162,11 +163,11 @@ void inflight_set(struct inflight *t, int slot, uint64_t number)
     atomic_store(&t->table->slot[slot], number);
 }
 
-void inflight_release(struct inflight *t, int slot)
+void journal_inflight_release(struct inflight *t, int slot)
 {
     if (slot < 0)
         return;
-    inflight_set(t, slot, 0);
+    journal_inflight_set(t, slot, 0);
     (void)pthread_mutex_lock(&t->lock);
     TG_ASSERT(t->free_count < INFLIGHT_SLOTS);
     t->free_slots[t->free_count++] = slot;
@@ -180,7 +181,7 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-size_t inflight_doubtful(struct inflight *t, uint64_t *numbers, size_t max)
+size_t journal_inflight_in_doubt(struct inflight *t, uint64_t *numbers, size_t max)
 {
     size_t count = (size_t)t->table->doubtful_count;
 
@@ -191,7 +192,7 @@ size_t inflight_doubtful(struct inflight *t, uint64_t *numbers, size_t max)
     return count;
 }
 
-void inflight_forget(struct inflight *t)
+void journal_inflight_forget(struct inflight *t)
 {
     t->table->doubtful_count = 0;
 }

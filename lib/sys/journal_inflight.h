@@ -20,14 +20,14 @@ struct inflight;
 
 /* Opens or makes the file. What a crash left in slots moves to the doubtful numbers; numbers from
  * `next` on never came to be written and go. A file of another size or version is made anew. */
-struct inflight *inflight_open(const char *path, uint64_t next, struct err *err);
-void inflight_close(struct inflight *t);
+struct inflight *journal_inflight_open(const char *path, uint64_t next, struct err *err);
+void journal_inflight_close(struct inflight *t);
 
-int inflight_take(struct inflight *t);                            /* -1: none free */
-void inflight_set(struct inflight *t, int slot, uint64_t number); /* 0 clears */
-void inflight_release(struct inflight *t, int slot);
+int journal_inflight_take(struct inflight *t);                            /* -1: none free */
+void journal_inflight_set(struct inflight *t, int slot, uint64_t number); /* 0 clears */
+void journal_inflight_release(struct inflight *t, int slot);
 
-size_t inflight_doubtful(struct inflight *t, uint64_t *numbers, size_t max);
-void inflight_forget(struct inflight *t);
+size_t journal_inflight_in_doubt(struct inflight *t, uint64_t *numbers, size_t max);
+void journal_inflight_forget(struct inflight *t);
 
 #endif

@@ -28,7 +28,7 @@ static int damage(const struct journal_reader *r, const char *what, struct err *
 {
     char path[PATH_MAX] = "";
 
-    (void)segment_path(r->dir, r->at.segment, path, NULL);
+    (void)journal_segment_path(r->dir, r->at.segment, path, NULL);
     return err_set(err, EX_DATAERR, "%s: offset %llu: the journal is damaged: %s", path,
                    (unsigned long long)r->at.offset, what);
 }
@@ -50,7 +50,7 @@ static int segment_enter(struct journal_reader *r, uint64_t number, uint64_t off
     char path[PATH_MAX];
     int fd;
 
-    if (segment_path(r->dir, number, path, err) != 0)
+    if (journal_segment_path(r->dir, number, path, err) != 0)
         return -1;
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -71,7 +71,7 @@ static int segment_find(struct journal_reader *r, struct err *err)
     uint64_t *numbers, found = 0, first;
     size_t count;
 
-    if (segments_list(r->dir, &numbers, &count, err) != 0)
+    if (journal_segments_list(r->dir, &numbers, &count, err) != 0)
         return -1;
     first = count > 0 ? numbers[0] : 0;
     if (r->at.number == 0 && count > 0)
@@ -90,7 +90,7 @@ static bool segment_exists(const struct journal_reader *r, uint64_t number)
 {
     char path[PATH_MAX];
 
-    return segment_path(r->dir, number, path, NULL) == 0 && access(path, F_OK) == 0;
+    return journal_segment_path(r->dir, number, path, NULL) == 0 && access(path, F_OK) == 0;
 }
 
 /* The number of a segment beyond the one that would be next; 0: there is none. */
@@ -100,7 +100,7 @@ static int segment_beyond(const struct journal_reader *r, uint64_t *found, struc
     size_t count;
 
     *found = 0;
-    if (segments_list(r->dir, &numbers, &count, err) != 0)
+    if (journal_segments_list(r->dir, &numbers, &count, err) != 0)
         return -1;
     for (size_t i = count; i-- > 0 && numbers[i] > r->at.number;)
         *found = numbers[i];
@@ -110,13 +110,13 @@ static int segment_beyond(const struct journal_reader *r, uint64_t *found, struc
 
 /* --- records ---------------------------------------------------------------------------------- */
 
-static enum frame_state frame_look(const struct journal_reader *r, struct frame *f)
+static enum journal_frame_state frame_look(const struct journal_reader *r, struct journal_frame *f)
 {
     struct slice read = {r->bytes, r->len};
 
     if (r->at.offset < r->start)
         read = SLICE_NONE;
-    return frame_parse(slice_from(read, (size_t)(r->at.offset - r->start)), f);
+    return journal_frame_parse(slice_from(read, (size_t)(r->at.offset - r->start)), f);
 }
 
 static int bytes_fill(struct journal_reader *r, size_t wanted, struct err *err)
@@ -141,8 +141,8 @@ static int bytes_fill(struct journal_reader *r, size_t wanted, struct err *err)
 
 /* A record that is not good is read again, from its first byte: the writer may have been in the
  * middle of it, or have cut back half of one and written another in its place. */
-static int frame_read(struct journal_reader *r, struct frame *f, enum frame_state *state,
-                      struct err *err)
+static int frame_read(struct journal_reader *r, struct journal_frame *f,
+                      enum journal_frame_state *state, struct err *err)
 {
     *state = frame_look(r, f);
     for (int tries = 0; *state != FRAME_GOOD && tries < READ_TRIES; tries++) {
@@ -164,8 +164,8 @@ static bool next_exists(const struct journal_reader *r)
  * we last looked (1: look again), or nothing (0). */
 static int segment_rest(struct journal_reader *r, struct err *err)
 {
-    enum frame_state state;
-    struct frame f;
+    enum journal_frame_state state;
+    struct journal_frame f;
 
     r->len = 0;
     if (frame_read(r, &f, &state, err) != 0)
@@ -197,7 +197,7 @@ static int segment_next(struct journal_reader *r, struct err *err)
 }
 
 /* 1: given; 0: one from before the position, passed over. */
-static int frame_take(struct journal_reader *r, const struct frame *f, struct record *out,
+static int frame_take(struct journal_reader *r, const struct journal_frame *f, struct record *out,
                       struct err *err)
 {
     bool wanted = f->number == r->at.number;
@@ -220,8 +220,8 @@ static int frame_take(struct journal_reader *r, const struct frame *f, struct re
 
 int journal_reader_next(struct journal_reader *r, struct record *out, struct err *err)
 {
-    enum frame_state state;
-    struct frame f;
+    enum journal_frame_state state;
+    struct journal_frame f;
     int result = 0;
 
     while (result == 0) {
@@ -290,10 +290,10 @@ int journal_trim(const char *dir, struct journal_position before, struct err *er
     size_t count;
     int result = 0;
 
-    if (segments_list(dir, &numbers, &count, err) != 0)
+    if (journal_segments_list(dir, &numbers, &count, err) != 0)
         return -1;
     for (size_t i = 0; result == 0 && i + 1 < count && numbers[i + 1] <= before.number; i++) {
-        result = segment_path(dir, numbers[i], path, err);
+        result = journal_segment_path(dir, numbers[i], path, err);
         if (result == 0 && unlink(path) != 0 && errno != ENOENT)
             result = err_set(err, EX_IOERR, "cannot delete %s: %s", path, strerror(errno));
     }

@@ -33,7 +33,7 @@ static uint64_t get(const char *p, size_t bytes)
     return value;
 }
 
-void frame_begin(struct buf *b)
+void journal_frame_begin(struct buf *b)
 {
     static const char room[FRAME_HEAD_BYTES];
 
@@ -41,7 +41,7 @@ void frame_begin(struct buf *b)
     buf_add(b, (struct slice){room, sizeof room});
 }
 
-uint32_t frame_sum(const struct buf *b)
+uint32_t journal_frame_sum(const struct buf *b)
 {
     return crc32c(0, slice_from(buf_slice(b), FRAME_HEAD_BYTES));
 }
@@ -56,7 +56,7 @@ static uint32_t sum_head(uint32_t body_sum, const char *head)
     return crc32c(body_sum, (struct slice){summed, sizeof summed});
 }
 
-void frame_finish(struct buf *b, uint32_t sum, uint64_t number, int64_t time_ms)
+void journal_frame_finish(struct buf *b, uint32_t sum, uint64_t number, int64_t time_ms)
 {
     unsigned char *p = (unsigned char *)b->data;
 
@@ -66,11 +66,11 @@ void frame_finish(struct buf *b, uint32_t sum, uint64_t number, int64_t time_ms)
     put(p + 4, sum_head(sum, b->data), 4);
 }
 
-enum frame_state frame_parse(struct slice bytes, struct frame *out)
+enum journal_frame_state journal_frame_parse(struct slice bytes, struct journal_frame *out)
 {
     uint64_t length;
 
-    *out = (struct frame){0};
+    *out = (struct journal_frame){0};
     if (bytes.len < 4)
         return FRAME_SHORT;
     length = get(bytes.ptr, 4);
@@ -87,7 +87,7 @@ enum frame_state frame_parse(struct slice bytes, struct frame *out)
     return FRAME_GOOD;
 }
 
-int segment_path(const char *dir, uint64_t number, char *path, struct err *err)
+int journal_segment_path(const char *dir, uint64_t number, char *path, struct err *err)
 {
     int len =
         snprintf(path, PATH_MAX, "%s/%0*llu" SUFFIX, dir, NAME_DIGITS, (unsigned long long)number);
@@ -125,7 +125,7 @@ static int number_add(uint64_t **numbers, size_t *count, uint64_t number)
     return 0;
 }
 
-int segments_list(const char *dir, uint64_t **numbers, size_t *count, struct err *err)
+int journal_segments_list(const char *dir, uint64_t **numbers, size_t *count, struct err *err)
 {
     DIR *d = opendir(dir);
     const struct dirent *entry;
@@ -156,27 +156,27 @@ int segments_list(const char *dir, uint64_t **numbers, size_t *count, struct err
 static bool holds_good_frame(struct slice bytes, uint64_t next)
 {
     uint64_t most = next + bytes.len / FRAME_HEAD_BYTES;
-    struct frame f;
+    struct journal_frame f;
 
     for (size_t i = 0; i + FRAME_HEAD_BYTES <= bytes.len; i++) {
         uint64_t length = get(bytes.ptr + i, 4), number = get(bytes.ptr + i + 8, 8);
 
         if (number >= next && number <= most && length <= bytes.len - i - 8 &&
-            frame_parse(slice_from(bytes, i), &f) == FRAME_GOOD)
+            journal_frame_parse(slice_from(bytes, i), &f) == FRAME_GOOD)
             return true;
     }
     return false;
 }
 
 static int scan_bytes(const char *path, struct slice bytes, uint64_t first,
-                      struct segment_scan *out, struct err *err)
+                      struct journal_segment_scan *out, struct err *err)
 {
-    enum frame_state state = FRAME_SHORT;
-    struct frame f;
+    enum journal_frame_state state = FRAME_SHORT;
+    struct journal_frame f;
 
-    *out = (struct segment_scan){.next = first};
+    *out = (struct journal_segment_scan){.next = first};
     while (out->size < bytes.len) {
-        state = frame_parse(slice_from(bytes, out->size), &f);
+        state = journal_frame_parse(slice_from(bytes, out->size), &f);
         if (state != FRAME_GOOD)
             break;
         if (f.number != out->next)
@@ -198,13 +198,14 @@ static int scan_bytes(const char *path, struct slice bytes, uint64_t first,
     return 0;
 }
 
-int segment_scan(const char *path, uint64_t first, struct segment_scan *out, struct err *err)
+int journal_segment_scan(const char *path, uint64_t first, struct journal_segment_scan *out,
+                         struct err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC), result = 0;
     struct stat st;
     void *bytes;
 
-    *out = (struct segment_scan){.next = first};
+    *out = (struct journal_segment_scan){.next = first};
     if (fd < 0 || fstat(fd, &st) != 0)
         result = err_set(err, EX_IOERR, "cannot read %s: %s", path, strerror(errno));
     if (result == 0 && st.st_size > 0) {

@@ -27,7 +27,7 @@
 #define FRAME_HEAD_BYTES ((size_t)24)
 #define FRAME_MAX_BYTES  ((size_t)32 << 20)
 
-struct frame {
+struct journal_frame {
     uint64_t number;
     int64_t time_ms;
     struct slice body;
@@ -35,30 +35,31 @@ struct frame {
 };
 
 /* Room for the head; then add the body to *b, then: */
-void frame_begin(struct buf *b);
-uint32_t frame_sum(const struct buf *b);
+void journal_frame_begin(struct buf *b);
+uint32_t journal_frame_sum(const struct buf *b);
 /* fills in the head. */
-void frame_finish(struct buf *b, uint32_t sum, uint64_t number, int64_t time_ms);
+void journal_frame_finish(struct buf *b, uint32_t sum, uint64_t number, int64_t time_ms);
 
-enum frame_state { FRAME_GOOD, FRAME_SHORT, FRAME_BAD };
+enum journal_frame_state { FRAME_GOOD, FRAME_SHORT, FRAME_BAD };
 /* The record at the front of `bytes`. FRAME_SHORT: more bytes may make it whole (out->size says how
  * many it takes, where that is known, else 0). */
-enum frame_state frame_parse(struct slice bytes, struct frame *out);
+enum journal_frame_state journal_frame_parse(struct slice bytes, struct journal_frame *out);
 
 /* The numbers of the segments in a directory, ascending; the caller frees *numbers. Other files are
  * passed over. */
-int segments_list(const char *dir, uint64_t **numbers, size_t *count, struct err *err);
+int journal_segments_list(const char *dir, uint64_t **numbers, size_t *count, struct err *err);
 /* The file of a segment; `path` has 4,096 bytes. */
-int segment_path(const char *dir, uint64_t number, char *path, struct err *err);
+int journal_segment_path(const char *dir, uint64_t number, char *path, struct err *err);
 
 /* What a whole pass over a segment finds. */
-struct segment_scan {
+struct journal_segment_scan {
     uint64_t size;   /* bytes of good records */
     uint64_t torn;   /* bytes of a torn tail behind them */
     uint64_t next;   /* number after the last good one */
     int64_t last_ms; /* time of that; 0: there is none */
 };
 /* Damage (EX_DATAERR): a bad record with a good one somewhere behind it, or out of order. */
-int segment_scan(const char *path, uint64_t first, struct segment_scan *out, struct err *err);
+int journal_segment_scan(const char *path, uint64_t first, struct journal_segment_scan *out,
+                         struct err *err);
 
 #endif

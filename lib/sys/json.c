@@ -3,7 +3,7 @@
 #include <jansson.h>
 #include <sysexits.h>
 
-#include "lib/core/figures.h"
+#include "lib/core/format.h"
 
 #define FLAGS (JSON_COMPACT | JSON_PRESERVE_ORDER)
 
@@ -15,7 +15,7 @@ json_t *json_text(struct slice text)
     if (json != NULL)
         return json;
     buf_init(&clean, text.len * 2 + 16);
-    text_add(&clean, text);
+    format_text(&clean, text);
     json = clean.failed ? NULL : json_stringn(clean.data, clean.len);
     buf_fini(&clean);
     return json;
@@ -32,13 +32,13 @@ static json_t *number(uint64_t n)
     return json_integer(n < INT64_MAX ? (json_int_t)n : INT64_MAX);
 }
 
-static void add_values(const struct grid *g, const uint64_t *values, json_t *into)
+static void add_values(const struct report_grid *g, const uint64_t *values, json_t *into)
 {
     for (size_t c = 0; c < g->kind->column_count; c++)
         (void)json_object_set_new(into, g->kind->columns[c].name, number(values[c]));
 }
 
-static json_t *columns_of(const struct grid *g)
+static json_t *columns_of(const struct report_grid *g)
 {
     json_t *columns = json_array();
 
@@ -47,7 +47,7 @@ static json_t *columns_of(const struct grid *g)
     return columns;
 }
 
-static json_t *head_of(const struct grid *g)
+static json_t *head_of(const struct report_grid *g)
 {
     json_t *head = json_object();
 
@@ -65,7 +65,7 @@ static json_t *head_of(const struct grid *g)
     return head;
 }
 
-static json_t *row_of(const struct grid *g, const struct grid_row *row)
+static json_t *row_of(const struct report_grid *g, const struct report_grid_row *row)
 {
     json_t *json = json_object();
 
@@ -82,7 +82,7 @@ static json_t *row_of(const struct grid *g, const struct grid_row *row)
     return json;
 }
 
-static json_t *tail_of(const struct grid *g)
+static json_t *tail_of(const struct report_grid *g)
 {
     json_t *tail = json_object(), *total = json_object(), *others = json_null();
 
@@ -106,7 +106,7 @@ static int put(json_t *json, size_t flags, FILE *out)
     return result;
 }
 
-int json_write_grid(const struct grid *g, FILE *out, struct err *err)
+int json_write_grid(const struct report_grid *g, FILE *out, struct err *err)
 {
     bool good = fputc('{', out) != EOF && put(head_of(g), JSON_EMBED, out) == 0 &&
                 fputs(",\"rows\":[", out) != EOF;

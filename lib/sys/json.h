@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "lib/core/err.h"
-#include "lib/core/grid.h"
+#include "lib/core/report_grid.h"
 
 /*
  * A grid as JSON (RFC 8259, by jansson), written row by row so that a large report is never in
@@ -16,7 +16,7 @@
  *
  * Numbers are exact; texts that are no UTF-8 have `?` in place of the bytes that are none.
  */
-int json_write_grid(const struct grid *g, FILE *out, struct err *err);
+int json_write_grid(const struct report_grid *g, FILE *out, struct err *err);
 
 /* A JSON string of any bytes. NULL: out of memory. */
 struct json_t *json_text(struct slice text);

@@ -125,7 +125,7 @@ int milter_link_next(struct milter_link *l, int64_t timeout_ms, struct milter_an
         if (got == MILTER_TAKE_ANSWER)
             return 1;
         if (got == MILTER_TAKE_BAD)
-            return fail(l, err, l->client.trouble);
+            return fail(l, err, l->client.problem);
         drop_taken(l);
         if (receive(l, timeout_ms, err) != 0)
             return -1;

@@ -11,13 +11,13 @@
 #define ROOM_BYTES 65536
 #define GROUPS_MAX 1024
 
-int account_find(const char *name, struct account *out, struct err *err)
+int privileges_find(const char *name, struct privileges_account *out, struct err *err)
 {
     struct passwd p, *found = NULL;
     char room[ROOM_BYTES];
     int failed;
 
-    *out = (struct account){.name = "", .uid = geteuid(), .gid = getegid()};
+    *out = (struct privileges_account){.name = "", .uid = geteuid(), .gid = getegid()};
     if (name[0] == '\0' || geteuid() != 0)
         return 0;
     failed = getpwnam_r(name, &p, room, sizeof room, &found);
@@ -29,7 +29,7 @@ int account_find(const char *name, struct account *out, struct err *err)
                        "user: no account \"%s\": make it (useradd --system %s), or name another in "
                        "the setting user",
                        name, name);
-    *out = (struct account){.name = name, .uid = p.pw_uid, .gid = p.pw_gid};
+    *out = (struct privileges_account){.name = name, .uid = p.pw_uid, .gid = p.pw_gid};
     return 0;
 }
 
@@ -67,7 +67,7 @@ static int group_add(gid_t gid)
     return setgroups((size_t)count + 1, list);
 }
 
-int account_become(const struct account *a, const char *group, struct err *err)
+int privileges_become(const struct privileges_account *a, const char *group, struct err *err)
 {
     gid_t extra = a->gid;
 

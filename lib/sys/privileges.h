@@ -12,17 +12,17 @@
  * EX_OSERR.
  */
 
-struct account {
+struct privileges_account {
     const char *name; /* borrowed; "": ourselves, nothing will change */
     uid_t uid;
     gid_t gid;
 };
 
 /* The account to change to; ourselves where the name is empty or we are not root. */
-int account_find(const char *name, struct account *out, struct err *err);
+int privileges_find(const char *name, struct privileges_account *out, struct err *err);
 
 /* Becomes that account for good: its groups, and `group` besides (milter.group, so that a socket
  * can be given to it; "": none). Does nothing for ourselves. */
-int account_become(const struct account *a, const char *group, struct err *err);
+int privileges_become(const struct privileges_account *a, const char *group, struct err *err);
 
 #endif

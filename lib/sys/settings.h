@@ -8,9 +8,9 @@
 
 #include "lib/core/arena.h"
 #include "lib/core/err.h"
+#include "lib/core/hosted.h"
 #include "lib/core/limit.h"
 #include "lib/core/slice.h"
-#include "lib/core/world.h"
 
 /*
  * The configuration (libconfig syntax) as typed values. One table (settings_table) describes every
@@ -84,7 +84,7 @@ struct settings {
         int64_t users_max;
     } accounting;
     struct {
-        struct string_list listen;  /* as host_port_parse takes them */
+        struct string_list listen;  /* as socket_name_host_port_parse takes them */
         const char *hostname;       /* "": the system's */
         struct string_list milters; /* as socket_name_parse takes them, or "tollgated" */
         enum milter_default milter_default;

@@ -23,7 +23,7 @@ static bool is_made_of(struct slice s, const char *others)
     return true;
 }
 
-int check_node(struct slice value, struct arena *arena, struct err *err)
+int settings_check_node(struct slice value, struct arena *arena, struct err *err)
 {
     (void)arena;
     if (value.len <= 64 && is_made_of(value, "._-"))
@@ -34,13 +34,13 @@ int check_node(struct slice value, struct arena *arena, struct err *err)
         SLICE_FMT(value));
 }
 
-int check_zone(struct slice value, struct arena *arena, struct err *err)
+int settings_check_zone(struct slice value, struct arena *arena, struct err *err)
 {
     (void)arena;
-    return zone_check(value.ptr, err);
+    return clock_zone_check(value.ptr, err);
 }
 
-int check_path(struct slice value, struct arena *arena, struct err *err)
+int settings_check_path(struct slice value, struct arena *arena, struct err *err)
 {
     (void)arena;
     if (value.len == 0 || value.ptr[0] == '/')
@@ -49,7 +49,7 @@ int check_path(struct slice value, struct arena *arena, struct err *err)
                    SLICE_FMT(value));
 }
 
-int check_account(struct slice value, struct arena *arena, struct err *err)
+int settings_check_account(struct slice value, struct arena *arena, struct err *err)
 {
     (void)arena;
     if (value.len <= 64 && is_made_of(value, "._-$") && (value.len == 0 || value.ptr[0] != '-'))
@@ -58,14 +58,14 @@ int check_account(struct slice value, struct arena *arena, struct err *err)
                    SLICE_FMT(value));
 }
 
-int check_socket(struct slice value, struct arena *arena, struct err *err)
+int settings_check_socket(struct slice value, struct arena *arena, struct err *err)
 {
     struct socket_name name;
 
     return socket_name_parse(value, arena, &name, err);
 }
 
-int check_engine(struct slice value, struct arena *arena, struct err *err)
+int settings_check_engine(struct slice value, struct arena *arena, struct err *err)
 {
     (void)arena;
     if (slice_equal(value, SLICE("libmilter")))
@@ -73,14 +73,14 @@ int check_engine(struct slice value, struct arena *arena, struct err *err)
     return err_set(err, EX_CONFIG, "no engine \"%.*s\": use \"libmilter\"", SLICE_FMT(value));
 }
 
-int check_url(struct slice value, struct arena *arena, struct err *err)
+int settings_check_url(struct slice value, struct arena *arena, struct err *err)
 {
     struct store_url url;
 
     return store_url_parse(value, arena, &url, err);
 }
 
-int check_prefix(struct slice value, struct arena *arena, struct err *err)
+int settings_check_prefix(struct slice value, struct arena *arena, struct err *err)
 {
     (void)arena;
     for (size_t i = 0; i < value.len; i++) {
@@ -95,7 +95,7 @@ int check_prefix(struct slice value, struct arena *arena, struct err *err)
     return 0;
 }
 
-int check_word(struct slice value, struct arena *arena, struct err *err)
+int settings_check_word(struct slice value, struct arena *arena, struct err *err)
 {
     (void)arena;
     if (slice_find(value, ' ') < 0)
@@ -103,14 +103,14 @@ int check_word(struct slice value, struct arena *arena, struct err *err)
     return err_set(err, EX_CONFIG, "\"%.*s\" holds a blank: take it out", SLICE_FMT(value));
 }
 
-int check_source(struct slice value, struct arena *arena, struct err *err)
+int settings_check_source(struct slice value, struct arena *arena, struct err *err)
 {
     struct source_name name;
 
     return source_name_parse(value, arena, &name, err);
 }
 
-int check_login_source(struct slice value, struct arena *arena, struct err *err)
+int settings_check_login_source(struct slice value, struct arena *arena, struct err *err)
 {
     struct source_name name;
 
@@ -123,7 +123,7 @@ int check_login_source(struct slice value, struct arena *arena, struct err *err)
                    "socketmap:");
 }
 
-int check_plan_source(struct slice value, struct arena *arena, struct err *err)
+int settings_check_plan_source(struct slice value, struct arena *arena, struct err *err)
 {
     struct source_name name;
 
@@ -134,7 +134,7 @@ int check_plan_source(struct slice value, struct arena *arena, struct err *err)
     return err_set(err, EX_CONFIG, "plans are given by file: or redis: sources");
 }
 
-int check_domain(struct slice value, struct arena *arena, struct err *err)
+int settings_check_domain(struct slice value, struct arena *arena, struct err *err)
 {
     struct slice domain;
 
@@ -146,7 +146,7 @@ int check_domain(struct slice value, struct arena *arena, struct err *err)
                    SLICE_FMT(value));
 }
 
-int check_network(struct slice value, struct arena *arena, struct err *err)
+int settings_check_network(struct slice value, struct arena *arena, struct err *err)
 {
     struct network network;
     struct err why;
@@ -161,7 +161,7 @@ int check_network(struct slice value, struct arena *arena, struct err *err)
 }
 
 /* RFC 5322 3.6.8: a field name is printable ASCII without the colon. */
-int check_header(struct slice value, struct arena *arena, struct err *err)
+int settings_check_header(struct slice value, struct arena *arena, struct err *err)
 {
     ptrdiff_t colon = slice_find(value, ':');
 
@@ -179,19 +179,19 @@ int check_header(struct slice value, struct arena *arena, struct err *err)
                    SLICE_FMT(value));
 }
 
-int check_host_port(struct slice value, struct arena *arena, struct err *err)
+int settings_check_host_port(struct slice value, struct arena *arena, struct err *err)
 {
     struct socket_name name;
 
-    return value.len == 0 ? 0 : host_port_parse(value, arena, &name, err);
+    return value.len == 0 ? 0 : socket_name_host_port_parse(value, arena, &name, err);
 }
 
-int check_relay_milter(struct slice value, struct arena *arena, struct err *err)
+int settings_check_relay_milter(struct slice value, struct arena *arena, struct err *err)
 {
-    return slice_equal(value, SLICE("tollgated")) ? 0 : check_socket(value, arena, err);
+    return slice_equal(value, SLICE("tollgated")) ? 0 : settings_check_socket(value, arena, err);
 }
 
-int check_address(struct slice value, struct arena *arena, struct err *err)
+int settings_check_address(struct slice value, struct arena *arena, struct err *err)
 {
     struct address address;
 

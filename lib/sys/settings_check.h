@@ -8,23 +8,24 @@
 /* The syntax of texts in the configuration, of the kind setting_check. EX_CONFIG; the text says
  * what is wrong and the mend, and goes on from "setting: ". */
 
-int check_node(struct slice value, struct arena *arena, struct err *err);
-int check_zone(struct slice value, struct arena *arena, struct err *err);
-int check_path(struct slice value, struct arena *arena, struct err *err);
-int check_account(struct slice value, struct arena *arena, struct err *err); /* user or group */
-int check_socket(struct slice value, struct arena *arena, struct err *err);
-int check_engine(struct slice value, struct arena *arena, struct err *err);
-int check_url(struct slice value, struct arena *arena, struct err *err);
-int check_prefix(struct slice value, struct arena *arena, struct err *err);
-int check_word(struct slice value, struct arena *arena, struct err *err);
-int check_source(struct slice value, struct arena *arena, struct err *err);
-int check_plan_source(struct slice value, struct arena *arena, struct err *err);
-int check_login_source(struct slice value, struct arena *arena, struct err *err);
-int check_domain(struct slice value, struct arena *arena, struct err *err);
-int check_address(struct slice value, struct arena *arena, struct err *err);
-int check_network(struct slice value, struct arena *arena, struct err *err);
-int check_header(struct slice value, struct arena *arena, struct err *err);
-int check_host_port(struct slice value, struct arena *arena, struct err *err);
-int check_relay_milter(struct slice value, struct arena *arena, struct err *err);
+int settings_check_node(struct slice value, struct arena *arena, struct err *err);
+int settings_check_zone(struct slice value, struct arena *arena, struct err *err);
+int settings_check_path(struct slice value, struct arena *arena, struct err *err);
+int settings_check_account(struct slice value, struct arena *arena,
+                           struct err *err); /* user or group */
+int settings_check_socket(struct slice value, struct arena *arena, struct err *err);
+int settings_check_engine(struct slice value, struct arena *arena, struct err *err);
+int settings_check_url(struct slice value, struct arena *arena, struct err *err);
+int settings_check_prefix(struct slice value, struct arena *arena, struct err *err);
+int settings_check_word(struct slice value, struct arena *arena, struct err *err);
+int settings_check_source(struct slice value, struct arena *arena, struct err *err);
+int settings_check_plan_source(struct slice value, struct arena *arena, struct err *err);
+int settings_check_login_source(struct slice value, struct arena *arena, struct err *err);
+int settings_check_domain(struct slice value, struct arena *arena, struct err *err);
+int settings_check_address(struct slice value, struct arena *arena, struct err *err);
+int settings_check_network(struct slice value, struct arena *arena, struct err *err);
+int settings_check_header(struct slice value, struct arena *arena, struct err *err);
+int settings_check_host_port(struct slice value, struct arena *arena, struct err *err);
+int settings_check_relay_milter(struct slice value, struct arena *arena, struct err *err);
 
 #endif

@@ -129,7 +129,7 @@ static void load_value(struct loader *l, const config_setting_t *from, const str
     struct err err;
 
     if (row->type == SETTING_PLANS) {
-        plans_load(from, l->s, plan_fault, &(struct plans_place){l, row});
+        settings_plans_load(from, l->s, plan_fault, &(struct plans_place){l, row});
         return;
     }
     if (row->type == SETTING_LIST) {

@@ -4,13 +4,13 @@
 #include <string.h>
 #include <sysexits.h>
 
-struct plans_load {
+struct settings_plans_load {
     struct settings *s;
-    plans_fault *fault;
+    settings_plans_fault *fault;
     void *context;
 };
 
-static void fault(struct plans_load *l, const config_setting_t *at, const struct err *err)
+static void fault(struct settings_plans_load *l, const config_setting_t *at, const struct err *err)
 {
     l->fault(l->context, at, err->text);
 }
@@ -115,7 +115,8 @@ static int limit_make(const struct limit_text *t, struct arena *arena, struct li
     return 0;
 }
 
-static void limit_load(struct plans_load *l, const config_setting_t *from, struct limit *limit)
+static void limit_load(struct settings_plans_load *l, const config_setting_t *from,
+                       struct limit *limit)
 {
     struct limit_text texts = {{NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}};
     struct err err = {0};
@@ -141,7 +142,8 @@ static void limit_load(struct plans_load *l, const config_setting_t *from, struc
 
 /* --- one plan ------------------------------------------------------------------------------- */
 
-static void limits_load(struct plans_load *l, const config_setting_t *from, struct plan *plan)
+static void limits_load(struct settings_plans_load *l, const config_setting_t *from,
+                        struct plan *plan)
 {
     size_t count = (size_t)config_setting_length(from);
     struct err err = {0};
@@ -177,7 +179,8 @@ static bool name_is_good(struct slice name)
     return name.len > 0 && name.len <= 64;
 }
 
-static void plan_load(struct plans_load *l, const config_setting_t *from, struct plan *plan)
+static void plan_load(struct settings_plans_load *l, const config_setting_t *from,
+                      struct plan *plan)
 {
     struct err err = {0};
 
@@ -211,10 +214,10 @@ static void plan_load(struct plans_load *l, const config_setting_t *from, struct
     fault(l, from, &err);
 }
 
-void plans_load(const config_setting_t *from, struct settings *s, plans_fault *report,
-                void *context)
+void settings_plans_load(const config_setting_t *from, struct settings *s,
+                         settings_plans_fault *report, void *context)
 {
-    struct plans_load l = {s, report, context};
+    struct settings_plans_load l = {s, report, context};
     size_t count = (size_t)config_setting_length(from);
     struct err err = {0};
 
@@ -236,7 +239,7 @@ static void standard_fault(void *context, const config_setting_t *at, const char
     (void)err_set(context, EX_SOFTWARE, "%s", text);
 }
 
-int plans_standard(struct settings *s, struct slice text, struct err *err)
+int settings_plans_standard(struct settings *s, struct slice text, struct err *err)
 {
     struct err own = {0};
     config_t config;
@@ -248,7 +251,7 @@ int plans_standard(struct settings *s, struct slice text, struct err *err)
     if (config_read_string(&config, buf_slice(&b).ptr) != CONFIG_TRUE)
         (void)err_set(&own, EX_SOFTWARE, "%s", config_error_text(&config));
     else
-        plans_load(config_lookup(&config, "plans"), s, standard_fault, &own);
+        settings_plans_load(config_lookup(&config, "plans"), s, standard_fault, &own);
     buf_fini(&b);
     config_destroy(&config);
     return own.text[0] == '\0' ? 0 : err_set(err, own.code, "%s", own.text);
@@ -273,7 +276,7 @@ static void limit_print(const struct limit *l, struct buf *b)
     buf_add_str(b, " }");
 }
 
-void plans_print(const struct settings *s, struct buf *b)
+void settings_plans_print(const struct settings *s, struct buf *b)
 {
     buf_add_char(b, '(');
     for (size_t i = 0; i < s->plan_count; i++) {

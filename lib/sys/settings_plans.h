@@ -12,13 +12,13 @@
  */
 
 /* What is wrong at a place of the file, to be told with file and line. */
-typedef void plans_fault(void *context, const config_setting_t *at, const char *text);
+typedef void settings_plans_fault(void *context, const config_setting_t *at, const char *text);
 
-void plans_load(const config_setting_t *from, struct settings *s, plans_fault *fault,
-                void *context);
+void settings_plans_load(const config_setting_t *from, struct settings *s,
+                         settings_plans_fault *fault, void *context);
 /* The default: one plan, from the text of the table. */
-int plans_standard(struct settings *s, struct slice text, struct err *err);
+int settings_plans_standard(struct settings *s, struct slice text, struct err *err);
 /* As valid configuration, without name and semicolon. */
-void plans_print(const struct settings *s, struct buf *b);
+void settings_plans_print(const struct settings *s, struct buf *b);
 
 #endif

@@ -49,7 +49,7 @@ static void print_value(struct buf *b, const struct setting *row, const struct s
         return;
     }
     if (row->type == SETTING_PLANS) {
-        plans_print(s, b);
+        settings_plans_print(s, b);
         return;
     }
     buf_init(&value, VALUE_BYTES);

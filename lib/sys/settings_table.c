@@ -3,7 +3,7 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "lib/core/nearest.h"
+#include "lib/core/suggest.h"
 #include "lib/sys/log.h"
 #include "lib/sys/settings_check.h"
 
@@ -54,15 +54,16 @@ static const struct choice tls_outs[] = {{"none", TLS_OUT_NONE},
                                          {NULL, 0}};
 
 const struct setting settings_table[] = {
-    {"node", SETTING_TEXT, "", AT(node), .max = 64, .check = check_node,
+    {"node", SETTING_TEXT, "", AT(node), .max = 64, .check = settings_check_node,
      .help = "The name of this machine in accounts and keys, different on each. Empty: the host "
              "name."},
-    {"timezone", SETTING_TEXT, "UTC", AT(timezone), .min = 1, .max = 255, .check = check_zone,
+    {"timezone", SETTING_TEXT, "UTC", AT(timezone), .min = 1, .max = 255,
+     .check = settings_check_zone,
      .help = "The time zone of days and months. The same on all nodes."},
     {"state_dir", SETTING_TEXT, "/var/lib/tollgate", AT(state_dir), .min = 1, .max = 85,
-     .check = check_path,
+     .check = settings_check_path,
      .help = "The directory of the journal, the ledger and the private Redis."},
-    {"user", SETTING_TEXT, "tollgate", AT(user), .max = 64, .check = check_account,
+    {"user", SETTING_TEXT, "tollgate", AT(user), .max = 64, .check = settings_check_account,
      .help = "The account that the daemon changes to when it is started as root. Empty: it stays "
              "what it is."},
     {"log.target", SETTING_CHOICE, "syslog", AT(log.target), .choices = targets, .reloadable = true,
@@ -72,25 +73,27 @@ const struct setting settings_table[] = {
     {"log.level", SETTING_CHOICE, "info", AT(log.level), .choices = levels, .reloadable = true,
      .help = "The least important lines that are still written."},
     {"milter.socket", SETTING_TEXT, "unix:/var/spool/postfix/tollgate/milter.sock",
-     AT(milter.socket), .min = 1, .max = 300, .check = check_socket,
+     AT(milter.socket), .min = 1, .max = 300, .check = settings_check_socket,
      .help = "Where the MTA reaches the milter: unix:/path, inet:port@host or inet6:port@host."},
     {"milter.mode", SETTING_MODE, "0660", AT(milter.mode), .max = 0777,
      .help = "The mode of the Unix socket, octal, in quotes."},
-    {"milter.group", SETTING_TEXT, "postfix", AT(milter.group), .max = 64, .check = check_account,
+    {"milter.group", SETTING_TEXT, "postfix", AT(milter.group), .max = 64,
+     .check = settings_check_account,
      .help = "The group of the Unix socket, so that the MTA may use it. Empty: left as it is."},
     {"milter.timeout", SETTING_TIME, "10min", AT(milter.timeout_ms), .min = 10 * SECOND,
      .max = 24 * HOUR,
      .help = "How long the MTA may be silent in the middle of a session before it is closed."},
     {"milter.engine", SETTING_TEXT, "libmilter", AT(milter.engine), .min = 1, .max = 64,
-     .check = check_engine, .help = "What speaks the milter protocol; libmilter is the only one."},
+     .check = settings_check_engine,
+     .help = "What speaks the milter protocol; libmilter is the only one."},
     {"store.url", SETTING_TEXT, "private:", AT(store.url), .min = 1, .max = 1024,
-     .check = check_url, .secret = true,
+     .check = settings_check_url, .secret = true,
      .help =
          "The Redis that shows the figures: private: (one of our own, on a socket in state_dir), "
          "unix:///path or redis://host:port/db. User and password may stand before the host as "
          "user:password@."},
     {"store.prefix", SETTING_TEXT, "tg", AT(store.prefix), .min = 1, .max = 64,
-     .check = check_prefix, .help = "What the names of all keys begin with."},
+     .check = settings_check_prefix, .help = "What the names of all keys begin with."},
     {"store.timeout", SETTING_TIME, "250ms", AT(store.timeout_ms), .min = 10 * MS,
      .max = 10 * SECOND, .reloadable = true, .help = "How long an answer of Redis is waited for."},
     {"store.on_failure", SETTING_CHOICE, "local", AT(store.on_failure), .choices = failures,
@@ -101,10 +104,11 @@ const struct setting settings_table[] = {
     {"store.nodes", SETTING_NUMBER, "1", AT(store.nodes), .min = 1, .max = 10000,
      .reloadable = true,
      .help = "The number of nodes that share the limits, for on_failure = local."},
-    {"store.username", SETTING_TEXT, "", AT(store.username), .max = 255, .check = check_word,
+    {"store.username", SETTING_TEXT, "", AT(store.username), .max = 255,
+     .check = settings_check_word,
      .help = "The Redis user to log in as. Empty: the default user, or the one in url."},
     {"store.password_file", SETTING_TEXT, "", AT(store.password_file), .max = 1024,
-     .check = check_path,
+     .check = settings_check_path,
      .help = "A file whose first line is the password. Empty: none, or the one in url."},
     {"ledger.sync", SETTING_SYNC, "1s", AT(ledger.sync), AT(ledger.sync_ms), 10 * MS, MINUTE,
      .choices = syncs, .reloadable = true,
@@ -123,30 +127,31 @@ const struct setting settings_table[] = {
          "What becomes of a message that cannot be written down. defer: the MTA is asked to try "
          "again later; accept: it goes through uncounted, with an error in the log."},
     {"hosted.domains", SETTING_LIST, "file:/etc/tollgate/domains", AT(hosted.domains), .max = 100,
-     .check = check_source, .reloadable = true,
+     .check = settings_check_source, .reloadable = true,
      .help = "Sources of the hosted domains. An entry is a domain, or .domain for all below it, "
              "and may be followed by the domain that is charged."},
-    {"hosted.forwards", SETTING_LIST, "", AT(hosted.forwards), .max = 100, .check = check_source,
-     .reloadable = true,
+    {"hosted.forwards", SETTING_LIST, "", AT(hosted.forwards), .max = 100,
+     .check = settings_check_source, .reloadable = true,
      .help = "Sources of the forwarders: address, and the addresses it passes mail on to."},
-    {"hosted.logins", SETTING_LIST, "", AT(hosted.logins), .max = 100, .check = check_login_source,
-     .reloadable = true, .help = "Sources that give the address of a login that is none itself."},
+    {"hosted.logins", SETTING_LIST, "", AT(hosted.logins), .max = 100,
+     .check = settings_check_login_source, .reloadable = true,
+     .help = "Sources that give the address of a login that is none itself."},
     {"hosted.default_domain", SETTING_TEXT, "", AT(hosted.default_domain), .max = 255,
-     .check = check_domain, .reloadable = true,
+     .check = settings_check_domain, .reloadable = true,
      .help = "The domain of logins and addresses without one. Empty: none."},
     {"networks.host", SETTING_LIST, "127.0.0.0/8 ::1", AT(networks.host), .max = 10000,
-     .check = check_network, .reloadable = true,
+     .check = settings_check_network, .reloadable = true,
      .help =
          "Networks of the mail servers themselves: their mail counts as submitted on the host."},
     {"networks.customers", SETTING_LIST, "", AT(networks.customers), .max = 10000,
-     .check = check_network, .reloadable = true,
+     .check = settings_check_network, .reloadable = true,
      .help = "Networks that may send without a login: their mail counts as that of a submitter."},
     {"accounting.out_bytes", SETTING_CHOICE, "destination", AT(accounting.out_bytes),
      .choices = factors, .reloadable = true,
      .help = "What the bytes of out and forward are multiplied by: the destination domains, the "
              "recipients, or 1 (message)."},
     {"accounting.spam_header", SETTING_TEXT, "X-Spam-Flag: YES", AT(accounting.spam_header),
-     .max = 255, .check = check_header, .reloadable = true,
+     .max = 255, .check = settings_check_header, .reloadable = true,
      .help = "The header field that marks spam, name and value. Empty: spam is not counted apart."},
     {"accounting.users", SETTING_BOOL, "true", AT(accounting.users), .reloadable = true,
      .help = "Whether users are counted as well as domains."},
@@ -154,29 +159,32 @@ const struct setting settings_table[] = {
      .max = 10000000, .reloadable = true,
      .help = "The most users of a domain and period; the rest are counted under _other."},
     {"relay.listen", SETTING_LIST, "127.0.0.1:2525", AT(relay.listen), .max = 100,
-     .check = check_host_port,
+     .check = settings_check_host_port,
      .help = "Where tollgate-relay takes mail: host:port, IPv6 as [::1]:2525."},
     {"relay.listen_tls", SETTING_LIST, "", AT(relay.listen_tls), .max = 100,
-     .check = check_host_port,
+     .check = settings_check_host_port,
      .help = "The same for clients that begin with TLS at once (port 465). Needs tls_cert_file."},
     {"relay.tls_cert_file", SETTING_TEXT, "", AT(relay.tls_cert_file), .max = 1024,
-     .check = check_path,
+     .check = settings_check_path,
      .help = "The certificate (PEM, with its chain) for STARTTLS and listen_tls. Empty: no TLS."},
     {"relay.tls_key_file", SETTING_TEXT, "", AT(relay.tls_key_file), .max = 1024,
-     .check = check_path, .help = "Its key. Empty: it is in tls_cert_file."},
+     .check = settings_check_path, .help = "Its key. Empty: it is in tls_cert_file."},
     {"relay.tls_out", SETTING_CHOICE, "may", AT(relay.tls_out), .choices = tls_outs,
      .help =
          "TLS with servers that mail is delivered to. may: where they offer it; encrypt: always; "
          "verify: always, and the certificate must be good and for the server's name; none."},
-    {"relay.tls_ca_file", SETTING_TEXT, "", AT(relay.tls_ca_file), .max = 1024, .check = check_path,
+    {"relay.tls_ca_file", SETTING_TEXT, "", AT(relay.tls_ca_file), .max = 1024,
+     .check = settings_check_path,
      .help = "Certificates that verify trusts (PEM). Empty: those of the system."},
-    {"relay.users_file", SETTING_TEXT, "", AT(relay.users_file), .max = 1024, .check = check_path,
+    {"relay.users_file", SETTING_TEXT, "", AT(relay.users_file), .max = 1024,
+     .check = settings_check_path,
      .help = "Who may log in (AUTH) and then send anywhere: lines login:hash, as tollgate-relay "
              "user prints them. Offered under TLS and to this host only. Empty: nobody."},
-    {"relay.hostname", SETTING_TEXT, "", AT(relay.hostname), .max = 255, .check = check_domain,
+    {"relay.hostname", SETTING_TEXT, "", AT(relay.hostname), .max = 255,
+     .check = settings_check_domain,
      .help = "The name by which the relay greets and signs Received fields. Empty: the host name."},
     {"relay.milters", SETTING_LIST, "tollgated", AT(relay.milters), .max = 20,
-     .check = check_relay_milter,
+     .check = settings_check_relay_milter,
      .help = "The milters that see each message, in this order: sockets as in milter.socket; "
              "tollgated stands for milter.socket itself, and belongs last. None: an empty list."},
     {"relay.milter_default", SETTING_CHOICE, "tempfail", AT(relay.milter_default),
@@ -185,17 +193,19 @@ const struct setting settings_table[] = {
      .max = HOUR,
      .help = "How long a milter's answer is waited for; ten times that at the end of a message."},
     {"relay.maildir_root", SETTING_TEXT, "", AT(relay.maildir_root), .max = 300,
-     .check = check_path,
+     .check = settings_check_path,
      .help = "Where mail for hosted domains goes: a Maildir ROOT/DOMAIN/USER for each address. "
              "Empty: relay/maildir in state_dir."},
-    {"relay.queue_dir", SETTING_TEXT, "", AT(relay.queue_dir), .max = 300, .check = check_path,
-     .help = "The queue. Empty: relay/queue in state_dir."},
-    {"relay.next_hop", SETTING_TEXT, "", AT(relay.next_hop), .max = 300, .check = check_host_port,
+    {"relay.queue_dir", SETTING_TEXT, "", AT(relay.queue_dir), .max = 300,
+     .check = settings_check_path, .help = "The queue. Empty: relay/queue in state_dir."},
+    {"relay.next_hop", SETTING_TEXT, "", AT(relay.next_hop), .max = 300,
+     .check = settings_check_host_port,
      .help = "The server, host:port, that gets all mail for domains that are not hosted. Empty: it "
              "goes to their mail servers (MX)."},
     {"relay.smtp_port", SETTING_NUMBER, "25", AT(relay.smtp_port), .min = 1, .max = 65535,
      .help = "The port of servers found by MX."},
-    {"relay.resolver", SETTING_TEXT, "", AT(relay.resolver), .max = 300, .check = check_host_port,
+    {"relay.resolver", SETTING_TEXT, "", AT(relay.resolver), .max = 300,
+     .check = settings_check_host_port,
      .help = "The DNS server, address:port, that is asked for MX and addresses. Empty: those of "
              "the system."},
     {"relay.message_max", SETTING_SIZE, "50MB", AT(relay.message_max_bytes), .min = 1024,
@@ -224,21 +234,23 @@ const struct setting settings_table[] = {
      .help = "observe: no limit stops a message, what would have been stopped is counted and "
              "logged; enforce: limits act."},
     {"throttle.assign", SETTING_LIST, "", AT(throttle.assign), .max = 100,
-     .check = check_plan_source, .reloadable = true,
+     .check = settings_check_plan_source, .reloadable = true,
      .help = "Sources that give domains their plan: domain, and the plan's name."},
     {"throttle.exempt.users", SETTING_LIST, "", AT(throttle.exempt.users), .max = 10000,
-     .check = check_address, .reloadable = true, .help = "Users that no limit applies to."},
+     .check = settings_check_address, .reloadable = true,
+     .help = "Users that no limit applies to."},
     {"throttle.exempt.clients", SETTING_LIST, "", AT(throttle.exempt.clients), .max = 10000,
-     .check = check_network, .reloadable = true,
+     .check = settings_check_network, .reloadable = true,
      .help = "Networks whose mail no limit applies to."},
     {"throttle.exempt.domains", SETTING_LIST, "", AT(throttle.exempt.domains), .max = 10000,
-     .check = check_domain, .reloadable = true, .help = "Domains that no limit applies to."},
+     .check = settings_check_domain, .reloadable = true,
+     .help = "Domains that no limit applies to."},
     {"throttle.exempt.recipients", SETTING_LIST, "", AT(throttle.exempt.recipients), .max = 10000,
-     .check = check_address, .reloadable = true,
+     .check = settings_check_address, .reloadable = true,
      .help = "Recipients that are never counted against a limit, such as postmaster addresses; "
              "the other recipients of the message are."},
-    {"throttle.notify", SETTING_TEXT, "", AT(throttle.notify), .max = 1024, .check = check_path,
-     .reloadable = true,
+    {"throttle.notify", SETTING_TEXT, "", AT(throttle.notify), .max = 1024,
+     .check = settings_check_path, .reloadable = true,
      .help = "A program that is run once for each account, limit and window that is crossed. "
              "Empty: none."},
     {"plans", SETTING_PLANS,
@@ -302,5 +314,5 @@ const char *setting_nearest(struct slice path, struct arena *arena)
         if (group.len > 0)
             names[count++] = group.ptr;
     }
-    return nearest_name(path, names, count);
+    return suggest_name(path, names, count);
 }

@@ -63,11 +63,6 @@ struct string_list *setting_list(const struct setting *row, struct settings *s);
 int setting_list_add(const struct setting *row, struct settings *s, struct slice item,
                      struct err *err);
 
-/* `10min`, `64MB`; false where it is none or does not fit. */
-bool time_parse(struct slice text, int64_t *ms);
-bool size_parse(struct slice text, int64_t *bytes);
-void time_format(struct buf *b, int64_t ms);
-void size_format(struct buf *b, int64_t bytes);
 /* Its range, choices or form in words ("10ms to 10s"); nothing where there is none to tell. */
 void setting_range(const struct setting *row, struct buf *b);
 /* Closes the groups of the setting written `before` (NULL: none) that `path` (NULL: none any more)

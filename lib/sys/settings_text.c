@@ -19,24 +19,24 @@ struct text_origin {
 };
 
 /* One file being read; `outer` is the one that includes it. */
-struct scan {
+struct settings_scan {
     struct settings_text *t;
     struct faults *faults;
-    const struct scan *outer;
+    const struct settings_scan *outer;
     const char *file;
     struct slice in;
     size_t at, line;
     size_t *files, *out_line;
 };
 
-static void scan_file(struct scan *s);
+static void scan_file(struct settings_scan *s);
 
-static void fault(const struct scan *s, size_t line, const char *what)
+static void fault(const struct settings_scan *s, size_t line, const char *what)
 {
     fault_add(s->faults, s->file, line, "%s", what);
 }
 
-static int origin_add(struct scan *s)
+static int origin_add(struct settings_scan *s)
 {
     struct settings_text *t = s->t;
 
@@ -49,13 +49,13 @@ static int origin_add(struct scan *s)
     return 0;
 }
 
-static bool at_text(const struct scan *s, const char *text)
+static bool at_text(const struct settings_scan *s, const char *text)
 {
     return s->in.len - s->at >= strlen(text) && memcmp(s->in.ptr + s->at, text, strlen(text)) == 0;
 }
 
 /* Takes the next byte over into the text. */
-static void copy_byte(struct scan *s)
+static void copy_byte(struct settings_scan *s)
 {
     char c = s->in.ptr[s->at++];
 
@@ -68,13 +68,13 @@ static void copy_byte(struct scan *s)
     }
 }
 
-static void copy_line_comment(struct scan *s)
+static void copy_line_comment(struct settings_scan *s)
 {
     while (s->at < s->in.len && s->in.ptr[s->at] != '\n')
         copy_byte(s);
 }
 
-static void copy_block_comment(struct scan *s)
+static void copy_block_comment(struct settings_scan *s)
 {
     size_t begin = s->line;
 
@@ -91,7 +91,7 @@ static void copy_block_comment(struct scan *s)
 }
 
 /* Text in quotes; it stays on its line, so that a forgotten quote is told where it is missing. */
-static void copy_quoted(struct scan *s)
+static void copy_quoted(struct settings_scan *s)
 {
     copy_byte(s);
     while (s->at < s->in.len && s->in.ptr[s->at] != '"' && s->in.ptr[s->at] != '\n') {
@@ -108,7 +108,7 @@ static void copy_quoted(struct scan *s)
 }
 
 /* libconfig cuts a number that does not fit to its low bits, without a word. */
-static void copy_word(struct scan *s)
+static void copy_word(struct settings_scan *s)
 {
     size_t begin = s->at;
     const char *p = s->in.ptr + begin;
@@ -130,7 +130,7 @@ static void copy_word(struct scan *s)
               "written in quotes with a unit, such as \"64MB\"");
 }
 
-static bool is_included(const struct scan *s, const char *path)
+static bool is_included(const struct settings_scan *s, const char *path)
 {
     for (; s != NULL; s = s->outer) {
         if (strcmp(s->file, path) == 0)
@@ -139,7 +139,7 @@ static bool is_included(const struct scan *s, const char *path)
     return false;
 }
 
-static size_t scan_depth(const struct scan *s)
+static size_t scan_depth(const struct settings_scan *s)
 {
     size_t depth = 0;
 
@@ -149,7 +149,7 @@ static size_t scan_depth(const struct scan *s)
 }
 
 /* The path as it is opened: from the directory of the including file. */
-static const char *include_path(const struct scan *s, struct slice name)
+static const char *include_path(const struct settings_scan *s, struct slice name)
 {
     ptrdiff_t slash = slice_find_last(slice_str(s->file), '/');
     struct buf b;
@@ -164,9 +164,9 @@ static const char *include_path(const struct scan *s, struct slice name)
     return path.ptr;
 }
 
-static void include_file(struct scan *s, struct slice name, size_t line)
+static void include_file(struct settings_scan *s, struct slice name, size_t line)
 {
-    struct scan inner = {.t = s->t, .faults = s->faults, .outer = s, .line = 1};
+    struct settings_scan inner = {.t = s->t, .faults = s->faults, .outer = s, .line = 1};
     struct buf content;
     struct err err;
 
@@ -197,7 +197,7 @@ static void include_file(struct scan *s, struct slice name, size_t line)
 }
 
 /* `@include "FILE"` at the beginning of a line, as libconfig has it. */
-static void copy_include(struct scan *s)
+static void copy_include(struct settings_scan *s)
 {
     size_t line = s->line, begin;
     struct slice rest = {s->in.ptr + s->at, s->in.len - s->at}, name, word;
@@ -222,7 +222,7 @@ static void copy_include(struct scan *s)
             s->at++;
 }
 
-static bool at_line_start(const struct scan *s)
+static bool at_line_start(const struct settings_scan *s)
 {
     size_t at = s->at;
 
@@ -231,7 +231,7 @@ static bool at_line_start(const struct scan *s)
     return at == 0 || s->in.ptr[at - 1] == '\n';
 }
 
-static void scan_file(struct scan *s)
+static void scan_file(struct settings_scan *s)
 {
     if (origin_add(s) != 0)
         s->t->text.failed = true;
@@ -257,7 +257,8 @@ int settings_text_read(struct settings_text *t, const char *file, struct arena *
                        struct faults *faults, struct err *err)
 {
     size_t files = 0, out_line = 1;
-    struct scan s = {.t = t, .faults = faults, .line = 1, .files = &files, .out_line = &out_line};
+    struct settings_scan s = {
+        .t = t, .faults = faults, .line = 1, .files = &files, .out_line = &out_line};
     struct buf content;
     int result;
 

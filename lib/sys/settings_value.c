@@ -2,68 +2,9 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/core/units.h"
 #include "lib/sys/settings_plans.h"
 #include "lib/sys/settings_table.h"
-
-struct unit {
-    const char *name;
-    int64_t factor;
-};
-
-/* Largest first: a value is printed with the first one that divides it. */
-static const struct unit time_units[] = {
-    {"days", 86400000}, {"h", 3600000}, {"min", 60000}, {"s", 1000}, {"ms", 1}};
-static const struct unit size_units[] = {
-    {"GB", 1 << 30}, {"MB", 1 << 20}, {"KB", 1 << 10}, {"B", 1}};
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-
-static bool amount_parse(struct slice text, const struct unit *units, size_t count, int64_t *value)
-{
-    size_t digits = 0;
-    uint64_t n;
-
-    while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9')
-        digits++;
-    if (!slice_number(slice_to(text, digits), &n) || n > INT64_MAX)
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        if (slice_equal(slice_from(text, digits), slice_str(units[i].name)))
-            return !__builtin_mul_overflow((int64_t)n, units[i].factor, value);
-    }
-    return false;
-}
-
-static void amount_format(struct buf *b, const struct unit *units, int64_t value)
-{
-    while (value % units->factor != 0)
-        units++;
-    buf_addf(b, "%lld%s", (long long)(value / units->factor), units->name);
-}
-
-bool time_parse(struct slice text, int64_t *ms)
-{
-    return amount_parse(text, time_units, COUNT(time_units), ms);
-}
-
-bool size_parse(struct slice text, int64_t *bytes)
-{
-    return amount_parse(text, size_units, COUNT(size_units), bytes);
-}
-
-/* Zero is divided by all units, and printed with the smallest; one day is 24h. */
-void time_format(struct buf *b, int64_t ms)
-{
-    if (ms == time_units[0].factor) {
-        amount_format(b, time_units + 1, ms);
-        return;
-    }
-    amount_format(b, ms == 0 ? &time_units[COUNT(time_units) - 1] : time_units, ms);
-}
-
-void size_format(struct buf *b, int64_t bytes)
-{
-    amount_format(b, bytes == 0 ? &size_units[COUNT(size_units) - 1] : size_units, bytes);
-}
 
 static void *member(struct settings *s, size_t at)
 {
@@ -100,11 +41,11 @@ static void choices_format(const struct setting *row, struct buf *b)
 static void amount_of(const struct setting *row, struct buf *b, int64_t value)
 {
     if (row->type == SETTING_SIZE)
-        size_format(b, value);
+        units_format(UNITS_SIZE, b, value);
     else if (row->type == SETTING_NUMBER)
         buf_addf(b, "%lld", (long long)value);
     else
-        time_format(b, value);
+        units_format(UNITS_TIME, b, value);
 }
 
 void setting_range(const struct setting *row, struct buf *b)
@@ -173,7 +114,8 @@ static int set_amount(const struct setting *row, struct settings *s, size_t at, 
         amount = (int64_t)n;
         unitless = "no such number";
     } else {
-        good = row->type == SETTING_SIZE ? size_parse(value, &amount) : time_parse(value, &amount);
+        good = row->type == SETTING_SIZE ? units_parse(UNITS_SIZE, value, &amount)
+                                         : units_parse(UNITS_TIME, value, &amount);
     }
     if (!good)
         return bad_value(row, value, unitless, err);
@@ -328,7 +270,7 @@ int setting_set(const struct setting *row, struct settings *s, struct slice valu
     case SETTING_LIST:
         return set_list(row, s, value, err);
     case SETTING_PLANS:
-        return plans_standard(s, value, err);
+        return settings_plans_standard(s, value, err);
     }
     return err_set(err, EX_SOFTWARE, "no such type");
 }
@@ -343,7 +285,7 @@ static void choice_format(const struct setting *row, const struct settings *s, s
             return;
         }
     }
-    time_format(b, get_int64(s, row->at_ms));
+    units_format(UNITS_TIME, b, get_int64(s, row->at_ms));
 }
 
 void setting_format(const struct setting *row, const struct settings *s, struct buf *b)

@@ -80,7 +80,7 @@ static bool split_port_at_host(struct slice text, struct slice *host, uint16_t *
 }
 
 /* The limit is sun_path's; whatever opens the socket would cut a longer one. */
-static int check_socket_path(struct slice path, struct err *err)
+static int settings_check_socket_path(struct slice path, struct err *err)
 {
     size_t most = sizeof((struct sockaddr_un *)NULL)->sun_path - 1;
 
@@ -118,7 +118,7 @@ int socket_name_parse(struct slice text, struct arena *arena, struct socket_name
                        "\"inet6:port@host\"",
                        SLICE_FMT(text));
     if (out->family == SOCKET_UNIX) {
-        if (check_socket_path(rest, err) != 0)
+        if (settings_check_socket_path(rest, err) != 0)
             return -1;
         out->path = copy(arena, rest);
         return out->path == NULL ? no_memory(err) : 0;
@@ -132,8 +132,8 @@ int socket_name_parse(struct slice text, struct arena *arena, struct socket_name
     return out->host == NULL ? no_memory(err) : 0;
 }
 
-int host_port_parse(struct slice text, struct arena *arena, struct socket_name *out,
-                    struct err *err)
+int socket_name_host_port_parse(struct slice text, struct arena *arena, struct socket_name *out,
+                                struct err *err)
 {
     struct slice host;
 

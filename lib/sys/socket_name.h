@@ -26,7 +26,7 @@ struct socket_name {
 int socket_name_parse(struct slice text, struct arena *arena, struct socket_name *out,
                       struct err *err);
 /* `host:port` alone, as for SMTP servers: `127.0.0.1:25`, `[::1]:25`, `mx.example.com:25`. */
-int host_port_parse(struct slice text, struct arena *arena, struct socket_name *out,
-                    struct err *err);
+int socket_name_host_port_parse(struct slice text, struct arena *arena, struct socket_name *out,
+                                struct err *err);
 
 #endif

@@ -12,10 +12,11 @@
 static int refused(const struct account_change *c, const struct buf *key, const redisReply *reply,
                    struct err *err)
 {
-    bool type = slice_starts_nocase(reply_text(reply), SLICE("WRONGTYPE"));
+    bool type = slice_starts_nocase(link_reply_text(reply), SLICE("WRONGTYPE"));
 
     return err_set(err, type ? EX_DATAERR : EX_UNAVAILABLE, "redis at %s, %.*s: %.*s",
-                   store_where(c->store), SLICE_FMT(buf_slice(key)), SLICE_FMT(reply_text(reply)));
+                   store_where(c->store), SLICE_FMT(buf_slice(key)),
+                   SLICE_FMT(link_reply_text(reply)));
 }
 
 /* Runs `count` commands of the pipeline; the sum of their answers in *sum. */
@@ -72,7 +73,7 @@ static int fields_add(const struct account_change *c, const struct buf *key, str
     argv[0] = SLICE("HDEL");
     argv[1] = buf_slice(key);
     for (size_t i = 0; i < reply->elements; i++) {
-        struct slice field = reply_text(reply->element[i]);
+        struct slice field = link_reply_text(reply->element[i]);
 
         if (!slice_equal(field, keep) && names_same(field, name, arena))
             argv[2 + (*count)++] = arena_copy(arena, field);
@@ -102,7 +103,8 @@ static int change(const struct account_change *c, struct slice name, struct slic
     return result;
 }
 
-int account_override_set(const struct account_change *c, const struct limit *limit, struct err *err)
+int account_change_override_set(const struct account_change *c, const struct limit *limit,
+                                struct err *err)
 {
     struct arena arena;
     struct buf name, value;
@@ -122,8 +124,8 @@ int account_override_set(const struct account_change *c, const struct limit *lim
     return result;
 }
 
-int account_override_unset(const struct account_change *c, struct slice name, size_t *removed,
-                           struct err *err)
+int account_change_override_unset(const struct account_change *c, struct slice name,
+                                  size_t *removed, struct err *err)
 {
     struct arena arena;
     int result;
@@ -136,7 +138,7 @@ int account_override_unset(const struct account_change *c, struct slice name, si
 
 /* --- the plan -------------------------------------------------------------------------------- */
 
-int account_plan_set(const struct account_change *c, struct slice plan, struct err *err)
+int account_change_plan_set(const struct account_change *c, struct slice plan, struct err *err)
 {
     struct buf key;
     size_t unused;
@@ -150,7 +152,7 @@ int account_plan_set(const struct account_change *c, struct slice plan, struct e
     return result;
 }
 
-int account_plan_unset(const struct account_change *c, bool *removed, struct err *err)
+int account_change_plan_unset(const struct account_change *c, bool *removed, struct err *err)
 {
     struct buf key;
     size_t count;

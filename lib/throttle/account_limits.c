@@ -12,7 +12,7 @@
 #define READ_TIMEOUT_MS 250
 
 /* What the store said of one holder. */
-struct entry {
+struct account_limits_entry {
     struct arena arena;
     struct account_overrides said;
     int64_t read_ms;
@@ -42,7 +42,7 @@ struct account_limits *account_limits_new(const char *prefix, struct err *err)
     return a;
 }
 
-static void entry_free(struct entry *e)
+static void entry_free(struct account_limits_entry *e)
 {
     if (e == NULL)
         return;
@@ -73,10 +73,10 @@ void account_limits_free(struct account_limits *a)
     free(a);
 }
 
-static struct entry *entry_read(struct account_limits *a, struct pool *pool, struct slice holder,
-                                int64_t now_ms)
+static struct account_limits_entry *entry_read(struct account_limits *a, struct pool *pool,
+                                               struct slice holder, int64_t now_ms)
 {
-    struct entry *e = calloc(1, sizeof *e);
+    struct account_limits_entry *e = calloc(1, sizeof *e);
     struct err err = {0};
     struct store *st;
     int result;
@@ -112,7 +112,7 @@ static void **entry_place(struct account_limits *a, struct slice holder)
     return holder.ptr == NULL ? NULL : strmap_add(&a->entries, holder, NULL);
 }
 
-static struct entry *entry_now(const struct account_limits *a, struct slice holder)
+static struct account_limits_entry *entry_now(const struct account_limits *a, struct slice holder)
 {
     void **place = strmap_find(&a->entries, holder);
 
@@ -124,7 +124,7 @@ static struct entry *entry_now(const struct account_limits *a, struct slice hold
 static void entry_refresh(struct account_limits *a, struct pool *pool, struct slice holder,
                           int64_t now_ms)
 {
-    struct entry *e = entry_now(a, holder), *fresh;
+    struct account_limits_entry *e = entry_now(a, holder), *fresh;
     void **place;
 
     if (e != NULL && now_ms - e->read_ms < ACCOUNT_LIMITS_AGE_MS)
@@ -157,10 +157,12 @@ static int limits_own(struct limit *limits, size_t count, struct arena *arena)
     return 0;
 }
 
-static int limits_of(const struct entry *e, const struct limit_rules *rules, struct slice assigned,
-                     int64_t now_s, struct arena *arena, struct limit_list *out)
+static int limits_of(const struct account_limits_entry *e, const struct limit_rules *rules,
+                     struct slice assigned, int64_t now_s, struct arena *arena,
+                     struct limit_list *out)
 {
-    const struct plan *plan = rules_plan_of(rules, e == NULL ? SLICE_NONE : e->said.plan, assigned);
+    const struct plan *plan =
+        limit_rules_plan_of(rules, e == NULL ? SLICE_NONE : e->said.plan, assigned);
     struct limit *limits;
 
     if (limits_merge(plan, e == NULL ? NULL : e->said.overrides, e == NULL ? 0 : e->said.count,

@@ -15,8 +15,8 @@ static int overrides_take(const redisReply *reply, struct arena *arena,
     if (out->overrides == NULL)
         return -1;
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {
-        struct slice field = arena_copy(arena, reply_text(reply->element[i]));
-        struct slice value = arena_copy(arena, reply_text(reply->element[i + 1]));
+        struct slice field = arena_copy(arena, link_reply_text(reply->element[i]));
+        struct slice value = arena_copy(arena, link_reply_text(reply->element[i + 1]));
 
         if (field.ptr == NULL || value.ptr == NULL)
             return -1;
@@ -31,7 +31,7 @@ static int overrides_take(const redisReply *reply, struct arena *arena,
 static int wrong(const struct buf *key, const redisReply *reply, struct err *err)
 {
     return err_set(err, EX_DATAERR, "key %.*s: %.*s", SLICE_FMT(buf_slice(key)),
-                   SLICE_FMT(reply_text(reply)));
+                   SLICE_FMT(link_reply_text(reply)));
 }
 
 static int replies_take(redisReply *const *replies, const struct buf *keys, struct arena *arena,
@@ -41,7 +41,7 @@ static int replies_take(redisReply *const *replies, const struct buf *keys, stru
         return wrong(&keys[0], replies[0], err);
     if (replies[1]->type != REDIS_REPLY_ARRAY)
         return wrong(&keys[1], replies[1], err);
-    out->plan = arena_copy(arena, reply_text(replies[0]));
+    out->plan = arena_copy(arena, link_reply_text(replies[0]));
     if (out->plan.ptr == NULL || overrides_take(replies[1], arena, out, warnings) != 0)
         return err_set(err, EX_DATAERR, "key %.*s: too many overrides",
                        SLICE_FMT(buf_slice(&keys[1])));

@@ -12,15 +12,15 @@ struct fact {
     int64_t retry_ms; /* when room comes back */
 };
 
-struct learned {
+struct full_windows {
     pthread_mutex_t lock; /* guards all below */
     struct arena memory;  /* names and facts */
     struct strmap facts;
 };
 
-struct learned *learned_new(struct err *err)
+struct full_windows *full_windows_new(struct err *err)
 {
-    struct learned *l = calloc(1, sizeof *l);
+    struct full_windows *l = calloc(1, sizeof *l);
 
     if (l == NULL) {
         (void)err_set(err, EX_OSERR, "out of memory");
@@ -32,7 +32,7 @@ struct learned *learned_new(struct err *err)
     return l;
 }
 
-void learned_free(struct learned *l)
+void full_windows_free(struct full_windows *l)
 {
     if (l == NULL)
         return;
@@ -42,14 +42,14 @@ void learned_free(struct learned *l)
     free(l);
 }
 
-static void add_name(struct buf *b, const struct demand *d, enum limit_scope scope,
+static void add_name(struct buf *b, const struct limit_check *d, enum limit_scope scope,
                      enum limit_metric metric, int64_t window_ms)
 {
     buf_addf(b, "%d %d %lld %.*s %.*s", (int)scope, (int)metric, (long long)window_ms,
              SLICE_FMT(d->holder), SLICE_FMT(d->subject));
 }
 
-static struct fact *fact_of(struct learned *l, struct slice name, bool make)
+static struct fact *fact_of(struct full_windows *l, struct slice name, bool make)
 {
     void **place = strmap_find(&l->facts, name);
     struct fact *made;
@@ -76,7 +76,7 @@ static int64_t age_ms(int64_t window_ms)
     return window_ms == LIMIT_WINDOW_MONTH || slice > LEARNED_AGE_MS ? LEARNED_AGE_MS : slice;
 }
 
-static bool is_full(const struct demand *d, uint64_t used)
+static bool is_full(const struct limit_check *d, uint64_t used)
 {
     for (size_t t = 0; t < d->test_count; t++) {
         if (used >= d->tests[t]->max)
@@ -85,8 +85,8 @@ static bool is_full(const struct demand *d, uint64_t used)
     return false;
 }
 
-void learned_note(struct learned *l, const struct demand *d, uint64_t used, int64_t retry_after_ms,
-                  int64_t now_ms)
+void full_windows_note(struct full_windows *l, const struct limit_check *d, uint64_t used,
+                       int64_t retry_after_ms, int64_t now_ms)
 {
     struct fact *fact;
     struct buf name;
@@ -102,8 +102,9 @@ void learned_note(struct learned *l, const struct demand *d, uint64_t used, int6
     buf_fini(&name);
 }
 
-bool learned_is_full(struct learned *l, const struct demand *like, const struct limit *limit,
-                     int64_t now_ms, uint64_t *used, int64_t *retry_after_ms)
+bool full_windows_is_full(struct full_windows *l, const struct limit_check *like,
+                          const struct limit *limit, int64_t now_ms, uint64_t *used,
+                          int64_t *retry_after_ms)
 {
     const struct fact *fact;
     struct buf name;

@@ -1,7 +1,7 @@
 #ifndef TG_THROTTLE_FULL_WINDOWS_H
 #define TG_THROTTLE_FULL_WINDOWS_H
 
-#include "lib/core/demand.h"
+#include "lib/core/limit_check.h"
 
 /*
  * What answers of the throttle have taught this process: windows with no room left. With it a
@@ -17,16 +17,17 @@
 #define LEARNED_MAX    10000
 #define LEARNED_AGE_MS 5000
 
-struct learned;
+struct full_windows;
 
-struct learned *learned_new(struct err *err);
-void learned_free(struct learned *l);
+struct full_windows *full_windows_new(struct err *err);
+void full_windows_free(struct full_windows *l);
 
-/* Notes what an answer says of a demand's window: full, or that there is room after all. */
-void learned_note(struct learned *l, const struct demand *d, uint64_t used, int64_t retry_after_ms,
-                  int64_t now_ms);
+/* Notes what an answer says of a check's window: full, or that there is room after all. */
+void full_windows_note(struct full_windows *l, const struct limit_check *d, uint64_t used,
+                       int64_t retry_after_ms, int64_t now_ms);
 /* Is it known that not even 1 more fits under the limit? *retry_after_ms: when to come again. */
-bool learned_is_full(struct learned *l, const struct demand *like, const struct limit *limit,
-                     int64_t now_ms, uint64_t *used, int64_t *retry_after_ms);
+bool full_windows_is_full(struct full_windows *l, const struct limit_check *like,
+                          const struct limit *limit, int64_t now_ms, uint64_t *used,
+                          int64_t *retry_after_ms);
 
 #endif

@@ -61,7 +61,7 @@ static int fill(struct limit_rules *r, const struct settings *s, struct err *err
     return 0;
 }
 
-struct limit_rules *rules_new(const struct settings *s, struct err *err)
+struct limit_rules *limit_rules_new(const struct settings *s, struct err *err)
 {
     struct limit_rules *r = calloc(1, sizeof *r);
 
@@ -77,11 +77,11 @@ struct limit_rules *rules_new(const struct settings *s, struct err *err)
     r->plan_count = s->plan_count;
     if (fill(r, s, err) == 0)
         return r;
-    rules_free(r);
+    limit_rules_free(r);
     return NULL;
 }
 
-void rules_free(struct limit_rules *r)
+void limit_rules_free(struct limit_rules *r)
 {
     if (r == NULL)
         return;
@@ -92,7 +92,7 @@ void rules_free(struct limit_rules *r)
     free(r);
 }
 
-const struct plan *rules_plan(const struct limit_rules *r, struct slice name)
+const struct plan *limit_rules_plan(const struct limit_rules *r, struct slice name)
 {
     for (size_t i = 0; i < r->plan_count; i++) {
         if (slice_equal(r->plans[i].name, name))
@@ -101,12 +101,12 @@ const struct plan *rules_plan(const struct limit_rules *r, struct slice name)
     return NULL;
 }
 
-const struct plan *rules_plan_of(const struct limit_rules *r, struct slice given,
-                                 struct slice assigned)
+const struct plan *limit_rules_plan_of(const struct limit_rules *r, struct slice given,
+                                       struct slice assigned)
 {
-    const struct plan *plan = rules_plan(r, given);
+    const struct plan *plan = limit_rules_plan(r, given);
 
     if (plan == NULL)
-        plan = rules_plan(r, assigned);
-    return plan != NULL ? plan : rules_plan(r, SLICE("default"));
+        plan = limit_rules_plan(r, assigned);
+    return plan != NULL ? plan : limit_rules_plan(r, SLICE("default"));
 }

@@ -4,16 +4,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/core/demand.h"
 #include "lib/core/limit.h"
+#include "lib/core/limit_check.h"
 #include "lib/sys/settings.h"
 
 /*
  * The configured part of throttling as an immutable snapshot: plans, who is exempt, what happens
- * while the store is away. Which domain has which plan is the world's (world_plan).
+ * while the store is away. Which domain has which plan is the hosted set's (hosted_plan).
  *
- * Owner: rules_new/rules_free. The plans are borrowed from the settings, which must outlive it.
- * Threads: read-only after building.
+ * Owner: limit_rules_new/limit_rules_free. The plans are borrowed from the settings, which must
+ * outlive it. Threads: read-only after building.
  */
 
 struct limit_rules {
@@ -26,13 +26,13 @@ struct limit_rules {
     struct exemptions exempt;
 };
 
-struct limit_rules *rules_new(const struct settings *s, struct err *err);
-void rules_free(struct limit_rules *r);
+struct limit_rules *limit_rules_new(const struct settings *s, struct err *err);
+void limit_rules_free(struct limit_rules *r);
 
 /* NULL where there is none of that name. */
-const struct plan *rules_plan(const struct limit_rules *r, struct slice name);
+const struct plan *limit_rules_plan(const struct limit_rules *r, struct slice name);
 /* The first of the two that there is, else `default`, else NULL: no limits. */
-const struct plan *rules_plan_of(const struct limit_rules *r, struct slice given,
-                                 struct slice assigned);
+const struct plan *limit_rules_plan_of(const struct limit_rules *r, struct slice given,
+                                       struct slice assigned);
 
 #endif

@@ -17,15 +17,15 @@ struct local_window {
     bool over, soft; /* crossing and soft event have been told */
 };
 
-struct windows {
+struct local_windows {
     pthread_mutex_t lock; /* guards all below */
     struct arena names;
     struct strmap table; /* holder, subject, metric and length -> struct local_window * */
 };
 
-struct windows *windows_new(struct err *err)
+struct local_windows *local_windows_new(struct err *err)
 {
-    struct windows *w = calloc(1, sizeof *w);
+    struct local_windows *w = calloc(1, sizeof *w);
 
     if (w == NULL) {
         (void)err_set(err, EX_OSERR, "out of memory");
@@ -37,7 +37,7 @@ struct windows *windows_new(struct err *err)
     return w;
 }
 
-static void windows_drop(struct windows *w)
+static void local_windows_drop(struct local_windows *w)
 {
     size_t at = 0;
     struct slice key;
@@ -49,17 +49,17 @@ static void windows_drop(struct windows *w)
     arena_reset(&w->names);
 }
 
-void windows_free(struct windows *w)
+void local_windows_free(struct local_windows *w)
 {
     if (w == NULL)
         return;
-    windows_drop(w);
+    local_windows_drop(w);
     arena_fini(&w->names);
     (void)pthread_mutex_destroy(&w->lock);
     free(w);
 }
 
-static struct local_window *window_make(struct windows *w, const struct demand *d,
+static struct local_window *window_make(struct local_windows *w, const struct limit_check *d,
                                         struct slice name)
 {
     struct local_window *made = calloc(1, sizeof *made);
@@ -78,7 +78,7 @@ static struct local_window *window_make(struct windows *w, const struct demand *
     return made;
 }
 
-static struct local_window *window_of(struct windows *w, const struct demand *d)
+static struct local_window *window_of(struct local_windows *w, const struct limit_check *d)
 {
     struct local_window *found;
     struct buf name;
@@ -93,7 +93,7 @@ static struct local_window *window_of(struct windows *w, const struct demand *d)
     return found;
 }
 
-static uint64_t used(struct local_window *l, const struct demand *d, int64_t now_ms)
+static uint64_t used(struct local_window *l, const struct limit_check *d, int64_t now_ms)
 {
     if (d->window_ms != LIMIT_WINDOW_MONTH)
         return window_used(&l->window, now_ms);
@@ -104,7 +104,7 @@ static uint64_t used(struct local_window *l, const struct demand *d, int64_t now
     return l->month_sum;
 }
 
-static int64_t retry_ms(struct local_window *l, const struct demand *d, int64_t now_ms,
+static int64_t retry_ms(struct local_window *l, const struct limit_check *d, int64_t now_ms,
                         uint64_t max)
 {
     if (d->amount > max)
@@ -114,9 +114,9 @@ static int64_t retry_ms(struct local_window *l, const struct demand *d, int64_t 
     return l->month_end_ms - now_ms;
 }
 
-/* Answers for one demand; true where one of its tests stops the message. */
-static bool demand_test(struct local_window *l, const struct demand *d, uint64_t nodes,
-                        int64_t now_ms, struct test_answer *answers)
+/* Answers for one check; true where one of its tests stops the message. */
+static bool limit_check_test(struct local_window *l, const struct limit_check *d, uint64_t nodes,
+                             int64_t now_ms, struct test_answer *answers)
 {
     bool stopped = false;
 
@@ -131,12 +131,12 @@ static bool demand_test(struct local_window *l, const struct demand *d, uint64_t
         if (!answers[t].over)
             continue;
         answers[t].retry_after_ms = retry_ms(l, d, now_ms, max);
-        stopped = stopped || demand_stops(d, d->tests[t]);
+        stopped = stopped || limit_check_stops(d, d->tests[t]);
     }
     return stopped;
 }
 
-static void demand_consume(struct local_window *l, const struct demand *d, int64_t now_ms)
+static void limit_check_consume(struct local_window *l, const struct limit_check *d, int64_t now_ms)
 {
     if (d->window_ms != LIMIT_WINDOW_MONTH)
         window_consume(&l->window, now_ms, d->amount);
@@ -145,7 +145,7 @@ static void demand_consume(struct local_window *l, const struct demand *d, int64
 }
 
 /* Crossings, told once until a message fits again. */
-static void crossing_note(struct local_window *l, const struct demand *d, bool stopped,
+static void crossing_note(struct local_window *l, const struct limit_check *d, bool stopped,
                           struct test_answer *answers)
 {
     bool over = false;
@@ -158,20 +158,20 @@ static void crossing_note(struct local_window *l, const struct demand *d, bool s
         l->over = over;
 }
 
-bool windows_ask(struct windows *w, const struct demands *d, uint64_t nodes, bool observe,
-                 bool consume, int64_t now_ms, struct test_answer *answers)
+bool local_windows_ask(struct local_windows *w, const struct limit_checks *d, uint64_t nodes,
+                       bool observe, bool consume, int64_t now_ms, struct test_answer *answers)
 {
     bool stopped = false, known = true;
     size_t at = 0;
 
     (void)pthread_mutex_lock(&w->lock);
     if (w->table.count + d->count > WINDOWS_MAX)
-        windows_drop(w);
+        local_windows_drop(w);
     for (size_t i = 0; i < d->count && known; at += d->list[i++].test_count) {
         struct local_window *l = window_of(w, &d->list[i]);
 
         known = l != NULL;
-        if (known && demand_test(l, &d->list[i], nodes, now_ms, &answers[at]) && !observe)
+        if (known && limit_check_test(l, &d->list[i], nodes, now_ms, &answers[at]) && !observe)
             stopped = true;
     }
     at = 0;
@@ -179,7 +179,7 @@ bool windows_ask(struct windows *w, const struct demands *d, uint64_t nodes, boo
         struct local_window *l = window_of(w, &d->list[i]);
 
         if (!stopped && consume)
-            demand_consume(l, &d->list[i], now_ms);
+            limit_check_consume(l, &d->list[i], now_ms);
         crossing_note(l, &d->list[i], stopped || !consume, &answers[at]);
     }
     (void)pthread_mutex_unlock(&w->lock);

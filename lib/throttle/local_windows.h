@@ -1,7 +1,7 @@
 #ifndef TG_THROTTLE_LOCAL_WINDOWS_H
 #define TG_THROTTLE_LOCAL_WINDOWS_H
 
-#include "lib/core/demand.h"
+#include "lib/core/limit_check.h"
 
 /*
  * Windows in this process's memory, for the time that the store is away: the same test and the same
@@ -14,13 +14,13 @@
 
 #define WINDOWS_MAX 100000
 
-struct windows;
+struct local_windows;
 
-struct windows *windows_new(struct err *err);
-void windows_free(struct windows *w);
+struct local_windows *local_windows_new(struct err *err);
+void local_windows_free(struct local_windows *w);
 
 /* answers: one for each test. Returns false when memory is out: then nothing is limited. */
-bool windows_ask(struct windows *w, const struct demands *d, uint64_t nodes, bool observe,
-                 bool consume, int64_t now_ms, struct test_answer *answers);
+bool local_windows_ask(struct local_windows *w, const struct limit_checks *d, uint64_t nodes,
+                       bool observe, bool consume, int64_t now_ms, struct test_answer *answers);
 
 #endif

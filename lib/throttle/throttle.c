@@ -16,8 +16,8 @@
 struct throttle {
     struct pool *pool;
     struct account_limits *accounts;
-    struct learned *learned;
-    struct windows *windows;
+    struct full_windows *learned;
+    struct local_windows *windows;
     char *prefix;
     _Atomic int64_t timeout_ms;
 };
@@ -34,8 +34,8 @@ struct throttle *throttle_new(const struct settings *s, struct err *err)
     t->prefix = strdup(s->store.prefix);
     t->pool = pool_new(s, CONNECTIONS_MAX, err);
     t->accounts = t->pool == NULL ? NULL : account_limits_new(s->store.prefix, err);
-    t->learned = t->accounts == NULL ? NULL : learned_new(err);
-    t->windows = t->learned == NULL ? NULL : windows_new(err);
+    t->learned = t->accounts == NULL ? NULL : full_windows_new(err);
+    t->windows = t->learned == NULL ? NULL : local_windows_new(err);
     if (t->windows != NULL && t->prefix != NULL)
         return t;
     throttle_free(t);
@@ -46,8 +46,8 @@ void throttle_free(struct throttle *t)
 {
     if (t == NULL)
         return;
-    windows_free(t->windows);
-    learned_free(t->learned);
+    local_windows_free(t->windows);
+    full_windows_free(t->learned);
     account_limits_free(t->accounts);
     pool_free(t->pool);
     free(t->prefix);
@@ -64,7 +64,7 @@ static int limits_of(struct throttle_context *c, struct slice holder, struct are
                      struct limit_list *out, struct err *err)
 {
     return account_limits_get(c->throttle->accounts, c->throttle->pool, c->rules, holder,
-                              world_plan(c->world, holder), clock_monotonic_ms(),
+                              hosted_plan(c->hosted, holder), clock_monotonic_ms(),
                               clock_unix_ms() / 1000, arena, out, err);
 }
 
@@ -84,16 +84,18 @@ int throttle_limits(struct throttle_context *context, struct arena *arena, struc
 }
 
 /* A window that was found full is what the next message may be refused for. */
-static void learn(struct throttle *t, const struct demands *d, const struct test_answer *answers)
+static void learn(struct throttle *t, const struct limit_checks *d,
+                  const struct test_answer *answers)
 {
     int64_t now_ms = clock_monotonic_ms();
 
     for (size_t i = 0; i < d->count; answers += d->list[i++].test_count)
-        learned_note(t->learned, &d->list[i], answers->used, answers->retry_after_ms, now_ms);
+        full_windows_note(t->learned, &d->list[i], answers->used, answers->retry_after_ms, now_ms);
 }
 
-static int ask_store(struct throttle *t, const struct throttle_call *call, const struct demands *d,
-                     struct arena *arena, struct test_answer *answers, struct err *err)
+static int ask_store(struct throttle *t, const struct throttle_call *call,
+                     const struct limit_checks *d, struct arena *arena, struct test_answer *answers,
+                     struct err *err)
 {
     struct store *st = pool_take(t->pool, err);
     int result;
@@ -109,19 +111,20 @@ static int ask_store(struct throttle *t, const struct throttle_call *call, const
 }
 
 static enum throttle_by ask_nobody(struct throttle *t, const struct limit_rules *rules,
-                                   const struct demands *d, bool consume,
+                                   const struct limit_checks *d, bool consume,
                                    struct test_answer *answers)
 {
     if (rules->on_failure == ON_FAILURE_DEFER)
         return THROTTLE_BY_DEFER;
     if (rules->on_failure == ON_FAILURE_LOCAL &&
-        windows_ask(t->windows, d, rules->nodes, rules->observe, consume, clock_unix_ms(), answers))
+        local_windows_ask(t->windows, d, rules->nodes, rules->observe, consume, clock_unix_ms(),
+                          answers))
         return THROTTLE_BY_LOCAL;
     return THROTTLE_BY_ACCEPT;
 }
 
 enum throttle_by throttle_ask(struct throttle *t, const struct limit_rules *rules,
-                              const struct demands *d, bool consume, struct arena *arena,
+                              const struct limit_checks *d, bool consume, struct arena *arena,
                               struct test_answer **answers, struct err *err)
 {
     struct throttle_call call = {.prefix = t->prefix,
@@ -140,12 +143,12 @@ enum throttle_by throttle_ask(struct throttle *t, const struct limit_rules *rule
     return ask_nobody(t, rules, d, consume, *answers);
 }
 
-bool throttle_is_full(struct throttle *t, const struct demand *like, const struct limit *limit,
+bool throttle_is_full(struct throttle *t, const struct limit_check *like, const struct limit *limit,
                       struct test_answer *answer)
 {
     *answer = (struct test_answer){.over = true};
-    return learned_is_full(t->learned, like, limit, clock_monotonic_ms(), &answer->used,
-                           &answer->retry_after_ms);
+    return full_windows_is_full(t->learned, like, limit, clock_monotonic_ms(), &answer->used,
+                                &answer->retry_after_ms);
 }
 
 bool throttle_is_away(struct throttle *t)

@@ -1,11 +1,11 @@
 #ifndef TG_THROTTLE_THROTTLE_H
 #define TG_THROTTLE_THROTTLE_H
 
-#include "lib/core/demand.h"
+#include "lib/core/limit_check.h"
 #include "lib/throttle/limit_rules.h"
 
 /*
- * The throttle: asks the store whether all demands of a message fit, and consumes them, in one trip
+ * The throttle: asks the store whether all checks of a message fit, and consumes them, in one trip
  * and one script call a holder. Where one holder refuses, what the others consumed is given back.
  * The store's clock decides.
  *
@@ -21,12 +21,12 @@ struct throttle *throttle_new(const struct settings *s, struct err *err);
 void throttle_free(struct throttle *t);
 void throttle_reload(struct throttle *t, const struct settings *s); /* store.timeout */
 
-/* For demands_build: the limits that hold now for server, clients and each account. `context` must
- * outlive it. */
+/* For limit_checks_build: the limits that hold now for server, clients and each account. `context`
+ * must outlive it. */
 struct throttle_context {
     struct throttle *throttle;
     const struct limit_rules *rules;
-    const struct world *world; /* for the plans that files assign */
+    const struct hosted *hosted; /* for the plans that files assign */
 };
 int throttle_limits(struct throttle_context *context, struct arena *arena, struct limit_source *out,
                     struct err *err);
@@ -41,12 +41,12 @@ enum throttle_by {
 /* `consume` false only looks. *answers: one for each test, in order (BY_STORE, BY_LOCAL). Where the
  * store could not answer, *err says why. */
 enum throttle_by throttle_ask(struct throttle *t, const struct limit_rules *rules,
-                              const struct demands *d, bool consume, struct arena *arena,
+                              const struct limit_checks *d, bool consume, struct arena *arena,
                               struct test_answer **answers, struct err *err);
 
 /* Is it known without a trip that nothing more of that limit fits? `like` names holder and subject.
  */
-bool throttle_is_full(struct throttle *t, const struct demand *like, const struct limit *limit,
+bool throttle_is_full(struct throttle *t, const struct limit_check *like, const struct limit *limit,
                       struct test_answer *answer);
 
 /* Is the store away? For gauges. */

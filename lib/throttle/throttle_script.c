@@ -16,19 +16,19 @@
 
 static const struct script throttle_script = {"throttle", script_throttle_source};
 
-/* The demands of one holder: one call of the script. */
-struct group {
+/* The checks of one holder: one call of the script. */
+struct throttle_group {
     size_t first, count, tests, first_test;
     int64_t now_ms;
     bool stopped;
 };
 
-struct work {
+struct throttle_work {
     struct store *store;
     const struct throttle_call *call;
-    const struct demands *d;
+    const struct limit_checks *d;
     struct arena *arena;
-    struct group *groups;
+    struct throttle_group *groups;
     size_t count;
     int64_t month_ends_ms[2];
 };
@@ -38,29 +38,29 @@ static int no_memory(struct err *err)
     return err_set(err, EX_TEMPFAIL, "message with too many limits to test: out of memory");
 }
 
-static int groups_make(struct work *w)
+static int groups_make(struct throttle_work *w)
 {
-    struct group *g = NULL;
+    struct throttle_group *g = NULL;
     size_t tests = 0;
 
     w->groups = arena_array(w->arena, w->d->count, sizeof *w->groups);
     if (w->groups == NULL)
         return -1;
     for (size_t i = 0; i < w->d->count; i++) {
-        const struct demand *demand = &w->d->list[i];
+        const struct limit_check *check = &w->d->list[i];
 
-        if (g == NULL || !slice_equal(w->d->list[g->first].holder, demand->holder)) {
+        if (g == NULL || !slice_equal(w->d->list[g->first].holder, check->holder)) {
             g = &w->groups[w->count++];
-            *g = (struct group){.first = i, .first_test = tests};
+            *g = (struct throttle_group){.first = i, .first_test = tests};
         }
         g->count++;
-        g->tests += demand->test_count;
-        tests += demand->test_count;
+        g->tests += check->test_count;
+        tests += check->test_count;
     }
     return 0;
 }
 
-static void month_ends(struct work *w)
+static void month_ends(struct throttle_work *w)
 {
     time_t end = period_end(PERIOD_MONTH, w->call->now_s);
 
@@ -76,7 +76,7 @@ static struct slice number(struct arena *arena, int64_t value)
     return arena_copy(arena, (struct slice){text, (size_t)len});
 }
 
-static struct slice key_of(struct work *w, const struct demand *d)
+static struct slice key_of(struct throttle_work *w, const struct limit_check *d)
 {
     struct buf b;
     struct slice key = SLICE_NONE;
@@ -90,15 +90,15 @@ static struct slice key_of(struct work *w, const struct demand *d)
 }
 
 /* Amounts stay below 2^53 in the script: more than that fits no limit anyhow. */
-static int64_t amount_of(const struct demand *d)
+static int64_t amount_of(const struct limit_check *d)
 {
     const uint64_t most = UINT64_C(1) << 52;
 
     return (int64_t)(d->amount < most ? d->amount : most);
 }
 
-static void add_demand(struct work *w, const struct demand *d, bool tests, struct slice *argv,
-                       size_t *at)
+static void add_demand(struct throttle_work *w, const struct limit_check *d, bool tests,
+                       struct slice *argv, size_t *at)
 {
     argv[(*at)++] = number(w->arena, d->window_ms);
     argv[(*at)++] = number(w->arena, amount_of(d));
@@ -110,13 +110,13 @@ static void add_demand(struct work *w, const struct demand *d, bool tests, struc
 
         argv[(*at)++] = number(w->arena, (int64_t)l->max);
         argv[(*at)++] = number(w->arena, l->soft_percent);
-        argv[(*at)++] = !w->call->observe && demand_stops(d, l) ? SLICE("1") : SLICE("0");
+        argv[(*at)++] = !w->call->observe && limit_check_stops(d, l) ? SLICE("1") : SLICE("0");
     }
 }
 
 /* The arguments of one call; NULL when memory is out. */
-static struct slice *call_make(struct work *w, const struct group *g, struct slice mode, bool tests,
-                               size_t *argc)
+static struct slice *call_make(struct throttle_work *w, const struct throttle_group *g,
+                               struct slice mode, bool tests, size_t *argc)
 {
     struct slice *argv = arena_array(w->arena, 1 + g->count * 6 + g->tests * 3, sizeof *argv);
     size_t at = 0;
@@ -141,12 +141,12 @@ static int64_t value_at(const redisReply *reply, size_t i)
     return reply->element[i]->type == REDIS_REPLY_INTEGER ? reply->element[i]->integer : 0;
 }
 
-static int answer_read(const redisReply *reply, struct group *g, struct test_answer *answers,
-                       struct err *err)
+static int resolver_answer_read(const redisReply *reply, struct throttle_group *g,
+                                struct test_answer *answers, struct err *err)
 {
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != ANSWER_HEAD + g->tests * TEST_VALUES)
         return err_set(err, EX_TEMPFAIL, "the store cannot limit: %.*s",
-                       SLICE_FMT(reply_text(reply)));
+                       SLICE_FMT(link_reply_text(reply)));
     g->now_ms = value_at(reply, 0);
     g->stopped = value_at(reply, 1) != 0;
     for (size_t t = 0; t < g->tests; t++) {
@@ -163,7 +163,7 @@ static int answer_read(const redisReply *reply, struct group *g, struct test_ans
 }
 
 /* One holder goes by the script's digest alone; several in a pipeline, which brings the source. */
-static int trip(struct work *w, redisReply **replies, struct err *err)
+static int trip(struct throttle_work *w, redisReply **replies, struct err *err)
 {
     struct slice mode = w->call->consume ? SLICE("consume") : SLICE("look");
     struct slice *argv = NULL;
@@ -187,10 +187,10 @@ static int trip(struct work *w, redisReply **replies, struct err *err)
 
 /* What was consumed for a message that another holder stops. Failing, it expires with its window.
  */
-static void give_back(struct work *w, redisReply **replies)
+static void give_back(struct throttle_work *w, redisReply **replies)
 {
     for (size_t i = 0; i < w->count; i++) {
-        struct group *g = &w->groups[i];
+        struct throttle_group *g = &w->groups[i];
         struct buf mode;
         struct slice *argv;
         size_t argc;
@@ -212,10 +212,10 @@ static void give_back(struct work *w, redisReply **replies)
         freeReplyObject(replies[i]);
 }
 
-int throttle_call(struct store *st, const struct throttle_call *call, const struct demands *d,
+int throttle_call(struct store *st, const struct throttle_call *call, const struct limit_checks *d,
                   struct arena *arena, struct test_answer *answers, struct err *err)
 {
-    struct work w = {.store = st, .call = call, .d = d, .arena = arena};
+    struct throttle_work w = {.store = st, .call = call, .d = d, .arena = arena};
     redisReply **replies;
     bool stopped = false;
     int result = 0;
@@ -229,7 +229,7 @@ int throttle_call(struct store *st, const struct throttle_call *call, const stru
     if (trip(&w, replies, err) != 0)
         return -1;
     for (size_t i = 0; i < w.count; i++) {
-        if (answer_read(replies[i], &w.groups[i], answers, err) != 0)
+        if (resolver_answer_read(replies[i], &w.groups[i], answers, err) != 0)
             result = -1;
         stopped = stopped || w.groups[i].stopped || result != 0;
         freeReplyObject(replies[i]);

@@ -1,7 +1,7 @@
 #ifndef TG_THROTTLE_THROTTLE_SCRIPT_H
 #define TG_THROTTLE_THROTTLE_SCRIPT_H
 
-#include "lib/core/demand.h"
+#include "lib/core/limit_check.h"
 #include "lib/redis/store.h"
 
 /* Demands as calls of throttle.lua, and its answers read back. One connection, one thread. */
@@ -14,10 +14,10 @@ struct throttle_call {
     int64_t timeout_ms;
 };
 
-/* All demands in one trip; where one holder stops, a second trip gives back what the others
+/* All checks in one trip; where one holder stops, a second trip gives back what the others
  * consumed. -1: *err; EX_UNAVAILABLE: no answer came, EX_TEMPFAIL: the store answered with an
  * error. */
-int throttle_call(struct store *st, const struct throttle_call *call, const struct demands *d,
+int throttle_call(struct store *st, const struct throttle_call *call, const struct limit_checks *d,
                   struct arena *arena, struct test_answer *answers, struct err *err);
 
 #endif

@@ -19,8 +19,8 @@
 #define DOMAIN_STREAM_MAX "1000"
 #define ALL_STREAM_MAX    "100000"
 
-struct event {
-    struct event *next;
+struct violation_event {
+    struct violation_event *next;
     struct violation v;
     char texts[]; /* what its slices point to */
 };
@@ -28,7 +28,7 @@ struct event {
 struct violation_log {
     pthread_mutex_t lock; /* guards the queue, ending, notify, dropped */
     pthread_cond_t wake;
-    struct event *first, **last;
+    struct violation_event *first, **last;
     size_t count;
     bool ending;
     char *notify;
@@ -108,7 +108,8 @@ static void streams_add(struct violation_log *e, const struct violation *v)
     }
     for (int i = 0; i < 2; i++) {
         if (replies[i]->type == REDIS_REPLY_ERROR)
-            complain(e, "violations are missing in the store's streams", reply_text(replies[i]));
+            complain(e, "violations are missing in the store's streams",
+                     link_reply_text(replies[i]));
         freeReplyObject(replies[i]);
     }
 }
@@ -221,9 +222,9 @@ static void event_tell(struct violation_log *e, const struct violation *v, const
 }
 
 /* Under the lock: the next event, or NULL at the end; *program is the caller's to free. */
-static struct event *event_wait(struct violation_log *e, char **program)
+static struct violation_event *event_wait(struct violation_log *e, char **program)
 {
-    struct event *event;
+    struct violation_event *event;
 
     while (e->first == NULL && !e->ending)
         (void)pthread_cond_wait(&e->wake, &e->lock);
@@ -241,7 +242,7 @@ static struct event *event_wait(struct violation_log *e, char **program)
 static void *violation_log_run(void *context)
 {
     struct violation_log *e = context;
-    struct event *event;
+    struct violation_event *event;
     char *program;
     uint64_t dropped;
 
@@ -341,11 +342,11 @@ static struct slice keep(char **at, struct slice s)
     return kept;
 }
 
-static struct event *event_copy(const struct violation *v)
+static struct violation_event *event_copy(const struct violation *v)
 {
     size_t size =
         v->domain.len + v->user.len + v->per.len + v->queue_id.len + v->client.len + v->sender.len;
-    struct event *event = malloc(sizeof *event + size);
+    struct violation_event *event = malloc(sizeof *event + size);
     char *at;
 
     if (event == NULL)
@@ -364,7 +365,7 @@ static struct event *event_copy(const struct violation *v)
 
 void violation_log_add(struct violation_log *e, const struct violation *v)
 {
-    struct event *event = event_copy(v);
+    struct violation_event *event = event_copy(v);
 
     (void)pthread_mutex_lock(&e->lock);
     if (event == NULL || e->count >= VIOLATION_LOG_MAX) {

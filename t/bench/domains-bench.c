@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "lib/core/world.h"
+#include "lib/core/hosted.h"
 #include "t/random.h"
 
 #define LOOKUPS 1000000
@@ -21,9 +21,9 @@ static double now_ns(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static struct world *world_build(uint32_t entries)
+static struct hosted *hosted_build(uint32_t entries)
 {
-    struct world *w = world_new((size_t)4 << 30);
+    struct hosted *w = hosted_new((size_t)4 << 30);
     struct err err = {.text = "out of memory"};
     char name[64];
 
@@ -31,7 +31,7 @@ static struct world *world_build(uint32_t entries)
         int len = snprintf(name, sizeof name, "%scustomer-%07u.hosting.example",
                            i % 100 == 0 ? "." : "", i);
 
-        if (world_add_domain(w, (struct slice){name, (size_t)len}, SLICE_NONE, &err) != 0) {
+        if (hosted_add_domain(w, (struct slice){name, (size_t)len}, SLICE_NONE, &err) != 0) {
             (void)fprintf(stderr, "domains-bench: %s\n", err.text);
             exit(1);
         }
@@ -40,7 +40,7 @@ static struct world *world_build(uint32_t entries)
 }
 
 /* The names are made beforehand, so that only look-ups are timed. */
-static void measure(const struct world *w, const char *what, const char *format, uint32_t from,
+static void measure(const struct hosted *w, const char *what, const char *format, uint32_t from,
                     uint32_t entries)
 {
     char(*names)[64] = calloc(LOOKUPS, sizeof *names);
@@ -57,7 +57,7 @@ static void measure(const struct world *w, const char *what, const char *format,
     }
     start = now_ns();
     for (uint32_t i = 0; names != NULL && i < LOOKUPS; i++)
-        found += world_domain(w, NULL, slice_str(names[i]), &charged) == LOOKUP_YES;
+        found += hosted_domain(w, NULL, slice_str(names[i]), &charged) == HOSTED_YES;
     printf("%-9s %4.0f ns a look-up, %3.0f %% found\n", what, (now_ns() - start) / LOOKUPS,
            100.0 * (double)found / LOOKUPS);
     free(names);
@@ -66,20 +66,20 @@ static void measure(const struct world *w, const char *what, const char *format,
 int main(int argc, char **argv)
 {
     uint32_t entries = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1000000;
-    struct world *w;
+    struct hosted *w;
 
     if (entries < 100) {
         (void)fprintf(stderr, "usage: domains-bench [ENTRIES, at least 100]\n");
         return 64;
     }
-    w = world_build(entries);
+    w = hosted_build(entries);
     if (w == NULL)
         return 71;
-    printf("%zu entries, %zu bytes (%zu each)\n", w->domains.count, world_bytes(w),
-           world_bytes(w) / w->domains.count);
+    printf("%zu entries, %zu bytes (%zu each)\n", w->domains.count, hosted_bytes(w),
+           hosted_bytes(w) / w->domains.count);
     measure(w, "hit", "", 0, entries);
     measure(w, "miss", "", entries, entries);
     measure(w, "wildcard", "mail.", 0, entries);
-    world_free(w);
+    hosted_free(w);
     return 0;
 }

@@ -266,9 +266,9 @@ static void test_rule(const struct rule_case *c)
     facts_of(&c->mail, &f);
     OK(classify(&f, w, NULL, &arena, &got, NULL) == 0 && got.count == 1, c->what);
     d = &got.decisions[0];
-    IS_STR(origin_name(got.origin), origin_name(c->origin), "origin");
-    IS_STR(class_name(d->class_), class_name(c->class_), "class");
-    IS_STR(rule_text(d->rule), rule_text(c->rule), "rule");
+    IS_STR(classify_origin_name(got.origin), classify_origin_name(c->origin), "origin");
+    IS_STR(classify_class_name(d->class_), classify_class_name(c->class_), "class");
+    IS_STR(classify_rule_text(d->rule), classify_rule_text(c->rule), "rule");
     IS_SLICE(d->account, slice_str(c->account), "account");
     IS_SLICE(d->user, slice_str(c->user), "user");
     IS_SLICE(d->received_account, slice_str(c->received_account), "receiving account");
@@ -283,10 +283,10 @@ static void test_rule(const struct rule_case *c)
 
 static void test_rules(void)
 {
-    world_begin();
+    hosted_begin();
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         test_rule(&rules[i]);
-    world_free(w);
+    hosted_free(w);
 }
 
 /* --- addresses without a domain --- */
@@ -298,19 +298,19 @@ static void test_default_domain(void)
     struct facts f;
     struct classified got;
 
-    world_begin();
+    hosted_begin();
     facts_of(&c, &f);
     OK(classify(&f, w, NULL, &arena, &got, NULL) == 0 &&
            got.decisions[0].rule == RULE_FORWARDED_UNKNOWN,
        "without a default domain such a recipient is not hosted");
-    must(world_set_default_domain(w, SLICE("example.com"), NULL), NULL);
+    must(hosted_set_default_domain(w, SLICE("example.com"), NULL), NULL);
     OK(classify(&f, w, NULL, &arena, &got, NULL) == 0 &&
            got.decisions[0].rule == RULE_HOSTED_FROM_HERE,
        "with one it is");
     IS_SLICE(got.decisions[0].user, SLICE("root@example.com"), "so is the sender");
     IS_SLICE(got.decisions[0].received_user, SLICE("postmaster@example.com"),
              "and the recipient has a name");
-    world_free(w);
+    hosted_free(w);
 }
 
 int main(void)

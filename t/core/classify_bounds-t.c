@@ -63,7 +63,7 @@ static void test_asked(void)
     struct classified got;
     struct oracle o;
 
-    w = world_new(1 << 20);
+    w = hosted_new(1 << 20);
     w->domains_asked = w->forwards_asked = w->logins_asked = w->popauth_asked = true;
     facts_of(&c, &f);
     IS_INT(ask_all(&o, &f, &got), 0, "answered");
@@ -79,10 +79,10 @@ static void test_asked(void)
     OK(ask_all(&o, &f, &got) == 0 && got.origin == ORIGIN_OUTSIDE && got.is_bounce,
        "a client that has not checked its mail");
     c.client = "127.0.0.1";
-    must(world_add_network(w, &w->host, SLICE("127.0.0.0/8"), NULL), NULL);
+    must(hosted_add_network(w, &w->host, SLICE("127.0.0.0/8"), NULL), NULL);
     facts_of(&c, &f);
     OK(ask_all(&o, &f, &got) == 0 && got.origin == ORIGIN_HOST, "this host is not asked for");
-    world_free(w);
+    hosted_free(w);
 }
 
 /* --- size --- */
@@ -112,7 +112,7 @@ static void test_huge(bool hosted, bool asked)
     clock_t start = clock();
     int result;
 
-    world_begin();
+    hosted_begin();
     w->domains_asked = asked;
     if (hosted)
         add_domain(".wild.example", "");
@@ -133,7 +133,7 @@ static void test_huge(bool hosted, bool asked)
     OK(clock() - start < 3 * CLOCKS_PER_SEC, "in no quadratic time");
     answers_fini(&o.answers);
     arena_fini(&a);
-    world_free(w);
+    hosted_free(w);
 }
 
 /* Whatever the cap: either the same decisions, or an ordinary error. */
@@ -148,7 +148,7 @@ static void test_caps(void)
     struct classified want, got;
     size_t refused = 0, good = 0, wrong = 0;
 
-    world_begin();
+    hosted_begin();
     add_forward("top@example.com", "sales@example.com");
     add_forward("top@example.com", "somebody@far-away.test");
     facts_of(&c, &f);
@@ -169,7 +169,7 @@ static void test_caps(void)
     }
     OK(want.count == 3 && refused > 0 && good > 0 && wrong == 0 && refused + good == 750,
        "each cap gives all or an error");
-    world_free(w);
+    hosted_free(w);
 }
 
 /* A login too long for the arena must not make another one pay. */
@@ -182,7 +182,7 @@ static void test_cap_login(void)
     struct classified got;
     size_t wrong = 0, good = 0;
 
-    world_begin();
+    hosted_begin();
     memset(login, 'l', sizeof login - 1);
     memcpy(login + sizeof login - 13, "@example.com", 12);
     c.auth = login;
@@ -198,7 +198,7 @@ static void test_cap_login(void)
         arena_fini(&small);
     }
     OK(good > 0 && wrong == 0, "a login that finds no room charges nobody else");
-    world_free(w);
+    hosted_free(w);
 }
 
 /* With questions: each cap ends in an error or a result, never in asking for nothing. */
@@ -210,7 +210,7 @@ static void test_cap_asked(void)
     struct classified got;
     size_t stuck = 0, good = 0, refused = 0;
 
-    w = world_new(1 << 20);
+    w = hosted_new(1 << 20);
     w->domains_asked = w->forwards_asked = w->logins_asked = w->popauth_asked = true;
     facts_of(&c, &f);
     for (size_t cap = 0; cap < 6000; cap += 16) {
@@ -231,7 +231,7 @@ static void test_cap_asked(void)
         arena_fini(&small);
     }
     OK(stuck == 0 && good > 0 && refused > 0, "questions that find no room are an error");
-    world_free(w);
+    hosted_free(w);
 }
 
 int main(void)

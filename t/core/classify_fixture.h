@@ -5,10 +5,10 @@
 
 #include "lib/core/classify.h"
 
-/* A small world, and mail of one recipient, for the tests of classification. */
+/* A small hosted, and mail of one recipient, for the tests of classification. */
 
 static struct arena arena;
-static struct world *w;
+static struct hosted *w;
 
 static inline void must(int result, const struct err *err)
 {
@@ -20,27 +20,27 @@ static inline void add_domain(const char *name, const char *owner)
 {
     struct err err;
 
-    must(world_add_domain(w, slice_str(name), slice_str(owner), &err), &err);
+    must(hosted_add_domain(w, slice_str(name), slice_str(owner), &err), &err);
 }
 
 static inline void add_forward(const char *key, const char *target)
 {
     struct err err;
 
-    must(world_add_forward(w, slice_str(key), slice_str(target), &err), &err);
+    must(hosted_add_forward(w, slice_str(key), slice_str(target), &err), &err);
 }
 
-static inline void world_begin(void)
+static inline void hosted_begin(void)
 {
     struct err err;
 
-    w = world_new(4 << 20);
+    w = hosted_new(4 << 20);
     add_domain("example.com", "");
     add_domain("example.org", "");
     add_domain("alias.example", "example.com");
-    must(world_add_login(w, SLICE("jdoe"), SLICE("John+x@Example.com"), &err), &err);
-    must(world_add_network(w, &w->host, SLICE("127.0.0.0/8"), &err), &err);
-    must(world_add_network(w, &w->customers, SLICE("198.51.100.0/24"), &err), &err);
+    must(hosted_add_login(w, SLICE("jdoe"), SLICE("John+x@Example.com"), &err), &err);
+    must(hosted_add_network(w, &w->host, SLICE("127.0.0.0/8"), &err), &err);
+    must(hosted_add_network(w, &w->customers, SLICE("198.51.100.0/24"), &err), &err);
     add_forward("sales@example.com", "x@gmail.test");
 }
 

@@ -45,20 +45,20 @@ static void chain_add(const char *prefix, int hops)
 
 static void test_domain_targets(void)
 {
-    world_begin();
+    hosted_begin();
     add_forward("there@example.com", "@gmail.test");
     add_forward("@example.org", "@example.com");
     add_forward("route@example.com", "@hop.test:far@gmail.test");
     IS_STR(targets_of("there+x@example.com"), "there+x@gmail.test", "the same user elsewhere");
     IS_STR(targets_of("sales@example.org"), "x@gmail.test", "an alias domain");
     IS_STR(targets_of("route@example.com"), "far@gmail.test", "a source route is an address");
-    world_free(w);
+    hosted_free(w);
     arena_reset(&arena);
 }
 
 static void test_forwarders(void)
 {
-    world_begin();
+    hosted_begin();
     IS_STR(targets_of("sales@example.com"), "x@gmail.test", "one target");
     IS_STR(targets_of("none@example.com"), "", "no forwarder");
     add_forward("two@example.com", "B@gmail.test");
@@ -90,7 +90,7 @@ static void test_forwarders(void)
     chain_add("eleven", 11);
     IS_STR(targets_of("ten1@example.com"), "end@out.test", "ten levels");
     IS_STR(targets_of("eleven1@example.com"), "", "no more than ten");
-    world_free(w);
+    hosted_free(w);
 }
 
 /* Against a recursive search, by levels as its only bound. */
@@ -119,7 +119,7 @@ static void test_forwarders_random(void)
         const char *got;
         bool same = true;
 
-        world_begin();
+        hosted_begin();
         for (int i = 0; i < NODES; i++) {
             (void)snprintf(key, sizeof key, "n%d@example.org", i);
             for (int j = 0; j < 4; j++) {
@@ -144,7 +144,7 @@ static void test_forwarders_random(void)
             some += outside[i];
         }
         good += same;
-        world_free(w);
+        hosted_free(w);
         arena_reset(&arena);
     }
     IS_INT(good, 300, "as a recursive search has it");

@@ -29,10 +29,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice rest = {(const char *)data, size}, field, name;
     struct header_facts h = {.bulk = false};
-    struct world *w = world_new(1 << 16);
+    struct hosted *w = hosted_new(1 << 16);
     struct arena arena;
 
-    TG_ASSERT(w != NULL && world_set_spam_header(w, SLICE("X-Spam-Flag: YES"), NULL) == 0);
+    TG_ASSERT(w != NULL && hosted_set_spam_header(w, SLICE("X-Spam-Flag: YES"), NULL) == 0);
     arena_init(&arena, 1 << 16);
     while (field_take(&rest, &field)) {
         struct header_facts before = h;
@@ -50,6 +50,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
               (!h.bulk || header_facts_priority(&h) == PRIORITY_BULK));
     TG_ASSERT(arena.used_bytes < 8 * ADDRESS_TEXT_ROOM);
     arena_fini(&arena);
-    world_free(w);
+    hosted_free(w);
     return 0;
 }

@@ -5,7 +5,7 @@
 
 #include "lib/core/header_facts.h"
 
-static struct world *w;
+static struct hosted *w;
 static struct arena arena;
 
 /* Fields as "Name: value", ended by NULL. */
@@ -70,7 +70,8 @@ static void test_priority(const struct priority_case *c)
 {
     struct header_facts h = facts_of(c->fields);
 
-    IS_STR(priority_name(header_facts_priority(&h)), priority_name(c->want),
+    IS_STR(header_facts_priority_name(header_facts_priority(&h)),
+           header_facts_priority_name(c->want),
            c->fields[0] == NULL ? "no header at all" : c->fields[0]);
 }
 
@@ -95,7 +96,7 @@ static void test_spam(const struct spam_case *c)
     const char *fields[] = {c->field, NULL};
     struct header_facts h;
 
-    OK(world_set_spam_header(w, slice_str(c->setting), NULL) == 0, c->setting);
+    OK(hosted_set_spam_header(w, slice_str(c->setting), NULL) == 0, c->setting);
     h = facts_of(fields);
     OK(h.spam == c->spam, c->field);
 }
@@ -144,7 +145,7 @@ static void test_bounds(void)
 
 int main(void)
 {
-    w = world_new(1 << 20);
+    w = hosted_new(1 << 20);
     arena_init(&arena, 1 << 20);
     for (size_t i = 0; i < sizeof priorities / sizeof priorities[0]; i++)
         test_priority(&priorities[i]);
@@ -153,6 +154,6 @@ int main(void)
     test_addresses();
     test_bounds();
     arena_fini(&arena);
-    world_free(w);
+    hosted_free(w);
     return tap_done();
 }

@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         enum milter_take got = milter_client_take(&c, &in, &a);
 
         if (got != MILTER_TAKE_ANSWER) {
-            TG_ASSERT((got == MILTER_TAKE_BAD) == (c.trouble != NULL));
+            TG_ASSERT((got == MILTER_TAKE_BAD) == (c.problem != NULL));
             break;
         }
         check_answer(&c, &a, whole);

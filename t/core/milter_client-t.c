@@ -18,9 +18,9 @@ static void negotiate(struct milter_client *c, struct slice more)
     size_t begun;
 
     buf_init(&b, 1000);
-    begun = wire_begin(&b, MILTER_OPTNEG);
+    begun = milter_wire_begin(&b, MILTER_OPTNEG);
     buf_add(&b, more);
-    wire_end(&b, begun);
+    milter_wire_end(&b, begun);
     milter_client_init(c);
     milter_client_offer(c);
     in = buf_slice(&b);
@@ -115,9 +115,9 @@ static void test_symbols(void)
 static struct slice last_packet(struct milter_client *c)
 {
     struct slice in = buf_slice(&c->out);
-    struct wire_packet p = {.command = '?'};
+    struct milter_wire_packet p = {.command = '?'};
 
-    while (wire_take(&in, 100000, &p) == WIRE_PACKET)
+    while (milter_wire_take(&in, 100000, &p) == WIRE_PACKET)
         continue;
     return p.data;
 }
@@ -242,9 +242,9 @@ static void test_reply_text(void)
         size_t begun;
 
         buf_init(&b, 10000);
-        begun = wire_begin(&b, MILTER_REPLY_CODE);
-        wire_add_string(&b, slice_str(cases[i].text));
-        wire_end(&b, begun);
+        begun = milter_wire_begin(&b, MILTER_REPLY_CODE);
+        milter_wire_add_string(&b, slice_str(cases[i].text));
+        milter_wire_end(&b, begun);
         negotiate(&c, SLICE(EAGER));
         send_event(&c, 'M');
         in = buf_slice(&b);
@@ -320,7 +320,7 @@ static void test_misbehaviour(void)
         negotiate(&c, SLICE(EAGER));
         send_event(&c, cases[i].event);
         IS_INT(answer(&c, cases[i].packet, &a), MILTER_TAKE_BAD, cases[i].what);
-        OK(c.trouble != NULL && !milter_client_eom(&c), "says why, and is not spoken to again");
+        OK(c.problem != NULL && !milter_client_eom(&c), "says why, and is not spoken to again");
         milter_client_fini(&c);
     }
 }

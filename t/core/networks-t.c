@@ -28,12 +28,12 @@ static const struct ip_case {
 static void test_ip(const struct ip_case *c)
 {
     struct ip a, b;
-    bool good = ip_parse(slice_str(c->a), &a);
+    bool good = networks_ip_parse(slice_str(c->a), &a);
 
     if (c->b == NULL)
         OK(!good, c->a);
     else
-        OK(good && ip_parse(slice_str(c->b), &b) && memcmp(&a, &b, sizeof a) == 0, c->a);
+        OK(good && networks_ip_parse(slice_str(c->b), &b) && memcmp(&a, &b, sizeof a) == 0, c->a);
 }
 
 static const struct network_case {
@@ -74,8 +74,9 @@ static void test_network(const struct network_case *c)
         OK(result == -1 && strstr(err.text, c->network) != NULL, c->network);
         return;
     }
-    OK(result == 0 && ip_parse(slice_str(c->in), &in) && networks_contain(&set, &in), c->network);
-    OK(ip_parse(slice_str(c->out), &out) && !networks_contain(&set, &out),
+    OK(result == 0 && networks_ip_parse(slice_str(c->in), &in) && networks_contain(&set, &in),
+       c->network);
+    OK(networks_ip_parse(slice_str(c->out), &out) && !networks_contain(&set, &out),
        "and not what is beside it");
 }
 

@@ -234,7 +234,7 @@ static void test_date(const struct date_case *c)
 {
     time_t start = 0, end = 0, now = utc(2026, 11, 21, 13, 45);
     struct err err = {.code = 0};
-    int result = date_parse(slice_str(c->text), now, &start, &end, &err);
+    int result = period_date_parse(slice_str(c->text), now, &start, &end, &err);
 
     if (c->start[0] == 0) {
         OK(result == -1 && err.code == EX_USAGE && strstr(err.text, "2026-11-21") != NULL, c->text);

@@ -15,13 +15,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct postfix_item item;
     size_t left = rest.len;
 
-    while (postfix_item_next(&rest, &item)) {
+    while (postfix_list_next(&rest, &item)) {
         TG_ASSERT(rest.len < left && is_inside(item.text, all) && is_inside(item.path, item.text));
         TG_ASSERT(item.kind == POSTFIX_TABLE || (!item.listable && item.path.len == 0));
         TG_ASSERT(item.kind != POSTFIX_FILE || item.text.ptr[0] == '/');
         left = rest.len;
     }
-    if (postfix_setting(all, &name, &value))
+    if (postfix_list_setting(all, &name, &value))
         TG_ASSERT(name.len > 0 && is_inside(name, all) && is_inside(value, all));
     return 0;
 }

@@ -9,7 +9,7 @@
 #include "t/random.h"
 
 static struct arena arena;
-static struct world *w;
+static struct hosted *w;
 
 /* --- legs against a slow obvious reference --- */
 
@@ -264,8 +264,8 @@ static void test_counts(void)
     struct tally t = {{0}}, u = {{0}}, x = {{0}};
     uint64_t sum = 0;
 
-    leg_count(&r, &in, &t);
-    leg_count(&r, &out, &t);
+    record_leg_count(&r, &in, &t);
+    record_leg_count(&r, &out, &t);
     OK(t.value[COUNTER_IN_MESSAGES] == 1 && t.value[COUNTER_IN_RECIPIENTS] == 3 &&
            t.value[COUNTER_IN_BYTES] == 10,
        "in");
@@ -277,14 +277,14 @@ static void test_counts(void)
     OK(t.value[COUNTER_IN_SPAM_MESSAGES] == 1 && t.value[COUNTER_OUT_SPAM_MESSAGES] == 1,
        "spam of both");
     IS_INT(t.value[COUNTER_BOUNCES_RECEIVED], 1, "a bounce");
-    leg_count(&r, &user, &u);
+    record_leg_count(&r, &user, &u);
     for (int i = 0; i < COUNTER_COUNT; i++)
         sum += u.value[i];
     OK(u.value[COUNTER_OUT_MESSAGES] == 1 && sum == 1 + 2 + 20, "users have traffic only");
     OK(counter_is_of_users(COUNTER_OUT_BYTES) && counter_is_of_users(COUNTER_THROTTLED_BYTES) &&
            !counter_is_of_users(COUNTER_OUT_SPAM_MESSAGES) && !counter_is_of_users(COUNTER_BYTES),
        "and what limits stopped");
-    leg_count(&r, &relay, &x);
+    record_leg_count(&r, &relay, &x);
     OK(x.value[COUNTER_RELAY_MESSAGES] == 1 && x.value[COUNTER_PRIORITY_HIGH_MESSAGES] == 0,
        "relay has no priority");
 }
@@ -360,14 +360,14 @@ static void test_cap(void)
 int main(void)
 {
     arena_init(&arena, 8 << 20);
-    w = world_new(1 << 20);
+    w = hosted_new(1 << 20);
     test_random();
     test_amounts();
     test_counts();
     test_huge(CLASS_IN, 100002, "50,000 domains and their users receive");
     test_huge(CLASS_OUT, 4, "one user sends to 50,000 domains");
     test_cap();
-    world_free(w);
+    hosted_free(w);
     arena_fini(&arena);
     return tap_done();
 }

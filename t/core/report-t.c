@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "lib/core/buf.h"
-#include "lib/core/figures.h"
-#include "lib/core/nearest.h"
+#include "lib/core/format.h"
 #include "lib/core/render.h"
+#include "lib/core/suggest.h"
 
 static struct err error;
 
@@ -51,26 +51,26 @@ static void is_figure(void (*add)(struct buf *, uint64_t), uint64_t n, const cha
 
 static void test_figures(void)
 {
-    is_figure(figure_count, 0, "0");
-    is_figure(figure_count, 999, "999");
-    is_figure(figure_count, 1000, "1,000");
-    is_figure(figure_count, 1002003, "1,002,003");
-    is_figure(figure_count, UINT64_MAX, "18,446,744,073,709,551,615");
-    is_figure(figure_short, 9999, "9999");
-    is_figure(figure_short, 10000, "10.0k");
-    is_figure(figure_short, 99899, "99.9k");
-    is_figure(figure_short, 99999, "99k");
-    is_figure(figure_short, 999999, "999k");
-    is_figure(figure_short, 1000000, "1.0M");
-    is_figure(figure_short, UINT64_MAX, "18.4E");
-    is_figure(figure_bytes, 0, "0  B");
-    is_figure(figure_bytes, 999, "999  B");
-    is_figure(figure_bytes, 1000, "1.0 KB");
-    is_figure(figure_bytes, 1536, "1.5 KB");
-    is_figure(figure_bytes, 1023897, "999.9 KB");
-    is_figure(figure_bytes, 1023950, "1.0 MB");
-    is_figure(figure_bytes, UINT64_C(1) << 40, "1.0 TB");
-    is_figure(figure_bytes, UINT64_MAX, "16.0 EB");
+    is_figure(format_count, 0, "0");
+    is_figure(format_count, 999, "999");
+    is_figure(format_count, 1000, "1,000");
+    is_figure(format_count, 1002003, "1,002,003");
+    is_figure(format_count, UINT64_MAX, "18,446,744,073,709,551,615");
+    is_figure(format_short, 9999, "9999");
+    is_figure(format_short, 10000, "10.0k");
+    is_figure(format_short, 99899, "99.9k");
+    is_figure(format_short, 99999, "99k");
+    is_figure(format_short, 999999, "999k");
+    is_figure(format_short, 1000000, "1.0M");
+    is_figure(format_short, UINT64_MAX, "18.4E");
+    is_figure(format_bytes, 0, "0  B");
+    is_figure(format_bytes, 999, "999  B");
+    is_figure(format_bytes, 1000, "1.0 KB");
+    is_figure(format_bytes, 1536, "1.5 KB");
+    is_figure(format_bytes, 1023897, "999.9 KB");
+    is_figure(format_bytes, 1023950, "1.0 MB");
+    is_figure(format_bytes, UINT64_C(1) << 40, "1.0 TB");
+    is_figure(format_bytes, UINT64_MAX, "16.0 EB");
 }
 
 static void test_text(void)
@@ -78,19 +78,19 @@ static void test_text(void)
     struct buf b;
 
     buf_init(&b, 1000);
-    text_add(&b, SLICE("a\033[2Jb\xff\xc3\xa9\xc2\x9b\x7f\xed\xa0\x80\xf0\x8f\xbf\xbf"));
+    format_text(&b, SLICE("a\033[2Jb\xff\xc3\xa9\xc2\x9b\x7f\xed\xa0\x80\xf0\x8f\xbf\xbf"));
     IS_SLICE(buf_slice(&b), SLICE("a?[2Jb?\xc3\xa9????????\?"),
              "controls and what is no UTF-8 become question marks");
-    IS_INT(text_width(SLICE("b\xc3\xbc"
-                            "cher")),
+    IS_INT(format_width(SLICE("b\xc3\xbc"
+                              "cher")),
            6, "a character is one column");
-    IS_SLICE(text_head(SLICE("b\xc3\xbc"
-                             "cher"),
-                       2),
+    IS_SLICE(format_head(SLICE("b\xc3\xbc"
+                               "cher"),
+                         2),
              SLICE("b\xc3\xbc"), "cut between characters");
     buf_reset(&b);
-    text_add_left(&b, SLICE("\xc3\xbc"), 3);
-    text_add_right(&b, SLICE("\xc3\xbc"), 3);
+    format_left(&b, SLICE("\xc3\xbc"), 3);
+    format_right(&b, SLICE("\xc3\xbc"), 3);
     IS_SLICE(buf_slice(&b), SLICE("\xc3\xbc    \xc3\xbc"), "filled up on either side");
     buf_fini(&b);
 }
@@ -99,13 +99,13 @@ static void test_nearest(void)
 {
     static const char *const names[] = {"report", "totals", "classify", "doctor", "smtp"};
 
-    IS_STR(nearest_name(SLICE("reprot"), names, 5), "report", "swapped letters");
-    IS_STR(nearest_name(SLICE("total"), names, 5), "totals", "one missing");
-    IS_STR(nearest_name(SLICE("clasify"), names, 5), "classify", "one missing within");
-    IS_STR(nearest_name(SLICE("smpt"), names, 5), "smtp", "a short one");
-    OK(nearest_name(SLICE("violations"), names, 5) == NULL, "nothing near");
-    OK(nearest_name(SLICE(""), names, 5) == NULL, "nothing near nothing");
-    OK(nearest_name((struct slice){(const char *)names, 64}, names, 5) == NULL, "too long");
+    IS_STR(suggest_name(SLICE("reprot"), names, 5), "report", "swapped letters");
+    IS_STR(suggest_name(SLICE("total"), names, 5), "totals", "one missing");
+    IS_STR(suggest_name(SLICE("clasify"), names, 5), "classify", "one missing within");
+    IS_STR(suggest_name(SLICE("smpt"), names, 5), "smtp", "a short one");
+    OK(suggest_name(SLICE("violations"), names, 5) == NULL, "nothing near");
+    OK(suggest_name(SLICE(""), names, 5) == NULL, "nothing near nothing");
+    OK(suggest_name((struct slice){(const char *)names, 64}, names, 5) == NULL, "too long");
 }
 
 /* in, out, forward: bytes = 1000 times the messages. */
@@ -122,26 +122,27 @@ static struct tally tally_of(uint64_t in, uint64_t out, uint64_t forward)
     return t;
 }
 
-static void grid_start(struct grid *g, const char *step, const char *by, const char *sort,
-                       bool reverse, size_t top)
+static void report_grid_start(struct report_grid *g, const char *step, const char *by,
+                              const char *sort, bool reverse, size_t top)
 {
-    OK(grid_init(g, report_find(SLICE("smtp")), step, by, (size_t)1 << 26, &error) == 0, "a grid");
-    OK(grid_order(g, slice_str(sort), reverse, top, &error) == 0, "its order");
+    OK(report_grid_init(g, report_find(SLICE("smtp")), step, by, (size_t)1 << 26, &error) == 0,
+       "a grid");
+    OK(report_grid_order(g, slice_str(sort), reverse, top, &error) == 0, "its order");
     g->scope = "server";
     g->from = SLICE("2026-11-01");
     g->to = SLICE("2026-11-21");
 }
 
-static void grid_put(struct grid *g, const char *step, const char *by, uint64_t in, uint64_t out,
-                     uint64_t forward)
+static void report_grid_put(struct report_grid *g, const char *step, const char *by, uint64_t in,
+                            uint64_t out, uint64_t forward)
 {
     struct tally t = tally_of(in, out, forward);
 
-    OK(grid_add(g, slice_str(step), slice_str(by), &t, &error) == 0, "a row");
+    OK(report_grid_add(g, slice_str(step), slice_str(by), &t, &error) == 0, "a row");
 }
 
 /* The labels in the order they stand, blank-separated. */
-static void is_order(const struct grid *g, const char *want)
+static void is_order(const struct report_grid *g, const char *want)
 {
     struct buf b;
 
@@ -158,50 +159,50 @@ static void is_order(const struct grid *g, const char *want)
 
 static void order_by_domain(const char *sort, bool reverse, size_t top, const char *want)
 {
-    struct grid g;
+    struct report_grid g;
 
-    grid_start(&g, NULL, "domain", sort, reverse, top);
-    grid_put(&g, "", "b", 1, 5, 0);
-    grid_put(&g, "", "a", 1, 5, 0);
-    grid_put(&g, "", "c", 9, 0, 0);
-    grid_put(&g, "", "d", 0, 1, 1);
-    grid_finish(&g);
+    report_grid_start(&g, NULL, "domain", sort, reverse, top);
+    report_grid_put(&g, "", "b", 1, 5, 0);
+    report_grid_put(&g, "", "a", 1, 5, 0);
+    report_grid_put(&g, "", "c", 9, 0, 0);
+    report_grid_put(&g, "", "d", 0, 1, 1);
+    report_grid_finish(&g);
     is_order(&g, want);
-    grid_fini(&g);
+    report_grid_fini(&g);
 }
 
 static void order_by_day(const char *sort, bool reverse, bool over_time, const char *want)
 {
-    struct grid g;
+    struct report_grid g;
 
-    grid_start(&g, "day", NULL, sort, reverse, 0);
+    report_grid_start(&g, "day", NULL, sort, reverse, 0);
     g.over_time = over_time;
-    grid_put(&g, "2", "", 1, 7, 0);
-    grid_put(&g, "3", "", 1, 5, 0);
-    grid_put(&g, "1", "", 1, 6, 0);
-    grid_finish(&g);
+    report_grid_put(&g, "2", "", 1, 7, 0);
+    report_grid_put(&g, "3", "", 1, 5, 0);
+    report_grid_put(&g, "1", "", 1, 6, 0);
+    report_grid_finish(&g);
     is_order(&g, want);
-    grid_fini(&g);
+    report_grid_fini(&g);
 }
 
 static void order_by_both(const char *sort, bool reverse, size_t top, const char *want)
 {
-    struct grid g;
+    struct report_grid g;
 
-    grid_start(&g, "day", "domain", sort, reverse, top);
-    grid_put(&g, "2", "a", 5, 1, 0);
-    grid_put(&g, "1", "b", 1, 0, 0);
-    grid_put(&g, "2", "b", 1, 2, 0);
-    grid_put(&g, "1", "c", 2, 0, 0);
-    grid_put(&g, "1", "a", 3, 0, 0);
-    grid_finish(&g);
+    report_grid_start(&g, "day", "domain", sort, reverse, top);
+    report_grid_put(&g, "2", "a", 5, 1, 0);
+    report_grid_put(&g, "1", "b", 1, 0, 0);
+    report_grid_put(&g, "2", "b", 1, 2, 0);
+    report_grid_put(&g, "1", "c", 2, 0, 0);
+    report_grid_put(&g, "1", "a", 3, 0, 0);
+    report_grid_finish(&g);
     is_order(&g, want);
-    grid_fini(&g);
+    report_grid_fini(&g);
 }
 
 static void test_order(void)
 {
-    struct grid g;
+    struct report_grid g;
 
     order_by_domain("", false, 0, "c a b d");
     order_by_domain("", true, 0, "d a b c");
@@ -219,54 +220,56 @@ static void test_order(void)
     order_by_both("day", true, 0, "2a 2b 1a 1b 1c");
     order_by_both("domain", true, 0, "1c 1b 1a 2b 2a");
 
-    OK(grid_init(&g, report_find(SLICE("smtp")), NULL, "domain", 10000, &error) == 0, "a grid");
-    IS_INT(grid_order(&g, SLICE("outbytes"), false, 0, &error), -1, "no such column");
+    OK(report_grid_init(&g, report_find(SLICE("smtp")), NULL, "domain", 10000, &error) == 0,
+       "a grid");
+    IS_INT(report_grid_order(&g, SLICE("outbytes"), false, 0, &error), -1, "no such column");
     IS_STR(error.text,
            "the report smtp has no column \"outbytes\" to sort by; it has domain in_messages "
            "in_bytes out_messages out_bytes forward_messages forward_bytes total_messages "
            "total_bytes",
            "the error names those there are");
-    grid_fini(&g);
+    report_grid_fini(&g);
 }
 
 /* A hundred thousand rows with --top 3 in little memory give what sorting all of them gives. */
 static void test_prune(void)
 {
-    struct grid g;
+    struct report_grid g;
     bool good = true;
     uint64_t sum = 0;
 
-    OK(grid_init(&g, report_find(SLICE("smtp")), NULL, "user", (size_t)4 << 20, &error) == 0,
+    OK(report_grid_init(&g, report_find(SLICE("smtp")), NULL, "user", (size_t)4 << 20, &error) == 0,
        "a small grid");
-    OK(grid_order(&g, SLICE("in_messages"), false, 3, &error) == 0, "its order");
+    OK(report_grid_order(&g, SLICE("in_messages"), false, 3, &error) == 0, "its order");
     for (uint64_t i = 0; i < 100000; i++) {
         uint64_t n = i * 48271 % 100003;
         struct tally t = tally_of(n, 0, 0);
         char name[32];
 
         (void)snprintf(name, sizeof name, "user%" PRIu64, n);
-        good = good && grid_add(&g, SLICE_NONE, slice_str(name), &t, &error) == 0;
+        good = good && report_grid_add(&g, SLICE_NONE, slice_str(name), &t, &error) == 0;
         sum += n;
     }
-    grid_finish(&g);
+    report_grid_finish(&g);
     OK(good, "all rows were taken");
     is_order(&g, "user100002 user100001 user100000");
     IS_INT(g.total[0], sum, "the total is that of all");
     IS_INT(g.others[0], sum - 100002 - 100001 - 100000, "the others are the rest");
     IS_INT(g.others_count, 99997, "and counted");
-    grid_fini(&g);
+    report_grid_fini(&g);
 
-    OK(grid_init(&g, report_find(SLICE("smtp")), NULL, "user", 10000, &error) == 0, "a tiny grid");
+    OK(report_grid_init(&g, report_find(SLICE("smtp")), NULL, "user", 10000, &error) == 0,
+       "a tiny grid");
     for (int i = 0; good && i < 1000; i++) {
         struct tally t = tally_of(1, 1, 1);
 
-        good = grid_add(&g, SLICE_NONE, SLICE("user"), &t, &error) == 0;
+        good = report_grid_add(&g, SLICE_NONE, SLICE("user"), &t, &error) == 0;
     }
     OK(!good && strstr(error.text, "--top") != NULL, "the cap is an error that says what to do");
-    grid_fini(&g);
+    report_grid_fini(&g);
 }
 
-static void is_rendered(const struct grid *g, unsigned width, bool utf8, bool chart,
+static void is_rendered(const struct report_grid *g, unsigned width, bool utf8, bool chart,
                         const char *want)
 {
     const struct render_style style = {.width = width, .utf8 = utf8};
@@ -281,22 +284,22 @@ static void is_rendered(const struct grid *g, unsigned width, bool utf8, bool ch
     buf_fini(&b);
 }
 
-static void fill_domains(struct grid *g, size_t top)
+static void fill_domains(struct report_grid *g, size_t top)
 {
-    grid_start(g, NULL, "domain", "", false, top);
-    grid_put(g, "", "example.com", 123456, 5, 0);
-    grid_put(g, "",
-             "b\xc3\xbc"
-             "cher.example",
-             12, 0, 0);
-    grid_put(g, "", "x.example", 1, 0, 0);
-    grid_put(g, "", "y.example", 1, 0, 0);
-    grid_finish(g);
+    report_grid_start(g, NULL, "domain", "", false, top);
+    report_grid_put(g, "", "example.com", 123456, 5, 0);
+    report_grid_put(g, "",
+                    "b\xc3\xbc"
+                    "cher.example",
+                    12, 0, 0);
+    report_grid_put(g, "", "x.example", 1, 0, 0);
+    report_grid_put(g, "", "y.example", 1, 0, 0);
+    report_grid_finish(g);
 }
 
 static void test_table(void)
 {
-    struct grid g;
+    struct report_grid g;
 
     fill_domains(&g, 2);
     g.note = SLICE("So far.");
@@ -330,11 +333,11 @@ static void test_table(void)
                 "out_messages forward_messages total_messages\n"
                 "\n"
                 "So far.\n");
-    grid_fini(&g);
+    report_grid_fini(&g);
 
-    grid_start(&g, NULL, NULL, "", false, 0);
-    grid_put(&g, "", "", 1, 2, 3);
-    grid_finish(&g);
+    report_grid_start(&g, NULL, NULL, "", false, 0);
+    report_grid_put(&g, "", "", 1, 2, 3);
+    report_grid_finish(&g);
     g.to = g.from;
     is_rendered(&g, 0, false, false,
                 "SMTP traffic, server, 2026-11-01\n"
@@ -343,29 +346,29 @@ static void test_table(void)
                 "msgs   bytes  msgs   bytes  msgs   bytes  msgs   bytes\n"
                 "------------------------------------------------------\n"
                 "   1  1.0 KB     2  2.0 KB     3  2.9 KB     6  5.9 KB\n");
-    grid_fini(&g);
+    report_grid_fini(&g);
 
-    grid_start(&g, NULL, "user", "", false, 0);
-    grid_finish(&g);
+    report_grid_start(&g, NULL, "user", "", false, 0);
+    report_grid_finish(&g);
     is_rendered(&g, 0, false, false,
                 "SMTP traffic, server, 2026-11-01 to 2026-11-21\n\nNothing was counted.\n");
-    grid_fini(&g);
+    report_grid_fini(&g);
 }
 
 /* A terminal too narrow: shorter counts, then fewer columns, then cut labels. */
 static void test_squeeze(void)
 {
     struct render_style style = {.utf8 = true};
-    struct grid g;
+    struct report_grid g;
     struct buf b;
     bool good = true;
 
     buf_init(&b, 100000);
-    grid_start(&g, "day", "domain", "", false, 0);
-    grid_put(&g, "2026-11-01", "a-rather-long-name.of-a-domain.of-a-customer.example.com", 99999,
-             1234567, 7654321);
-    grid_put(&g, "2026-11-01", "b.example", 99999, 1234567, 7654321);
-    grid_finish(&g);
+    report_grid_start(&g, "day", "domain", "", false, 0);
+    report_grid_put(&g, "2026-11-01", "a-rather-long-name.of-a-domain.of-a-customer.example.com",
+                    99999, 1234567, 7654321);
+    report_grid_put(&g, "2026-11-01", "b.example", 99999, 1234567, 7654321);
+    report_grid_finish(&g);
     for (style.width = 80; style.width < 200; style.width++) {
         struct slice rest, line;
         size_t widest = 0;
@@ -374,24 +377,24 @@ static void test_squeeze(void)
         render_table(&g, &style, &b);
         rest = buf_slice(&b);
         while (slice_cut(&rest, '\n', &line))
-            widest = text_width(line) > widest ? text_width(line) : widest;
+            widest = format_width(line) > widest ? format_width(line) : widest;
         good = good && widest <= style.width;
     }
     OK(good, "fits every terminal from 80 columns on");
     buf_fini(&b);
-    grid_fini(&g);
+    report_grid_fini(&g);
 }
 
 static void test_csv(void)
 {
-    struct grid g;
+    struct report_grid g;
     struct buf b;
 
     buf_init(&b, 10000);
-    grid_start(&g, "day", "user", "", false, 0);
-    grid_put(&g, "2026-11-01", "\"a,b\"@example.com", 1, 2, 3);
-    grid_put(&g, "2026-11-01", "c@example.com", UINT64_MAX / 1000, 0, 0);
-    grid_finish(&g);
+    report_grid_start(&g, "day", "user", "", false, 0);
+    report_grid_put(&g, "2026-11-01", "\"a,b\"@example.com", 1, 2, 3);
+    report_grid_put(&g, "2026-11-01", "c@example.com", UINT64_MAX / 1000, 0, 0);
+    report_grid_finish(&g);
     render_csv(&g, &b);
     IS_SLICE(buf_slice(&b),
              SLICE("day,user,in_messages,in_bytes,out_messages,out_bytes,forward_messages,"
@@ -401,12 +404,12 @@ static void test_csv(void)
                    "2026-11-01,\"\"\"a,b\"\"@example.com\",1,1000,2,2000,3,3000,6,6000\r\n"),
              "CSV with what needs quoting");
     buf_fini(&b);
-    grid_fini(&g);
+    report_grid_fini(&g);
 }
 
 static void test_chart(void)
 {
-    struct grid g;
+    struct report_grid g;
 
     fill_domains(&g, 2);
     is_rendered(&g, 60, true, true,
@@ -425,11 +428,11 @@ static void test_chart(void)
                 "example.com     ##################################  117.7 MB\n"
                 "bücher.example  #                                    11.7 KB\n"
                 "(2 more)        #                                     2.0 KB\n");
-    grid_fini(&g);
+    report_grid_fini(&g);
 
-    grid_start(&g, NULL, NULL, "out_messages", false, 0);
-    grid_put(&g, "", "", 1, 2, 3);
-    grid_finish(&g);
+    report_grid_start(&g, NULL, NULL, "out_messages", false, 0);
+    report_grid_put(&g, "", "", 1, 2, 3);
+    report_grid_finish(&g);
     is_rendered(&g, 50, true, true,
                 "SMTP traffic, server, 2026-11-01 to 2026-11-21\n"
                 "\n"
@@ -437,7 +440,7 @@ static void test_chart(void)
                 "out      ████████████▋                           2\n"
                 "forward  ███████████████████                     3\n"
                 "total    ██████████████████████████████████████  6\n");
-    grid_fini(&g);
+    report_grid_fini(&g);
 }
 
 int main(void)

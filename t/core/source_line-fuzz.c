@@ -24,7 +24,8 @@ static void check_line(enum source_use use, struct slice line)
         return;
     TG_ASSERT(e.key.len > 0 && is_inside(e.key, line) && is_inside(e.value, line));
     TG_ASSERT(use == SOURCE_DOMAINS || e.value.len > 0);
-    for (rest = e.value, left = rest.len; source_target_next(&rest, &target); left = rest.len) {
+    for (rest = e.value, left = rest.len; source_line_target_next(&rest, &target);
+         left = rest.len) {
         TG_ASSERT(target.len > 0 && is_inside(target, e.value));
         TG_ASSERT(rest.len < left || left == 0);
     }
@@ -36,7 +37,7 @@ static void check_netstrings(struct slice bytes)
     size_t left = rest.len;
     struct err err;
 
-    while (netstring_take(&rest, SOCKETMAP_REPLY_MAX, &out) > 0) {
+    while (socketmap_netstring_take(&rest, SOCKETMAP_REPLY_MAX, &out) > 0) {
         TG_ASSERT(is_inside(out, bytes) && rest.len < left && left - rest.len >= out.len + 3);
         left = rest.len;
         if (socketmap_reply(out, &value, &err) > 0)

@@ -53,16 +53,16 @@ static void test_targets(void)
 {
     struct slice rest = SLICE(", a@x.org,b@y.org  \"|/bin/cmd a, b\",:include:/x ,\t"), t;
 
-    OK(source_target_next(&rest, &t) && slice_equal(t, SLICE("a@x.org")), "first");
-    OK(source_target_next(&rest, &t) && slice_equal(t, SLICE("b@y.org")), "second");
-    OK(source_target_next(&rest, &t), "third");
+    OK(source_line_target_next(&rest, &t) && slice_equal(t, SLICE("a@x.org")), "first");
+    OK(source_line_target_next(&rest, &t) && slice_equal(t, SLICE("b@y.org")), "second");
+    OK(source_line_target_next(&rest, &t), "third");
     IS_SLICE(t, SLICE("\"|/bin/cmd a, b\""), "quoted blanks and commas stay");
-    OK(source_target_next(&rest, &t) && slice_equal(t, SLICE(":include:/x")), "fourth");
-    OK(!source_target_next(&rest, &t), "no fifth");
+    OK(source_line_target_next(&rest, &t) && slice_equal(t, SLICE(":include:/x")), "fourth");
+    OK(!source_line_target_next(&rest, &t), "no fifth");
     rest = SLICE("\"never closed, x");
-    OK(source_target_next(&rest, &t) && rest.len == 0, "a quote that is never closed ends");
-    IS_SLICE(source_owner(SLICE("OK")), SLICE(""), "OK is no owner");
-    IS_SLICE(source_owner(SLICE("example.com")), SLICE("example.com"), "a domain is");
+    OK(source_line_target_next(&rest, &t) && rest.len == 0, "a quote that is never closed ends");
+    IS_SLICE(source_line_owner(SLICE("OK")), SLICE(""), "OK is no owner");
+    IS_SLICE(source_line_owner(SLICE("example.com")), SLICE("example.com"), "a domain is");
 }
 
 static void test_netstrings(void)
@@ -75,17 +75,17 @@ static void test_netstrings(void)
     for (size_t i = 0; i < 6; i++) {
         struct slice torn = slice_to(s, i);
 
-        IS_INT(netstring_take(&torn, 100, &out), 0, "torn");
+        IS_INT(socketmap_netstring_take(&torn, 100, &out), 0, "torn");
     }
-    OK(netstring_take(&s, 100, &out) == 1 && slice_equal(out, SLICE("abc")), "the first");
-    OK(netstring_take(&s, 100, &out) == 1 && out.len == 0, "an empty one");
-    IS_INT(netstring_take(&s, 100, &out), 0, "the third is torn");
+    OK(socketmap_netstring_take(&s, 100, &out) == 1 && slice_equal(out, SLICE("abc")), "the first");
+    OK(socketmap_netstring_take(&s, 100, &out) == 1 && out.len == 0, "an empty one");
+    IS_INT(socketmap_netstring_take(&s, 100, &out), 0, "the third is torn");
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         s = slice_str(bad[i]);
-        IS_INT(netstring_take(&s, 100, &out), -1, bad[i]);
+        IS_INT(socketmap_netstring_take(&s, 100, &out), -1, bad[i]);
     }
     s = SLICE("4:abcd,");
-    IS_INT(netstring_take(&s, 3, &out), -1, "longer than allowed");
+    IS_INT(socketmap_netstring_take(&s, 3, &out), -1, "longer than allowed");
 }
 
 static void test_replies(void)

@@ -48,7 +48,7 @@ static const struct limit limits[TESTS] = {
 };
 static const struct limit *tests[TESTS];
 
-static struct demand list[] = {
+static struct limit_check list[] = {
     {LIMIT_DOMAIN, METRIC_RECIPIENTS, .holder = SLICE("example.com"), .stops = true,
      .tests = &tests[DOMAIN_DEFER], .test_count = 2},
     {LIMIT_USER, METRIC_MESSAGES, .holder = SLICE("example.com"),
@@ -61,11 +61,11 @@ static struct demand list[] = {
     {LIMIT_SERVER, METRIC_MESSAGES, .holder = SLICE(HOLDER_SERVER), .stops = true,
      .tests = &tests[SERVER_DEFER], .test_count = 1},
 };
-static const struct demands demands = {.list = list,
-                                       .count = 5,
-                                       .test_count = TESTS,
-                                       .legs = legs,
-                                       .leg_count = sizeof legs / sizeof legs[0]};
+static const struct limit_checks checks = {.list = list,
+                                           .count = 5,
+                                           .test_count = TESTS,
+                                           .legs = legs,
+                                           .leg_count = sizeof legs / sizeof legs[0]};
 
 #define BIT(test) (1U << (test))
 
@@ -158,8 +158,8 @@ static void test_rows(void)
         for (unsigned t = 0; t < TESTS; t++)
             answers[t] = (struct test_answer){.over = (rows[i].over & BIT(t)) != 0,
                                               .crossing = (rows[i].crossing & BIT(t)) != 0};
-        verdict = demands_decide(&demands, answers, rows[i].observe);
-        OK(throttled_count(&demands, answers, &verdict, &arena, &r, NULL) == 0, rows[i].what);
+        verdict = limit_checks_decide(&checks, answers, rows[i].observe);
+        OK(throttled_count(&checks, answers, &verdict, &arena, &r, NULL) == 0, rows[i].what);
         buf_reset(&got);
         amounts_print(&r, &got);
         IS_SLICE(buf_slice(&got), slice_str(rows[i].want), rows[i].what);
@@ -191,7 +191,7 @@ static void test_recipients(void)
 static void test_cap(void)
 {
     struct test_answer answers[TESTS] = {{.over = true, .crossing = true}};
-    struct throttle_verdict verdict = demands_decide(&demands, answers, false);
+    struct throttle_verdict verdict = limit_checks_decide(&checks, answers, false);
     bool refused = true, fitted = false;
 
     for (size_t cap = 16; cap < 40000 && !fitted; cap += 16) {
@@ -200,7 +200,7 @@ static void test_cap(void)
         struct err err = {.code = 0};
 
         arena_init(&small, cap);
-        fitted = throttled_count(&demands, answers, &verdict, &small, &r, &err) == 0;
+        fitted = throttled_count(&checks, answers, &verdict, &small, &r, &err) == 0;
         refused = refused && (fitted || err.code == EX_TEMPFAIL);
         arena_fini(&small);
     }

@@ -20,7 +20,7 @@ static struct tally tally_of(const struct record *r, struct slice account)
 
     for (size_t i = 0; i < r->leg_count; i++) {
         if (r->legs[i].user.len == 0 && slice_equal(r->legs[i].account, account))
-            leg_count(r, &r->legs[i], &t);
+            record_leg_count(r, &r->legs[i], &t);
     }
     return t;
 }
@@ -126,7 +126,7 @@ static int classify_all(const struct facts *facts, struct arena *arena, struct c
     int result;
 
     answers_init(&answers, arena);
-    while ((result = classify(facts, vectors.world, &answers, arena, c, &err)) == 1)
+    while ((result = classify(facts, vectors.hosted, &answers, arena, c, &err)) == 1)
         vectors_answer(&vectors, &answers);
     answers_fini(&answers);
     return result;
@@ -143,7 +143,7 @@ static void test_vector(const struct vector *x, struct arena *arena)
 
     vector_facts(&vectors, x, arena, &facts);
     must(classify_all(&facts, arena, &c) == 0, "classify");
-    must(record_build(&c, &facts, vectors.world->out_bytes, vectors.world->users,
+    must(record_build(&c, &facts, vectors.hosted->out_bytes, vectors.hosted->users,
                       SLICE("4jWnX03VvBz1cTBS"), arena, &built, &err) == 0,
          "build");
     buf_init(&body, 1 << 20);

@@ -124,9 +124,9 @@ static void print_state(struct accountant *a, uint64_t last)
     struct accountant_state s;
 
     accountant_state(a, &s);
-    printf("state folded=%llu dirty=%llu damaged=%d waited=%d trouble=%s\n",
+    printf("state folded=%llu dirty=%llu damaged=%d waited=%d problem=%s\n",
            (unsigned long long)s.folded_number, (unsigned long long)s.dirty_rows, s.damaged,
-           accountant_wait(a, last, 20), s.trouble);
+           accountant_wait(a, last, 20), s.problem);
     (void)fflush(stdout);
 }
 

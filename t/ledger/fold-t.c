@@ -153,7 +153,7 @@ static void test_random(const char *zone)
     struct sample s;
     int64_t time_ms = INT64_C(1774600000000), latest_ms = 0;
 
-    must(zone_set(zone, &err), "zone_set");
+    must(clock_zone_set(zone, &err), "clock_zone_set");
     fold_init(&batch, &config, node);
     fold_init(&single, &config, node);
     for (uint64_t number = 1; number <= 400; number++) {
@@ -193,7 +193,7 @@ static void test_set_back(void)
     struct sample s;
     struct fold f;
 
-    must(zone_set("Asia/Kathmandu", &err), "zone_set");
+    must(clock_zone_set("Asia/Kathmandu", &err), "clock_zone_set");
     fold_init(&f, &config, node);
     for (uint64_t number = 1; number <= 4; number++) {
         sample_make(&s, number, times_s[number - 1] * 1000);
@@ -329,7 +329,7 @@ int main(void)
     test_random("Europe/Berlin");
     test_random("Asia/Kathmandu");
     test_set_back();
-    must(zone_set("UTC", &err), "zone_set");
+    must(clock_zone_set("UTC", &err), "clock_zone_set");
     test_disk_full();
     test_users_max();
     free(ref);

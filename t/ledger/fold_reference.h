@@ -252,7 +252,7 @@ static inline void ref_legs(const struct record *r, uint64_t number, time_t t, u
     for (size_t i = 0; i < r->leg_count; i++) {
         struct share share = {r->legs[i].account, r->legs[i].user, {{0}}, number};
 
-        leg_count(r, &r->legs[i], &share.tally);
+        record_leg_count(r, &r->legs[i], &share.tally);
         ref_share(&share, t, users_max);
     }
 }

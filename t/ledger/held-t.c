@@ -2,7 +2,7 @@
 #include <sqlite3.h>
 #include <sysexits.h>
 
-#include "lib/core/demand.h"
+#include "lib/core/limit_check.h"
 #include "lib/core/period.h"
 #include "t/ledger/held_fixture.h"
 
@@ -42,7 +42,7 @@ static void test_list(void)
 {
     struct limit_source limits = {.of_domain = limits_of};
     struct held_message *m, one;
-    struct demands d;
+    struct limit_checks d;
     struct site s;
 
     site_open(&s, "mx1");
@@ -62,7 +62,7 @@ static void test_list(void)
 
     IS_INT(held_find(s.held, 2, &s.arena, &one, &err), 1, "one by its number");
     IS_INT(held_find(s.held, 4, &s.arena, &one, &err), 0, "no other");
-    OK(demands_of_held(&one.record, &limits, &s.arena, &d, &err) == 0 && d.count == 1 &&
+    OK(limit_checks_of_held(&one.record, &limits, &s.arena, &d, &err) == 0 && d.count == 1 &&
            d.list[0].amount == 500 && d.list[0].stops,
        "it wants again what it wanted");
     IS_SLICE(d.list[0].subject, SLICE("alice@example.com"), "of its user's limit");
@@ -92,7 +92,7 @@ static void test_counts(void)
     struct site s;
 
     site_open(&s, "mx1");
-    must(zone_set("UTC", &err), "zone_set");
+    must(clock_zone_set("UTC", &err), "clock_zone_set");
     (void)hold(&s, "a.example", "Q1", base_ms);
     (void)hold(&s, "a.example", "Q2", base_ms);
     apply(&s);

@@ -223,7 +223,7 @@ static void test_beside(void)
     struct ledger *l = open_as("mx1");
     struct row_key key = key_of("example.com", ROW_USERS_DAY, "2026-11-21", "");
     struct slice peers[] = {SLICE("mx2"), SLICE("mx1")};
-    struct doubtful d = {.number = 5, .queue_id = SLICE("4abc")};
+    struct in_doubt d = {.number = 5, .queue_id = SLICE("4abc")};
     struct buf names;
     uint64_t count;
 
@@ -239,7 +239,7 @@ static void test_beside(void)
     OK(ledger_peers_set(l, 2, peers, &err) == 0 && ledger_peers(l, &names, &err) == 0, "peers");
     IS_SLICE(buf_slice(&names), SLICE("mx1 mx2"), "are kept");
     buf_fini(&names);
-    OK(ledger_doubtful_add(l, &d, &err) == 0 && ledger_doubtful_add(l, &d, &err) == 0, "doubtful");
+    OK(ledger_in_doubt_add(l, &d, &err) == 0 && ledger_in_doubt_add(l, &d, &err) == 0, "doubtful");
     IS_INT(ledger_sync(l, &err), 1, "on the disk");
     ledger_close(l);
     outside_sql("CREATE TABLE t AS SELECT 1 / (count(*) = 1) AS x FROM doubtful;");

@@ -152,7 +152,7 @@ static inline void is_text(const char *text, const char *want)
     char what[300];
 
     (void)snprintf(what, sizeof what, "%s: %s", text, want);
-    IS_SLICE(reply_text(r), slice_str(want), what);
+    IS_SLICE(link_reply_text(r), slice_str(want), what);
     freeReplyObject(r);
 }
 

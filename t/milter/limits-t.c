@@ -3,7 +3,7 @@
 
 #include "t/milter/play.h"
 
-static struct world *world;
+static struct hosted *hosted;
 static struct arena arena;
 static struct limit limit;
 
@@ -15,7 +15,7 @@ static void limit_set(const char *name, uint64_t max, enum limit_action action)
 
 static void begin(struct play *p, const char *name, enum limit_action action, uint64_t used)
 {
-    play_init(p, world);
+    play_init(p, hosted);
     limit_set(name, 10, action);
     p->limits = &limit;
     p->limit_count = 1;
@@ -51,7 +51,7 @@ static void test_defer(void)
     IS_INT(play_counter(&p, "example.com", COUNTER_THROTTLED_RECIPIENTS), 3, "but the attempt");
     IS_INT(play_counter(&p, "example.com", COUNTER_THROTTLED_MESSAGES), 1, "one message");
     IS_INT(play_counter(&p, "example.com", COUNTER_VIOLATIONS_RECIPIENTS), 1, "one crossing");
-    IS_INT(p.held, 0, "the world is let go");
+    IS_INT(p.held, 0, "the hosted set is let go");
     play_fini(&p);
 }
 
@@ -146,7 +146,7 @@ static void test_bounces_asked(void)
     struct session_action a;
     struct play p;
 
-    world->popauth_asked = true;
+    hosted->popauth_asked = true;
     begin(&p, "domain/bounces/hour", ACTION_DEFER, 10);
     (void)play_mail(&p, "<>");
     a = play_rcpt(&p, "<bob@example.com>");
@@ -159,7 +159,7 @@ static void test_bounces_asked(void)
     OK(play_rcpt(&p, "<bob@example.com>").what == SESSION_CONTINUE && p.asked == 1,
        "it is not asked for other mail");
     play_fini(&p);
-    world->popauth_asked = false;
+    hosted->popauth_asked = false;
 }
 
 static void test_observe(void)
@@ -216,10 +216,10 @@ static void test_unknown(void)
 int main(void)
 {
     arena_init(&arena, 1 << 20);
-    world = world_new(1 << 20);
-    world->users = true;
-    (void)world_add_domain(world, SLICE("example.com"), SLICE_NONE, NULL);
-    (void)world_add_forward(world, SLICE("sales@example.com"), SLICE("x@partner.test"), NULL);
+    hosted = hosted_new(1 << 20);
+    hosted->users = true;
+    (void)hosted_add_domain(hosted, SLICE("example.com"), SLICE_NONE, NULL);
+    (void)hosted_add_forward(hosted, SLICE("sales@example.com"), SLICE("x@partner.test"), NULL);
     test_defer();
     test_reject_uncounted();
     test_at_rcpt();
@@ -230,7 +230,7 @@ int main(void)
     test_observe();
     test_hold();
     test_unknown();
-    world_free(world);
+    hosted_free(hosted);
     arena_fini(&arena);
     return tap_done();
 }

@@ -13,7 +13,7 @@
 
 struct play {
     struct session *session;
-    struct world *world;
+    struct hosted *hosted;
     const struct vectors *vectors; /* who answers; NULL: nothing is known */
     bool sources_down, journal_full, throttle_down, observe;
     const struct limit *limits; /* of every domain; none: nothing is limited */
@@ -28,11 +28,11 @@ struct play {
     struct session_macros macros; /* of the next event */
 };
 
-static inline void play_init(struct play *p, struct world *world)
+static inline void play_init(struct play *p, struct hosted *hosted)
 {
     memset(p, 0, sizeof *p);
     p->session = session_new((size_t)16 << 20);
-    p->world = world;
+    p->hosted = hosted;
     buf_init(&p->written, (size_t)16 << 20);
     arena_init(&p->arena, (size_t)64 << 20);
 }
@@ -60,7 +60,7 @@ static inline struct session_action play_connect(struct play *p, const char *hos
 
 static inline struct session_action play_mail(struct play *p, const char *path)
 {
-    struct session_world w = {p->world, play_release, p, p->limit_count > 0};
+    struct session_world w = {p->hosted, play_release, p, p->limit_count > 0};
 
     p->held++;
     return session_mail(p->session, &w, slice_str(path), &p->macros);
@@ -117,21 +117,21 @@ static inline struct limit_answer play_limit(struct play *p, const struct limit_
     size_t at = 0;
 
     p->looks += q->is_look;
-    if (demands_build(q->classified, q->facts, q->world, &nobody, &source, q->arena, &a.demands,
-                      NULL) != 0 ||
-        a.demands.count == 0 || p->throttle_down)
+    if (limit_checks_build(q->classified, q->facts, q->hosted, &nobody, &source, q->arena,
+                           &a.checks, NULL) != 0 ||
+        a.checks.count == 0 || p->throttle_down)
         return a;
-    a.tests = arena_array(q->arena, a.demands.test_count, sizeof *a.tests);
-    for (size_t i = 0; i < a.demands.count; i++)
-        for (size_t t = 0; t < a.demands.list[i].test_count; t++)
+    a.tests = arena_array(q->arena, a.checks.test_count, sizeof *a.tests);
+    for (size_t i = 0; i < a.checks.count; i++)
+        for (size_t t = 0; t < a.checks.list[i].test_count; t++)
             a.tests[at++] = (struct test_answer){.used = p->used,
-                                                 .over = p->used + a.demands.list[i].amount >
-                                                         a.demands.list[i].tests[t]->max,
+                                                 .over = p->used + a.checks.list[i].amount >
+                                                         a.checks.list[i].tests[t]->max,
                                                  .crossing = true,
                                                  .retry_after_ms = 720000};
     for (size_t i = 0; i < at; i++)
         a.tests[i].crossing = a.tests[i].over;
-    a.verdict = demands_decide(&a.demands, a.tests, p->observe);
+    a.verdict = limit_checks_decide(&a.checks, a.tests, p->observe);
     return a;
 }
 
@@ -174,7 +174,7 @@ static inline uint64_t play_counter(const struct play *p, const char *account, e
         const struct leg *leg = &p->record.legs[i];
 
         if (leg->user.len == 0 && slice_equal(leg->account, slice_str(account)))
-            leg_count(&p->record, leg, &t);
+            record_leg_count(&p->record, leg, &t);
     }
     for (size_t i = 0; i < p->record.amount_count; i++) {
         const struct amount *amount = &p->record.amounts[i];

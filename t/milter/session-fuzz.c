@@ -1,6 +1,6 @@
 /*
  * Random events in a random order: a session must neither crash nor use more than its memory, and
- * must have let go of every world in the end. A byte picks the event, the next ones its arguments.
+ * must have let go of every hosted in the end. A byte picks the event, the next ones its arguments.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -52,16 +52,16 @@ static void release(void *owner)
     ((struct play *)owner)->held--;
 }
 
-static struct world *world_make(void)
+static struct hosted *hosted_make(void)
 {
-    struct world *w = world_new((size_t)1 << 20);
+    struct hosted *w = hosted_new((size_t)1 << 20);
     struct err err;
 
-    if (w == NULL || world_add_domain(w, SLICE("example.com"), SLICE_NONE, &err) != 0 ||
-        world_add_forward(w, SLICE("f@example.com"), SLICE("g@example.com"), &err) != 0 ||
-        world_add_forward(w, SLICE("f@example.com"), SLICE("x@y.test"), &err) != 0 ||
-        world_add_network(w, &w->host, SLICE("127.0.0.0/8"), &err) != 0 ||
-        world_set_spam_header(w, SLICE("X-Spam-Flag: YES"), &err) != 0)
+    if (w == NULL || hosted_add_domain(w, SLICE("example.com"), SLICE_NONE, &err) != 0 ||
+        hosted_add_forward(w, SLICE("f@example.com"), SLICE("g@example.com"), &err) != 0 ||
+        hosted_add_forward(w, SLICE("f@example.com"), SLICE("x@y.test"), &err) != 0 ||
+        hosted_add_network(w, &w->host, SLICE("127.0.0.0/8"), &err) != 0 ||
+        hosted_set_spam_header(w, SLICE("X-Spam-Flag: YES"), &err) != 0)
         abort();
     return w;
 }
@@ -80,13 +80,13 @@ static void connect_event(struct play *p)
     p->last = session_connect(p->session, &c, &m);
 }
 
-static void mail_event(struct play *p, const struct world *w)
+static void mail_event(struct play *p, const struct hosted *w)
 {
     struct session_macros m = take_macros(p);
     struct session_world held = {w, release, p, p->limited};
 
     if (take_byte(p) % 16 == 0)
-        held.world = NULL;
+        held.hosted = NULL;
     p->held++;
     p->last = session_mail(p->session, &held, take_text(p), &m);
 }
@@ -146,15 +146,15 @@ static struct limit_answer limit_answer(struct play *p, const struct limit_quest
     struct exemptions nobody = {.clients = {NULL, 0}};
     struct limit_answer a = {.is_unknown = take_byte(p) % 8 == 0};
 
-    if (demands_build(q->classified, q->facts, q->world, &nobody, &source, q->arena, &a.demands,
-                      NULL) != 0 ||
+    if (limit_checks_build(q->classified, q->facts, q->hosted, &nobody, &source, q->arena,
+                           &a.checks, NULL) != 0 ||
         a.is_unknown)
         return a;
-    a.tests = arena_array(q->arena, a.demands.test_count + 1, sizeof *a.tests);
-    for (size_t i = 0; a.tests != NULL && i < a.demands.test_count; i++)
+    a.tests = arena_array(q->arena, a.checks.test_count + 1, sizeof *a.tests);
+    for (size_t i = 0; a.tests != NULL && i < a.checks.test_count; i++)
         a.tests[i].over = a.tests[i].crossing = take_byte(p) % 2 == 0;
     if (a.tests != NULL)
-        a.verdict = demands_decide(&a.demands, a.tests, take_byte(p) % 4 == 0);
+        a.verdict = limit_checks_decide(&a.checks, a.tests, take_byte(p) % 4 == 0);
     return a;
 }
 
@@ -176,7 +176,7 @@ static void errand(struct play *p)
     }
 }
 
-static void event(struct play *p, const struct world *w)
+static void event(struct play *p, const struct hosted *w)
 {
     struct session_macros m;
     struct slice name;
@@ -216,7 +216,7 @@ static void event(struct play *p, const struct world *w)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct play p = {.in = {(const char *)data, size}, .last = {.what = SESSION_CONTINUE}};
-    struct world *w = world_make();
+    struct hosted *w = hosted_make();
     uint8_t asked = take_byte(&p);
 
     w->domains_asked = (asked & 1) != 0;
@@ -237,6 +237,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     session_free(p.session);
     if (p.held != 0)
         abort();
-    world_free(w);
+    hosted_free(w);
     return 0;
 }

@@ -6,20 +6,20 @@
 #define POSTFIX  "Postfix 3.7.11"
 #define SENDMAIL "8.17.1.9"
 
-static struct world *world;
+static struct hosted *hosted;
 
-static void world_make(void)
+static void hosted_make(void)
 {
     struct err err;
 
-    world = world_new((size_t)1 << 20);
-    OK(world != NULL && world_add_domain(world, SLICE("example.com"), SLICE_NONE, &err) == 0 &&
-           world_add_domain(world, SLICE("example.org"), SLICE_NONE, &err) == 0 &&
-           world_set_default_domain(world, SLICE("example.org"), &err) == 0 &&
-           world_add_network(world, &world->host, SLICE("127.0.0.0/8"), &err) == 0 &&
-           world_add_network(world, &world->host, SLICE("::1"), &err) == 0 &&
-           world_add_network(world, &world->customers, SLICE("198.51.100.0/24"), &err) == 0,
-       "a world");
+    hosted = hosted_new((size_t)1 << 20);
+    OK(hosted != NULL && hosted_add_domain(hosted, SLICE("example.com"), SLICE_NONE, &err) == 0 &&
+           hosted_add_domain(hosted, SLICE("example.org"), SLICE_NONE, &err) == 0 &&
+           hosted_set_default_domain(hosted, SLICE("example.org"), &err) == 0 &&
+           hosted_add_network(hosted, &hosted->host, SLICE("127.0.0.0/8"), &err) == 0 &&
+           hosted_add_network(hosted, &hosted->host, SLICE("::1"), &err) == 0 &&
+           hosted_add_network(hosted, &hosted->customers, SLICE("198.51.100.0/24"), &err) == 0,
+       "a hosted");
 }
 
 static void version(struct play *p, const char *text)
@@ -65,7 +65,7 @@ static void test_bytes(void)
     };
     struct play p;
 
-    play_init(&p, world);
+    play_init(&p, hosted);
     outside(&p, POSTFIX);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         (void)play_mail(&p, "<a@b.test>");
@@ -91,7 +91,7 @@ static void test_origins(void)
 {
     struct play p;
 
-    play_init(&p, world);
+    play_init(&p, hosted);
     outside(&p, POSTFIX);
     (void)deliver(&p, "<a@b.test>", "<alice@example.com>");
     IS_INT(play_counter(&p, "example.com", COUNTER_IN_MESSAGES), 1, "from outside");
@@ -124,7 +124,7 @@ static void test_pickup(void)
 {
     struct play p;
 
-    play_init(&p, world);
+    play_init(&p, hosted);
     version(&p, POSTFIX);
     (void)play_connect(&p, "localhost", FAMILY_INET, 0, "127.0.0.1");
     OK(!session_is_smtp(p.session), "the sendmail command is no SMTP");
@@ -150,7 +150,7 @@ static void test_null_sender(void)
 {
     struct play p;
 
-    play_init(&p, world);
+    play_init(&p, hosted);
     outside(&p, POSTFIX);
     p.macros.mail_addr = SLICE("");
     (void)deliver(&p, "<>", "<alice@example.com>");
@@ -213,7 +213,7 @@ static void test_recipients(void)
     struct play p;
     unsigned before;
 
-    play_init(&p, world);
+    play_init(&p, hosted);
     for (size_t i = 0; i < sizeof rcpt_cases / sizeof rcpt_cases[0]; i++) {
         const struct rcpt_case *c = &rcpt_cases[i];
 
@@ -239,7 +239,7 @@ static void test_live_forward(void)
 {
     struct play p;
 
-    play_init(&p, world);
+    play_init(&p, hosted);
     outside(&p, SENDMAIL);
     p.macros.rcpt_addr = SLICE("remote7@ext.test");
     p.macros.rcpt_mailer = SLICE("esmtp");
@@ -267,7 +267,7 @@ static void test_login_xtext(void)
 {
     struct play p;
 
-    play_init(&p, world);
+    play_init(&p, hosted);
     outside(&p, SENDMAIL);
     p.macros.auth_authen = SLICE("bob+2Btag+40example.org");
     (void)deliver(&p, "<>", "<x@y.test>");
@@ -286,7 +286,7 @@ static void test_several(void)
 {
     struct play p;
 
-    play_init(&p, world);
+    play_init(&p, hosted);
     outside(&p, POSTFIX);
     for (int i = 1; i <= 3; i++) {
         p.macros.queue_id = i == 2 ? SLICE_NONE : SLICE("4qid");
@@ -295,7 +295,7 @@ static void test_several(void)
         IS_INT(p.record.bytes, 12, "that begins at nothing");
         IS_INT(p.record.queue_id.len, i == 2 ? 0 : 4, "also without a queue id");
         OK(!session_is_open(p.session), "and is over");
-        IS_INT(p.held, 0, "holding no world");
+        IS_INT(p.held, 0, "holding no hosted");
         IS_INT(session_memory_bytes(p.session) < 4096, 1, "nor memory");
     }
     play_fini(&p);
@@ -305,7 +305,7 @@ static void test_resets(void)
 {
     struct play p;
 
-    play_init(&p, world);
+    play_init(&p, hosted);
     outside(&p, POSTFIX);
     (void)play_mail(&p, "<a@b.test>");
     (void)play_rcpt(&p, "<x@y.test>");
@@ -330,7 +330,7 @@ static void test_resets(void)
            "and the client is still known");
     session_close(p.session);
     session_close(p.session);
-    IS_INT(p.held, 0, "closed, twice; no world is held");
+    IS_INT(p.held, 0, "closed, twice; no hosted is held");
     play_fini(&p);
 }
 
@@ -338,7 +338,7 @@ static void test_disorder(void)
 {
     struct play p;
 
-    play_init(&p, world);
+    play_init(&p, hosted);
     OK(play_rcpt(&p, "<alice@example.com>").what == SESSION_CONTINUE, "RCPT before all");
     play_header(&p, "X", "y");
     session_body(p.session, 10);
@@ -352,7 +352,7 @@ static void test_disorder(void)
     play_fini(&p);
 }
 
-/* --- trouble
+/* --- problem
  * ---------------------------------------------------------------------------------------------- */
 
 static bool is_reply(struct session_action a, const char *code, const char *enhanced)
@@ -361,19 +361,19 @@ static bool is_reply(struct session_action a, const char *code, const char *enha
            strcmp(a.enhanced, enhanced) == 0 && a.text[0] != '\0' && a.why != NULL;
 }
 
-static void test_trouble(void)
+static void test_problem(void)
 {
     struct play p;
 
-    play_init(&p, world);
+    play_init(&p, hosted);
     outside(&p, POSTFIX);
     p.journal_full = true;
     OK(is_reply(deliver(&p, "<a@b.test>", "<alice@example.com>"), "452", "4.3.1"), "journal full");
     IS_INT(p.records, 0, "nothing is counted");
     p.journal_full = false;
     OK(deliver(&p, "<a@b.test>", "<alice@example.com>").what == SESSION_CONTINUE, "room again");
-    p.world = NULL;
-    OK(is_reply(play_mail(&p, "<a@b.test>"), "451", "4.3.0"), "no world yet");
+    p.hosted = NULL;
+    OK(is_reply(play_mail(&p, "<a@b.test>"), "451", "4.3.0"), "no hosted yet");
     IS_INT(p.held, 0, "nothing is held");
     OK(play_rcpt(&p, "<alice@example.com>").what == SESSION_CONTINUE &&
            play_end(&p).what == SESSION_CONTINUE,
@@ -385,7 +385,7 @@ static void test_trouble(void)
 static void test_questions(void)
 {
     struct play p;
-    struct world *asking = world_new((size_t)1 << 20);
+    struct hosted *asking = hosted_new((size_t)1 << 20);
 
     asking->domains_asked = asking->forwards_asked = true;
     play_init(&p, asking);
@@ -397,7 +397,7 @@ static void test_questions(void)
     OK(is_reply(deliver(&p, "<a@b.test>", "<alice@example.com>"), "451", "4.3.0"), "no answer");
     OK(p.records == 1 && p.held == 0, "then it waits, and holds nothing");
     play_fini(&p);
-    world_free(asking);
+    hosted_free(asking);
 }
 
 static void test_memory(void)
@@ -407,7 +407,7 @@ static void test_memory(void)
     char path[64];
     int taken = 0;
 
-    play_init(&p, world);
+    play_init(&p, hosted);
     outside(&p, POSTFIX);
     (void)play_mail(&p, "<a@b.test>");
     while (taken < 1000000) {
@@ -435,7 +435,7 @@ static void test_memory(void)
 
 int main(void)
 {
-    world_make();
+    hosted_make();
     test_bytes();
     test_origins();
     test_pickup();
@@ -446,9 +446,9 @@ int main(void)
     test_several();
     test_resets();
     test_disorder();
-    test_trouble();
+    test_problem();
     test_questions();
     test_memory();
-    world_free(world);
+    hosted_free(hosted);
     return tap_done();
 }

@@ -38,7 +38,7 @@ static struct slice path_of(const struct vector *x, struct slice address, struct
 
 static struct session_action send(struct play *p, const struct vector *x)
 {
-    struct session_world w = {p->world, play_release, p, false};
+    struct session_world w = {p->hosted, play_release, p, false};
     uint64_t head = 2;
     struct buf room;
 
@@ -119,7 +119,7 @@ static void run(const char *version, bool one_session, const char *how)
     struct play p;
     unsigned before;
 
-    play_init(&p, vectors.world);
+    play_init(&p, vectors.hosted);
     p.vectors = &vectors;
     for (size_t i = 0; i < vectors.count; i++) {
         const struct vector *x = &vectors.list[i];
@@ -136,7 +136,7 @@ static void run(const char *version, bool one_session, const char *how)
             OK(false, "exactly one record");
     }
     session_close(p.session);
-    IS_INT(p.held, 0, "no world is held after all");
+    IS_INT(p.held, 0, "no hosted is held after all");
     play_fini(&p);
 }
 

@@ -41,13 +41,13 @@ static void put(const char *command, const char *key, const char *a, const char 
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-static struct cover_list months(size_t count)
+static struct stored_periods months(size_t count)
 {
-    static struct cover items[3] = {{.kind = PERIOD_MONTH, .name = "2026-10"},
-                                    {.kind = PERIOD_MONTH, .name = "2026-11"},
-                                    {.kind = PERIOD_DAY, .name = "2026-12-01"}};
+    static struct stored_period items[3] = {{.kind = PERIOD_MONTH, .name = "2026-10"},
+                                            {.kind = PERIOD_MONTH, .name = "2026-11"},
+                                            {.kind = PERIOD_DAY, .name = "2026-12-01"}};
 
-    return (struct cover_list){.items = items, .count = count};
+    return (struct stored_periods){.items = items, .count = count};
 }
 
 static struct counter_list bytes_in_and_out(void)
@@ -80,7 +80,7 @@ static int counters_of(const char *const *names, size_t count, size_t periods, s
 {
     struct slice items[8];
     const struct name_list accounts = {.items = items, .count = count};
-    const struct cover_list cover = months(periods);
+    const struct stored_periods cover = months(periods);
     const struct counter_list counters = bytes_in_and_out();
 
     for (size_t i = 0; i < count; i++)
@@ -92,7 +92,7 @@ static int users_of(const char *account, size_t periods, struct seen *seen)
 {
     struct slice name = slice_str(account);
     const struct name_list accounts = {.items = &name, .count = 1};
-    const struct cover_list cover = months(periods);
+    const struct stored_periods cover = months(periods);
     const struct counter_list counters = bytes_in_and_out();
 
     return read_users(&reader, &accounts, &cover, &counters, see, seen, &error);
@@ -113,7 +113,7 @@ static void test_empty(void)
     OK(read_is_account(&reader, SLICE("a.example"), &is_account, &error) == 0 && !is_account,
        "not known");
     OK(read_node_infos(&reader, &arena, &nodes, &error) == 0 && nodes.count == 0 &&
-           node_infos_last(&nodes) == NULL,
+           read_node_infos_last(&nodes) == NULL,
        "no node is the last");
     IS_INT(counters_of((const char *const[]){"a.example"}, 1, 2, &seen), 0, "counters of nothing");
     IS_STR(seen.names, "a.example=0 ", "are 0");
@@ -146,7 +146,7 @@ static void test_users(void)
 {
     struct seen seen = {0};
     struct tally sum;
-    const struct cover_list cover = months(2);
+    const struct stored_periods cover = months(2);
     const struct counter_list counters = bytes_in_and_out();
     uint64_t want = 0;
 
@@ -226,10 +226,10 @@ static void test_nodes(void)
     IS_INT(nodes.items[0].dirty_rows, 12, "a gauge");
     OK(!nodes.items[0].is_renamed && nodes.items[1].is_renamed, "one is a former name");
     IS_INT(nodes.items[1].seen, 0, "what is no time is none");
-    OK(node_infos_last(&nodes) == &nodes.items[1], "the one that is furthest behind");
+    OK(read_node_infos_last(&nodes) == &nodes.items[1], "the one that is furthest behind");
     put("SADD", "t:nodes", "mx3", NULL);
     OK(read_node_infos(&reader, &arena, &nodes, &error) == 0 &&
-           slice_equal(node_infos_last(&nodes)->name, SLICE("mx3")),
+           slice_equal(read_node_infos_last(&nodes)->name, SLICE("mx3")),
        "or never said anything");
 }
 

@@ -77,19 +77,21 @@ static void test_all(struct reader *r)
     struct counting c = {.step = 1};
     struct err err = {0};
 
-    IS_INT(violations_forward(r, SLICE_NONE, (struct stream_id){0, 0}, INT64_MAX, count, &c, &err),
+    IS_INT(read_violations_forward(r, SLICE_NONE, (struct stream_id){0, 0}, INT64_MAX, count, &c,
+                                   &err),
            0, "forward");
     IS_INT(c.next, MANY, "all of them");
     IS_INT(c.faults, 0, "as they were written");
     c = (struct counting){.step = -1, .next = MANY - 1};
-    IS_INT(violations_backward(r, SLICE_NONE, SIZE_MAX, count, &c, &err), 0, "backward");
+    IS_INT(read_violations_backward(r, SLICE_NONE, SIZE_MAX, count, &c, &err), 0, "backward");
     IS_INT(c.next, UINT64_MAX, "all of them");
     IS_INT(c.faults, 0, "the newest first");
     c = (struct counting){.step = -1, .next = MANY - 1};
-    IS_INT(violations_backward(r, SLICE_NONE, 1001, count, &c, &err), 0, "some of them");
+    IS_INT(read_violations_backward(r, SLICE_NONE, 1001, count, &c, &err), 0, "some of them");
     IS_INT(MANY - 1 - c.next, 1001, "as many as were wanted");
     c = (struct counting){.step = 1, .most = 1500};
-    IS_INT(violations_forward(r, SLICE_NONE, (struct stream_id){0, 0}, INT64_MAX, count, &c, &err),
+    IS_INT(read_violations_forward(r, SLICE_NONE, (struct stream_id){0, 0}, INT64_MAX, count, &c,
+                                   &err),
            1, "stopped by who reads");
     IS_INT(c.next, 1500, "there");
 }
@@ -103,27 +105,29 @@ static void test_last(struct reader *r)
     struct err err = {0};
 
     arena_init(&arena, 1 << 20);
-    IS_INT(violations_last(r, SLICE("example.com"), 5, &arena, &list, &err), 0, "the last five");
+    IS_INT(read_violations_last(r, SLICE("example.com"), 5, &arena, &list, &err), 0,
+           "the last five");
     IS_INT(list.count, 5, "are five");
     for (size_t i = 0; i < list.count; i++) {
         struct violation want = violation(MANY - 5 + i);
 
         OK(is_same(&list.items[i].v, &want), "the oldest of them first");
     }
-    IS_INT(violations_newest(r, SLICE("example.com"), &newest, &err), 0, "the newest");
+    IS_INT(read_violations_newest(r, SLICE("example.com"), &newest, &err), 0, "the newest");
     OK(newest.ms == list.items[4].id.ms && newest.sequence == list.items[4].id.sequence,
        "is the last");
     id = list.items[3].id;
-    IS_INT(violations_wait(r, SLICE("example.com"), &id, 5000, count, &c, &err), 0,
+    IS_INT(read_violations_wait(r, SLICE("example.com"), &id, 5000, count, &c, &err), 0,
            "waiting for what is there");
     IS_INT(c.next, MANY, "one");
     OK(id.ms == newest.ms && id.sequence == newest.sequence, "and the place is that of the newest");
-    IS_INT(violations_wait(r, SLICE("example.com"), &id, 10, count, &c, &err), 0,
+    IS_INT(read_violations_wait(r, SLICE("example.com"), &id, 10, count, &c, &err), 0,
            "waiting for nothing");
     IS_INT(c.next, MANY, "gives nothing");
-    IS_INT(violations_last(r, SLICE("example.net"), 5, &arena, &list, &err), 0, "no such stream");
+    IS_INT(read_violations_last(r, SLICE("example.net"), 5, &arena, &list, &err), 0,
+           "no such stream");
     IS_INT(list.count, 0, "is empty");
-    IS_INT(violations_newest(r, SLICE("example.net"), &id, &err), 0, "and has");
+    IS_INT(read_violations_newest(r, SLICE("example.net"), &id, &err), 0, "and has");
     OK(id.ms == 0 && id.sequence == 0, "no newest");
     arena_fini(&arena);
 }
@@ -145,12 +149,12 @@ static void test_foreign(struct reader *r)
         redis_fixture_die(err.text);
     freeReplyObject(replies[0]);
     freeReplyObject(replies[1]);
-    IS_INT(violations_forward(r, SLICE("a.example"), (struct stream_id){0, 0}, INT64_MAX, count, &c,
-                              &err),
+    IS_INT(read_violations_forward(r, SLICE("a.example"), (struct stream_id){0, 0}, INT64_MAX,
+                                   count, &c, &err),
            0, "what is no violation");
     IS_INT(c.next, 0, "is passed over");
-    IS_INT(violations_forward(r, SLICE("b.example"), (struct stream_id){0, 0}, INT64_MAX, count, &c,
-                              &err),
+    IS_INT(read_violations_forward(r, SLICE("b.example"), (struct stream_id){0, 0}, INT64_MAX,
+                                   count, &c, &err),
            -1, "what is no stream");
     OK(strstr(err.text, "tg:{b.example}:violations") != NULL, "is an error that names it");
 }

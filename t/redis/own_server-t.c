@@ -32,20 +32,19 @@ struct daemon {
 static void daemon_main(int in, int out, int64_t wait_ms)
 {
     struct err err = {0};
-    struct private_redis *p = private_redis_start(&settings, wait_ms, &err);
+    struct own_server *p = own_server_start(&settings, wait_ms, &err);
     char line[64], byte;
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (p == NULL)
         printf("# %s\n", err.text);
     (void)snprintf(line, sizeof line, "%d %d %d\n", p != NULL,
-                   p != NULL ? (int)private_redis_pid(p) : 0,
-                   p != NULL && private_redis_is_adopted(p));
+                   p != NULL ? (int)own_server_pid(p) : 0, p != NULL && own_server_is_adopted(p));
     if (write(out, line, strlen(line)) < 0)
         _exit(1);
     while (read(in, &byte, 1) < 0)
         continue;
-    private_redis_stop(p, stop_wait_ms);
+    own_server_stop(p, stop_wait_ms);
     _exit(0);
 }
 
@@ -195,24 +194,24 @@ static void test_kill_storm(void)
 static void test_death(void)
 {
     struct err err = {0};
-    struct private_redis *p = private_redis_start(&settings, WAIT_MS, &err);
-    pid_t first = private_redis_pid(p);
+    struct own_server *p = own_server_start(&settings, WAIT_MS, &err);
+    pid_t first = own_server_pid(p);
     int64_t begin = clock_monotonic_ms();
 
-    private_redis_tick(p);
-    IS_INT(private_redis_pid(p), first, "a tick while it lives does nothing");
+    own_server_tick(p);
+    IS_INT(own_server_pid(p), first, "a tick while it lives does nothing");
     (void)kill(first, SIGKILL);
-    while (private_redis_pid(p) == first || private_redis_pid(p) == 0) {
-        private_redis_tick(p);
+    while (own_server_pid(p) == first || own_server_pid(p) == 0) {
+        own_server_tick(p);
         clock_sleep_ms(10);
         if (clock_monotonic_ms() - begin > WAIT_MS)
             break;
     }
     OK(clock_monotonic_ms() - begin >= 1000, "it died: the first pause is a second");
-    OK(is_alive(private_redis_pid(p)) && private_redis_pid(p) != first, "then there is another");
+    OK(is_alive(own_server_pid(p)) && own_server_pid(p) != first, "then there is another");
     OK(says("GET kept", "1"), "with the data");
     IS_INT(count_servers(), 1, "one");
-    private_redis_stop(p, WAIT_MS);
+    own_server_stop(p, WAIT_MS);
     IS_INT(count_servers(), 0, "none");
 }
 
@@ -227,11 +226,11 @@ static void test_faults(void)
     FILE *out;
 
     bad.state_dir = "/nonexistent/dir";
-    OK(private_redis_start(&bad, WAIT_MS, &err) == NULL && err.code == 73, err.text);
+    OK(own_server_start(&bad, WAIT_MS, &err) == NULL && err.code == 73, err.text);
     bad.state_dir = long_name;
-    OK(private_redis_start(&bad, WAIT_MS, &err) == NULL && err.code == 78, err.text);
+    OK(own_server_start(&bad, WAIT_MS, &err) == NULL && err.code == 78, err.text);
     (void)setenv("PATH", "/nonexistent", 1);
-    OK(private_redis_start(&settings, WAIT_MS, &err) == NULL &&
+    OK(own_server_start(&settings, WAIT_MS, &err) == NULL &&
            strstr(err.text, "apt-get install redis-server"),
        err.text);
     (void)setenv("PATH", old, 1);
@@ -240,8 +239,7 @@ static void test_faults(void)
     out = fopen(path, "w");
     (void)fputs("rubbish\n", out);
     (void)fclose(out);
-    OK(private_redis_start(&settings, WAIT_MS, &err) == NULL &&
-           strstr(err.text, "manifest") != NULL,
+    OK(own_server_start(&settings, WAIT_MS, &err) == NULL && strstr(err.text, "manifest") != NULL,
        err.text);
     IS_INT(count_servers(), 0, "nothing is left running");
 }

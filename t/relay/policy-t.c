@@ -2,7 +2,7 @@
 
 #include <sysexits.h>
 
-#include "t/relay/site_fixture.h"
+#include "t/relay/hosting_fixture.h"
 #include "t/tap.h"
 
 static struct settings *load(const char *networks)
@@ -72,12 +72,12 @@ static void test_matrix(void)
     };
     struct settings *s = load("customers = [\"198.51.100.0/24\"];");
     struct err err = {.code = 0};
-    struct site *site = site_new(s, &err);
-    struct site_view *v;
+    struct hosting *hosting = hosting_new(s, &err);
+    struct hosting_view *v;
 
-    if (!OK(site != NULL, "a site"))
+    if (!OK(hosting != NULL, "a hosting"))
         return;
-    v = site_take(site);
+    v = hosting_take(hosting);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct policy_client client = {slice_str(cases[i].ip), cases[i].has_login};
         char what[200];
@@ -86,8 +86,8 @@ static void test_matrix(void)
                        cases[i].has_login ? ", logged in," : "", cases[i].domain);
         IS_INT(policy_recipient(v, &client, slice_str(cases[i].domain)), cases[i].want, what);
     }
-    site_give_back(v);
-    site_free(site);
+    hosting_give_back(v);
+    hosting_free(hosting);
     settings_free(s);
 }
 

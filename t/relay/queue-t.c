@@ -65,9 +65,9 @@ static void note(struct queue_file *f, char kind, size_t i, const char *text)
     struct buf b;
 
     buf_init(&b, 10000);
-    journal_line_recipient(&b, kind, i, 1700000001000, slice_str(text));
+    envelope_journal_recipient(&b, kind, i, 1700000001000, slice_str(text));
     if (kind == 'T')
-        journal_line_retry(&b, 1700000002000, 3);
+        envelope_journal_retry(&b, 1700000002000, 3);
     IS_INT(queue_note(f, buf_slice(&b), &err), 0, "noted");
     buf_fini(&b);
 }
@@ -208,10 +208,10 @@ static void test_addresses(void)
     struct arena arena;
     struct envelope e = {.id = SLICE_NONE};
 
-    IS_SLICE(path_plain(SLICE("<a@b>")), SLICE("a@b"), "brackets");
-    IS_SLICE(path_plain(SLICE("<@x,@y:a@b>")), SLICE("a@b"), "route");
-    IS_SLICE(path_plain(SLICE("a@b")), SLICE("a@b"), "bare");
-    IS_SLICE(path_plain(SLICE("<>")), SLICE(""), "null");
+    IS_SLICE(envelope_path_plain(SLICE("<a@b>")), SLICE("a@b"), "brackets");
+    IS_SLICE(envelope_path_plain(SLICE("<@x,@y:a@b>")), SLICE("a@b"), "route");
+    IS_SLICE(envelope_path_plain(SLICE("a@b")), SLICE("a@b"), "bare");
+    IS_SLICE(envelope_path_plain(SLICE("<>")), SLICE(""), "null");
     arena_init(&arena, 1 << 20);
     (void)envelope_add_recipient(&e, &arena, SLICE("Joe@X.test"), SLICE_NONE);
     (void)envelope_add_recipient(&e, &arena, SLICE("Joe@x.TEST"), SLICE_NONE);

@@ -24,11 +24,12 @@ static void test_verbs(void)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct slice argument;
 
-        IS_INT(smtp_verb(slice_str(cases[i].line), &argument), cases[i].verb, cases[i].line);
+        IS_INT(smtp_command_verb(slice_str(cases[i].line), &argument), cases[i].verb,
+               cases[i].line);
         IS_SLICE(argument, slice_str(cases[i].argument), "its argument");
     }
-    IS_STR(smtp_verb_name(SMTP_RCPT), "RCPT", "a verb's name");
-    IS_STR(smtp_verb_name(SMTP_UNKNOWN), "(unknown)", "no verb's name");
+    IS_STR(smtp_command_verb_name(SMTP_RCPT), "RCPT", "a verb's name");
+    IS_STR(smtp_command_verb_name(SMTP_UNKNOWN), "(unknown)", "no verb's name");
 }
 
 struct path_case {
@@ -38,12 +39,12 @@ struct path_case {
     size_t params;
 };
 
-static void check_paths(enum smtp_verb verb, const struct path_case *cases, size_t count)
+static void settings_check_paths(enum smtp_verb verb, const struct path_case *cases, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct smtp_path p;
 
-        IS_INT(smtp_path_parse(slice_str(cases[i].argument), verb, &p), cases[i].fault,
+        IS_INT(smtp_command_path_parse(slice_str(cases[i].argument), verb, &p), cases[i].fault,
                cases[i].argument);
         if (cases[i].fault == SMTP_PATH_OK) {
             IS_SLICE(p.text, slice_str(cases[i].path), "its path");
@@ -86,8 +87,9 @@ static void test_mail(void)
     };
     struct smtp_path p;
 
-    check_paths(SMTP_MAIL, cases, sizeof cases / sizeof cases[0]);
-    (void)smtp_path_parse(SLICE("FROM:<a@b> size=42 body=8bitmime smtputf8"), SMTP_MAIL, &p);
+    settings_check_paths(SMTP_MAIL, cases, sizeof cases / sizeof cases[0]);
+    (void)smtp_command_path_parse(SLICE("FROM:<a@b> size=42 body=8bitmime smtputf8"), SMTP_MAIL,
+                                  &p);
     OK(p.has_size && p.size_bytes == 42 && p.body == SMTP_BODY_8BITMIME && p.smtputf8,
        "parameters in any case");
 }
@@ -102,7 +104,7 @@ static void test_rcpt(void)
         {"FROM:<a@b>", SMTP_PATH_SYNTAX, "", 0},
     };
 
-    check_paths(SMTP_RCPT, cases, sizeof cases / sizeof cases[0]);
+    settings_check_paths(SMTP_RCPT, cases, sizeof cases / sizeof cases[0]);
 }
 
 int main(void)
@@ -110,12 +112,12 @@ int main(void)
     test_verbs();
     test_mail();
     test_rcpt();
-    OK(smtp_has_8bit(SLICE("a\xc3")) && !smtp_has_8bit(SLICE("a~")), "8-bit");
-    OK(smtp_has_control(SLICE("a\t")) && smtp_has_control(SLICE("\x7f")) &&
-           !smtp_has_control(SLICE("a b")),
+    OK(smtp_command_has_8bit(SLICE("a\xc3")) && !smtp_command_has_8bit(SLICE("a~")), "8-bit");
+    OK(smtp_command_has_control(SLICE("a\t")) && smtp_command_has_control(SLICE("\x7f")) &&
+           !smtp_command_has_control(SLICE("a b")),
        "control bytes");
-    OK(smtp_has_two_ats(SLICE("a@b@c")) && !smtp_has_two_ats(SLICE("\"a@b\"@c")) &&
-           !smtp_has_two_ats(SLICE("a\\@b@c")) && !smtp_has_two_ats(SLICE("a")),
+    OK(smtp_command_has_two_ats(SLICE("a@b@c")) && !smtp_command_has_two_ats(SLICE("\"a@b\"@c")) &&
+           !smtp_command_has_two_ats(SLICE("a\\@b@c")) && !smtp_command_has_two_ats(SLICE("a")),
        "one @ outside quotes");
     return tap_done();
 }

@@ -27,7 +27,7 @@ static void on_helo(void *user, struct slice name, bool extended, struct smtp_re
     TG_ASSERT(name.len > 0 && name.len <= 255 && !w->has_mail);
 }
 
-static void check_path(const struct smtp_path *path)
+static void settings_check_path(const struct smtp_path *path)
 {
     TG_ASSERT(path->text.len > 0 && path->param_count <= SMTP_PARAMS_MAX);
     TG_ASSERT(slice_find(path->text, '\r') < 0 && slice_find(path->text, '\n') < 0 &&
@@ -38,7 +38,7 @@ static void on_mail(void *user, const struct smtp_path *path, struct smtp_reply 
 {
     struct watch *w = user;
 
-    check_path(path);
+    settings_check_path(path);
     TG_ASSERT(!w->has_mail);
     w->has_mail = true;
     if (path->text.len % 5 == 0)
@@ -49,7 +49,7 @@ static void on_rcpt(void *user, const struct smtp_path *path, struct smtp_reply 
 {
     struct watch *w = user;
 
-    check_path(path);
+    settings_check_path(path);
     TG_ASSERT(w->has_mail);
     if (path->text.len % 5 == 0)
         smtp_reply_set(r, "450 4.2.1 not now");

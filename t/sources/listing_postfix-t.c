@@ -72,13 +72,13 @@ static void write_main(const char *more)
 
 static char source[80];
 
-static struct world *load_both(struct err *err)
+static struct hosted *load_both(struct err *err)
 {
     use_sources(source, source, "");
     return load(err);
 }
 
-static void test_domains(const struct world *w)
+static void test_domains(const struct hosted *w)
 {
     static const char *const hosted[] = {"mx.host.test", "host.test",  "localhost",   "table.test",
                                          "file1.test",   "file2.test", "valias.test", "vmail.test"};
@@ -90,7 +90,7 @@ static void test_domains(const struct world *w)
     IS_STR(charged(w, "anything"), "-", "a table's value is no domain");
 }
 
-static void test_forwards(const struct world *w)
+static void test_forwards(const struct hosted *w)
 {
     IS_STR(targets(w, "fwd@valias.test"), "a@x.test b@y.test", "virtual; the first table counts");
     IS_STR(targets(w, "only2@valias.test"), "two@x.test", "the second table (proxy: is left out)");
@@ -113,18 +113,18 @@ static void test_forwards(const struct world *w)
 static void test_asked(void)
 {
     struct err err = {0};
-    struct world *w;
+    struct hosted *w;
 
     write_main(
         "virtual_alias_domains = hash:$config_directory/dests, regexp:$config_directory/re\n");
     shell("echo '/^r.*\\.test$/ x' >%s/re", dir);
     w = load_both(&err);
     OK(w != NULL && w->domains_asked && !w->forwards_asked, err.text);
-    world_free(w);
+    hosted_free(w);
     write_main("virtual_alias_maps = pcre:/x, mysql:/etc/x.cf\n");
     w = load_both(&err);
     OK(w != NULL && w->forwards_asked, "tables that cannot be listed are asked");
-    world_free(w);
+    hosted_free(w);
 }
 
 static void test_faults(void)
@@ -206,20 +206,20 @@ static void test_items(void)
     struct postfix_item item;
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        OK(postfix_item_next(&rest, &item), "an item");
+        OK(postfix_list_next(&rest, &item), "an item");
         IS_SLICE(item.text, slice_str(texts[i]), "is");
         OK(item.negated == (i == 2) && item.listable == (i == 5), "and what it is");
     }
-    OK(!postfix_item_next(&rest, &item), "no more");
+    OK(!postfix_list_next(&rest, &item), "no more");
     list = SLICE("btree:/etc/x");
-    OK(postfix_item_next(&list, &item) && item.listable && slice_equal(item.path, SLICE("/etc/x")),
+    OK(postfix_list_next(&list, &item) && item.listable && slice_equal(item.path, SLICE("/etc/x")),
        "a file's path");
 }
 
 int main(void)
 {
     struct err err = {0};
-    struct world *w;
+    struct hosted *w;
 
     (void)snprintf(dir, sizeof dir, "/tmp/tg-postfix-XXXXXX");
     if (mkdtemp(dir) == NULL)
@@ -236,7 +236,7 @@ int main(void)
     if (w != NULL) {
         test_domains(w);
         test_forwards(w);
-        world_free(w);
+        hosted_free(w);
     }
     test_questions();
     test_watch();

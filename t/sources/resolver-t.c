@@ -10,6 +10,7 @@
 
 #include "lib/core/socketmap.h"
 #include "lib/sources/answer_cache.h"
+#include "lib/sources/resolver.h"
 #include "lib/sys/clock.h"
 #include "t/redis/redis_fixture.h"
 #include "t/sources/source_fixture.h"
@@ -29,7 +30,7 @@ int64_t __wrap_clock_monotonic_ms(void)
 /* --- the map's server, in a process of its own
  * ---------------------------------------------------- */
 
-static _Atomic int *asked_count; /* shared with it */
+static _Atomic int *lookup_count; /* shared with it */
 
 /* What it sends for "name key": as a netstring, or after = as it stands here. */
 static void map_reply(struct slice request, struct buf *out)
@@ -75,9 +76,9 @@ static void map_serve(int client)
     while ((n = read(client, text, sizeof text)) > 0) {
         struct slice rest = {text, (size_t)n}, request = SLICE_NONE;
 
-        if (netstring_take(&rest, sizeof text, &request) != 1)
+        if (socketmap_netstring_take(&rest, sizeof text, &request) != 1)
             break;
-        (*asked_count)++;
+        (*lookup_count)++;
         buf_reset(&reply);
         map_reply(request, &reply);
         if (write(client, reply.data, reply.len) < 0 ||
@@ -195,13 +196,13 @@ static void test_map(void)
     IS_STR(ask(r, QUESTION_FORWARD, "any@hosted.test"), "all@x.org", "catch-all");
     IS_STR(ask(r, QUESTION_FORWARD, "any@other.test"), "-", "none");
     IS_STR(ask(r, QUESTION_LOGIN, "joe"), "joe@hosted.test", "a login");
-    before = *asked_count;
+    before = *lookup_count;
     IS_STR(ask(r, QUESTION_DOMAIN, "owned.test"), "owner.test", "asked again");
     IS_STR(ask(r, QUESTION_DOMAIN, "other.test"), "-", "not found, again");
-    IS_INT(*asked_count, before, "the cache answers");
+    IS_INT(*lookup_count, before, "the cache answers");
     skew_ms += 31000;
     IS_STR(ask(r, QUESTION_DOMAIN, "owned.test"), "owner.test", "after 30 s");
-    IS_INT(*asked_count, before + 1, "the map is asked again");
+    IS_INT(*lookup_count, before + 1, "the map is asked again");
     IS_STR(ask(r, QUESTION_FORWARD, "close@hosted.test"), "all@x.org",
            "a map that closes after each reply");
     resolver_free(r);
@@ -386,8 +387,8 @@ static void test_cache(void)
 int main(void)
 {
     (void)signal(SIGPIPE, SIG_IGN);
-    asked_count =
-        mmap(NULL, sizeof *asked_count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    lookup_count =
+        mmap(NULL, sizeof *lookup_count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     redis_fixture_start(&redis);
     (void)snprintf(url, sizeof url, "unix://%s", redis.socket);
     (void)snprintf(map_path, sizeof map_path, "%s/map", redis.dir);

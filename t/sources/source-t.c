@@ -22,7 +22,7 @@ static char url[160];
 static void test_files(void)
 {
     struct err err = {0};
-    struct world *w;
+    struct hosted *w;
 
     write_file("domains", "\xef\xbb\xbf"
                           "Example.com\n"
@@ -58,13 +58,13 @@ static void test_files(void)
        "in each kind of list");
     OK(!w->domains_asked && !w->forwards_asked && !w->logins_asked && w->popauth_asked,
        "nothing is to be asked");
-    world_free(w);
+    hosted_free(w);
 }
 
 static void test_order(void)
 {
     struct err err = {0};
-    struct world *w;
+    struct hosted *w;
 
     write_file("d1", "x.example one.example\ny.example one.example\n");
     write_file("d2", "x.example two.example\n");
@@ -76,7 +76,7 @@ static void test_order(void)
     IS_STR(charged(w, "y.example"), "one.example", "and the earlier where the later has none");
     IS_STR(targets(w, "a@x.example"), "two@o.org", "forwards: the later source counts");
     IS_STR(targets(w, "b@x.example"), "one@o.org", "and the earlier where the later has none");
-    world_free(w);
+    hosted_free(w);
 }
 
 static void test_file_faults(void)
@@ -97,7 +97,7 @@ static void test_file_faults(void)
         (void)fputs("a b c\n", out);
     (void)fclose(out);
     use_sources("file:many", "", "");
-    world_free(load(&err));
+    hosted_free(load(&err));
     OK(strstr(warnings, "900 more") != NULL, "a thousand bad lines give a hundred warnings");
 }
 
@@ -121,7 +121,7 @@ static void command(const char *text)
 static void test_redis(void)
 {
     struct err err = {0};
-    struct world *w;
+    struct hosted *w;
 
     command("SADD set example.com example.net");
     command("HSET hash example.org example.com example.info OK");
@@ -136,7 +136,7 @@ static void test_redis(void)
     IS_STR(targets(w, "a@example.com"), "x@x.org y@y.org", "forwarders");
     IS_STR(login(w, "JOE"), "joe@example.com", "logins");
     OK(strstr(warnings, "redis:nothing") != NULL, "a missing key of forwarders is a warning");
-    world_free(w);
+    hosted_free(w);
     command("EVAL "
             "for\ti=1,20000\tdo\tredis.call('HSET','big','u'..i..'@example.com','t'..i..'@x.org')"
             "end 0");
@@ -145,7 +145,7 @@ static void test_redis(void)
     OK(w != NULL, err.text);
     IS_INT(w->forwards.count, 20000, "all of a large hash");
     IS_STR(targets(w, "u19999@example.com"), "t19999@x.org", "each once");
-    world_free(w);
+    hosted_free(w);
 }
 
 static void test_redis_faults(void)
@@ -158,10 +158,10 @@ static void test_redis_faults(void)
     use_sources("redis:nothing", "", "");
     OK(load(&err) == NULL && err.code == EX_NOINPUT && strstr(err.text, "nothing"), err.text);
     use_sources("socketmap:unix:/x:d", "socketmap:inet:h:1:f", "socketmap:unix:/x:l");
-    struct world *w = load(&err);
+    struct hosted *w = load(&err);
     OK(w != NULL && w->domains_asked && w->forwards_asked && w->logins_asked,
        "a map is asked, not listed");
-    world_free(w);
+    hosted_free(w);
 }
 
 static void test_watch(void)

@@ -6,7 +6,7 @@
 
 #include "lib/sources/source.h"
 
-/* Loading a world out of sources in a directory, and asking it. Each answer is a static text, good
+/* Loading a hosted out of sources in a directory, and asking it. Each answer is a static text, good
  * until the next. */
 
 static struct settings settings;
@@ -55,28 +55,28 @@ static inline void use_sources(const char *domains, const char *forwards, const 
     settings.hosted.logins = list_of(logins);
 }
 
-static inline struct world *load(struct err *err)
+static inline struct hosted *load(struct err *err)
 {
     FILE *out = fmemopen(warnings, sizeof warnings, "w");
-    struct world *w = world_load(&settings, out, err);
+    struct hosted *w = source_load(&settings, out, err);
 
     (void)fclose(out);
     return w;
 }
 
-static inline const char *charged(const struct world *w, const char *domain)
+static inline const char *charged(const struct hosted *w, const char *domain)
 {
     static char text[256];
     struct slice owner = SLICE_NONE;
 
-    if (world_domain(w, NULL, slice_str(domain), &owner) != LOOKUP_YES)
+    if (hosted_domain(w, NULL, slice_str(domain), &owner) != HOSTED_YES)
         return "-";
     (void)snprintf(text, sizeof text, "%.*s", SLICE_FMT(owner));
     return text;
 }
 
 /* All targets, separated by blanks. */
-static inline const char *targets(const struct world *w, const char *address)
+static inline const char *targets(const struct hosted *w, const char *address)
 {
     static char text[512];
     struct forward_targets found;
@@ -87,7 +87,7 @@ static inline const char *targets(const struct world *w, const char *address)
     arena_init(&arena, 65536);
     (void)snprintf(text, sizeof text, "-");
     if (address_parse(slice_str(address), &arena, &a, NULL) == 0 &&
-        world_forward(w, NULL, &a, &found) == LOOKUP_YES) {
+        hosted_forward(w, NULL, &a, &found) == HOSTED_YES) {
         text[0] = '\0';
         for (size_t i = 0; i < found.count; i++)
             len += (size_t)snprintf(text + len, sizeof text - len, "%s%.*s", i > 0 ? " " : "",
@@ -97,7 +97,7 @@ static inline const char *targets(const struct world *w, const char *address)
     return text;
 }
 
-static inline const char *login(const struct world *w, const char *name)
+static inline const char *login(const struct hosted *w, const char *name)
 {
     static char text[256];
     struct address a;
@@ -105,7 +105,7 @@ static inline const char *login(const struct world *w, const char *name)
 
     arena_init(&arena, 65536);
     (void)snprintf(text, sizeof text, "-");
-    if (world_login(w, NULL, slice_str(name), &arena, &a) == LOOKUP_YES)
+    if (hosted_login(w, NULL, slice_str(name), &arena, &a) == HOSTED_YES)
         (void)snprintf(text, sizeof text, "%.*s@%.*s", SLICE_FMT(a.local), SLICE_FMT(a.domain));
     arena_fini(&arena);
     return text;

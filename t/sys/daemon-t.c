@@ -77,7 +77,7 @@ static void test_settings(void)
 enum child_end { CHILD_SAYS, CHILD_EXITS, CHILD_DIES, CHILD_RETURNS };
 
 /* What a program that goes to the background ends with; what its child then does is sent to fd. */
-static void run_child(struct background *b, enum child_end end, int code, int fd)
+static void run_child(struct daemon_background *b, enum child_end end, int code, int fd)
 {
     char text[64];
     int len;
@@ -87,7 +87,7 @@ static void run_child(struct background *b, enum child_end end, int code, int fd
     if (end == CHILD_DIES)
         (void)raise(SIGKILL);
     if (end == CHILD_SAYS)
-        background_done(b, code);
+        daemon_background_done(b, code);
     len = snprintf(text, sizeof text, "%d %d", getsid(0) == getpid(),
                    isatty(2) || lseek(2, 0, 1) < 0);
     (void)!write(fd, text, (size_t)len);
@@ -96,7 +96,7 @@ static void run_child(struct background *b, enum child_end end, int code, int fd
 
 static int parent_code(enum child_end end, int code, char *seen, size_t room)
 {
-    struct background b = BACKGROUND_NONE;
+    struct daemon_background b = BACKGROUND_NONE;
     int ends[2], status = 0, given = 0;
     ssize_t got;
     pid_t pid;
@@ -106,7 +106,7 @@ static int parent_code(enum child_end end, int code, char *seen, size_t room)
     (void)fflush(NULL);
     pid = fork();
     if (pid == 0) {
-        if (background_begin(&b, &given, NULL) == 1)
+        if (daemon_background_begin(&b, &given, NULL) == 1)
             _exit(given);
         run_child(&b, end, code, ends[1]);
     }
@@ -120,7 +120,7 @@ static int parent_code(enum child_end end, int code, char *seen, size_t room)
 
 static void test_background(void)
 {
-    struct background none = BACKGROUND_NONE;
+    struct daemon_background none = BACKGROUND_NONE;
     char seen[64];
 
     IS_INT(parent_code(CHILD_SAYS, 0, seen, sizeof seen), 0, "a good start");
@@ -130,7 +130,7 @@ static void test_background(void)
     IS_INT(parent_code(CHILD_EXITS, 0, seen, sizeof seen), EX_SOFTWARE, "even with 0");
     IS_INT(parent_code(CHILD_DIES, 0, seen, sizeof seen), EX_SOFTWARE, "or is killed");
     IS_INT(parent_code(CHILD_RETURNS, 0, seen, sizeof seen), EX_SOFTWARE, "or forgets to say");
-    background_done(&none, 0);
+    daemon_background_done(&none, 0);
     OK(none.parent == -1, "in the foreground there is nobody to tell");
 }
 

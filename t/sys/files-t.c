@@ -87,16 +87,18 @@ static void test_dirs(void)
 {
     struct err err = {0};
 
-    OK(dir_make(in("d/e/f"), 0700, (uid_t)-1, (gid_t)-1, &err) == 0, "with parents");
+    OK(file_make_dir(in("d/e/f"), 0700, (uid_t)-1, (gid_t)-1, &err) == 0, "with parents");
     IS_INT(mode_of(in("d/e")), 0755, "the parents' mode");
     IS_INT(mode_of(in("d/e/f")), 0700, "its own");
-    OK(dir_make(in("d/e"), 0700, (uid_t)-1, (gid_t)-1, &err) == 0 && mode_of(in("d/e")) == 0755,
+    OK(file_make_dir(in("d/e"), 0700, (uid_t)-1, (gid_t)-1, &err) == 0 &&
+           mode_of(in("d/e")) == 0755,
        "one that is there stays as it is");
-    OK(dir_make(in("d//g/"), 0750, getuid(), getgid(), &err) == 0 && mode_of(in("d/g")) == 0750,
+    OK(file_make_dir(in("d//g/"), 0750, getuid(), getgid(), &err) == 0 &&
+           mode_of(in("d/g")) == 0750,
        "slashes more than needed");
-    OK(dir_make(in("b"), 0700, (uid_t)-1, (gid_t)-1, &err) == -1 && err.code == EX_CANTCREAT,
+    OK(file_make_dir(in("b"), 0700, (uid_t)-1, (gid_t)-1, &err) == -1 && err.code == EX_CANTCREAT,
        "a file in its place");
-    OK(dir_make(in("b/x"), 0700, (uid_t)-1, (gid_t)-1, &err) == -1 &&
+    OK(file_make_dir(in("b/x"), 0700, (uid_t)-1, (gid_t)-1, &err) == -1 &&
            strstr(err.text, "/b") != NULL,
        "or in a parent's");
 }

@@ -49,7 +49,7 @@ static uint64_t read_all(bool *damaged)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct segment_scan scan;
+    struct journal_segment_scan scan;
     bool damaged;
     uint64_t count;
     struct err err;
@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         prepare();
     write_segment(data, size);
     count = read_all(&damaged);
-    if (segment_scan(fixture_path(1), 1, &scan, &err) != 0)
+    if (journal_segment_scan(fixture_path(1), 1, &scan, &err) != 0)
         return 0;
     TG_ASSERT(scan.size + scan.torn == size);
     /* What the scan takes for good, the reader gives, unless a body says nothing. */

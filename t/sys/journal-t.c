@@ -206,15 +206,16 @@ static void test_time(void)
     journal_close(j);
     /* A newest record half an hour ahead of the clock, as after a clock that was set back. */
     buf_init(&b, 1000);
-    frame_begin(&b);
+    journal_frame_begin(&b);
     record_encode(&record, &b);
     journal_reader_close(r); /* the record lives no longer */
-    frame_finish(&b, frame_sum(&b), 1, ahead);
+    journal_frame_finish(&b, journal_frame_sum(&b), 1, ahead);
     fixture_file_write(1, buf_slice(&b));
     j = fixture_open(0, SYNC_NEVER);
     IS_INT(journal_now(j, &next), ahead, "time stands still until the clock has caught up");
     journal_close(j);
-    frame_finish(&b, crc32c(0, slice_from(buf_slice(&b), FRAME_HEAD_BYTES)), 1, ahead + 7200000);
+    journal_frame_finish(&b, crc32c(0, slice_from(buf_slice(&b), FRAME_HEAD_BYTES)), 1,
+                         ahead + 7200000);
     fixture_file_write(1, buf_slice(&b));
     j = fixture_open(0, SYNC_NEVER);
     now = journal_now(j, &next);
@@ -236,22 +237,22 @@ static void test_slots(void)
     (void)fixture_append(j, 3, c);
     journal_slot_clear(j, a);
     journal_slot_release(j, b);
-    IS_INT(journal_doubtful(j, numbers, 8), 0, "slots in use are not doubtful");
+    IS_INT(journal_in_doubt(j, numbers, 8), 0, "slots in use are not doubtful");
     journal_close(j); /* as a kill would leave it: c is set */
     j = fixture_open(0, SYNC_NEVER);
-    IS_INT(journal_doubtful(j, numbers, 8), 1, "one was left");
+    IS_INT(journal_in_doubt(j, numbers, 8), 1, "one was left");
     IS_INT(numbers[0], 3, "the third");
     a = journal_slot_take(j);
     (void)fixture_append(j, 4, a);
     journal_close(j);
     j = fixture_open(0, SYNC_NEVER);
-    IS_INT(journal_doubtful(j, numbers, 8), 2, "crashes add up until they are seen to");
+    IS_INT(journal_in_doubt(j, numbers, 8), 2, "crashes add up until they are seen to");
     OK(numbers[0] == 3 && numbers[1] == 4, "in order");
-    IS_INT(journal_doubtful(j, numbers, 1), 2, "all are counted, though fewer are given");
-    journal_doubtful_forget(j);
+    IS_INT(journal_in_doubt(j, numbers, 1), 2, "all are counted, though fewer are given");
+    journal_in_doubt_forget(j);
     journal_close(j);
     j = fixture_open(0, SYNC_NEVER);
-    IS_INT(journal_doubtful(j, numbers, 8), 0, "forgotten");
+    IS_INT(journal_in_doubt(j, numbers, 8), 0, "forgotten");
     for (count = 0; journal_slot_take(j) >= 0;)
         count++;
     IS_INT(count, 16384, "as many slots as are promised");
@@ -262,7 +263,7 @@ static void test_slots(void)
     journal_close(j);
     fixture_named_write("inflight", SLICE("another version"));
     j = fixture_open(0, SYNC_NEVER);
-    OK(j != NULL && journal_doubtful(j, numbers, 8) == 0, "a foreign table is made anew");
+    OK(j != NULL && journal_in_doubt(j, numbers, 8) == 0, "a foreign table is made anew");
     journal_close(j);
     fixture_clear();
 }
@@ -281,7 +282,7 @@ static void test_slot_without_record(void)
     struct buf b = fixture_file_read(1);
     fixture_file_write(1, slice_to(buf_slice(&b), last + 5));
     j = fixture_open(0, SYNC_NEVER);
-    IS_INT(journal_doubtful(j, numbers, 8), 0, "a slot of a record that was not written");
+    IS_INT(journal_in_doubt(j, numbers, 8), 0, "a slot of a record that was not written");
     buf_fini(&b);
     journal_close(j);
     fixture_clear();

@@ -123,7 +123,7 @@ static void test_old_damage(void)
 
     for (uint64_t n = 1; n <= 20; n++)
         (void)fixture_append(j, n, -1);
-    OK(segments_list(fixture_dir, &numbers, &count, &err) == 0 && count > 3, "segments");
+    OK(journal_segments_list(fixture_dir, &numbers, &count, &err) == 0 && count > 3, "segments");
     b = fixture_file_read(numbers[1]);
     fixture_file_write(numbers[1], slice_to(buf_slice(&b), b.len - 3));
     r = fixture_reader(0);
@@ -184,9 +184,9 @@ static void test_full_disk(void)
     journal_close(j);
     j = fixture_open(0, SYNC_NEVER);
     uint64_t numbers[8];
-    IS_INT(journal_doubtful(j, numbers, 8), 1, "only what was written is in the table");
+    IS_INT(journal_in_doubt(j, numbers, 8), 1, "only what was written is in the table");
     IS_INT(numbers[0], 2, "by its number");
-    journal_doubtful_forget(j);
+    journal_in_doubt_forget(j);
     r = fixture_reader(0);
     OK(journal_reader_next(r, &record, &err) == 1 && journal_reader_next(r, &record, &err) == 1 &&
            fixture_is_record(&record, 2) && journal_reader_next(r, &record, &err) == 0,

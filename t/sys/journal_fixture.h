@@ -105,7 +105,7 @@ static inline size_t fixture_segments(void)
     uint64_t *numbers;
     size_t count;
 
-    if (segments_list(fixture_dir, &numbers, &count, NULL) != 0)
+    if (journal_segments_list(fixture_dir, &numbers, &count, NULL) != 0)
         abort();
     free(numbers);
     return count;
@@ -115,7 +115,7 @@ static inline const char *fixture_path(uint64_t number)
 {
     static char path[4096];
 
-    if (segment_path(fixture_dir, number, path, NULL) != 0)
+    if (journal_segment_path(fixture_dir, number, path, NULL) != 0)
         abort();
     return path;
 }

@@ -139,7 +139,7 @@ static void check_round(const struct progress *p, struct journal_position *at,
 {
     struct journal *j = fixture_open(SEGMENT_BYTES, SYNC_NEVER);
     uint64_t numbers[THREADS * 2], last[THREADS] = {0};
-    size_t count = journal_doubtful(j, numbers, THREADS * 2);
+    size_t count = journal_in_doubt(j, numbers, THREADS * 2);
 
     if (!read_round(at, last))
         t->unreadable++;
@@ -154,7 +154,7 @@ static void check_round(const struct progress *p, struct journal_position *at,
             t->strangers++;
     }
     t->doubtful += (int)count;
-    journal_doubtful_forget(j);
+    journal_in_doubt_forget(j);
     journal_close(j);
 }
 

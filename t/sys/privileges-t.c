@@ -12,9 +12,9 @@
 
 static void test_unknown(void)
 {
-    struct account a;
+    struct privileges_account a;
     struct err err = {0};
-    int found = account_find("no-such-account", &a, &err);
+    int found = privileges_find("no-such-account", &a, &err);
 
     if (geteuid() == 0)
         OK(found == -1 && err.code == EX_CONFIG &&
@@ -23,9 +23,9 @@ static void test_unknown(void)
            "an account that is missing is told, with the mend");
     else
         OK(found == 0 && a.name[0] == '\0', "who is not root stays what he is");
-    OK(account_find("", &a, &err) == 0 && a.name[0] == '\0' && a.uid == geteuid(),
+    OK(privileges_find("", &a, &err) == 0 && a.name[0] == '\0' && a.uid == geteuid(),
        "no name: ourselves");
-    OK(account_become(&a, "no-such-group", &err) == 0 && geteuid() == a.uid,
+    OK(privileges_become(&a, "no-such-group", &err) == 0 && geteuid() == a.uid,
        "which changes nothing");
 }
 
@@ -48,12 +48,12 @@ static int become_nobody(void)
     const struct group *daemons = getgrnam("daemon");
     uid_t uid = nobody->pw_uid;
     gid_t gid = nobody->pw_gid, extra = daemons->gr_gid;
-    struct account a;
+    struct privileges_account a;
     struct err err = {0};
     int wrong = 0;
 
     (void)setgroups(1, (gid_t[]){12345});
-    if (account_find("nobody", &a, &err) != 0 || account_become(&a, "daemon", &err) != 0)
+    if (privileges_find("nobody", &a, &err) != 0 || privileges_become(&a, "daemon", &err) != 0)
         return 1;
     wrong |= getuid() != uid || geteuid() != uid || getgid() != gid || getegid() != gid ? 2 : 0;
     wrong |= has_group(extra) && has_group(gid) ? 0 : 4;
@@ -64,12 +64,12 @@ static int become_nobody(void)
 
 static int become_unknown_group(void)
 {
-    struct account a;
+    struct privileges_account a;
     struct err err = {0};
 
-    if (account_find("nobody", &a, &err) != 0)
+    if (privileges_find("nobody", &a, &err) != 0)
         return 1;
-    return account_become(&a, "no-such-group", &err) == -1 && err.code == EX_CONFIG &&
+    return privileges_become(&a, "no-such-group", &err) == -1 && err.code == EX_CONFIG &&
                    strstr(err.text, "milter.group: no group \"no-such-group\": make it") != NULL
                ? 0
                : 2;
@@ -77,12 +77,12 @@ static int become_unknown_group(void)
 
 static int become_root(void)
 {
-    struct account a;
+    struct privileges_account a;
     struct err err = {0};
 
-    if (account_find("root", &a, &err) != 0)
+    if (privileges_find("root", &a, &err) != 0)
         return 1;
-    return account_become(&a, "", &err) == -1 && strstr(err.text, "is root") != NULL ? 0 : 2;
+    return privileges_become(&a, "", &err) == -1 && strstr(err.text, "is root") != NULL ? 0 : 2;
 }
 
 static int in_child(int (*what)(void))

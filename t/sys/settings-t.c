@@ -5,6 +5,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "lib/core/units.h"
 #include "lib/sys/log.h"
 #include "lib/sys/settings_table.h"
 
@@ -398,22 +399,22 @@ static void test_units(void)
     struct buf b;
     int64_t n = 0;
 
-    OK(time_parse(SLICE("90s"), &n) && n == 90000, "90s");
-    OK(time_parse(SLICE("7days"), &n) && n == INT64_C(604800000), "7days");
-    OK(size_parse(SLICE("3KB"), &n) && n == 3072, "3KB");
-    OK(!size_parse(SLICE("KB"), &n) && !size_parse(SLICE("-1KB"), &n) &&
-           !size_parse(SLICE("1"), &n),
+    OK(units_parse(UNITS_TIME, SLICE("90s"), &n) && n == 90000, "90s");
+    OK(units_parse(UNITS_TIME, SLICE("7days"), &n) && n == INT64_C(604800000), "7days");
+    OK(units_parse(UNITS_SIZE, SLICE("3KB"), &n) && n == 3072, "3KB");
+    OK(!units_parse(UNITS_SIZE, SLICE("KB"), &n) && !units_parse(UNITS_SIZE, SLICE("-1KB"), &n) &&
+           !units_parse(UNITS_SIZE, SLICE("1"), &n),
        "no size");
     buf_init(&b, 100);
-    time_format(&b, 90000);
+    units_format(UNITS_TIME, &b, 90000);
     buf_add_char(&b, ' ');
-    time_format(&b, 7200000);
+    units_format(UNITS_TIME, &b, 7200000);
     buf_add_char(&b, ' ');
-    time_format(&b, 0);
+    units_format(UNITS_TIME, &b, 0);
     buf_add_char(&b, ' ');
-    size_format(&b, 1536);
+    units_format(UNITS_SIZE, &b, 1536);
     buf_add_char(&b, ' ');
-    size_format(&b, INT64_C(3) << 30);
+    units_format(UNITS_SIZE, &b, INT64_C(3) << 30);
     IS_SLICE(buf_slice(&b), SLICE("90s 2h 0ms 1536B 3GB"),
              "written with the largest unit that fits");
     buf_fini(&b);

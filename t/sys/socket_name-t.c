@@ -73,15 +73,16 @@ static void test_zones(void)
     struct err err = {0};
     struct tm tm;
 
-    OK(zone_set("Europe/Berlin", &err) == 0, "a zone that is known");
+    OK(clock_zone_set("Europe/Berlin", &err) == 0, "a zone that is known");
     OK(localtime_r(&summer, &tm) != NULL && tm.tm_hour == 14, "is the process's");
-    OK(zone_set("Europe/Atlantis", &err) == -1 && err.code == EX_CONFIG, "one that is not");
+    OK(clock_zone_set("Europe/Atlantis", &err) == -1 && err.code == EX_CONFIG, "one that is not");
     OK(localtime_r(&summer, &tm) != NULL && tm.tm_hour == 14, "changes nothing");
-    OK(zone_set("UTC", &err) == 0 && localtime_r(&summer, &tm) != NULL && tm.tm_hour == 12, "UTC");
-    OK(zone_check("Europe", &err) == -1, "a directory of zones is none");
-    OK(zone_check("tzdata.zi", &err) == -1, "nor is another file there");
-    OK(zone_check("../zoneinfo/Europe/Berlin", &err) == -1, "nor a way around");
-    OK(zone_check("/usr/share/zoneinfo/Europe/Berlin", &err) == -1, "nor a path");
+    OK(clock_zone_set("UTC", &err) == 0 && localtime_r(&summer, &tm) != NULL && tm.tm_hour == 12,
+       "UTC");
+    OK(clock_zone_check("Europe", &err) == -1, "a directory of zones is none");
+    OK(clock_zone_check("tzdata.zi", &err) == -1, "nor is another file there");
+    OK(clock_zone_check("../zoneinfo/Europe/Berlin", &err) == -1, "nor a way around");
+    OK(clock_zone_check("/usr/share/zoneinfo/Europe/Berlin", &err) == -1, "nor a path");
 }
 
 static void test_clocks(void)

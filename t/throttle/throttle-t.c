@@ -50,11 +50,11 @@ static void redis_run(const char *text)
     freeReplyObject(redis_do(text));
 }
 
-/* One demand of one limit. */
+/* One check of one limit. */
 struct want {
     struct limit limit;
     const struct limit *tests[1];
-    struct demand demand;
+    struct limit_check check;
 };
 
 static void want_set(struct want *w, const char *holder, const char *name, uint64_t max,
@@ -64,33 +64,33 @@ static void want_set(struct want *w, const char *holder, const char *name, uint6
     if (limit_parse_name(slice_str(name), &names, &w->limit, NULL) != 0)
         redis_fixture_die(name);
     w->tests[0] = &w->limit;
-    w->demand = (struct demand){.scope = w->limit.scope,
-                                .metric = w->limit.metric,
-                                .window_ms = w->limit.window_ms,
-                                .per = w->limit.per,
-                                .holder = slice_str(holder),
-                                .amount = amount,
-                                .stops = true,
-                                .tests = w->tests,
-                                .test_count = 1};
+    w->check = (struct limit_check){.scope = w->limit.scope,
+                                    .metric = w->limit.metric,
+                                    .window_ms = w->limit.window_ms,
+                                    .per = w->limit.per,
+                                    .holder = slice_str(holder),
+                                    .amount = amount,
+                                    .stops = true,
+                                    .tests = w->tests,
+                                    .test_count = 1};
 }
 
-struct asked {
+struct lookup {
     enum throttle_by by;
     struct test_answer answers[4];
     struct err err;
 };
 
-static struct asked ask(struct throttle *t, struct want *wants, size_t count)
+static struct lookup ask(struct throttle *t, struct want *wants, size_t count)
 {
-    struct demand list[4];
-    struct demands d = {.list = list, .count = count, .test_count = count};
-    struct asked asked = {.err = {0}};
+    struct limit_check list[4];
+    struct limit_checks d = {.list = list, .count = count, .test_count = count};
+    struct lookup asked = {.err = {0}};
     struct test_answer *answers = NULL;
     struct arena arena;
 
     for (size_t i = 0; i < count; i++) {
-        list[i] = wants[i].demand;
+        list[i] = wants[i].check;
         list[i].tests = wants[i].tests;
     }
     arena_init(&arena, 1 << 20);
@@ -100,8 +100,8 @@ static struct asked ask(struct throttle *t, struct want *wants, size_t count)
     return asked;
 }
 
-static struct asked ask_one(struct throttle *t, const char *holder, const char *name, uint64_t max,
-                            uint64_t amount)
+static struct lookup ask_one(struct throttle *t, const char *holder, const char *name, uint64_t max,
+                             uint64_t amount)
 {
     struct want w;
 
@@ -127,10 +127,10 @@ static void *race(void *context)
     r->smallest_refused = UINT64_MAX;
     for (int i = 0; i < MESSAGES / THREADS; i++) {
         uint64_t recipients = 1 + (uint64_t)rand_r(&r->seed) % 10;
-        struct asked a;
+        struct lookup a;
 
         r->want.tests[0] = &r->want.limit;
-        r->want.demand.amount = recipients;
+        r->want.check.amount = recipients;
         a = ask(r->throttle, &r->want, 1);
         r->bad |= a.by != THROTTLE_BY_STORE;
         if (!a.answers[0].over)
@@ -176,7 +176,7 @@ static void test_all_or_nothing(void)
 {
     struct throttle *t = throttle_make();
     struct want wants[2];
-    struct asked a;
+    struct lookup a;
 
     want_set(&wants[0], "one.example", "domain/recipients/hour", 100, 10);
     want_set(&wants[1], "two.example", "domain/recipients/hour", 15, 10);
@@ -211,13 +211,13 @@ static void test_learned(void)
 
     want_set(&w, "full.example", "domain/recipients/hour", 5, 5);
     (void)ask(t, &w, 1);
-    OK(!throttle_is_full(t, &w.demand, &w.limit, &answer), "nothing is known yet");
+    OK(!throttle_is_full(t, &w.check, &w.limit, &answer), "nothing is known yet");
     (void)ask(t, &w, 1);
-    OK(throttle_is_full(t, &w.demand, &w.limit, &answer) && answer.used == 5 &&
+    OK(throttle_is_full(t, &w.check, &w.limit, &answer) && answer.used == 5 &&
            answer.retry_after_ms > 0,
        "after a refusal it is known to be full");
     w.limit.max = 50;
-    OK(!throttle_is_full(t, &w.demand, &w.limit, &answer), "not for a larger maximum");
+    OK(!throttle_is_full(t, &w.check, &w.limit, &answer), "not for a larger maximum");
     throttle_free(t);
 }
 
@@ -279,29 +279,29 @@ static void test_rules(void)
     struct plan plans[] = {{SLICE("default"), NULL, 0}, {SLICE("gold"), NULL, 0}};
     struct settings s = {.plans = plans, .plan_count = 2};
     struct limit_rules *r;
-    struct world *w = world_new(1 << 20);
+    struct hosted *w = hosted_new(1 << 20);
     struct ip ip;
 
     s.throttle.exempt.users = (struct string_list){users, 1};
     s.throttle.exempt.clients = (struct string_list){clients, 1};
     s.throttle.mode = THROTTLE_ENFORCE;
     s.store.nodes = 3;
-    r = rules_new(&s, NULL);
+    r = limit_rules_new(&s, NULL);
     OK(r != NULL && !r->observe && r->nodes == 3, "rules out of settings");
     OK(strmap_find(&r->exempt.users, SLICE("boss@example.com")) != NULL, "an exempt user");
-    OK(ip_parse(SLICE("192.0.2.7"), &ip) && networks_contain(&r->exempt.clients, &ip),
+    OK(networks_ip_parse(SLICE("192.0.2.7"), &ip) && networks_contain(&r->exempt.clients, &ip),
        "an exempt client");
-    OK(world_add_plan(w, SLICE("Gold.Example."), SLICE("gold"), NULL) == 0 &&
-           slice_equal(world_plan(w, SLICE("gold.example")), SLICE("gold")) &&
-           world_plan(w, SLICE("other.example")).len == 0,
+    OK(hosted_add_plan(w, SLICE("Gold.Example."), SLICE("gold"), NULL) == 0 &&
+           slice_equal(hosted_plan(w, SLICE("gold.example")), SLICE("gold")) &&
+           hosted_plan(w, SLICE("other.example")).len == 0,
        "a plan that a file assigns");
-    OK(rules_plan_of(r, SLICE("gold"), SLICE_NONE) == &plans[1] &&
-           rules_plan_of(r, SLICE("none"), SLICE("gold")) == &plans[1] &&
-           rules_plan_of(r, SLICE("default"), SLICE("gold")) == &plans[0] &&
-           rules_plan_of(r, SLICE_NONE, SLICE("none")) == &plans[0],
+    OK(limit_rules_plan_of(r, SLICE("gold"), SLICE_NONE) == &plans[1] &&
+           limit_rules_plan_of(r, SLICE("none"), SLICE("gold")) == &plans[1] &&
+           limit_rules_plan_of(r, SLICE("default"), SLICE("gold")) == &plans[0] &&
+           limit_rules_plan_of(r, SLICE_NONE, SLICE("none")) == &plans[0],
        "the plan given at run time, else the assigned, else the default");
-    rules_free(r);
-    world_free(w);
+    limit_rules_free(r);
+    hosted_free(w);
 }
 
 /* --- the store away ------------------------------------------------------------------------- */
@@ -318,7 +318,7 @@ static void wait_until_back(struct throttle *t)
 static void test_stalled(void)
 {
     struct throttle *t;
-    struct asked a;
+    struct lookup a;
     int64_t start, first, others;
 
     settings.store.timeout_ms = STORE_TIMEOUT_MS;
@@ -356,7 +356,7 @@ static void test_stalled(void)
 static void test_refusing(void)
 {
     struct throttle *t = throttle_make();
-    struct asked a;
+    struct lookup a;
 
     rules.on_failure = ON_FAILURE_LOCAL;
     redis_run("CONFIG SET maxmemory 1");

@@ -1,0 +1,43 @@
+#ifndef TG_CORE_CHARGED_H
+#define TG_CORE_CHARGED_H
+
+#include "lib/core/limit.h"
+#include "lib/core/record.h"
+
+/*
+ * What each account, and each of its users, wants of the limits with one message: recipients,
+ * messages and bytes of its out and forward legs together, and bounces received. Pure.
+ *
+ * Owner: names are borrowed from the legs, the list is the arena's; charged_fini frees the index.
+ */
+
+struct wants {
+    uint64_t of[METRIC_COUNT];
+    bool sends; /* some of it is more than mail that passes a forwarder */
+};
+
+struct charged_party {
+    struct slice account, user; /* user empty: the account */
+    struct wants wants;
+    size_t users, next; /* an account's users are chained: index + 1 into the list; 0: none */
+};
+
+struct charged {
+    struct charged_party *list;
+    size_t count, room;
+    struct strmap index;
+};
+
+/* Does the leg want anything of a limit? */
+bool charged_leg_wants(const struct leg *leg);
+
+/* All accounts and users with such legs, in the legs' order; the node is none of them. An account's
+ * legs stand before its users', as record_build gives them. -1: the arena's cap is reached. Call
+ * charged_fini in any case. */
+int charged_fill(struct charged *p, const struct leg *legs, size_t count, struct arena *arena);
+void charged_fini(struct charged *p);
+
+/* What the node's legs want: those of all accounts together. */
+struct wants charged_node_wants(const struct leg *legs, size_t count);
+
+#endif

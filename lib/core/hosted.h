@@ -1,0 +1,98 @@
+#ifndef TG_CORE_HOSTED_H
+#define TG_CORE_HOSTED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/core/address.h"
+#include "lib/core/answers.h"
+#include "lib/core/arena.h"
+#include "lib/core/networks.h"
+#include "lib/core/slice.h"
+#include "lib/core/strmap.h"
+
+/*
+ * What classification knows of the site: hosted domains, forwarders, logins, networks. Built once
+ * by one thread, then read by many and never changed; a reload builds another.
+ *
+ * Some sources cannot be listed but only asked (a socket map, an SQL table): then the hosted set is
+ * marked `domains_asked` and so on, and what it does not know itself becomes a question, whose
+ * answer the caller brings (struct answers). The hosted itself does no I/O.
+ *
+ * Owner: hosted_new/hosted_free; all its memory in one arena.  Threads: read-only after building.
+ */
+
+enum out_bytes { OUT_BYTES_DESTINATION, OUT_BYTES_RECIPIENT, OUT_BYTES_MESSAGE };
+
+struct hosted {
+    struct arena arena;
+    struct strmap
+        domains; /* name -> struct slice * (owner), NULL: charged as it appears; ".x": wildcard */
+    struct strmap owners;   /* each owner's name once: -> struct slice * */
+    struct strmap forwards; /* "user@domain", "@domain" or "user" -> struct forward_targets * */
+    struct strmap
+        bare_forwards_domains; /* domains whose users an entry without @ names (alias_maps) */
+    struct strmap logins;      /* login, lower case -> struct address * */
+    struct strmap plans;       /* domain -> struct slice * (name of its plan) */
+    struct networks host, customers;
+    struct slice default_domain;          /* for addresses without a domain; empty: none */
+    struct slice spam_header, spam_value; /* "X-Spam-Flag", "YES"; empty: no spam split */
+    enum out_bytes out_bytes;
+    bool users; /* count users too */
+    bool domains_asked, forwards_asked, logins_asked, popauth_asked;
+};
+
+struct hosted *hosted_new(size_t cap_bytes);
+void hosted_free(struct hosted *w);
+
+/* Building. All copy what they are given; names and addresses are made canonical here.
+ * -1 with *err for what is no domain, address or network; err->code is EX_DATAERR then, or EX_OSERR
+ * when memory is out. A name given twice: the later entry counts. */
+int hosted_add_domain(struct hosted *w, struct slice name, struct slice owner,
+                      struct err *err); /* owner may be empty */
+int hosted_add_forward(struct hosted *w, struct slice key, struct slice target,
+                       struct err *err); /* appends */
+/* False for targets that are no addresses: a command, a file, a list in a file (aliases(5)). */
+bool hosted_target_is_address(struct slice target);
+/* `@example.org`, the same user at another domain (virtual(5)). */
+bool hosted_target_is_domain(struct slice target);
+int hosted_add_bare_forwards_domain(struct hosted *w, struct slice name, struct err *err);
+int hosted_add_login(struct hosted *w, struct slice login, struct slice address, struct err *err);
+int hosted_add_plan(struct hosted *w, struct slice domain, struct slice plan, struct err *err);
+int hosted_add_network(struct hosted *w, struct networks *set, struct slice text, struct err *err);
+int hosted_set_default_domain(struct hosted *w, struct slice name,
+                              struct err *err); /* empty: none */
+int hosted_set_spam_header(struct hosted *w, struct slice name_and_value,
+                           struct err *err); /* empty: none */
+
+/* Bytes that it holds: its arena and its tables. */
+size_t hosted_bytes(const struct hosted *w);
+
+/* Look-ups: from the hosted set, else from the answers. `a` may be NULL where the hosted set has
+ * nothing to ask. */
+enum hosted_result {
+    HOSTED_NO,
+    HOSTED_YES,
+    HOSTED_ASK,
+    HOSTED_FAILED /* the arena's cap is reached */
+};
+
+/* Hosted? An exact entry beats a wildcard, a longer wildcard a shorter one. *charged: the owner.
+ * Where domains are asked, the question comes after the hosted set's exact entries and before its
+ * wildcards; its answer covers exact entries and wildcards of the source asked. */
+enum hosted_result hosted_domain(const struct hosted *w, struct answers *a, struct slice domain,
+                                 struct slice *charged);
+/* Targets of one forwarder, one level: tries user+ext@domain, user@domain, user (domains of
+ * bare_forwards_domains), @domain, in this order. Where forwarders are asked, the question (one;
+ * its answer covers all forms of the source asked) comes before the hosted set's @domain. */
+enum hosted_result hosted_forward(const struct hosted *w, struct answers *a,
+                                  const struct address *address, struct forward_targets *targets);
+/* The login as an address: mapped, else itself where it is an address, else login@default_domain;
+ * HOSTED_NO where none of these gives one. */
+enum hosted_result hosted_login(const struct hosted *w, struct answers *a, struct slice login,
+                                struct arena *arena, struct address *address);
+
+/* The name of the plan that the sources give a domain; empty: none. */
+struct slice hosted_plan(const struct hosted *w, struct slice domain);
+
+#endif

@@ -1,0 +1,311 @@
+#include "lib/core/limit_check.h"
+
+#include <sysexits.h>
+
+#include "lib/core/charged.h"
+
+struct limit_check_build {
+    struct arena *arena;
+    bool is_smtp;
+    struct limit_checks *out;
+};
+
+static int full(struct err *err)
+{
+    return err_set(err, EX_TEMPFAIL, "message with too many limits to test: out of memory");
+}
+
+static bool is_same_window(const struct limit_check *d, const struct limit *l)
+{
+    return d->scope == l->scope && d->metric == l->metric && d->window_ms == l->window_ms;
+}
+
+/* The check of the limit's window among those of this holder and subject (from `first` on), made
+ * if need be with room for `most` tests. */
+static struct limit_check *limit_check_of(struct limit_check_build *b, size_t first,
+                                          const struct limit_check *like, const struct limit *l,
+                                          size_t most)
+{
+    struct limit_checks *out = b->out;
+    struct limit_check *d;
+
+    for (size_t i = first; i < out->count; i++) {
+        if (is_same_window(&out->list[i], l))
+            return &out->list[i];
+    }
+    d = arena_grow(b->arena, out->list, out->count, &out->room, sizeof *d);
+    if (d == NULL)
+        return NULL;
+    out->list = d;
+    d = &out->list[out->count];
+    *d = *like;
+    d->metric = l->metric;
+    d->window_ms = l->window_ms;
+    d->per = l->per;
+    d->tests = arena_array(b->arena, most, sizeof(*d->tests));
+    if (d->tests == NULL)
+        return NULL;
+    out->count++;
+    return d;
+}
+
+/* Demands of one holder and subject: each limit of the scope whose metric the message touches. */
+static int limit_check_add(struct limit_check_build *b, const struct limit_check *like,
+                           const struct wants *w, struct limit_list limits, struct err *err)
+{
+    size_t first = b->out->count;
+
+    for (size_t i = 0; i < limits.count; i++) {
+        const struct limit *l = &limits.limits[i];
+        struct limit_check *d;
+
+        if (l->scope != like->scope || w->of[l->metric] == 0)
+            continue;
+        d = limit_check_of(b, first, like, l, limits.count);
+        if (d == NULL)
+            return full(err);
+        d->amount = w->of[l->metric];
+        d->stops = w->sends || l->metric == METRIC_BOUNCES;
+        d->is_own_bounce = !b->is_smtp && l->metric == METRIC_BOUNCES;
+        d->tests[d->test_count++] = l;
+        b->out->test_count++;
+    }
+    return 0;
+}
+
+/* Is it the sender's own doing, or only mail that passes a forwarder? */
+static bool decision_sends(const struct decision *d)
+{
+    return d->class_ == CLASS_OUT || (d->class_ == CLASS_FORWARD && d->rule != RULE_FORWARDER);
+}
+
+/* The accounts whose own doing some of the message is. */
+static int senders_list(const struct classified *c, struct strmap *senders)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        if (decision_sends(&c->decisions[i]) &&
+            strmap_add(senders, c->decisions[i].account, NULL) == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+/* Leaves only the legs that a limit is about, and marks those of senders. */
+static int legs_reduce(struct record *r, const struct classified *c)
+{
+    struct strmap senders;
+    size_t kept = 0;
+    int result;
+
+    strmap_init(&senders);
+    result = senders_list(c, &senders);
+    for (size_t i = 0; i < r->leg_count && result == 0; i++) {
+        struct leg leg = r->legs[i];
+        bool is_node = slice_equal(leg.account, SLICE(ACCOUNT_NODE));
+
+        if (!charged_leg_wants(&leg))
+            continue;
+        leg.sends = is_node ? senders.count > 0 : strmap_find(&senders, leg.account) != NULL;
+        r->legs[kept++] = leg;
+    }
+    r->leg_count = kept;
+    strmap_fini(&senders);
+    return result;
+}
+
+/* A domain with its users: one holder, so its checks stand together. */
+static int domain_add(struct limit_check_build *b, const struct charged *p,
+                      const struct charged_party *domain, const struct limit_source *source,
+                      struct err *err)
+{
+    struct limit_list limits;
+    struct limit_check like = {.scope = LIMIT_DOMAIN, .holder = domain->account};
+
+    if (source->of_domain(source->context, domain->account, b->arena, &limits, err) != 0)
+        return -1;
+    if (limits.count == 0)
+        return 0;
+    if (limit_check_add(b, &like, &domain->wants, limits, err) != 0)
+        return -1;
+    like.scope = LIMIT_USER;
+    for (size_t next = domain->users; next != 0; next = p->list[next - 1].next) {
+        const struct charged_party *user = &p->list[next - 1];
+        struct wants wants = user->wants;
+
+        like.subject = user->user;
+        wants.sends = domain->wants.sends;
+        if (limit_check_add(b, &like, &wants, limits, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static struct slice client_holder(struct slice client_ip, struct arena *arena)
+{
+    struct slice holder;
+    struct buf name;
+
+    buf_init(&name, 256);
+    buf_add_str(&name, HOLDER_CLIENT);
+    buf_add(&name, client_ip);
+    holder = arena_copy(arena, buf_slice(&name));
+    buf_fini(&name);
+    return holder;
+}
+
+/* The server and the client are charged for all accounts together. */
+static int whole_add(struct limit_check_build *b, struct slice client_ip,
+                     const struct limit_source *source, struct err *err)
+{
+    struct wants wants = charged_node_wants(b->out->legs, b->out->leg_count);
+    struct limit_check like = {.scope = LIMIT_SERVER, .holder = SLICE(HOLDER_SERVER)};
+
+    if (limit_check_add(b, &like, &wants, source->server, err) != 0)
+        return -1;
+    if (source->client.count == 0 || client_ip.len == 0)
+        return 0;
+    like.scope = LIMIT_CLIENT;
+    like.holder = client_holder(client_ip, b->arena);
+    return like.holder.ptr == NULL ? full(err)
+                                   : limit_check_add(b, &like, &wants, source->client, err);
+}
+
+static bool party_is_limited(const struct charged_party *p)
+{
+    return p->user.len == 0 && !slice_equal(p->account, slice_str(ACCOUNT_UNATTRIBUTED));
+}
+
+static int accounts_add(struct limit_check_build *b, const struct limit_source *source,
+                        struct err *err)
+{
+    struct charged p;
+    int result = 0;
+
+    if (charged_fill(&p, b->out->legs, b->out->leg_count, b->arena) != 0)
+        result = full(err);
+    for (size_t i = 0; i < p.count && result == 0; i++) {
+        if (party_is_limited(&p.list[i]))
+            result = domain_add(b, &p, &p.list[i], source, err);
+    }
+    charged_fini(&p);
+    return result;
+}
+
+/* All checks of the legs in *out. */
+static int limit_checks_add(struct limit_checks *out, bool is_smtp, struct slice client_ip,
+                            const struct limit_source *limits, struct arena *arena, struct err *err)
+{
+    struct limit_check_build b = {.arena = arena, .is_smtp = is_smtp, .out = out};
+
+    if (accounts_add(&b, limits, err) != 0)
+        return -1;
+    return whole_add(&b, client_ip, limits, err);
+}
+
+static bool client_is_exempt(const struct facts *f, const struct exemptions *x)
+{
+    struct ip ip;
+
+    return networks_ip_parse(f->client_ip, &ip) && networks_contain(&x->clients, &ip);
+}
+
+static bool has(const struct strmap *set, struct slice name)
+{
+    return name.len > 0 && strmap_find(set, name) != NULL;
+}
+
+static bool decision_is_exempt(const struct decision *d, const struct facts *f,
+                               const struct exemptions *x, struct arena *arena)
+{
+    if (has(&x->users, d->user) || has(&x->domains, d->account) || has(&x->recipients, d->target))
+        return true;
+    return x->recipients.count > 0 &&
+           has(&x->recipients, address_user(&f->recipients[d->recipient], arena));
+}
+
+/* The classification without the recipients that are exempt. */
+static int classified_filter(const struct classified *c, const struct facts *f,
+                             const struct exemptions *x, struct arena *arena,
+                             struct classified *out)
+{
+    *out = *c;
+    out->decisions = arena_array(arena, c->count + 1, sizeof *out->decisions);
+    if (out->decisions == NULL)
+        return -1;
+    out->count = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        if (!decision_is_exempt(&c->decisions[i], f, x, arena))
+            out->decisions[out->count++] = c->decisions[i];
+    }
+    return 0;
+}
+
+bool limit_checks_are_possible(const struct classified *c)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (c->decisions[i].class_ == CLASS_OUT || c->decisions[i].class_ == CLASS_FORWARD)
+            return true;
+    return c->is_bounce;
+}
+
+int limit_checks_build(const struct classified *c, const struct facts *f, const struct hosted *w,
+                       const struct exemptions *x, const struct limit_source *limits,
+                       struct arena *arena, struct limit_checks *out, struct err *err)
+{
+    struct classified kept;
+    struct record r;
+
+    *out = (struct limit_checks){0};
+    if (!limit_checks_are_possible(c) || client_is_exempt(f, x))
+        return 0;
+    if (classified_filter(c, f, x, arena, &kept) != 0)
+        return full(err);
+    if (record_build(&kept, f, w->out_bytes, true, SLICE_NONE, arena, &r, err) != 0)
+        return -1;
+    if (legs_reduce(&r, &kept) != 0)
+        return full(err);
+    out->legs = r.legs;
+    out->leg_count = r.leg_count;
+    return limit_checks_add(out, f->smtp, f->client_ip, limits, arena, err);
+}
+
+int limit_checks_of_held(const struct record *held, const struct limit_source *limits,
+                         struct arena *arena, struct limit_checks *out, struct err *err)
+{
+    *out = (struct limit_checks){.legs = held->wanted, .leg_count = held->wanted_count};
+    return limit_checks_add(out, true, held->client_ip, limits, arena, err);
+}
+
+bool limit_check_stops(const struct limit_check *d, const struct limit *l)
+{
+    if (d->is_own_bounce)
+        return l->action == ACTION_HOLD;
+    return l->action != ACTION_LOG && (d->stops || l->forwards);
+}
+
+static bool is_later(const struct test_answer *a, const struct test_answer *b)
+{
+    return b == NULL || (a->retry_after_ms < 0 && b->retry_after_ms >= 0) ||
+           (b->retry_after_ms >= 0 && a->retry_after_ms > b->retry_after_ms);
+}
+
+struct throttle_verdict limit_checks_decide(const struct limit_checks *d,
+                                            const struct test_answer *answers, bool observe)
+{
+    struct throttle_verdict v = {.action = ACTION_LOG};
+    const struct test_answer *answer = answers;
+
+    for (size_t i = 0; i < d->count; i++) {
+        for (size_t t = 0; t < d->list[i].test_count; t++, answer++) {
+            const struct limit *l = d->list[i].tests[t];
+            enum limit_action wanted = limit_check_stops(&d->list[i], l) ? l->action : ACTION_LOG;
+
+            if (!answer->over || (v.check != NULL && wanted < v.wanted) ||
+                (v.check != NULL && wanted == v.wanted && !is_later(answer, v.answer)))
+                continue;
+            v = (struct throttle_verdict){observe ? ACTION_LOG : wanted, &d->list[i], l, answer,
+                                          wanted};
+        }
+    }
+    return v;
+}

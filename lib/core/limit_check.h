@@ -1,0 +1,113 @@
+#ifndef TG_CORE_LIMIT_CHECK_H
+#define TG_CORE_LIMIT_CHECK_H
+
+#include "lib/core/classify.h"
+#include "lib/core/limit.h"
+#include "lib/core/record.h"
+
+/*
+ * From legs and limits to what the throttle is asked, and from its answer to the verdict. Pure.
+ *
+ * A check is what one message wants of one window: an amount, and the limits that test it. All
+ * checks of one holder (a domain with its users; the server; a client) are tested and consumed in
+ * one step.
+ *
+ * recipients, messages and bytes are out + forward of the account; bounces are bounces received. A
+ * forwarder consumes, but stops the message only where the limit says forwards = true: mail that
+ * came for it is not its owner's doing. What has no owner (_unattributed) has no limits of a
+ * domain.
+ *
+ * A bounce that comes without SMTP is the mail server's own. Refusing it would make Postfix keep
+ * the message that it bounces, and try its delivery and the bounce again for ever: limits of
+ * bounces that defer or reject act as log there; hold acts.
+ *
+ * Owner: the arena given; names and limits are borrowed.
+ */
+
+#define HOLDER_SERVER "@server"
+#define HOLDER_CLIENT "@client:" /* and the client's IP */
+
+struct limit_check {
+    enum limit_scope scope;
+    enum limit_metric metric;
+    int64_t window_ms;
+    struct slice per;
+    struct slice holder;  /* the domain; HOLDER_SERVER; HOLDER_CLIENT and the IP */
+    struct slice subject; /* the user (scope user), else empty */
+    uint64_t amount;
+    bool stops;         /* false: only forwarders: stops where a limit says forwards = true */
+    bool is_own_bounce; /* bounces without SMTP: may be held, not refused */
+    const struct limit **tests; /* the limits of this window */
+    size_t test_count;
+};
+
+struct limit_checks {
+    struct limit_check *list; /* those of one holder stand together */
+    size_t count, room, test_count;
+    /* What the amounts are sums of: the legs that a limit is about, without what is exempt, with
+     * users in any case. A held message keeps them (record.wanted). */
+    struct leg *legs;
+    size_t leg_count;
+};
+
+/* Who and what is never throttled. Building: as a hosted set's (hosted_add_network and the like).
+ */
+struct exemptions {
+    struct strmap users, domains, recipients; /* canonical text -> anything */
+    struct networks clients;
+};
+
+struct limit_list {
+    const struct limit *limits;
+    size_t count;
+};
+
+/* The limits that hold: of the server and of clients, and of each account through a function. */
+struct limit_source {
+    struct limit_list server, client;
+    /* -1: they are not known, *err says why. */
+    int (*of_domain)(void *context, struct slice domain, struct arena *arena,
+                     struct limit_list *out, struct err *err);
+    void *context;
+};
+
+/* Can any limit apply at all? Mail that only comes in, or stays here, wants nothing. */
+bool limit_checks_are_possible(const struct classified *c);
+
+/* What the message wants. No check: no limit applies. -1: the arena's cap is reached, or limits
+ * are not known. */
+int limit_checks_build(const struct classified *c, const struct facts *f, const struct hosted *w,
+                       const struct exemptions *x, const struct limit_source *limits,
+                       struct arena *arena, struct limit_checks *out, struct err *err);
+
+/* What a held message (RECORD_HELD) wants when it is to be released: of the limits that hold now,
+ * the same amounts as when it was held. */
+int limit_checks_of_held(const struct record *held, const struct limit_source *limits,
+                         struct arena *arena, struct limit_checks *out, struct err *err);
+
+/* What the throttle answers for each test, in the order of checks and their tests. */
+struct test_answer {
+    uint64_t used; /* before this message */
+    bool over;     /* used + amount > max */
+    bool crossing; /* the first stop after a time within the limit */
+    bool soft;     /* the soft percentage is reached with this message, first time in the window */
+    int64_t retry_after_ms; /* -1: never */
+};
+
+/* Would this test, if over, stop the message (in enforce mode)? */
+bool limit_check_stops(const struct limit_check *d, const struct limit *l);
+
+struct throttle_verdict {
+    enum limit_action action;        /* ACTION_LOG: let through, perhaps reported */
+    const struct limit_check *check; /* the crossed one that decides; NULL: none is */
+    const struct limit *limit;
+    const struct test_answer *answer;
+    enum limit_action wanted; /* what it would have been in enforce mode */
+};
+
+/* The strongest action among the crossed tests; of equals the one that reopens last. Observe mode
+ * turns each into log. */
+struct throttle_verdict limit_checks_decide(const struct limit_checks *d,
+                                            const struct test_answer *answers, bool observe);
+
+#endif

@@ -1,0 +1,230 @@
+#include "lib/core/report_grid.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/core/buf.h"
+#include "lib/core/suggest.h"
+
+#define PRUNE_ROWS ((size_t)16384)
+
+int report_grid_init(struct report_grid *g, const struct report_kind *kind, const char *step,
+                     const char *by, size_t cap_bytes, struct err *err)
+{
+    *g = (struct report_grid){.kind = kind, .prune_at = PRUNE_ROWS, .label_names = {step, by}};
+    arena_init(&g->arena, cap_bytes);
+    g->total = arena_array(&g->arena, kind->column_count, sizeof(uint64_t));
+    g->others = arena_array(&g->arena, kind->column_count, sizeof(uint64_t));
+    if (g->total == NULL || g->others == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    return 0;
+}
+
+void report_grid_fini(struct report_grid *g)
+{
+    arena_fini(&g->arena);
+}
+
+static int order_find(const struct report_grid *g, struct slice column, int *order)
+{
+    for (int i = 0; i < GRID_LABELS; i++) {
+        if (g->label_names[i] != NULL && slice_equal(column, slice_str(g->label_names[i]))) {
+            *order = -1 - i;
+            return 0;
+        }
+    }
+    for (size_t c = 0; c < g->kind->column_count; c++) {
+        if (slice_equal(column, slice_str(g->kind->columns[c].name))) {
+            *order = (int)c;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+static int order_unknown(const struct report_grid *g, struct slice column, struct err *err)
+{
+    struct buf b;
+
+    buf_init(&b, 4096);
+    for (int i = 0; i < GRID_LABELS; i++) {
+        if (g->label_names[i] != NULL)
+            buf_addf(&b, " %s", g->label_names[i]);
+    }
+    for (size_t c = 0; c < g->kind->column_count; c++)
+        buf_addf(&b, " %s", g->kind->columns[c].name);
+    (void)err_set(err, EX_USAGE, "the report %s has no column \"%.*s\" to sort by; it has%s",
+                  g->kind->name, SLICE_FMT(column), b.data != NULL ? b.data : "");
+    buf_fini(&b);
+    return -1;
+}
+
+int report_grid_order(struct report_grid *g, struct slice column, bool reverse, size_t top,
+                      struct err *err)
+{
+    g->reverse = reverse;
+    g->top = top;
+    if (column.len > 0)
+        return order_find(g, column, &g->order) == 0 ? 0 : order_unknown(g, column, err);
+    g->order = g->label_names[GRID_BY] != NULL ? (int)g->kind->column_count - 1 : -1 - GRID_STEP;
+    return 0;
+}
+
+size_t report_grid_main(const struct report_grid *g)
+{
+    return g->order >= 0 ? (size_t)g->order : g->kind->column_count - 1;
+}
+
+static int signed_if(int sign, bool turned)
+{
+    return turned ? -sign : sign;
+}
+
+static bool has_both(const struct report_grid *g)
+{
+    return g->label_names[GRID_STEP] != NULL && g->label_names[GRID_BY] != NULL;
+}
+
+static int values_compare(const struct report_grid *g, const struct report_grid_row *a,
+                          const struct report_grid_row *b)
+{
+    if (g->order < 0 || a->values[g->order] == b->values[g->order])
+        return 0;
+    return signed_if(a->values[g->order] > b->values[g->order] ? -1 : 1, g->reverse);
+}
+
+/* Equal values stand in the order of their names, so that the same question gives the same answer.
+ */
+static int rows_compare(const void *left, const void *right, void *context)
+{
+    const struct report_grid_row *a = left, *b = right;
+    const struct report_grid *g = context;
+    int sign = has_both(g) || g->over_time ? 0 : values_compare(g, a, b);
+
+    if (sign != 0)
+        return sign;
+    sign = slice_compare(a->label[GRID_STEP], b->label[GRID_STEP]);
+    if (sign != 0)
+        return signed_if(sign, g->reverse && g->order == -1 - GRID_STEP);
+    sign = values_compare(g, a, b);
+    if (sign != 0)
+        return sign;
+    sign = slice_compare(a->label[GRID_BY], b->label[GRID_BY]);
+    return signed_if(sign, g->reverse && g->order == -1 - GRID_BY);
+}
+
+static void drop(struct report_grid *g, const struct report_grid_row *row)
+{
+    for (size_t c = 0; c < g->kind->column_count; c++)
+        g->others[c] += row->values[c];
+    g->others_count++;
+}
+
+static void cut(struct report_grid *g)
+{
+    size_t kept = 0, in_step = 0;
+
+    for (size_t i = 0; i < g->count; i++) {
+        bool same = !has_both(g) || (kept > 0 && slice_equal(g->rows[kept - 1].label[GRID_STEP],
+                                                             g->rows[i].label[GRID_STEP]));
+
+        in_step = same ? in_step + 1 : 1;
+        if (in_step <= g->top)
+            g->rows[kept++] = g->rows[i];
+        else
+            drop(g, &g->rows[i]);
+    }
+    g->count = kept;
+}
+
+void report_grid_finish(struct report_grid *g)
+{
+    if (g->count > 1)
+        qsort_r(g->rows, g->count, sizeof g->rows[0], rows_compare, g);
+    if (g->top > 0)
+        cut(g);
+}
+
+static uint64_t *values_copy(const struct report_grid *g, struct arena *arena,
+                             const uint64_t *values)
+{
+    uint64_t *copy = arena_array(arena, g->kind->column_count, sizeof *copy);
+
+    if (copy != NULL)
+        memcpy(copy, values, g->kind->column_count * sizeof *copy);
+    return copy;
+}
+
+/* Moves what is kept into a new arena, so that the memory of dropped rows comes back. */
+static int move(struct report_grid *g)
+{
+    struct arena fresh;
+    struct report_grid_row *rows;
+    uint64_t *total, *others;
+    bool good;
+
+    arena_init(&fresh, g->arena.cap_bytes);
+    total = values_copy(g, &fresh, g->total);
+    others = values_copy(g, &fresh, g->others);
+    rows = arena_array(&fresh, g->count * 2, sizeof *rows);
+    good = total != NULL && others != NULL && rows != NULL;
+    for (size_t i = 0; good && i < g->count; i++) {
+        rows[i].values = values_copy(g, &fresh, g->rows[i].values);
+        good = rows[i].values != NULL;
+        for (int l = 0; good && l < GRID_LABELS; l++) {
+            rows[i].label[l] = arena_copy(&fresh, g->rows[i].label[l]);
+            good = rows[i].label[l].ptr != NULL;
+        }
+    }
+    if (!good) {
+        arena_fini(&fresh);
+        return -1;
+    }
+    arena_fini(&g->arena);
+    g->arena = fresh;
+    g->rows = rows;
+    g->room = g->count * 2;
+    g->total = total;
+    g->others = others;
+    return 0;
+}
+
+static int prune(struct report_grid *g)
+{
+    report_grid_finish(g);
+    g->prune_at = g->count * 2 > PRUNE_ROWS ? g->count * 2 : PRUNE_ROWS;
+    return move(g);
+}
+
+static int report_grid_full(struct err *err)
+{
+    return err_set(err, EX_UNAVAILABLE,
+                   "the report has too many rows for the memory it may take; ask for a shorter "
+                   "time, a longer step, or --top");
+}
+
+int report_grid_add(struct report_grid *g, struct slice step, struct slice by,
+                    const struct tally *t, struct err *err)
+{
+    struct report_grid_row row = {.label = {SLICE(""), SLICE("")}};
+    struct report_grid_row *rows;
+
+    if (g->top > 0 && g->count >= g->prune_at && prune(g) != 0)
+        return report_grid_full(err);
+    rows = arena_grow(&g->arena, g->rows, g->count, &g->room, sizeof *rows);
+    if (rows == NULL)
+        return report_grid_full(err);
+    g->rows = rows;
+    row.label[GRID_STEP] = arena_copy(&g->arena, step);
+    row.label[GRID_BY] = arena_copy(&g->arena, by);
+    row.values = arena_array(&g->arena, g->kind->column_count, sizeof(uint64_t));
+    if (row.label[GRID_STEP].ptr == NULL || row.label[GRID_BY].ptr == NULL || row.values == NULL)
+        return report_grid_full(err);
+    for (size_t c = 0; c < g->kind->column_count; c++) {
+        row.values[c] = report_value(&g->kind->columns[c], t);
+        g->total[c] += row.values[c];
+    }
+    g->rows[g->count++] = row;
+    return 0;
+}

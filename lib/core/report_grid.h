@@ -1,0 +1,72 @@
+#ifndef TG_CORE_REPORT_GRID_H
+#define TG_CORE_REPORT_GRID_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/core/arena.h"
+#include "lib/core/err.h"
+#include "lib/core/report.h"
+
+/*
+ * The result of a report: rows with up to two labels (a step of time, and a node, domain or user)
+ * and one value a column. Rows are added in any order, report_grid_finish puts them in order.
+ *
+ * Memory: with `top` set, rows that cannot come among the first are dropped as they come (their
+ * values go into `others`), so that a report of the ten first of a million users is small. Owner:
+ * report_grid_init/report_grid_fini; all else lives in the grid's arena.  Limits: cap_bytes.
+ */
+
+enum report_grid_label { GRID_STEP, GRID_BY, GRID_LABELS };
+
+struct report_grid_row {
+    struct slice label[GRID_LABELS]; /* empty where not asked for */
+    uint64_t *values;                /* one a column */
+};
+
+struct report_grid {
+    const struct report_kind *kind;
+    const char *label_names[GRID_LABELS]; /* "month", "domain"; NULL: none */
+    struct arena arena;
+    struct report_grid_row *rows;
+    size_t count, room, prune_at;
+    uint64_t *total;  /* of all rows, the dropped ones too */
+    uint64_t *others; /* of the rows that `top` left out */
+    size_t others_count;
+
+    int order; /* column that orders the rows; -1 - GRID_STEP, -1 - GRID_BY: a label */
+    bool reverse;
+    bool over_time; /* steps stay in order whatever is sorted by (a chart) */
+    size_t top;     /* 0: all */
+
+    /* What stands above and below; borrowed. */
+    const char *scope;     /* "server", "domain", "user", "accounts" */
+    struct slice name;     /* of the domain or user */
+    struct slice from, to; /* dates, both within */
+    struct slice timezone;
+    bool complete;
+    bool billing;      /* every row says from, to and complete by itself */
+    struct slice note; /* why it is not complete; may be empty */
+};
+
+int report_grid_init(struct report_grid *g, const struct report_kind *kind, const char *step,
+                     const char *by, size_t cap_bytes, struct err *err);
+void report_grid_fini(struct report_grid *g);
+
+/* Before the first row. Values are ordered from the largest, labels from the first; `reverse` turns
+ * it round. With both labels, steps stay in order and the column orders within each. An empty
+ * column: the report's main one where there is something to compare, else the step. `top` rows are
+ * kept (of each step, with both). -1: no such column (*err names those there are). */
+int report_grid_order(struct report_grid *g, struct slice column, bool reverse, size_t top,
+                      struct err *err);
+
+/* Labels are copied. Rows of the same labels are not joined. -1: the cap is reached. */
+int report_grid_add(struct report_grid *g, struct slice step, struct slice by,
+                    const struct tally *t, struct err *err);
+void report_grid_finish(struct report_grid *g);
+
+/* The column that makes the bars of a chart. */
+size_t report_grid_main(const struct report_grid *g);
+
+#endif

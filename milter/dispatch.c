@@ -1,0 +1,413 @@
+#include "milter/dispatch.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/sys/clock.h"
+#include "lib/sys/log.h"
+#include "milter/action.h"
+
+enum {
+    MESSAGE_BYTES = 64 << 20, /* of memory; enough for some 60,000 recipients */
+    MINUTE_MS = 60 * 1000,
+    HOUR_MS = 60 * MINUTE_MS,
+};
+
+struct dispatch_connection {
+    struct dispatch *dispatch;
+    struct dispatch_connection *next, *previous;
+    struct session *session;
+    struct snapshot *snapshot; /* of the message under way; held by the session */
+    atomic_int slot;           /* of the journal's in-flight table; -1: none */
+    bool counted_session, counted_open;
+    size_t lead;
+};
+
+int dispatch_init(struct dispatch *g, struct journal *journal, struct snapshot *snapshot,
+                  struct err *err)
+{
+    memset(g, 0, sizeof *g);
+    if (pthread_mutex_init(&g->lock, NULL) != 0)
+        return err_set(err, EX_OSERR, "cannot make a lock: out of memory");
+    log_limit_init(&g->log_limit);
+    g->journal = journal;
+    g->snapshot = snapshot;
+    g->message_bytes = MESSAGE_BYTES;
+    atomic_init(&g->lead_kept, true);
+    return 0;
+}
+
+struct snapshot *dispatch_site(struct dispatch *g)
+{
+    struct snapshot *s;
+
+    (void)pthread_mutex_lock(&g->lock);
+    s = snapshot_hold(g->snapshot);
+    (void)pthread_mutex_unlock(&g->lock);
+    return s;
+}
+
+void dispatch_site_swap(struct dispatch *g, struct snapshot *snapshot)
+{
+    struct snapshot *old;
+
+    (void)pthread_mutex_lock(&g->lock);
+    old = g->snapshot;
+    g->snapshot = snapshot;
+    (void)pthread_mutex_unlock(&g->lock);
+    snapshot_drop(old);
+}
+
+void dispatch_limit(struct dispatch *g, struct throttle *throttle, struct violation_log *violations)
+{
+    g->limiter = (struct limiter){throttle, violations, &g->log_limit};
+}
+
+void dispatch_drain(struct dispatch *g)
+{
+    atomic_store(&g->draining, true);
+}
+
+bool dispatch_close(struct dispatch *g, int64_t wait_ms)
+{
+    int64_t until = clock_monotonic_ms() + wait_ms;
+
+    atomic_store(&g->closed, true);
+    while (atomic_load(&g->busy) > 0) {
+        if (clock_monotonic_ms() >= until)
+            return false;
+        clock_sleep_ms(5);
+    }
+    return true;
+}
+
+/* The slot may be given back by its connection and, at the end, for it. */
+static void slot_release(struct dispatch_connection *c)
+{
+    int slot = atomic_exchange(&c->slot, -1);
+
+    if (slot >= 0)
+        journal_slot_release(c->dispatch->journal, slot);
+}
+
+void dispatch_slots_release(struct dispatch *g)
+{
+    (void)pthread_mutex_lock(&g->lock);
+    for (struct dispatch_connection *c = g->connections; c != NULL; c = c->next)
+        slot_release(c);
+    (void)pthread_mutex_unlock(&g->lock);
+}
+
+/* --- connections
+ * ---------------------------------------------------------------------------------- */
+
+struct dispatch_connection *dispatch_enter(struct dispatch *g)
+{
+    struct dispatch_connection *c = calloc(1, sizeof *c);
+
+    if (c == NULL)
+        return NULL;
+    c->session = session_new(g->message_bytes);
+    if (c->session == NULL) {
+        free(c);
+        return NULL;
+    }
+    c->dispatch = g;
+    atomic_init(&c->slot, -1);
+    c->lead = atomic_load(&g->lead_kept) ? 0 : 1;
+    (void)pthread_mutex_lock(&g->lock);
+    c->next = g->connections;
+    if (c->next != NULL)
+        c->next->previous = c;
+    g->connections = c;
+    (void)pthread_mutex_unlock(&g->lock);
+    return c;
+}
+
+static void unlist(struct dispatch_connection *c)
+{
+    struct dispatch *g = c->dispatch;
+
+    (void)pthread_mutex_lock(&g->lock);
+    if (c->previous != NULL)
+        c->previous->next = c->next;
+    else
+        g->connections = c->next;
+    if (c->next != NULL)
+        c->next->previous = c->previous;
+    (void)pthread_mutex_unlock(&g->lock);
+}
+
+void dispatch_lead(struct dispatch_connection *c, bool kept)
+{
+    c->lead = kept ? 0 : 1;
+    atomic_store(&c->dispatch->lead_kept, kept);
+}
+
+/* The next event tells that the MTA has heard the last answer. */
+static void begin(struct dispatch_connection *c)
+{
+    int slot;
+
+    (void)atomic_fetch_add(&c->dispatch->busy, 1);
+    slot = atomic_load(&c->slot);
+    if (slot >= 0)
+        journal_slot_clear(c->dispatch->journal, slot);
+}
+
+static void note_open(struct dispatch_connection *c)
+{
+    bool open = session_is_open(c->session);
+
+    if (open && !c->counted_open)
+        (void)atomic_fetch_add(&c->dispatch->open_messages, 1);
+    if (!open && c->counted_open)
+        (void)atomic_fetch_sub(&c->dispatch->open_messages, 1);
+    c->counted_open = open;
+}
+
+/* Mail that is deferred because of us, once a minute and cause. */
+static void log_deferred(struct dispatch *g, const char *why)
+{
+    uint64_t held_back;
+
+    if (why != NULL &&
+        log_limit_due(&g->log_limit, slice_str(why), clock_monotonic_ms(), MINUTE_MS, &held_back))
+        log_event(LOG_WARNING, "mail deferred", LOG_STR("why", why),
+                  LOG_NUM("more_before", held_back));
+}
+
+static struct session_action end(struct dispatch_connection *c, struct session_action a)
+{
+    if (a.what == SESSION_REPLY)
+        log_deferred(c->dispatch, a.why);
+    note_open(c);
+    (void)atomic_fetch_sub(&c->dispatch->busy, 1);
+    return a;
+}
+
+/* --- errands
+ * --------------------------------------------------------------------------------------- */
+
+static bool bring_answers(struct dispatch_connection *c, struct answers *answers)
+{
+    struct dispatch *g = c->dispatch;
+    struct err err;
+    uint64_t held_back;
+
+    if (resolver_answer(c->snapshot->resolver, answers, &err) == 0)
+        return true;
+    if (log_limit_due(&g->log_limit, SLICE("source"), clock_monotonic_ms(), MINUTE_MS, &held_back))
+        log_event(LOG_ERR, "source does not answer", LOG_STR("error", err.text),
+                  LOG_NUM("more_before", held_back));
+    return false;
+}
+
+static void log_record(const struct session_action *a)
+{
+    const struct record *r = a->record;
+
+    log_event(LOG_DEBUG, "message", LOG_TEXT("qid", r->queue_id), LOG_NUM("number", r->number),
+              LOG_NUM("bytes", r->bytes),
+              LOG_STR("origin", classify_origin_name(a->classified->origin)),
+              LOG_TEXT("owner", a->classified->owner), LOG_NUM("decisions", a->classified->count));
+}
+
+/* Mail from strangers to strangers that the MTA let pass: most often a domain that the hosted set
+ * lacks. */
+static void log_relayed(struct dispatch *g, const struct session_action *a)
+{
+    for (size_t i = 0; i < a->classified->count; i++) {
+        const struct decision *d = &a->classified->decisions[i];
+
+        if (d->class_ == CLASS_RELAY &&
+            log_limit_due(&g->log_limit, d->destination, clock_monotonic_ms(), HOUR_MS, NULL))
+            log_event(LOG_NOTICE, "not hosted; missing from the hosted set?",
+                      LOG_TEXT("domain", d->destination), LOG_TEXT("qid", a->record->queue_id));
+    }
+}
+
+/* True: the record is written, or the settings let mail pass without. */
+static bool write_record(struct dispatch_connection *c, const struct session_action *a)
+{
+    struct dispatch *g = c->dispatch;
+    bool accept = c->snapshot->settings->ledger.on_full == ON_FAILURE_ACCEPT;
+    struct err err;
+    uint64_t held_back;
+
+    /* what the MTA hears of a stop is in no doubt: nothing was let through */
+    if (a->record->kind != RECORD_EVENT && atomic_load(&c->slot) < 0)
+        atomic_store(&c->slot, journal_slot_take(g->journal));
+    if (journal_append(g->journal, a->record,
+                       a->record->kind == RECORD_EVENT ? -1 : atomic_load(&c->slot), &err) == 0) {
+        if (a->classified != NULL) {
+            log_record(a);
+            log_relayed(g, a);
+        }
+        return true;
+    }
+    if (log_limit_due(&g->log_limit, SLICE("journal"), clock_monotonic_ms(), MINUTE_MS, &held_back))
+        log_event(LOG_ERR, accept ? "message not counted" : "message cannot be counted",
+                  LOG_TEXT("qid", a->record->queue_id), LOG_NUM("bytes", a->record->bytes),
+                  LOG_STR("error", err.text), LOG_NUM("more_before", held_back));
+    return accept;
+}
+
+static struct session_action ask_limits(struct dispatch_connection *c,
+                                        const struct session_action *a)
+{
+    struct limit_answer answer;
+
+    limiter_ask(&c->dispatch->limiter, c->snapshot->rules, a->limits, &answer);
+    return session_limited(c->session, &answer);
+}
+
+static struct session_action settle(struct dispatch_connection *c, struct session_action a)
+{
+    for (;;) {
+        switch (a.what) {
+        case SESSION_ASK:
+            a = session_answered(c->session, bring_answers(c, a.answers));
+            break;
+        case SESSION_LIMIT:
+            a = ask_limits(c, &a);
+            break;
+        case SESSION_COMMIT:
+            a = session_committed(c->session, write_record(c, &a));
+            break;
+        case SESSION_CONTINUE:
+        case SESSION_REPLY:
+        case SESSION_HOLD:
+            return a;
+        }
+    }
+}
+
+/* --- events
+ * ---------------------------------------------------------------------------------------- */
+
+static void log_many(struct dispatch *g, unsigned sessions)
+{
+    if (g->session_max > 0 && sessions > g->session_max - g->session_max / 5 &&
+        log_limit_due(&g->log_limit, SLICE("sessions"), clock_monotonic_ms(), MINUTE_MS, NULL))
+        log_event(LOG_WARNING,
+                  "sessions near the limit of open files: raise LimitNOFILE (ulimit -n)",
+                  LOG_NUM("sessions", sessions), LOG_NUM("limit", g->session_max));
+}
+
+struct session_action dispatch_connect(struct dispatch_connection *c,
+                                       const struct session_client *client,
+                                       const struct session_macros *macros)
+{
+    begin(c);
+    if (!c->counted_session)
+        log_many(c->dispatch, atomic_fetch_add(&c->dispatch->sessions, 1) + 1);
+    c->counted_session = true;
+    return end(c, session_connect(c->session, client, macros));
+}
+
+struct session_action dispatch_helo(struct dispatch_connection *c)
+{
+    begin(c);
+    return end(c, session_helo(c->session));
+}
+
+static void drop_site(void *snapshot)
+{
+    snapshot_drop(snapshot);
+}
+
+/* Why no message may begin now: an action to hand on, or CONTINUE. */
+static struct session_action hindrance(struct dispatch *g)
+{
+    if (atomic_load(&g->draining) || atomic_load(&g->closed))
+        return action_refuse("451", "4.3.2",
+                             "Mail accounting is being restarted, try again in a minute",
+                             "tollgated is stopping");
+    return action_continue();
+}
+
+/* Refused now, the client need not send the body first. */
+static bool journal_is_full(struct dispatch *g, const struct snapshot *snapshot)
+{
+    return snapshot->settings->ledger.on_full == ON_FAILURE_DEFER &&
+           journal_check(g->journal, NULL) != 0;
+}
+
+struct session_action dispatch_mail(struct dispatch_connection *c, struct slice path,
+                                    const struct session_macros *macros)
+{
+    struct session_action a = hindrance(c->dispatch);
+    struct session_world w;
+    struct snapshot *snapshot;
+
+    begin(c);
+    session_abort(c->session);
+    if (a.what != SESSION_CONTINUE)
+        return end(c, a);
+    snapshot = dispatch_site(c->dispatch);
+    if (journal_is_full(c->dispatch, snapshot)) {
+        snapshot_drop(snapshot);
+        return end(c, action_no_room());
+    }
+    c->snapshot = snapshot;
+    w = (struct session_world){.hosted = snapshot->hosted,
+                               .release = drop_site,
+                               .owner = snapshot,
+                               .limits = c->dispatch->limiter.throttle != NULL};
+    return end(c, session_mail(c->session, &w, path, macros));
+}
+
+struct session_action dispatch_rcpt(struct dispatch_connection *c, struct slice path,
+                                    const struct session_macros *macros)
+{
+    begin(c);
+    return end(c, settle(c, session_rcpt(c->session, path, macros)));
+}
+
+void dispatch_header(struct dispatch_connection *c, struct slice name, struct slice value)
+{
+    session_header(c->session, name, value, c->lead);
+}
+
+void dispatch_body(struct dispatch_connection *c, size_t bytes)
+{
+    session_body(c->session, bytes);
+}
+
+struct session_action dispatch_end(struct dispatch_connection *c,
+                                   const struct session_macros *macros)
+{
+    begin(c);
+    if (atomic_load(&c->dispatch->closed)) {
+        session_abort(c->session);
+        return end(c, hindrance(c->dispatch));
+    }
+    return end(c, settle(c, session_end(c->session, macros)));
+}
+
+void dispatch_abort(struct dispatch_connection *c)
+{
+    begin(c);
+    session_abort(c->session);
+    (void)end(c, action_continue());
+}
+
+void dispatch_leave(struct dispatch_connection *c)
+{
+    struct dispatch *g;
+
+    if (c == NULL)
+        return;
+    g = c->dispatch;
+    begin(c);
+    session_close(c->session);
+    slot_release(c);
+    (void)end(c, action_continue());
+    if (c->counted_session)
+        (void)atomic_fetch_sub(&g->sessions, 1);
+    unlist(c);
+    session_free(c->session);
+    free(c);
+}

@@ -1,0 +1,315 @@
+#include "milter/maintenance.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/sys/clock.h"
+#include "lib/sys/log.h"
+
+enum {
+    POLL_MS = 2000,
+    TICK_MS = 250, /* mail goes on that soon after the disk has room again */
+    REDIS_TICK_MS = 1000,
+    MINUTE_MS = 60 * 1000,
+};
+
+struct journal_config maintenance_journal_config(const struct settings *s, const char *dir)
+{
+    return (struct journal_config){.dir = dir,
+                                   .min_free_bytes = s->ledger.min_free_bytes,
+                                   .sync = (int)s->ledger.sync,
+                                   .sync_ms = s->ledger.sync_ms};
+}
+
+/* --- reload
+ * ----------------------------------------------------------------------------------------- */
+
+static void log_lines(int level, const char *event, char *text)
+{
+    struct slice rest = slice_str(text), line;
+
+    while (slice_cut(&rest, '\n', &line)) {
+        if (line.len > 0)
+            log_event(level, event, LOG_TEXT("what", line));
+    }
+}
+
+static struct hosted *load_world(const struct settings *s, struct err *err)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *warnings = open_memstream(&text, &len);
+    struct hosted *w = source_load(s, warnings, err);
+
+    if (warnings != NULL && fclose(warnings) == 0 && w != NULL)
+        log_lines(LOG_WARNING, "source line passed over", text);
+    free(text);
+    return w;
+}
+
+struct snapshot *maintenance_snapshot_load(struct snapshot_settings *shared,
+                                           const struct snapshot *before, struct err *err)
+{
+    struct resolver *r = resolver_new(shared->settings, err);
+    struct hosted *w = r != NULL ? load_world(shared->settings, err) : NULL;
+    struct snapshot *snapshot;
+
+    if (w == NULL) {
+        resolver_free(r);
+        snapshot_settings_drop(shared);
+        return NULL;
+    }
+    if (before != NULL && before->resolver != NULL)
+        resolver_inherit(r, before->resolver);
+    snapshot = snapshot_new(shared, r, w);
+    if (snapshot == NULL)
+        (void)err_set(err, EX_OSERR, "cannot load the hosted domains: out of memory");
+    return snapshot;
+}
+
+static struct settings *load_settings(const char *file)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *faults = open_memstream(&text, &len);
+    struct err err;
+    struct settings *s = settings_load(file, faults, &err);
+
+    if (faults != NULL)
+        (void)fclose(faults);
+    if (s == NULL) {
+        if (text == NULL || text[0] == '\0')
+            log_event(LOG_ERR, "configuration fault", LOG_ERROR("what", &err));
+        else
+            log_lines(LOG_ERR, "configuration fault", text);
+    }
+    free(text);
+    return s;
+}
+
+/* What cannot change while we run stays, and is named. */
+static int keep_fixed(struct settings *fresh, const struct settings *old, struct err *err)
+{
+    struct arena arena;
+    struct slice names;
+
+    arena_init(&arena, 1 << 16);
+    names = settings_fixed_changes(old, fresh, &arena);
+    if (names.len > 0)
+        log_event(LOG_WARNING, "these settings need a restart; their old values stay in force",
+                  LOG_TEXT("settings", names));
+    arena_fini(&arena);
+    return settings_keep_fixed(fresh, old, err);
+}
+
+static void settings_in_force(struct maintenance *k, const struct settings *s)
+{
+    struct journal_config config = maintenance_journal_config(s, "");
+
+    log_open("tollgated", (enum log_target)s->log.target, s->log.facility, s->log.level);
+    journal_configure(k->journal, &config);
+    accountant_reload(k->accountant, s);
+    throttle_reload(k->throttle, s);
+    violation_log_reload(k->violations, s);
+}
+
+/* A watch made before the hosted set is loaded misses no change. */
+static int watch_renew(struct maintenance *k, const struct settings *s, struct source_watch **old,
+                       struct err *err)
+{
+    struct source_watch *fresh = source_watch_new(s, err);
+
+    if (fresh == NULL)
+        return -1;
+    *old = k->watch;
+    k->watch = fresh;
+    return 0;
+}
+
+static int replace_all(struct maintenance *k, struct settings *fresh, struct err *err)
+{
+    struct snapshot *before = dispatch_site(k->dispatch), *after = NULL;
+    struct source_watch *old = NULL;
+    struct snapshot_settings *shared;
+    int done = keep_fixed(fresh, before->settings, err);
+
+    shared = snapshot_settings_new(fresh, err);
+    if (shared == NULL)
+        done = -1;
+    if (done == 0)
+        done = watch_renew(k, fresh, &old, err);
+    if (done == 0) {
+        after = maintenance_snapshot_load(snapshot_settings_hold(shared), before, err);
+        if (after == NULL) {
+            source_watch_free(k->watch);
+            k->watch = old;
+            done = -1;
+        }
+    }
+    if (done == 0) {
+        settings_in_force(k, fresh);
+        dispatch_site_swap(k->dispatch, after);
+        source_watch_free(old);
+    }
+    snapshot_settings_drop(shared);
+    snapshot_drop(before);
+    return done;
+}
+
+static void reload_all(struct maintenance *k)
+{
+    struct settings *fresh = load_settings(k->file);
+    struct err err;
+
+    if (fresh != NULL && replace_all(k, fresh, &err) == 0) {
+        k->hosted_is_due = false;
+        log_event(LOG_NOTICE, "configuration reloaded", LOG_STR("file", k->file));
+        return;
+    }
+    if (fresh != NULL)
+        log_event(LOG_ERR, "configuration fault", LOG_ERROR("what", &err));
+    log_event(LOG_ERR, "configuration not reloaded; the old one stays in force",
+              LOG_STR("file", k->file));
+}
+
+static void reload_world(struct maintenance *k)
+{
+    struct snapshot *before = dispatch_site(k->dispatch), *after;
+    struct err err;
+    uint64_t held_back;
+
+    after = maintenance_snapshot_load(snapshot_settings_hold(before->shared), before, &err);
+    if (after != NULL) {
+        dispatch_site_swap(k->dispatch, after);
+        k->hosted_is_due = false;
+        log_event(LOG_INFO, "sources reloaded", LOG_NUM("domains", after->hosted->domains.count),
+                  LOG_NUM("forwards", after->hosted->forwards.count),
+                  LOG_NUM("logins", after->hosted->logins.count));
+    } else if (log_limit_due(&k->dispatch->log_limit, SLICE("hosted"), clock_monotonic_ms(),
+                             MINUTE_MS, &held_back)) {
+        log_event(LOG_ERR,
+                  before->hosted != NULL ? "sources not reloaded; the old ones stay in force"
+                                         : "no hosted domains yet; all mail is deferred",
+                  LOG_ERROR("error", &err), LOG_NUM("more_before", held_back));
+    }
+    snapshot_drop(before);
+}
+
+/* Waits for a while, less if a stop is wanted or (reload not NULL) a reload. False: stop. */
+static bool wait_a_while(struct maintenance *k, int64_t ms, bool *reload)
+{
+    int64_t at_ms = clock_monotonic_ms() + ms;
+    struct timespec until = {(time_t)(at_ms / 1000), (long)(at_ms % 1000) * 1000000};
+    bool stop;
+
+    (void)pthread_mutex_lock(&k->lock);
+    while (!k->stop_wanted && !(reload != NULL && k->reload_wanted) &&
+           pthread_cond_timedwait(&k->wake, &k->lock, &until) == 0)
+        continue;
+    if (reload != NULL) {
+        *reload = k->reload_wanted;
+        k->reload_wanted = false;
+    }
+    stop = k->stop_wanted;
+    (void)pthread_mutex_unlock(&k->lock);
+    return !stop;
+}
+
+static void *run_reloads(void *argument)
+{
+    struct maintenance *k = argument;
+    bool reload;
+
+    while (wait_a_while(k, POLL_MS, &reload)) {
+        if (reload)
+            reload_all(k);
+        if (source_watch_changed(k->watch))
+            k->hosted_is_due = true;
+        if (k->hosted_is_due)
+            reload_world(k);
+    }
+    return NULL;
+}
+
+/* --- ticks
+ * ------------------------------------------------------------------------------------------- */
+
+static int64_t tick_pause_ms(struct maintenance *k)
+{
+    struct snapshot *snapshot = dispatch_site(k->dispatch);
+    int64_t sync_ms = snapshot->settings->ledger.sync == SYNC_TIMED
+                          ? snapshot->settings->ledger.sync_ms
+                          : TICK_MS;
+
+    snapshot_drop(snapshot);
+    return sync_ms < TICK_MS ? sync_ms : TICK_MS;
+}
+
+static void *run_ticks(void *argument)
+{
+    struct maintenance *k = argument;
+    int64_t redis_ms = 0;
+
+    do {
+        int64_t now_ms = clock_monotonic_ms();
+
+        journal_tick(k->journal, now_ms);
+        if (k->redis != NULL && now_ms - redis_ms >= REDIS_TICK_MS) {
+            own_server_tick(k->redis);
+            redis_ms = now_ms;
+        }
+    } while (wait_a_while(k, tick_pause_ms(k), NULL));
+    return NULL;
+}
+
+/* --- start and stop
+ * ------------------------------------------------------------------------------------ */
+
+static int make_condition(struct maintenance *k)
+{
+    pthread_condattr_t how;
+    int failed = pthread_mutex_init(&k->lock, NULL) != 0 || pthread_condattr_init(&how) != 0;
+
+    if (failed)
+        return -1;
+    failed = pthread_condattr_setclock(&how, CLOCK_MONOTONIC) != 0 ||
+             pthread_cond_init(&k->wake, &how) != 0;
+    (void)pthread_condattr_destroy(&how);
+    return failed ? -1 : 0;
+}
+
+int maintenance_start(struct maintenance *k, struct err *err)
+{
+    if (make_condition(k) != 0 || pthread_create(&k->reloader, NULL, run_reloads, k) != 0)
+        return err_set(err, EX_OSERR, "cannot start a thread");
+    if (pthread_create(&k->ticker, NULL, run_ticks, k) != 0) {
+        k->stop_wanted = true;
+        return err_set(err, EX_OSERR, "cannot start a thread");
+    }
+    k->has_threads = true;
+    return 0;
+}
+
+void maintenance_reload(struct maintenance *k)
+{
+    (void)pthread_mutex_lock(&k->lock);
+    k->reload_wanted = true;
+    (void)pthread_cond_broadcast(&k->wake);
+    (void)pthread_mutex_unlock(&k->lock);
+}
+
+void maintenance_stop(struct maintenance *k)
+{
+    if (!k->has_threads)
+        return;
+    (void)pthread_mutex_lock(&k->lock);
+    k->stop_wanted = true;
+    (void)pthread_cond_broadcast(&k->wake);
+    (void)pthread_mutex_unlock(&k->lock);
+    (void)pthread_join(k->reloader, NULL);
+    (void)pthread_join(k->ticker, NULL);
+    source_watch_free(k->watch);
+    k->has_threads = false;
+}

@@ -1,0 +1,61 @@
+#ifndef TG_MILTER_MAINTENANCE_H
+#define TG_MILTER_MAINTENANCE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "lib/core/err.h"
+#include "lib/ledger/accountant.h"
+#include "lib/redis/own_server.h"
+#include "lib/sys/journal.h"
+#include "milter/dispatch.h"
+#include "milter/snapshot.h"
+
+/*
+ * What tollgated does besides serving: reloads, on a signal and when a source has changed, and the
+ * regular care of the journal and the private store. Reloading may wait for Redis or a map, the
+ * journal must not: each has its thread.
+ *
+ * A reload makes a new snapshot and swaps it in; what is wrong with it leaves the old one in force
+ * and goes to the log. Settings that cannot change while tollgated runs keep their value and are
+ * named.
+ *
+ * Threads: maintenance_reload from any; the rest from the main thread. The lock guards the wishes.
+ */
+
+struct maintenance {
+    struct dispatch *dispatch;
+    struct journal *journal;
+    struct accountant *accountant;
+    struct own_server *redis; /* NULL: none of our own */
+    struct throttle *throttle;
+    struct violation_log *violations;
+    const char *file; /* the configuration's */
+
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool reload_wanted, stop_wanted;
+
+    bool has_threads;
+    pthread_t reloader, ticker;
+    struct source_watch
+        *watch;         /* the reloader's, for the snapshot in force; made before that was */
+    bool hosted_is_due; /* a source has changed, or none could be read yet */
+};
+
+/* The snapshot of these settings (taken over), made from scratch or, with `before`, going on with
+ * what its resolver knew. Logs bad lines of sources. NULL with *err: a source cannot be read. */
+struct snapshot *maintenance_snapshot_load(struct snapshot_settings *shared,
+                                           const struct snapshot *before, struct err *err);
+
+/* Fill in the first seven fields, `watch` (taken over) and `hosted_is_due` (the dispatch's snapshot
+ * has no hosted yet) first. */
+int maintenance_start(struct maintenance *k, struct err *err);
+void maintenance_reload(struct maintenance *k);
+/* Waits for a reload under way. */
+void maintenance_stop(struct maintenance *k);
+
+/* What the journal needs of the settings; `dir` is the journal's. */
+struct journal_config maintenance_journal_config(const struct settings *s, const char *dir);
+
+#endif

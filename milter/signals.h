@@ -1,0 +1,35 @@
+#ifndef TG_MILTER_SIGNALS_H
+#define TG_MILTER_SIGNALS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/core/err.h"
+
+/*
+ * What the main thread waits for: signals, and that the engine has ended.
+ *
+ * libmilter wants TERM, INT and HUP for itself: a thread of its own takes them by sigwait, and HUP
+ * ends it. Linux gives a signal for the process to the main thread if that does not block it, so
+ * here they are unblocked and have handlers, and every other thread is started with all of them
+ * blocked: libmilter never sees one.
+ *
+ * Threads: signals_next and signals_block by the main thread; signals_tell by any, and in handlers.
+ */
+
+enum signal_event { EVENT_NONE, EVENT_STOP = 'S', EVENT_RELOAD = 'R', EVENT_ENGINE_ENDED = 'E' };
+
+/* HUP and USR1 are not to end us before there is something to reload, PIPE never: called first. */
+void signals_ignore(void);
+/* Handlers for TERM, INT (stop), HUP and USR1 (reload). What comes before anybody looks is kept. */
+int signals_open(struct err *err);
+/* The next event, or EVENT_NONE after wait_ms (-1: for ever). */
+enum signal_event signals_next(int64_t wait_ms);
+void signals_tell(enum signal_event event);
+
+/* Around the start of threads: in between all signals are blocked, and the new threads keep it so.
+ */
+void signals_block(void);
+void signals_unblock(void);
+
+#endif

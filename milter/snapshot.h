@@ -1,0 +1,47 @@
+#ifndef TG_MILTER_SNAPSHOT_H
+#define TG_MILTER_SNAPSHOT_H
+
+#include <stdatomic.h>
+
+#include "lib/core/hosted.h"
+#include "lib/sources/resolver.h"
+#include "lib/sources/source.h"
+#include "lib/sys/settings.h"
+#include "lib/throttle/limit_rules.h"
+
+/*
+ * A snapshot of what is configured and what is known of the snapshot, held by everyone who uses it
+ * and freed by the last. Nothing in it changes; a reload makes another. Where only a source has
+ * changed, the new snapshot shares its settings with the old one.
+ *
+ * Threads: holding and dropping from any.
+ */
+
+struct snapshot_settings {
+    atomic_uint holders;
+    struct settings *settings;
+    struct limit_rules *rules; /* of throttling, out of them */
+};
+
+struct snapshot {
+    atomic_uint holders;
+    struct snapshot_settings *shared;
+    const struct settings *settings; /* shared->settings */
+    const struct limit_rules *rules; /* shared->rules */
+    struct resolver *resolver;
+    struct hosted *hosted; /* NULL: not loaded yet */
+};
+
+/* Takes over what it is given (also where it fails: NULL then); held once for the caller. */
+struct snapshot_settings *snapshot_settings_new(struct settings *settings, struct err *err);
+struct snapshot_settings *snapshot_settings_hold(struct snapshot_settings *s);
+void snapshot_settings_drop(struct snapshot_settings *s); /* NULL is let pass */
+
+/* Takes over all that it is given (also when memory is out: NULL then); held once for the caller.
+ */
+struct snapshot *snapshot_new(struct snapshot_settings *shared, struct resolver *resolver,
+                              struct hosted *hosted);
+struct snapshot *snapshot_hold(struct snapshot *s);
+void snapshot_drop(struct snapshot *s); /* NULL is let pass */
+
+#endif

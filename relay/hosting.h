@@ -1,0 +1,50 @@
+#ifndef TG_RELAY_HOSTING_H
+#define TG_RELAY_HOSTING_H
+
+#include <stdbool.h>
+
+#include "lib/core/address.h"
+#include "lib/core/arena.h"
+#include "lib/core/err.h"
+#include "lib/core/networks.h"
+#include "lib/core/slice.h"
+#include "lib/sys/settings.h"
+
+/*
+ * What the relay knows of the hosting: which domains are hosted, which addresses are forwarders,
+ * who may send. A view is an immutable snapshot with counted references; hosting_refresh puts a new
+ * one in its place when a source has changed.
+ *
+ * Threads: all functions from any thread; the lock guards the pointer to the current view, and is
+ * never held across I/O.
+ */
+
+struct hosting;
+struct hosting_view;
+
+struct hosting *hosting_new(const struct settings *s, struct err *err); /* settings are borrowed */
+void hosting_free(struct hosting *hosting);
+/* Loads anew if a source has changed; logs what is wrong and keeps the old view. One thread only.
+ */
+void hosting_refresh(struct hosting *hosting);
+/* The same, for new settings (borrowed from now on), whatever has changed. */
+int hosting_reload(struct hosting *hosting, const struct settings *s, struct err *err);
+
+struct hosting_view *hosting_take(struct hosting *hosting);
+void hosting_give_back(struct hosting_view *v);
+
+enum hosting_answer { SITE_NO, SITE_YES, SITE_UNKNOWN /* a source is away: try again later */ };
+
+enum hosting_answer hosting_hosts(struct hosting_view *v, struct slice domain);
+/* The login that has checked its mailbox from there lately. */
+enum hosting_answer hosting_popauth(struct hosting_view *v, struct slice ip, struct arena *arena,
+                                    struct slice *login);
+/* In networks.host or networks.customers: may send anywhere. */
+bool hosting_is_inside(const struct hosting_view *v, const struct ip *ip);
+
+/* Where mail for that address goes: itself, or the targets of a forwarder, expanded ten levels deep
+ * with loops cut. Calls `add` for each. -1: unknown, or add failed. */
+int hosting_expand(struct hosting_view *v, struct slice address, struct arena *arena,
+                   int (*add)(void *user, struct slice target), void *user);
+
+#endif

@@ -1,0 +1,273 @@
+/* check: which windows a message wants, and what is made of the answers. */
+#include "lib/core/limit_check.h"
+
+#include "t/tap.h"
+
+static struct arena arena;
+static struct hosted *hosted;
+static struct exemptions exemptions;
+static struct limit limits[8];
+static size_t limit_count;
+static struct limit_list server, client;
+
+static int of_domain(void *context, struct slice domain, struct arena *a, struct limit_list *out,
+                     struct err *err)
+{
+    (void)context;
+    (void)a;
+    (void)err;
+    *out =
+        (struct limit_list){limits, slice_equal(domain, SLICE("free.example")) ? 0 : limit_count};
+    return 0;
+}
+
+static struct limit *limit_add(const char *name, uint64_t max, enum limit_action action)
+{
+    struct limit *l = &limits[limit_count++];
+
+    *l = (struct limit){.max = max, .action = action};
+    (void)limit_parse_name(slice_str(name), &arena, l, NULL);
+    return l;
+}
+
+static bool limit_check_same(const struct limit_check *a, const struct limit_check *b)
+{
+    return a->scope == b->scope && a->metric == b->metric && a->window_ms == b->window_ms &&
+           slice_equal(a->holder, b->holder) && slice_equal(a->subject, b->subject) &&
+           a->amount == b->amount && a->stops == b->stops && a->test_count == b->test_count;
+}
+
+/* Held, written down and read again, the message wants the same. */
+static bool held_same(const struct limit_checks *d, const struct facts *f,
+                      const struct limit_source *source)
+{
+    struct record held = {.kind = RECORD_HELD,
+                          .client_ip = f->client_ip,
+                          .wanted = d->legs,
+                          .wanted_count = d->leg_count};
+    struct limit_checks again;
+    struct buf body;
+    bool same;
+
+    buf_init(&body, 1 << 20);
+    record_encode(&held, &body);
+    same = record_decode(buf_slice(&body), &arena, &held, NULL) == 0 &&
+           limit_checks_of_held(&held, source, &arena, &again, NULL) == 0 &&
+           again.count == d->count && again.test_count == d->test_count;
+    for (size_t i = 0; same && i < d->count; i++)
+        same = limit_check_same(&d->list[i], &again.list[i]);
+    buf_fini(&body);
+    return same;
+}
+
+static struct limit_checks build_by(bool smtp, const char *auth, const char *client_ip,
+                                    const char *from, const char *const *to)
+{
+    static struct address recipients[8];
+    struct facts f = {.smtp = smtp,
+                      .client_ip = slice_str(client_ip),
+                      .auth = slice_str(auth),
+                      .recipients = recipients,
+                      .bytes = 1000};
+    struct limit_source source = {server, client, of_domain, NULL};
+    struct classified c;
+    struct limit_checks d = {0};
+
+    (void)address_parse(slice_str(from), &arena, &f.sender, NULL);
+    for (; to[f.recipient_count] != NULL; f.recipient_count++)
+        (void)address_parse(slice_str(to[f.recipient_count]), &arena,
+                            &recipients[f.recipient_count], NULL);
+    OK(classify(&f, hosted, NULL, &arena, &c, NULL) == 0 &&
+           limit_checks_build(&c, &f, hosted, &exemptions, &source, &arena, &d, NULL) == 0,
+       "classified and demanded");
+    OK(held_same(&d, &f, &source), "the same when it was held");
+    return d;
+}
+
+static struct limit_checks build(const char *auth, const char *client_ip, const char *from,
+                                 const char *const *to)
+{
+    return build_by(true, auth, client_ip, from, to);
+}
+
+#define TO(...)                                                                                    \
+    (const char *const[])                                                                          \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
+
+static const struct limit_check *find(const struct limit_checks *d, enum limit_scope scope,
+                                      enum limit_metric metric, const char *holder)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        if (d->list[i].scope == scope && d->list[i].metric == metric &&
+            slice_equal(d->list[i].holder, slice_str(holder)))
+            return &d->list[i];
+    }
+    return NULL;
+}
+
+static uint64_t amount(const struct limit_checks *d, enum limit_scope scope,
+                       enum limit_metric metric, const char *holder)
+{
+    const struct limit_check *found = find(d, scope, metric, holder);
+
+    return found == NULL ? 0 : found->amount;
+}
+
+static void test_sent(void)
+{
+    struct limit_checks d = build("alice@example.com", "203.0.113.9", "x@gmail.test",
+                                  TO("a@one.test", "b@two.test", "bob@example.com", "c@one.test"));
+
+    IS_INT(amount(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "example.com"), 3,
+           "out recipients of the login's domain, local ones not");
+    IS_INT(amount(&d, LIMIT_DOMAIN, METRIC_BYTES, "example.com"), 2000, "bytes a destination");
+    IS_INT(amount(&d, LIMIT_USER, METRIC_MESSAGES, "example.com"), 1, "the user's messages");
+    IS_SLICE(find(&d, LIMIT_USER, METRIC_MESSAGES, "example.com")->subject,
+             SLICE("alice@example.com"), "of the login");
+    OK(find(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "example.com")->test_count == 2,
+       "two limits of one window are two tests of one check");
+    OK(find(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "gmail.test") == NULL,
+       "the forged sender's domain is not asked");
+    d = build("alice@example.com", "203.0.113.9", "alice@example.com", TO("bob@example.com"));
+    IS_INT(d.count, 0, "local mail wants nothing");
+    d = build("", "203.0.113.9", "alice@example.com", TO("bob@example.com"));
+    IS_INT(d.count, 0, "a stranger's mail wants nothing");
+}
+
+static void test_forwarded(void)
+{
+    struct limit_checks d = build("", "203.0.113.9", "x@gmail.test", TO("sales@example.com"));
+    const struct limit_check *found = find(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "example.com");
+
+    OK(found != NULL && found->amount == 1 && !found->stops,
+       "a forwarder consumes, without stopping");
+    OK(!limit_check_stops(found, found->tests[0]), "so its limit does not stop");
+    limits[0].forwards = true;
+    OK(limit_check_stops(found, found->tests[0]), "but one with forwards = true does");
+    limits[0].forwards = false;
+    d = build("alice@example.com", "203.0.113.9", "alice@example.com",
+              TO("sales@example.com", "a@one.test"));
+    found = find(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "example.com");
+    OK(found != NULL && found->amount == 2 && found->stops, "its own sending stops with all of it");
+}
+
+static void test_bounces(void)
+{
+    struct limit_checks d = build("", "203.0.113.9", "<>", TO("bob@example.com", "c@example.com"));
+
+    IS_INT(amount(&d, LIMIT_DOMAIN, METRIC_BOUNCES, "example.com"), 1, "one bounce a domain");
+    OK(find(&d, LIMIT_DOMAIN, METRIC_BOUNCES, "example.com")->stops, "which stops");
+    IS_INT(amount(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "example.com"), 0, "and nothing is sent");
+}
+
+static void test_own_bounces(void)
+{
+    struct limit_checks d = build_by(false, "", "", "<>", TO("bob@example.com"));
+    const struct limit_check *bounces = find(&d, LIMIT_DOMAIN, METRIC_BOUNCES, "example.com");
+    struct limit limit = {.action = ACTION_REJECT, .forwards = true};
+
+    OK(bounces != NULL && bounces->amount == 1, "the mail server's own bounce counts");
+    OK(!limit_check_stops(bounces, bounces->tests[0]), "but is not deferred");
+    OK(!limit_check_stops(bounces, &limit), "nor rejected");
+    limit.action = ACTION_HOLD;
+    OK(limit_check_stops(bounces, &limit), "it may be held");
+    d = build_by(false, "", "", "bob@example.com", TO("a@one.test"));
+    OK(limit_check_stops(find(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "example.com"), &limits[0]),
+       "other mail of the sendmail command is stopped");
+}
+
+static void test_whole(void)
+{
+    static struct limit whole[2];
+    struct limit_checks d = {0};
+
+    whole[0] = (struct limit){.max = 5, .action = ACTION_DEFER};
+    whole[1] = whole[0];
+    (void)limit_parse_name(SLICE("server/messages/min"), &arena, &whole[0], NULL);
+    (void)limit_parse_name(SLICE("client/recipients/min"), &arena, &whole[1], NULL);
+    server = (struct limit_list){&whole[0], 1};
+    client = (struct limit_list){&whole[1], 1};
+    d = build("alice@example.com", "203.0.113.9", "alice@example.com",
+              TO("a@one.test", "b@two.test"));
+    IS_INT(amount(&d, LIMIT_SERVER, METRIC_MESSAGES, HOLDER_SERVER), 1, "the server's messages");
+    IS_INT(amount(&d, LIMIT_CLIENT, METRIC_RECIPIENTS, HOLDER_CLIENT "203.0.113.9"), 2,
+           "the client's recipients");
+    server = client = (struct limit_list){NULL, 0};
+}
+
+static void test_exempt(void)
+{
+    struct limit_checks d = {0};
+
+    (void)strmap_add(&exemptions.recipients, SLICE("b@two.test"), NULL);
+    d = build("alice@example.com", "203.0.113.9", "alice@example.com",
+              TO("a@one.test", "b@two.test"));
+    IS_INT(amount(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "example.com"), 1, "only that recipient");
+    (void)strmap_add(&exemptions.users, SLICE("alice@example.com"), NULL);
+    d = build("alice@example.com", "203.0.113.9", "alice@example.com", TO("a@one.test"));
+    IS_INT(d.count, 0, "an exempt user");
+    d = build("carol@example.com", "203.0.113.9", "carol@example.com", TO("a@one.test"));
+    OK(d.count > 0, "not another of the domain");
+    (void)hosted_add_network(hosted, &exemptions.clients, SLICE("203.0.113.0/24"), NULL);
+    d = build("carol@example.com", "203.0.113.9", "carol@example.com", TO("a@one.test"));
+    IS_INT(d.count, 0, "an exempt client");
+    (void)strmap_add(&exemptions.domains, SLICE("example.com"), NULL);
+    d = build("carol@example.com", "198.51.100.1", "carol@example.com", TO("a@one.test"));
+    IS_INT(d.count, 0, "an exempt domain");
+}
+
+static void test_verdict(void)
+{
+    struct limit log = {.max = 1, .action = ACTION_LOG}, defer = {.max = 1, .action = ACTION_DEFER},
+                 reject = {.max = 1, .action = ACTION_REJECT};
+    const struct limit *tests[] = {&log, &defer, &reject, &defer};
+    struct limit_check check = {.stops = true, .tests = tests, .test_count = 4};
+    struct limit_checks d = {.list = &check, .count = 1, .test_count = 4};
+    struct test_answer answers[4] = {{.over = true}};
+    struct throttle_verdict v = limit_checks_decide(&d, answers, false);
+
+    OK(v.action == ACTION_LOG && v.limit == &log, "only the log limit");
+    answers[1] = (struct test_answer){.over = true, .retry_after_ms = 10};
+    answers[3] = (struct test_answer){.over = true, .retry_after_ms = 20};
+    v = limit_checks_decide(&d, answers, false);
+    OK(v.action == ACTION_DEFER && v.answer == &answers[3], "the one that reopens last");
+    answers[2].over = true;
+    v = limit_checks_decide(&d, answers, false);
+    OK(v.action == ACTION_REJECT && v.limit == &reject, "reject is the strongest");
+    v = limit_checks_decide(&d, answers, true);
+    OK(v.action == ACTION_LOG && v.wanted == ACTION_REJECT, "observed only");
+    check.stops = false;
+    v = limit_checks_decide(&d, answers, false);
+    OK(v.action == ACTION_LOG && v.wanted == ACTION_LOG, "a forwarder's owner stops nobody");
+    memset(answers, 0, sizeof answers);
+    OK(limit_checks_decide(&d, answers, false).check == NULL, "nothing crossed");
+}
+
+int main(void)
+{
+    arena_init(&arena, 1 << 22);
+    hosted = hosted_new(1 << 22);
+    (void)hosted_add_domain(hosted, SLICE("example.com"), SLICE_NONE, NULL);
+    (void)hosted_add_domain(hosted, SLICE("free.example"), SLICE_NONE, NULL);
+    (void)hosted_add_forward(hosted, SLICE("sales@example.com"), SLICE("x@partner.test"), NULL);
+    (void)limit_add("domain/recipients/hour", 500, ACTION_DEFER);
+    (void)limit_add("domain/recipients/hour", 600, ACTION_REJECT);
+    (void)limit_add("domain/bytes/day", 1 << 30, ACTION_DEFER);
+    (void)limit_add("user/messages/day", 100, ACTION_DEFER);
+    (void)limit_add("domain/bounces/hour", 10, ACTION_DEFER);
+    test_sent();
+    test_forwarded();
+    test_bounces();
+    test_own_bounces();
+    test_whole();
+    test_exempt();
+    test_verdict();
+    strmap_fini(&exemptions.users);
+    strmap_fini(&exemptions.domains);
+    strmap_fini(&exemptions.recipients);
+    hosted_free(hosted);
+    arena_fini(&arena);
+    return tap_done();
+}
