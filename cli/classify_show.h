@@ -2,6 +2,7 @@
 #define TG_CLI_CLASSIFY_SHOW_H
 
 #include "lib/core/classify.h"
+#include "lib/core/contract.h"
 #include "lib/core/record.h"
 
 /* How `tollgate classify` shows its answer: as text, or as one JSON object. */
@@ -15,7 +16,8 @@ struct shown {
                                     not be */
 };
 
-int classify_show_text(const struct shown *s, struct arena *arena, struct err *err);
-int classify_show_json(const struct shown *s, struct err *err);
+int classify_show_text(const struct shown *s, struct arena *arena, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
+int classify_show_json(const struct shown *s, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

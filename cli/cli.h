@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/render.h"
 #include "lib/core/report_grid.h"
@@ -28,17 +29,17 @@ struct cli {
 /* "tollgate: text" on stderr; returns err->code. */
 int cli_fail(const struct err *err);
 /* The same for a wrong command line: names the page that helps, returns EX_USAGE. */
-int cli_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int cli_usage(const char *command, const char *format, ...) TG_PRINTF(2, 3);
 /* Puts "--option value: " before what is wrong with it; returns -1. */
-int cli_bad_value(struct err *err, const char *option, const char *value);
+int cli_bad_value(struct err *err, const char *option, const char *value) TG_MUST_USE;
 /* `"typed" is no WHAT; did you mean ...?` or, where nothing is near, the names that there are. */
 int cli_unknown(const char *command, const char *what, const char *typed, const char *const *names,
                 size_t count);
 
 /* Loads the configuration and sets its time zone. 0, or an exit code after having said why. */
-int cli_load(struct cli *cli);
+int cli_load(struct cli *cli) TG_NONNULL(1);
 /* The same, connects to the store and makes cli->reader. */
-int cli_open(struct cli *cli);
+int cli_open(struct cli *cli) TG_NONNULL(1);
 void cli_close(struct cli *cli);
 
 /* --- options --------------------------------------------------------------------------------- */
@@ -49,7 +50,7 @@ void cli_close(struct cli *cli);
 #define OPTION_WRONG (-2) /* said already: return EX_USAGE */
 #define OPTION_HELP  (-3) /* shown already: return EX_OK */
 int cli_option_next(struct cli *cli, const char *help, int argc, char **argv,
-                    const struct option *options);
+                    const struct option *options) TG_NONNULL(1);
 /* The place of optarg among the names, or -1 after having said so. */
 int cli_option_choice(const char *command, const char *option, const char *const *names,
                       size_t count);
@@ -59,11 +60,11 @@ int cli_option_choice(const char *command, const char *option, const char *const
 enum format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON, FORMAT_CHART };
 
 /* By the terminal and the locale; width 0 where stdout is no terminal (and COLUMNS not set). */
-void cli_style(struct render_style *style);
+void cli_style(struct render_style *style) TG_NONNULL(1);
 /* 0 or an exit code, said. */
-int cli_write(const struct buf *b);
-int cli_write_grid(const struct report_grid *g, enum format format);
+int cli_write(const struct buf *b) TG_NONNULL(1);
+int cli_write_grid(const struct report_grid *g, enum format format) TG_NONNULL(1);
 /* Adds the value as indented text, and forgets it. */
-void cli_add_json(struct buf *b, struct json_t *json);
+void cli_add_json(struct buf *b, struct json_t *json) TG_NONNULL(1);
 
 #endif

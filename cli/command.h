@@ -2,22 +2,23 @@
 #define TG_CLI_COMMAND_H
 
 #include "cli/cli.h"
+#include "lib/core/contract.h"
 
 /*
  * The commands. Each gets its own arguments (argv[0] is its name) and returns an exit code of
  * sysexits(3). The function that returns an error code has reported the error on stderr, once.
  */
 
-int command_report(struct cli *cli, int argc, char **argv);
-int command_totals(struct cli *cli, int argc, char **argv);
-int command_classify(struct cli *cli, int argc, char **argv);
-int command_doctor(struct cli *cli, int argc, char **argv);
-int command_usage(struct cli *cli, int argc, char **argv);
-int command_limit(struct cli *cli, int argc, char **argv);
-int command_plan(struct cli *cli, int argc, char **argv);
-int command_violations(struct cli *cli, int argc, char **argv);
-int command_top(struct cli *cli, int argc, char **argv);
-int command_why(struct cli *cli, int argc, char **argv);
+int command_report(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
+int command_totals(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
+int command_classify(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
+int command_doctor(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
+int command_usage(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
+int command_limit(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
+int command_plan(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
+int command_violations(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
+int command_top(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
+int command_why(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_release(struct cli *cli, int argc, char **argv);
 
 #endif

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 
 /*
@@ -14,6 +15,7 @@
 /* The answer (the caller's), or NULL: EX_UNAVAILABLE where tollgated does not run here, EX_NOPERM
  * for who may not, EX_TEMPFAIL with the text of an error answer (*never, which may be NULL:
  * it will be the same for ever). Forgets the request. */
-json_t *control_ask(const char *state_dir, json_t *request, bool *never, struct err *err);
+json_t *control_ask(const char *state_dir, json_t *request, bool *never,
+                    struct err *err) TG_MUST_USE;
 
 #endif

@@ -64,8 +64,8 @@ static void put_text(const struct doctor *d, size_t used, struct slice text)
 }
 
 /* Texts of the store, Postfix or a file may hold anything. */
-__attribute__((format(printf, 3, 0))) static void put_format(const struct doctor *d, size_t used,
-                                                             const char *format, va_list ap)
+TG_PRINTF(3, 0)
+static void put_format(const struct doctor *d, size_t used, const char *format, va_list ap)
 {
     char text[4096];
     struct buf clean;

@@ -2,6 +2,7 @@
 #define TG_CLI_DOCTOR_H
 
 #include "cli/cli.h"
+#include "lib/core/contract.h"
 
 /*
  * `tollgate doctor`: one line a finding, `ok`, `warn` or `fail`, what it is about, and what was
@@ -23,18 +24,17 @@ struct doctor {
 };
 
 void doctor_say(struct doctor *d, enum verdict verdict, const char *what, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+    TG_PRINTF(4, 5) TG_NONNULL(1);
 /* Belongs to the finding before it. */
-void doctor_mend(const struct doctor *d, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void doctor_mend(const struct doctor *d, const char *format, ...) TG_PRINTF(2, 3) TG_NONNULL(1);
 
-void doctor_state_dir(struct doctor *d);
-void doctor_store(struct doctor *d);
-void doctor_clock(struct doctor *d);
-void doctor_nodes(struct doctor *d);
-void doctor_ledger(struct doctor *d);
-void doctor_socket(struct doctor *d);
-void doctor_postfix(struct doctor *d);
-void doctor_hosted(struct doctor *d);
+void doctor_state_dir(struct doctor *d) TG_NONNULL(1);
+void doctor_store(struct doctor *d) TG_NONNULL(1);
+void doctor_clock(struct doctor *d) TG_NONNULL(1);
+void doctor_nodes(struct doctor *d) TG_NONNULL(1);
+void doctor_ledger(struct doctor *d) TG_NONNULL(1);
+void doctor_socket(struct doctor *d) TG_NONNULL(1);
+void doctor_postfix(struct doctor *d) TG_NONNULL(1);
+void doctor_hosted(struct doctor *d) TG_NONNULL(1);
 
 #endif

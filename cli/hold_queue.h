@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/strmap.h"
 
@@ -29,9 +30,9 @@ struct on_hold {
  * relay has a queue, Postfix may be missing or down: then q->problem says so, and what is not found
  * may still be there. */
 int hold_queue_read(struct hold_queues *q, struct arena *arena, struct strmap *out,
-                    struct err *err);
+                    struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Takes one message off hold, and has it delivered now. */
 int hold_queue_release(const struct hold_queues *q, const char *id, const struct on_hold *m,
-                       struct err *err);
+                       struct err *err) TG_MUST_USE;
 
 #endif

@@ -2,6 +2,7 @@
 #define TG_CLI_HOLDER_H
 
 #include "cli/setup.h"
+#include "lib/core/contract.h"
 #include "lib/throttle/account_overrides.h"
 
 /*
@@ -24,13 +25,13 @@ struct holder {
 
 /* -1: EX_USAGE for what is no such name. A domain need not be hosted. */
 int holder_parse(struct setup *s, const char *typed, struct arena *arena, struct holder *out,
-                 struct err *err);
+                 struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* 0, or an exit code: limits of a domain that is not hosted, or charged to another, do nothing.
  * With `force` said as a warning. */
-int holder_check(const struct holder *h, bool force);
-bool holder_has_scope(const struct holder *h, enum limit_scope scope);
+int holder_check(const struct holder *h, bool force) TG_NONNULL(1);
+bool holder_has_scope(const struct holder *h, enum limit_scope scope) TG_NONNULL(1);
 /* "the domain example.com", "this server and all others of the store" ... */
-const char *holder_scopes(const struct holder *h); /* "domain or user" */
+const char *holder_scopes(const struct holder *h) TG_NONNULL(1); /* "domain or user" */
 
 /* --- what holds now ----------------------------------------------------------------------------
  */
@@ -47,10 +48,10 @@ struct holder_limits {
 
 /* Overrides that cannot be read are told on stderr. */
 int holder_limits_read(struct setup *s, const struct holder *h, int64_t now_s, struct arena *arena,
-                       struct holder_limits *out, struct err *err);
+                       struct holder_limits *out, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* The override that a limit comes from; NULL: the plan's. */
 const struct limit *holder_override(const struct holder_limits *l, const struct limit *limit,
-                                    int64_t now_s);
+                                    int64_t now_s) TG_NONNULL(1);
 const char *holder_plan_origin_text(enum plan_origin origin); /* "set at run time" ... */
 
 #endif

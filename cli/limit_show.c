@@ -77,8 +77,7 @@ static void row_add(struct table *list, const struct limit *l, const char *from)
 
 /* --- about the holder ------------------------------------------------------------------------ */
 
-static void line(struct buf *b, const char *name, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+static void line(struct buf *b, const char *name, const char *format, ...) TG_PRINTF(3, 4);
 
 static void line(struct buf *b, const char *name, const char *format, ...)
 {

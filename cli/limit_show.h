@@ -2,17 +2,19 @@
 #define TG_CLI_LIMIT_SHOW_H
 
 #include "cli/holder.h"
+#include "lib/core/contract.h"
 
 /* What limits hold, as text and JSON: for `tollgate limit show` and `tollgate plan show`. */
 
 int limit_show(const struct setup *s, const struct holder *h, const struct holder_limits *l,
-               int64_t now_s, bool json);
+               int64_t now_s, bool json) TG_NONNULL(1);
 /* The limits of a plan, as table. */
-int limit_show_plan(const struct plan *plan);
+int limit_show_plan(const struct plan *plan) TG_NONNULL(1);
 /* "Now: 600 recipients per hour", of all limits of that name. */
-void limit_show_name(const struct holder_limits *l, const struct limit *name, struct buf *b);
+void limit_show_name(const struct holder_limits *l, const struct limit *name, struct buf *b)
+    TG_NONNULL(1);
 /* Lines `name  value` about the holder: hosted, plan, mode, exempt. */
 void limit_show_head(const struct setup *s, const struct holder *h, const struct holder_limits *l,
-                     struct buf *b);
+                     struct buf *b) TG_NONNULL(1);
 
 #endif

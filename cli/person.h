@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 
 /*
@@ -20,12 +21,13 @@ struct person {
 };
 
 /* -1: no such user. */
-int person_find(const char *name, struct person *out, struct err *err);
+int person_find(const char *name, struct person *out, struct err *err) TG_MUST_USE;
 
 enum person_want { ACCESS_CONNECT, ACCESS_WRITE_DIR };
 
 /* 0, or -1 with what bars the way: EX_NOPERM with the component of the path and its mode, or
  * another code with the system's word (nobody listens there, for one). */
-int person_access(const struct person *p, const char *path, enum person_want want, struct err *err);
+int person_access(const struct person *p, const char *path, enum person_want want,
+                  struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

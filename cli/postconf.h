@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "cli/doctor.h"
+#include "lib/core/contract.h"
 
 /*
  * What Postfix is told by its main.cf and master.cf, asked through postconf.
@@ -17,11 +18,13 @@ struct postconf {
 };
 
 /* -1: postconf could not be run; err->code is EX_UNAVAILABLE where there is no such program. */
-int postconf_read(struct doctor *d, struct postconf *out, struct err *err);
+int postconf_read(struct doctor *d, struct postconf *out, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 /* The value of a "name = value" line, empty where there is none. */
 struct slice postconf_value(struct slice lines, const char *name);
 /* Steps through lines whose name ends in /NAME (or any, where NULL): *name is all before " = ". */
-bool postconf_next(struct slice *rest, const char *ending, struct slice *name, struct slice *value);
+bool postconf_next(struct slice *rest, const char *ending, struct slice *name, struct slice *value)
+    TG_NONNULL(1);
 
 /* A milter of smtpd_milters or non_smtpd_milters. */
 struct postconf_milter {
@@ -29,9 +32,9 @@ struct postconf_milter {
     struct slice default_action; /* of `{ ..., default_action=accept }`; empty: none */
 };
 /* Takes one off the front; false at the end. */
-bool postconf_milter_next(struct slice *rest, struct postconf_milter *out);
+bool postconf_milter_next(struct slice *rest, struct postconf_milter *out) TG_NONNULL(1);
 
 /* Whom Postfix's daemons run as (mail_owner); NULL where there is no Postfix. */
-const char *postconf_user(struct doctor *d);
+const char *postconf_user(struct doctor *d) TG_NONNULL(1);
 
 #endif

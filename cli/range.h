@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "cli/cli.h"
+#include "lib/core/contract.h"
 #include "lib/core/period_range.h"
 
 /*
@@ -18,16 +19,17 @@ struct range {
 };
 
 /* Either text may be NULL: from the start of the month that it ends in, to today. */
-int range_parse(struct range *r, const char *from, const char *to, bool hours, struct err *err);
+int range_parse(struct range *r, const char *from, const char *to, bool hours,
+                struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* The stored periods that make up [from, to), which lies in the range. -1 too where they are no
  * longer kept. */
 int range_cover(const struct range *r, time_t from, time_t to, struct arena *arena,
-                struct stored_periods *out, struct err *err);
+                struct stored_periods *out, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* Is everything that the range may hold in the store, from every node? Says so in *complete and,
  * where not, why in `note`. */
 int range_complete(struct cli *cli, const struct range *r, struct arena *arena, bool *complete,
-                   struct slice *note, struct err *err);
+                   struct slice *note, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

@@ -2,6 +2,7 @@
 #define TG_CLI_SETUP_H
 
 #include "cli/cli.h"
+#include "lib/core/contract.h"
 #include "lib/core/limit_check.h"
 #include "lib/sources/resolver.h"
 #include "lib/sources/source.h"
@@ -21,15 +22,15 @@ struct setup {
 };
 
 /* 0, or an exit code after having said why; opens the store, too. */
-int setup_open(struct setup *s, struct cli *cli);
+int setup_open(struct setup *s, struct cli *cli) TG_NONNULL(1);
 void setup_close(struct setup *s);
 
 /* Is it hosted, and charged to whom? -1: a source cannot be asked. */
 int setup_domain(struct setup *s, struct slice domain, struct arena *arena, bool *is_hosted,
-                 struct slice *charged, struct err *err);
+                 struct slice *charged, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* Where the address is forwarded to, one level. False: it is no forwarder (or *err). */
 bool setup_forward(struct setup *s, const struct address *address, struct arena *arena,
-                   struct forward_targets *targets, struct err *err);
+                   struct forward_targets *targets, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

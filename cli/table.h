@@ -7,6 +7,7 @@
 
 #include "lib/core/arena.h"
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/render.h"
 
 /*
@@ -46,23 +47,26 @@ struct table {
 };
 
 void table_init(struct table *l, const struct table_column *columns, size_t count,
-                struct arena *arena);
+                struct arena *arena) TG_NONNULL(1);
 /* A new row; its cells are empty. */
-void table_row(struct table *l);
+void table_row(struct table *l) TG_NONNULL(1);
 
 /* Set a cell of the last row. `shown` is copied and may be empty: then the exact value is shown. */
-void table_text(struct table *l, size_t column, struct slice text);
-void table_shown(struct table *l, size_t column, struct slice shown); /* nothing exact */
+void table_text(struct table *l, size_t column, struct slice text) TG_NONNULL(1);
+void table_shown(struct table *l, size_t column, struct slice shown)
+    TG_NONNULL(1); /* nothing exact */
 /* After the value is set: tables show this in its place. */
-void table_shorten(struct table *l, size_t column, struct slice shown);
-void table_number(struct table *l, size_t column, uint64_t number, struct slice shown);
-void table_bool(struct table *l, size_t column, bool value, const char *shown);
+void table_shorten(struct table *l, size_t column, struct slice shown) TG_NONNULL(1);
+void table_number(struct table *l, size_t column, uint64_t number, struct slice shown)
+    TG_NONNULL(1);
+void table_bool(struct table *l, size_t column, bool value, const char *shown) TG_NONNULL(1);
 
-void table_table(const struct table *l, const struct render_style *style, bool head, struct buf *b);
-void table_csv(const struct table *l, bool head, struct buf *b);
+void table_table(const struct table *l, const struct render_style *style, bool head, struct buf *b)
+    TG_NONNULL(1);
+void table_csv(const struct table *l, bool head, struct buf *b) TG_NONNULL(1);
 /* An array of objects; the caller's. */
-struct json_t *table_json(const struct table *l);
+struct json_t *table_json(const struct table *l) TG_NONNULL(1);
 /* One object a line. */
-void table_json_lines(const struct table *l, struct buf *b);
+void table_json_lines(const struct table *l, struct buf *b) TG_NONNULL(1);
 
 #endif

@@ -182,7 +182,7 @@ static int watch(struct top *t)
     while (ended == 0 && code == EX_OK) {
         struct err err = {0};
 
-        (void)top_data_read(&t->data, &err);
+        TG_IGNORE(top_data_read(&t->data, &err)); /* the screen shows the error */
         code = draw(t, &err);
         if (ended == 0)
             wait_for_key(t);

@@ -3,6 +3,7 @@
 
 #include "cli/holder.h"
 #include "cli/usage_rows.h"
+#include "lib/core/contract.h"
 #include "lib/read/read_violations.h"
 
 /*
@@ -55,9 +56,9 @@ struct top_data {
 };
 
 /* 0, or an exit code, said. */
-int top_data_open(struct top_data *d, struct cli *cli);
+int top_data_open(struct top_data *d, struct cli *cli) TG_NONNULL(1);
 void top_data_close(struct top_data *d);
 /* The first reading gives no rates yet. -1: *err; what was read before is gone. */
-int top_data_read(struct top_data *d, struct err *err);
+int top_data_read(struct top_data *d, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

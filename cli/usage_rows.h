@@ -3,6 +3,7 @@
 
 #include "cli/holder.h"
 #include "cli/table.h"
+#include "lib/core/contract.h"
 
 /*
  * How much of each limit is used: for `usage`, `top` and `why`. Reads the windows, consumes
@@ -26,20 +27,21 @@ struct usage_rows {
 /* The limits of the holder itself, then those of each of the users. */
 int usage_read(struct reader *r, const struct holder *h, const struct holder_limits *l,
                const struct name_list *users, struct arena *arena, struct usage_rows *out,
-               struct err *err);
+               struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* The users of a domain who may be nearest to a limit of theirs, by what was counted for them in
  * its window: at most `most`, in no order. */
 int usage_busiest(struct reader *r, const struct holder *h, const struct holder_limits *l,
                   int64_t now_s, size_t most, struct arena *arena, struct name_list *out,
-                  struct err *err);
+                  struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* The fullest first. */
-int usage_compare(const struct usage_row *a, const struct usage_row *b);
+int usage_compare(const struct usage_row *a, const struct usage_row *b) TG_NONNULL(1);
 
 #define USAGE_USER 0 /* the column of the user */
 extern const struct table_column usage_columns[];
 extern const size_t usage_column_count;
-void usage_add_row(struct table *list, const struct usage_row *row, int64_t now_ms, bool utf8);
+void usage_add_row(struct table *list, const struct usage_row *row, int64_t now_ms, bool utf8)
+    TG_NONNULL(1);
 
 #endif

@@ -2,12 +2,13 @@
 #define TG_CLI_VIOLATIONS_SUMMARY_H
 
 #include "cli/cli.h"
+#include "lib/core/contract.h"
 
 /*
  * What limits that act would have stopped, and what they would have to be: from the observed
  * entries of the streams, and the counters observed_*. `format`: 0 table, 1 CSV, 2 JSON.
  */
 int violations_summary(struct cli *cli, struct slice holder, const char *from, const char *to,
-                       int format);
+                       int format) TG_NONNULL(1);
 
 #endif

@@ -2,6 +2,7 @@
 #define TG_CLI_VIOLATIONS_TABLE_H
 
 #include "cli/table.h"
+#include "lib/core/contract.h"
 #include "lib/read/read_violations.h"
 
 /* Violations as rows of a listing. */
@@ -10,8 +11,8 @@
 extern const struct table_column violations_columns[];
 extern const size_t violations_column_count;
 
-void violations_add_row(struct table *list, const struct violation *v);
+void violations_add_row(struct table *list, const struct violation *v) TG_NONNULL(1);
 /* What came of it: "deferred", "would defer", "logged", "soft limit" ... */
-const char *violations_outcome(const struct violation *v);
+const char *violations_outcome(const struct violation *v) TG_NONNULL(1);
 
 #endif

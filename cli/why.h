@@ -2,6 +2,7 @@
 #define TG_CLI_WHY_H
 
 #include "cli/holder.h"
+#include "lib/core/contract.h"
 
 /* `tollgate why`: what is known of a message, or of whoever sends. */
 
@@ -16,14 +17,15 @@ struct why {
 };
 
 /* Adds a paragraph, indented by two. */
-void why_say(struct why *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void why_say(struct why *w, const char *format, ...) TG_PRINTF(2, 3) TG_NONNULL(1);
 /* "domain/recipients/hour (600 of 600 used)" and the like are put together in a buffer of their
  * own; its text as a paragraph. */
-void why_say_text(struct why *w, struct slice text);
+void why_say_text(struct why *w, struct slice text) TG_NONNULL(1);
 
 /* 0, or -1 with *err. */
-int why_queue_id(struct why *w, struct err *err);
+int why_queue_id(struct why *w, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* An address, or (address NULL) a domain, client or the server: what holder_parse takes. */
-int why_sender(struct why *w, const struct address *address, const char *holder, struct err *err);
+int why_sender(struct why *w, const struct address *address, const char *holder,
+               struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

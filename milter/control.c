@@ -120,7 +120,7 @@ static json_t *append(struct control *c, const struct held_message *m, enum reco
 /* Is there room for it now? NULL: yes, and it is consumed. */
 static json_t *ask_for_room(struct control *c, const struct held_message *m, struct arena *arena)
 {
-    struct snapshot *snapshot = dispatch_site(c->dispatch);
+    struct snapshot *snapshot = dispatch_snapshot(c->dispatch);
     struct throttle_context context = {c->dispatch->limiter.throttle, snapshot->rules,
                                        snapshot->hosted};
     struct limit_source source;

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "lib/core/contract.h"
 #include "lib/ledger/accountant.h"
 #include "lib/ledger/held.h"
 #include "milter/dispatch.h"
@@ -38,7 +39,8 @@ struct control {
 };
 
 /* Fill in the first three fields. */
-int control_start(struct control *c, const char *state_dir, struct err *err);
+int control_start(struct control *c, const char *state_dir, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 void control_stop(struct control *c); /* one that was not started is let pass */
 
 #endif

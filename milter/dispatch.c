@@ -6,6 +6,7 @@
 
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
+#include "lib/sys/mutex.h"
 #include "milter/action.h"
 
 enum {
@@ -24,38 +25,35 @@ struct dispatch_connection {
     size_t lead;
 };
 
-int dispatch_init(struct dispatch *g, struct journal *journal, struct snapshot *snapshot,
-                  struct err *err)
+void dispatch_init(struct dispatch *g, struct journal *journal, struct snapshot *snapshot)
 {
     memset(g, 0, sizeof *g);
-    if (pthread_mutex_init(&g->lock, NULL) != 0)
-        return err_set(err, EX_OSERR, "cannot make a lock: out of memory");
+    mutex_init(&g->lock);
     log_limit_init(&g->log_limit);
     g->journal = journal;
     g->snapshot = snapshot;
     g->message_bytes = MESSAGE_BYTES;
     atomic_init(&g->lead_kept, true);
-    return 0;
 }
 
-struct snapshot *dispatch_site(struct dispatch *g)
+struct snapshot *dispatch_snapshot(struct dispatch *g)
 {
     struct snapshot *s;
 
-    (void)pthread_mutex_lock(&g->lock);
+    mutex_lock(&g->lock);
     s = snapshot_hold(g->snapshot);
-    (void)pthread_mutex_unlock(&g->lock);
+    mutex_unlock(&g->lock);
     return s;
 }
 
-void dispatch_site_swap(struct dispatch *g, struct snapshot *snapshot)
+void dispatch_snapshot_swap(struct dispatch *g, struct snapshot *snapshot)
 {
     struct snapshot *old;
 
-    (void)pthread_mutex_lock(&g->lock);
+    mutex_lock(&g->lock);
     old = g->snapshot;
     g->snapshot = snapshot;
-    (void)pthread_mutex_unlock(&g->lock);
+    mutex_unlock(&g->lock);
     snapshot_drop(old);
 }
 
@@ -93,10 +91,10 @@ static void slot_release(struct dispatch_connection *c)
 
 void dispatch_slots_release(struct dispatch *g)
 {
-    (void)pthread_mutex_lock(&g->lock);
+    mutex_lock(&g->lock);
     for (struct dispatch_connection *c = g->connections; c != NULL; c = c->next)
         slot_release(c);
-    (void)pthread_mutex_unlock(&g->lock);
+    mutex_unlock(&g->lock);
 }
 
 /* --- connections
@@ -116,12 +114,12 @@ struct dispatch_connection *dispatch_enter(struct dispatch *g)
     c->dispatch = g;
     atomic_init(&c->slot, -1);
     c->lead = atomic_load(&g->lead_kept) ? 0 : 1;
-    (void)pthread_mutex_lock(&g->lock);
+    mutex_lock(&g->lock);
     c->next = g->connections;
     if (c->next != NULL)
         c->next->previous = c;
     g->connections = c;
-    (void)pthread_mutex_unlock(&g->lock);
+    mutex_unlock(&g->lock);
     return c;
 }
 
@@ -129,14 +127,14 @@ static void unlist(struct dispatch_connection *c)
 {
     struct dispatch *g = c->dispatch;
 
-    (void)pthread_mutex_lock(&g->lock);
+    mutex_lock(&g->lock);
     if (c->previous != NULL)
         c->previous->next = c->next;
     else
         g->connections = c->next;
     if (c->next != NULL)
         c->next->previous = c->previous;
-    (void)pthread_mutex_unlock(&g->lock);
+    mutex_unlock(&g->lock);
 }
 
 void dispatch_lead(struct dispatch_connection *c, bool kept)
@@ -346,7 +344,7 @@ struct session_action dispatch_mail(struct dispatch_connection *c, struct slice 
     session_abort(c->session);
     if (a.what != SESSION_CONTINUE)
         return end(c, a);
-    snapshot = dispatch_site(c->dispatch);
+    snapshot = dispatch_snapshot(c->dispatch);
     if (journal_is_full(c->dispatch, snapshot)) {
         snapshot_drop(snapshot);
         return end(c, action_no_room());

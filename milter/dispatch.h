@@ -5,8 +5,10 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "lib/core/contract.h"
 #include "lib/sys/journal.h"
 #include "lib/sys/log_limit.h"
+#include "lib/sys/mutex.h"
 #include "milter/limiter.h"
 #include "milter/session.h"
 #include "milter/snapshot.h"
@@ -29,7 +31,7 @@ struct dispatch {
     size_t message_bytes;   /* memory cap of a message */
     unsigned session_max;   /* descriptors that there are for sessions */
 
-    pthread_mutex_t lock;
+    struct mutex lock;
     struct snapshot *snapshot;
     struct dispatch_connection *connections;
 
@@ -44,19 +46,19 @@ struct dispatch {
 /* `journal` is borrowed; the snapshot is taken over. There is no end to it: an engine may call in
  * as long as the process lives, and is told to go then (dispatch_close). What it holds is the
  * process's to free. */
-int dispatch_init(struct dispatch *g, struct journal *journal, struct snapshot *snapshot,
-                  struct err *err);
+void dispatch_init(struct dispatch *g, struct journal *journal, struct snapshot *snapshot)
+    TG_NONNULL(1);
 
-struct snapshot *dispatch_site(struct dispatch *g); /* held for the caller */
-void dispatch_site_swap(struct dispatch *g,
-                        struct snapshot *snapshot); /* taken over; the old one dropped */
+struct snapshot *dispatch_snapshot(struct dispatch *g) TG_NONNULL(1); /* held for the caller */
+void dispatch_snapshot_swap(struct dispatch *g, struct snapshot *snapshot)
+    TG_NONNULL(1); /* taken over; the old one dropped */
 
 /* Limits hold from now on. Both are borrowed; before the engine runs. */
-void dispatch_limit(struct dispatch *g, struct throttle *throttle,
-                    struct violation_log *violations);
+void dispatch_limit(struct dispatch *g, struct throttle *throttle, struct violation_log *violations)
+    TG_NONNULL(1);
 
 /* From now on MAIL is deferred; what is under way goes on. */
-void dispatch_drain(struct dispatch *g);
+void dispatch_drain(struct dispatch *g) TG_NONNULL(1);
 /* Lets nobody in any more and waits until no call is under way, at most `wait_ms`. False: some
  * still are. */
 bool dispatch_close(struct dispatch *g, int64_t wait_ms);
@@ -64,22 +66,23 @@ bool dispatch_close(struct dispatch *g, int64_t wait_ms);
 void dispatch_slots_release(struct dispatch *g);
 
 /* A connection. NULL when memory is out. */
-struct dispatch_connection *dispatch_enter(struct dispatch *g);
+struct dispatch_connection *dispatch_enter(struct dispatch *g) TG_NONNULL(1);
 /* `kept`: header values come with their leading blank (SMFIP_HDR_LEADSPC). */
-void dispatch_lead(struct dispatch_connection *c, bool kept);
+void dispatch_lead(struct dispatch_connection *c, bool kept) TG_NONNULL(1);
 struct session_action dispatch_connect(struct dispatch_connection *c,
                                        const struct session_client *client,
-                                       const struct session_macros *macros);
-struct session_action dispatch_helo(struct dispatch_connection *c);
+                                       const struct session_macros *macros) TG_NONNULL(1);
+struct session_action dispatch_helo(struct dispatch_connection *c) TG_NONNULL(1);
 struct session_action dispatch_mail(struct dispatch_connection *c, struct slice path,
-                                    const struct session_macros *macros);
+                                    const struct session_macros *macros) TG_NONNULL(1);
 struct session_action dispatch_rcpt(struct dispatch_connection *c, struct slice path,
-                                    const struct session_macros *macros);
-void dispatch_header(struct dispatch_connection *c, struct slice name, struct slice value);
-void dispatch_body(struct dispatch_connection *c, size_t bytes);
+                                    const struct session_macros *macros) TG_NONNULL(1);
+void dispatch_header(struct dispatch_connection *c, struct slice name, struct slice value)
+    TG_NONNULL(1);
+void dispatch_body(struct dispatch_connection *c, size_t bytes) TG_NONNULL(1);
 struct session_action dispatch_end(struct dispatch_connection *c,
-                                   const struct session_macros *macros);
-void dispatch_abort(struct dispatch_connection *c);
+                                   const struct session_macros *macros) TG_NONNULL(1);
+void dispatch_abort(struct dispatch_connection *c) TG_NONNULL(1);
 void dispatch_leave(struct dispatch_connection *c); /* ends and frees it; NULL is let pass */
 
 #endif

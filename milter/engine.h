@@ -1,6 +1,7 @@
 #ifndef TG_MILTER_ENGINE_H
 #define TG_MILTER_ENGINE_H
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/sys/settings.h"
 #include "milter/dispatch.h"
@@ -17,10 +18,12 @@
  * left alone) before it appears under its name, and takes a dead one's place; where another process
  * answers, that is an error (EX_TEMPFAIL), as a port in use is. Privileges may be dropped
  * afterwards. */
-int engine_open(const struct settings *settings, int owner, struct err *err);
+int engine_open(const struct settings *settings, int owner, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 /* Serves until engine_stop. -1: the engine gave up. */
-int engine_run(struct dispatch *g, const struct settings *settings, struct err *err);
+int engine_run(struct dispatch *g, const struct settings *settings, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 /* Wants an end; engine_run comes back soon if nudged now and then. Connections that are idle then
  * are not told. */

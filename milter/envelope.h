@@ -5,6 +5,7 @@
 
 #include "lib/core/address.h"
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "milter/session.h"
 
 /*
@@ -30,7 +31,7 @@ int envelope_address(enum envelope_mta mta, struct slice path, struct slice macr
 
 /* An MTA may show recipients that it has refused: mailer "error" and a bare enhanced code for the
  * host. (An alias recipient has mailer "error" too, with a text behind the code.) */
-bool envelope_is_refused(const struct session_macros *macros);
+bool envelope_is_refused(const struct session_macros *macros) TG_NONNULL(1);
 
 /* Sendmail tells where a virtusertable entry sends a recipient's mail: true, and that address,
  * where it goes to another domain by a mailer that leaves this host. */

@@ -1,6 +1,7 @@
 #ifndef TG_MILTER_LIMITER_H
 #define TG_MILTER_LIMITER_H
 
+#include "lib/core/contract.h"
 #include "lib/sys/log_limit.h"
 #include "lib/throttle/limit_rules.h"
 #include "lib/throttle/throttle.h"
@@ -21,6 +22,6 @@ struct limiter {
 };
 
 void limiter_ask(struct limiter *l, const struct limit_rules *rules,
-                 const struct limit_question *question, struct limit_answer *answer);
+                 const struct limit_question *question, struct limit_answer *answer) TG_NONNULL(1);
 
 #endif

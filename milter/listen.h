@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/sys/settings.h"
 
@@ -22,12 +23,13 @@ struct listen_socket {
 
 /* Sets both names. An error where another process answers at `path` (EX_TEMPFAIL), or where
  * something else than a socket is there. */
-int listen_prepare(struct listen_socket *l, const char *path, struct err *err);
+int listen_prepare(struct listen_socket *l, const char *path, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 /* Rights for what stands at l->made now, and the rename. owner -1, group "": left alone. */
 int listen_place(struct listen_socket *l, unsigned mode, int owner, const char *group,
-                 struct err *err);
+                 struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Connects to it and hangs up: wakes who waits for connections. */
-void listen_poke(const struct listen_socket *l);
-void listen_remove(const struct listen_socket *l); /* if it is still ours */
+void listen_poke(const struct listen_socket *l) TG_NONNULL(1);
+void listen_remove(const struct listen_socket *l) TG_NONNULL(1); /* if it is still ours */
 
 #endif

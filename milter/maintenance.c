@@ -7,6 +7,7 @@
 
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
+#include "lib/sys/mutex.h"
 
 enum {
     POLL_MS = 2000,
@@ -130,7 +131,7 @@ static int watch_renew(struct maintenance *k, const struct settings *s, struct s
 
 static int replace_all(struct maintenance *k, struct settings *fresh, struct err *err)
 {
-    struct snapshot *before = dispatch_site(k->dispatch), *after = NULL;
+    struct snapshot *before = dispatch_snapshot(k->dispatch), *after = NULL;
     struct source_watch *old = NULL;
     struct snapshot_settings *shared;
     int done = keep_fixed(fresh, before->settings, err);
@@ -150,7 +151,7 @@ static int replace_all(struct maintenance *k, struct settings *fresh, struct err
     }
     if (done == 0) {
         settings_in_force(k, fresh);
-        dispatch_site_swap(k->dispatch, after);
+        dispatch_snapshot_swap(k->dispatch, after);
         source_watch_free(old);
     }
     snapshot_settings_drop(shared);
@@ -176,13 +177,13 @@ static void reload_all(struct maintenance *k)
 
 static void reload_world(struct maintenance *k)
 {
-    struct snapshot *before = dispatch_site(k->dispatch), *after;
+    struct snapshot *before = dispatch_snapshot(k->dispatch), *after;
     struct err err;
     uint64_t held_back;
 
     after = maintenance_snapshot_load(snapshot_settings_hold(before->shared), before, &err);
     if (after != NULL) {
-        dispatch_site_swap(k->dispatch, after);
+        dispatch_snapshot_swap(k->dispatch, after);
         k->hosted_is_due = false;
         log_event(LOG_INFO, "sources reloaded", LOG_NUM("domains", after->hosted->domains.count),
                   LOG_NUM("forwards", after->hosted->forwards.count),
@@ -201,19 +202,18 @@ static void reload_world(struct maintenance *k)
 static bool wait_a_while(struct maintenance *k, int64_t ms, bool *reload)
 {
     int64_t at_ms = clock_monotonic_ms() + ms;
-    struct timespec until = {(time_t)(at_ms / 1000), (long)(at_ms % 1000) * 1000000};
     bool stop;
 
-    (void)pthread_mutex_lock(&k->lock);
+    mutex_lock(&k->lock);
     while (!k->stop_wanted && !(reload != NULL && k->reload_wanted) &&
-           pthread_cond_timedwait(&k->wake, &k->lock, &until) == 0)
+           mutex_wait_until(&k->lock, &k->wake, at_ms))
         continue;
     if (reload != NULL) {
         *reload = k->reload_wanted;
         k->reload_wanted = false;
     }
     stop = k->stop_wanted;
-    (void)pthread_mutex_unlock(&k->lock);
+    mutex_unlock(&k->lock);
     return !stop;
 }
 
@@ -238,7 +238,7 @@ static void *run_reloads(void *argument)
 
 static int64_t tick_pause_ms(struct maintenance *k)
 {
-    struct snapshot *snapshot = dispatch_site(k->dispatch);
+    struct snapshot *snapshot = dispatch_snapshot(k->dispatch);
     int64_t sync_ms = snapshot->settings->ledger.sync == SYNC_TIMED
                           ? snapshot->settings->ledger.sync_ms
                           : TICK_MS;
@@ -270,9 +270,10 @@ static void *run_ticks(void *argument)
 static int make_condition(struct maintenance *k)
 {
     pthread_condattr_t how;
-    int failed = pthread_mutex_init(&k->lock, NULL) != 0 || pthread_condattr_init(&how) != 0;
+    bool failed;
 
-    if (failed)
+    mutex_init(&k->lock);
+    if (pthread_condattr_init(&how) != 0)
         return -1;
     failed = pthread_condattr_setclock(&how, CLOCK_MONOTONIC) != 0 ||
              pthread_cond_init(&k->wake, &how) != 0;
@@ -294,20 +295,20 @@ int maintenance_start(struct maintenance *k, struct err *err)
 
 void maintenance_reload(struct maintenance *k)
 {
-    (void)pthread_mutex_lock(&k->lock);
+    mutex_lock(&k->lock);
     k->reload_wanted = true;
     (void)pthread_cond_broadcast(&k->wake);
-    (void)pthread_mutex_unlock(&k->lock);
+    mutex_unlock(&k->lock);
 }
 
 void maintenance_stop(struct maintenance *k)
 {
     if (!k->has_threads)
         return;
-    (void)pthread_mutex_lock(&k->lock);
+    mutex_lock(&k->lock);
     k->stop_wanted = true;
     (void)pthread_cond_broadcast(&k->wake);
-    (void)pthread_mutex_unlock(&k->lock);
+    mutex_unlock(&k->lock);
     (void)pthread_join(k->reloader, NULL);
     (void)pthread_join(k->ticker, NULL);
     source_watch_free(k->watch);

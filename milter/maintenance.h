@@ -4,10 +4,12 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/ledger/accountant.h"
 #include "lib/redis/own_server.h"
 #include "lib/sys/journal.h"
+#include "lib/sys/mutex.h"
 #include "milter/dispatch.h"
 #include "milter/snapshot.h"
 
@@ -32,7 +34,7 @@ struct maintenance {
     struct violation_log *violations;
     const char *file; /* the configuration's */
 
-    pthread_mutex_t lock;
+    struct mutex lock;
     pthread_cond_t wake;
     bool reload_wanted, stop_wanted;
 
@@ -46,16 +48,18 @@ struct maintenance {
 /* The snapshot of these settings (taken over), made from scratch or, with `before`, going on with
  * what its resolver knew. Logs bad lines of sources. NULL with *err: a source cannot be read. */
 struct snapshot *maintenance_snapshot_load(struct snapshot_settings *shared,
-                                           const struct snapshot *before, struct err *err);
+                                           const struct snapshot *before,
+                                           struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* Fill in the first seven fields, `watch` (taken over) and `hosted_is_due` (the dispatch's snapshot
  * has no hosted yet) first. */
-int maintenance_start(struct maintenance *k, struct err *err);
-void maintenance_reload(struct maintenance *k);
+int maintenance_start(struct maintenance *k, struct err *err) TG_MUST_USE TG_NONNULL(1);
+void maintenance_reload(struct maintenance *k) TG_NONNULL(1);
 /* Waits for a reload under way. */
 void maintenance_stop(struct maintenance *k);
 
 /* What the journal needs of the settings; `dir` is the journal's. */
-struct journal_config maintenance_journal_config(const struct settings *s, const char *dir);
+struct journal_config maintenance_journal_config(const struct settings *s, const char *dir)
+    TG_NONNULL(1);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "lib/core/classify.h"
+#include "lib/core/contract.h"
 #include "lib/core/hosted.h"
 #include "lib/core/limit_check.h"
 #include "lib/core/record.h"
@@ -101,34 +102,38 @@ struct session_action {
     const struct classified *classified; /* COMMIT of a message: what it was made of */
 };
 
-struct session *session_new(size_t memory_bytes);
 void session_free(struct session *s); /* NULL is let pass */
+struct session *session_new(size_t memory_bytes) TG_FREED_BY(session_free);
 
 struct session_action session_connect(struct session *s, const struct session_client *client,
-                                      const struct session_macros *macros);
-struct session_action session_helo(struct session *s);
+                                      const struct session_macros *macros) TG_NONNULL(1);
+struct session_action session_helo(struct session *s) TG_NONNULL(1);
 /* Takes over *w: its release is called when the session is done with it. `path` is the argument
  * without its parameters, with or without angle brackets; the empty string is the null sender too.
  */
 struct session_action session_mail(struct session *s, const struct session_world *w,
-                                   struct slice path, const struct session_macros *macros);
+                                   struct slice path, const struct session_macros *macros)
+    TG_NONNULL(1);
 struct session_action session_rcpt(struct session *s, struct slice path,
-                                   const struct session_macros *macros);
+                                   const struct session_macros *macros) TG_NONNULL(1);
 /* `value` with its leading blank where the MTA hands it on (SMFIP_HDR_LEADSPC); `lead` is 1 where
  * it took one off. */
-void session_header(struct session *s, struct slice name, struct slice value, size_t lead);
-void session_body(struct session *s, size_t bytes);
-struct session_action session_end(struct session *s, const struct session_macros *macros);
-struct session_action session_answered(struct session *s, bool known);
-struct session_action session_limited(struct session *s, const struct limit_answer *answer);
-struct session_action session_committed(struct session *s, bool written);
-void session_abort(struct session *s);
+void session_header(struct session *s, struct slice name, struct slice value, size_t lead)
+    TG_NONNULL(1);
+void session_body(struct session *s, size_t bytes) TG_NONNULL(1);
+struct session_action session_end(struct session *s, const struct session_macros *macros)
+    TG_NONNULL(1);
+struct session_action session_answered(struct session *s, bool known) TG_NONNULL(1);
+struct session_action session_limited(struct session *s, const struct limit_answer *answer)
+    TG_NONNULL(1);
+struct session_action session_committed(struct session *s, bool written) TG_NONNULL(1);
+void session_abort(struct session *s) TG_NONNULL(1);
 void session_close(struct session *s);
 
 /* Is a message under way (from MAIL until its end is answered)? */
-bool session_is_open(const struct session *s);
+bool session_is_open(const struct session *s) TG_NONNULL(1);
 /* No SMTP client: the sendmail command or the like; no recipient of such mail may be refused. */
-bool session_is_smtp(const struct session *s);
-size_t session_memory_bytes(const struct session *s);
+bool session_is_smtp(const struct session *s) TG_NONNULL(1);
+size_t session_memory_bytes(const struct session *s) TG_NONNULL(1);
 
 #endif

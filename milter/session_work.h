@@ -1,6 +1,7 @@
 #ifndef TG_MILTER_SESSION_WORK_H
 #define TG_MILTER_SESSION_WORK_H
 
+#include "lib/core/contract.h"
 #include "lib/core/limit_reply.h"
 #include "milter/action.h"
 #include "milter/envelope.h"
@@ -49,15 +50,16 @@ struct session {
 };
 
 /* Back to no message; as often as one likes. */
-void session_reset(struct session *s);
+void session_reset(struct session *s) TG_NONNULL(1);
 
 /* At RCPT, of the recipient just taken. */
-struct session_action session_look(struct session *s);
+struct session_action session_look(struct session *s) TG_NONNULL(1);
 /* The answers to its questions are there, or not to be had. */
-struct session_action session_look_answered(struct session *s, bool known);
-struct session_action session_looked(struct session *s, const struct limit_answer *limits);
-struct session_action session_refuse_over_limit(struct session *s,
-                                                const struct throttle_verdict *v);
-void session_reply_make(struct session *s, const struct throttle_verdict *v);
+struct session_action session_look_answered(struct session *s, bool known) TG_NONNULL(1);
+struct session_action session_looked(struct session *s, const struct limit_answer *limits)
+    TG_NONNULL(1);
+struct session_action session_refuse_over_limit(struct session *s, const struct throttle_verdict *v)
+    TG_NONNULL(1);
+void session_reply_make(struct session *s, const struct throttle_verdict *v) TG_NONNULL(1);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 
 /*
@@ -22,7 +23,7 @@ enum signal_event { EVENT_NONE, EVENT_STOP = 'S', EVENT_RELOAD = 'R', EVENT_ENGI
 /* HUP and USR1 are not to end us before there is something to reload, PIPE never: called first. */
 void signals_ignore(void);
 /* Handlers for TERM, INT (stop), HUP and USR1 (reload). What comes before anybody looks is kept. */
-int signals_open(struct err *err);
+int signals_open(struct err *err) TG_MUST_USE;
 /* The next event, or EVENT_NONE after wait_ms (-1: for ever). */
 enum signal_event signals_next(int64_t wait_ms);
 void signals_tell(enum signal_event event);

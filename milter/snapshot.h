@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/hosted.h"
 #include "lib/sources/resolver.h"
 #include "lib/sources/source.h"
@@ -33,15 +34,16 @@ struct snapshot {
 };
 
 /* Takes over what it is given (also where it fails: NULL then); held once for the caller. */
-struct snapshot_settings *snapshot_settings_new(struct settings *settings, struct err *err);
-struct snapshot_settings *snapshot_settings_hold(struct snapshot_settings *s);
+struct snapshot_settings *snapshot_settings_new(struct settings *settings,
+                                                struct err *err) TG_MUST_USE TG_NONNULL(1);
+struct snapshot_settings *snapshot_settings_hold(struct snapshot_settings *s) TG_NONNULL(1);
 void snapshot_settings_drop(struct snapshot_settings *s); /* NULL is let pass */
 
 /* Takes over all that it is given (also when memory is out: NULL then); held once for the caller.
  */
 struct snapshot *snapshot_new(struct snapshot_settings *shared, struct resolver *resolver,
-                              struct hosted *hosted);
-struct snapshot *snapshot_hold(struct snapshot *s);
+                              struct hosted *hosted) TG_NONNULL(1);
+struct snapshot *snapshot_hold(struct snapshot *s) TG_NONNULL(1);
 void snapshot_drop(struct snapshot *s); /* NULL is let pass */
 
 #endif

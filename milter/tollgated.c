@@ -102,10 +102,7 @@ static int open_gate(struct tollgated *d, struct err *err)
 
     if (open_site(d, &snapshot, err) != 0)
         return -1;
-    if (dispatch_init(&d->dispatch, d->journal, snapshot, err) != 0) {
-        snapshot_drop(snapshot);
-        return -1;
-    }
+    dispatch_init(&d->dispatch, d->journal, snapshot);
     d->dispatch.session_max = raise_files();
     return 0;
 }
@@ -149,8 +146,8 @@ static void *run_engine(void *argument)
 {
     struct tollgated *d = argument;
 
-    d->engine_err.code = 0;
-    (void)engine_run(&d->dispatch, d->shared->settings, &d->engine_err);
+    if (engine_run(&d->dispatch, d->shared->settings, &d->engine_err) == 0)
+        d->engine_err.code = 0;
     signals_tell(EVENT_ENGINE_ENDED);
     return NULL;
 }

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "lib/core/contract.h"
 #include "milter/control.h"
 #include "milter/dispatch.h"
 #include "milter/maintenance.h"
@@ -34,9 +35,9 @@ struct tollgated {
 
 /* `settings` is taken over. Events and socket are open already, privileges are dropped. */
 int tollgated_open(struct tollgated *d, const char *file, struct settings *settings,
-                   struct err *err);
+                   struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Until it is stopped by a signal; -1: the engine has given up. */
-int tollgated_serve(struct tollgated *d, struct err *err);
+int tollgated_serve(struct tollgated *d, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Counts and pushes what there is, and frees all. */
 void tollgated_close(struct tollgated *d);
 

@@ -9,6 +9,7 @@
 
 #include "lib/core/hash.h"
 #include "lib/sys/files.h"
+#include "lib/sys/mutex.h"
 
 #define FILE_MAX_BYTES  ((size_t)16 << 20)
 #define PASSWORD_BYTES  1025
@@ -26,7 +27,7 @@ struct slot {
 struct auth {
     const char *file;
     char dummy[HASH_BYTES]; /* what an unknown login's password is compared with */
-    pthread_mutex_t lock;   /* guards all below */
+    struct mutex lock;      /* guards all below */
     pthread_cond_t ended;
     unsigned workers;
     struct slot slots[SLOTS];
@@ -113,7 +114,7 @@ struct auth *auth_new(const char *file, struct err *err)
         return NULL;
     }
     a->file = file;
-    (void)pthread_mutex_init(&a->lock, NULL);
+    mutex_init(&a->lock);
     (void)pthread_cond_init(&a->ended, NULL);
     buf_init(&b, FILE_MAX_BYTES);
     result = file_read(file, &b, err);
@@ -132,7 +133,7 @@ void auth_free(struct auth *a)
 {
     if (a == NULL)
         return;
-    (void)pthread_mutex_destroy(&a->lock);
+    mutex_fini(&a->lock);
     (void)pthread_cond_destroy(&a->ended);
     free(a);
 }
@@ -221,20 +222,20 @@ enum auth_result auth_check(struct auth *a, struct slice login, struct slice pas
     enum auth_result result = AUTH_TOO_MANY;
     bool blocked;
 
-    (void)pthread_mutex_lock(&a->lock);
+    mutex_lock(&a->lock);
     while (a->workers >= WORKERS_MAX)
-        (void)pthread_cond_wait(&a->ended, &a->lock);
+        mutex_wait(&a->lock, &a->ended);
     blocked = is_blocked(a, ip, now_ms);
     a->workers += blocked ? 0 : 1;
-    (void)pthread_mutex_unlock(&a->lock);
+    mutex_unlock(&a->lock);
     if (blocked)
         return result;
     result = check_password(a, login, password);
-    (void)pthread_mutex_lock(&a->lock);
+    mutex_lock(&a->lock);
     a->workers--;
     if (result == AUTH_BAD)
         note_failure(a, ip, now_ms);
     (void)pthread_cond_signal(&a->ended);
-    (void)pthread_mutex_unlock(&a->lock);
+    mutex_unlock(&a->lock);
     return result;
 }

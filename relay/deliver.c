@@ -57,13 +57,13 @@ static bool is_elsewhere(struct attempt *a, size_t i, struct slice *domain)
     }
     *domain = address.domain;
     switch (hosting_hosts(a->view, address.domain)) {
-    case SITE_YES:
+    case HOSTING_YES:
         to_maildir(a, i, &address);
         return false;
-    case SITE_UNKNOWN:
+    case HOSTING_UNKNOWN:
         settle(a, i, SMTP_OUTCOME_LATER, "451 4.3.0 Temporary look-up failure");
         return false;
-    case SITE_NO:
+    case HOSTING_NO:
         break;
     }
     return true;

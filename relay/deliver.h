@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/slice.h"
 #include "relay/relay.h"
 
@@ -15,6 +16,6 @@
  */
 
 /* When to try again (Unix time, ms), or 0: it is done with. */
-int64_t deliver_message(struct relay *relay, struct slice id);
+int64_t deliver_message(struct relay *relay, struct slice id) TG_NONNULL(1);
 
 #endif

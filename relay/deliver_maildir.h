@@ -2,6 +2,7 @@
 #define TG_RELAY_DELIVER_MAILDIR_H
 
 #include "lib/core/address.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "relay/queue.h"
 
@@ -17,7 +18,8 @@
 /* -1: err->code is EX_NOUSER for an address that can have no Maildir (for good), else the disk's
  * fault. */
 int deliver_maildir(const struct queue_file *f, size_t recipient, const struct address *address,
-                    const char *root, const char *hostname, struct err *err);
+                    const char *root, const char *hostname, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 /* USER: the local part as a file name: lower case, extension cut, `/`, control bytes and a leading
  * dot as %XX. False where nothing is left or it is too long. */

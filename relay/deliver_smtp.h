@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include "lib/core/contract.h"
 #include "relay/queue.h"
 #include "relay/relay.h"
 #include "relay/smtp_client.h"
@@ -15,6 +16,6 @@
 /* Sends the message to the targets, all of the given domain (canonical; of no meaning with a next
  * hop). Every target has an outcome then, its text in the arena. */
 void deliver_smtp(struct relay *relay, const struct queue_file *f, struct slice domain,
-                  struct smtp_target *targets, size_t count, struct arena *arena);
+                  struct smtp_target *targets, size_t count, struct arena *arena) TG_NONNULL(1);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/slice.h"
 #include "relay/queue.h"
 
@@ -27,14 +28,14 @@ struct due {
 
 void due_fini(struct due *d);
 /* False: out of memory, or no id. */
-bool due_add(struct due *d, struct slice id, int64_t due_ms);
+bool due_add(struct due *d, struct slice id, int64_t due_ms) TG_NONNULL(1);
 /* The earliest, or NULL. */
-const struct due_entry *due_first(const struct due *d);
+const struct due_entry *due_first(const struct due *d) TG_NONNULL(1);
 /* Takes the earliest out; there must be one. */
-void due_take(struct due *d, char id[QUEUE_ID_BYTES]);
+void due_take(struct due *d, char id[QUEUE_ID_BYTES]) TG_NONNULL(1);
 /* Takes that id out; false where it is not there. */
-bool due_remove(struct due *d, struct slice id);
+bool due_remove(struct due *d, struct slice id) TG_NONNULL(1);
 /* Makes it (all, where id is empty) due at once; how many. */
-size_t due_hasten(struct due *d, struct slice id);
+size_t due_hasten(struct due *d, struct slice id) TG_NONNULL(1);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "lib/core/arena.h"
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 
@@ -55,22 +56,22 @@ struct slice envelope_path_plain(struct slice path);
 
 /* Copies; a recipient that is there already is not added again. -1: out of memory. */
 int envelope_add_recipient(struct envelope *e, struct arena *arena, struct slice address,
-                           struct slice original);
+                           struct slice original) TG_NONNULL(1);
 /* True if there was one. */
-bool envelope_delete_recipient(struct envelope *e, struct slice address);
-size_t envelope_count(const struct envelope *e, enum recipient_state state);
+bool envelope_delete_recipient(struct envelope *e, struct slice address) TG_NONNULL(1);
+size_t envelope_count(const struct envelope *e, enum recipient_state state) TG_NONNULL(1);
 
 /* The head of a queue file. */
-void envelope_format(const struct envelope *e, struct buf *out);
+void envelope_format(const struct envelope *e, struct buf *out) TG_NONNULL(1);
 /* From a queue file's head, all of it: *rest is what follows. -1: damaged (EX_DATAERR). */
 int envelope_parse(struct slice file, struct arena *arena, struct envelope *out, struct slice *rest,
-                   struct err *err);
+                   struct err *err) TG_MUST_USE;
 /* Takes the lines of the journal into account, up to the first that is torn or makes no sense. */
-void envelope_replay(struct envelope *e, struct arena *arena, struct slice journal);
+void envelope_replay(struct envelope *e, struct arena *arena, struct slice journal) TG_NONNULL(1);
 
 /* Lines of the journal. Control bytes of a reply become blanks. */
 void envelope_journal_recipient(struct buf *out, char kind, size_t recipient, int64_t now_ms,
-                                struct slice text);
-void envelope_journal_retry(struct buf *out, int64_t next_ms, unsigned tries);
+                                struct slice text) TG_NONNULL(1);
+void envelope_journal_retry(struct buf *out, int64_t next_ms, unsigned tries) TG_NONNULL(1);
 
 #endif

@@ -9,6 +9,7 @@
 #include "lib/sources/resolver.h"
 #include "lib/sources/source.h"
 #include "lib/sys/log.h"
+#include "lib/sys/mutex.h"
 
 #define LEVELS_MAX     10
 #define TARGETS_MAX    10000
@@ -21,7 +22,7 @@ struct hosting_view {
 };
 
 struct hosting {
-    pthread_mutex_t lock; /* guards `current` */
+    struct mutex lock; /* guards `current` */
     struct hosting_view *current;
     const struct settings *settings;
     struct source_watch *watch;
@@ -63,7 +64,7 @@ struct hosting *hosting_new(const struct settings *s, struct err *err)
         (void)err_set(err, EX_OSERR, "out of memory");
         return NULL;
     }
-    (void)pthread_mutex_init(&hosting->lock, NULL);
+    mutex_init(&hosting->lock);
     if (hosting_reload(hosting, s, err) == 0)
         return hosting;
     hosting_free(hosting);
@@ -77,7 +78,7 @@ void hosting_free(struct hosting *hosting)
     hosting_give_back(hosting->current);
     if (hosting->watch != NULL)
         source_watch_free(hosting->watch);
-    (void)pthread_mutex_destroy(&hosting->lock);
+    mutex_fini(&hosting->lock);
     free(hosting);
 }
 
@@ -85,10 +86,10 @@ struct hosting_view *hosting_take(struct hosting *hosting)
 {
     struct hosting_view *v;
 
-    (void)pthread_mutex_lock(&hosting->lock);
+    mutex_lock(&hosting->lock);
     v = hosting->current;
     atomic_fetch_add(&v->references, 1);
-    (void)pthread_mutex_unlock(&hosting->lock);
+    mutex_unlock(&hosting->lock);
     return v;
 }
 
@@ -98,10 +99,10 @@ static void replace(struct hosting *hosting, struct hosting_view *v)
 
     if (hosting->current != NULL)
         resolver_inherit(v->resolver, hosting->current->resolver);
-    (void)pthread_mutex_lock(&hosting->lock);
+    mutex_lock(&hosting->lock);
     before = hosting->current;
     hosting->current = v;
-    (void)pthread_mutex_unlock(&hosting->lock);
+    mutex_unlock(&hosting->lock);
     hosting_give_back(before);
 }
 
@@ -173,7 +174,7 @@ static bool asking_answer(struct hosting_asking *a)
 
 static enum hosting_answer to_answer(enum hosted_result l)
 {
-    return l == HOSTED_YES ? SITE_YES : l == HOSTED_NO ? SITE_NO : SITE_UNKNOWN;
+    return l == HOSTED_YES ? HOSTING_YES : l == HOSTED_NO ? HOSTING_NO : HOSTING_UNKNOWN;
 }
 
 enum hosting_answer hosting_hosts(struct hosting_view *v, struct slice domain)
@@ -193,19 +194,19 @@ enum hosting_answer hosting_hosts(struct hosting_view *v, struct slice domain)
 enum hosting_answer hosting_popauth(struct hosting_view *v, struct slice ip, struct arena *arena,
                                     struct slice *login)
 {
-    enum hosting_answer result = SITE_NO;
+    enum hosting_answer result = HOSTING_NO;
     const struct answer *answer;
     struct hosting_asking a;
 
     if (!v->hosted->popauth_asked)
-        return SITE_NO;
+        return HOSTING_NO;
     asking_init(&a, v);
     answer = answers_get(&a.answers, QUESTION_POPAUTH, ip);
     if (answer == NULL && asking_answer(&a))
         answer = answers_get(&a.answers, QUESTION_POPAUTH, ip);
     if (answer != NULL && answer->found) {
         *login = arena_copy(arena, answer->login);
-        result = SITE_YES;
+        result = HOSTING_YES;
     }
     asking_fini(&a);
     return result;
@@ -324,8 +325,8 @@ static int expand(struct hosting_expansion *x, struct slice text, unsigned level
     if (level > LEVELS_MAX || address_parse(text, x->arena, &address, NULL) != 0)
         return finish(x, text);
     hosted = hosting_hosts(x->asking->view, address.domain);
-    if (hosted != SITE_YES)
-        return hosted == SITE_UNKNOWN ? -1 : finish(x, text);
+    if (hosted != HOSTING_YES)
+        return hosted == HOSTING_UNKNOWN ? -1 : finish(x, text);
     key = address_text(&address, x->arena);
     seen = strmap_add(&x->seen, key, &added);
     if (seen == NULL)

@@ -5,6 +5,7 @@
 
 #include "lib/core/address.h"
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/networks.h"
 #include "lib/core/slice.h"
@@ -22,29 +23,35 @@
 struct hosting;
 struct hosting_view;
 
-struct hosting *hosting_new(const struct settings *s, struct err *err); /* settings are borrowed */
 void hosting_free(struct hosting *hosting);
+struct hosting *hosting_new(const struct settings *s, struct err *err)
+    TG_NONNULL(1) TG_MUST_USE; /* settings are borrowed */
 /* Loads anew if a source has changed; logs what is wrong and keeps the old view. One thread only.
  */
-void hosting_refresh(struct hosting *hosting);
+void hosting_refresh(struct hosting *hosting) TG_NONNULL(1);
 /* The same, for new settings (borrowed from now on), whatever has changed. */
-int hosting_reload(struct hosting *hosting, const struct settings *s, struct err *err);
+int hosting_reload(struct hosting *hosting, const struct settings *s, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
-struct hosting_view *hosting_take(struct hosting *hosting);
+struct hosting_view *hosting_take(struct hosting *hosting) TG_NONNULL(1);
 void hosting_give_back(struct hosting_view *v);
 
-enum hosting_answer { SITE_NO, SITE_YES, SITE_UNKNOWN /* a source is away: try again later */ };
+enum hosting_answer {
+    HOSTING_NO,
+    HOSTING_YES,
+    HOSTING_UNKNOWN /* a source is away: try again later */
+};
 
-enum hosting_answer hosting_hosts(struct hosting_view *v, struct slice domain);
+enum hosting_answer hosting_hosts(struct hosting_view *v, struct slice domain) TG_NONNULL(1);
 /* The login that has checked its mailbox from there lately. */
 enum hosting_answer hosting_popauth(struct hosting_view *v, struct slice ip, struct arena *arena,
-                                    struct slice *login);
+                                    struct slice *login) TG_NONNULL(1);
 /* In networks.host or networks.customers: may send anywhere. */
-bool hosting_is_inside(const struct hosting_view *v, const struct ip *ip);
+bool hosting_is_inside(const struct hosting_view *v, const struct ip *ip) TG_NONNULL(1);
 
 /* Where mail for that address goes: itself, or the targets of a forwarder, expanded ten levels deep
  * with loops cut. Calls `add` for each. -1: unknown, or add failed. */
 int hosting_expand(struct hosting_view *v, struct slice address, struct arena *arena,
-                   int (*add)(void *user, struct slice target), void *user);
+                   int (*add)(void *user, struct slice target), void *user) TG_NONNULL(1);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "lib/core/slice.h"
 #include "relay/spool.h"
 
@@ -38,23 +39,25 @@ struct message {
     const char *fault;
 };
 
-void message_init(struct message *m, const char *spool_dir);
+void message_init(struct message *m, const char *spool_dir) TG_NONNULL(1);
 void message_fini(struct message *m);
-void message_reset(struct message *m);
+void message_reset(struct message *m) TG_NONNULL(1);
 
 /* The text, dots un-stuffed, in any portions; then the end. */
-void message_add(struct message *m, struct slice portion);
-void message_end(struct message *m);
+void message_add(struct message *m, struct slice portion) TG_NONNULL(1);
+void message_end(struct message *m) TG_NONNULL(1);
 
 /* Changes. A LF in a value is a fold; `index` as in the milter protocol: from 0 for insert, from 1
  * among fields of that name for change, where an empty value deletes. */
-void message_add_field(struct message *m, struct slice name, struct slice value);
-void message_insert_field(struct message *m, uint32_t index, struct slice name, struct slice value);
-void message_change_field(struct message *m, uint32_t index, struct slice name, struct slice value);
+void message_add_field(struct message *m, struct slice name, struct slice value) TG_NONNULL(1);
+void message_insert_field(struct message *m, uint32_t index, struct slice name, struct slice value)
+    TG_NONNULL(1);
+void message_change_field(struct message *m, uint32_t index, struct slice name, struct slice value)
+    TG_NONNULL(1);
 /* The first portion replaces the body, the following ones add to it. */
-void message_replace_body(struct message *m, struct slice portion);
+void message_replace_body(struct message *m, struct slice portion) TG_NONNULL(1);
 
 /* Adds the header with its empty line to *out. */
-void message_add_header(const struct message *m, struct buf *out);
+void message_add_header(const struct message *m, struct buf *out) TG_NONNULL(1);
 
 #endif

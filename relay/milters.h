@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/milter_client.h"
 #include "lib/sys/milter_link.h"
 #include "lib/sys/settings.h"
@@ -36,21 +37,24 @@ struct milters {
     bool discard, quarantine; /* asked for in this transaction */
 };
 
-void milters_init(struct milters *m, const struct settings *s);
+void milters_init(struct milters *m, const struct settings *s) TG_NONNULL(1);
 void milters_fini(struct milters *m); /* says goodbye */
 
-bool milters_connect(struct milters *m, const struct milter_peer *peer, struct smtp_reply *r);
-bool milters_helo(struct milters *m, struct slice name, struct smtp_reply *r);
-bool milters_mail(struct milters *m, const struct smtp_path *path, struct smtp_reply *r);
-bool milters_rcpt(struct milters *m, const struct smtp_path *path, struct smtp_reply *r);
+bool milters_connect(struct milters *m, const struct milter_peer *peer, struct smtp_reply *r)
+    TG_NONNULL(1);
+bool milters_helo(struct milters *m, struct slice name, struct smtp_reply *r) TG_NONNULL(1);
+bool milters_mail(struct milters *m, const struct smtp_path *path, struct smtp_reply *r)
+    TG_NONNULL(1);
+bool milters_rcpt(struct milters *m, const struct smtp_path *path, struct smtp_reply *r)
+    TG_NONNULL(1);
 /* A recipient that we refuse, for those who asked for it; its macros say why. */
-void milters_rejected_rcpt(struct milters *m, const struct smtp_path *path);
-bool milters_data(struct milters *m, struct smtp_reply *r);
-bool milters_unknown(struct milters *m, struct slice command, struct smtp_reply *r);
+void milters_rejected_rcpt(struct milters *m, const struct smtp_path *path) TG_NONNULL(1);
+bool milters_data(struct milters *m, struct smtp_reply *r) TG_NONNULL(1);
+bool milters_unknown(struct milters *m, struct slice command, struct smtp_reply *r) TG_NONNULL(1);
 /* Header, body, end of message; carries out all changes. */
 bool milters_message(struct milters *m, struct message *message, struct envelope *e,
-                     struct arena *arena, struct smtp_reply *r);
+                     struct arena *arena, struct smtp_reply *r) TG_NONNULL(1);
 /* The transaction is over. */
-void milters_abort(struct milters *m);
+void milters_abort(struct milters *m) TG_NONNULL(1);
 
 #endif

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 
@@ -41,7 +42,7 @@ enum mx_result {
 /* `domain`: canonical, or an address literal. `resolver`: "192.0.2.1:53"; "" for the system's.
  * `self`: our own name: where it is an MX, hosts of its preference and beyond are left out. */
 enum mx_result mx_find(struct slice domain, const char *resolver, const char *self, uint16_t port,
-                       struct arena *arena, struct mx_list *out, struct err *err);
+                       struct arena *arena, struct mx_list *out, struct err *err) TG_MUST_USE;
 
 /* Pure: the MX records of a DNS answer, in order; the number, or -1 for what is no answer. A null
  * MX is a host named "". */

@@ -18,16 +18,16 @@ enum policy_verdict policy_recipient(struct hosting_view *v, const struct policy
     struct slice login;
     struct ip ip;
 
-    if (hosted == SITE_YES)
+    if (hosted == HOSTING_YES)
         return POLICY_HOSTED;
-    if (hosted == SITE_UNKNOWN)
+    if (hosted == HOSTING_UNKNOWN)
         return POLICY_UNKNOWN;
     if (client->has_login || (networks_ip_parse(client->ip, &ip) && hosting_is_inside(v, &ip)))
         return POLICY_RELAY;
     arena_init(&arena, 4096);
     popauth = hosting_popauth(v, client->ip, &arena, &login);
     arena_fini(&arena);
-    return popauth == SITE_YES ? POLICY_RELAY : POLICY_DENIED;
+    return popauth == HOSTING_YES ? POLICY_RELAY : POLICY_DENIED;
 }
 
 static bool is_v4(const struct network *n)

@@ -1,6 +1,7 @@
 #ifndef TG_RELAY_POLICY_H
 #define TG_RELAY_POLICY_H
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 #include "lib/sys/settings.h"
@@ -26,10 +27,10 @@ enum policy_verdict {
 };
 
 enum policy_verdict policy_recipient(struct hosting_view *v, const struct policy_client *client,
-                                     struct slice domain);
+                                     struct slice domain) TG_NONNULL(1);
 
 /* -1 (EX_CONFIG) where the settings make an open relay: networks of clients inside that hold a
  * large part of the Internet, alone or together. */
-int policy_check(const struct settings *s, struct err *err);
+int policy_check(const struct settings *s, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

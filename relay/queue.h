@@ -6,6 +6,7 @@
 
 #include "lib/core/arena.h"
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 #include "relay/envelope.h"
@@ -32,13 +33,15 @@ struct queue {
 };
 
 /* DIR is there; waits at most `wait_ms` for another to give it up. */
-int queue_open(struct queue *q, const char *dir, int64_t wait_ms, struct err *err);
+int queue_open(struct queue *q, const char *dir, int64_t wait_ms, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 /* To look only; no lock. */
-int queue_open_readonly(struct queue *q, const char *dir, struct err *err);
+int queue_open_readonly(struct queue *q, const char *dir, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 void queue_close(struct queue *q);
 
 /* Directory for spools. */
-const char *queue_tmp(const struct queue *q, struct buf *b);
+const char *queue_tmp(const struct queue *q, struct buf *b) TG_NONNULL(1);
 
 /* A new id: letters and digits, in the order of time, never given twice. */
 void queue_new_id(char id[QUEUE_ID_BYTES]);
@@ -46,7 +49,7 @@ void queue_new_id(char id[QUEUE_ID_BYTES]);
 /* Writes the message durably; e->text_bytes is filled in. `received` is our own header field with
  * its CRLF (may be empty). `held`: into hold. */
 int queue_put(struct queue *q, struct envelope *e, struct slice received, struct message *m,
-              bool held, struct err *err);
+              bool held, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 struct queue_file {
     int fd; /* -1: closed */
@@ -58,20 +61,23 @@ struct queue_file {
 };
 
 /* With its journal replayed. err->code is EX_NOINPUT where there is no such message. */
-int queue_load(struct queue *q, struct slice id, struct queue_file *out, struct err *err);
-void queue_unload(struct queue_file *f);
+int queue_load(struct queue *q, struct slice id, struct queue_file *out,
+               struct err *err) TG_MUST_USE TG_NONNULL(1);
+void queue_unload(struct queue_file *f) TG_NONNULL(1);
 /* Appends journal lines, durably. The envelope is not touched. */
-int queue_note(struct queue_file *f, struct slice lines, struct err *err);
+int queue_note(struct queue_file *f, struct slice lines, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Bytes of the message; 0 at its end, -1 on an error. */
-ssize_t queue_read(const struct queue_file *f, uint64_t offset, char *into, size_t room);
+ssize_t queue_read(const struct queue_file *f, uint64_t offset, char *into, size_t room)
+    TG_NONNULL(1);
 
-int queue_remove(struct queue *q, struct slice id, struct err *err);
-int queue_hold(struct queue *q, struct slice id, bool hold, struct err *err);
+int queue_remove(struct queue *q, struct slice id, struct err *err) TG_MUST_USE TG_NONNULL(1);
+int queue_hold(struct queue *q, struct slice id, bool hold, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 /* Calls `each` for every message, in the order of their ids; ends where it returns non-zero, and
  * returns that. */
 int queue_each(struct queue *q, int (*each)(void *user, struct slice id, bool held), void *user,
-               struct err *err);
+               struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* May be a queue id at all (so that none can name a path). */
 bool queue_id_is_valid(struct slice id);

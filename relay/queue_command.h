@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 #include "relay/queue.h"
@@ -22,12 +23,13 @@
 /* The messages, those still pending or held, as text for a person, or as `postqueue -j` of Postfix
  * writes them: an object a line with queue_name (active or hold), queue_id, arrival_time,
  * message_size, sender and recipients (address, delay_reason). */
-int queue_list(struct queue *q, bool as_json, int64_t now_ms, struct buf *out, struct err *err);
+int queue_list(struct queue *q, bool as_json, int64_t now_ms, struct buf *out,
+               struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* Carries out one verb on a message, or on all (`id` empty). What was done, or what is wrong, is
  * added to *out; -1: nothing was done. `s` NULL: no daemon runs. */
 int queue_do(struct queue *q, struct scheduler *s, struct slice verb, struct slice id,
-             struct buf *out);
+             struct buf *out) TG_NONNULL(1);
 
 /* The command line behind `queue`; gives the exit code. */
 int queue_command(const char *queue_dir, int argc, char **argv);

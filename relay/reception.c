@@ -233,7 +233,7 @@ static void on_mail(void *user, const struct smtp_path *path, struct smtp_reply 
         rc->envelope.sender = arena_copy(&rc->arena, with_domain(rc, plain, &address));
         rc->envelope.smtputf8 = path->smtputf8;
         rc->envelope.eightbit = path->body == SMTP_BODY_8BITMIME;
-        rc->mail = route(rc, &address, hosting_hosts(rc->view, address.domain) == SITE_YES);
+        rc->mail = route(rc, &address, hosting_hosts(rc->view, address.domain) == HOSTING_YES);
         rc->milters.macros = reception_macros(rc);
         (void)milters_mail(&rc->milters, path, r);
     }
@@ -359,7 +359,7 @@ static bool goes_out(struct reception *rc)
         struct address address;
 
         if (!parse(rc, rc->envelope.recipients[i].address, &address) ||
-            hosting_hosts(rc->view, address.domain) != SITE_YES)
+            hosting_hosts(rc->view, address.domain) != HOSTING_YES)
             return true;
     }
     return false;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "relay/envelope.h"
 #include "relay/message.h"
 #include "relay/milters.h"
@@ -55,16 +56,17 @@ struct reception {
 extern const struct smtp_handler reception_handler; /* its `user` is a struct reception * */
 
 void reception_init(struct reception *rc, struct relay *relay, const char *client_ip,
-                    uint16_t client_port, uint16_t server_port);
+                    uint16_t client_port, uint16_t server_port) TG_NONNULL(1);
 void reception_fini(struct reception *rc);
 
 /* TLS stands: what the client said before is forgotten; milters and Received know of it from now
  * on. */
-void reception_tls(struct reception *rc, const char *version, const char *cipher, int bits);
+void reception_tls(struct reception *rc, const char *version, const char *cipher, int bits)
+    TG_NONNULL(1);
 
 /* What milters may ask for, at this moment. Lives until the next call. */
-struct milter_macros reception_macros(struct reception *rc);
+struct milter_macros reception_macros(struct reception *rc) TG_NONNULL(1);
 /* Our own Received field with its CRLF. */
-void reception_received(const struct reception *rc, int64_t now_ms, struct buf *out);
+void reception_received(const struct reception *rc, int64_t now_ms, struct buf *out) TG_NONNULL(1);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
+#include "lib/sys/mutex.h"
 #include "relay/deliver.h"
 #include "relay/due.h"
 
@@ -21,7 +22,7 @@ struct worker {
 
 struct scheduler {
     struct relay *relay;
-    pthread_mutex_t lock; /* guards all below */
+    struct mutex lock; /* guards all below */
     pthread_cond_t changed;
     struct due due[KINDS];
     struct worker *workers;
@@ -32,14 +33,6 @@ struct scheduler {
 };
 
 /* --- the threads ----------------------------------------------------------------------------- */
-
-static void wait_until(struct scheduler *s, int64_t due_ms)
-{
-    struct timespec t = {.tv_sec = (time_t)(due_ms / 1000),
-                         .tv_nsec = (long)(due_ms % 1000) * 1000000};
-
-    (void)pthread_cond_timedwait(&s->changed, &s->lock, &t);
-}
 
 /* The kind whose first is due the earliest, of those that a thread may take now; KINDS: none. */
 static enum kind earliest(const struct scheduler *s)
@@ -58,15 +51,15 @@ static enum kind earliest(const struct scheduler *s)
 }
 
 /* Waits for a message that is due, and takes it. False: the scheduler stops. */
-static bool next_due(struct scheduler *s, struct worker *w)
+static bool next_due(struct scheduler *s, struct worker *w) TG_REQUIRES(s->lock)
 {
     while (!s->is_stopping) {
         enum kind k = earliest(s);
 
         if (k == KINDS) {
-            (void)pthread_cond_wait(&s->changed, &s->lock);
+            mutex_wait(&s->lock, &s->changed);
         } else if (due_first(&s->due[k])->due_ms > clock_unix_ms()) {
-            wait_until(s, due_first(&s->due[k])->due_ms);
+            (void)mutex_wait_until(&s->lock, &s->changed, due_first(&s->due[k])->due_ms);
         } else {
             due_take(&s->due[k], w->id);
             w->kind = k;
@@ -92,21 +85,21 @@ static void *work(void *data)
     struct scheduler *s = data;
     struct worker *w;
 
-    (void)pthread_mutex_lock(&s->lock);
+    mutex_lock(&s->lock);
     w = &s->workers[s->worker_count++];
     s->running++;
     while (next_due(s, w)) {
         int64_t next_ms;
 
-        (void)pthread_mutex_unlock(&s->lock);
+        mutex_unlock(&s->lock);
         next_ms = deliver_message(s->relay, slice_str(w->id));
-        (void)pthread_mutex_lock(&s->lock);
+        mutex_lock(&s->lock);
         put_back(s, w, next_ms);
         (void)pthread_cond_broadcast(&s->changed);
     }
     s->running--;
     (void)pthread_cond_broadcast(&s->changed);
-    (void)pthread_mutex_unlock(&s->lock);
+    mutex_unlock(&s->lock);
     return NULL;
 }
 
@@ -154,7 +147,7 @@ struct scheduler *scheduler_start(struct relay *relay, struct err *err)
         return NULL;
     }
     s->relay = relay;
-    (void)pthread_mutex_init(&s->lock, NULL);
+    mutex_init(&s->lock);
     (void)pthread_cond_init(&s->changed, NULL);
     relay->scheduler = s;
     if (queue_each(&relay->queue, add_queued, s, err) == 0 && start_threads(s, err) == 0)
@@ -169,13 +162,13 @@ bool scheduler_stop(struct scheduler *s, int64_t grace_ms)
     int64_t end_ms = clock_unix_ms() + grace_ms;
     bool all_ended;
 
-    (void)pthread_mutex_lock(&s->lock);
+    mutex_lock(&s->lock);
     s->is_stopping = true;
     (void)pthread_cond_broadcast(&s->changed);
     while (s->running > 0 && clock_unix_ms() < end_ms)
-        wait_until(s, end_ms);
+        (void)mutex_wait_until(&s->lock, &s->changed, end_ms);
     all_ended = s->running == 0;
-    (void)pthread_mutex_unlock(&s->lock);
+    mutex_unlock(&s->lock);
     /* A thread that hangs on a slow server is left behind: the process ends, the message stays
      * queued. */
     if (!all_ended)
@@ -183,7 +176,7 @@ bool scheduler_stop(struct scheduler *s, int64_t grace_ms)
     for (size_t i = 0; i < s->thread_count; i++)
         (void)pthread_join(s->threads[i], NULL);
     (void)pthread_cond_destroy(&s->changed);
-    (void)pthread_mutex_destroy(&s->lock);
+    mutex_fini(&s->lock);
     free(s->workers);
     free(s->threads);
     due_fini(&s->due[KIND_HERE]);
@@ -198,10 +191,10 @@ void scheduler_add(struct scheduler *s, struct slice id, bool goes_out)
 {
     bool added;
 
-    (void)pthread_mutex_lock(&s->lock);
+    mutex_lock(&s->lock);
     added = due_add(&s->due[goes_out ? KIND_OUT : KIND_HERE], id, 0);
     (void)pthread_cond_broadcast(&s->changed);
-    (void)pthread_mutex_unlock(&s->lock);
+    mutex_unlock(&s->lock);
     if (!added)
         log_event(LOG_ERR, "out of memory: message waits for a restart", LOG_TEXT("qid", id));
 }
@@ -215,7 +208,7 @@ size_t scheduler_flush(struct scheduler *s, struct slice id)
 {
     size_t n;
 
-    (void)pthread_mutex_lock(&s->lock);
+    mutex_lock(&s->lock);
     n = due_hasten(&s->due[KIND_HERE], id) + due_hasten(&s->due[KIND_OUT], id);
     for (size_t i = 0; i < s->worker_count; i++) {
         if (matches(id, &s->workers[i])) {
@@ -224,7 +217,7 @@ size_t scheduler_flush(struct scheduler *s, struct slice id)
         }
     }
     (void)pthread_cond_broadcast(&s->changed);
-    (void)pthread_mutex_unlock(&s->lock);
+    mutex_unlock(&s->lock);
     return n;
 }
 
@@ -232,11 +225,11 @@ bool scheduler_take(struct scheduler *s, struct slice id)
 {
     bool is_free = true;
 
-    (void)pthread_mutex_lock(&s->lock);
+    mutex_lock(&s->lock);
     for (size_t i = 0; i < s->worker_count; i++)
         is_free = is_free && !matches(id, &s->workers[i]);
     if (is_free && !due_remove(&s->due[KIND_HERE], id))
         (void)due_remove(&s->due[KIND_OUT], id);
-    (void)pthread_mutex_unlock(&s->lock);
+    mutex_unlock(&s->lock);
     return is_free;
 }

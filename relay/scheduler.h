@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 #include "relay/relay.h"
@@ -16,18 +17,18 @@
  */
 
 /* Reads what is in the queue and starts the threads. */
-struct scheduler *scheduler_start(struct relay *relay, struct err *err);
+struct scheduler *scheduler_start(struct relay *relay, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Lets deliveries under way go on for at most `grace_ms`, then ends. What is queued stays queued.
  * False: some go on all the same (and nothing was freed). */
 bool scheduler_stop(struct scheduler *s, int64_t grace_ms);
 
 /* A message has come into the queue. `goes_out`: it has recipients that are not hosted, as far as
  * is known. */
-void scheduler_add(struct scheduler *s, struct slice id, bool goes_out);
+void scheduler_add(struct scheduler *s, struct slice id, bool goes_out) TG_NONNULL(1);
 /* Try it now; all, where id is empty. Returns how many. */
-size_t scheduler_flush(struct scheduler *s, struct slice id);
+size_t scheduler_flush(struct scheduler *s, struct slice id) TG_NONNULL(1);
 /* Takes a message out of the list, so that the caller may do with its file what it wants. False: it
  * is being delivered just now. */
-bool scheduler_take(struct scheduler *s, struct slice id);
+bool scheduler_take(struct scheduler *s, struct slice id) TG_NONNULL(1);
 
 #endif

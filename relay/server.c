@@ -13,6 +13,7 @@
 
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
+#include "lib/sys/mutex.h"
 #include "lib/sys/net.h"
 #include "lib/sys/socket_name.h"
 #include "relay/session_thread.h"
@@ -28,7 +29,7 @@ struct server {
     uint16_t ports[LISTENERS_MAX];
     bool tls[LISTENERS_MAX]; /* from the first byte */
     size_t listener_count;
-    pthread_mutex_t lock; /* guards what follows */
+    struct mutex lock; /* guards what follows */
     pthread_cond_t ended;
     struct live *sessions;
     size_t session_count;
@@ -114,7 +115,7 @@ static void free_server(struct server *s)
 {
     for (size_t i = 0; i < s->listener_count; i++)
         (void)close(s->listeners[i].fd);
-    (void)pthread_mutex_destroy(&s->lock);
+    mutex_fini(&s->lock);
     (void)pthread_cond_destroy(&s->ended);
     free(s);
 }
@@ -128,7 +129,7 @@ struct server *server_open(struct relay *relay, struct err *err)
         return NULL;
     }
     s->relay = relay;
-    (void)pthread_mutex_init(&s->lock, NULL);
+    mutex_init(&s->lock);
     (void)pthread_cond_init(&s->ended, NULL);
     if (open_all(s, err) == 0)
         return s;
@@ -155,10 +156,10 @@ static void *run_session(void *data)
     struct server *s = l->server;
 
     session_thread_run(&l->session);
-    (void)pthread_mutex_lock(&s->lock);
+    mutex_lock(&s->lock);
     unlink_session(s, l);
     session_thread_close(&l->session); /* under the lock: server_close reaches for its socket */
-    (void)pthread_mutex_unlock(&s->lock);
+    mutex_unlock(&s->lock);
     free(l);
     return NULL;
 }
@@ -192,7 +193,7 @@ static bool admit(struct server *s, struct live *l)
     const struct settings *settings = s->relay->settings;
     bool good;
 
-    (void)pthread_mutex_lock(&s->lock);
+    mutex_lock(&s->lock);
     good = s->session_count < (size_t)settings->relay.sessions_max &&
            count_from(s, l->session.client_ip) < (size_t)settings->relay.client_sessions_max;
     if (good) {
@@ -204,7 +205,7 @@ static bool admit(struct server *s, struct live *l)
             good = false;
         }
     }
-    (void)pthread_mutex_unlock(&s->lock);
+    mutex_unlock(&s->lock);
     return good;
 }
 
@@ -267,13 +268,10 @@ bool server_run(struct server *s, int wake_fd, int64_t until_ms)
 
 /* --- the end --------------------------------------------------------------------------------- */
 
-static bool wait_for_sessions(struct server *s, int64_t end_ms)
+static bool wait_for_sessions(struct server *s, int64_t end_ms) TG_REQUIRES(s->lock)
 {
-    struct timespec t = {.tv_sec = (time_t)(end_ms / 1000),
-                         .tv_nsec = (long)(end_ms % 1000) * 1000000};
-
     while (s->session_count > 0) {
-        if (pthread_cond_timedwait(&s->ended, &s->lock, &t) == ETIMEDOUT)
+        if (!mutex_wait_until(&s->lock, &s->ended, end_ms))
             return false;
     }
     return true;
@@ -283,14 +281,14 @@ bool server_close(struct server *s, int64_t grace_ms)
 {
     bool all_ended;
 
-    (void)pthread_mutex_lock(&s->lock);
+    mutex_lock(&s->lock);
     for (struct live *l = s->sessions; l != NULL; l = l->next)
         session_thread_stop(&l->session);
     all_ended = wait_for_sessions(s, clock_unix_ms() + grace_ms);
     for (struct live *l = s->sessions; !all_ended && l != NULL; l = l->next)
         (void)shutdown(l->session.stream.fd, SHUT_RDWR);
     all_ended = all_ended || wait_for_sessions(s, clock_unix_ms() + 1000);
-    (void)pthread_mutex_unlock(&s->lock);
+    mutex_unlock(&s->lock);
     if (all_ended)
         free_server(s);
     return all_ended;

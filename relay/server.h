@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "relay/relay.h"
 
@@ -17,9 +18,9 @@
 struct server;
 
 /* Opens the listening sockets; may need root. */
-struct server *server_open(struct relay *relay, struct err *err);
+struct server *server_open(struct relay *relay, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Takes connections until `wake_fd` can be read (true) or the time has come (false). */
-bool server_run(struct server *s, int wake_fd, int64_t until_ms);
+bool server_run(struct server *s, int wake_fd, int64_t until_ms) TG_NONNULL(1);
 /* No new connections; sessions in which no message is under way end, the others have `grace_ms`.
  * False: some are still there (and nothing was freed). */
 bool server_close(struct server *s, int64_t grace_ms);

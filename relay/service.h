@@ -1,6 +1,7 @@
 #ifndef TG_RELAY_SERVICE_H
 #define TG_RELAY_SERVICE_H
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/sys/settings.h"
 
@@ -14,12 +15,12 @@
 struct service;
 
 /* settings are borrowed. NULL with *err. */
-struct service *service_open(const struct settings *s, struct err *err);
+struct service *service_open(const struct settings *s, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Serves until it is told to stop; drains. */
-void service_run(struct service *s);
+void service_run(struct service *s) TG_NONNULL(1);
 void service_close(struct service *s);
 
 /* Signals from here on are not lost; before anything else. */
-int service_catch_signals(struct err *err);
+int service_catch_signals(struct err *err) TG_MUST_USE;
 
 #endif

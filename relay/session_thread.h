@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "lib/core/contract.h"
 #include "relay/reception.h"
 #include "relay/relay.h"
 #include "relay/smtp_session.h"
@@ -32,8 +33,9 @@ struct session_thread {
 };
 
 void session_thread_init(struct session_thread *t, struct relay *relay, int fd,
-                         const struct sockaddr *from, uint16_t server_port, bool begins_with_tls);
-void session_thread_run(struct session_thread *t);
+                         const struct sockaddr *from, uint16_t server_port, bool begins_with_tls)
+    TG_NONNULL(1);
+void session_thread_run(struct session_thread *t) TG_NONNULL(1);
 void session_thread_close(struct session_thread *t);
 /* Ends it at once where it is idle, else after its transaction. */
 void session_thread_stop(struct session_thread *t);

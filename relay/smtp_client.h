@@ -7,6 +7,7 @@
 
 #include "lib/core/arena.h"
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/slice.h"
 
 /*
@@ -71,18 +72,19 @@ struct smtp_client {
     struct buf line, reply; /* unfinished ones */
 };
 
-void smtp_client_init(struct smtp_client *c, struct smtp_job *job, struct arena *arena);
+void smtp_client_init(struct smtp_client *c, struct smtp_job *job, struct arena *arena)
+    TG_NONNULL(1);
 void smtp_client_fini(struct smtp_client *c);
 
-void smtp_client_take(struct smtp_client *c, struct slice in);
-void smtp_client_tls(struct smtp_client *c);
+void smtp_client_take(struct smtp_client *c, struct slice in) TG_NONNULL(1);
+void smtp_client_tls(struct smtp_client *c) TG_NONNULL(1);
 /* CRLF at every line's end; dots are doubled here. */
-void smtp_client_text(struct smtp_client *c, struct slice portion);
-void smtp_client_text_end(struct smtp_client *c);
+void smtp_client_text(struct smtp_client *c, struct slice portion) TG_NONNULL(1);
+void smtp_client_text_end(struct smtp_client *c) TG_NONNULL(1);
 /* The connection is lost: what has no outcome yet is to be tried later. */
-void smtp_client_lost(struct smtp_client *c, const char *why);
+void smtp_client_lost(struct smtp_client *c, const char *why) TG_NONNULL(1);
 
 /* Seconds RFC 5321 4.5.3.2 gives the server for what it is doing now. */
-int64_t smtp_client_patience_ms(const struct smtp_client *c, int64_t usual_ms);
+int64_t smtp_client_patience_ms(const struct smtp_client *c, int64_t usual_ms) TG_NONNULL(1);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/slice.h"
 
 /*
@@ -27,11 +28,11 @@ struct smtp_data {
     enum smtp_data_state state;
 };
 
-void smtp_data_init(struct smtp_data *d);
+void smtp_data_init(struct smtp_data *d) TG_NONNULL(1);
 /* Takes bytes off the front of *in until it is used up, or the text has ended or is refused (END,
  * BARE, NUL: look at d->state); adds the text without the doubled dots to *out, CRLF at every
  * line's end. */
-void smtp_data_take(struct smtp_data *d, struct slice *in, struct buf *out);
+void smtp_data_take(struct smtp_data *d, struct slice *in, struct buf *out) TG_NONNULL(1);
 
 /* The way out: adds the text with dots doubled. *at_start: is the next byte the first of a line
  * (true at first)? */

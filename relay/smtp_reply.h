@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/slice.h"
 
 /* One SMTP reply, complete but for its last CRLF: "250 2.1.0 Ok", or lines "250-..." parted by
@@ -18,11 +19,10 @@ struct smtp_reply {
 };
 
 /* Control bytes other than CRLF become blanks; a text too long is cut. */
-void smtp_reply_set(struct smtp_reply *r, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-void smtp_reply_copy(struct smtp_reply *r, struct slice text);
-int smtp_reply_code(const struct smtp_reply *r); /* 0: none set */
-struct slice smtp_reply_slice(const struct smtp_reply *r);
-bool smtp_reply_is_good(const struct smtp_reply *r); /* 2xx or 3xx */
+void smtp_reply_set(struct smtp_reply *r, const char *format, ...) TG_PRINTF(2, 3) TG_NONNULL(1);
+void smtp_reply_copy(struct smtp_reply *r, struct slice text) TG_NONNULL(1);
+int smtp_reply_code(const struct smtp_reply *r) TG_NONNULL(1); /* 0: none set */
+struct slice smtp_reply_slice(const struct smtp_reply *r) TG_NONNULL(1);
+bool smtp_reply_is_good(const struct smtp_reply *r) TG_NONNULL(1); /* 2xx or 3xx */
 
 #endif

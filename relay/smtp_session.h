@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/slice.h"
 #include "relay/smtp_command.h"
 #include "relay/smtp_data.h"
@@ -74,16 +75,16 @@ struct smtp_session {
 };
 
 void smtp_session_init(struct smtp_session *s, const struct smtp_handler *handler, void *user,
-                       const char *hostname, const struct smtp_limits *limits);
+                       const char *hostname, const struct smtp_limits *limits) TG_NONNULL(1);
 void smtp_session_fini(struct smtp_session *s);
 
-void smtp_session_start(struct smtp_session *s);
+void smtp_session_start(struct smtp_session *s) TG_NONNULL(1);
 /* Takes all of *in, unless the session was closed or wants TLS: what is left then is to be thrown
  * away. */
-void smtp_session_take(struct smtp_session *s, struct slice *in);
+void smtp_session_take(struct smtp_session *s, struct slice *in) TG_NONNULL(1);
 /* TLS stands: what was said before is forgotten (RFC 3207 4.2). */
-void smtp_session_tls(struct smtp_session *s, bool offers_auth);
+void smtp_session_tls(struct smtp_session *s, bool offers_auth) TG_NONNULL(1);
 /* The connection is gone, or `why` (a whole reply; NULL: nothing is said) ends it. */
-void smtp_session_end(struct smtp_session *s, const char *why);
+void smtp_session_end(struct smtp_session *s, const char *why) TG_NONNULL(1);
 
 #endif

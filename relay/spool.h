@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/slice.h"
 
 /*
@@ -25,11 +26,11 @@ struct spool {
     bool failed;
 };
 
-void spool_init(struct spool *s, const char *dir);
+void spool_init(struct spool *s, const char *dir) TG_NONNULL(1);
 void spool_fini(struct spool *s);
-void spool_reset(struct spool *s); /* empty again */
-void spool_add(struct spool *s, struct slice bytes);
+void spool_reset(struct spool *s) TG_NONNULL(1); /* empty again */
+void spool_add(struct spool *s, struct slice bytes) TG_NONNULL(1);
 /* At most `room` bytes from `offset` on into `into`; 0 at the end, -1 on an error. */
-ssize_t spool_read(struct spool *s, uint64_t offset, char *into, size_t room);
+ssize_t spool_read(struct spool *s, uint64_t offset, char *into, size_t room) TG_NONNULL(1);
 
 #endif

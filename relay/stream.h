@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 
@@ -21,14 +22,15 @@ struct stream {
 };
 
 /* 0: the other side has closed; -1 with errno (ETIMEDOUT at the deadline). */
-ssize_t stream_read(struct stream *s, char *into, size_t room, int64_t deadline_ms);
+ssize_t stream_read(struct stream *s, char *into, size_t room, int64_t deadline_ms) TG_NONNULL(1);
 /* All of it, or -1. */
-int stream_write(struct stream *s, struct slice bytes, int64_t deadline_ms);
+int stream_write(struct stream *s, struct slice bytes, int64_t deadline_ms) TG_NONNULL(1);
 /* The handshake, as server or client (ssl set up by the caller and then owned here). */
-int stream_tls(struct stream *s, SSL *ssl, int64_t deadline_ms, struct err *err);
+int stream_tls(struct stream *s, SSL *ssl, int64_t deadline_ms, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 void stream_close(struct stream *s);
 /* Before a close: waits a while for the other side to close first, throwing away what it still
  * sends; else the system resets the connection, and our last words are lost with it. */
-void stream_linger(struct stream *s, int64_t deadline_ms);
+void stream_linger(struct stream *s, int64_t deadline_ms) TG_NONNULL(1);
 
 #endif

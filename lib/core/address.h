@@ -2,6 +2,7 @@
 #define TG_CORE_ADDRESS_H
 
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "lib/core/domain.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
@@ -28,7 +29,8 @@ struct address {
  * is.
  * `<>` and the empty string are the null sender: both parts empty. Returns -1 for what is no path,
  * or has a domain that can be none; a domain that IDNA refuses is kept in ASCII lower case. */
-int address_parse(struct slice path, struct arena *arena, struct address *out, struct err *err);
+int address_parse(struct slice path, struct arena *arena, struct address *out,
+                  struct err *err) TG_MUST_USE;
 
 /* What stands for a path that address_parse refuses and the MTA accepted all the same: an address
  * that is never null and never hosted (RFC 2606 `invalid`), so that its message still counts. */
@@ -41,18 +43,19 @@ int address_parse_header(struct slice value, struct arena *arena, struct address
 /* The user's name in counters: `local@domain`, lower case (ASCII), the extension (+tag) cut; quoted
  * where RFC 5321 wants it; valid UTF-8; never holds a blank or a control byte (such bytes become
  * `?`). Never begins with `_` where there is no domain, so that it is no name of ours. */
-struct slice address_user(const struct address *a, struct arena *arena);
+struct slice address_user(const struct address *a, struct arena *arena) TG_NONNULL(1);
 /* The whole address for look-ups: as address_user, with the extension kept. */
-struct slice address_text(const struct address *a, struct arena *arena);
+struct slice address_text(const struct address *a, struct arena *arena) TG_NONNULL(1);
 
 /* The same into a caller's room (ADDRESS_TEXT_ROOM is enough for what address_parse gave): the
  * length, or 0 where it does not fit. */
 enum address_part { ADDRESS_WHOLE, ADDRESS_NO_EXTENSION };
-size_t address_write(const struct address *a, enum address_part part, char *room, size_t size);
+size_t address_write(const struct address *a, enum address_part part, char *room, size_t size)
+    TG_NONNULL(1);
 /* The local part alone, as address_write has it. */
-size_t address_write_local(const struct address *a, enum address_part part, char *room,
-                           size_t size);
+size_t address_write_local(const struct address *a, enum address_part part, char *room, size_t size)
+    TG_NONNULL(1);
 
-bool address_is_null(const struct address *a);
+bool address_is_null(const struct address *a) TG_NONNULL(1);
 
 #endif

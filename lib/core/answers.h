@@ -6,6 +6,7 @@
 
 #include "lib/core/address.h"
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "lib/core/slice.h"
 #include "lib/core/strmap.h"
 
@@ -41,16 +42,18 @@ struct answers {
     bool failed; /* the arena's cap was reached: nothing more can be asked */
 };
 
-void answers_init(struct answers *a, struct arena *arena);
+void answers_init(struct answers *a, struct arena *arena) TG_NONNULL(1);
 void answers_fini(struct answers *a); /* frees the table; the rest is the arena's */
 /* The answer, or NULL: then the question has been put among the open ones (once). */
-const struct answer *answers_get(struct answers *a, enum question_kind kind, struct slice key);
+const struct answer *answers_get(struct answers *a, enum question_kind kind, struct slice key)
+    TG_NONNULL(1);
 /* The answer, if one was brought unasked; opens no question. */
-const struct answer *answers_find(struct answers *a, enum question_kind kind, struct slice key);
+const struct answer *answers_find(struct answers *a, enum question_kind kind, struct slice key)
+    TG_NONNULL(1);
 /* Brings one answer (copied into the arena); a forwarder's may come unasked, as what an MTA showed.
  * The caller empties `open` (answers_none_open) when all are answered. */
 int answers_put(struct answers *a, enum question_kind kind, struct slice key,
-                const struct answer *answer);
-void answers_none_open(struct answers *a);
+                const struct answer *answer) TG_NONNULL(1);
+void answers_none_open(struct answers *a) TG_NONNULL(1);
 
 #endif

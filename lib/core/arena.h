@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/slice.h"
 
 /*
@@ -20,17 +21,18 @@ struct arena {
     size_t used_bytes, cap_bytes;
 };
 
-void arena_init(struct arena *a, size_t cap_bytes);
+void arena_init(struct arena *a, size_t cap_bytes) TG_NONNULL(1);
 void arena_fini(struct arena *a);
-void arena_reset(struct arena *a);
+void arena_reset(struct arena *a) TG_NONNULL(1);
 
-void *arena_alloc(struct arena *a, size_t size); /* aligned for any object, zeroed */
-void *arena_array(struct arena *a, size_t count, size_t size);
+void *arena_alloc(struct arena *a, size_t size) TG_NONNULL(1); /* aligned for any object, zeroed */
+void *arena_array(struct arena *a, size_t count, size_t size) TG_NONNULL(1);
 /* A copy with a NUL behind it (not counted in len), so that ptr also serves as a C string. */
-struct slice arena_copy(struct arena *a, struct slice s);
+struct slice arena_copy(struct arena *a, struct slice s) TG_NONNULL(1);
 /* The same in ASCII lower case. */
-struct slice arena_lower(struct arena *a, struct slice s);
+struct slice arena_lower(struct arena *a, struct slice s) TG_NONNULL(1);
 /* A grown array: returns items, or a copy with room for one more than `count` (doubles). */
-void *arena_grow(struct arena *a, void *items, size_t count, size_t *room, size_t size);
+void *arena_grow(struct arena *a, void *items, size_t count, size_t *room, size_t size)
+    TG_NONNULL(1);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/slice.h"
 
 /*
@@ -19,20 +20,20 @@ struct buf {
     bool failed;
 };
 
-void buf_init(struct buf *b, size_t cap_bytes);
+void buf_init(struct buf *b, size_t cap_bytes) TG_NONNULL(1);
 void buf_fini(struct buf *b);
-void buf_reset(struct buf *b); /* empty again, failure forgotten, memory kept */
+void buf_reset(struct buf *b) TG_NONNULL(1); /* empty again, failure forgotten, memory kept */
 
-void buf_add(struct buf *b, struct slice s);
-void buf_add_char(struct buf *b, char c);
-void buf_add_str(struct buf *b, const char *text);
-void buf_addf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buf_add(struct buf *b, struct slice s) TG_NONNULL(1);
+void buf_add_char(struct buf *b, char c) TG_NONNULL(1);
+void buf_add_str(struct buf *b, const char *text) TG_NONNULL(1);
+void buf_addf(struct buf *b, const char *format, ...) TG_PRINTF(2, 3) TG_NONNULL(1);
 /* Unsigned LEB128: seven bits a byte, least first. */
-void buf_add_varint(struct buf *b, uint64_t value);
+void buf_add_varint(struct buf *b, uint64_t value) TG_NONNULL(1);
 /* Big-endian, as the milter protocol and the journal have it. */
-void buf_add_u32(struct buf *b, uint32_t value);
+void buf_add_u32(struct buf *b, uint32_t value) TG_NONNULL(1);
 /* Room for `len` more bytes, for the caller to fill and then add to b->len; NULL on failure. */
-char *buf_space(struct buf *b, size_t len);
-struct slice buf_slice(const struct buf *b);
+char *buf_space(struct buf *b, size_t len) TG_NONNULL(1);
+struct slice buf_slice(const struct buf *b) TG_NONNULL(1);
 
 #endif

@@ -1,6 +1,7 @@
 #ifndef TG_CORE_CHARGED_H
 #define TG_CORE_CHARGED_H
 
+#include "lib/core/contract.h"
 #include "lib/core/limit.h"
 #include "lib/core/record.h"
 
@@ -29,15 +30,16 @@ struct charged {
 };
 
 /* Does the leg want anything of a limit? */
-bool charged_leg_wants(const struct leg *leg);
+bool charged_leg_wants(const struct leg *leg) TG_NONNULL(1);
 
 /* All accounts and users with such legs, in the legs' order; the node is none of them. An account's
  * legs stand before its users', as record_build gives them. -1: the arena's cap is reached. Call
  * charged_fini in any case. */
-int charged_fill(struct charged *p, const struct leg *legs, size_t count, struct arena *arena);
+int charged_fill(struct charged *p, const struct leg *legs, size_t count, struct arena *arena)
+    TG_NONNULL(1);
 void charged_fini(struct charged *p);
 
 /* What the node's legs want: those of all accounts together. */
-struct wants charged_node_wants(const struct leg *legs, size_t count);
+struct wants charged_node_wants(const struct leg *legs, size_t count) TG_NONNULL(1);
 
 #endif

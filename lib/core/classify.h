@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "lib/core/address.h"
+#include "lib/core/contract.h"
 #include "lib/core/counters.h"
 #include "lib/core/header_facts.h"
 #include "lib/core/hosted.h"
@@ -84,6 +85,7 @@ struct classified {
 /* 0: classified. 1: questions are open in *answers: bring the answers and call again. -1: *err
  * (the arena's cap is reached). `answers` may be NULL where the hosted asks nothing. */
 int classify(const struct facts *facts, const struct hosted *w, struct answers *answers,
-             struct arena *arena, struct classified *out, struct err *err);
+             struct arena *arena, struct classified *out, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 #endif

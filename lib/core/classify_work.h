@@ -2,6 +2,7 @@
 #define TG_CORE_CLASSIFY_WORK_H
 
 #include "lib/core/classify.h"
+#include "lib/core/contract.h"
 
 /* Classification in the making: shared by the files of classify, of no use to others. */
 
@@ -24,9 +25,11 @@ struct classify_work {
 };
 
 /* The address with the default domain, where it has none. */
-struct address classify_work_qualified(const struct classify_work *k, const struct address *a);
-bool classify_work_hosted(struct classify_work *k, struct slice domain, struct slice *account);
+struct address classify_work_qualified(const struct classify_work *k, const struct address *a)
+    TG_NONNULL(1);
+bool classify_work_hosted(struct classify_work *k, struct slice domain, struct slice *account)
+    TG_NONNULL(1);
 /* A new decision at the end, never NULL. */
-struct decision *classify_work_decision(struct classify_work *k);
+struct decision *classify_work_decision(struct classify_work *k) TG_NONNULL(1);
 
 #endif

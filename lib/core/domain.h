@@ -2,6 +2,7 @@
 #define TG_CORE_DOMAIN_H
 
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 
@@ -18,6 +19,7 @@
  * UTF-8, empty labels, ASCII other than letters, digits, `-`, `_`; address literals are refused
  * too); what only IDNA (RFC 5891, with the mapping of UTS 46) refuses is kept in ASCII lower case.
  * `.example.com` keeps its leading dot. */
-int domain_canonical(struct slice text, struct arena *arena, struct slice *out, struct err *err);
+int domain_canonical(struct slice text, struct arena *arena, struct slice *out,
+                     struct err *err) TG_MUST_USE;
 
 #endif

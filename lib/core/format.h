@@ -6,21 +6,22 @@
 #include <stdint.h>
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/counters.h"
 
 /* Numbers and texts for people's eyes: in tables and charts, never in CSV or JSON. */
 
 /* 1,234,567 */
-void format_count(struct buf *b, uint64_t n);
+void format_count(struct buf *b, uint64_t n) TG_NONNULL(1);
 /* At most five characters: 9999, 12.3k, 999k, 1.2M, 45G (thousands, not 1024). */
-void format_short(struct buf *b, uint64_t n);
+void format_short(struct buf *b, uint64_t n) TG_NONNULL(1);
 /* Two parts, so that units stand under each other: "512  B", "1.0 KB", "999.9 MB" (1 KB = 1024 B).
  */
-void format_bytes(struct buf *b, uint64_t n);
+void format_bytes(struct buf *b, uint64_t n) TG_NONNULL(1);
 
 /* A value of that unit: bytes as format_bytes, others as format_count or, `brief`, as format_short.
  */
-void format_value(struct buf *b, enum counter_unit unit, uint64_t n, bool brief);
+void format_value(struct buf *b, enum counter_unit unit, uint64_t n, bool brief) TG_NONNULL(1);
 
 /* How many columns of a terminal the text takes: its UTF-8 characters, each taken for one column.
  */
@@ -28,10 +29,10 @@ size_t format_width(struct slice text);
 /* Its first `width` characters. */
 struct slice format_head(struct slice text, size_t width);
 /* The text with every control byte and every byte that is no UTF-8 turned into `?`. */
-void format_text(struct buf *b, struct slice text);
+void format_text(struct buf *b, struct slice text) TG_NONNULL(1);
 /* Adds text (format_text), and blanks to make it `width` wide: behind it, or before. */
-void format_left(struct buf *b, struct slice text, size_t width);
-void format_right(struct buf *b, struct slice text, size_t width);
-void format_fill(struct buf *b, const char *piece, size_t times);
+void format_left(struct buf *b, struct slice text, size_t width) TG_NONNULL(1);
+void format_right(struct buf *b, struct slice text, size_t width) TG_NONNULL(1);
+void format_fill(struct buf *b, const char *piece, size_t times) TG_NONNULL(1);
 
 #endif

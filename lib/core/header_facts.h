@@ -6,6 +6,7 @@
 
 #include "lib/core/address.h"
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "lib/core/hosted.h"
 #include "lib/core/slice.h"
 
@@ -41,9 +42,9 @@ struct header_facts {
 /* Takes one field into account; name and value as they came (folded, blanks around). -1: the
  * arena's cap is reached. */
 int header_facts_add(struct header_facts *h, const struct hosted *w, struct arena *arena,
-                     struct slice name, struct slice value);
+                     struct slice name, struct slice value) TG_NONNULL(1);
 /* Bulk beats the rank. */
-enum priority header_facts_priority(const struct header_facts *h);
+enum priority header_facts_priority(const struct header_facts *h) TG_NONNULL(1);
 const char *header_facts_priority_name(enum priority p);
 
 #endif

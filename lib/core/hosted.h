@@ -7,6 +7,7 @@
 #include "lib/core/address.h"
 #include "lib/core/answers.h"
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "lib/core/networks.h"
 #include "lib/core/slice.h"
 #include "lib/core/strmap.h"
@@ -42,31 +43,35 @@ struct hosted {
     bool domains_asked, forwards_asked, logins_asked, popauth_asked;
 };
 
-struct hosted *hosted_new(size_t cap_bytes);
 void hosted_free(struct hosted *w);
+struct hosted *hosted_new(size_t cap_bytes) TG_FREED_BY(hosted_free);
 
 /* Building. All copy what they are given; names and addresses are made canonical here.
  * -1 with *err for what is no domain, address or network; err->code is EX_DATAERR then, or EX_OSERR
  * when memory is out. A name given twice: the later entry counts. */
 int hosted_add_domain(struct hosted *w, struct slice name, struct slice owner,
-                      struct err *err); /* owner may be empty */
+                      struct err *err) TG_MUST_USE TG_NONNULL(1); /* owner may be empty */
 int hosted_add_forward(struct hosted *w, struct slice key, struct slice target,
-                       struct err *err); /* appends */
+                       struct err *err) TG_MUST_USE TG_NONNULL(1); /* appends */
 /* False for targets that are no addresses: a command, a file, a list in a file (aliases(5)). */
 bool hosted_target_is_address(struct slice target);
 /* `@example.org`, the same user at another domain (virtual(5)). */
 bool hosted_target_is_domain(struct slice target);
-int hosted_add_bare_forwards_domain(struct hosted *w, struct slice name, struct err *err);
-int hosted_add_login(struct hosted *w, struct slice login, struct slice address, struct err *err);
-int hosted_add_plan(struct hosted *w, struct slice domain, struct slice plan, struct err *err);
-int hosted_add_network(struct hosted *w, struct networks *set, struct slice text, struct err *err);
-int hosted_set_default_domain(struct hosted *w, struct slice name,
-                              struct err *err); /* empty: none */
+int hosted_add_bare_forwards_domain(struct hosted *w, struct slice name,
+                                    struct err *err) TG_MUST_USE TG_NONNULL(1);
+int hosted_add_login(struct hosted *w, struct slice login, struct slice address,
+                     struct err *err) TG_MUST_USE TG_NONNULL(1);
+int hosted_add_plan(struct hosted *w, struct slice domain, struct slice plan,
+                    struct err *err) TG_MUST_USE TG_NONNULL(1);
+int hosted_add_network(struct hosted *w, struct networks *set, struct slice text,
+                       struct err *err) TG_MUST_USE TG_NONNULL(1);
+int hosted_set_default_domain(struct hosted *w, struct slice name, struct err *err) TG_MUST_USE
+    TG_NONNULL(1); /* empty: none */
 int hosted_set_spam_header(struct hosted *w, struct slice name_and_value,
-                           struct err *err); /* empty: none */
+                           struct err *err) TG_MUST_USE TG_NONNULL(1); /* empty: none */
 
 /* Bytes that it holds: its arena and its tables. */
-size_t hosted_bytes(const struct hosted *w);
+size_t hosted_bytes(const struct hosted *w) TG_NONNULL(1);
 
 /* Look-ups: from the hosted set, else from the answers. `a` may be NULL where the hosted set has
  * nothing to ask. */
@@ -81,18 +86,19 @@ enum hosted_result {
  * Where domains are asked, the question comes after the hosted set's exact entries and before its
  * wildcards; its answer covers exact entries and wildcards of the source asked. */
 enum hosted_result hosted_domain(const struct hosted *w, struct answers *a, struct slice domain,
-                                 struct slice *charged);
+                                 struct slice *charged) TG_NONNULL(1);
 /* Targets of one forwarder, one level: tries user+ext@domain, user@domain, user (domains of
  * bare_forwards_domains), @domain, in this order. Where forwarders are asked, the question (one;
  * its answer covers all forms of the source asked) comes before the hosted set's @domain. */
 enum hosted_result hosted_forward(const struct hosted *w, struct answers *a,
-                                  const struct address *address, struct forward_targets *targets);
+                                  const struct address *address, struct forward_targets *targets)
+    TG_NONNULL(1);
 /* The login as an address: mapped, else itself where it is an address, else login@default_domain;
  * HOSTED_NO where none of these gives one. */
 enum hosted_result hosted_login(const struct hosted *w, struct answers *a, struct slice login,
-                                struct arena *arena, struct address *address);
+                                struct arena *arena, struct address *address) TG_NONNULL(1);
 
 /* The name of the plan that the sources give a domain; empty: none. */
-struct slice hosted_plan(const struct hosted *w, struct slice domain);
+struct slice hosted_plan(const struct hosted *w, struct slice domain) TG_NONNULL(1);
 
 #endif

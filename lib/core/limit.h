@@ -7,6 +7,7 @@
 
 #include "lib/core/arena.h"
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 
@@ -57,13 +58,15 @@ struct plan {
 
 /* `10min`, `hour`, `day`, `7days`, `90s`, `month`: window and its normal form. */
 int limit_parse_per(struct slice text, struct arena *arena, int64_t *window_ms, struct slice *per,
-                    struct err *err);
+                    struct err *err) TG_MUST_USE;
 /* `600`, `10GB` (bytes only), `unlimited`. */
-int limit_parse_max(struct slice text, enum limit_metric metric, uint64_t *max, struct err *err);
+int limit_parse_max(struct slice text, enum limit_metric metric, uint64_t *max,
+                    struct err *err) TG_MUST_USE;
 /* "domain/recipients/hour" */
-int limit_parse_name(struct slice text, struct arena *arena, struct limit *out, struct err *err);
-void limit_name(const struct limit *l, struct buf *b);
-bool limit_same_name(const struct limit *a, const struct limit *b);
+int limit_parse_name(struct slice text, struct arena *arena, struct limit *out,
+                     struct err *err) TG_MUST_USE;
+void limit_name(const struct limit *l, struct buf *b) TG_NONNULL(1);
+bool limit_same_name(const struct limit *a, const struct limit *b) TG_NONNULL(1);
 
 const char *limit_scope_name(enum limit_scope s);
 const char *limit_metric_name(enum limit_metric m);
@@ -76,13 +79,14 @@ bool limit_action_parse(struct slice text, enum limit_action *a);
  * `max=600 action=defer soft=80 forwards=yes until=1793000000 author="root" reason="black friday"`.
  */
 int limit_parse_override(struct slice field, struct slice value, struct arena *arena,
-                         struct limit *out, struct err *err);
-void limit_print_override(const struct limit *l, struct buf *value);
+                         struct limit *out, struct err *err) TG_MUST_USE;
+void limit_print_override(const struct limit *l, struct buf *value) TG_NONNULL(1);
 
 /* The limits that hold for an account at time now_s: the plan's, with those of an override's name
  * replaced by it (all of that name by the one), overrides of other names added, unlimited and ended
  * ones left out. */
 int limits_merge(const struct plan *plan, const struct limit *overrides, size_t override_count,
-                 int64_t now_s, struct arena *arena, struct limit **limits, size_t *count);
+                 int64_t now_s, struct arena *arena, struct limit **limits,
+                 size_t *count) TG_MUST_USE;
 
 #endif

@@ -2,6 +2,7 @@
 #define TG_CORE_LIMIT_CHECK_H
 
 #include "lib/core/classify.h"
+#include "lib/core/contract.h"
 #include "lib/core/limit.h"
 #include "lib/core/record.h"
 
@@ -72,18 +73,20 @@ struct limit_source {
 };
 
 /* Can any limit apply at all? Mail that only comes in, or stays here, wants nothing. */
-bool limit_checks_are_possible(const struct classified *c);
+bool limit_checks_are_possible(const struct classified *c) TG_NONNULL(1);
 
 /* What the message wants. No check: no limit applies. -1: the arena's cap is reached, or limits
  * are not known. */
 int limit_checks_build(const struct classified *c, const struct facts *f, const struct hosted *w,
                        const struct exemptions *x, const struct limit_source *limits,
-                       struct arena *arena, struct limit_checks *out, struct err *err);
+                       struct arena *arena, struct limit_checks *out, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 /* What a held message (RECORD_HELD) wants when it is to be released: of the limits that hold now,
  * the same amounts as when it was held. */
 int limit_checks_of_held(const struct record *held, const struct limit_source *limits,
-                         struct arena *arena, struct limit_checks *out, struct err *err);
+                         struct arena *arena, struct limit_checks *out, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 /* What the throttle answers for each test, in the order of checks and their tests. */
 struct test_answer {
@@ -95,7 +98,7 @@ struct test_answer {
 };
 
 /* Would this test, if over, stop the message (in enforce mode)? */
-bool limit_check_stops(const struct limit_check *d, const struct limit *l);
+bool limit_check_stops(const struct limit_check *d, const struct limit *l) TG_NONNULL(1);
 
 struct throttle_verdict {
     enum limit_action action;        /* ACTION_LOG: let through, perhaps reported */
@@ -108,6 +111,7 @@ struct throttle_verdict {
 /* The strongest action among the crossed tests; of equals the one that reopens last. Observe mode
  * turns each into log. */
 struct throttle_verdict limit_checks_decide(const struct limit_checks *d,
-                                            const struct test_answer *answers, bool observe);
+                                            const struct test_answer *answers, bool observe)
+    TG_NONNULL(1);
 
 #endif

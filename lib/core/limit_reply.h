@@ -1,6 +1,7 @@
 #ifndef TG_CORE_LIMIT_REPLY_H
 #define TG_CORE_LIMIT_REPLY_H
 
+#include "lib/core/contract.h"
 #include "lib/core/limit_check.h"
 
 /*
@@ -13,6 +14,6 @@
 #define LIMIT_REPLY_MAX_BYTES 400
 
 /* `verdict->limit` is there. Empty where the arena's cap is reached. */
-struct slice limit_reply(const struct throttle_verdict *verdict, struct arena *arena);
+struct slice limit_reply(const struct throttle_verdict *verdict, struct arena *arena) TG_NONNULL(1);
 
 #endif

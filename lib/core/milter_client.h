@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/milter_wire.h"
 #include "lib/core/slice.h"
 
@@ -54,11 +55,11 @@ struct milter_client {
     const char *problem;
 };
 
-void milter_client_init(struct milter_client *c);
+void milter_client_init(struct milter_client *c) TG_NONNULL(1);
 void milter_client_fini(struct milter_client *c);
 
 /* The negotiation: always answered. */
-bool milter_client_offer(struct milter_client *c);
+bool milter_client_offer(struct milter_client *c) TG_NONNULL(1);
 
 struct milter_peer {
     struct slice name; /* host name, or "[192.0.2.1]" where it has none */
@@ -67,29 +68,30 @@ struct milter_peer {
     struct slice address; /* "192.0.2.1", "2001:db8::1", a path */
 };
 
-bool milter_client_connect(struct milter_client *c, const struct milter_peer *peer);
-bool milter_client_helo(struct milter_client *c, struct slice name);
+bool milter_client_connect(struct milter_client *c, const struct milter_peer *peer) TG_NONNULL(1);
+bool milter_client_helo(struct milter_client *c, struct slice name) TG_NONNULL(1);
 /* The path as the client wrote it, then each ESMTP parameter. */
 bool milter_client_mail(struct milter_client *c, struct slice path, const struct slice *params,
-                        size_t count);
+                        size_t count) TG_NONNULL(1);
 bool milter_client_rcpt(struct milter_client *c, struct slice path, const struct slice *params,
-                        size_t count);
-bool milter_client_data(struct milter_client *c);
+                        size_t count) TG_NONNULL(1);
+bool milter_client_data(struct milter_client *c) TG_NONNULL(1);
 /* `value` is all between the colon and the line's last CRLF; CRLF within it goes out as LF. */
-bool milter_client_header(struct milter_client *c, struct slice name, struct slice value);
-bool milter_client_eoh(struct milter_client *c);
-bool milter_client_body(struct milter_client *c,
-                        struct slice chunk); /* at most MILTER_CHUNK_BYTES */
-bool milter_client_eom(struct milter_client *c);
-bool milter_client_unknown(struct milter_client *c, struct slice command);
+bool milter_client_header(struct milter_client *c, struct slice name, struct slice value)
+    TG_NONNULL(1);
+bool milter_client_eoh(struct milter_client *c) TG_NONNULL(1);
+bool milter_client_body(struct milter_client *c, struct slice chunk)
+    TG_NONNULL(1); /* at most MILTER_CHUNK_BYTES */
+bool milter_client_eom(struct milter_client *c) TG_NONNULL(1);
+bool milter_client_unknown(struct milter_client *c, struct slice command) TG_NONNULL(1);
 /* The transaction ends (also after its end of message, as Postfix does). Never answered. */
-void milter_client_abort(struct milter_client *c);
-void milter_client_quit(struct milter_client *c);
+void milter_client_abort(struct milter_client *c) TG_NONNULL(1);
+void milter_client_quit(struct milter_client *c) TG_NONNULL(1);
 
 /* Does it want header lines, body chunks? Saves the caller the work. */
-bool milter_client_wants_headers(const struct milter_client *c);
-bool milter_client_wants_body(const struct milter_client *c);
-bool milter_client_wants_rejected(const struct milter_client *c);
+bool milter_client_wants_headers(const struct milter_client *c) TG_NONNULL(1);
+bool milter_client_wants_body(const struct milter_client *c) TG_NONNULL(1);
+bool milter_client_wants_rejected(const struct milter_client *c) TG_NONNULL(1);
 
 struct milter_answer {
     char kind; /* enum milter_reply; PROGRESS is passed over; SKIP is given as CONTINUE */
@@ -106,6 +108,6 @@ enum milter_take { MILTER_TAKE_MORE, MILTER_TAKE_ANSWER, MILTER_TAKE_BAD };
 
 /* Takes one answer off the front of *in; its slices point into *in (text: into *c). */
 enum milter_take milter_client_take(struct milter_client *c, struct slice *in,
-                                    struct milter_answer *out);
+                                    struct milter_answer *out) TG_NONNULL(1);
 
 #endif

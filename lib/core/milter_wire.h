@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/slice.h"
 
 /*
@@ -117,17 +118,18 @@ struct milter_wire_packet {
 /* Takes one packet off the front of *in, of at most max_bytes of data. WIRE_BAD: longer than that,
  * or of length 0. */
 enum milter_wire_take milter_wire_take(struct slice *in, size_t max_bytes,
-                                       struct milter_wire_packet *out);
+                                       struct milter_wire_packet *out) TG_NONNULL(1);
 /* A packet of the parts given, one after the other. */
-void milter_wire_add(struct buf *b, char command, size_t parts, const struct slice *part);
+void milter_wire_add(struct buf *b, char command, size_t parts, const struct slice *part)
+    TG_NONNULL(1);
 /* One NUL-ended string off the front of *data; false where there is none. */
-bool milter_wire_take_string(struct slice *data, struct slice *text);
+bool milter_wire_take_string(struct slice *data, struct slice *text) TG_NONNULL(1);
 
 /* A packet whose size is known only at its end: begin gives its place, end fills in the length. */
-size_t milter_wire_begin(struct buf *b, char command);
-void milter_wire_end(struct buf *b, size_t begun);
+size_t milter_wire_begin(struct buf *b, char command) TG_NONNULL(1);
+void milter_wire_end(struct buf *b, size_t begun) TG_NONNULL(1);
 /* A text and the NUL behind it. What follows a NUL within the text is left out: the protocol has C
  * strings. */
-void milter_wire_add_string(struct buf *b, struct slice text);
+void milter_wire_add_string(struct buf *b, struct slice text) TG_NONNULL(1);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 
@@ -28,7 +29,7 @@ struct networks {
 
 bool networks_ip_parse(struct slice text, struct ip *out);
 /* `192.0.2.0/24`, `2001:db8::/32`, `[::1]/128` or a single address; host bits must be zero. */
-int network_parse(struct slice text, struct network *out, struct err *err);
-bool networks_contain(const struct networks *set, const struct ip *ip);
+int network_parse(struct slice text, struct network *out, struct err *err) TG_MUST_USE;
+bool networks_contain(const struct networks *set, const struct ip *ip) TG_NONNULL(1);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 
@@ -48,6 +49,7 @@ bool period_parse(struct slice text, enum period_kind *kind, time_t *start);
  * `-7days`, `-2weeks`, `-3months`, `-1quarter`.
  * [*start, *end) is what it names (`-7days`: that one day, a week ago). `now` is the current time.
  */
-int period_date_parse(struct slice text, time_t now, time_t *start, time_t *end, struct err *err);
+int period_date_parse(struct slice text, time_t now, time_t *start, time_t *end,
+                      struct err *err) TG_MUST_USE;
 
 #endif

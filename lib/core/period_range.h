@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/period.h"
 
@@ -32,7 +33,7 @@ struct stored_periods {
 /* Months and days; with `hours`, hours alone. -1 where the range does not begin and end with a day
  * (an hour), and where it is longer than 100,000 periods. */
 int period_range_stored(time_t from, time_t to, time_t now, bool hours, struct arena *arena,
-                        struct stored_periods *out, struct err *err);
+                        struct stored_periods *out, struct err *err) TG_MUST_USE;
 
 struct step {
     char name[PERIOD_TEXT];
@@ -47,6 +48,6 @@ struct step_list {
 /* The periods of that kind that the range touches and that have begun by now; PERIOD_TOTAL: one
  * step, the range. */
 int period_range_steps(enum period_kind kind, time_t from, time_t to, time_t now,
-                       struct arena *arena, struct step_list *out, struct err *err);
+                       struct arena *arena, struct step_list *out, struct err *err) TG_MUST_USE;
 
 #endif

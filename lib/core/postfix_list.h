@@ -1,6 +1,7 @@
 #ifndef TG_CORE_POSTFIX_LIST_H
 #define TG_CORE_POSTFIX_LIST_H
 
+#include "lib/core/contract.h"
 #include "lib/core/slice.h"
 
 /*
@@ -24,7 +25,7 @@ struct postfix_item {
 };
 
 /* The next item; false at the end. */
-bool postfix_list_next(struct slice *rest, struct postfix_item *item);
+bool postfix_list_next(struct slice *rest, struct postfix_item *item) TG_NONNULL(1);
 
 /* `name = value`, a line of postconf's output. */
 bool postfix_list_setting(struct slice line, struct slice *name, struct slice *value);

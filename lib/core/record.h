@@ -8,6 +8,7 @@
 #include "lib/core/arena.h"
 #include "lib/core/buf.h"
 #include "lib/core/classify.h"
+#include "lib/core/contract.h"
 #include "lib/core/counters.h"
 #include "lib/core/tally.h"
 
@@ -94,22 +95,25 @@ struct record {
  * reached. `users`: legs of users too. The legs borrow their names from `c`. */
 int record_build(const struct classified *c, const struct facts *f, enum out_bytes out_bytes,
                  bool users, struct slice queue_id, struct arena *arena, struct record *out,
-                 struct err *err);
+                 struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* The body of a journal record (without length, checksum, number and time, which are the
  * journal's). What a record of its kind does not have is left out. */
-void record_encode(const struct record *r, struct buf *b);
+void record_encode(const struct record *r, struct buf *b) TG_NONNULL(1);
 /* -1 for bytes that are no record (*err says what is wrong with them); slices point into `body`.
  * Number and time are left alone. */
-int record_decode(struct slice body, struct arena *arena, struct record *out, struct err *err);
+int record_decode(struct slice body, struct arena *arena, struct record *out,
+                  struct err *err) TG_MUST_USE;
 
 /* One more amount; none for a value of 0. -1: the arena's cap is reached. The names are borrowed.
  */
 int record_amount_add(struct record *r, struct arena *arena, struct slice account,
-                      struct slice user, enum counter counter, uint64_t value, struct err *err);
+                      struct slice user, enum counter counter, uint64_t value,
+                      struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* Adds what one leg makes of the counters of its account (or user: traffic only, no priorities, no
  * spam). */
-void record_leg_count(const struct record *r, const struct leg *leg, struct tally *into);
+void record_leg_count(const struct record *r, const struct leg *leg, struct tally *into)
+    TG_NONNULL(1);
 
 #endif

@@ -2,6 +2,7 @@
 #define TG_CORE_RENDER_H
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/report_grid.h"
 
 /*
@@ -18,19 +19,22 @@ struct render_style {
 /* Aligned columns, a line of totals where there are several rows. Counts are exact; where the table
  * would be wider than style->width they are shortened, then minor columns left out, which a line
  * below names. */
-void render_table(const struct report_grid *g, const struct render_style *style, struct buf *b);
+void render_table(const struct report_grid *g, const struct render_style *style, struct buf *b)
+    TG_NONNULL(1);
 
 /* One bar a row of report_grid_main's column; without labels, one bar a column of the same unit.
  * Eighths of a block in UTF-8, `#` in ASCII. style->width 0 counts as 80. */
-void render_chart(const struct report_grid *g, const struct render_style *style, struct buf *b);
+void render_chart(const struct report_grid *g, const struct render_style *style, struct buf *b)
+    TG_NONNULL(1);
 
 /* RFC 4180: a header row of labels and columns, CRLF ends, exact plain numbers; no line of totals.
  */
-void render_csv(const struct report_grid *g, struct buf *b);
-void render_csv_field(struct buf *b, struct slice value);
+void render_csv(const struct report_grid *g, struct buf *b) TG_NONNULL(1);
+void render_csv_field(struct buf *b, struct slice value) TG_NONNULL(1);
 
 /* What table and chart share: the title above, remarks below. */
-void render_title(const struct report_grid *g, const struct render_style *style, struct buf *b);
-void render_notes(const struct report_grid *g, struct buf *b);
+void render_title(const struct report_grid *g, const struct render_style *style, struct buf *b)
+    TG_NONNULL(1);
+void render_notes(const struct report_grid *g, struct buf *b) TG_NONNULL(1);
 
 #endif

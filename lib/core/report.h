@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/counters.h"
 #include "lib/core/slice.h"
 #include "lib/core/tally.h"
@@ -44,13 +45,13 @@ const struct report_kind *report_at(size_t index); /* NULL after the last */
 /* Every counter of the accounts as it is: what `tollgate totals` gives. Not among the above. */
 const struct report_kind *report_totals(void);
 
-uint64_t report_value(const struct report_column *column, const struct tally *t);
+uint64_t report_value(const struct report_column *column, const struct tally *t) TG_NONNULL(1);
 
 /* Which counters a report is made of, each once, in the order of the counters' table. */
 struct counter_list {
     size_t count;
     enum counter ids[COUNTER_COUNT];
 };
-void report_counters(const struct report_kind *kind, struct counter_list *out);
+void report_counters(const struct report_kind *kind, struct counter_list *out) TG_NONNULL(1);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/report.h"
 
@@ -51,7 +52,7 @@ struct report_grid {
 };
 
 int report_grid_init(struct report_grid *g, const struct report_kind *kind, const char *step,
-                     const char *by, size_t cap_bytes, struct err *err);
+                     const char *by, size_t cap_bytes, struct err *err) TG_MUST_USE TG_NONNULL(1);
 void report_grid_fini(struct report_grid *g);
 
 /* Before the first row. Values are ordered from the largest, labels from the first; `reverse` turns
@@ -59,14 +60,14 @@ void report_grid_fini(struct report_grid *g);
  * column: the report's main one where there is something to compare, else the step. `top` rows are
  * kept (of each step, with both). -1: no such column (*err names those there are). */
 int report_grid_order(struct report_grid *g, struct slice column, bool reverse, size_t top,
-                      struct err *err);
+                      struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* Labels are copied. Rows of the same labels are not joined. -1: the cap is reached. */
 int report_grid_add(struct report_grid *g, struct slice step, struct slice by,
-                    const struct tally *t, struct err *err);
-void report_grid_finish(struct report_grid *g);
+                    const struct tally *t, struct err *err) TG_MUST_USE TG_NONNULL(1);
+void report_grid_finish(struct report_grid *g) TG_NONNULL(1);
 
 /* The column that makes the bars of a chart. */
-size_t report_grid_main(const struct report_grid *g);
+size_t report_grid_main(const struct report_grid *g) TG_NONNULL(1);
 
 #endif

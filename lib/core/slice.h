@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/core/contract.h"
+
 /*
  * A borrowed run of bytes. Never owns, never ends in NUL by promise, may hold any byte.
  * An empty slice has len 0; its ptr may then be NULL.
@@ -35,10 +37,10 @@ ptrdiff_t slice_find_last(struct slice s, char byte);
 
 /* Takes the part before the first `separator` off *rest (all of it where there is none) into *head;
  * false once *rest is used up (its ptr is NULL then). Empty parts are given too. */
-bool slice_cut(struct slice *rest, char separator, struct slice *head);
+bool slice_cut(struct slice *rest, char separator, struct slice *head) TG_NONNULL(1);
 
 /* The next run of bytes that are not in `separators`; false at the end. */
-bool slice_word(struct slice *rest, const char *separators, struct slice *word);
+bool slice_word(struct slice *rest, const char *separators, struct slice *word) TG_NONNULL(1);
 
 /* Decimal digits only, no sign, no overflow. */
 bool slice_number(struct slice s, uint64_t *value);
@@ -46,8 +48,8 @@ bool slice_number(struct slice s, uint64_t *value);
 char slice_ascii_lower(char c);
 
 /* Takes a varint (a big-endian u32) off the front of *s; false where it is torn or too long. */
-bool slice_take_varint(struct slice *s, uint64_t *value);
-bool slice_take_u32(struct slice *s, uint32_t *value);
-bool slice_take(struct slice *s, size_t len, struct slice *head);
+bool slice_take_varint(struct slice *s, uint64_t *value) TG_NONNULL(1);
+bool slice_take_u32(struct slice *s, uint32_t *value) TG_NONNULL(1);
+bool slice_take(struct slice *s, size_t len, struct slice *head) TG_NONNULL(1);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 
@@ -14,14 +15,14 @@
 
 #define SOCKETMAP_REPLY_MAX ((size_t)100000) /* as Postfix has it */
 
-void socketmap_request(struct buf *b, struct slice name, struct slice key);
+void socketmap_request(struct buf *b, struct slice name, struct slice key) TG_NONNULL(1);
 
 /* Takes one netstring off the front of *s. 1: *out is what it holds, 0: not all of it is there yet,
  * -1: this is none, or one of more than `max` bytes. */
-int socketmap_netstring_take(struct slice *s, size_t max, struct slice *out);
+int socketmap_netstring_take(struct slice *s, size_t max, struct slice *out) TG_NONNULL(1);
 
 /* 1: found, *value is set; 0: the map says that it knows no such key; -1: it could not say (TEMP,
  * TIMEOUT, PERM), or this is no reply (EX_UNAVAILABLE): *err has the reason. */
-int socketmap_reply(struct slice reply, struct slice *value, struct err *err);
+int socketmap_reply(struct slice reply, struct slice *value, struct err *err) TG_MUST_USE;
 
 #endif

@@ -1,6 +1,7 @@
 #ifndef TG_CORE_SOURCE_LINE_H
 #define TG_CORE_SOURCE_LINE_H
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 
@@ -27,10 +28,10 @@ struct source_entry {
 /* 1: an entry, 0: nothing on this line, -1: a bad line, *err says what it should be (EX_DATAERR).
  */
 int source_line_parse(enum source_use use, struct slice line, struct source_entry *out,
-                      struct err *err);
+                      struct err *err) TG_MUST_USE;
 
 /* The next of a list of targets, separated by commas or blanks; false at the end. */
-bool source_line_target_next(struct slice *rest, struct slice *target);
+bool source_line_target_next(struct slice *rest, struct slice *target) TG_NONNULL(1);
 
 /* The owner that a value names: the value where it has a dot, else none ("OK", "x", "1"). */
 struct slice source_line_owner(struct slice value);

@@ -2,6 +2,7 @@
 #define TG_CORE_SOURCE_NAME_H
 
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 
@@ -27,6 +28,6 @@ struct source_name {
 };
 
 int source_name_parse(struct slice text, struct arena *arena, struct source_name *out,
-                      struct err *err);
+                      struct err *err) TG_MUST_USE;
 
 #endif

@@ -2,6 +2,7 @@
 #define TG_CORE_STORE_URL_H
 
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 
@@ -29,7 +30,8 @@ struct store_url {
     unsigned db;
 };
 
-int store_url_parse(struct slice text, struct arena *arena, struct store_url *out, struct err *err);
+int store_url_parse(struct slice text, struct arena *arena, struct store_url *out,
+                    struct err *err) TG_MUST_USE;
 
 /* The URL as it may be shown: its password, if it has one, as `***`. */
 struct slice store_url_masked(struct slice text, struct arena *arena);

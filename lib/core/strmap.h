@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/slice.h"
 
 /*
@@ -26,15 +27,15 @@ struct strmap {
     size_t count, room; /* room: 0 or a power of two */
 };
 
-void strmap_init(struct strmap *m);
+void strmap_init(struct strmap *m) TG_NONNULL(1);
 void strmap_fini(struct strmap *m);
 
 /* Where the value of `key` stands, or NULL. */
-void **strmap_find(const struct strmap *m, struct slice key);
+void **strmap_find(const struct strmap *m, struct slice key) TG_NONNULL(1);
 /* Where it stands after adding it if need be (value NULL then; *added says so). The key is
  * borrowed. NULL when memory is out. */
-void **strmap_add(struct strmap *m, struct slice key, bool *added);
+void **strmap_add(struct strmap *m, struct slice key, bool *added) TG_NONNULL(1);
 /* Steps through all in table order: start with *at = 0; false at the end. */
-bool strmap_next(const struct strmap *m, size_t *at, struct slice *key, void **value);
+bool strmap_next(const struct strmap *m, size_t *at, struct slice *key, void **value) TG_NONNULL(1);
 
 #endif

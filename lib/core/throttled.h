@@ -1,6 +1,7 @@
 #ifndef TG_CORE_THROTTLED_H
 #define TG_CORE_THROTTLED_H
 
+#include "lib/core/contract.h"
 #include "lib/core/limit_check.h"
 
 /*
@@ -24,11 +25,11 @@
 /* Adds them to r's amounts. -1: the arena's cap is reached. */
 int throttled_count(const struct limit_checks *d, const struct test_answer *answers,
                     const struct throttle_verdict *verdict, struct arena *arena, struct record *r,
-                    struct err *err);
+                    struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* A recipient refused at RCPT, before there is a message: one throttled recipient (METRIC_BOUNCES:
  * one bounce) of the account, the user (may be empty) and the node. */
 int throttled_count_recipient(enum limit_metric metric, struct slice account, struct slice user,
-                              struct arena *arena, struct record *r, struct err *err);
+                              struct arena *arena, struct record *r, struct err *err) TG_MUST_USE;
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/slice.h"
 
 /*
@@ -26,6 +27,6 @@ bool units_parse(enum units_kind kind, struct slice text, int64_t *value);
 /* In the largest unit that divides the value: "90s", "24h", "7days", "1536B". */
 void units_format(enum units_kind kind, struct buf *b, int64_t value);
 /* A time as the name of a window: "hour", "10min", "7days", "day". */
-void units_format_window(struct buf *b, uint64_t ms);
+void units_format_window(struct buf *b, uint64_t ms) TG_NONNULL(1);
 
 #endif

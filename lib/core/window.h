@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/core/contract.h"
+
 /*
  * One rolling window: 60 slices, each exactly a sixtieth of it, and the partly expired oldest one
  * counts in full. So no window of that length ever holds more than the maximum, and room comes back
@@ -23,13 +25,14 @@ struct window {
     uint64_t amount[WINDOW_SLICES + 1]; /* of slice n at n % 61 */
 };
 
-void window_init(struct window *w, int64_t window_ms);
+void window_init(struct window *w, int64_t window_ms) TG_NONNULL(1);
 /* Forgets what has expired at now_ms; returns what is consumed in the window that ends now. */
-uint64_t window_used(struct window *w, int64_t now_ms);
-void window_consume(struct window *w, int64_t now_ms, uint64_t amount);
+uint64_t window_used(struct window *w, int64_t now_ms) TG_NONNULL(1);
+void window_consume(struct window *w, int64_t now_ms, uint64_t amount) TG_NONNULL(1);
 /* Takes back an amount consumed at that time, as far as it has not expired yet. */
-void window_give_back(struct window *w, int64_t then_ms, uint64_t amount);
+void window_give_back(struct window *w, int64_t then_ms, uint64_t amount) TG_NONNULL(1);
 /* In how many ms `amount` more will fit under max; 0: now; -1: never (amount > max). */
-int64_t window_retry_ms(struct window *w, int64_t now_ms, uint64_t amount, uint64_t max);
+int64_t window_retry_ms(struct window *w, int64_t now_ms, uint64_t amount, uint64_t max)
+    TG_NONNULL(1);
 
 #endif

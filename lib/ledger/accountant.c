@@ -22,6 +22,7 @@
 #include "lib/sys/files.h"
 #include "lib/sys/log.h"
 #include "lib/sys/log_limit.h"
+#include "lib/sys/mutex.h"
 
 #define FOLD_BUDGET_MS  1000  /* then Redis gets its turn */
 #define PUSH_BUDGET_MS  200   /* then the journal gets its turn again */
@@ -51,7 +52,7 @@ struct accountant {
         strays;
 
     pthread_t thread;
-    pthread_mutex_t lock;  /* guards what follows */
+    struct mutex lock;     /* guards what follows */
     pthread_cond_t wake;   /* the thread */
     pthread_cond_t folded; /* those who wait for state.folded_number */
     bool is_stopping, is_hurried;
@@ -265,11 +266,11 @@ static void publish_state(struct accountant *a)
                                  .damaged = a->is_damaged};
 
     (void)snprintf(s.problem, sizeof s.problem, "%s", first_problem(a));
-    (void)pthread_mutex_lock(&a->lock);
+    mutex_lock(&a->lock);
     a->state = s;
     a->fold.config = a->fold_config;
     (void)pthread_cond_broadcast(&a->folded);
-    (void)pthread_mutex_unlock(&a->lock);
+    mutex_unlock(&a->lock);
 }
 
 /* --- the thread ------------------------------------------------------------------------------ */
@@ -277,17 +278,17 @@ static void publish_state(struct accountant *a)
 /* Until the next turn, or at once with `hurry`. False when it is time to stop. */
 static bool wait_turn(struct accountant *a, bool hurry)
 {
-    struct timespec until;
+    int64_t until_ms;
     bool go_on;
 
-    (void)pthread_mutex_lock(&a->lock);
-    until = clock_deadline(clock_monotonic_ms() + a->pause_ms);
+    mutex_lock(&a->lock);
+    until_ms = clock_monotonic_ms() + a->pause_ms;
     while (!hurry && !a->is_stopping && !a->is_hurried &&
-           pthread_cond_timedwait(&a->wake, &a->lock, &until) == 0)
+           mutex_wait_until(&a->lock, &a->wake, until_ms))
         ;
     a->is_hurried = false;
     go_on = !a->is_stopping;
-    (void)pthread_mutex_unlock(&a->lock);
+    mutex_unlock(&a->lock);
     return go_on;
 }
 
@@ -392,7 +393,7 @@ static void free_parts(struct accountant *a)
     free(a->journal_dir);
     (void)pthread_cond_destroy(&a->wake);
     (void)pthread_cond_destroy(&a->folded);
-    (void)pthread_mutex_destroy(&a->lock);
+    mutex_fini(&a->lock);
     free(a);
 }
 
@@ -427,7 +428,7 @@ static struct accountant *accountant_new(struct journal *journal, const struct s
         .older = {"redis counts more than the ledger", NULL, LOG_ERR, .times = 0},
         .foreign = {"two nodes of the same name", NULL, LOG_ERR, .times = 0},
         .strays = {"released what is not held", NULL, LOG_WARNING, .times = 0}};
-    (void)pthread_mutex_init(&a->lock, NULL);
+    mutex_init(&a->lock);
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&a->wake, &monotonic);
@@ -457,41 +458,40 @@ void accountant_stop(struct accountant *a, int64_t push_ms)
 {
     if (a == NULL)
         return;
-    (void)pthread_mutex_lock(&a->lock);
+    mutex_lock(&a->lock);
     a->is_stopping = true;
     a->stop_push_ms = push_ms;
     (void)pthread_cond_signal(&a->wake);
-    (void)pthread_mutex_unlock(&a->lock);
+    mutex_unlock(&a->lock);
     (void)pthread_join(a->thread, NULL);
     free_parts(a);
 }
 
 void accountant_reload(struct accountant *a, const struct settings *s)
 {
-    (void)pthread_mutex_lock(&a->lock);
+    mutex_lock(&a->lock);
     set_config(a, s);
-    (void)pthread_mutex_unlock(&a->lock);
+    mutex_unlock(&a->lock);
 }
 
 void accountant_state(struct accountant *a, struct accountant_state *out)
 {
-    (void)pthread_mutex_lock(&a->lock);
+    mutex_lock(&a->lock);
     *out = a->state;
-    (void)pthread_mutex_unlock(&a->lock);
+    mutex_unlock(&a->lock);
 }
 
 bool accountant_wait(struct accountant *a, uint64_t number, int64_t timeout_ms)
 {
-    struct timespec until = clock_deadline(clock_monotonic_ms() + timeout_ms);
+    int64_t until_ms = clock_monotonic_ms() + timeout_ms;
     bool is_there;
 
-    (void)pthread_mutex_lock(&a->lock);
+    mutex_lock(&a->lock);
     a->is_hurried = true;
     (void)pthread_cond_signal(&a->wake);
-    while (a->state.folded_number < number &&
-           pthread_cond_timedwait(&a->folded, &a->lock, &until) == 0)
+    while (a->state.folded_number < number && mutex_wait_until(&a->lock, &a->folded, until_ms))
         ;
     is_there = a->state.folded_number >= number;
-    (void)pthread_mutex_unlock(&a->lock);
+    mutex_unlock(&a->lock);
     return is_there;
 }

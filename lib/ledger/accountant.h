@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/sys/journal.h"
 #include "lib/sys/settings.h"
@@ -35,13 +36,13 @@ struct accountant;
  * log, and starts the thread. `journal` is borrowed and outlives it; nothing may have been appended
  * since journal_open. NULL where there is no usable ledger: *err says why, and the mend. */
 struct accountant *accountant_start(const struct settings *s, struct journal *journal,
-                                    struct err *err);
+                                    struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Folds and pushes what there is (the push for about `push_ms`), then ends the thread and frees.
  * NULL is allowed. */
 void accountant_stop(struct accountant *a, int64_t push_ms);
 /* New settings after a reload (ledger.push, accounting.users, accounting.users_max). Copies what it
  * keeps. */
-void accountant_reload(struct accountant *a, const struct settings *s);
+void accountant_reload(struct accountant *a, const struct settings *s) TG_NONNULL(1);
 
 struct accountant_state {
     uint64_t folded_number;                  /* last journal record in the ledger */
@@ -50,11 +51,11 @@ struct accountant_state {
     bool damaged;                            /* the journal is damaged: accounting has stopped */
     char problem[512];                       /* the problem there is, or "" */
 };
-void accountant_state(struct accountant *a, struct accountant_state *out);
+void accountant_state(struct accountant *a, struct accountant_state *out) TG_NONNULL(1);
 
 /* Waits until the ledger has the journal's record of that number and those before it (and whoever
  * reads the ledger then sees them); false when the time is over. A Redis that stalls can take the
  * accountant's thread 5 s. */
-bool accountant_wait(struct accountant *a, uint64_t number, int64_t timeout_ms);
+bool accountant_wait(struct accountant *a, uint64_t number, int64_t timeout_ms) TG_NONNULL(1);
 
 #endif

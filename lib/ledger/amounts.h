@@ -2,6 +2,7 @@
 #define TG_LEDGER_AMOUNTS_H
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/counters.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
@@ -18,12 +19,14 @@
 
 /* Adds `text` + `more` to *out: the table's counters in its order, then those unknown here, as they
  * came. -1 for a text that is none, and for a sum above AMOUNT_MAX. */
-int amounts_sum(struct slice text, const struct tally *more, struct buf *out, struct err *err);
+int amounts_sum(struct slice text, const struct tally *more, struct buf *out,
+                struct err *err) TG_MUST_USE;
 
 /* Adds the larger of each counter to *out; of names unknown here, those of `newer`. */
-int amounts_larger(struct slice older, struct slice newer, struct buf *out, struct err *err);
+int amounts_larger(struct slice older, struct slice newer, struct buf *out,
+                   struct err *err) TG_MUST_USE;
 
 /* Reads them; unknown names are passed over. */
-int amounts_read(struct slice text, struct tally *out, struct err *err);
+int amounts_read(struct slice text, struct tally *out, struct err *err) TG_MUST_USE;
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "lib/core/record.h"
 #include "lib/core/strmap.h"
 #include "lib/ledger/fold_held.h"
@@ -60,18 +61,21 @@ struct fold {
 };
 
 /* `node_account` must outlive the fold. */
-void fold_init(struct fold *f, const struct fold_config *config, struct slice node_account);
+void fold_init(struct fold *f, const struct fold_config *config, struct slice node_account)
+    TG_NONNULL(1);
 void fold_fini(struct fold *f);
 
 /* Takes one record into the batch; the ledger is read, where a message that it holds is let go. */
-int fold_add(struct fold *f, struct ledger *l, const struct record *r, struct err *err);
+int fold_add(struct fold *f, struct ledger *l, const struct record *r, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 /* Time to apply: the batch is large. */
-bool fold_is_full(const struct fold *f);
+bool fold_is_full(const struct fold *f) TG_NONNULL(1);
 /* Brings the batch into the ledger, with `position` behind its last record, in one transaction.
  * Empties the batch, also when it fails: then the ledger is as before and its position says where
  * to read on. */
-int fold_apply(struct fold *f, struct ledger *l, struct journal_position position, struct err *err);
+int fold_apply(struct fold *f, struct ledger *l, struct journal_position position,
+               struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Forgets the batch. */
-void fold_reset(struct fold *f);
+void fold_reset(struct fold *f) TG_NONNULL(1);
 
 #endif

@@ -2,6 +2,7 @@
 #define TG_LEDGER_FOLD_HELD_H
 
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "lib/core/record.h"
 #include "lib/core/strmap.h"
 #include "lib/ledger/ledger.h"
@@ -21,18 +22,20 @@ struct fold_held {
     struct buf body;
 };
 
-void fold_held_init(struct fold_held *b);
+void fold_held_init(struct fold_held *b) TG_NONNULL(1);
 void fold_held_fini(struct fold_held *b);
-void fold_held_reset(struct fold_held *b);
+void fold_held_reset(struct fold_held *b) TG_NONNULL(1);
 
 /* Keeps a RECORD_HELD in the line of that account. */
 int fold_held_add(struct fold_held *b, const struct record *r, struct slice account,
-                  struct arena *arena, struct err *err);
+                  struct arena *arena, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Takes the message that `r`, a release or forgetting, is about: 1, *body lives until the next
  * call; 0: it is not held. */
 int fold_held_take(struct fold_held *b, struct ledger *l, const struct record *r,
-                   struct arena *arena, struct slice *body, struct err *err);
+                   struct arena *arena, struct slice *body, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 /* Brings all of it into the ledger, within a transaction. */
-int fold_held_apply(const struct fold_held *b, struct ledger *l, struct err *err);
+int fold_held_apply(const struct fold_held *b, struct ledger *l, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 #endif

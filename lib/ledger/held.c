@@ -9,6 +9,7 @@
 
 #include "lib/ledger/ledger_held.h"
 #include "lib/sys/clock.h"
+#include "lib/sys/mutex.h"
 
 #define PATH_SIZE 512
 #define COLUMNS                                                                                    \
@@ -24,7 +25,7 @@ static const char *const sql[STATEMENTS] = {
 };
 
 struct held_messages {
-    pthread_mutex_t lock; /* one reading at a time */
+    struct mutex lock; /* one reading at a time */
     char path[PATH_SIZE];
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENTS];
@@ -63,7 +64,7 @@ struct held_messages *held_open(const char *state_dir, struct err *err)
         (void)err_set(err, EX_OSERR, "out of memory");
         return NULL;
     }
-    (void)pthread_mutex_init(&h->lock, NULL);
+    mutex_init(&h->lock);
     if (snprintf(h->path, sizeof h->path, "%s/ledger.db", state_dir) >= PATH_SIZE) {
         (void)err_set(err, EX_CONFIG, "state_dir is too long");
         held_close(h);
@@ -83,7 +84,7 @@ void held_close(struct held_messages *h)
     for (int i = 0; i < STATEMENTS; i++)
         (void)sqlite3_finalize(h->statements[i]);
     (void)sqlite3_close(h->db);
-    (void)pthread_mutex_destroy(&h->lock);
+    mutex_fini(&h->lock);
     free(h);
 }
 
@@ -147,14 +148,14 @@ int held_list(struct held_messages *h, struct slice account, uint64_t after, siz
     sqlite3_stmt *st = h->statements[account.len > 0 ? LIST_ACCOUNT : LIST_ALL];
     int rc;
 
-    (void)pthread_mutex_lock(&h->lock);
+    mutex_lock(&h->lock);
     (void)sqlite3_bind_int64(st, 1, (int64_t)after);
     (void)sqlite3_bind_int64(st, 2, (int64_t)limit);
     if (account.len > 0)
         (void)sqlite3_bind_text64(st, 3, account.ptr, account.len, SQLITE_STATIC, SQLITE_UTF8);
     rc = rows_take(h, st, arena, list, count, err);
     (void)sqlite3_clear_bindings(st);
-    (void)pthread_mutex_unlock(&h->lock);
+    mutex_unlock(&h->lock);
     return rc;
 }
 
@@ -166,10 +167,10 @@ int held_find(struct held_messages *h, uint64_t number, struct arena *arena,
     size_t count;
     int rc;
 
-    (void)pthread_mutex_lock(&h->lock);
+    mutex_lock(&h->lock);
     (void)sqlite3_bind_int64(st, 1, (int64_t)number);
     rc = rows_take(h, st, arena, &list, &count, err);
-    (void)pthread_mutex_unlock(&h->lock);
+    mutex_unlock(&h->lock);
     if (rc == 0 && count > 0)
         *out = list[0];
     return rc == 0 ? count > 0 : -1;

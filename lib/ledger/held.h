@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "lib/core/record.h"
 
 /*
@@ -27,7 +28,7 @@
 struct held_messages;
 
 /* The ledger has to be there (accountant_start makes it). */
-struct held_messages *held_open(const char *state_dir, struct err *err);
+struct held_messages *held_open(const char *state_dir, struct err *err) TG_MUST_USE;
 void held_close(struct held_messages *h); /* NULL is allowed */
 
 struct held_message {
@@ -41,9 +42,10 @@ struct held_message {
 /* Those that wait in the line of the account (empty: in all), by ascending number, beyond `after`,
  * at most `limit`. */
 int held_list(struct held_messages *h, struct slice account, uint64_t after, size_t limit,
-              struct arena *arena, struct held_message **list, size_t *count, struct err *err);
+              struct arena *arena, struct held_message **list, size_t *count,
+              struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* 1: it is held, or was released just now; 0: it is not; -1. */
 int held_find(struct held_messages *h, uint64_t number, struct arena *arena,
-              struct held_message *out, struct err *err);
+              struct held_message *out, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

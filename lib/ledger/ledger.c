@@ -363,7 +363,7 @@ void ledger_rollback(struct ledger *l)
     (void)sqlite3_reset(l->statements[STATEMENT_ROW_FIND]);
     /* Some errors have rolled back already; then there is nothing to do. */
     if (!sqlite3_get_autocommit(l->db))
-        (void)ledger_run(l, l->statements[STATEMENT_ROLLBACK], "rolling back", &ignored);
+        TG_IGNORE(ledger_run(l, l->statements[STATEMENT_ROLLBACK], "rolling back", &ignored));
     l->meta = l->meta_before;
     l->dirty_rows = l->dirty_rows_before;
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 #include "lib/sys/journal.h"
@@ -62,56 +63,59 @@ struct ledger_meta {
 struct ledger;
 
 /* Opens the ledger at `path` or makes one (mode 0600), for the node of that name. */
-struct ledger *ledger_open(const char *path, const char *node, struct err *err);
+struct ledger *ledger_open(const char *path, const char *node, struct err *err) TG_MUST_USE;
 void ledger_close(struct ledger *l); /* NULL is allowed */
 
-const char *ledger_id(const struct ledger *l); /* 8 hex digits, made with it */
-bool ledger_is_new(const struct ledger *l);    /* made by this ledger_open */
-struct slice ledger_node(const struct ledger *l);
+const char *ledger_id(const struct ledger *l) TG_NONNULL(1); /* 8 hex digits, made with it */
+bool ledger_is_new(const struct ledger *l) TG_NONNULL(1);    /* made by this ledger_open */
+struct slice ledger_node(const struct ledger *l) TG_NONNULL(1);
 /* The names that the node has had, the present one first; false after the last. */
-bool ledger_node_at(const struct ledger *l, size_t index, struct slice *name);
+bool ledger_node_at(const struct ledger *l, size_t index, struct slice *name) TG_NONNULL(1);
 
-int ledger_begin(struct ledger *l, struct err *err);
-int ledger_commit(struct ledger *l, struct err *err);
-void ledger_rollback(struct ledger *l);
+int ledger_begin(struct ledger *l, struct err *err) TG_MUST_USE TG_NONNULL(1);
+int ledger_commit(struct ledger *l, struct err *err) TG_MUST_USE TG_NONNULL(1);
+void ledger_rollback(struct ledger *l) TG_NONNULL(1);
 
-const struct ledger_meta *ledger_meta(const struct ledger *l);
+const struct ledger_meta *ledger_meta(const struct ledger *l) TG_NONNULL(1);
 /* To be called within a transaction (or alone); a rollback takes it back. */
-int ledger_meta_set(struct ledger *l, const struct ledger_meta *meta, struct err *err);
+int ledger_meta_set(struct ledger *l, const struct ledger_meta *meta, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 /* The row with that key under the present node's name: 1, 0 where there is none, -1. Its slices
  * live until the next call. *elsewhere (may be NULL): it exists under an older name of the node. */
 int ledger_row_find(struct ledger *l, const struct row_key *key, struct row *out, bool *elsewhere,
-                    struct err *err);
+                    struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* A new row of the present node, dirty. */
 int ledger_row_add(struct ledger *l, const struct row_key *key, struct slice counters,
-                   uint64_t number, int64_t expires_s, struct err *err);
+                   uint64_t number, int64_t expires_s, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* New counters for a row that ledger_row_find gave; makes it dirty (ROW_REFUSED stays). */
 int ledger_row_set(struct ledger *l, const struct row *row, struct slice counters, uint64_t number,
-                   struct err *err);
+                   struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Marks it, unless its number has changed since. */
 int ledger_row_mark(struct ledger *l, int64_t id, uint64_t number, enum row_dirty dirty,
-                    struct err *err);
-int ledger_row_delete(struct ledger *l, int64_t id, struct err *err);
+                    struct err *err) TG_MUST_USE TG_NONNULL(1);
+int ledger_row_delete(struct ledger *l, int64_t id, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* How many users of an account have a row of their own in that period (under any name of the node).
  */
 int ledger_users_count(struct ledger *l, const struct row_key *key, uint64_t *count,
-                       struct err *err);
+                       struct err *err) TG_MUST_USE TG_NONNULL(1);
 int ledger_users_count_set(struct ledger *l, const struct row_key *key, uint64_t count,
-                           int64_t expires_s, struct err *err);
+                           int64_t expires_s, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Forgets the counts of periods that ended before. */
-int ledger_users_prune(struct ledger *l, int64_t before_s, struct err *err);
+int ledger_users_prune(struct ledger *l, int64_t before_s, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 /* Steps through rows by ascending id, those beyond `after` only, at most `limit`: all of them, or
  * those in one state. Between start and end no other statement on rows may run, and none may be
  * written. ledger_walk_next: 1 (slices live until the next call), 0 at the end, -1. */
 enum ledger_walk { WALK_ALL, WALK_DIRTY, WALK_REFUSED };
-void ledger_walk_start(struct ledger *l, enum ledger_walk which, int64_t after, size_t limit);
-int ledger_walk_next(struct ledger *l, struct row *out, struct err *err);
-void ledger_walk_end(struct ledger *l);
+void ledger_walk_start(struct ledger *l, enum ledger_walk which, int64_t after, size_t limit)
+    TG_NONNULL(1);
+int ledger_walk_next(struct ledger *l, struct row *out, struct err *err) TG_MUST_USE TG_NONNULL(1);
+void ledger_walk_end(struct ledger *l) TG_NONNULL(1);
 
-uint64_t ledger_dirty_rows(const struct ledger *l); /* dirty and refused ones */
+uint64_t ledger_dirty_rows(const struct ledger *l) TG_NONNULL(1); /* dirty and refused ones */
 
 /* Messages of which nobody knows whether the MTA heard that they were let through. */
 struct in_doubt {
@@ -119,14 +123,17 @@ struct in_doubt {
     struct slice queue_id; /* empty: not known */
     int64_t time_ms;       /* 0: not known */
 };
-int ledger_in_doubt_add(struct ledger *l, const struct in_doubt *d, struct err *err);
+int ledger_in_doubt_add(struct ledger *l, const struct in_doubt *d, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 /* Nodes that Redis has been seen to list. */
-int ledger_peers_set(struct ledger *l, size_t count, const struct slice *names, struct err *err);
-int ledger_peers(struct ledger *l, struct buf *names, struct err *err); /* blank-separated */
+int ledger_peers_set(struct ledger *l, size_t count, const struct slice *names,
+                     struct err *err) TG_MUST_USE TG_NONNULL(1);
+int ledger_peers(struct ledger *l, struct buf *names, struct err *err) TG_MUST_USE
+    TG_NONNULL(1); /* blank-separated */
 
 /* Puts all that is committed on the disk (WAL checkpoint with sync). 1: done; 0: a reader is in the
  * way, later; -1. */
-int ledger_sync(struct ledger *l, struct err *err);
+int ledger_sync(struct ledger *l, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

@@ -1,6 +1,7 @@
 #ifndef TG_LEDGER_LEDGER_HELD_H
 #define TG_LEDGER_LEDGER_HELD_H
 
+#include "lib/core/contract.h"
 #include "lib/ledger/ledger.h"
 
 /*
@@ -32,16 +33,17 @@ struct held_row {
 };
 
 /* Makes the table in a ledger that has none; for ledger_open. */
-int ledger_held_open(struct ledger *l, struct err *err);
+int ledger_held_open(struct ledger *l, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* A message held by the present node (row->node and state are not looked at). */
 int ledger_held_add(struct ledger *l, const struct held_row *row, struct slice body,
-                    struct err *err);
+                    struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Adds the body of a held message to *body: 1; 0 where no such message is held. */
-int ledger_held_body(struct ledger *l, uint64_t number, struct buf *body, struct err *err);
+int ledger_held_body(struct ledger *l, uint64_t number, struct buf *body,
+                     struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* It is no longer held, since gone_s: released, or forgotten. */
 int ledger_held_remove(struct ledger *l, uint64_t number, int64_t gone_s, bool released,
-                       struct err *err);
+                       struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* Steps through rows by ascending number, those beyond `after` only, at most `limit`. Else as
  * ledger_walk_start; ends with ledger_walk_end. */
@@ -50,12 +52,16 @@ enum held_walk {
     HELD_WALK_HELD,   /* without those that are gone */
     HELD_WALK_CHANGED /* of which Redis is to be told */
 };
-void ledger_held_walk_start(struct ledger *l, enum held_walk which, uint64_t after, size_t limit);
-int ledger_held_walk_next(struct ledger *l, struct held_row *out, struct err *err);
+void ledger_held_walk_start(struct ledger *l, enum held_walk which, uint64_t after, size_t limit)
+    TG_NONNULL(1);
+int ledger_held_walk_next(struct ledger *l, struct held_row *out, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 /* Redis has been told of that state. */
-int ledger_held_mark(struct ledger *l, uint64_t number, enum held_state told, struct err *err);
+int ledger_held_mark(struct ledger *l, uint64_t number, enum held_state told,
+                     struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Removes forgotten ones that went before. */
-int ledger_held_prune(struct ledger *l, int64_t before_s, struct err *err);
+int ledger_held_prune(struct ledger *l, int64_t before_s, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 #endif

@@ -1,6 +1,7 @@
 #ifndef TG_LEDGER_LEDGER_RECOVER_H
 #define TG_LEDGER_LEDGER_RECOVER_H
 
+#include "lib/core/contract.h"
 #include "lib/ledger/ledger.h"
 
 /*
@@ -9,6 +10,7 @@
  * new one would count the journal's records again, under a new share, and they would be there
  * twice.
  */
-struct ledger *ledger_place_open(const char *state_dir, const char *node, struct err *err);
+struct ledger *ledger_place_open(const char *state_dir, const char *node,
+                                 struct err *err) TG_MUST_USE;
 
 #endif

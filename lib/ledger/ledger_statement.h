@@ -3,6 +3,7 @@
 
 #include <sqlite3.h>
 
+#include "lib/core/contract.h"
 #include "lib/ledger/ledger.h"
 
 /* What ledger.c and ledger_rows.c share; for nobody else. */
@@ -88,15 +89,16 @@ struct ledger {
 };
 
 /* *err from SQLite's last error, with the mend; returns -1. */
-int ledger_fail(struct ledger *l, const char *doing, struct err *err);
+int ledger_fail(struct ledger *l, const char *doing, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
-sqlite3_stmt *ledger_statement(struct ledger *l, enum ledger_statement which);
+sqlite3_stmt *ledger_statement(struct ledger *l, enum ledger_statement which) TG_NONNULL(1);
 void ledger_bind(sqlite3_stmt *st, int at, struct slice text);
 struct slice ledger_text(sqlite3_stmt *st, int column);
 /* Steps a statement that gives no rows, and resets it. */
-int ledger_run(struct ledger *l, sqlite3_stmt *st, const char *doing, struct err *err);
+int ledger_run(struct ledger *l, sqlite3_stmt *st, const char *doing, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 /* The first column of its first row, or `missing`; resets it. */
 int ledger_number(struct ledger *l, sqlite3_stmt *st, int64_t missing, int64_t *value,
-                  struct err *err);
+                  struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/ledger/ledger.h"
 #include "lib/redis/store.h"
@@ -58,20 +59,21 @@ struct push_findings {
 
 struct push;
 
-struct push *push_new(const struct push_config *config, struct ledger *ledger, struct store *store,
-                      struct err *err);
 void push_free(struct push *p); /* NULL is allowed */
+struct push *push_new(const struct push_config *config, struct ledger *ledger, struct store *store,
+                      struct err *err) TG_NONNULL(1) TG_MUST_USE;
 
 /* Works for about `budget_ms`. 1: there is more to do at once; 0: not now; -1: *err; try again
  * after a pause. */
-int push_step(struct push *p, const struct push_now *now, int64_t budget_ms, struct err *err);
+int push_step(struct push *p, const struct push_now *now, int64_t budget_ms,
+              struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* Before the end of the program: to be stepped until push_is_finished, or until patience ends. Then
  * all that Redis takes is there, and the node's hash says so. */
-void push_finish(struct push *p);
-bool push_is_finished(const struct push *p);
+void push_finish(struct push *p) TG_NONNULL(1);
+bool push_is_finished(const struct push *p) TG_NONNULL(1);
 
-int64_t push_through(const struct push *p);
-struct push_findings *push_findings(struct push *p);
+int64_t push_through(const struct push *p) TG_NONNULL(1);
+struct push_findings *push_findings(struct push *p) TG_NONNULL(1);
 
 #endif

@@ -1,6 +1,7 @@
 #ifndef TG_LEDGER_PUSH_BATCH_H
 #define TG_LEDGER_PUSH_BATCH_H
 
+#include "lib/core/contract.h"
 #include "lib/ledger/ledger.h"
 #include "lib/redis/store.h"
 
@@ -39,15 +40,17 @@ struct push_batch_result {
 };
 
 int push_batch_init(struct push_batch *t, struct ledger *ledger, struct store *store,
-                    const char *prefix, struct err *err);
+                    const char *prefix, struct err *err) TG_MUST_USE TG_NONNULL(1);
 void push_batch_fini(struct push_batch *t);
 
 /* Rows beyond `after`, at most `limit` (<= TRIP_ROWS). -1: the store (EX_UNAVAILABLE and others of
  * store.h) or the ledger (its errors); `out` then counts what was done all the same. */
 int push_batch_run(struct push_batch *t, enum ledger_walk which, int64_t after, size_t limit,
-                   int64_t now_s, struct push_batch_result *out, struct err *err);
+                   int64_t now_s, struct push_batch_result *out, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 /* The error of an error reply that concerns the whole store, with the mend. */
-int push_batch_store_error(const struct store *store, const redisReply *reply, struct err *err);
+int push_batch_store_error(const struct store *store, const redisReply *reply,
+                           struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

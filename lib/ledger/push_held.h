@@ -1,6 +1,7 @@
 #ifndef TG_LEDGER_PUSH_HELD_H
 #define TG_LEDGER_PUSH_HELD_H
 
+#include "lib/core/contract.h"
 #include "lib/ledger/ledger_held.h"
 #include "lib/redis/store.h"
 
@@ -29,6 +30,6 @@ struct push_held {
 /* One trip, of rows beyond `after`. A key that holds something else is no error but refused; what
  * is refused is tried again with the next walk. -1: the store or the ledger. */
 int push_held(struct ledger *ledger, struct store *store, const char *prefix, enum held_walk which,
-              uint64_t after, struct push_held *out, struct err *err);
+              uint64_t after, struct push_held *out, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

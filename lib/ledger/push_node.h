@@ -1,6 +1,7 @@
 #ifndef TG_LEDGER_PUSH_NODE_H
 #define TG_LEDGER_PUSH_NODE_H
 
+#include "lib/core/contract.h"
 #include "lib/ledger/ledger.h"
 #include "lib/ledger/push.h"
 #include "lib/redis/store.h"
@@ -35,12 +36,12 @@ struct push_node_found {
 };
 
 /* Makes the schema known, or finds that it is ours; -1 with EX_CONFIG where it is another. */
-int push_node_schema(const struct push_node_hash *n, struct err *err);
+int push_node_schema(const struct push_node_hash *n, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* Writes the hash, with that pushed_through, which the ledger keeps too. `force`: whatever is
  * there, and all nodes ever seen are listed again. */
 int push_node_write(const struct push_node_hash *n, const struct push_now *now,
                     int64_t pushed_through, bool force, struct push_node_found *found,
-                    struct err *err);
+                    struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

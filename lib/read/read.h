@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "lib/core/counters.h"
 #include "lib/core/err.h"
 #include "lib/core/period_range.h"
@@ -34,7 +35,7 @@ struct reader {
 
 /* -1 where the store is not there, or holds the keys of another schema than ours. One that is empty
  * is good. */
-int read_schema(struct reader *r, struct err *err);
+int read_schema(struct reader *r, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 struct name_list {
     struct slice *items; /* sorted, each once */
@@ -42,10 +43,13 @@ struct name_list {
 };
 
 /* The nodes' names, and the accounts ever counted (without the nodes' own). */
-int read_nodes(struct reader *r, struct arena *arena, struct name_list *out, struct err *err);
-int read_accounts(struct reader *r, struct arena *arena, struct name_list *out, struct err *err);
+int read_nodes(struct reader *r, struct arena *arena, struct name_list *out,
+               struct err *err) TG_MUST_USE TG_NONNULL(1);
+int read_accounts(struct reader *r, struct arena *arena, struct name_list *out,
+                  struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Has the account ever been counted? */
-int read_is_account(struct reader *r, struct slice account, bool *is_account, struct err *err);
+int read_is_account(struct reader *r, struct slice account, bool *is_account,
+                    struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* Called with each account (user) and the sum over all periods; -1 ends the reading. */
 typedef int read_row(void *context, struct slice name, const struct tally *sum, struct err *err);
@@ -53,16 +57,16 @@ typedef int read_row(void *context, struct slice name, const struct tally *sum, 
 /* Every account given, in this order, those that have nothing too. */
 int read_counters(struct reader *r, const struct name_list *accounts,
                   const struct stored_periods *periods, const struct counter_list *counters,
-                  read_row *row, void *context, struct err *err);
+                  read_row *row, void *context, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* The users of these accounts, in no order. Only months and days have users. */
 int read_users(struct reader *r, const struct name_list *accounts,
                const struct stored_periods *periods, const struct counter_list *counters,
-               read_row *row, void *context, struct err *err);
+               read_row *row, void *context, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* One user. */
 int read_user(struct reader *r, struct slice account, struct slice user,
               const struct stored_periods *periods, const struct counter_list *counters,
-              struct tally *sum, struct err *err);
+              struct tally *sum, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* What a node tells of itself; times in Unix seconds, 0 where it does not. */
 struct node_info {
@@ -75,9 +79,10 @@ struct node_infos {
     struct node_info *items;
     size_t count;
 };
-int read_node_infos(struct reader *r, struct arena *arena, struct node_infos *out, struct err *err);
+int read_node_infos(struct reader *r, struct arena *arena, struct node_infos *out,
+                    struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* The node whose counters in Redis reach least far (pushed_through); NULL where there is no node.
  */
-const struct node_info *read_node_infos_last(const struct node_infos *nodes);
+const struct node_info *read_node_infos_last(const struct node_infos *nodes) TG_NONNULL(1);
 
 #endif

@@ -2,6 +2,7 @@
 #define TG_READ_READ_REPLY_H
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/read/read.h"
 #include "lib/redis/link.h"
 
@@ -11,13 +12,13 @@
 
 /* -1 where the reply is an error or of another type; *err names the key. */
 int read_expect(const struct reader *r, const redisReply *reply, int type, struct slice key,
-                struct err *err);
+                struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* A counter's value. -1: no number. */
 int read_number(const struct reader *r, const redisReply *reply, struct slice key,
-                struct slice field, uint64_t *value, struct err *err);
+                struct slice field, uint64_t *value, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Runs the pipeline; on failure the replies are not there. */
-int read_trip(struct reader *r, redisReply **replies, struct err *err);
+int read_trip(struct reader *r, redisReply **replies, struct err *err) TG_MUST_USE TG_NONNULL(1);
 void read_free(redisReply **replies, size_t count);
-int read_no_memory(struct err *err);
+int read_no_memory(struct err *err) TG_MUST_USE;
 
 #endif

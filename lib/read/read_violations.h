@@ -1,6 +1,7 @@
 #ifndef TG_READ_READ_VIOLATIONS_H
 #define TG_READ_READ_VIOLATIONS_H
 
+#include "lib/core/contract.h"
 #include "lib/read/read.h"
 #include "lib/sys/violation.h"
 
@@ -29,10 +30,11 @@ typedef int read_violation_row(void *context, const struct violation_entry *entr
  * `before_ms` (by the id). 1 where `row` had enough. */
 int read_violations_forward(struct reader *r, struct slice holder, struct stream_id first,
                             int64_t before_ms, read_violation_row *row, void *context,
-                            struct err *err);
+                            struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* The newest first, at most `most`. */
 int read_violations_backward(struct reader *r, struct slice holder, size_t most,
-                             read_violation_row *row, void *context, struct err *err);
+                             read_violation_row *row, void *context, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 /* The last `most`, the oldest of them first; into the arena. */
 struct violation_list {
@@ -40,13 +42,14 @@ struct violation_list {
     size_t count;
 };
 int read_violations_last(struct reader *r, struct slice holder, size_t most, struct arena *arena,
-                         struct violation_list *out, struct err *err);
+                         struct violation_list *out, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* Id of the newest entry of the stream, {0, 0} where it is empty. */
 int read_violations_newest(struct reader *r, struct slice holder, struct stream_id *id,
-                           struct err *err);
+                           struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Waits at most wait_ms for entries beyond *id, which becomes that of the last one given. */
 int read_violations_wait(struct reader *r, struct slice holder, struct stream_id *id,
-                         int64_t wait_ms, read_violation_row *row, void *context, struct err *err);
+                         int64_t wait_ms, read_violation_row *row, void *context,
+                         struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

@@ -1,6 +1,7 @@
 #ifndef TG_READ_READ_WINDOWS_H
 #define TG_READ_READ_WINDOWS_H
 
+#include "lib/core/contract.h"
 #include "lib/core/limit.h"
 #include "lib/core/window.h"
 #include "lib/read/read.h"
@@ -25,10 +26,10 @@ struct window_now {
 
 /* -1: EX_UNAVAILABLE, EX_DATAERR for a key that is no window. */
 int read_windows(struct reader *r, const struct window_question *questions, size_t count,
-                 struct window_now *out, struct err *err);
+                 struct window_now *out, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
-uint64_t read_window_used(struct window_now *w);
+uint64_t read_window_used(struct window_now *w) TG_NONNULL(1);
 /* In how many ms one more fits under max; 0: now; -1: never. */
-int64_t read_window_retry_ms(struct window_now *w, uint64_t max);
+int64_t read_window_retry_ms(struct window_now *w, uint64_t max) TG_NONNULL(1);
 
 #endif

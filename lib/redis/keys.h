@@ -2,6 +2,7 @@
 #define TG_REDIS_KEYS_H
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/period.h"
 #include "lib/core/slice.h"
 
@@ -10,32 +11,34 @@
 
 #define SCHEMA "1"
 
-void key_schema(struct buf *b, const char *prefix);
+void key_schema(struct buf *b, const char *prefix) TG_NONNULL(1);
 /* tg:{account}:total, :month:2026-11, :day:2026-11-21, :hour:2026-11-21T13; `period` is the
  * period's name. */
 void key_counters(struct buf *b, const char *prefix, struct slice account, enum period_kind kind,
-                  struct slice period);
+                  struct slice period) TG_NONNULL(1);
 /* tg:{account}:users:month:2026-11 */
 void key_users(struct buf *b, const char *prefix, struct slice account, enum period_kind kind,
-               struct slice period);
+               struct slice period) TG_NONNULL(1);
 /* tg:accounts:{0a}: the shard (first hex digit of the account's SHA-256) that lists the account. */
-void key_accounts(struct buf *b, const char *prefix, struct slice account);
-void key_accounts_shard(struct buf *b, const char *prefix, unsigned shard); /* 0..15 */
-void key_nodes(struct buf *b, const char *prefix);
-void key_node(struct buf *b, const char *prefix, const char *node); /* tg:{@mx1}:node */
+void key_accounts(struct buf *b, const char *prefix, struct slice account) TG_NONNULL(1);
+void key_accounts_shard(struct buf *b, const char *prefix, unsigned shard)
+    TG_NONNULL(1); /* 0..15 */
+void key_nodes(struct buf *b, const char *prefix) TG_NONNULL(1);
+void key_node(struct buf *b, const char *prefix, const char *node)
+    TG_NONNULL(1); /* tg:{@mx1}:node */
 /* What a holder (a domain, "@server", "@client") was given at run time: tg:{example.com}:plan,
  * tg:{example.com}:limits. */
-void key_plan(struct buf *b, const char *prefix, struct slice holder);
-void key_limits(struct buf *b, const char *prefix, struct slice holder);
+void key_plan(struct buf *b, const char *prefix, struct slice holder) TG_NONNULL(1);
+void key_limits(struct buf *b, const char *prefix, struct slice holder) TG_NONNULL(1);
 /* What a window has consumed: tg:{example.com}:window:recipients:hour, for a user with
  * `:alice@example.com` behind it. */
 void key_window(struct buf *b, const char *prefix, struct slice holder, const char *metric,
-                struct slice per, struct slice subject);
+                struct slice per, struct slice subject) TG_NONNULL(1);
 /* The streams tg:{example.com}:violations and tg:violations. */
-void key_account_violations(struct buf *b, const char *prefix, struct slice holder);
-void key_violations(struct buf *b, const char *prefix);
+void key_account_violations(struct buf *b, const char *prefix, struct slice holder) TG_NONNULL(1);
+void key_violations(struct buf *b, const char *prefix) TG_NONNULL(1);
 /* tg:{example.com}:held */
-void key_held(struct buf *b, const char *prefix, struct slice account);
-void key_popauth(struct buf *b, const char *prefix, struct slice ip);
+void key_held(struct buf *b, const char *prefix, struct slice account) TG_NONNULL(1);
+void key_popauth(struct buf *b, const char *prefix, struct slice ip) TG_NONNULL(1);
 
 #endif

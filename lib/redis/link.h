@@ -4,6 +4,7 @@
 #include <hiredis/hiredis.h>
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/redis/transport.h"
 
 /*
@@ -35,16 +36,16 @@ struct link_login {
 /* Connects and greets: AUTH, SELECT, INFO server. -1 too where the server is not ready (loading its
  * data). */
 int link_open(struct redis_link *l, const struct endpoint *e, const struct link_login *login,
-              int64_t deadline_ms, struct err *err);
+              int64_t deadline_ms, struct err *err) TG_MUST_USE TG_NONNULL(1);
 void link_close(struct redis_link *l);
 
 /* Sends `out`, which holds `want` commands, and reads their replies. On failure none is given and
  * the link closed. */
 int link_trip(struct redis_link *l, struct slice out, redisReply **replies, size_t want,
-              int64_t deadline_ms, struct err *err);
+              int64_t deadline_ms, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* Adds one command as it goes over the wire. */
-void link_command_add(struct buf *out, size_t argc, const struct slice *argv);
+void link_command_add(struct buf *out, size_t argc, const struct slice *argv) TG_NONNULL(1);
 /* The text of a string, status or error reply; else empty. */
 struct slice link_reply_text(const redisReply *reply);
 

@@ -298,7 +298,7 @@ static void ask_to_end(const struct own_server *p, int64_t wait_ms)
     if (transport_open(&t, &e, deadline_ms, NULL) != 0)
         return;
     if (transport_write(&t, shutdown_command, sizeof shutdown_command - 1, NULL) > 0)
-        (void)transport_wait(&t, false, deadline_ms, NULL); /* it closes, or says why not */
+        TG_IGNORE(transport_wait(&t, false, deadline_ms, NULL)); /* it closes, or says why not */
     transport_close(&t);
 }
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/sys/settings.h"
 
@@ -24,21 +25,22 @@
 
 struct own_server;
 
-bool own_server_wanted(const struct settings *s);
+bool own_server_wanted(const struct settings *s) TG_NONNULL(1);
 
 /* Starts the server, or takes over the one that lives, and waits at most wait_ms until it answers:
  * one that then still loads its data, or is stalled, is no error (the store tries again as ever).
  */
-struct own_server *own_server_start(const struct settings *s, int64_t wait_ms, struct err *err);
+struct own_server *own_server_start(const struct settings *s, int64_t wait_ms,
+                                    struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Once a second or so: starts it again if it has died, with a growing pause (1 s to 60 s). */
-void own_server_tick(struct own_server *p);
+void own_server_tick(struct own_server *p) TG_NONNULL(1);
 /* Ends the server: SHUTDOWN, and after wait_ms a KILL. Frees *p. */
 void own_server_stop(struct own_server *p, int64_t wait_ms);
 /* Frees *p and lets the server live (for the next process of a restart). */
 void own_server_leave(struct own_server *p);
 
 /* The server's process; 0: none lives. */
-pid_t own_server_pid(const struct own_server *p);
-bool own_server_is_adopted(const struct own_server *p);
+pid_t own_server_pid(const struct own_server *p) TG_NONNULL(1);
+bool own_server_is_adopted(const struct own_server *p) TG_NONNULL(1);
 
 #endif

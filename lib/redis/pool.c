@@ -6,13 +6,14 @@
 #include <time.h>
 
 #include "lib/sys/clock.h"
+#include "lib/sys/mutex.h"
 
 /* A store's own pause after one failure (50 ms) is over by the first probe. */
 #define PROBE_FIRST_MS INT64_C(250)
 #define PROBE_LAST_MS  INT64_C(5000)
 
 struct pool {
-    pthread_mutex_t lock; /* guards idle, idle_count, is_open, ending */
+    struct mutex lock; /* guards idle, idle_count, is_open, ending */
     pthread_cond_t given, wake;
     struct store **idle;
     size_t idle_count, max;
@@ -23,14 +24,6 @@ struct pool {
     pthread_t prober;
     bool probing; /* the thread runs */
 };
-
-static void wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t deadline_ms)
-{
-    struct timespec t = {.tv_sec = (time_t)(deadline_ms / 1000),
-                         .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
-
-    (void)pthread_cond_timedwait(cond, lock, &t);
-}
 
 static bool probe_answers(struct pool *p)
 {
@@ -49,23 +42,23 @@ static void *probe_run(void *context)
     struct pool *p = context;
     int64_t pause_ms = PROBE_FIRST_MS;
 
-    (void)pthread_mutex_lock(&p->lock);
+    mutex_lock(&p->lock);
     while (!p->ending) {
         if (!p->is_open) {
             pause_ms = PROBE_FIRST_MS;
-            (void)pthread_cond_wait(&p->wake, &p->lock);
+            mutex_wait(&p->lock, &p->wake);
             continue;
         }
-        wait_until(&p->wake, &p->lock, clock_monotonic_ms() + pause_ms);
+        (void)mutex_wait_until(&p->lock, &p->wake, clock_monotonic_ms() + pause_ms);
         if (p->ending)
             break;
-        (void)pthread_mutex_unlock(&p->lock);
+        mutex_unlock(&p->lock);
         bool good = probe_answers(p);
-        (void)pthread_mutex_lock(&p->lock);
+        mutex_lock(&p->lock);
         p->is_open = !good;
         pause_ms = pause_ms * 2 < PROBE_LAST_MS ? pause_ms * 2 : PROBE_LAST_MS;
     }
-    (void)pthread_mutex_unlock(&p->lock);
+    mutex_unlock(&p->lock);
     return NULL;
 }
 
@@ -103,7 +96,7 @@ struct pool *pool_new(const struct settings *s, size_t connections_max, struct e
     }
     p->max = connections_max;
     p->timeout_ms = s->store.timeout_ms;
-    (void)pthread_mutex_init(&p->lock, NULL);
+    mutex_init(&p->lock);
     cond_init(&p->given);
     cond_init(&p->wake);
     if (stores_make(p, s, err) == 0) {
@@ -120,10 +113,10 @@ void pool_free(struct pool *p)
 {
     if (p == NULL)
         return;
-    (void)pthread_mutex_lock(&p->lock);
+    mutex_lock(&p->lock);
     p->ending = true;
     (void)pthread_cond_signal(&p->wake);
-    (void)pthread_mutex_unlock(&p->lock);
+    mutex_unlock(&p->lock);
     if (p->probing)
         (void)pthread_join(p->prober, NULL);
     for (size_t i = 0; i < p->idle_count; i++)
@@ -133,7 +126,7 @@ void pool_free(struct pool *p)
     free(p->idle);
     (void)pthread_cond_destroy(&p->given);
     (void)pthread_cond_destroy(&p->wake);
-    (void)pthread_mutex_destroy(&p->lock);
+    mutex_fini(&p->lock);
     free(p);
 }
 
@@ -147,22 +140,22 @@ struct store *pool_take(struct pool *p, struct err *err)
     int64_t deadline_ms = clock_monotonic_ms() + p->timeout_ms;
     struct store *st = NULL;
 
-    (void)pthread_mutex_lock(&p->lock);
+    mutex_lock(&p->lock);
     while (!p->is_open && p->idle_count == 0 && clock_monotonic_ms() < deadline_ms)
-        wait_until(&p->given, &p->lock, deadline_ms);
+        (void)mutex_wait_until(&p->lock, &p->given, deadline_ms);
     if (p->is_open)
         (void)err_set(err, EX_UNAVAILABLE, "the store is away");
     else if (p->idle_count == 0)
         (void)err_set(err, EX_UNAVAILABLE, "all connections to the store are in use");
     else
         st = p->idle[--p->idle_count];
-    (void)pthread_mutex_unlock(&p->lock);
+    mutex_unlock(&p->lock);
     return st;
 }
 
 void pool_give(struct pool *p, struct store *st, bool good)
 {
-    (void)pthread_mutex_lock(&p->lock);
+    mutex_lock(&p->lock);
     p->idle[p->idle_count++] = st;
     if (!good && !p->is_open) {
         p->is_open = true;
@@ -170,15 +163,15 @@ void pool_give(struct pool *p, struct store *st, bool good)
         (void)pthread_cond_broadcast(&p->given);
     }
     (void)pthread_cond_signal(&p->given);
-    (void)pthread_mutex_unlock(&p->lock);
+    mutex_unlock(&p->lock);
 }
 
 bool pool_is_open(struct pool *p)
 {
     bool open;
 
-    (void)pthread_mutex_lock(&p->lock);
+    mutex_lock(&p->lock);
     open = p->is_open;
-    (void)pthread_mutex_unlock(&p->lock);
+    mutex_unlock(&p->lock);
     return open;
 }

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "lib/core/contract.h"
 #include "lib/redis/store.h"
 
 /*
@@ -15,14 +16,15 @@
 
 struct pool;
 
-struct pool *pool_new(const struct settings *s, size_t connections_max, struct err *err);
 void pool_free(struct pool *p);
-void pool_reload(struct pool *p, const struct settings *s); /* store.timeout */
+struct pool *pool_new(const struct settings *s, size_t connections_max, struct err *err)
+    TG_NONNULL(1) TG_MUST_USE;
+void pool_reload(struct pool *p, const struct settings *s) TG_NONNULL(1); /* store.timeout */
 
 /* NULL with *err: the breaker is open, or no connection came free within the store's timeout. */
-struct store *pool_take(struct pool *p, struct err *err);
+struct store *pool_take(struct pool *p, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* `good`: the trips made with it came back. */
-void pool_give(struct pool *p, struct store *st, bool good);
-bool pool_is_open(struct pool *p); /* the breaker: true while the store is away */
+void pool_give(struct pool *p, struct store *st, bool good) TG_NONNULL(1);
+bool pool_is_open(struct pool *p) TG_NONNULL(1); /* the breaker: true while the store is away */
 
 #endif

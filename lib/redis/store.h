@@ -8,6 +8,7 @@
 #include <hiredis/hiredis.h>
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 #include "lib/sys/settings.h"
@@ -27,24 +28,25 @@
 
 struct store;
 
+void store_free(struct store *st);
 /* Where the store is, from settings.store (for "private:" the socket in state_dir). Copies what it
  * keeps. The password file is read at each connect. */
-struct store *store_new(const struct settings *s, struct err *err);
-void store_free(struct store *st);
+struct store *store_new(const struct settings *s, struct err *err) TG_NONNULL(1) TG_MUST_USE;
 
 /* One command out of `argc` slices: its reply (caller: freeReplyObject), or NULL with *err. A Redis
  * error reply is an ordinary reply (REDIS_REPLY_ERROR). Not while a pipeline is being built. */
 redisReply *store_command(struct store *st, size_t argc, const struct slice *argv,
-                          int64_t timeout_ms, struct err *err);
+                          int64_t timeout_ms, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* A pipeline: add commands, then run them in one trip. replies[i] belongs to the i-th; all or none
  * come: on failure no reply is given and -1 returned (some of the commands may have been run).
  * Caller frees each with freeReplyObject. The pipeline is empty again afterwards, whatever came of
  * it. */
-void store_pipe_add(struct store *st, size_t argc, const struct slice *argv);
-size_t store_pipe_count(const struct store *st);
-void store_pipe_reset(struct store *st); /* forgets what was added */
-int store_pipe_run(struct store *st, redisReply **replies, int64_t timeout_ms, struct err *err);
+void store_pipe_add(struct store *st, size_t argc, const struct slice *argv) TG_NONNULL(1);
+size_t store_pipe_count(const struct store *st) TG_NONNULL(1);
+void store_pipe_reset(struct store *st) TG_NONNULL(1); /* forgets what was added */
+int store_pipe_run(struct store *st, redisReply **replies, int64_t timeout_ms,
+                   struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* A Lua script by its source: EVALSHA, with EVAL on NOSCRIPT. argv: `keys` keys first, then the
  * arguments. */
@@ -52,21 +54,22 @@ struct script {
     const char *name, *source;
 };
 redisReply *store_script(struct store *st, const struct script *script, size_t keys, size_t argc,
-                         const struct slice *argv, int64_t timeout_ms, struct err *err);
+                         const struct slice *argv, int64_t timeout_ms, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 /* The same as a part of a pipeline. Its first call of a script there brings the source along
  * (EVAL), so that the server has it for the others, in their order, whatever it knew before. */
 void store_pipe_add_script(struct store *st, const struct script *script, size_t keys, size_t argc,
-                           const struct slice *argv);
+                           const struct slice *argv) TG_NONNULL(1);
 
 /* Changes with each new connection (and so with each new server): what was pushed may be gone. 0:
  * none made yet. */
-uint64_t store_generation(const struct store *st);
+uint64_t store_generation(const struct store *st) TG_NONNULL(1);
 /* The server's run_id as of the last connect; "" where there is none or the server does not tell.
  */
-const char *store_run_id(const struct store *st);
+const char *store_run_id(const struct store *st) TG_NONNULL(1);
 /* False while the store is known to be down and the pause before the next try has not passed. */
-bool store_is_worth_trying(const struct store *st);
+bool store_is_worth_trying(const struct store *st) TG_NONNULL(1);
 /* "unix:/run/redis.sock", "127.0.0.1:6379": for texts. */
-const char *store_where(const struct store *st);
+const char *store_where(const struct store *st) TG_NONNULL(1);
 
 #endif

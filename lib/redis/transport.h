@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 
 /*
@@ -36,22 +37,25 @@ struct transport {
 #define ENDPOINT_TEXT      320
 
 /* "unix:/run/redis.sock", "127.0.0.1:6379", "[::1]:6379" */
-void transport_endpoint_text(const struct endpoint *e, char text[ENDPOINT_TEXT]);
+void transport_endpoint_text(const struct endpoint *e, char text[ENDPOINT_TEXT]) TG_NONNULL(1);
 
 /* Connects; of several addresses of a name each is tried, with an equal part of the time left. */
 int transport_open(struct transport *t, const struct endpoint *e, int64_t deadline_ms,
-                   struct err *err);
+                   struct err *err) TG_MUST_USE TG_NONNULL(1);
 void transport_close(struct transport *t);
-bool transport_is_open(const struct transport *t);
+bool transport_is_open(const struct transport *t) TG_NONNULL(1);
 /* True where the other side has closed it or has sent what nobody asked for: then no use sending on
  * it. */
-bool transport_is_stale(const struct transport *t);
+bool transport_is_stale(const struct transport *t) TG_NONNULL(1);
 
 /* Waits until bytes can be read (or, if `writing`, written). -1 with *err at the deadline. */
-int transport_wait(struct transport *t, bool writing, int64_t deadline_ms, struct err *err);
+int transport_wait(struct transport *t, bool writing, int64_t deadline_ms,
+                   struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Moves what can be moved without waiting: the number of bytes, 0 for none now, -1 where the stream
  * has failed or (reading) ended. */
-ptrdiff_t transport_read(struct transport *t, char *bytes, size_t room, struct err *err);
-ptrdiff_t transport_write(struct transport *t, const char *bytes, size_t len, struct err *err);
+ptrdiff_t transport_read(struct transport *t, char *bytes, size_t room, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
+ptrdiff_t transport_write(struct transport *t, const char *bytes, size_t len,
+                          struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/core/err.h"
+#include "lib/sys/mutex.h"
 
 #define HALF_COUNT      50000
 #define HALF_BYTES      ((size_t)32 << 20)
@@ -23,7 +24,7 @@ struct half {
 };
 
 struct answer_cache {
-    pthread_mutex_t lock; /* guards all below */
+    struct mutex lock; /* guards all below */
     struct half young, old;
     size_t references;
 };
@@ -46,7 +47,7 @@ struct answer_cache *answer_cache_new(void)
 
     if (c == NULL)
         return NULL;
-    TG_ASSERT(pthread_mutex_init(&c->lock, NULL) == 0);
+    mutex_init(&c->lock);
     half_init(&c->young);
     half_init(&c->old);
     c->references = 1;
@@ -55,9 +56,9 @@ struct answer_cache *answer_cache_new(void)
 
 struct answer_cache *answer_cache_share(struct answer_cache *c)
 {
-    (void)pthread_mutex_lock(&c->lock);
+    mutex_lock(&c->lock);
     c->references++;
-    (void)pthread_mutex_unlock(&c->lock);
+    mutex_unlock(&c->lock);
     return c;
 }
 
@@ -67,14 +68,14 @@ void answer_cache_free(struct answer_cache *c)
 
     if (c == NULL)
         return;
-    (void)pthread_mutex_lock(&c->lock);
+    mutex_lock(&c->lock);
     last = --c->references == 0;
-    (void)pthread_mutex_unlock(&c->lock);
+    mutex_unlock(&c->lock);
     if (!last)
         return;
     half_fini(&c->young);
     half_fini(&c->old);
-    (void)pthread_mutex_destroy(&c->lock);
+    mutex_fini(&c->lock);
     free(c);
 }
 
@@ -139,9 +140,9 @@ void answer_cache_put(struct answer_cache *c, enum question_kind kind, struct sl
 
     if (whole.len == 0 || e.value.len > VALUE_MAX_BYTES)
         return;
-    (void)pthread_mutex_lock(&c->lock);
+    mutex_lock(&c->lock);
     put(c, whole, &e);
-    (void)pthread_mutex_unlock(&c->lock);
+    mutex_unlock(&c->lock);
 }
 
 enum cached answer_cache_get(struct answer_cache *c, enum question_kind kind, struct slice key,
@@ -154,13 +155,13 @@ enum cached answer_cache_get(struct answer_cache *c, enum question_kind kind, st
 
     if (whole.len == 0)
         return CACHED_NOT;
-    (void)pthread_mutex_lock(&c->lock);
+    mutex_lock(&c->lock);
     e = find(c, whole);
     if (e != NULL) {
         result = now_ms < e->fresh_until_ms ? CACHED_FRESH : CACHED_STALE;
         *found = e->found;
         buf_add(value, e->value);
     }
-    (void)pthread_mutex_unlock(&c->lock);
+    mutex_unlock(&c->lock);
     return result;
 }

@@ -2,6 +2,7 @@
 #define TG_SOURCES_ANSWER_CACHE_H
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/hosted.h"
 
 /*
@@ -17,16 +18,17 @@
 
 struct answer_cache;
 
-struct answer_cache *answer_cache_new(void); /* NULL: out of memory */
-struct answer_cache *answer_cache_share(struct answer_cache *c);
 void answer_cache_free(struct answer_cache *c);
+struct answer_cache *answer_cache_new(void)
+    TG_FREED_BY(answer_cache_free); /* NULL: out of memory */
+struct answer_cache *answer_cache_share(struct answer_cache *c) TG_NONNULL(1);
 
 enum cached { CACHED_NOT, CACHED_STALE, CACHED_FRESH };
 
 /* *found says whether the source knew it; its value is added to *value then. */
 enum cached answer_cache_get(struct answer_cache *c, enum question_kind kind, struct slice key,
-                             int64_t now_ms, bool *found, struct buf *value);
+                             int64_t now_ms, bool *found, struct buf *value) TG_NONNULL(1);
 void answer_cache_put(struct answer_cache *c, enum question_kind kind, struct slice key, bool found,
-                      struct slice value, int64_t fresh_until_ms);
+                      struct slice value, int64_t fresh_until_ms) TG_NONNULL(1);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/hash.h"
 #include "lib/core/hosted.h"
 #include "lib/core/source_line.h"
@@ -36,32 +37,36 @@ struct listing {
 
 /* A new file, key or table begins, whose forwarders count only where no earlier one had the
  * address. */
-void listing_begin(struct listing *l, const char *where);
+void listing_begin(struct listing *l, const char *where) TG_NONNULL(1);
 /* After its last entry: says how many warnings were left out. */
-void listing_end(struct listing *l);
+void listing_end(struct listing *l) TG_NONNULL(1);
 /* An entry; `whole`: it is all there is for its key in this group (a hash, a table), not one of
  * several lines. What is no domain, address or login becomes a warning. -1: memory is out. */
-int listing_add(struct listing *l, const struct source_entry *entry, bool whole, struct err *err);
+int listing_add(struct listing *l, const struct source_entry *entry, bool whole,
+                struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* A line of a file or a member of a set. */
-int listing_add_line(struct listing *l, struct slice line, struct err *err);
-void listing_warn(struct listing *l, const char *what);
+int listing_add_line(struct listing *l, struct slice line, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
+void listing_warn(struct listing *l, const char *what) TG_NONNULL(1);
 
 /* A sum of what a source is now, begun with HASH_BEGIN. */
 uint64_t listing_stamp_file(uint64_t stamp,
                             const char *path); /* time, size, inode; or its absence */
 
-int listing_file(const struct source_name *name, struct listing *l, struct err *err);
+int listing_file(const struct source_name *name, struct listing *l, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
-int listing_redis(const struct source_name *name, struct listing *l, struct err *err);
+int listing_redis(const struct source_name *name, struct listing *l, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 int listing_redis_stamp(const struct source_name *name, struct store *store, uint64_t *stamp,
-                        struct err *err);
+                        struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* *asked: one of its tables can only be asked. */
 int listing_postfix(const struct source_name *name, struct listing *l, bool *asked,
-                    struct err *err);
+                    struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* The domains of mydestination alone, as those of alias_maps. */
 struct postfix_config;
 int listing_postfix_bare_domains(const struct postfix_config *config, struct hosted *hosted,
-                                 struct err *err);
+                                 struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

@@ -4,6 +4,7 @@
 #include <sysexits.h>
 
 #include "lib/sys/clock.h"
+#include "lib/sys/mutex.h"
 
 #define PAUSE_MIN_MS 500
 #define PAUSE_MAX_MS 5000
@@ -18,7 +19,7 @@ struct lookup *lookup_new(const struct lookup_kind *kind, struct err *err)
     }
     a->kind = kind;
     arena_init(&a->arena, (size_t)1 << 20);
-    TG_ASSERT(pthread_mutex_init(&a->lock, NULL) == 0);
+    mutex_init(&a->lock);
     return a;
 }
 
@@ -37,7 +38,7 @@ void lookup_free(struct lookup *a)
         return;
     for (size_t i = 0; i < a->idle_count; i++)
         a->kind->connection_free(a->idle[i]);
-    (void)pthread_mutex_destroy(&a->lock);
+    mutex_fini(&a->lock);
     arena_fini(&a->arena);
     free(a);
 }
@@ -48,31 +49,31 @@ static int take(struct lookup *a, void **connection, struct err *err)
     int result = 0;
 
     *connection = NULL;
-    (void)pthread_mutex_lock(&a->lock);
+    mutex_lock(&a->lock);
     if (clock_monotonic_ms() < a->down_until_ms)
         result = err_set(err, a->last_error.code, "%s", a->last_error.text);
     else if (a->idle_count > 0)
         *connection = a->idle[--a->idle_count];
-    (void)pthread_mutex_unlock(&a->lock);
+    mutex_unlock(&a->lock);
     return result;
 }
 
 /* Puts a good connection to rest; gives back one that is too many. */
 static void *put_good(struct lookup *a, void *connection)
 {
-    (void)pthread_mutex_lock(&a->lock);
+    mutex_lock(&a->lock);
     a->pause_ms = a->down_until_ms = 0;
     if (a->idle_count < LOOKUP_IDLE_MAX) {
         a->idle[a->idle_count++] = connection;
         connection = NULL;
     }
-    (void)pthread_mutex_unlock(&a->lock);
+    mutex_unlock(&a->lock);
     return connection;
 }
 
 static void note_failure(struct lookup *a, const struct err *err)
 {
-    (void)pthread_mutex_lock(&a->lock);
+    mutex_lock(&a->lock);
     if (err->code != EX_TEMPFAIL) {
         a->pause_ms = a->pause_ms == 0 ? PAUSE_MIN_MS : a->pause_ms * 2;
         if (a->pause_ms > PAUSE_MAX_MS)
@@ -80,7 +81,7 @@ static void note_failure(struct lookup *a, const struct err *err)
         a->down_until_ms = clock_monotonic_ms() + a->pause_ms;
         a->last_error = *err;
     }
-    (void)pthread_mutex_unlock(&a->lock);
+    mutex_unlock(&a->lock);
 }
 
 int lookup_ask(struct lookup *a, struct lookup_keys *list, size_t count, struct arena *arena,

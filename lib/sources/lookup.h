@@ -3,9 +3,11 @@
 
 #include <pthread.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/source_name.h"
 #include "lib/redis/store.h"
 #include "lib/redis/transport.h"
+#include "lib/sys/mutex.h"
 
 /*
  * A source that can only be asked: a socket map, a table of Postfix, or the POP-before-SMTP keys in
@@ -28,15 +30,18 @@ struct lookup_keys {
 
 struct lookup;
 
-/* All copy what they keep. */
-struct lookup *lookup_socketmap_new(const struct source_name *name, struct err *err);
-struct lookup *lookup_postfix_new(const char *dir, struct slice table, struct err *err);
-struct lookup *lookup_redis_new(const struct settings *s, struct err *err);
 void lookup_free(struct lookup *a);
+/* All copy what they keep. */
+struct lookup *lookup_socketmap_new(const struct source_name *name, struct err *err) TG_NONNULL(1)
+    TG_FREED_BY(lookup_free);
+struct lookup *lookup_postfix_new(const char *dir, struct slice table, struct err *err)
+    TG_FREED_BY(lookup_free);
+struct lookup *lookup_redis_new(const struct settings *s, struct err *err) TG_NONNULL(1)
+    TG_FREED_BY(lookup_free);
 
 /* Looks up all `count` questions. -1: none is answered. */
 int lookup_ask(struct lookup *a, struct lookup_keys *list, size_t count, struct arena *arena,
-               struct err *err);
+               struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* --- for the kinds alone
  * -------------------------------------------------------------------------- */
@@ -60,7 +65,7 @@ struct lookup {
     const char *dir, *table;  /* postfix */
     struct settings settings; /* redis: state_dir and store alone */
 
-    pthread_mutex_t lock; /* guards what follows */
+    struct mutex lock; /* guards what follows */
     void *idle[LOOKUP_IDLE_MAX];
     size_t idle_count;
     int64_t pause_ms, down_until_ms; /* 0: the last question went well */
@@ -68,8 +73,10 @@ struct lookup {
 };
 
 /* With its lock and arena; NULL where memory is out. */
-struct lookup *lookup_new(const struct lookup_kind *kind, struct err *err);
+struct lookup *lookup_new(const struct lookup_kind *kind, struct err *err) TG_NONNULL(1)
+    TG_FREED_BY(lookup_free);
 /* A copy in its arena; NULL where memory is out. */
-const char *lookup_keep(struct lookup *a, struct slice text, struct err *err);
+const char *lookup_keep(struct lookup *a, struct slice text, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 #endif

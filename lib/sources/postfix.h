@@ -3,6 +3,7 @@
 
 #include "lib/core/arena.h"
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/postfix_list.h"
 
@@ -23,19 +24,20 @@ struct postfix_config {
     struct slice myorigin; /* /file resolved; empty: unknown */
 };
 int postfix_config_read(const char *dir, struct arena *arena, struct postfix_config *out,
-                        struct err *err);
+                        struct err *err) TG_MUST_USE;
 
 /* All of a table: *out gets lines `key TAB value`. 1: done, 0: this type cannot be listed after
  * all, -1. */
-int postfix_table_list(const char *dir, const char *table, struct buf *out, struct err *err);
+int postfix_table_list(const char *dir, const char *table, struct buf *out,
+                       struct err *err) TG_MUST_USE;
 
 /* The values of keys, one a line in `keys`: *out gets lines `key TAB value` for those that are
  * found. */
 int postfix_table_ask(const char *dir, const char *table, struct slice keys, struct buf *out,
-                      struct err *err);
+                      struct err *err) TG_MUST_USE;
 
 /* Takes a line `key TAB value` off *rest; false at the end. */
-bool postfix_pair_next(struct slice *rest, struct slice *key, struct slice *value);
+bool postfix_pair_next(struct slice *rest, struct slice *key, struct slice *value) TG_NONNULL(1);
 
 enum postfix_map { POSTFIX_VIRTUAL, POSTFIX_ALIAS };
 
@@ -44,6 +46,6 @@ enum postfix_map { POSTFIX_VIRTUAL, POSTFIX_ALIAS };
  * `\name` (this very mailbox) are left out. *unread (set to code 0 before) tells of a file that
  * cannot be read. */
 void postfix_targets(const struct postfix_config *c, struct slice value, enum postfix_map map,
-                     struct buf *out, struct err *unread);
+                     struct buf *out, struct err *unread) TG_NONNULL(1);
 
 #endif

@@ -1,6 +1,7 @@
 #ifndef TG_SOURCES_RESOLVER_KEYS_H
 #define TG_SOURCES_RESOLVER_KEYS_H
 
+#include "lib/core/contract.h"
 #include "lib/sources/lookup.h"
 #include "lib/sources/postfix.h"
 
@@ -25,8 +26,8 @@ struct resolver_postfix {
     struct postfix_config config;
     struct hosted *bare; /* its bare_forwards_domains alone */
 };
-struct resolver_postfix *resolver_postfix_new(const char *dir, struct err *err);
 void resolver_postfix_free(struct resolver_postfix *site);
+struct resolver_postfix *resolver_postfix_new(const char *dir, struct err *err) TG_MUST_USE;
 
 /* False: memory is out. Without a key (a domain that a table says nothing about) nothing is found.
  */

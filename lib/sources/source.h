@@ -1,6 +1,7 @@
 #ifndef TG_SOURCES_SOURCE_H
 #define TG_SOURCES_SOURCE_H
 
+#include "lib/core/contract.h"
 #include "lib/core/hosted.h"
 #include "lib/redis/store.h"
 #include "lib/sys/settings.h"
@@ -33,16 +34,18 @@
 /* A new hosted set from the settings' sources and networks. NULL with *err. A bad line is no
  * failure: it is passed over, and `warnings` (may be NULL) gets a line `file:line: what` (of each
  * source the first 100, then their number). */
-struct hosted *source_load(const struct settings *s, FILE *warnings, struct err *err);
+struct hosted *source_load(const struct settings *s, FILE *warnings, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 /* Notices that a source is not what it was: files and Postfix tables by time, size and inode, Redis
  * by content (at most every 10 s). Make it before the hosted set that it is to watch is loaded;
  * settings are borrowed. Threads: one. */
 struct source_watch;
-struct source_watch *source_watch_new(const struct settings *s, struct err *err);
 void source_watch_free(struct source_watch *w);
+struct source_watch *source_watch_new(const struct settings *s, struct err *err)
+    TG_NONNULL(1) TG_MUST_USE;
 /* True once for each change. Cheap; to be called every few seconds. A source that cannot be looked
  * at has not changed. */
-bool source_watch_changed(struct source_watch *w);
+bool source_watch_changed(struct source_watch *w) TG_NONNULL(1);
 
 #endif

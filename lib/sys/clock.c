@@ -35,12 +35,6 @@ void clock_sleep_ms(int64_t ms)
         continue;
 }
 
-struct timespec clock_deadline(int64_t monotonic_ms)
-{
-    return (struct timespec){.tv_sec = (time_t)(monotonic_ms / 1000),
-                             .tv_nsec = (long)(monotonic_ms % 1000) * 1000000};
-}
-
 /* Compiled zones (tzfile(5)) begin with this; the directory holds lists and licences as well. */
 static bool is_zone_file(const char *path)
 {

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 
 /* The only place that reads the clocks. Units in the names. */
@@ -11,13 +12,11 @@
 int64_t clock_unix_ms(void);      /* wall clock */
 int64_t clock_monotonic_ms(void); /* for deadlines */
 void clock_sleep_ms(int64_t ms);
-/* A time of clock_monotonic_ms for pthread_cond_timedwait (with a condition of CLOCK_MONOTONIC). */
-struct timespec clock_deadline(int64_t monotonic_ms);
 
 /* -1 for a time zone that the system does not know. */
-int clock_zone_check(const char *name, struct err *err);
+int clock_zone_check(const char *name, struct err *err) TG_MUST_USE;
 /* Sets the process's time zone, once, before threads start. -1 for a zone that the system does not
  * know. */
-int clock_zone_set(const char *name, struct err *err);
+int clock_zone_set(const char *name, struct err *err) TG_MUST_USE;
 
 #endif

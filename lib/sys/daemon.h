@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/sys/settings.h"
 
@@ -25,7 +26,7 @@ int daemon_options_read(int argc, char **argv, const char *program, const char *
 
 /* The configuration, its faults told. NULL with *exit_code (EX_CONFIG). */
 struct settings *daemon_settings(const struct daemon_options *options, const char *program,
-                                 FILE *complaints, int *exit_code);
+                                 FILE *complaints, int *exit_code) TG_NONNULL(1);
 
 /*
  * The parent stays at the terminal until the child says how its start went, and ends with that as
@@ -40,8 +41,9 @@ struct daemon_background {
 
 /* 0: we are the child, in a session of its own. 1: we are the parent, and the child has said: exit
  * with *exit_code. */
-int daemon_background_begin(struct daemon_background *b, int *exit_code, struct err *err);
+int daemon_background_begin(struct daemon_background *b, int *exit_code,
+                            struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* How the start went. After 0 the standard files lead nowhere. In the foreground: nothing. */
-void daemon_background_done(struct daemon_background *b, int exit_code);
+void daemon_background_done(struct daemon_background *b, int exit_code) TG_NONNULL(1);
 
 #endif

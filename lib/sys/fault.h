@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 
 /*
@@ -21,8 +22,8 @@ struct faults {
 };
 
 void fault_add(struct faults *f, const char *file, size_t line, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+    TG_PRINTF(4, 5) TG_NONNULL(1);
 /* Puts "(and 3 more faults)" behind the first where there are more. */
-void faults_end(struct faults *f);
+void faults_end(struct faults *f) TG_NONNULL(1);
 
 #endif

@@ -15,6 +15,7 @@
 #include "lib/sys/clock.h"
 #include "lib/sys/journal_inflight.h"
 #include "lib/sys/journal_segment.h"
+#include "lib/sys/mutex.h"
 #include "lib/sys/settings.h"
 
 #define STEP_BACK_MS ((int64_t)3600 * 1000)
@@ -31,7 +32,7 @@ struct journal {
     struct inflight *inflight;
     int dir_fd;
 
-    pthread_mutex_t lock; /* of all below; held over write(2), never over an fsync */
+    struct mutex lock; /* of all below; held over write(2), never over an fsync */
     pthread_cond_t sync_done;
     int64_t min_free_bytes, sync_ms;
     int sync; /* enum ledger_sync */
@@ -163,7 +164,7 @@ struct journal *journal_open(const struct journal_config *config, struct err *er
     j->segment_bytes = config->segment_bytes > 0 ? config->segment_bytes : JOURNAL_SEGMENT_BYTES;
     j->fd = j->dir_fd = -1;
     j->next = j->segment = 1;
-    (void)pthread_mutex_init(&j->lock, NULL);
+    mutex_init(&j->lock);
     (void)pthread_cond_init(&j->sync_done, NULL);
     journal_configure(j, config);
     if (dir_open(j, err) != 0 || segments_open(j, err) != 0 || inflight_attach(j, err) != 0) {
@@ -177,11 +178,11 @@ struct journal *journal_open(const struct journal_config *config, struct err *er
 
 void journal_configure(struct journal *j, const struct journal_config *config)
 {
-    (void)pthread_mutex_lock(&j->lock);
+    mutex_lock(&j->lock);
     j->min_free_bytes = config->min_free_bytes;
     j->sync = config->sync;
     j->sync_ms = config->sync_ms;
-    (void)pthread_mutex_unlock(&j->lock);
+    mutex_unlock(&j->lock);
 }
 
 uint64_t journal_cut_bytes(const struct journal *j)
@@ -191,12 +192,12 @@ uint64_t journal_cut_bytes(const struct journal *j)
 
 void journal_raise_number(struct journal *j, uint64_t next_number)
 {
-    (void)pthread_mutex_lock(&j->lock);
+    mutex_lock(&j->lock);
     if (next_number > j->next) {
         j->next = next_number;
         j->rotate = true; /* a segment holds numbers without gaps */
     }
-    (void)pthread_mutex_unlock(&j->lock);
+    mutex_unlock(&j->lock);
 }
 
 /* --- syncing ---------------------------------------------------------------------------------- */
@@ -220,7 +221,7 @@ static int retired_sync(struct retired *list, bool wanted)
 
 /* One thread syncs for all, with the lock given back meanwhile. Only it closes segments, so that
  * the newest one's descriptor stays good also where another thread begins a segment. */
-static void sync_locked(struct journal *j)
+static void sync_locked(struct journal *j) TG_REQUIRES(j->lock)
 {
     struct retired *retired = j->retired;
     bool dir_changed = j->dir_changed, wanted = j->sync != SYNC_NEVER;
@@ -230,13 +231,13 @@ static void sync_locked(struct journal *j)
     j->syncing = true;
     j->retired = NULL;
     j->dir_changed = false;
-    (void)pthread_mutex_unlock(&j->lock);
+    mutex_unlock(&j->lock);
     if (dir_changed && fsync(j->dir_fd) != 0)
         failed = errno;
     int retired_failed = retired_sync(retired, wanted);
     if (wanted && fdatasync(fd) != 0)
         failed = errno;
-    (void)pthread_mutex_lock(&j->lock);
+    mutex_lock(&j->lock);
     j->syncing = false;
     if (failed != 0 || retired_failed != 0)
         j->sync_errno = failed != 0 ? failed : retired_failed;
@@ -254,11 +255,11 @@ static int sync_failed(const struct journal *j, struct err *err)
         j->dir, strerror(j->sync_errno));
 }
 
-static int sync_wait(struct journal *j, uint64_t number, struct err *err)
+static int sync_wait(struct journal *j, uint64_t number, struct err *err) TG_REQUIRES(j->lock)
 {
     while (j->synced <= number && j->sync_errno == 0) {
         if (j->syncing)
-            (void)pthread_cond_wait(&j->sync_done, &j->lock);
+            mutex_wait(&j->lock, &j->sync_done);
         else
             sync_locked(j);
     }
@@ -278,36 +279,36 @@ void journal_tick(struct journal *j, int64_t now_ms)
 {
     bool low;
 
-    (void)pthread_mutex_lock(&j->lock);
+    mutex_lock(&j->lock);
     if (is_sync_due(j, now_ms)) {
         sync_locked(j);
         j->synced_at_ms = now_ms;
     }
-    (void)pthread_mutex_unlock(&j->lock);
+    mutex_unlock(&j->lock);
     low = is_space_low(j);
-    (void)pthread_mutex_lock(&j->lock);
+    mutex_lock(&j->lock);
     j->is_low = low;
     j->write_errno = 0;
-    (void)pthread_mutex_unlock(&j->lock);
+    mutex_unlock(&j->lock);
 }
 
 void journal_close(struct journal *j)
 {
     if (j == NULL)
         return;
-    (void)pthread_mutex_lock(&j->lock);
+    mutex_lock(&j->lock);
     while (j->syncing)
-        (void)pthread_cond_wait(&j->sync_done, &j->lock);
+        mutex_wait(&j->lock, &j->sync_done);
     if (j->fd >= 0)
         sync_locked(j);
-    (void)pthread_mutex_unlock(&j->lock);
+    mutex_unlock(&j->lock);
     journal_inflight_close(j->inflight);
     if (j->fd >= 0)
         (void)close(j->fd);
     if (j->dir_fd >= 0)
         (void)close(j->dir_fd);
     (void)pthread_cond_destroy(&j->sync_done);
-    (void)pthread_mutex_destroy(&j->lock);
+    mutex_fini(&j->lock);
     free(j->dir);
     free(j);
 }
@@ -348,11 +349,11 @@ int journal_check(struct journal *j, struct err *err)
 {
     int result;
 
-    (void)pthread_mutex_lock(&j->lock);
+    mutex_lock(&j->lock);
     result = check_locked(j, err);
     if (result == 0 && j->write_errno != 0)
         result = write_failed(j, err);
-    (void)pthread_mutex_unlock(&j->lock);
+    mutex_unlock(&j->lock);
     return result;
 }
 
@@ -419,7 +420,7 @@ static int frame_write(struct journal *j, struct slice bytes, struct err *err)
 }
 
 static int append_locked(struct journal *j, struct record *r, struct buf *frame, int slot,
-                         uint32_t sum, struct err *err)
+                         uint32_t sum, struct err *err) TG_REQUIRES(j->lock)
 {
     if (check_locked(j, err) != 0 || cut_back(j, err) != 0)
         return -1;
@@ -450,9 +451,9 @@ int journal_append(struct journal *j, struct record *r, int slot, struct err *er
     } else {
         uint32_t sum = journal_frame_sum(&frame);
 
-        (void)pthread_mutex_lock(&j->lock);
+        mutex_lock(&j->lock);
         result = append_locked(j, r, &frame, slot, sum, err);
-        (void)pthread_mutex_unlock(&j->lock);
+        mutex_unlock(&j->lock);
     }
     buf_fini(&frame);
     return result;
@@ -462,10 +463,10 @@ int64_t journal_now(struct journal *j, uint64_t *next_number)
 {
     int64_t now;
 
-    (void)pthread_mutex_lock(&j->lock);
+    mutex_lock(&j->lock);
     now = date(j);
     *next_number = j->next;
-    (void)pthread_mutex_unlock(&j->lock);
+    mutex_unlock(&j->lock);
     return now;
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/record.h"
 
@@ -51,58 +52,62 @@ struct journal_position {
     uint64_t number;  /* of the next record */
 };
 
-struct journal *journal_open(const struct journal_config *config, struct err *err);
+struct journal *journal_open(const struct journal_config *config, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 void journal_close(struct journal *j); /* syncs, unless sync is SYNC_NEVER; NULL is allowed */
 
 /* After opening: how many bytes of a torn tail were cut off; worth a line in the log. */
-uint64_t journal_cut_bytes(const struct journal *j);
+uint64_t journal_cut_bytes(const struct journal *j) TG_NONNULL(1);
 
 /* No record will be given a number below this. For a ledger that has counted what a power failure
  * took from the journal's tail. Before the first append only. */
-void journal_raise_number(struct journal *j, uint64_t next_number);
+void journal_raise_number(struct journal *j, uint64_t next_number) TG_NONNULL(1);
 
 /* Gives the record its number and time and writes it with one write(2). `slot` (from
  * journal_slot_take, or -1) holds its number from before the write until journal_slot_clear. With
  * SYNC_ALWAYS it returns after fdatasync, one for all who wait.
  * -1: nothing was written, nor is the slot set (disk full, below min_free, I/O error). Only where
  * fdatasync itself fails the record may yet be there: the journal then takes no more. */
-int journal_append(struct journal *j, struct record *r, int slot, struct err *err);
+int journal_append(struct journal *j, struct record *r, int slot, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 /* Would an append be refused, as far as is known now? 0: no. No I/O, for use at MAIL. */
-int journal_check(struct journal *j, struct err *err);
+int journal_check(struct journal *j, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* From a background thread, as often as sync_ms (once a second or so for the rest): syncs if due,
  * looks at the free space, forgets a failed write so that the next append tries again. `now_ms`:
  * monotonic. */
-void journal_tick(struct journal *j, int64_t now_ms);
+void journal_tick(struct journal *j, int64_t now_ms) TG_NONNULL(1);
 /* The time in ms (Unix) before which no further record will be dated (for counted_through), and the
  * number after the last. */
-int64_t journal_now(struct journal *j, uint64_t *next_number);
+int64_t journal_now(struct journal *j, uint64_t *next_number) TG_NONNULL(1);
 /* After a reload: sync, sync_ms and min_free_bytes are taken over. */
-void journal_configure(struct journal *j, const struct journal_config *config);
+void journal_configure(struct journal *j, const struct journal_config *config) TG_NONNULL(1);
 
 /* In-flight slots, one a session. -1: none free (the session then goes without). */
-int journal_slot_take(struct journal *j);
-void journal_slot_clear(struct journal *j, int slot);   /* the MTA has heard: its next event came */
+int journal_slot_take(struct journal *j) TG_NONNULL(1);
+void journal_slot_clear(struct journal *j, int slot)
+    TG_NONNULL(1);                                      /* the MTA has heard: its next event came */
 void journal_slot_release(struct journal *j, int slot); /* clears, and gives the slot back */
 /* After opening: the numbers that a crash left in the table, ascending. Returns how many there are
  * (at most max are given). They stay, also over further crashes, until journal_in_doubt_forget. */
-size_t journal_in_doubt(struct journal *j, uint64_t *numbers, size_t max);
-void journal_in_doubt_forget(struct journal *j);
+size_t journal_in_doubt(struct journal *j, uint64_t *numbers, size_t max) TG_NONNULL(1);
+void journal_in_doubt_forget(struct journal *j) TG_NONNULL(1);
 
 /* The reading side: tails the segments from a position, while they are written to or not. Opens
  * after journal_open, which cuts the torn tail. A position whose segment has been trimmed, or whose
  * tail has been lost, is found again by its number. */
 struct journal_reader;
 struct journal_reader *journal_reader_open(const char *dir, struct journal_position from,
-                                           struct err *err);
+                                           struct err *err) TG_MUST_USE;
 void journal_reader_close(struct journal_reader *r); /* NULL is allowed */
 /* 1: a record (its slices live until the next call), 0: none further yet, -1: damage, or records
  * that are gone; *err says where. After -1 the position stays. */
-int journal_reader_next(struct journal_reader *r, struct record *out, struct err *err);
-struct journal_position journal_reader_position(const struct journal_reader *r);
+int journal_reader_next(struct journal_reader *r, struct record *out, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
+struct journal_position journal_reader_position(const struct journal_reader *r) TG_NONNULL(1);
 
 /* Deletes the segments that lie wholly before the position; the newest stays always. */
-int journal_trim(const char *dir, struct journal_position before, struct err *err);
+int journal_trim(const char *dir, struct journal_position before, struct err *err) TG_MUST_USE;
 
 #endif

@@ -12,6 +12,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "lib/sys/mutex.h"
+
 #define MAGIC   "tg-fly\r\n"
 #define VERSION 1
 
@@ -26,7 +28,7 @@ struct inflight_table {
 
 struct inflight {
     struct inflight_table *table;
-    pthread_mutex_t lock; /* of the two below */
+    struct mutex lock; /* of the two below */
     int free_count;
     int free_slots[INFLIGHT_SLOTS]; /* the last one is taken first */
 };
@@ -129,7 +131,7 @@ struct inflight *journal_inflight_open(const char *path, uint64_t next, struct e
         return NULL;
     }
     crash_collect(t->table, next);
-    (void)pthread_mutex_init(&t->lock, NULL);
+    mutex_init(&t->lock);
     for (int i = 0; i < INFLIGHT_SLOTS; i++)
         t->free_slots[t->free_count++] = INFLIGHT_SLOTS - 1 - i;
     return t;
@@ -140,7 +142,7 @@ void journal_inflight_close(struct inflight *t)
     if (t == NULL)
         return;
     (void)munmap(t->table, sizeof *t->table);
-    (void)pthread_mutex_destroy(&t->lock);
+    mutex_fini(&t->lock);
     free(t);
 }
 
@@ -148,10 +150,10 @@ int journal_inflight_take(struct inflight *t)
 {
     int slot = -1;
 
-    (void)pthread_mutex_lock(&t->lock);
+    mutex_lock(&t->lock);
     if (t->free_count > 0)
         slot = t->free_slots[--t->free_count];
-    (void)pthread_mutex_unlock(&t->lock);
+    mutex_unlock(&t->lock);
     return slot;
 }
 
@@ -168,10 +170,10 @@ void journal_inflight_release(struct inflight *t, int slot)
     if (slot < 0)
         return;
     journal_inflight_set(t, slot, 0);
-    (void)pthread_mutex_lock(&t->lock);
+    mutex_lock(&t->lock);
     TG_ASSERT(t->free_count < INFLIGHT_SLOTS);
     t->free_slots[t->free_count++] = slot;
-    (void)pthread_mutex_unlock(&t->lock);
+    mutex_unlock(&t->lock);
 }
 
 static int compare(const void *a, const void *b)

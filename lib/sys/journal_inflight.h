@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 
 /*
@@ -20,14 +21,16 @@ struct inflight;
 
 /* Opens or makes the file. What a crash left in slots moves to the doubtful numbers; numbers from
  * `next` on never came to be written and go. A file of another size or version is made anew. */
-struct inflight *journal_inflight_open(const char *path, uint64_t next, struct err *err);
+struct inflight *journal_inflight_open(const char *path, uint64_t next,
+                                       struct err *err) TG_MUST_USE;
 void journal_inflight_close(struct inflight *t);
 
-int journal_inflight_take(struct inflight *t);                            /* -1: none free */
-void journal_inflight_set(struct inflight *t, int slot, uint64_t number); /* 0 clears */
+int journal_inflight_take(struct inflight *t) TG_NONNULL(1); /* -1: none free */
+void journal_inflight_set(struct inflight *t, int slot, uint64_t number)
+    TG_NONNULL(1); /* 0 clears */
 void journal_inflight_release(struct inflight *t, int slot);
 
-size_t journal_inflight_in_doubt(struct inflight *t, uint64_t *numbers, size_t max);
-void journal_inflight_forget(struct inflight *t);
+size_t journal_inflight_in_doubt(struct inflight *t, uint64_t *numbers, size_t max) TG_NONNULL(1);
+void journal_inflight_forget(struct inflight *t) TG_NONNULL(1);
 
 #endif

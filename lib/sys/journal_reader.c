@@ -28,7 +28,7 @@ static int damage(const struct journal_reader *r, const char *what, struct err *
 {
     char path[PATH_MAX] = "";
 
-    (void)journal_segment_path(r->dir, r->at.segment, path, NULL);
+    TG_IGNORE(journal_segment_path(r->dir, r->at.segment, path, NULL)); /* too long: "" */
     return err_set(err, EX_DATAERR, "%s: offset %llu: the journal is damaged: %s", path,
                    (unsigned long long)r->at.offset, what);
 }

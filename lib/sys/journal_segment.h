@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 
@@ -35,10 +36,11 @@ struct journal_frame {
 };
 
 /* Room for the head; then add the body to *b, then: */
-void journal_frame_begin(struct buf *b);
-uint32_t journal_frame_sum(const struct buf *b);
+void journal_frame_begin(struct buf *b) TG_NONNULL(1);
+uint32_t journal_frame_sum(const struct buf *b) TG_NONNULL(1);
 /* fills in the head. */
-void journal_frame_finish(struct buf *b, uint32_t sum, uint64_t number, int64_t time_ms);
+void journal_frame_finish(struct buf *b, uint32_t sum, uint64_t number, int64_t time_ms)
+    TG_NONNULL(1);
 
 enum journal_frame_state { FRAME_GOOD, FRAME_SHORT, FRAME_BAD };
 /* The record at the front of `bytes`. FRAME_SHORT: more bytes may make it whole (out->size says how
@@ -47,9 +49,10 @@ enum journal_frame_state journal_frame_parse(struct slice bytes, struct journal_
 
 /* The numbers of the segments in a directory, ascending; the caller frees *numbers. Other files are
  * passed over. */
-int journal_segments_list(const char *dir, uint64_t **numbers, size_t *count, struct err *err);
+int journal_segments_list(const char *dir, uint64_t **numbers, size_t *count,
+                          struct err *err) TG_MUST_USE;
 /* The file of a segment; `path` has 4,096 bytes. */
-int journal_segment_path(const char *dir, uint64_t number, char *path, struct err *err);
+int journal_segment_path(const char *dir, uint64_t number, char *path, struct err *err) TG_MUST_USE;
 
 /* What a whole pass over a segment finds. */
 struct journal_segment_scan {
@@ -60,6 +63,6 @@ struct journal_segment_scan {
 };
 /* Damage (EX_DATAERR): a bad record with a good one somewhere behind it, or out of order. */
 int journal_segment_scan(const char *path, uint64_t first, struct journal_segment_scan *out,
-                         struct err *err);
+                         struct err *err) TG_MUST_USE;
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/report_grid.h"
 
@@ -16,7 +17,8 @@
  *
  * Numbers are exact; texts that are no UTF-8 have `?` in place of the bytes that are none.
  */
-int json_write_grid(const struct report_grid *g, FILE *out, struct err *err);
+int json_write_grid(const struct report_grid *g, FILE *out, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 /* A JSON string of any bytes. NULL: out of memory. */
 struct json_t *json_text(struct slice text);

@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 
 /*
@@ -15,7 +16,7 @@
 
 /* The descriptor, or -1. Where another holds the lock, waits at most wait_ms for it (one that is
  * being restarted); then the error names its pid. */
-int lock_file_take(const char *path, int64_t wait_ms, struct err *err);
+int lock_file_take(const char *path, int64_t wait_ms, struct err *err) TG_MUST_USE;
 /* Writes our pid into it: after the last fork. */
 void lock_file_sign(int fd);
 

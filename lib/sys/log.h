@@ -6,6 +6,7 @@
 #include <syslog.h>
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 
@@ -48,7 +49,8 @@ struct log_field {
 void log_fields(int level, const char *event, const struct log_field *fields, size_t count);
 /* The line as it will be written, without prefix or newline (for tests and `violations`); within
  * b->cap_bytes, which must be above 9. */
-void log_format(struct buf *b, const char *event, const struct log_field *fields, size_t count);
+void log_format(struct buf *b, const char *event, const struct log_field *fields, size_t count)
+    TG_NONNULL(1);
 /* Would a line of that level be written? For what is costly to prepare. */
 bool log_wants(int level);
 

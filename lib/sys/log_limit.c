@@ -5,6 +5,7 @@
 
 #include "lib/core/hash.h"
 #include "lib/sys/log.h"
+#include "lib/sys/mutex.h"
 
 /* How many places a key may take: its own and those behind it. */
 enum { PLACES = 16 };
@@ -12,12 +13,12 @@ enum { PLACES = 16 };
 void log_limit_init(struct log_limit *n)
 {
     memset(n->list, 0, sizeof n->list);
-    (void)pthread_mutex_init(&n->lock, NULL);
+    mutex_init(&n->lock);
 }
 
 void log_limit_fini(struct log_limit *n)
 {
-    (void)pthread_mutex_destroy(&n->lock);
+    mutex_fini(&n->lock);
 }
 
 /* Never 0, which marks a free place. */
@@ -51,7 +52,7 @@ bool log_limit_due(struct log_limit *n, struct slice key, int64_t now_ms, int64_
     struct log_limit_place *at;
     bool due;
 
-    (void)pthread_mutex_lock(&n->lock);
+    mutex_lock(&n->lock);
     at = place(n, hash, now_ms);
     due = at != NULL && (at->hash != hash || at->until_ms <= now_ms);
     if (due) {
@@ -61,7 +62,7 @@ bool log_limit_due(struct log_limit *n, struct slice key, int64_t now_ms, int64_
     } else if (at != NULL) {
         at->held_back++;
     }
-    (void)pthread_mutex_unlock(&n->lock);
+    mutex_unlock(&n->lock);
     return due;
 }
 

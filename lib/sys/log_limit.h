@@ -5,8 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
+#include "lib/sys/mutex.h"
 
 /*
  * Log lines that would repeat.
@@ -26,7 +28,7 @@
 #define LOG_LIMIT_MAX 1024
 
 struct log_limit {
-    pthread_mutex_t lock;
+    struct mutex lock;
     struct log_limit_place {
         uint64_t hash; /* of the key */
         int64_t until_ms;
@@ -34,13 +36,13 @@ struct log_limit {
     } list[LOG_LIMIT_MAX];
 };
 
-void log_limit_init(struct log_limit *n);
+void log_limit_init(struct log_limit *n) TG_NONNULL(1);
 void log_limit_fini(struct log_limit *n);
 
 /* Is a line of this key due now? Then not again for `every_ms`; *held_back (may be NULL) says how
  * many were not since the last. */
 bool log_limit_due(struct log_limit *n, struct slice key, int64_t now_ms, int64_t every_ms,
-                   uint64_t *held_back);
+                   uint64_t *held_back) TG_NONNULL(1);
 
 struct log_problem {
     const char *event; /* "redis cannot be written" */
@@ -52,9 +54,9 @@ struct log_problem {
     char text[512];
 };
 
-void log_problem_raise(struct log_problem *t, const struct err *e, int64_t now_ms);
-void log_problem_clear(struct log_problem *t);
+void log_problem_raise(struct log_problem *t, const struct err *e, int64_t now_ms) TG_NONNULL(1);
+void log_problem_clear(struct log_problem *t) TG_NONNULL(1);
 /* For what has no end of its own: clears it when it was not raised for `quiet_ms`. */
-void log_problem_settle(struct log_problem *t, int64_t now_ms, int64_t quiet_ms);
+void log_problem_settle(struct log_problem *t, int64_t now_ms, int64_t quiet_ms) TG_NONNULL(1);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/milter_client.h"
 
@@ -25,16 +26,18 @@ struct milter_link {
 };
 
 /* `where` as socket_name_parse takes it. Connects and negotiates. */
-int milter_link_open(struct milter_link *l, const char *where, int64_t timeout_ms, struct err *err);
+int milter_link_open(struct milter_link *l, const char *where, int64_t timeout_ms,
+                     struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Says goodbye where it can without waiting, and frees all. Safe after a failed open. */
 void milter_link_close(struct milter_link *l);
 
 /* Sends what there is; 0: nothing is owed, the event stands; 1: *out is the next answer, whose
  * slices live until the next call. `timeout_ms` is for each read or write that has to wait. */
 int milter_link_next(struct milter_link *l, int64_t timeout_ms, struct milter_answer *out,
-                     struct err *err);
+                     struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* Sends what there is, without waiting for an answer: after milter_client_abort. */
-int milter_link_flush(struct milter_link *l, int64_t timeout_ms, struct err *err);
+int milter_link_flush(struct milter_link *l, int64_t timeout_ms, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 #endif

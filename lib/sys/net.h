@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 
 /*
@@ -21,7 +22,7 @@ bool net_wait(int fd, short events, int64_t deadline_ms);
 int net_connect_address(const struct sockaddr *address, socklen_t len, int64_t deadline_ms);
 
 /* Connects to what socket_name_parse takes; of several addresses the first that answers. */
-int net_connect(const char *where, int64_t deadline_ms, struct err *err);
+int net_connect(const char *where, int64_t deadline_ms, struct err *err) TG_MUST_USE;
 
 /* "192.0.2.1" or "2001:db8::1", an IPv4-mapped address as IPv4; *port may be NULL. */
 #define NET_ADDRESS_BYTES 64

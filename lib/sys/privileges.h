@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 
 /*
@@ -19,10 +20,11 @@ struct privileges_account {
 };
 
 /* The account to change to; ourselves where the name is empty or we are not root. */
-int privileges_find(const char *name, struct privileges_account *out, struct err *err);
+int privileges_find(const char *name, struct privileges_account *out, struct err *err) TG_MUST_USE;
 
 /* Becomes that account for good: its groups, and `group` besides (milter.group, so that a socket
  * can be given to it; "": none). Does nothing for ourselves. */
-int privileges_become(const struct privileges_account *a, const char *group, struct err *err);
+int privileges_become(const struct privileges_account *a, const char *group,
+                      struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

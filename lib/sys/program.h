@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 
 /*
@@ -24,12 +25,13 @@ struct program_files {
 /* Starts it in a session of its own, so that a terminal's signals do not reach it. argv ends with
  * NULL. -1 with EX_OSERR, or EX_UNAVAILABLE where there is no such program. The caller waits for
  * it. */
-pid_t program_start(const char *const *argv, const struct program_files *files, struct err *err);
+pid_t program_start(const char *const *argv, const struct program_files *files,
+                    struct err *err) TG_MUST_USE;
 
 /* Runs it to its end: `input` goes to its standard input, *out and *errors (with their caps) get
  * what it writes. Gives its exit status, 128 + the signal that ended it, or -1 where it could not
  * be started, wrote too much or took too long: then it is killed. */
 int program_run(const char *const *argv, struct slice input, struct buf *out, struct buf *errors,
-                int64_t deadline_ms, struct err *err);
+                int64_t deadline_ms, struct err *err) TG_MUST_USE;
 
 #endif

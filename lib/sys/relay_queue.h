@@ -4,11 +4,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lib/core/contract.h"
 #include "lib/sys/settings.h"
 
 /* Where the queue of tollgate-relay is: relay.queue_dir, else below state_dir. */
-void relay_queue_dir(const struct settings *s, char *path, size_t room);
+void relay_queue_dir(const struct settings *s, char *path, size_t room) TG_NONNULL(1);
 /* Has tollgate-relay ever run here? */
-bool relay_queue_exists(const struct settings *s);
+bool relay_queue_exists(const struct settings *s) TG_NONNULL(1);
 
 #endif

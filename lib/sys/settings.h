@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/hosted.h"
 #include "lib/core/limit.h"
@@ -115,20 +116,21 @@ struct settings {
 /* All faults are written to `faults` (may be NULL), one `file:line: what, and the mend` a line.
  * Returns NULL where there is any, with err->code EX_CONFIG (78) and the first as text, or
  * EX_NOINPUT for a file that cannot be read. */
-struct settings *settings_load(const char *file, FILE *faults, struct err *err);
+struct settings *settings_load(const char *file, FILE *faults, struct err *err) TG_MUST_USE;
 void settings_free(struct settings *s);
 
 /* Writes the effective configuration as valid configuration: loaded again it gives the same
  * settings, but for a password within store.url, which is masked as `***`. */
-void settings_print(const struct settings *s, FILE *out);
+void settings_print(const struct settings *s, FILE *out) TG_NONNULL(1);
 
 /* The names of settings that differ and that a reload cannot take ("node, state_dir"); empty: none.
  */
 struct slice settings_fixed_changes(const struct settings *old, const struct settings *new_,
-                                    struct arena *arena);
+                                    struct arena *arena) TG_NONNULL(1);
 
 /* Gives those settings their old values, for a reload that takes the rest. */
-int settings_keep_fixed(struct settings *fresh, const struct settings *old, struct err *err);
+int settings_keep_fixed(struct settings *fresh, const struct settings *old,
+                        struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* Where the installed configuration is (sysconfdir/tollgate/tollgate.conf). */
 extern const char settings_default_file[];

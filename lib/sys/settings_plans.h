@@ -4,6 +4,7 @@
 #include <libconfig.h>
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/sys/settings.h"
 
 /*
@@ -17,8 +18,9 @@ typedef void settings_plans_fault(void *context, const config_setting_t *at, con
 void settings_plans_load(const config_setting_t *from, struct settings *s,
                          settings_plans_fault *fault, void *context);
 /* The default: one plan, from the text of the table. */
-int settings_plans_standard(struct settings *s, struct slice text, struct err *err);
+int settings_plans_standard(struct settings *s, struct slice text, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 /* As valid configuration, without name and semicolon. */
-void settings_plans_print(const struct settings *s, struct buf *b);
+void settings_plans_print(const struct settings *s, struct buf *b) TG_NONNULL(1);
 
 #endif

@@ -2,6 +2,7 @@
 #define TG_SYS_SETTINGS_TABLE_H
 
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/sys/settings.h"
 
 /*
@@ -54,17 +55,19 @@ const char *setting_nearest(struct slice path, struct arena *arena);
 
 /* A value as text, the way the file has it without quotes: "10min", "64MB", "true". Not for lists
  * and plans. */
-void setting_format(const struct setting *row, const struct settings *s, struct buf *b);
+void setting_format(const struct setting *row, const struct settings *s, struct buf *b)
+    TG_NONNULL(1);
 /* Sets a value from such text; a list: from items apart by blanks. EX_CONFIG: err->text says what
  * is wrong and the mend, without the setting's name. */
-int setting_set(const struct setting *row, struct settings *s, struct slice value, struct err *err);
+int setting_set(const struct setting *row, struct settings *s, struct slice value,
+                struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* A list's storage, and adding to it. */
-struct string_list *setting_list(const struct setting *row, struct settings *s);
+struct string_list *setting_list(const struct setting *row, struct settings *s) TG_NONNULL(1);
 int setting_list_add(const struct setting *row, struct settings *s, struct slice item,
-                     struct err *err);
+                     struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* Its range, choices or form in words ("10ms to 10s"); nothing where there is none to tell. */
-void setting_range(const struct setting *row, struct buf *b);
+void setting_range(const struct setting *row, struct buf *b) TG_NONNULL(1);
 /* Closes the groups of the setting written `before` (NULL: none) that `path` (NULL: none any more)
  * is not in, and opens those it is in. Returns how deep it is in groups. */
 unsigned settings_groups_print(FILE *out, const char *before, const char *path);

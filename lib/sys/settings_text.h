@@ -3,6 +3,7 @@
 
 #include "lib/core/arena.h"
 #include "lib/core/buf.h"
+#include "lib/core/contract.h"
 #include "lib/sys/fault.h"
 
 /*
@@ -28,11 +29,11 @@ struct settings_text {
 
 /* -1: the file itself cannot be read (*err; EX_NOINPUT). All else is added to *faults. */
 int settings_text_read(struct settings_text *t, const char *file, struct arena *arena,
-                       struct faults *faults, struct err *err);
+                       struct faults *faults, struct err *err) TG_MUST_USE TG_NONNULL(1);
 void settings_text_fini(struct settings_text *t);
 
 /* Where a line of the text (from 1) stands. */
 void settings_text_locate(const struct settings_text *t, size_t line, const char **file,
-                          size_t *file_line);
+                          size_t *file_line) TG_NONNULL(1);
 
 #endif

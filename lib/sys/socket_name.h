@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "lib/core/arena.h"
+#include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 
@@ -24,9 +25,9 @@ struct socket_name {
 };
 
 int socket_name_parse(struct slice text, struct arena *arena, struct socket_name *out,
-                      struct err *err);
+                      struct err *err) TG_MUST_USE;
 /* `host:port` alone, as for SMTP servers: `127.0.0.1:25`, `[::1]:25`, `mx.example.com:25`. */
 int socket_name_host_port_parse(struct slice text, struct arena *arena, struct socket_name *out,
-                                struct err *err);
+                                struct err *err) TG_MUST_USE;
 
 #endif

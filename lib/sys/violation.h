@@ -1,6 +1,7 @@
 #ifndef TG_SYS_VIOLATION_H
 #define TG_SYS_VIOLATION_H
 
+#include "lib/core/contract.h"
 #include "lib/core/limit.h"
 #include "lib/sys/log.h"
 
@@ -29,7 +30,8 @@ struct violation {
 #define VIOLATION_FIELDS_MAX 16
 
 /* `event` is "violation" or "soft limit"; fields borrow from v and from `text`, which must stay. */
-const char *violation_event(const struct violation *v);
-size_t violation_fields(const struct violation *v, struct buf *text, struct log_field *fields);
+const char *violation_event(const struct violation *v) TG_NONNULL(1);
+size_t violation_fields(const struct violation *v, struct buf *text, struct log_field *fields)
+    TG_NONNULL(1);
 
 #endif

@@ -1,6 +1,7 @@
 #ifndef TG_THROTTLE_ACCOUNT_CHANGE_H
 #define TG_THROTTLE_ACCOUNT_CHANGE_H
 
+#include "lib/core/contract.h"
 #include "lib/core/limit.h"
 #include "lib/redis/store.h"
 
@@ -21,13 +22,15 @@ struct account_change {
 
 /* The limit as override, in place of any that there is of its name, however that is written. */
 int account_change_override_set(const struct account_change *c, const struct limit *limit,
-                                struct err *err);
+                                struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Removes those of the limit's name (or, for repair, the field that is spelled so, which may name
  * no limit). *removed: how many there were. */
 int account_change_override_unset(const struct account_change *c, struct slice name,
-                                  size_t *removed, struct err *err);
+                                  size_t *removed, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
-int account_change_plan_set(const struct account_change *c, struct slice plan, struct err *err);
-int account_change_plan_unset(const struct account_change *c, bool *removed, struct err *err);
+int account_change_plan_set(const struct account_change *c, struct slice plan,
+                            struct err *err) TG_MUST_USE TG_NONNULL(1);
+int account_change_plan_unset(const struct account_change *c, bool *removed,
+                              struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

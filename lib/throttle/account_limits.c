@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/sys/mutex.h"
 #include "lib/throttle/account_overrides.h"
 
 #define NAMES_MAX_BYTES ((size_t)32 << 20)
@@ -19,8 +20,8 @@ struct account_limits_entry {
 };
 
 struct account_limits {
-    pthread_mutex_t lock; /* guards names, entries and what these point to */
-    struct arena names;   /* keys of the table: they outlive an entry */
+    struct mutex lock;  /* guards names, entries and what these point to */
+    struct arena names; /* keys of the table: they outlive an entry */
     struct strmap entries;
     char *prefix;
 };
@@ -36,7 +37,7 @@ struct account_limits *account_limits_new(const char *prefix, struct err *err)
         (void)err_set(err, EX_OSERR, "out of memory");
         return NULL;
     }
-    (void)pthread_mutex_init(&a->lock, NULL);
+    mutex_init(&a->lock);
     arena_init(&a->names, NAMES_MAX_BYTES);
     strmap_init(&a->entries);
     return a;
@@ -68,7 +69,7 @@ void account_limits_free(struct account_limits *a)
         return;
     entries_drop(a);
     arena_fini(&a->names);
-    (void)pthread_mutex_destroy(&a->lock);
+    mutex_fini(&a->lock);
     free(a->prefix);
     free(a);
 }
@@ -122,7 +123,7 @@ static struct account_limits_entry *entry_now(const struct account_limits *a, st
 /* Under the lock: what is missing or too old is read, with the lock let go meanwhile. Where that
  * fails the old entry stays, to be tried again at the next age. */
 static void entry_refresh(struct account_limits *a, struct pool *pool, struct slice holder,
-                          int64_t now_ms)
+                          int64_t now_ms) TG_REQUIRES(a->lock)
 {
     struct account_limits_entry *e = entry_now(a, holder), *fresh;
     void **place;
@@ -131,9 +132,9 @@ static void entry_refresh(struct account_limits *a, struct pool *pool, struct sl
         return;
     if (e != NULL)
         e->read_ms = now_ms; /* one thread is enough */
-    (void)pthread_mutex_unlock(&a->lock);
+    mutex_unlock(&a->lock);
     fresh = entry_read(a, pool, holder, now_ms);
-    (void)pthread_mutex_lock(&a->lock);
+    mutex_lock(&a->lock);
     if (fresh == NULL)
         return;
     place = entry_place(a, holder);
@@ -178,9 +179,9 @@ int account_limits_get(struct account_limits *a, struct pool *pool, const struct
 {
     int result;
 
-    (void)pthread_mutex_lock(&a->lock);
+    mutex_lock(&a->lock);
     entry_refresh(a, pool, holder, now_ms);
     result = limits_of(entry_now(a, holder), rules, assigned, now_s, arena, out);
-    (void)pthread_mutex_unlock(&a->lock);
+    mutex_unlock(&a->lock);
     return result == 0 ? 0 : err_set(err, EX_TEMPFAIL, "too many limits for one message");
 }

@@ -1,6 +1,7 @@
 #ifndef TG_THROTTLE_ACCOUNT_LIMITS_H
 #define TG_THROTTLE_ACCOUNT_LIMITS_H
 
+#include "lib/core/contract.h"
 #include "lib/redis/pool.h"
 #include "lib/throttle/limit_rules.h"
 
@@ -19,14 +20,16 @@
 
 struct account_limits;
 
-struct account_limits *account_limits_new(const char *prefix, struct err *err);
 void account_limits_free(struct account_limits *a);
+struct account_limits *account_limits_new(const char *prefix, struct err *err)
+    TG_FREED_BY(account_limits_free);
 
 /* `assigned`: the plan that the files give the holder, or empty. Limits whose strings and array are
  * in `arena`. `now_ms` is monotonic, `now_s` Unix time (for overrides that end). -1: the arena's
  * cap is reached. */
 int account_limits_get(struct account_limits *a, struct pool *pool, const struct limit_rules *rules,
                        struct slice holder, struct slice assigned, int64_t now_ms, int64_t now_s,
-                       struct arena *arena, struct limit_list *out, struct err *err);
+                       struct arena *arena, struct limit_list *out, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 #endif

@@ -1,6 +1,7 @@
 #ifndef TG_THROTTLE_ACCOUNT_OVERRIDES_H
 #define TG_THROTTLE_ACCOUNT_OVERRIDES_H
 
+#include "lib/core/contract.h"
 #include "lib/core/limit.h"
 #include "lib/redis/store.h"
 
@@ -19,6 +20,6 @@ struct account_overrides {
  * -1: EX_UNAVAILABLE, or EX_DATAERR for a key of another type. */
 int account_overrides_read(struct store *st, const char *prefix, struct slice holder,
                            int64_t timeout_ms, struct arena *arena, struct account_overrides *out,
-                           struct buf *warnings, struct err *err);
+                           struct buf *warnings, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#include "lib/sys/mutex.h"
+
 #define NAMES_MAX_BYTES ((size_t)8 << 20)
 
 struct fact {
@@ -13,8 +15,8 @@ struct fact {
 };
 
 struct full_windows {
-    pthread_mutex_t lock; /* guards all below */
-    struct arena memory;  /* names and facts */
+    struct mutex lock;   /* guards all below */
+    struct arena memory; /* names and facts */
     struct strmap facts;
 };
 
@@ -26,7 +28,7 @@ struct full_windows *full_windows_new(struct err *err)
         (void)err_set(err, EX_OSERR, "out of memory");
         return NULL;
     }
-    (void)pthread_mutex_init(&l->lock, NULL);
+    mutex_init(&l->lock);
     arena_init(&l->memory, NAMES_MAX_BYTES);
     strmap_init(&l->facts);
     return l;
@@ -38,7 +40,7 @@ void full_windows_free(struct full_windows *l)
         return;
     strmap_fini(&l->facts);
     arena_fini(&l->memory);
-    (void)pthread_mutex_destroy(&l->lock);
+    mutex_fini(&l->lock);
     free(l);
 }
 
@@ -93,12 +95,12 @@ void full_windows_note(struct full_windows *l, const struct limit_check *d, uint
 
     buf_init(&name, 4096);
     add_name(&name, d, d->scope, d->metric, d->window_ms);
-    (void)pthread_mutex_lock(&l->lock);
+    mutex_lock(&l->lock);
     fact = name.failed ? NULL : fact_of(l, buf_slice(&name), is_full(d, used));
     if (fact != NULL)
         *fact = (struct fact){used, now_ms + age_ms(d->window_ms),
                               now_ms + (retry_after_ms > 0 ? retry_after_ms : 0)};
-    (void)pthread_mutex_unlock(&l->lock);
+    mutex_unlock(&l->lock);
     buf_fini(&name);
 }
 
@@ -112,14 +114,14 @@ bool full_windows_is_full(struct full_windows *l, const struct limit_check *like
 
     buf_init(&name, 4096);
     add_name(&name, like, limit->scope, limit->metric, limit->window_ms);
-    (void)pthread_mutex_lock(&l->lock);
+    mutex_lock(&l->lock);
     fact = name.failed ? NULL : fact_of(l, buf_slice(&name), false);
     if (fact != NULL && now_ms < fact->until_ms && fact->used >= limit->max) {
         full = true;
         *used = fact->used;
         *retry_after_ms = fact->retry_ms > now_ms ? fact->retry_ms - now_ms : 0;
     }
-    (void)pthread_mutex_unlock(&l->lock);
+    mutex_unlock(&l->lock);
     buf_fini(&name);
     return full;
 }

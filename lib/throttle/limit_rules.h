@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/core/contract.h"
 #include "lib/core/limit.h"
 #include "lib/core/limit_check.h"
 #include "lib/sys/settings.h"
@@ -26,13 +27,14 @@ struct limit_rules {
     struct exemptions exempt;
 };
 
-struct limit_rules *limit_rules_new(const struct settings *s, struct err *err);
 void limit_rules_free(struct limit_rules *r);
+struct limit_rules *limit_rules_new(const struct settings *s, struct err *err)
+    TG_NONNULL(1) TG_MUST_USE;
 
 /* NULL where there is none of that name. */
-const struct plan *limit_rules_plan(const struct limit_rules *r, struct slice name);
+const struct plan *limit_rules_plan(const struct limit_rules *r, struct slice name) TG_NONNULL(1);
 /* The first of the two that there is, else `default`, else NULL: no limits. */
 const struct plan *limit_rules_plan_of(const struct limit_rules *r, struct slice given,
-                                       struct slice assigned);
+                                       struct slice assigned) TG_NONNULL(1);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "lib/core/period.h"
 #include "lib/core/window.h"
+#include "lib/sys/mutex.h"
 
 #define NAMES_MAX_BYTES ((size_t)64 << 20)
 
@@ -18,7 +19,7 @@ struct local_window {
 };
 
 struct local_windows {
-    pthread_mutex_t lock; /* guards all below */
+    struct mutex lock; /* guards all below */
     struct arena names;
     struct strmap table; /* holder, subject, metric and length -> struct local_window * */
 };
@@ -31,7 +32,7 @@ struct local_windows *local_windows_new(struct err *err)
         (void)err_set(err, EX_OSERR, "out of memory");
         return NULL;
     }
-    (void)pthread_mutex_init(&w->lock, NULL);
+    mutex_init(&w->lock);
     arena_init(&w->names, NAMES_MAX_BYTES);
     strmap_init(&w->table);
     return w;
@@ -55,7 +56,7 @@ void local_windows_free(struct local_windows *w)
         return;
     local_windows_drop(w);
     arena_fini(&w->names);
-    (void)pthread_mutex_destroy(&w->lock);
+    mutex_fini(&w->lock);
     free(w);
 }
 
@@ -164,7 +165,7 @@ bool local_windows_ask(struct local_windows *w, const struct limit_checks *d, ui
     bool stopped = false, known = true;
     size_t at = 0;
 
-    (void)pthread_mutex_lock(&w->lock);
+    mutex_lock(&w->lock);
     if (w->table.count + d->count > WINDOWS_MAX)
         local_windows_drop(w);
     for (size_t i = 0; i < d->count && known; at += d->list[i++].test_count) {
@@ -182,6 +183,6 @@ bool local_windows_ask(struct local_windows *w, const struct limit_checks *d, ui
             limit_check_consume(l, &d->list[i], now_ms);
         crossing_note(l, &d->list[i], stopped || !consume, &answers[at]);
     }
-    (void)pthread_mutex_unlock(&w->lock);
+    mutex_unlock(&w->lock);
     return known;
 }

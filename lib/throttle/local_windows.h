@@ -1,6 +1,7 @@
 #ifndef TG_THROTTLE_LOCAL_WINDOWS_H
 #define TG_THROTTLE_LOCAL_WINDOWS_H
 
+#include "lib/core/contract.h"
 #include "lib/core/limit_check.h"
 
 /*
@@ -16,11 +17,12 @@
 
 struct local_windows;
 
-struct local_windows *local_windows_new(struct err *err);
 void local_windows_free(struct local_windows *w);
+struct local_windows *local_windows_new(struct err *err) TG_FREED_BY(local_windows_free);
 
 /* answers: one for each test. Returns false when memory is out: then nothing is limited. */
 bool local_windows_ask(struct local_windows *w, const struct limit_checks *d, uint64_t nodes,
-                       bool observe, bool consume, int64_t now_ms, struct test_answer *answers);
+                       bool observe, bool consume, int64_t now_ms, struct test_answer *answers)
+    TG_NONNULL(1);
 
 #endif

@@ -1,6 +1,7 @@
 #ifndef TG_THROTTLE_THROTTLE_H
 #define TG_THROTTLE_THROTTLE_H
 
+#include "lib/core/contract.h"
 #include "lib/core/limit_check.h"
 #include "lib/throttle/limit_rules.h"
 
@@ -17,9 +18,10 @@
 
 struct throttle;
 
-struct throttle *throttle_new(const struct settings *s, struct err *err);
 void throttle_free(struct throttle *t);
-void throttle_reload(struct throttle *t, const struct settings *s); /* store.timeout */
+struct throttle *throttle_new(const struct settings *s, struct err *err) TG_NONNULL(1) TG_MUST_USE;
+void throttle_reload(struct throttle *t, const struct settings *s)
+    TG_NONNULL(1); /* store.timeout */
 
 /* For limit_checks_build: the limits that hold now for server, clients and each account. `context`
  * must outlive it. */
@@ -29,7 +31,7 @@ struct throttle_context {
     const struct hosted *hosted; /* for the plans that files assign */
 };
 int throttle_limits(struct throttle_context *context, struct arena *arena, struct limit_source *out,
-                    struct err *err);
+                    struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 enum throttle_by {
     THROTTLE_BY_STORE,  /* answered by the store */
@@ -42,14 +44,15 @@ enum throttle_by {
  * store could not answer, *err says why. */
 enum throttle_by throttle_ask(struct throttle *t, const struct limit_rules *rules,
                               const struct limit_checks *d, bool consume, struct arena *arena,
-                              struct test_answer **answers, struct err *err);
+                              struct test_answer **answers, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 /* Is it known without a trip that nothing more of that limit fits? `like` names holder and subject.
  */
 bool throttle_is_full(struct throttle *t, const struct limit_check *like, const struct limit *limit,
-                      struct test_answer *answer);
+                      struct test_answer *answer) TG_NONNULL(1);
 
 /* Is the store away? For gauges. */
-bool throttle_is_away(struct throttle *t);
+bool throttle_is_away(struct throttle *t) TG_NONNULL(1);
 
 #endif

@@ -1,6 +1,7 @@
 #ifndef TG_THROTTLE_THROTTLE_SCRIPT_H
 #define TG_THROTTLE_THROTTLE_SCRIPT_H
 
+#include "lib/core/contract.h"
 #include "lib/core/limit_check.h"
 #include "lib/redis/store.h"
 
@@ -18,6 +19,7 @@ struct throttle_call {
  * consumed. -1: *err; EX_UNAVAILABLE: no answer came, EX_TEMPFAIL: the store answered with an
  * error. */
 int throttle_call(struct store *st, const struct throttle_call *call, const struct limit_checks *d,
-                  struct arena *arena, struct test_answer *answers, struct err *err);
+                  struct arena *arena, struct test_answer *answers, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 #endif

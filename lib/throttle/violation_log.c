@@ -11,6 +11,7 @@
 #include "lib/redis/link.h"
 #include "lib/redis/store.h"
 #include "lib/sys/clock.h"
+#include "lib/sys/mutex.h"
 #include "lib/sys/program.h"
 
 #define NOTIFY_TIMEOUT_MS INT64_C(30000)
@@ -26,7 +27,7 @@ struct violation_event {
 };
 
 struct violation_log {
-    pthread_mutex_t lock; /* guards the queue, ending, notify, dropped */
+    struct mutex lock; /* guards the queue, ending, notify, dropped */
     pthread_cond_t wake;
     struct violation_event *first, **last;
     size_t count;
@@ -223,11 +224,12 @@ static void event_tell(struct violation_log *e, const struct violation *v, const
 
 /* Under the lock: the next event, or NULL at the end; *program is the caller's to free. */
 static struct violation_event *event_wait(struct violation_log *e, char **program)
+    TG_REQUIRES(e->lock)
 {
     struct violation_event *event;
 
     while (e->first == NULL && !e->ending)
-        (void)pthread_cond_wait(&e->wake, &e->lock);
+        mutex_wait(&e->lock, &e->wake);
     event = e->first;
     if (event == NULL)
         return NULL;
@@ -246,13 +248,13 @@ static void *violation_log_run(void *context)
     char *program;
     uint64_t dropped;
 
-    (void)pthread_mutex_lock(&e->lock);
+    mutex_lock(&e->lock);
     while ((event = event_wait(e, &program)) != NULL) {
         bool skip = e->ending && !store_is_worth_trying(e->store);
 
         dropped = e->dropped;
         e->dropped = 0;
-        (void)pthread_mutex_unlock(&e->lock);
+        mutex_unlock(&e->lock);
         if (dropped > 0)
             log_event(LOG_WARNING, "violations came too fast to be told of",
                       LOG_NUM("dropped", dropped));
@@ -260,9 +262,9 @@ static void *violation_log_run(void *context)
             event_tell(e, &event->v, program == NULL ? "" : program);
         free(event);
         free(program);
-        (void)pthread_mutex_lock(&e->lock);
+        mutex_lock(&e->lock);
     }
-    (void)pthread_mutex_unlock(&e->lock);
+    mutex_unlock(&e->lock);
     return NULL;
 }
 
@@ -285,7 +287,7 @@ static void release(struct violation_log *e)
     if (e->store != NULL)
         store_free(e->store);
     (void)pthread_cond_destroy(&e->wake);
-    (void)pthread_mutex_destroy(&e->lock);
+    mutex_fini(&e->lock);
     free(e->prefix);
     free(e->notify);
     free(e);
@@ -300,7 +302,7 @@ struct violation_log *violation_log_new(const struct settings *s, struct err *er
         return NULL;
     }
     e->last = &e->first;
-    (void)pthread_mutex_init(&e->lock, NULL);
+    mutex_init(&e->lock);
     (void)pthread_cond_init(&e->wake, NULL);
     if (start(e, s, err))
         return e;
@@ -312,10 +314,10 @@ void violation_log_free(struct violation_log *e)
 {
     if (e == NULL)
         return;
-    (void)pthread_mutex_lock(&e->lock);
+    mutex_lock(&e->lock);
     e->ending = true;
     (void)pthread_cond_signal(&e->wake);
-    (void)pthread_mutex_unlock(&e->lock);
+    mutex_unlock(&e->lock);
     (void)pthread_join(e->thread, NULL);
     release(e);
 }
@@ -324,12 +326,12 @@ void violation_log_reload(struct violation_log *e, const struct settings *s)
 {
     char *notify = strdup(s->throttle.notify);
 
-    (void)pthread_mutex_lock(&e->lock);
+    mutex_lock(&e->lock);
     if (notify != NULL) {
         free(e->notify);
         e->notify = notify;
     }
-    (void)pthread_mutex_unlock(&e->lock);
+    mutex_unlock(&e->lock);
 }
 
 static struct slice keep(char **at, struct slice s)
@@ -367,7 +369,7 @@ void violation_log_add(struct violation_log *e, const struct violation *v)
 {
     struct violation_event *event = event_copy(v);
 
-    (void)pthread_mutex_lock(&e->lock);
+    mutex_lock(&e->lock);
     if (event == NULL || e->count >= VIOLATION_LOG_MAX) {
         e->dropped++;
         free(event);
@@ -377,5 +379,5 @@ void violation_log_add(struct violation_log *e, const struct violation *v)
         e->count++;
         (void)pthread_cond_signal(&e->wake);
     }
-    (void)pthread_mutex_unlock(&e->lock);
+    mutex_unlock(&e->lock);
 }

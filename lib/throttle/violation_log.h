@@ -1,6 +1,7 @@
 #ifndef TG_THROTTLE_VIOLATION_LOG_H
 #define TG_THROTTLE_VIOLATION_LOG_H
 
+#include "lib/core/contract.h"
 #include "lib/sys/settings.h"
 #include "lib/sys/violation.h"
 
@@ -21,12 +22,13 @@
 
 struct violation_log;
 
-struct violation_log *violation_log_new(const struct settings *s, struct err *err);
-/* Works off what waits, for about one timeout of the store, and ends. */
 void violation_log_free(struct violation_log *e);
-void violation_log_reload(struct violation_log *e, const struct settings *s);
+struct violation_log *violation_log_new(const struct settings *s, struct err *err) TG_NONNULL(1)
+    TG_FREED_BY(violation_log_free);
+/* Works off what waits, for about one timeout of the store, and ends. */
+void violation_log_reload(struct violation_log *e, const struct settings *s) TG_NONNULL(1);
 
 /* Copies; never waits. */
-void violation_log_add(struct violation_log *e, const struct violation *v);
+void violation_log_add(struct violation_log *e, const struct violation *v) TG_NONNULL(1);
 
 #endif

@@ -137,8 +137,9 @@ static struct record any_record(struct random_source *r)
         record.legs = any_legs(r, false, &record.leg_count);
     }
     for (uint32_t i = kind == RECORD_FORGET ? 0 : random_below(r, 12); i > 0; i--)
-        (void)record_amount_add(&record, &arena, any_account(r), any_user(r),
-                                (enum counter)random_below(r, COUNTER_COUNT), any_number(r), NULL);
+        TG_IGNORE(record_amount_add(&record, &arena, any_account(r), any_user(r),
+                                    (enum counter)random_below(r, COUNTER_COUNT), any_number(r),
+                                    NULL));
     if (kind == RECORD_HELD) {
         record.held_by = any_account(r);
         record.client_ip = any(r, "2001:db8::", "");

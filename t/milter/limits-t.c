@@ -10,7 +10,7 @@ static struct limit limit;
 static void limit_set(const char *name, uint64_t max, enum limit_action action)
 {
     limit = (struct limit){.max = max, .action = action};
-    (void)limit_parse_name(slice_str(name), &arena, &limit, NULL);
+    TG_IGNORE(limit_parse_name(slice_str(name), &arena, &limit, NULL));
 }
 
 static void begin(struct play *p, const char *name, enum limit_action action, uint64_t used)
@@ -218,8 +218,9 @@ int main(void)
     arena_init(&arena, 1 << 20);
     hosted = hosted_new(1 << 20);
     hosted->users = true;
-    (void)hosted_add_domain(hosted, SLICE("example.com"), SLICE_NONE, NULL);
-    (void)hosted_add_forward(hosted, SLICE("sales@example.com"), SLICE("x@partner.test"), NULL);
+    TG_IGNORE(hosted_add_domain(hosted, SLICE("example.com"), SLICE_NONE, NULL));
+    TG_IGNORE(
+        hosted_add_forward(hosted, SLICE("sales@example.com"), SLICE("x@partner.test"), NULL));
     test_defer();
     test_reject_uncounted();
     test_at_rcpt();

@@ -65,12 +65,12 @@ static void test_refresh(struct hosting *hosting)
 {
     struct hosting_view *before = hosting_take(hosting), *after;
 
-    OK(hosting_hosts(before, SLICE("new.test")) == SITE_NO, "not hosted");
+    OK(hosting_hosts(before, SLICE("new.test")) == HOSTING_NO, "not hosted");
     fixture_write("domains", "host.test\nnew.test\nanother.test\n");
     hosting_refresh(hosting);
     after = hosting_take(hosting);
-    OK(hosting_hosts(after, SLICE("new.test")) == SITE_YES, "hosted once the file has changed");
-    OK(hosting_hosts(before, SLICE("new.test")) == SITE_NO, "a view in use stays as it was");
+    OK(hosting_hosts(after, SLICE("new.test")) == HOSTING_YES, "hosted once the file has changed");
+    OK(hosting_hosts(before, SLICE("new.test")) == HOSTING_NO, "a view in use stays as it was");
     hosting_give_back(before);
     hosting_give_back(after);
 }

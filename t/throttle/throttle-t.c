@@ -246,8 +246,8 @@ static void test_account_limits(void)
     arena_init(&arena, 1 << 20);
     planned[0] = (struct limit){.max = 600, .action = ACTION_DEFER};
     planned[1] = (struct limit){.max = 5, .action = ACTION_DEFER};
-    (void)limit_parse_name(SLICE("domain/recipients/hour"), &arena, &planned[0], NULL);
-    (void)limit_parse_name(SLICE("domain/recipients/hour"), &arena, &planned[1], NULL);
+    TG_IGNORE(limit_parse_name(SLICE("domain/recipients/hour"), &arena, &planned[0], NULL));
+    TG_IGNORE(limit_parse_name(SLICE("domain/recipients/hour"), &arena, &planned[1], NULL));
     plans[0] = (struct plan){SLICE("default"), &planned[0], 1};
     plans[1] = (struct plan){SLICE("small"), &planned[1], 1};
     rules.plans = plans;

@@ -1,0 +1,66 @@
+#ifndef TG_SYS_MUTEX_H
+#define TG_SYS_MUTEX_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "lib/core/contract.h"
+#include "lib/core/err.h"
+
+/*
+ * A lock that clang's -Wthread-safety understands: fields say TG_GUARDED_BY(lock), functions
+ * TG_REQUIRES(lock), and the compiler reports what touches a field without its lock.
+ *
+ * Errors: a lock that cannot be made, taken or given back is a broken invariant and aborts.
+ */
+
+struct TG_THREAD_SAFETY(capability("mutex")) mutex {
+    pthread_mutex_t native;
+};
+
+#define MUTEX_INITIALIZER                                                                          \
+    {                                                                                              \
+        PTHREAD_MUTEX_INITIALIZER                                                                  \
+    }
+
+static inline void mutex_init(struct mutex *m)
+{
+    TG_ASSERT(pthread_mutex_init(&m->native, NULL) == 0);
+}
+
+static inline void mutex_fini(struct mutex *m)
+{
+    (void)pthread_mutex_destroy(&m->native);
+}
+
+static inline void mutex_lock(struct mutex *m)
+    TG_THREAD_SAFETY(acquire_capability(*m)) TG_NO_THREAD_SAFETY
+{
+    TG_ASSERT(pthread_mutex_lock(&m->native) == 0);
+}
+
+static inline void mutex_unlock(struct mutex *m)
+    TG_THREAD_SAFETY(release_capability(*m)) TG_NO_THREAD_SAFETY
+{
+    TG_ASSERT(pthread_mutex_unlock(&m->native) == 0);
+}
+
+/* Waits for the condition; the lock is given back meanwhile. */
+static inline void mutex_wait(struct mutex *m, pthread_cond_t *condition) TG_REQUIRES(*m)
+{
+    (void)pthread_cond_wait(condition, &m->native);
+}
+
+/* The same, until a time of the condition's clock. False: it has come. */
+static inline bool mutex_wait_until(struct mutex *m, pthread_cond_t *condition, int64_t until_ms)
+    TG_REQUIRES(*m)
+{
+    struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
+                             .tv_nsec = (long)(until_ms % 1000) * 1000000};
+
+    return pthread_cond_timedwait(condition, &m->native, &until) == 0;
+}
+
+#endif
