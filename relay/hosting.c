@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#include "lib/core/forwarders.h"
 #include "lib/core/hosted.h"
 #include "lib/sources/resolver.h"
 #include "lib/sources/source.h"
 #include "lib/sys/log.h"
 #include "lib/sys/mutex.h"
 
-#define LEVELS_MAX     10
 #define TARGETS_MAX    10000
 #define QUESTION_BYTES ((size_t)1 << 20)
 
@@ -219,137 +219,57 @@ bool hosting_is_inside(const struct hosting_view *v, const struct ip *ip)
 
 /* --- forwarders ------------------------------------------------------------------------------ */
 
-struct hosting_expansion {
-    struct hosting_asking *asking;
+struct hosting_targets {
     struct arena *arena;
-    struct strmap seen;
     size_t count;
     int (*add)(void *user, struct slice target);
     void *user;
 };
 
-static enum hosted_result targets_of(struct hosting_expansion *x, const struct address *address,
-                                     struct forward_targets *targets)
+static bool visit(void *user, const struct forwarders_place *place)
 {
-    const struct hosted *w = x->asking->view->hosted;
-    enum hosted_result l = hosted_forward(w, &x->asking->answers, address, targets);
+    struct hosting_targets *t = user;
+    struct slice text;
 
-    if (l == HOSTED_ASK && asking_answer(x->asking))
-        l = hosted_forward(w, &x->asking->answers, address, targets);
-    return l;
-}
-
-static int finish(struct hosting_expansion *x, struct slice address)
-{
-    return ++x->count > TARGETS_MAX ? -1 : x->add(x->user, address);
-}
-
-static int expand(struct hosting_expansion *x, struct slice text, unsigned level);
-
-static struct slice join(struct hosting_expansion *x, struct slice local, const char *at,
-                         struct slice domain)
-{
-    struct slice parts;
-    struct buf b;
-
-    buf_init(&b, ADDRESS_TEXT_ROOM);
-    buf_add(&b, local);
-    buf_add_str(&b, at);
-    buf_add(&b, domain);
-    parts = b.failed ? SLICE_NONE : arena_copy(x->arena, buf_slice(&b));
-    buf_fini(&b);
-    return parts;
-}
-
-/* `@example.org` is the same user there; a target without a domain is a user of the default domain,
- * else of the forwarder's own. */
-static struct slice target_address(struct hosting_expansion *x, struct slice from,
-                                   struct slice target)
-{
-    struct slice ours = x->asking->view->hosted->default_domain;
-    ptrdiff_t at = slice_find_last(from, '@');
-    struct address address;
-
-    if (hosted_target_is_domain(target))
-        return join(x, at < 0 ? from : slice_to(from, (size_t)at), "", target);
-    if (address_parse(target, x->arena, &address, NULL) != 0 || address.domain.len > 0 || at < 0)
-        return target;
-    return join(x, target, "@", ours.len > 0 ? ours : slice_from(from, (size_t)at + 1));
-}
-
-static int expand_targets(struct hosting_expansion *x, struct slice text,
-                          const struct forward_targets *targets, unsigned level)
-{
-    size_t good = 0;
-
-    for (size_t i = 0; i < targets->count; i++) {
-        if (!hosted_target_is_address(targets->list[i])) { /* a command, a file */
-            log_event(LOG_WARNING, "a forwarder's target is no address", LOG_TEXT("from", text),
-                      LOG_TEXT("target", targets->list[i]));
-            continue;
-        }
-        good++;
-        if (expand(x, target_address(x, text, targets->list[i]), level + 1) != 0)
-            return -1;
+    if (place->kind == FORWARDERS_NO_ADDRESS) {
+        log_event(LOG_WARNING, "target of a forwarder ignored: not a mail address",
+                  LOG_TEXT("from", place->from), LOG_TEXT("target", place->text));
+        return true;
     }
-    return good > 0 ? 0 : finish(x, text); /* rather in its own mailbox than nowhere */
+    /* What a source answered is gone afterwards. */
+    text = arena_copy(t->arena, place->text);
+    return text.ptr != NULL && ++t->count <= TARGETS_MAX && t->add(t->user, text) == 0;
 }
 
-/* While an address is being expanded its entry in `seen` points here: who meets it then has come
- * back to it. */
-static char under_way;
-
-/* Its targets, or itself where it is no forwarder. */
-static int expand_once(struct hosting_expansion *x, const struct address *address,
-                       struct slice text, unsigned level)
+static enum hosted_result expand(struct hosting_asking *a, const struct address *address,
+                                 struct slice text, struct hosting_targets *t)
 {
-    struct forward_targets targets = {.count = 0};
-    enum hosted_result l = targets_of(x, address, &targets);
+    const struct hosted *w = a->view->hosted;
+    enum hosted_result found;
 
-    if (l == HOSTED_ASK)
-        return -1;
-    return l == HOSTED_NO ? finish(x, text) : expand_targets(x, text, &targets, level);
-}
-
-/* An address that lists itself, or comes back in a loop, gets its copy into its mailbox; one that
- * is met twice on different ways is expanded once. */
-static int expand(struct hosting_expansion *x, struct slice text, unsigned level)
-{
-    struct address address;
-    struct slice key;
-    enum hosting_answer hosted;
-    void **seen;
-    bool added;
-    int result;
-
-    if (level > LEVELS_MAX || address_parse(text, x->arena, &address, NULL) != 0)
-        return finish(x, text);
-    hosted = hosting_hosts(x->asking->view, address.domain);
-    if (hosted != HOSTING_YES)
-        return hosted == HOSTING_UNKNOWN ? -1 : finish(x, text);
-    key = address_text(&address, x->arena);
-    seen = strmap_add(&x->seen, key, &added);
-    if (seen == NULL)
-        return -1;
-    if (!added)
-        return *seen == &under_way ? finish(x, text) : 0;
-    *seen = &under_way;
-    result = expand_once(x, &address, text, level);
-    *strmap_find(&x->seen, key) = NULL; /* the table may have grown */
-    return result;
+    do
+        found = forwarders_expand(w, &a->answers, address, text, &a->arena, visit, t);
+    while (found == HOSTED_ASK && asking_answer(a));
+    return found;
 }
 
 int hosting_expand(struct hosting_view *v, struct slice address, struct arena *arena,
                    int (*add)(void *user, struct slice target), void *user)
 {
+    struct hosting_targets t = {.arena = arena, .add = add, .user = user};
+    enum hosted_result found = HOSTED_NO;
+    enum hosting_answer hosted = HOSTING_NO;
     struct hosting_asking asking;
-    struct hosting_expansion x = {.asking = &asking, .arena = arena, .add = add, .user = user};
-    int result;
+    struct address parsed;
 
-    asking_init(&asking, v);
-    strmap_init(&x.seen);
-    result = expand(&x, address, 0);
-    strmap_fini(&x.seen);
-    asking_fini(&asking);
-    return result;
+    if (address_parse(address, arena, &parsed, NULL) == 0)
+        hosted = hosting_hosts(v, parsed.domain);
+    if (hosted == HOSTING_YES) {
+        asking_init(&asking, v);
+        found = expand(&asking, &parsed, address, &t);
+        asking_fini(&asking);
+    }
+    if (hosted == HOSTING_UNKNOWN || found == HOSTED_ASK || found == HOSTED_FAILED)
+        return -1;
+    return found == HOSTED_YES ? 0 : add(user, address);
 }

@@ -50,7 +50,7 @@ enum hosting_answer hosting_popauth(struct hosting_view *v, struct slice ip, str
 bool hosting_is_inside(const struct hosting_view *v, const struct ip *ip) TG_NONNULL(1);
 
 /* Where mail for that address goes: itself, or the targets of a forwarder, expanded ten levels deep
- * with loops cut. Calls `add` for each. -1: unknown, or add failed. */
+ * with loops cut. Calls `add` for each. -1: a source is away, memory is out, or add failed. */
 int hosting_expand(struct hosting_view *v, struct slice address, struct arena *arena,
                    int (*add)(void *user, struct slice target), void *user) TG_NONNULL(1);
 

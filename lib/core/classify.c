@@ -184,6 +184,40 @@ static const struct decision *elsewhere(struct classify_work *k)
     return &k->elsewhere;
 }
 
+/* --- forwarders --- */
+
+struct leg_maker {
+    struct classify_work *work;
+    const struct decision *sample;
+};
+
+/* What stays on this server adds nothing. */
+static bool leg_add(void *user, const struct forwarders_place *place)
+{
+    const struct leg_maker *m = user;
+    struct decision *d;
+
+    if (place->kind != FORWARDERS_OUTSIDE)
+        return true;
+    d = classify_work_decision(m->work);
+    *d = *m->sample;
+    d->destination = place->address.domain;
+    d->target = address_text(&place->address, m->work->arena);
+    return d->target.ptr != NULL && !m->work->failed;
+}
+
+/* One decision, made after `sample`, for each target of that hosted address outside. */
+static void forward_legs(struct classify_work *k, const struct address *from,
+                         const struct decision *sample)
+{
+    struct leg_maker maker = {k, sample};
+    enum hosted_result found =
+        forwarders_expand(k->hosted, k->answers, from, SLICE_NONE, k->arena, leg_add, &maker);
+
+    k->open = k->open || found == HOSTED_ASK;
+    k->failed = k->failed || found == HOSTED_FAILED;
+}
+
 /* --- each recipient --- */
 
 static void decide_hosted(struct classify_work *k, size_t index, const struct address *to,
@@ -206,12 +240,12 @@ static void decide_hosted(struct classify_work *k, size_t index, const struct ad
                                .user = c->owner_user,
                                .received_account = account,
                                .received_user = user};
-    forwarders_expand(k, to,
-                      &(struct decision){.class_ = CLASS_FORWARD,
-                                         .rule = RULE_FORWARDER,
-                                         .recipient = index,
-                                         .account = account,
-                                         .user = user});
+    forward_legs(k, to,
+                 &(struct decision){.class_ = CLASS_FORWARD,
+                                    .rule = RULE_FORWARDER,
+                                    .recipient = index,
+                                    .account = account,
+                                    .user = user});
 }
 
 static void decide(struct classify_work *k, size_t index)

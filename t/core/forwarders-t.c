@@ -1,6 +1,8 @@
 /* Forwarders: levels, loops, targets of all kinds. */
 #include "t/core/classify_fixture.h"
 
+#include "lib/core/buf.h"
+#include "lib/core/forwarders.h"
 #include "t/random.h"
 
 /* Targets outside, joined with blanks, of mail from outside to that one recipient. */
@@ -151,9 +153,144 @@ static void test_forwarders_random(void)
     OK(some > 100, "with targets to find");
 }
 
+/* --- every place, as who delivers the mail sees it --- */
+
+static bool place_write(void *user, const struct forwarders_place *place)
+{
+    struct buf *out = user;
+
+    buf_addf(out, "%s%c%.*s", out->len > 0 ? " " : "", "omx"[place->kind],
+             SLICE_FMT(slice_to(place->text, 300)));
+    return true;
+}
+
+/* "-": no forwarder, "ask", "failed", else o: outside, m: mailbox, x: no address. */
+static const char *places_of(const char *from, struct answers *answers, struct arena *memory)
+{
+    static char text[1024];
+    struct address a = address_of(from);
+    struct buf out;
+
+    buf_init(&out, sizeof text);
+    switch (forwarders_expand(w, answers, &a, slice_str(from), memory, place_write, &out)) {
+    case HOSTED_NO:
+        buf_add_str(&out, "-");
+        break;
+    case HOSTED_ASK:
+        buf_add_str(&out, "ask");
+        break;
+    case HOSTED_FAILED:
+        buf_add_str(&out, "failed");
+        break;
+    case HOSTED_YES:
+        break;
+    }
+    (void)snprintf(text, sizeof text, "%.*s", SLICE_FMT(buf_slice(&out)));
+    buf_fini(&out);
+    return text;
+}
+
+static void test_places(void)
+{
+    static const struct {
+        const char *from, *want, *name;
+    } cases[] = {
+        {"none@example.com", "-", "no forwarder"},
+        {"sales@example.com", "ox@gmail.test", "a target outside"},
+        {"Self@example.com", "mSelf@example.com oC@gmail.test", "a copy for itself"},
+        {"in@example.com", "mjoe@example.org", "a mailbox here"},
+        {"bare@example.com", "mjoe@example.com", "a user of the same domain"},
+        {"ping@example.com", "mping@example.com", "a loop of two"},
+        {"tail@example.com", "mb@example.com oz@gmail.test", "a loop further on"},
+        {"top@example.com", "oend@gmail.test", "two ways to one address are no loop"},
+        {"side@example.com", "oend@gmail.test",
+         "nor is a way between two addresses of the same level"},
+        {"cmd@example.com", "mcmd@example.com x|/bin/cat", "nowhere else to go"},
+        {"both@example.com", "x|/bin/cat oq@gmail.test", "a command beside an address"},
+        {"Any+x@alias.example", "mAny+x@example.com", "the same user at another domain"},
+        {"long1@example.com", "mlong11@example.com", "the last level"},
+    };
+
+    hosted_begin();
+    add_forward("self@example.com", "self@example.com");
+    add_forward("self@example.com", "C@gmail.test");
+    add_forward("in@example.com", "joe@example.org");
+    add_forward("bare@example.com", "joe");
+    add_forward("ping@example.com", "pong@example.com");
+    add_forward("pong@example.com", "ping@example.com");
+    add_forward("tail@example.com", "a@example.com");
+    add_forward("tail@example.com", "b@example.com");
+    add_forward("a@example.com", "c@example.com");
+    add_forward("b@example.com", "c@example.com");
+    add_forward("c@example.com", "b@example.com");
+    add_forward("c@example.com", "z@gmail.test");
+    add_forward("top@example.com", "left@example.com");
+    add_forward("top@example.com", "right@example.com");
+    add_forward("left@example.com", "down@example.com");
+    add_forward("right@example.com", "down@example.com");
+    add_forward("side@example.com", "left@example.com");
+    add_forward("side@example.com", "peer@example.com");
+    add_forward("peer@example.com", "left@example.com");
+    add_forward("down@example.com", "end@gmail.test");
+    add_forward("cmd@example.com", "|/bin/cat");
+    add_forward("both@example.com", "|/bin/cat");
+    add_forward("both@example.com", "q@gmail.test");
+    add_forward("@alias.example", "@example.com");
+    chain_add("long", 12);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        IS_STR(places_of(cases[i].from, NULL, &arena), cases[i].want, cases[i].name);
+    hosted_free(w);
+}
+
+static bool never(void *user, const struct forwarders_place *place)
+{
+    (void)place;
+    *(bool *)user = true;
+    return false;
+}
+
+/* What is not known is never "no targets". */
+static void test_unknown(void)
+{
+    struct answer found = {.found = true}, none = {.found = false};
+    struct slice target = SLICE("two@example.com");
+    struct arena small;
+    struct answers answers;
+    struct address a;
+    bool visited = false;
+
+    hosted_begin();
+    w->forwards_asked = true;
+    arena_init(&small, 1 << 16);
+    answers_init(&answers, &small);
+    a = address_of("one@example.com");
+    OK(forwarders_expand(w, &answers, &a, SLICE_NONE, &small, never, &visited) == HOSTED_ASK &&
+           !visited,
+       "an open question: nothing is visited");
+    found.targets = (struct forward_targets){&target, 1};
+    OK(answers_put(&answers, QUESTION_FORWARD, SLICE("one@example.com"), &found) == 0, "answered");
+    IS_STR(places_of("one@example.com", &answers, &small), "ask", "its target is asked next");
+    OK(answers_put(&answers, QUESTION_FORWARD, SLICE("two@example.com"), &none) == 0, "answered");
+    IS_STR(places_of("one@example.com", &answers, &small), "mtwo@example.com", "and is no more");
+    OK(forwarders_expand(w, &answers, &a, SLICE_NONE, &small, never, &visited) == HOSTED_FAILED &&
+           visited,
+       "who visits can end it");
+    answers.failed = true;
+    IS_STR(places_of("one@example.com", &answers, &small), "failed", "questions without memory");
+    IS_STR(places_of("x@example.com", &answers, &small), "failed", "also the first one");
+    answers_fini(&answers);
+    arena_fini(&small);
+    arena_init(&small, 16);
+    IS_STR(places_of("sales@example.com", NULL, &small), "failed", "no memory");
+    arena_fini(&small);
+    hosted_free(w);
+}
+
 int main(void)
 {
     arena_init(&arena, 16 << 20);
+    test_places();
+    test_unknown();
     test_domain_targets();
     test_forwarders();
     test_forwarders_random();

@@ -39,6 +39,7 @@ static void test_expand(struct hosting_view *v)
         {"away@host.test", "x@else.test y@else.test "},
         {"Away@HOST.test", "x@else.test y@else.test "},
         {"self@host.test", "self@host.test z@else.test "},
+        {"Self@host.test", "Self@host.test z@else.test "},
         {"ping@host.test", "ping@host.test "},
         {"top@host.test", "end@else.test "},
         {"bare@host.test", "joe@host.test "},
