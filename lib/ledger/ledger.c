@@ -52,68 +52,6 @@ static const struct {
 
 #define META_FIELDS (sizeof meta_fields / sizeof meta_fields[0])
 
-int ledger_fail(struct ledger *l, const char *doing, struct err *err)
-{
-    int rc = l->db != NULL ? sqlite3_errcode(l->db) : SQLITE_NOMEM;
-    const char *text = l->db != NULL ? sqlite3_errmsg(l->db) : "out of memory";
-
-    switch (rc & 0xff) {
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return err_set(err, EX_DATAERR,
-                       "%s: the ledger is damaged (%s, while %s): stop tollgated and restore the "
-                       "file from a backup, or `sqlite3 ledger.db .recover` it",
-                       l->path, text, doing);
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return err_set(err, EX_TEMPFAIL, "%s: locked by another process, while %s", l->path, doing);
-    case SQLITE_FULL:
-        return err_set(err, EX_IOERR, "%s: disk full, while %s: make room", l->path, doing);
-    default:
-        return err_set(err, EX_IOERR, "%s: %s, while %s", l->path, text, doing);
-    }
-}
-
-sqlite3_stmt *ledger_statement(struct ledger *l, enum ledger_statement which)
-{
-    return l->statements[which];
-}
-
-void ledger_bind(sqlite3_stmt *st, int at, struct slice text)
-{
-    (void)sqlite3_bind_text64(st, at, text.len > 0 ? text.ptr : "", text.len, SQLITE_STATIC,
-                              SQLITE_UTF8);
-}
-
-struct slice ledger_text(sqlite3_stmt *st, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(st, column);
-
-    return (struct slice){text, (size_t)sqlite3_column_bytes(st, column)};
-}
-
-int ledger_run(struct ledger *l, sqlite3_stmt *st, const char *doing, struct err *err)
-{
-    int rc = sqlite3_step(st), failed = 0;
-
-    if (rc != SQLITE_DONE && rc != SQLITE_ROW)
-        failed = ledger_fail(l, doing, err);
-    (void)sqlite3_reset(st);
-    return failed;
-}
-
-int ledger_number(struct ledger *l, sqlite3_stmt *st, int64_t missing, int64_t *value,
-                  struct err *err)
-{
-    int rc = sqlite3_step(st), failed = 0;
-
-    *value = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : missing;
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-        failed = ledger_fail(l, "reading", err);
-    (void)sqlite3_reset(st);
-    return failed;
-}
-
 static int execute(struct ledger *l, const char *sql, const char *doing, struct err *err)
 {
     if (sqlite3_exec(l->db, sql, NULL, NULL, NULL) != SQLITE_OK)

@@ -6,7 +6,7 @@
 #include "lib/core/contract.h"
 #include "lib/ledger/ledger.h"
 
-/* What ledger.c and ledger_rows.c share; for nobody else. */
+/* What the files of the ledger share; for nobody else. */
 
 /* X(id, SQL): prepared once, at opening. */
 #define LEDGER_STATEMENTS(X)                                                                       \
@@ -88,7 +88,7 @@ struct ledger {
     sqlite3_stmt *walk;
 };
 
-/* *err from SQLite's last error, with the mend; returns -1. */
+/* *err from SQLite's last error, with the fix; returns -1. */
 int ledger_fail(struct ledger *l, const char *doing, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 sqlite3_stmt *ledger_statement(struct ledger *l, enum ledger_statement which) TG_NONNULL(1);
