@@ -313,10 +313,60 @@ static void test_default_domain(void)
     hosted_free(w);
 }
 
+/* --- two headers that name different hosted domains --- */
+
+static void test_redirect(const char *first, const char *second, const char *account)
+{
+    struct mail_case c = {
+        .client = "-", .auth = "", .from = "s@else.test", .header = first, .to = "x@else.test"};
+    struct slice value = slice_str(second), name;
+    struct facts f;
+    struct classified got;
+
+    facts_of(&c, &f);
+    OK(slice_cut(&value, ':', &name) && header_facts_add(&f.headers, w, &arena, name, value) == 0 &&
+           classify(&f, w, NULL, &arena, &got, NULL) == 0,
+       second);
+    IS_SLICE(got.decisions[0].account, slice_str(account), first);
+}
+
+static void test_redirects(void)
+{
+    hosted_begin();
+    test_redirect("X-Original-To: a@example.org", "Delivered-To: b@example.com", "example.com");
+    test_redirect("Resent-From: a@example.org", "X-Original-To: b@example.com", "example.com");
+    test_redirect("Resent-From: a@example.org", "Delivered-To: b@example.com", "example.com");
+    test_redirect("Delivered-To: a@example.org", "Delivered-To: b@example.com", "example.org");
+    test_redirect("Delivered-To: a@else.test", "Resent-From: b@example.com", "example.com");
+    hosted_free(w);
+}
+
+/* --- mail from outside has no owner --- */
+
+static void test_outside_owner(void)
+{
+    struct mail_case c = {.client = "192.0.2.9",
+                          .auth = "",
+                          .from = "a@example.com",
+                          .header = "",
+                          .to = "b@example.org"};
+    struct facts f;
+    struct classified got;
+
+    hosted_begin();
+    facts_of(&c, &f);
+    OK(classify(&f, w, NULL, &arena, &got, NULL) == 0, "a forged sender from outside");
+    IS_SLICE(got.owner, SLICE(ACCOUNT_UNATTRIBUTED), "owns nothing");
+    IS_SLICE(got.owner_user, SLICE_NONE, "nor does a user");
+    hosted_free(w);
+}
+
 int main(void)
 {
     arena_init(&arena, 16 << 20);
     test_rules();
+    test_redirects();
+    test_outside_owner();
     test_default_domain();
     arena_fini(&arena);
     return tap_done();

@@ -62,6 +62,13 @@ static void test_names(void)
     name_is(PERIOD_MONTH, utc(2026, 12, 1, 5, 0), "2026-12");
 }
 
+static void test_hours_before_1970(void)
+{
+    zone("UTC");
+    IS_INT(period_start(PERIOD_HOUR, -1), -3600, "an hour before 1970 begins before its seconds");
+    IS_INT(period_start(PERIOD_HOUR, -3600), -3600, "its first second is its own");
+}
+
 /* ISO 8601 weeks at the turn of years. */
 static void test_weeks(void)
 {
@@ -248,6 +255,7 @@ static void test_date(const struct date_case *c)
 int main(void)
 {
     test_names();
+    test_hours_before_1970();
     test_weeks();
     for (size_t i = 0; i < sizeof days / sizeof days[0]; i++)
         test_day(&days[i]);

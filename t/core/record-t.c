@@ -332,6 +332,21 @@ static void test_huge(enum mail_class class_, size_t want_legs, const char *what
     arena_fini(&big);
 }
 
+static void test_overflow(void)
+{
+    struct arena a;
+    struct classified c;
+    struct facts f = {.bytes = UINT64_MAX};
+    struct record r;
+
+    arena_init(&a, 1 << 20);
+    c = huge(CLASS_OUT, 3, &a);
+    c.bytes = UINT64_MAX / 2;
+    OK(record_build(&c, &f, OUT_BYTES_DESTINATION, false, SLICE_NONE, &a, &r, NULL) == 0, "three");
+    OK(r.legs[0].bytes == UINT64_MAX, "bytes beyond 2^64 stay at the largest number");
+    arena_fini(&a);
+}
+
 static void test_cap(void)
 {
     struct arena a, small;
@@ -366,6 +381,7 @@ int main(void)
     test_counts();
     test_huge(CLASS_IN, 100002, "50,000 domains and their users receive");
     test_huge(CLASS_OUT, 4, "one user sends to 50,000 domains");
+    test_overflow();
     test_cap();
     hosted_free(w);
     arena_fini(&arena);

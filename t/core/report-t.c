@@ -394,6 +394,7 @@ static void test_csv(void)
     report_grid_start(&g, "day", "user", "", false, 0);
     report_grid_put(&g, "2026-11-01", "\"a,b\"@example.com", 1, 2, 3);
     report_grid_put(&g, "2026-11-01", "c@example.com", UINT64_MAX / 1000, 0, 0);
+    report_grid_put(&g, "2026-11-02", "d\"e@example.com", 0, 0, 0);
     report_grid_finish(&g);
     render_csv(&g, &b);
     IS_SLICE(buf_slice(&b),
@@ -401,7 +402,8 @@ static void test_csv(void)
                    "forward_bytes,total_messages,total_bytes\r\n"
                    "2026-11-01,c@example.com,18446744073709551,18446744073709551000,0,0,0,0,"
                    "18446744073709551,18446744073709551000\r\n"
-                   "2026-11-01,\"\"\"a,b\"\"@example.com\",1,1000,2,2000,3,3000,6,6000\r\n"),
+                   "2026-11-01,\"\"\"a,b\"\"@example.com\",1,1000,2,2000,3,3000,6,6000\r\n"
+                   "2026-11-02,\"d\"\"e@example.com\",0,0,0,0,0,0,0,0\r\n"),
              "CSV with what needs quoting");
     buf_fini(&b);
     report_grid_fini(&g);

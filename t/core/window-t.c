@@ -89,6 +89,9 @@ static void test_give_back(void)
     IS_INT(window_used(&w, 9000 + 61000), 0, "and then is gone");
     window_give_back(&w, 9000, 7);
     IS_INT(window_used(&w, 70000), 0, "what has expired is not given back");
+    window_consume(&w, 70000, 5);
+    window_give_back(&w, 9000, 5);
+    IS_INT(window_used(&w, 70000), 5, "nor taken from the slice that has its place now");
 }
 
 int main(void)
