@@ -35,11 +35,13 @@ def sections(manual):
 def counter_faults(manual, table):
     faults, parts = [], sections(manual)
     for group, name, unit, words in table:
-        line = ".It Li %s Ta %s Ta %s\n" % (name, unit, words)
-        if line not in parts[GROUPS[group]]:
-            faults.append("section %s has no line: %s" % (GROUPS[group], line.strip()))
+        entry = ".It Li %s\n%s\n" % (name, words.replace(". ", ".\n"))
+        if entry not in parts[GROUPS[group]]:
+            faults.append("section %s has no entry: %s" % (GROUPS[group], entry))
+        if not re.search(r"(?m)^\.It %s$" % unit, parts["FIELDS"]) or unit not in name:
+            faults.append("%s: the unit %s is not told" % (name, unit))
     names = {name for _, name, _, _ in table}
-    named = re.findall(r"^\.It Li (\w+) Ta", manual, flags=re.M)
+    named = [n for g in GROUPS.values() for n in re.findall(r"(?m)^\.It Li (\w+)$", parts[g])]
     return faults + ["no such counter: " + n for n in named if n not in names] + \
         ["named twice: " + n for n in names if named.count(n) > 1]
 
@@ -61,15 +63,16 @@ def main():
     tap.ok(len(table) > 30, "the table of counters is read", "%d rows" % len(table))
     tap.none(counter_faults(manual, table), "every counter is there, with unit and help")
 
-    told = set(re.findall(r"^\.It Li (\w+)$", sections(manual)["The node's hash"], flags=re.M))
+    told = set(re.findall(r"^\.It Li (\w+)$", sections(manual)["Fields of a node"], flags=re.M))
     tap.ok(told == node_fields() and len(told) > 5, "the fields of the node's hash",
            "told %s, written %s" % (sorted(told), sorted(node_fields())))
 
-    tap.ok("Hours go %s days after" % kept_days("HOUR_KEPT_S") in manual, "how long hours stay")
-    tap.ok("%s days after theirs" % kept_days("DAY_KEPT_S") in manual, "how long days stay")
+    tap.ok("Hours expire %s days after" % kept_days("HOUR_KEPT_S") in manual, "how long hours stay")
+    tap.ok("users of days expire %s days after" % kept_days("DAY_KEPT_S") in manual,
+           "how long days stay")
 
     kept = re.search(r"HELD_SET_KEPT_S \(\(int64_t\)(\d+) \*", text("lib/ledger/push_held.h"))
-    tap.ok("held messages goes %s days after" % kept.group(1) in manual,
+    tap.ok("held messages expires %s days after" % kept.group(1) in manual,
            "how long held messages stay")
 
     code = text("lib/ledger/accountant.c").replace('"\n', "").replace("  ", "")
