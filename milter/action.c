@@ -26,6 +26,7 @@ struct session_action action_not_now(const char *why)
 
 struct session_action action_no_room(void)
 {
-    return action_refuse("452", "4.3.1", "Mail accounting is out of room, try again later",
+    return action_refuse("452", "4.3.1",
+                         "Insufficient disk space for mail accounting, try again later",
                          "the journal cannot be written");
 }

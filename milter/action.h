@@ -3,7 +3,7 @@
 
 #include "milter/session.h"
 
-/* The actions that session and dispatch give back. Texts are static or outlive the action. */
+/* The actions that session and dispatch return. Texts are static or outlive the action. */
 
 struct session_action action_continue(void);
 struct session_action action_refuse(const char *code, const char *enhanced, const char *text,

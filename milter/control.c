@@ -117,33 +117,21 @@ static json_t *append(struct control *c, const struct held_message *m, enum reco
     return done();
 }
 
-/* Is there room for it now? NULL: yes, and it is consumed. */
+/* NULL: there is room for it, which is consumed now. */
 static json_t *ask_for_room(struct control *c, const struct held_message *m, struct arena *arena)
 {
     struct snapshot *snapshot = dispatch_snapshot(c->dispatch);
-    struct throttle_context context = {c->dispatch->limiter.throttle, snapshot->rules,
-                                       snapshot->hosted};
-    struct limit_source source;
-    struct limit_checks checks;
-    struct test_answer *tests = NULL;
-    struct throttle_verdict verdict = {.action = ACTION_LOG};
-    enum throttle_by by = THROTTLE_BY_ACCEPT;
+    struct limit_answer limits;
     struct err err = {0};
     json_t *answer = NULL;
 
     if (snapshot->hosted == NULL)
         answer = error("the hosted domains could not be read yet");
-    else if (throttle_limits(&context, arena, &source, &err) != 0 ||
-             limit_checks_of_held(&m->record, &source, arena, &checks, &err) != 0)
+    else if (limiter_ask_held(&c->dispatch->limiter, snapshot->rules, snapshot->hosted, &m->record,
+                              arena, &limits, &err) != 0)
         answer = error(err.text);
-    else if (checks.count > 0)
-        by = throttle_ask(context.throttle, snapshot->rules, &checks, true, arena, &tests, &err);
-    if (by == THROTTLE_BY_DEFER)
-        answer = error(err.text);
-    if (by == THROTTLE_BY_STORE || by == THROTTLE_BY_LOCAL)
-        verdict = limit_checks_decide(&checks, tests, snapshot->rules->observe);
-    if (answer == NULL && verdict.action != ACTION_LOG)
-        answer = wait_for(&verdict);
+    else if (limits.tests != NULL && limits.verdict.action != ACTION_LOG)
+        answer = wait_for(&limits.verdict);
     snapshot_drop(snapshot);
     return answer;
 }

@@ -6,9 +6,9 @@
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
 
-enum { MINUTE_MS = 60 * 1000, TOLD_OFTEN_MS = 10 * 1000 };
+enum { MINUTE_MS = 60 * 1000, REPEATED_MS = 10 * 1000 };
 
-/* --- telling -------------------------------------------------------------------------------- */
+/* --- reporting ------------------------------------------------------------------------------ */
 
 static struct violation violation_of(const struct limit_question *q, const struct limit_check *d,
                                      const struct limit *l, const struct test_answer *t,
@@ -34,7 +34,7 @@ static struct violation violation_of(const struct limit_question *q, const struc
                               .sender = address_text(&q->facts->sender, q->arena)};
 }
 
-static void tell(struct limiter *l, const struct violation *v)
+static void report(struct limiter *l, const struct violation *v)
 {
     struct log_field fields[VIOLATION_FIELDS_MAX];
     struct buf text;
@@ -46,10 +46,10 @@ static void tell(struct limiter *l, const struct violation *v)
     violation_log_add(l->violations, v);
 }
 
-/* Recipients are refused as fast as a client can name them, and what is only observed goes on
- * without end: after the crossing one line in 10 s for each window. */
-static bool is_told_often(struct limiter *l, const struct limit_question *q,
-                          const struct limit_check *d, const struct test_answer *t, bool observed)
+/* Recipients are refused as fast as a client can name them, and what is only observed is not slowed
+ * down at all: after the crossing one line in 10 s for each window. */
+static bool is_repeated(struct limiter *l, const struct limit_question *q,
+                        const struct limit_check *d, const struct test_answer *t, bool observed)
 {
     struct buf name;
     bool due;
@@ -59,14 +59,14 @@ static bool is_told_often(struct limiter *l, const struct limit_question *q,
     buf_init(&name, 1024);
     buf_addf(&name, "violation %.*s %.*s %d %lld", SLICE_FMT(d->holder), SLICE_FMT(d->subject),
              (int)d->metric, (long long)d->window_ms);
-    due = log_limit_due(l->log_limit, buf_slice(&name), clock_monotonic_ms(), TOLD_OFTEN_MS, NULL);
+    due = log_limit_due(l->log_limit, buf_slice(&name), clock_monotonic_ms(), REPEATED_MS, NULL);
     buf_fini(&name);
     return !due && !t->crossing;
 }
 
-/* One line a test that is over, or whose soft percentage is reached. */
-static void tell_all(struct limiter *l, const struct limit_question *q,
-                     const struct limit_answer *answer)
+/* One report for each test that is over, or whose soft percentage is reached. */
+static void report_all(struct limiter *l, const struct limit_question *q,
+                       const struct limit_answer *answer)
 {
     const struct test_answer *t = answer->tests;
     bool observed = answer->verdict.action == ACTION_LOG;
@@ -77,11 +77,11 @@ static void tell_all(struct limiter *l, const struct limit_question *q,
         for (size_t n = 0; n < d->test_count; n++, t++) {
             struct violation v;
 
-            if ((!t->over && !t->soft) || (t->over && is_told_often(l, q, d, t, observed)))
+            if ((!t->over && !t->soft) || (t->over && is_repeated(l, q, d, t, observed)))
                 continue;
             v = violation_of(q, d, d->tests[n], t, observed && t->over);
             v.soft = !t->over;
-            tell(l, &v);
+            report(l, &v);
         }
     }
 }
@@ -93,14 +93,14 @@ static void complain(struct limiter *l, const struct err *err, enum throttle_by 
                                             [THROTTLE_BY_DEFER] = "mail is deferred"};
 
     if (log_limit_due(l->log_limit, SLICE("throttle"), clock_monotonic_ms(), MINUTE_MS, NULL))
-        log_event(LOG_ERR, "limits cannot be asked of the store", LOG_STR("error", err->text),
+        log_event(LOG_ERR, "limits cannot be checked in the store", LOG_STR("error", err->text),
                   LOG_STR("meanwhile", meanwhile[by]));
 }
 
 /* --- asking --------------------------------------------------------------------------------- */
 
-/* At RCPT: is one of the windows known to be full? Bounces are looked up, since a flood of them is
- * refused recipient by recipient or not at all. */
+/* At RCPT the store is asked about bounces only: a flood of them is refused recipient by recipient
+ * or not at all. Of other mail it is enough to know that a window is full. */
 static bool look_is_worth_a_trip(const struct limit_checks *d)
 {
     for (size_t i = 0; i < d->count; i++)
@@ -109,16 +109,14 @@ static bool look_is_worth_a_trip(const struct limit_checks *d)
     return false;
 }
 
-static bool tests_from_memory(struct limiter *l, const struct limit_checks *d, struct arena *arena,
-                              struct test_answer **tests)
+static void look_in_memory(struct limiter *l, const struct limit_rules *rules,
+                           const struct limit_question *q, struct limit_answer *answer)
 {
-    struct test_answer *t = arena_array(arena, d->test_count + 1, sizeof *t);
+    const struct limit_checks *d = &answer->checks;
+    struct test_answer *tests = arena_array(q->arena, d->test_count + 1, sizeof *tests), *t = tests;
     bool any = false;
 
-    if (t == NULL)
-        return false;
-    *tests = t;
-    for (size_t i = 0; i < d->count; i++) {
+    for (size_t i = 0; i < d->count && tests != NULL; i++) {
         for (size_t n = 0; n < d->list[i].test_count; n++, t++) {
             if (throttle_is_full(l->throttle, &d->list[i], d->list[i].tests[n], t))
                 any = true;
@@ -126,21 +124,25 @@ static bool tests_from_memory(struct limiter *l, const struct limit_checks *d, s
                 t->over = false;
         }
     }
-    return any;
+    if (!any)
+        return;
+    answer->tests = tests;
+    answer->verdict = limit_checks_decide(d, tests, rules->observe);
 }
 
-static void ask(struct limiter *l, const struct limit_rules *rules, const struct limit_question *q,
-                struct limit_answer *answer)
+static void ask(struct limiter *l, const struct limit_rules *rules, bool consume,
+                struct arena *arena, struct limit_answer *answer, struct err *err)
 {
-    struct err err = {0};
-    enum throttle_by by = throttle_ask(l->throttle, rules, &answer->checks, !q->is_look, q->arena,
-                                       &answer->tests, &err);
+    enum throttle_by by =
+        throttle_ask(l->throttle, rules, &answer->checks, consume, arena, &answer->tests, err);
 
     if (by != THROTTLE_BY_STORE)
-        complain(l, &err, by);
+        complain(l, err, by);
     answer->is_unknown = by == THROTTLE_BY_DEFER;
     if (by == THROTTLE_BY_DEFER || by == THROTTLE_BY_ACCEPT)
         answer->tests = NULL;
+    if (answer->tests != NULL)
+        answer->verdict = limit_checks_decide(&answer->checks, answer->tests, rules->observe);
 }
 
 void limiter_ask(struct limiter *l, const struct limit_rules *rules, const struct limit_question *q,
@@ -161,17 +163,26 @@ void limiter_ask(struct limiter *l, const struct limit_rules *rules, const struc
     }
     if (answer->checks.count == 0)
         return;
-    if (q->is_look && !look_is_worth_a_trip(&answer->checks)) {
-        if (!tests_from_memory(l, &answer->checks, q->arena, &answer->tests)) {
-            answer->tests = NULL;
-            return;
-        }
-    } else {
-        ask(l, rules, q, answer);
-    }
-    if (answer->tests == NULL)
-        return;
-    answer->verdict = limit_checks_decide(&answer->checks, answer->tests, rules->observe);
-    if (!q->is_look || answer->verdict.action >= ACTION_DEFER)
-        tell_all(l, q, answer);
+    if (q->is_look && !look_is_worth_a_trip(&answer->checks))
+        look_in_memory(l, rules, q, answer);
+    else
+        ask(l, rules, !q->is_look, q->arena, answer, &err);
+    if (answer->tests != NULL && (!q->is_look || answer->verdict.action >= ACTION_DEFER))
+        report_all(l, q, answer);
+}
+
+int limiter_ask_held(struct limiter *l, const struct limit_rules *rules,
+                     const struct hosted *hosted, const struct record *held, struct arena *arena,
+                     struct limit_answer *answer, struct err *err)
+{
+    struct throttle_context context = {l->throttle, rules, hosted};
+    struct limit_source source;
+
+    memset(answer, 0, sizeof *answer);
+    if (throttle_limits(&context, arena, &source, err) != 0 ||
+        limit_checks_of_held(held, &source, arena, &answer->checks, err) != 0)
+        return -1;
+    if (answer->checks.count > 0)
+        ask(l, rules, true, arena, answer, err);
+    return answer->is_unknown ? -1 : 0;
 }

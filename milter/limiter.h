@@ -9,10 +9,10 @@
 #include "milter/session.h"
 
 /*
- * The errand of a session to the throttle: the question becomes checks, the throttle's answer a
- * verdict; what was crossed is told to the log, the streams and the notify program.
+ * From a session's question to the throttle's verdict. Crossed limits are reported to the log, the
+ * streams and the notify program.
  *
- * Threads: all.  All is borrowed.
+ * Owner: everything is borrowed.  Threads: all.
  */
 
 struct limiter {
@@ -23,5 +23,11 @@ struct limiter {
 
 void limiter_ask(struct limiter *l, const struct limit_rules *rules,
                  const struct limit_question *question, struct limit_answer *answer) TG_NONNULL(1);
+
+/* The same for a held message that is to be released: where it fits, it is consumed. The answer is
+ * in `arena`. -1: not known, *err says why. */
+int limiter_ask_held(struct limiter *l, const struct limit_rules *rules,
+                     const struct hosted *hosted, const struct record *held, struct arena *arena,
+                     struct limit_answer *answer, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

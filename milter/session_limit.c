@@ -6,8 +6,8 @@
 
 enum { LOOK_ROUNDS_MAX = 16 };
 
-/* Worth a look: what the sender's domain pays for, and bounces. The rest depends on headers, or no
- * limit stops it. */
+/* Limits are looked at for mail that is charged to the sender's domain, and for bounces. The rest
+ * depends on header fields, or no limit stops it. */
 static bool is_worth_a_look(const struct classified *c)
 {
     const struct decision *d = &c->decisions[0];
@@ -33,8 +33,8 @@ static void look_begin(struct session *s)
     s->look_rounds = 0;
 }
 
-/* Whoever sends a bounce, and whether its recipient is hosted, is worth a question; the others are
- * left to the end of message. */
+/* For a bounce the sources are asked who sends it and whether its recipient is hosted; for other
+ * mail that waits until the end of message. */
 static struct session_action look_judge(struct session *s)
 {
     int open = classify(&s->look_facts, s->hosted.hosted, &s->look_answers, &s->look,
@@ -88,7 +88,7 @@ struct session_action session_refuse_over_limit(struct session *s, const struct 
     return action_refuse(reject ? "550" : "450", reject ? "5.7.1" : "4.7.1", s->reply, NULL);
 }
 
-/* What is known already of a recipient that was just taken. */
+/* The recipient was just accepted by the session; limits may refuse it after all. */
 struct session_action session_looked(struct session *s, const struct limit_answer *limits)
 {
     const struct decision *d = &s->look_classified.decisions[0];

@@ -248,7 +248,7 @@ def test_refusing():
     site.redis = site.server.connect()
     tap.same(site.wait_counter("out_recipients", passed, "example.org"), passed,
              "read-only, scripts flushed, killed: the totals are exact in the end", passed)
-    tap.ok("limits cannot be asked of the store" in site.nodes[0].log(), "the log says why")
+    tap.ok("limits cannot be checked in the store" in site.nodes[0].log(), "the log says why")
     site.stop()
 
 
