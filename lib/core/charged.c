@@ -30,8 +30,8 @@ static void wants_add(struct wants *w, const struct leg *leg)
     w->sends = w->sends || leg->sends;
 }
 
-/* In the index an account stands under its name, a user (user@domain, of one account only) behind
- * a blank. */
+/* The index: an account by its name, a user (user@domain, of one account only) with a blank before
+ * it. */
 static struct slice key_of(const struct leg *leg, struct arena *arena)
 {
     char *text;

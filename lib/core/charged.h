@@ -6,7 +6,7 @@
 #include "lib/core/record.h"
 
 /*
- * What each account, and each of its users, wants of the limits with one message: recipients,
+ * The amounts that one message is charged to each account and each of its users: recipients,
  * messages and bytes of its out and forward legs together, and bounces received. Pure.
  *
  * Owner: names are borrowed from the legs, the list is the arena's; charged_fini frees the index.
@@ -29,17 +29,17 @@ struct charged {
     struct strmap index;
 };
 
-/* Does the leg want anything of a limit? */
+/* True for a leg that limits are about. */
 bool charged_leg_wants(const struct leg *leg) TG_NONNULL(1);
 
-/* All accounts and users with such legs, in the legs' order; the node is none of them. An account's
- * legs stand before its users', as record_build gives them. -1: the arena's cap is reached. Call
- * charged_fini in any case. */
+/* All accounts and users with such legs, in the order of the legs, without the node. An account's
+ * legs come before its users', as record_build makes them. -1: the arena's cap is reached. Call
+ * charged_fini in either case. */
 int charged_fill(struct charged *p, const struct leg *legs, size_t count, struct arena *arena)
     TG_NONNULL(1);
 void charged_fini(struct charged *p);
 
-/* What the node's legs want: those of all accounts together. */
+/* The amounts of the node's legs: all accounts together. */
 struct wants charged_node_wants(const struct leg *legs, size_t count) TG_NONNULL(1);
 
 #endif

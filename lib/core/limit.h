@@ -12,8 +12,8 @@
 #include "lib/core/slice.h"
 
 /*
- * Limits, plans and overrides: what may be sent, how much of it, in which time. Pure: parsing from
- * text, printing, and which limits hold for an account.
+ * Limits, plans and overrides. Pure: parsing, printing, and which limits are in force for an
+ * account.
  *
  * A limit is named by its scope, metric and window ("domain/recipients/hour"); two limits of one
  * name in a plan may differ in action (log at 500, defer at 600) and share one window. What was
@@ -39,7 +39,7 @@ enum limit_action { ACTION_LOG, ACTION_HOLD, ACTION_DEFER, ACTION_REJECT };
 struct limit {
     enum limit_scope scope;
     enum limit_metric metric;
-    uint64_t max;      /* LIMIT_UNLIMITED: an override that lifts the plan's */
+    uint64_t max;      /* LIMIT_UNLIMITED: no limit; as an override it lifts the plan's */
     int64_t window_ms; /* 1 s .. 366 days, or LIMIT_WINDOW_MONTH */
     struct slice per;  /* as written, normalised: "10min", "hour", "7days", "month" */
     enum limit_action action;
@@ -82,9 +82,9 @@ int limit_parse_override(struct slice field, struct slice value, struct arena *a
                          struct limit *out, struct err *err) TG_MUST_USE;
 void limit_print_override(const struct limit *l, struct buf *value) TG_NONNULL(1);
 
-/* The limits that hold for an account at time now_s: the plan's, with those of an override's name
- * replaced by it (all of that name by the one), overrides of other names added, unlimited and ended
- * ones left out. */
+/* The limits in force for an account at now_s (Unix time): those of the plan, where an override
+ * replaces all limits of its name, and the overrides of other names. Unlimited and ended ones are
+ * left out. -1: the arena's cap is reached. */
 int limits_merge(const struct plan *plan, const struct limit *overrides, size_t override_count,
                  int64_t now_s, struct arena *arena, struct limit **limits,
                  size_t *count) TG_MUST_USE;

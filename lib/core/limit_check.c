@@ -20,8 +20,8 @@ static bool is_same_window(const struct limit_check *d, const struct limit *l)
     return d->scope == l->scope && d->metric == l->metric && d->window_ms == l->window_ms;
 }
 
-/* The check of the limit's window among those of this holder and subject (from `first` on), made
- * if need be with room for `most` tests. */
+/* The check of the limit's window among those of this holder and subject, which begin at `first`; a
+ * new one has room for `most` tests. */
 static struct limit_check *limit_check_of(struct limit_check_build *b, size_t first,
                                           const struct limit_check *like, const struct limit *l,
                                           size_t most)
@@ -49,7 +49,7 @@ static struct limit_check *limit_check_of(struct limit_check_build *b, size_t fi
     return d;
 }
 
-/* Demands of one holder and subject: each limit of the scope whose metric the message touches. */
+/* The checks of one holder and subject: each limit of the scope whose metric the message has. */
 static int limit_check_add(struct limit_check_build *b, const struct limit_check *like,
                            const struct wants *w, struct limit_list limits, struct err *err)
 {
@@ -73,13 +73,13 @@ static int limit_check_add(struct limit_check_build *b, const struct limit_check
     return 0;
 }
 
-/* Is it the sender's own doing, or only mail that passes a forwarder? */
+/* False for mail that only passes a forwarder. */
 static bool decision_sends(const struct decision *d)
 {
     return d->class_ == CLASS_OUT || (d->class_ == CLASS_FORWARD && d->rule != RULE_FORWARDER);
 }
 
-/* The accounts whose own doing some of the message is. */
+/* The accounts that send some of the message. */
 static int senders_list(const struct classified *c, struct strmap *senders)
 {
     for (size_t i = 0; i < c->count; i++) {
@@ -90,7 +90,7 @@ static int senders_list(const struct classified *c, struct strmap *senders)
     return 0;
 }
 
-/* Leaves only the legs that a limit is about, and marks those of senders. */
+/* Keeps only the legs that limits are about, and marks those of senders. */
 static int legs_reduce(struct record *r, const struct classified *c)
 {
     struct strmap senders;

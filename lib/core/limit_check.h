@@ -7,20 +7,19 @@
 #include "lib/core/record.h"
 
 /*
- * From legs and limits to what the throttle is asked, and from its answer to the verdict. Pure.
+ * From legs and limits to the question for the throttle, and from its answer to the verdict. Pure.
  *
- * A check is what one message wants of one window: an amount, and the limits that test it. All
+ * A check is the amount that one message wants of one window, and the limits that test it. All
  * checks of one holder (a domain with its users; the server; a client) are tested and consumed in
  * one step.
  *
  * recipients, messages and bytes are out + forward of the account; bounces are bounces received. A
- * forwarder consumes, but stops the message only where the limit says forwards = true: mail that
- * came for it is not its owner's doing. What has no owner (_unattributed) has no limits of a
- * domain.
+ * forwarder consumes, but stops the message only where the limit says forwards = true, since its
+ * owner did not send it. Mail without an owner (_unattributed) has no limits of a domain.
  *
- * A bounce that comes without SMTP is the mail server's own. Refusing it would make Postfix keep
- * the message that it bounces, and try its delivery and the bounce again for ever: limits of
- * bounces that defer or reject act as log there; hold acts.
+ * A bounce that comes without SMTP is the mail server's own. If it were refused, Postfix would keep
+ * the bounced message and try its delivery and the bounce again and again: limits of bounces that
+ * defer or reject act as log there; hold acts.
  *
  * Owner: the arena given; names and limits are borrowed.
  */
@@ -45,14 +44,13 @@ struct limit_check {
 struct limit_checks {
     struct limit_check *list; /* those of one holder stand together */
     size_t count, room, test_count;
-    /* What the amounts are sums of: the legs that a limit is about, without what is exempt, with
+    /* The legs that the amounts are sums of: those that limits are about, without exempt ones, with
      * users in any case. A held message keeps them (record.wanted). */
     struct leg *legs;
     size_t leg_count;
 };
 
-/* Who and what is never throttled. Building: as a hosted set's (hosted_add_network and the like).
- */
+/* Never throttled. Built like a hosted set (hosted_add_network and the like). */
 struct exemptions {
     struct strmap users, domains, recipients; /* canonical text -> anything */
     struct networks clients;
@@ -63,53 +61,53 @@ struct limit_list {
     size_t count;
 };
 
-/* The limits that hold: of the server and of clients, and of each account through a function. */
+/* The limits in force: of the server and of clients, and of each account by a function. */
 struct limit_source {
     struct limit_list server, client;
-    /* -1: they are not known, *err says why. */
+    /* -1: not known, *err says why. */
     int (*of_domain)(void *context, struct slice domain, struct arena *arena,
                      struct limit_list *out, struct err *err);
     void *context;
 };
 
-/* Can any limit apply at all? Mail that only comes in, or stays here, wants nothing. */
+/* False for mail to which no limit can apply: incoming and local. */
 bool limit_checks_are_possible(const struct classified *c) TG_NONNULL(1);
 
-/* What the message wants. No check: no limit applies. -1: the arena's cap is reached, or limits
- * are not known. */
+/* The checks of a message; none: no limit applies. -1: the arena's cap is reached, or limits are
+ * not known. */
 int limit_checks_build(const struct classified *c, const struct facts *f, const struct hosted *w,
                        const struct exemptions *x, const struct limit_source *limits,
                        struct arena *arena, struct limit_checks *out, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
 
-/* What a held message (RECORD_HELD) wants when it is to be released: of the limits that hold now,
- * the same amounts as when it was held. */
+/* The checks for the release of a held message (RECORD_HELD): the limits in force now, the amounts
+ * as when it was held. */
 int limit_checks_of_held(const struct record *held, const struct limit_source *limits,
                          struct arena *arena, struct limit_checks *out, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
 
-/* What the throttle answers for each test, in the order of checks and their tests. */
+/* The throttle's answer to each test, in the order of checks and their tests. */
 struct test_answer {
     uint64_t used; /* before this message */
     bool over;     /* used + amount > max */
     bool crossing; /* the first stop after a time within the limit */
-    bool soft;     /* the soft percentage is reached with this message, first time in the window */
+    bool soft;     /* this message reaches the soft percentage, the first one in the window */
     int64_t retry_after_ms; /* -1: never */
 };
 
-/* Would this test, if over, stop the message (in enforce mode)? */
+/* True where this test, if over, stops the message in enforce mode. */
 bool limit_check_stops(const struct limit_check *d, const struct limit *l) TG_NONNULL(1);
 
 struct throttle_verdict {
-    enum limit_action action;        /* ACTION_LOG: let through, perhaps reported */
-    const struct limit_check *check; /* the crossed one that decides; NULL: none is */
+    enum limit_action action;        /* ACTION_LOG: accepted, perhaps reported */
+    const struct limit_check *check; /* the crossed one that decides; NULL: none */
     const struct limit *limit;
     const struct test_answer *answer;
     enum limit_action wanted; /* what it would have been in enforce mode */
 };
 
-/* The strongest action among the crossed tests; of equals the one that reopens last. Observe mode
- * turns each into log. */
+/* The strongest action of the crossed tests; of equal ones the test that reopens last. Observe mode
+ * turns each action into log. */
 struct throttle_verdict limit_checks_decide(const struct limit_checks *d,
                                             const struct test_answer *answers, bool observe)
     TG_NONNULL(1);

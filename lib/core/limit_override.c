@@ -1,4 +1,4 @@
-/* An override as it stands in the store: name=value words, quoted where they hold blanks. */
+/* An override in the store: name=value words, quoted where they contain blanks. */
 #include <inttypes.h>
 #include <string.h>
 #include <sysexits.h>
@@ -72,8 +72,8 @@ static int apply_word(struct limit *l, const struct word *w, struct err *err)
         return l->soft_percent = (unsigned)n, 0;
     if (slice_equal(w->name, SLICE("until")) && apply_number(w->value, INT64_MAX, &n))
         return l->until_s = (int64_t)n, 0;
-    return err_set(err, EX_DATAERR, "\"%.*s=%.*s\" is nothing that a limit has", SLICE_FMT(w->name),
-                   SLICE_FMT(w->value));
+    return err_set(err, EX_DATAERR, "\"%.*s=%.*s\" is not a property of a limit",
+                   SLICE_FMT(w->name), SLICE_FMT(w->value));
 }
 
 int limit_parse_override(struct slice field, struct slice value, struct arena *arena,
@@ -91,7 +91,7 @@ int limit_parse_override(struct slice field, struct slice value, struct arena *a
             return -1;
     }
     if (got < 0)
-        return err_set(err, EX_DATAERR, "\"%.*s\" is no list of name=value words",
+        return err_set(err, EX_DATAERR, "\"%.*s\" is not a list of name=value words",
                        SLICE_FMT(value));
     return 0;
 }

@@ -5,15 +5,15 @@
 #include "lib/core/limit_check.h"
 
 /*
- * What a sender is told of a limit that was crossed: account, limit, what is used, and when to come
- * again. One line of printable ASCII, at most LIMIT_REPLY_MAX_BYTES.
+ * The reply to a sender whose message is over a limit: account, limit, what is used, and when to
+ * try again. One line of printable ASCII, at most LIMIT_REPLY_MAX_BYTES.
  *
  *     example.com: limit of 600 recipients per hour reached (600 used), try again in 12 minutes
  */
 
 #define LIMIT_REPLY_MAX_BYTES 400
 
-/* `verdict->limit` is there. Empty where the arena's cap is reached. */
+/* `verdict->limit` is not NULL. Empty where the arena's cap is reached. */
 struct slice limit_reply(const struct throttle_verdict *verdict, struct arena *arena) TG_NONNULL(1);
 
 #endif

@@ -1,4 +1,4 @@
-/* What a leg makes of the counters. */
+/* The counters that a leg adds to. */
 #include "lib/core/record.h"
 
 struct traffic {

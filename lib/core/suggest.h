@@ -5,9 +5,9 @@
 
 #include "lib/core/slice.h"
 
-/* Which of the known names a mistyped one was meant to be, by edit distance (insertions, deletions,
- * changed and swapped neighbours). NULL where none is near enough to be worth naming. Longer names
- * than 63 bytes are near nothing. */
+/* The known name that is closest to a mistyped one, by edit distance (insertions, deletions,
+ * changed letters, swapped neighbours). NULL where none is close enough to be suggested, and for
+ * names over 63 bytes. */
 const char *suggest_name(struct slice typed, const char *const *names, size_t count);
 
 #endif

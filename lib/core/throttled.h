@@ -5,11 +5,11 @@
 #include "lib/core/limit_check.h"
 
 /*
- * From checks, answers and verdict to the amounts of the throttling counters, which go into the
- * message's record: that of the event or the held message where it was stopped, its own where it
- * was let through. Pure.
+ * From checks, answers and verdict to the amounts of the throttling counters. They go into the
+ * message's record: of the event or the held message where it was stopped, of the message where it
+ * was accepted. Pure.
  *
- * throttled_ of a message that was stopped, observed_ of one that was let through and that a limit
+ * throttled_ of a message that was stopped, observed_ of one that was accepted and that a limit
  * would have stopped in enforce mode and with an action other than log: what the message wanted of
  * recipients, messages, bytes and bounces (all four, whichever metric the limit is of), for each
  * account one of whose limits (or of whose users' limits) does so, and for those of its users that

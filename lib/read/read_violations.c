@@ -61,7 +61,7 @@ static bool take_time(struct slice text, int64_t *value)
     return n <= INT64_MAX;
 }
 
-/* False: the entry is none of ours. */
+/* False: not an entry of violation_log. */
 static bool take_field(struct violation *v, struct slice name, struct slice text,
                        struct arena *arena)
 {
@@ -112,7 +112,7 @@ static bool entry_take(const redisReply *reply, struct arena *arena, struct viol
         return false;
     fields = reply->element[1];
     if (fields->type != REDIS_REPLY_ARRAY)
-        return false; /* removed meanwhile */
+        return false; /* deleted meanwhile */
     out->v.time_ms = (int64_t)out->id.ms;
     for (size_t i = 0; i + 1 < fields->elements; i += 2) {
         if (!take_field(&out->v, link_reply_text(fields->element[i]),

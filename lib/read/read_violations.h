@@ -6,14 +6,14 @@
 #include "lib/sys/violation.h"
 
 /*
- * Violations out of the streams tg:violations and tg:{domain}:violations, as
- * lib/throttle/violation_log wrote them. Entries that are none of ours are passed over.
+ * Violations in the streams tg:violations and tg:{domain}:violations, which
+ * lib/throttle/violation_log writes. Entries that it did not write are ignored.
  *
  * Owner: an entry lives until the function that was given it returns; the reader keeps nothing.
  * Errors: EX_UNAVAILABLE, EX_DATAERR for a key of another type.
  */
 
-/* Where an entry stands in its stream; ids grow. */
+/* An entry's place in its stream; ids grow. */
 struct stream_id {
     uint64_t ms, sequence;
 };
@@ -23,11 +23,11 @@ struct violation_entry {
     struct violation v;
 };
 
-/* 0: go on; 1: that was enough; -1: an error. */
+/* 0: continue; 1: stop; -1: an error. */
 typedef int read_violation_row(void *context, const struct violation_entry *entry, struct err *err);
 
-/* `holder` empty: those of all. Each in turn from `first` on, as far as they are older than
- * `before_ms` (by the id). 1 where `row` had enough. */
+/* `holder` empty: of all. Each entry from `first` on that is older than `before_ms` (by its id). 1
+ * where `row` stopped it. */
 int read_violations_forward(struct reader *r, struct slice holder, struct stream_id first,
                             int64_t before_ms, read_violation_row *row, void *context,
                             struct err *err) TG_MUST_USE TG_NONNULL(1);
@@ -47,7 +47,7 @@ int read_violations_last(struct reader *r, struct slice holder, size_t most, str
 /* Id of the newest entry of the stream, {0, 0} where it is empty. */
 int read_violations_newest(struct reader *r, struct slice holder, struct stream_id *id,
                            struct err *err) TG_MUST_USE TG_NONNULL(1);
-/* Waits at most wait_ms for entries beyond *id, which becomes that of the last one given. */
+/* Waits at most wait_ms for entries after *id, which becomes the id of the last one given. */
 int read_violations_wait(struct reader *r, struct slice holder, struct stream_id *id,
                          int64_t wait_ms, read_violation_row *row, void *context,
                          struct err *err) TG_MUST_USE TG_NONNULL(1);

@@ -39,7 +39,7 @@ static int field_take(const struct reader *r, struct slice key, struct slice fie
     return 0;
 }
 
-/* A month that is over counts no more; of a rolling window the slices are the truth. */
+/* A month that is over counts 0. The sum of a rolling window is made from its slices. */
 static void window_settle(struct window_now *w)
 {
     if (w->is_month && w->now_ms >= w->month_end_ms)
@@ -78,7 +78,7 @@ static int time_take(const struct reader *r, const redisReply *reply, int64_t *n
         return -1;
     if (reply->elements != 2 || !slice_number(link_reply_text(reply->element[0]), &s) ||
         !slice_number(link_reply_text(reply->element[1]), &us))
-        return err_set(err, EX_UNAVAILABLE, "redis at %s: what time is that?",
+        return err_set(err, EX_UNAVAILABLE, "redis at %s: cannot parse the reply to TIME",
                        store_where(r->store));
     *now_ms = (int64_t)(s * 1000 + us / 1000);
     return 0;

@@ -6,8 +6,8 @@
 #include "lib/sys/log.h"
 
 /*
- * A limit that was crossed, as people and programs are told of it: the log line, the entries of the
- * streams and the environment of the notify program all take their fields from here.
+ * A crossed limit as it is reported: the log line, the entries of the streams and the environment
+ * of the notify program all take their fields from here.
  */
 
 struct violation {
@@ -23,14 +23,15 @@ struct violation {
     int64_t retry_after_s;    /* -1: never */
     bool observed;            /* nothing was stopped */
     bool crossing;            /* the first stop after a time within the limit */
-    bool soft;                /* no stop: the soft percentage was reached */
+    bool soft;                /* no stop: the soft percentage is reached */
     struct slice queue_id, client, sender;
 };
 
 #define VIOLATION_FIELDS_MAX 16
 
-/* `event` is "violation" or "soft limit"; fields borrow from v and from `text`, which must stay. */
+/* "violation" or "soft limit" */
 const char *violation_event(const struct violation *v) TG_NONNULL(1);
+/* The number of fields, which borrow from v and `text`. */
 size_t violation_fields(const struct violation *v, struct buf *text, struct log_field *fields)
     TG_NONNULL(1);
 

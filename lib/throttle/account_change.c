@@ -19,7 +19,7 @@ static int refused(const struct account_change *c, const struct buf *key, const 
                    SLICE_FMT(link_reply_text(reply)));
 }
 
-/* Runs `count` commands of the pipeline; the sum of their answers in *sum. */
+/* Runs the `count` commands in the pipeline. *sum: of their integer replies. */
 static int run(const struct account_change *c, const struct buf *key, size_t count, size_t *sum,
                struct err *err)
 {
@@ -51,7 +51,7 @@ static bool names_same(struct slice field, struct slice name, struct arena *aren
            limit_parse_name(name, arena, &b, NULL) == 0 && limit_same_name(&a, &b);
 }
 
-/* An HDEL of all fields that name the limit but `keep`; their number. */
+/* Adds an HDEL of all fields that name the limit, except `keep`. *count: how many. */
 static int fields_add(const struct account_change *c, const struct buf *key, struct slice name,
                       struct slice keep, struct arena *arena, size_t *count, struct err *err)
 {

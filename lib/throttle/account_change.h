@@ -7,24 +7,24 @@
 
 /*
  * Changes at run time to the plan and the overrides of a holder (a domain, "@server", "@client").
- * All nodes act on them within 5 s.
+ * They take effect on all nodes within 5 s.
  *
- * Errors: EX_UNAVAILABLE, too where the store refuses to write; EX_DATAERR for a key of another
+ * Errors: EX_UNAVAILABLE, also where the store refuses to write; EX_DATAERR for a key of another
  * type.
  */
 
 struct account_change {
     struct store *store;
-    const char *prefix;
+    const char *prefix; /* store.prefix */
     struct slice holder;
-    int64_t timeout_ms;
+    int64_t timeout_ms; /* for one trip */
 };
 
-/* The limit as override, in place of any that there is of its name, however that is written. */
+/* Sets the override; it replaces any of its name, however that is spelled. */
 int account_change_override_set(const struct account_change *c, const struct limit *limit,
                                 struct err *err) TG_MUST_USE TG_NONNULL(1);
-/* Removes those of the limit's name (or, for repair, the field that is spelled so, which may name
- * no limit). *removed: how many there were. */
+/* Removes the overrides of that name, or a field of exactly that spelling, which may name no limit.
+ * *removed: how many there were. */
 int account_change_override_unset(const struct account_change *c, struct slice name,
                                   size_t *removed, struct err *err) TG_MUST_USE TG_NONNULL(1);
 

@@ -12,21 +12,23 @@
 #define ENTRY_MAX_BYTES ((size_t)256 << 10)
 #define READ_TIMEOUT_MS 250
 
-/* What the store said of one holder. */
+/* The store's last answer about one holder. */
 struct account_limits_entry {
     struct arena arena;
     struct account_overrides said;
-    int64_t read_ms;
+    int64_t read_ms; /* monotonic */
 };
 
 struct account_limits {
-    struct mutex lock;  /* guards names, entries and what these point to */
-    struct arena names; /* keys of the table: they outlive an entry */
-    struct strmap entries;
-    char *prefix;
+    struct mutex lock;
+    struct arena names TG_GUARDED_BY(lock); /* keys of the table: they outlive an entry */
+    /* holder -> struct account_limits_entry *, which the lock guards, too */
+    struct strmap entries TG_GUARDED_BY(lock);
+    char *prefix; /* store.prefix */
 };
 
-struct account_limits *account_limits_new(const char *prefix, struct err *err)
+struct account_limits *account_limits_new(const char *prefix,
+                                          struct err *err) TG_NO_THREAD_SAFETY /* not shared yet */
 {
     struct account_limits *a = calloc(1, sizeof *a);
 
@@ -51,7 +53,7 @@ static void entry_free(struct account_limits_entry *e)
     free(e);
 }
 
-static void entries_drop(struct account_limits *a)
+static void entries_drop(struct account_limits *a) TG_REQUIRES(a->lock)
 {
     size_t at = 0;
     struct slice key;
@@ -63,7 +65,7 @@ static void entries_drop(struct account_limits *a)
     arena_reset(&a->names);
 }
 
-void account_limits_free(struct account_limits *a)
+void account_limits_free(struct account_limits *a) TG_NO_THREAD_SAFETY /* the last holder */
 {
     if (a == NULL)
         return;
@@ -100,8 +102,8 @@ static struct account_limits_entry *entry_read(struct account_limits *a, struct 
     return NULL;
 }
 
-/* Under the lock: where the holder's entry stands; NULL when memory is out. */
-static void **entry_place(struct account_limits *a, struct slice holder)
+/* The holder's place in the table; NULL when memory is out. */
+static void **entry_place(struct account_limits *a, struct slice holder) TG_REQUIRES(a->lock)
 {
     void **place = strmap_find(&a->entries, holder);
 
@@ -114,14 +116,15 @@ static void **entry_place(struct account_limits *a, struct slice holder)
 }
 
 static struct account_limits_entry *entry_now(const struct account_limits *a, struct slice holder)
+    TG_REQUIRES(a->lock)
 {
     void **place = strmap_find(&a->entries, holder);
 
     return place == NULL ? NULL : *place;
 }
 
-/* Under the lock: what is missing or too old is read, with the lock let go meanwhile. Where that
- * fails the old entry stays, to be tried again at the next age. */
+/* Reads what is missing or too old; the lock is released meanwhile. Where that fails the old entry
+ * stays and is read again after its next age. */
 static void entry_refresh(struct account_limits *a, struct pool *pool, struct slice holder,
                           int64_t now_ms) TG_REQUIRES(a->lock)
 {

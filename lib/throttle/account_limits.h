@@ -6,10 +6,10 @@
 #include "lib/throttle/limit_rules.h"
 
 /*
- * Which limits hold for a holder (a domain, HOLDER_SERVER, HOLDER_CLIENT) right now: the plan that
- * the files or the store give it, with the store's overrides. Kept at most 5 s, so that a change at
- * run time acts within that; while the store is away the last that was known holds, else what the
- * files say.
+ * The limits of a holder (a domain, HOLDER_SERVER, HOLDER_CLIENT): the plan that the files or the
+ * store give it, with the store's overrides. An answer of the store is used for at most 5 s, so
+ * that a change at run time takes effect within that time. While the store is away the last answer
+ * stays in force; without one, the files decide.
  *
  * Threads: all; the lock guards the table only and is never held across a trip.
  * Limits: ACCOUNT_LIMITS_MAX holders, then the table starts afresh.
@@ -24,7 +24,7 @@ void account_limits_free(struct account_limits *a);
 struct account_limits *account_limits_new(const char *prefix, struct err *err)
     TG_FREED_BY(account_limits_free);
 
-/* `assigned`: the plan that the files give the holder, or empty. Limits whose strings and array are
+/* `assigned`: the plan that the files give the holder, or empty. The limits and their strings are
  * in `arena`. `now_ms` is monotonic, `now_s` Unix time (for overrides that end). -1: the arena's
  * cap is reached. */
 int account_limits_get(struct account_limits *a, struct pool *pool, const struct limit_rules *rules,

@@ -6,8 +6,8 @@
 #include "lib/redis/store.h"
 
 /*
- * The plan and the overrides that a holder (a domain, "@server", "@client") was given at run time,
- * as they stand in the store.  Owner: the arena given.
+ * The plan and the overrides that were set at run time for a holder (a domain, "@server",
+ * "@client"), read from the store.  Owner: the arena given.
  */
 
 struct account_overrides {
@@ -16,8 +16,8 @@ struct account_overrides {
     size_t count;
 };
 
-/* Overrides that cannot be read are left out and told, a line each, to `warnings` (may be NULL).
- * -1: EX_UNAVAILABLE, or EX_DATAERR for a key of another type. */
+/* Overrides that cannot be parsed are skipped and reported, a line each, in `warnings` (may be
+ * NULL). -1: EX_UNAVAILABLE, or EX_DATAERR for a key of another type. */
 int account_overrides_read(struct store *st, const char *prefix, struct slice holder,
                            int64_t timeout_ms, struct arena *arena, struct account_overrides *out,
                            struct buf *warnings, struct err *err) TG_MUST_USE TG_NONNULL(1);

@@ -8,19 +8,19 @@
 
 #define NAMES_MAX_BYTES ((size_t)8 << 20)
 
-struct fact {
+struct full_window {
     uint64_t used;
-    int64_t until_ms; /* the fact is worth nothing from then on */
-    int64_t retry_ms; /* when room comes back */
+    int64_t until_ms; /* monotonic; the entry is ignored from then on */
+    int64_t retry_ms; /* monotonic; when room comes back */
 };
 
 struct full_windows {
-    struct mutex lock;   /* guards all below */
-    struct arena memory; /* names and facts */
-    struct strmap facts;
+    struct mutex lock;
+    struct arena memory TG_GUARDED_BY(lock); /* names and entries */
+    struct strmap entries TG_GUARDED_BY(lock);
 };
 
-struct full_windows *full_windows_new(struct err *err)
+struct full_windows *full_windows_new(struct err *err) TG_NO_THREAD_SAFETY /* not shared yet */
 {
     struct full_windows *l = calloc(1, sizeof *l);
 
@@ -30,15 +30,15 @@ struct full_windows *full_windows_new(struct err *err)
     }
     mutex_init(&l->lock);
     arena_init(&l->memory, NAMES_MAX_BYTES);
-    strmap_init(&l->facts);
+    strmap_init(&l->entries);
     return l;
 }
 
-void full_windows_free(struct full_windows *l)
+void full_windows_free(struct full_windows *l) TG_NO_THREAD_SAFETY /* the last holder */
 {
     if (l == NULL)
         return;
-    strmap_fini(&l->facts);
+    strmap_fini(&l->entries);
     arena_fini(&l->memory);
     mutex_fini(&l->lock);
     free(l);
@@ -51,20 +51,21 @@ static void add_name(struct buf *b, const struct limit_check *d, enum limit_scop
              SLICE_FMT(d->holder), SLICE_FMT(d->subject));
 }
 
-static struct fact *fact_of(struct full_windows *l, struct slice name, bool make)
+static struct full_window *entry_of(struct full_windows *l, struct slice name, bool make)
+    TG_REQUIRES(l->lock)
 {
-    void **place = strmap_find(&l->facts, name);
-    struct fact *made;
+    void **place = strmap_find(&l->entries, name);
+    struct full_window *made;
 
     if (place != NULL || !make)
         return place == NULL ? NULL : *place;
-    if (l->facts.count >= LEARNED_MAX) {
-        strmap_fini(&l->facts);
+    if (l->entries.count >= FULL_WINDOWS_MAX) {
+        strmap_fini(&l->entries);
         arena_reset(&l->memory);
     }
     made = arena_alloc(&l->memory, sizeof *made);
     name = arena_copy(&l->memory, name);
-    place = made == NULL || name.ptr == NULL ? NULL : strmap_add(&l->facts, name, NULL);
+    place = made == NULL || name.ptr == NULL ? NULL : strmap_add(&l->entries, name, NULL);
     if (place == NULL)
         return NULL;
     *place = made;
@@ -75,7 +76,8 @@ static int64_t age_ms(int64_t window_ms)
 {
     int64_t slice = window_ms / 60;
 
-    return window_ms == LIMIT_WINDOW_MONTH || slice > LEARNED_AGE_MS ? LEARNED_AGE_MS : slice;
+    return window_ms == LIMIT_WINDOW_MONTH || slice > FULL_WINDOWS_AGE_MS ? FULL_WINDOWS_AGE_MS
+                                                                          : slice;
 }
 
 static bool is_full(const struct limit_check *d, uint64_t used)
@@ -90,16 +92,16 @@ static bool is_full(const struct limit_check *d, uint64_t used)
 void full_windows_note(struct full_windows *l, const struct limit_check *d, uint64_t used,
                        int64_t retry_after_ms, int64_t now_ms)
 {
-    struct fact *fact;
+    struct full_window *entry;
     struct buf name;
 
     buf_init(&name, 4096);
     add_name(&name, d, d->scope, d->metric, d->window_ms);
     mutex_lock(&l->lock);
-    fact = name.failed ? NULL : fact_of(l, buf_slice(&name), is_full(d, used));
-    if (fact != NULL)
-        *fact = (struct fact){used, now_ms + age_ms(d->window_ms),
-                              now_ms + (retry_after_ms > 0 ? retry_after_ms : 0)};
+    entry = name.failed ? NULL : entry_of(l, buf_slice(&name), is_full(d, used));
+    if (entry != NULL)
+        *entry = (struct full_window){used, now_ms + age_ms(d->window_ms),
+                                      now_ms + (retry_after_ms > 0 ? retry_after_ms : 0)};
     mutex_unlock(&l->lock);
     buf_fini(&name);
 }
@@ -108,18 +110,18 @@ bool full_windows_is_full(struct full_windows *l, const struct limit_check *like
                           const struct limit *limit, int64_t now_ms, uint64_t *used,
                           int64_t *retry_after_ms)
 {
-    const struct fact *fact;
+    const struct full_window *entry;
     struct buf name;
     bool full = false;
 
     buf_init(&name, 4096);
     add_name(&name, like, limit->scope, limit->metric, limit->window_ms);
     mutex_lock(&l->lock);
-    fact = name.failed ? NULL : fact_of(l, buf_slice(&name), false);
-    if (fact != NULL && now_ms < fact->until_ms && fact->used >= limit->max) {
+    entry = name.failed ? NULL : entry_of(l, buf_slice(&name), false);
+    if (entry != NULL && now_ms < entry->until_ms && entry->used >= limit->max) {
         full = true;
-        *used = fact->used;
-        *retry_after_ms = fact->retry_ms > now_ms ? fact->retry_ms - now_ms : 0;
+        *used = entry->used;
+        *retry_after_ms = entry->retry_ms > now_ms ? entry->retry_ms - now_ms : 0;
     }
     mutex_unlock(&l->lock);
     buf_fini(&name);

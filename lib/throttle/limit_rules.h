@@ -10,8 +10,9 @@
 #include "lib/sys/settings.h"
 
 /*
- * The configured part of throttling as an immutable snapshot: plans, who is exempt, what happens
- * while the store is away. Which domain has which plan is the hosted set's (hosted_plan).
+ * The configuration of throttling as an immutable snapshot: plans, exemptions, and what happens
+ * while the store is away. The plan that throttle.assign gives a domain is in the hosted set
+ * (hosted_plan).
  *
  * Owner: limit_rules_new/limit_rules_free. The plans are borrowed from the settings, which must
  * outlive it. Threads: read-only after building.
@@ -31,9 +32,9 @@ void limit_rules_free(struct limit_rules *r);
 struct limit_rules *limit_rules_new(const struct settings *s, struct err *err)
     TG_NONNULL(1) TG_MUST_USE;
 
-/* NULL where there is none of that name. */
+/* NULL: no plan of that name. */
 const struct plan *limit_rules_plan(const struct limit_rules *r, struct slice name) TG_NONNULL(1);
-/* The first of the two that there is, else `default`, else NULL: no limits. */
+/* The first of the two that exists, else the plan "default"; NULL: no limits. */
 const struct plan *limit_rules_plan_of(const struct limit_rules *r, struct slice given,
                                        struct slice assigned) TG_NONNULL(1);
 

@@ -13,18 +13,19 @@
 
 struct local_window {
     struct window window; /* of a rolling one */
-    int64_t month_end_ms; /* of a month */
+    int64_t month_end_ms; /* of a month; Unix time */
     uint64_t month_sum;
-    bool over, soft; /* crossing and soft event have been told */
+    bool over; /* the crossing was reported */
 };
 
 struct local_windows {
-    struct mutex lock; /* guards all below */
-    struct arena names;
-    struct strmap table; /* holder, subject, metric and length -> struct local_window * */
+    struct mutex lock;
+    struct arena names TG_GUARDED_BY(lock);
+    /* holder, subject, metric and length -> struct local_window * */
+    struct strmap table TG_GUARDED_BY(lock);
 };
 
-struct local_windows *local_windows_new(struct err *err)
+struct local_windows *local_windows_new(struct err *err) TG_NO_THREAD_SAFETY /* not shared yet */
 {
     struct local_windows *w = calloc(1, sizeof *w);
 
@@ -38,7 +39,7 @@ struct local_windows *local_windows_new(struct err *err)
     return w;
 }
 
-static void local_windows_drop(struct local_windows *w)
+static void local_windows_drop(struct local_windows *w) TG_REQUIRES(w->lock)
 {
     size_t at = 0;
     struct slice key;
@@ -50,7 +51,7 @@ static void local_windows_drop(struct local_windows *w)
     arena_reset(&w->names);
 }
 
-void local_windows_free(struct local_windows *w)
+void local_windows_free(struct local_windows *w) TG_NO_THREAD_SAFETY /* the last holder */
 {
     if (w == NULL)
         return;
@@ -61,7 +62,7 @@ void local_windows_free(struct local_windows *w)
 }
 
 static struct local_window *window_make(struct local_windows *w, const struct limit_check *d,
-                                        struct slice name)
+                                        struct slice name) TG_REQUIRES(w->lock)
 {
     struct local_window *made = calloc(1, sizeof *made);
     void **place = NULL;
@@ -80,6 +81,7 @@ static struct local_window *window_make(struct local_windows *w, const struct li
 }
 
 static struct local_window *window_of(struct local_windows *w, const struct limit_check *d)
+    TG_REQUIRES(w->lock)
 {
     struct local_window *found;
     struct buf name;
@@ -145,7 +147,7 @@ static void limit_check_consume(struct local_window *l, const struct limit_check
         l->month_sum += d->amount;
 }
 
-/* Crossings, told once until a message fits again. */
+/* A crossing is reported once, until a message fits again. */
 static void crossing_note(struct local_window *l, const struct limit_check *d, bool stopped,
                           struct test_answer *answers)
 {
@@ -166,7 +168,7 @@ bool local_windows_ask(struct local_windows *w, const struct limit_checks *d, ui
     size_t at = 0;
 
     mutex_lock(&w->lock);
-    if (w->table.count + d->count > WINDOWS_MAX)
+    if (w->table.count + d->count > LOCAL_WINDOWS_MAX)
         local_windows_drop(w);
     for (size_t i = 0; i < d->count && known; at += d->list[i++].test_count) {
         struct local_window *l = window_of(w, &d->list[i]);

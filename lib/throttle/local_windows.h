@@ -5,15 +5,14 @@
 #include "lib/core/limit_check.h"
 
 /*
- * Windows in this process's memory, for the time that the store is away: the same test and the same
- * all-or-nothing as the script in Redis makes, each limit divided by the number of nodes (at least
- * 1). They begin empty and are not told to the store.
+ * Windows in this process's memory, used while the store is away: the same tests and the same
+ * all-or-nothing as throttle.lua, with each limit divided by the number of nodes (at least 1).
  *
  * Threads: all; one lock, never held across I/O.
- * Limits: WINDOWS_MAX windows; then the table starts afresh.
+ * Limits: LOCAL_WINDOWS_MAX windows; when they are used up the table is emptied.
  */
 
-#define WINDOWS_MAX 100000
+#define LOCAL_WINDOWS_MAX 100000
 
 struct local_windows;
 

@@ -16,8 +16,8 @@
 struct throttle {
     struct pool *pool;
     struct account_limits *accounts;
-    struct full_windows *learned;
-    struct local_windows *windows;
+    struct full_windows *full;
+    struct local_windows *local;
     char *prefix;
     _Atomic int64_t timeout_ms;
 };
@@ -34,9 +34,9 @@ struct throttle *throttle_new(const struct settings *s, struct err *err)
     t->prefix = strdup(s->store.prefix);
     t->pool = pool_new(s, CONNECTIONS_MAX, err);
     t->accounts = t->pool == NULL ? NULL : account_limits_new(s->store.prefix, err);
-    t->learned = t->accounts == NULL ? NULL : full_windows_new(err);
-    t->windows = t->learned == NULL ? NULL : local_windows_new(err);
-    if (t->windows != NULL && t->prefix != NULL)
+    t->full = t->accounts == NULL ? NULL : full_windows_new(err);
+    t->local = t->full == NULL ? NULL : local_windows_new(err);
+    if (t->local != NULL && t->prefix != NULL)
         return t;
     throttle_free(t);
     return NULL;
@@ -46,8 +46,8 @@ void throttle_free(struct throttle *t)
 {
     if (t == NULL)
         return;
-    local_windows_free(t->windows);
-    full_windows_free(t->learned);
+    local_windows_free(t->local);
+    full_windows_free(t->full);
     account_limits_free(t->accounts);
     pool_free(t->pool);
     free(t->prefix);
@@ -83,14 +83,13 @@ int throttle_limits(struct throttle_context *context, struct arena *arena, struc
     return limits_of(context, SLICE("@client"), arena, &out->client, err);
 }
 
-/* A window that was found full is what the next message may be refused for. */
-static void learn(struct throttle *t, const struct limit_checks *d,
-                  const struct test_answer *answers)
+static void full_note(struct throttle *t, const struct limit_checks *d,
+                      const struct test_answer *answers)
 {
     int64_t now_ms = clock_monotonic_ms();
 
     for (size_t i = 0; i < d->count; answers += d->list[i++].test_count)
-        full_windows_note(t->learned, &d->list[i], answers->used, answers->retry_after_ms, now_ms);
+        full_windows_note(t->full, &d->list[i], answers->used, answers->retry_after_ms, now_ms);
 }
 
 static int ask_store(struct throttle *t, const struct throttle_call *call,
@@ -103,10 +102,10 @@ static int ask_store(struct throttle *t, const struct throttle_call *call,
     if (st == NULL)
         return -1;
     result = throttle_call(st, call, d, arena, answers, err);
-    /* an error reply (out of memory, read-only) came quickly: nothing to wait for */
+    /* an error reply (out of memory, read-only) comes at once: the connection is good */
     pool_give(t->pool, st, result == 0 || err->code == EX_TEMPFAIL);
     if (result == 0)
-        learn(t, d, answers);
+        full_note(t, d, answers);
     return result;
 }
 
@@ -117,7 +116,7 @@ static enum throttle_by ask_nobody(struct throttle *t, const struct limit_rules 
     if (rules->on_failure == ON_FAILURE_DEFER)
         return THROTTLE_BY_DEFER;
     if (rules->on_failure == ON_FAILURE_LOCAL &&
-        local_windows_ask(t->windows, d, rules->nodes, rules->observe, consume, clock_unix_ms(),
+        local_windows_ask(t->local, d, rules->nodes, rules->observe, consume, clock_unix_ms(),
                           answers))
         return THROTTLE_BY_LOCAL;
     return THROTTLE_BY_ACCEPT;
@@ -147,7 +146,7 @@ bool throttle_is_full(struct throttle *t, const struct limit_check *like, const 
                       struct test_answer *answer)
 {
     *answer = (struct test_answer){.over = true};
-    return full_windows_is_full(t->learned, like, limit, clock_monotonic_ms(), &answer->used,
+    return full_windows_is_full(t->full, like, limit, clock_monotonic_ms(), &answer->used,
                                 &answer->retry_after_ms);
 }
 

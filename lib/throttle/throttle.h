@@ -10,8 +10,8 @@
  * and one script call a holder. Where one holder refuses, what the others consumed is given back.
  * The store's clock decides.
  *
- * While the store is away no message waits for it (see pool.h), and store.on_failure says what is
- * done: limits kept by this process alone, everything let through, or everything deferred.
+ * While the store is away no message waits for it (see pool.h), and store.on_failure decides:
+ * limits kept by this process alone, all mail accepted, or all mail deferred.
  *
  * Threads: all.  The rules are borrowed for the call.
  */
@@ -21,10 +21,10 @@ struct throttle;
 void throttle_free(struct throttle *t);
 struct throttle *throttle_new(const struct settings *s, struct err *err) TG_NONNULL(1) TG_MUST_USE;
 void throttle_reload(struct throttle *t, const struct settings *s)
-    TG_NONNULL(1); /* store.timeout */
+    TG_NONNULL(1); /* takes over store.timeout */
 
-/* For limit_checks_build: the limits that hold now for server, clients and each account. `context`
- * must outlive it. */
+/* For limit_checks_build: the limits in force for server, clients and each account. `context` must
+ * outlive *out. */
 struct throttle_context {
     struct throttle *throttle;
     const struct limit_rules *rules;
@@ -36,23 +36,23 @@ int throttle_limits(struct throttle_context *context, struct arena *arena, struc
 enum throttle_by {
     THROTTLE_BY_STORE,  /* answered by the store */
     THROTTLE_BY_LOCAL,  /* answered by this process: on_failure = "local" */
-    THROTTLE_BY_ACCEPT, /* not known: let it through */
-    THROTTLE_BY_DEFER   /* not known: defer it */
+    THROTTLE_BY_ACCEPT, /* not known: the message is accepted */
+    THROTTLE_BY_DEFER   /* not known: the message is deferred */
 };
 
-/* `consume` false only looks. *answers: one for each test, in order (BY_STORE, BY_LOCAL). Where the
- * store could not answer, *err says why. */
+/* Without `consume` nothing is consumed. *answers: one for each test, in order (BY_STORE,
+ * BY_LOCAL). Where the store could not answer, *err says why. */
 enum throttle_by throttle_ask(struct throttle *t, const struct limit_rules *rules,
                               const struct limit_checks *d, bool consume, struct arena *arena,
                               struct test_answer **answers, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
 
-/* Is it known without a trip that nothing more of that limit fits? `like` names holder and subject.
- */
+/* True where this process knows, without a trip, that nothing more fits under that limit. `like`
+ * names holder and subject. */
 bool throttle_is_full(struct throttle *t, const struct limit_check *like, const struct limit *limit,
                       struct test_answer *answer) TG_NONNULL(1);
 
-/* Is the store away? For gauges. */
+/* True while the store is away. For gauges. */
 bool throttle_is_away(struct throttle *t) TG_NONNULL(1);
 
 #endif

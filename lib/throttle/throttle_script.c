@@ -97,8 +97,8 @@ static int64_t amount_of(const struct limit_check *d)
     return (int64_t)(d->amount < most ? d->amount : most);
 }
 
-static void add_demand(struct throttle_work *w, const struct limit_check *d, bool tests,
-                       struct slice *argv, size_t *at)
+static void check_add(struct throttle_work *w, const struct limit_check *d, bool tests,
+                      struct slice *argv, size_t *at)
 {
     argv[(*at)++] = number(w->arena, d->window_ms);
     argv[(*at)++] = number(w->arena, amount_of(d));
@@ -127,7 +127,7 @@ static struct slice *call_make(struct throttle_work *w, const struct throttle_gr
         argv[at++] = key_of(w, &w->d->list[g->first + i]);
     argv[at++] = mode;
     for (size_t i = 0; i < g->count; i++)
-        add_demand(w, &w->d->list[g->first + i], tests, argv, &at);
+        check_add(w, &w->d->list[g->first + i], tests, argv, &at);
     *argc = at;
     for (size_t i = 0; i < at; i++) {
         if (argv[i].ptr == NULL)
@@ -141,8 +141,8 @@ static int64_t value_at(const redisReply *reply, size_t i)
     return reply->element[i]->type == REDIS_REPLY_INTEGER ? reply->element[i]->integer : 0;
 }
 
-static int resolver_answer_read(const redisReply *reply, struct throttle_group *g,
-                                struct test_answer *answers, struct err *err)
+static int answer_read(const redisReply *reply, struct throttle_group *g,
+                       struct test_answer *answers, struct err *err)
 {
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != ANSWER_HEAD + g->tests * TEST_VALUES)
         return err_set(err, EX_TEMPFAIL, "the store cannot limit: %.*s",
@@ -185,8 +185,8 @@ static int trip(struct throttle_work *w, redisReply **replies, struct err *err)
     return replies[0] == NULL ? -1 : 0;
 }
 
-/* What was consumed for a message that another holder stops. Failing, it expires with its window.
- */
+/* What was consumed for a message that another holder refuses. Where this fails, it expires with
+ * its window. */
 static void give_back(struct throttle_work *w, redisReply **replies)
 {
     for (size_t i = 0; i < w->count; i++) {
@@ -229,7 +229,7 @@ int throttle_call(struct store *st, const struct throttle_call *call, const stru
     if (trip(&w, replies, err) != 0)
         return -1;
     for (size_t i = 0; i < w.count; i++) {
-        if (resolver_answer_read(replies[i], &w.groups[i], answers, err) != 0)
+        if (answer_read(replies[i], &w.groups[i], answers, err) != 0)
             result = -1;
         stopped = stopped || w.groups[i].stopped || result != 0;
         freeReplyObject(replies[i]);

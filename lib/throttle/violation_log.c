@@ -27,17 +27,18 @@ struct violation_event {
 };
 
 struct violation_log {
-    struct mutex lock; /* guards the queue, ending, notify, dropped */
-    pthread_cond_t wake;
-    struct violation_event *first, **last;
-    size_t count;
-    bool ending;
-    char *notify;
-    uint64_t dropped;
+    struct mutex lock;
+    pthread_cond_t wake; /* the queue or `ending` has changed */
+    struct violation_event *first TG_GUARDED_BY(lock), **last TG_GUARDED_BY(lock);
+    size_t count TG_GUARDED_BY(lock); /* of the queue */
+    bool ending TG_GUARDED_BY(lock);
+    char *notify TG_GUARDED_BY(lock);     /* throttle.notify; empty: none */
+    uint64_t dropped TG_GUARDED_BY(lock); /* since they were logged last */
 
-    struct store *store; /* the thread's own, as all below */
+    /* of the thread alone */
+    struct store *store;
     char *prefix;
-    int64_t timeout_ms, complained_ms;
+    int64_t timeout_ms, complained_ms; /* complained: monotonic; 0: never */
     pthread_t thread;
 };
 
@@ -124,8 +125,8 @@ static int64_t window_left_ms(const struct violation *v)
     return (int64_t)period_end(PERIOD_MONTH, (time_t)(v->time_ms / 1000)) * 1000 - v->time_ms;
 }
 
-/* Is this the first for its account, limit and window, on all nodes? A store that cannot tell
- * means yes: rather twice than never. */
+/* True for the first of its account, limit and window on all nodes, and where the store does not
+ * answer: a second message is better than none. */
 static bool notify_is_first(struct violation_log *e, const struct violation *v)
 {
     char ttl[24];
@@ -215,14 +216,14 @@ static void program_run_for(struct violation_log *e, const char *program, const 
 
 /* --- the thread ----------------------------------------------------------------------------- */
 
-static void event_tell(struct violation_log *e, const struct violation *v, const char *program)
+static void event_report(struct violation_log *e, const struct violation *v, const char *program)
 {
     streams_add(e, v);
     if (program[0] != '\0' && (v->crossing || v->soft) && notify_is_first(e, v))
         program_run_for(e, program, v);
 }
 
-/* Under the lock: the next event, or NULL at the end; *program is the caller's to free. */
+/* The next event; NULL at the end. *program is the caller's to free. */
 static struct violation_event *event_wait(struct violation_log *e, char **program)
     TG_REQUIRES(e->lock)
 {
@@ -256,10 +257,10 @@ static void *violation_log_run(void *context)
         e->dropped = 0;
         mutex_unlock(&e->lock);
         if (dropped > 0)
-            log_event(LOG_WARNING, "violations came too fast to be told of",
+            log_event(LOG_WARNING, "violations came too fast, some are not reported",
                       LOG_NUM("dropped", dropped));
         if (!skip)
-            event_tell(e, &event->v, program == NULL ? "" : program);
+            event_report(e, &event->v, program == NULL ? "" : program);
         free(event);
         free(program);
         mutex_lock(&e->lock);
@@ -268,7 +269,9 @@ static void *violation_log_run(void *context)
     return NULL;
 }
 
-static bool start(struct violation_log *e, const struct settings *s, struct err *err)
+/* The thread is not running yet. */
+static bool start(struct violation_log *e, const struct settings *s,
+                  struct err *err) TG_NO_THREAD_SAFETY
 {
     e->timeout_ms = s->store.timeout_ms;
     e->prefix = strdup(s->store.prefix);
@@ -282,7 +285,8 @@ static bool start(struct violation_log *e, const struct settings *s, struct err 
            err_set(err, EX_OSERR, "cannot start a thread") == 0;
 }
 
-static void release(struct violation_log *e)
+/* The thread is not running any more. */
+static void release(struct violation_log *e) TG_NO_THREAD_SAFETY
 {
     if (e->store != NULL)
         store_free(e->store);
@@ -293,7 +297,8 @@ static void release(struct violation_log *e)
     free(e);
 }
 
-struct violation_log *violation_log_new(const struct settings *s, struct err *err)
+struct violation_log *violation_log_new(const struct settings *s,
+                                        struct err *err) TG_NO_THREAD_SAFETY /* not shared yet */
 {
     struct violation_log *e = calloc(1, sizeof *e);
 

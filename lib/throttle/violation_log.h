@@ -6,26 +6,26 @@
 #include "lib/sys/violation.h"
 
 /*
- * Telling of violations off the mail path: entries in the streams tg:{domain}:violations (the
- * newest 1,000) and tg:violations (100,000), and the notify program, which is run once for each
- * account, limit and window, on all nodes together while the store can be asked.
+ * Reports violations off the mail path: entries in the streams tg:{domain}:violations (the newest
+ * 1,000) and tg:violations (100,000), and the notify program, which is run once for each account,
+ * limit and window, by all nodes together as long as the store answers.
  *
  * The program is run as `PROGRAM EVENT ACCOUNT LIMIT` with TOLLGATE_* in its environment (see
  * tollgate.conf(5)), one at a time, and killed after 30 s.
  *
  * Threads: all; one thread of its own does the work.
- * Limits: VIOLATION_LOG_MAX wait at most; what comes then is dropped, counted, and logged once a
- * minute.
+ * Limits: VIOLATION_LOG_MAX in the queue; more are dropped, counted, and logged once a minute.
  */
 
 #define VIOLATION_LOG_MAX 10000
 
 struct violation_log;
 
+/* Works off the queue, for about one timeout of the store, and ends. */
 void violation_log_free(struct violation_log *e);
 struct violation_log *violation_log_new(const struct settings *s, struct err *err) TG_NONNULL(1)
     TG_FREED_BY(violation_log_free);
-/* Works off what waits, for about one timeout of the store, and ends. */
+/* Takes over throttle.notify. */
 void violation_log_reload(struct violation_log *e, const struct settings *s) TG_NONNULL(1);
 
 /* Copies; never waits. */
