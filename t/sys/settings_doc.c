@@ -17,15 +17,13 @@
 #define COLUMNS 78
 
 static const char head[] =
-    "# The configuration of Tollgate; tollgate.conf(5) is its manual.\n"
+    "# Configuration of Tollgate; see tollgate.conf(5).\n"
     "#\n"
-    "# Every setting is here with its default, behind a #. Take the # away "
-    "to change one, test with\n"
-    "# `tollgated -t` and take it over with `systemctl reload tollgated` "
-    "(some want a restart, as is\n"
-    "# said beside them). `tollgated -T` prints what is in force.\n"
+    "# Every setting is listed with its default, commented out. Remove the # to change one, test\n"
+    "# with `tollgated -t`, and apply with `systemctl reload tollgated` (settings that need a\n"
+    "# restart say so). `tollgated -T` prints the effective configuration.\n"
     "#\n"
-    "# Other files are taken in by: @include \"FILE\" on a line of its own.\n";
+    "# @include \"FILE\" on a line of its own includes another file.\n";
 
 /* --- a setting in words --------------------------------------------------------------------- */
 
