@@ -147,10 +147,11 @@ class Daemon:
         return wait_for(what, running_or_true, timeout_s)
 
 
-def run(argv, stdin=b"", env=None, timeout_s=120):
+def run(argv, stdin=b"", env=None, timeout_s=120, preexec=None):
     """Exit code, stdout and stderr (text) of a command."""
     p = subprocess.run(argv, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                       env=dict(os.environ, **(env or {})), timeout=timeout_s, check=False)
+                       env=dict(os.environ, **(env or {})), timeout=timeout_s, check=False,
+                       preexec_fn=preexec)
     return (p.returncode, p.stdout.decode("utf-8", "replace"), p.stderr.decode("utf-8", "replace"))
 
 
