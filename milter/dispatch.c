@@ -80,7 +80,7 @@ bool dispatch_close(struct dispatch *g, int64_t wait_ms)
     return true;
 }
 
-/* The slot may be given back by its connection and, at the end, for it. */
+/* Called by the connection's thread and, at a clean stop, by the main thread. */
 static void slot_release(struct dispatch_connection *c)
 {
     int slot = atomic_exchange(&c->slot, -1);
@@ -143,7 +143,7 @@ void dispatch_lead(struct dispatch_connection *c, bool kept)
     atomic_store(&c->dispatch->lead_kept, kept);
 }
 
-/* The next event tells that the MTA has heard the last answer. */
+/* The next event proves that the MTA received the last answer. */
 static void begin(struct dispatch_connection *c)
 {
     int slot;
@@ -165,7 +165,7 @@ static void note_open(struct dispatch_connection *c)
     c->counted_open = open;
 }
 
-/* Mail that is deferred because of us, once a minute and cause. */
+/* Mail deferred for a cause on our side: logged once a minute per cause. */
 static void log_deferred(struct dispatch *g, const char *why)
 {
     uint64_t held_back;
@@ -185,7 +185,7 @@ static struct session_action end(struct dispatch_connection *c, struct session_a
     return a;
 }
 
-/* --- errands
+/* --- I/O for the session
  * --------------------------------------------------------------------------------------- */
 
 static bool bring_answers(struct dispatch_connection *c, struct answers *answers)
@@ -212,8 +212,8 @@ static void log_record(const struct session_action *a)
               LOG_TEXT("owner", a->classified->owner), LOG_NUM("decisions", a->classified->count));
 }
 
-/* Mail from strangers to strangers that the MTA let pass: most often a domain that the hosted set
- * lacks. */
+/* The MTA accepted mail from an outside client to a domain that is not hosted: most often a domain
+ * missing from the hosted set. */
 static void log_relayed(struct dispatch *g, const struct session_action *a)
 {
     for (size_t i = 0; i < a->classified->count; i++) {
@@ -226,7 +226,7 @@ static void log_relayed(struct dispatch *g, const struct session_action *a)
     }
 }
 
-/* True: the record is written, or the settings let mail pass without. */
+/* True: the record is written, or ledger.on_full accepts mail without one. */
 static bool write_record(struct dispatch_connection *c, const struct session_action *a)
 {
     struct dispatch *g = c->dispatch;
@@ -234,7 +234,7 @@ static bool write_record(struct dispatch_connection *c, const struct session_act
     struct err err;
     uint64_t held_back;
 
-    /* what the MTA hears of a stop is in no doubt: nothing was let through */
+    /* A refusal needs no in-flight slot: nothing was accepted. */
     if (a->record->kind != RECORD_EVENT && atomic_load(&c->slot) < 0)
         atomic_store(&c->slot, journal_slot_take(g->journal));
     if (journal_append(g->journal, a->record,
@@ -316,7 +316,7 @@ static void drop_site(void *snapshot)
     snapshot_drop(snapshot);
 }
 
-/* Why no message may begin now: an action to hand on, or CONTINUE. */
+/* Why no message may begin now: a reply, or CONTINUE. */
 static struct session_action hindrance(struct dispatch *g)
 {
     if (atomic_load(&g->draining) || atomic_load(&g->closed))
@@ -326,7 +326,7 @@ static struct session_action hindrance(struct dispatch *g)
     return action_continue();
 }
 
-/* Refused now, the client need not send the body first. */
+/* Checked at MAIL, so that the client need not send the body first. */
 static bool journal_is_full(struct dispatch *g, const struct snapshot *snapshot)
 {
     return snapshot->settings->ledger.on_full == ON_FAILURE_DEFER &&

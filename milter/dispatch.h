@@ -14,11 +14,12 @@
 #include "milter/snapshot.h"
 
 /*
- * Between the engines and the rest: what all connections share, and the errands of a session. An
- * engine turns its library's events into gate_* calls and gets back the one action that it hands to
- * the MTA (CONTINUE, REPLY or HOLD); it knows neither journal, resolver nor throttle.
+ * Between the engines and the rest of the daemon: what all connections share, and the I/O that a
+ * session asks for. An engine turns its library's events into dispatch_* calls and passes the one
+ * action that each returns (CONTINUE, REPLY or HOLD) to the MTA; it knows neither journal, resolver
+ * nor throttle.
  *
- * Threads: a connection by one at a time, whichever; the dispatch by all. The lock guards
+ * Threads: a connection is used by one thread at a time, any; the dispatch by all. The lock guards
  * `snapshot` and the list of connections; nothing is done under it but to follow a pointer.
  */
 
@@ -29,7 +30,7 @@ struct dispatch {
     struct log_limit log_limit;
     struct limiter limiter; /* throttle NULL: nothing is limited */
     size_t message_bytes;   /* memory cap of a message */
-    unsigned session_max;   /* descriptors that there are for sessions */
+    unsigned session_max;   /* open files left for sessions */
 
     struct mutex lock;
     struct snapshot *snapshot;
@@ -53,16 +54,16 @@ struct snapshot *dispatch_snapshot(struct dispatch *g) TG_NONNULL(1); /* held fo
 void dispatch_snapshot_swap(struct dispatch *g, struct snapshot *snapshot)
     TG_NONNULL(1); /* taken over; the old one dropped */
 
-/* Limits hold from now on. Both are borrowed; before the engine runs. */
+/* Turns limits on. Both are borrowed. Called before the engine runs. */
 void dispatch_limit(struct dispatch *g, struct throttle *throttle, struct violation_log *violations)
     TG_NONNULL(1);
 
-/* From now on MAIL is deferred; what is under way goes on. */
+/* Defers every MAIL from now on; messages under way continue. */
 void dispatch_drain(struct dispatch *g) TG_NONNULL(1);
 /* Lets nobody in any more and waits until no call is under way, at most `wait_ms`. False: some
  * still are. */
 bool dispatch_close(struct dispatch *g, int64_t wait_ms);
-/* A clean end: no message is in doubt any more. */
+/* At a clean stop: no message is in doubt any more. */
 void dispatch_slots_release(struct dispatch *g);
 
 /* A connection. NULL when memory is out. */
@@ -83,6 +84,6 @@ void dispatch_body(struct dispatch_connection *c, size_t bytes) TG_NONNULL(1);
 struct session_action dispatch_end(struct dispatch_connection *c,
                                    const struct session_macros *macros) TG_NONNULL(1);
 void dispatch_abort(struct dispatch_connection *c) TG_NONNULL(1);
-void dispatch_leave(struct dispatch_connection *c); /* ends and frees it; NULL is let pass */
+void dispatch_leave(struct dispatch_connection *c); /* ends and frees it; NULL is a no-op */
 
 #endif

@@ -7,26 +7,26 @@
 #include "milter/dispatch.h"
 
 /*
- * What serves the milter protocol. An engine listens, turns what MTAs say into gate_* calls and
- * hands the answers back. There is one a process; engine_libmilter.c is built on libmilter.
+ * What serves the milter protocol. An engine listens, turns what MTAs say into dispatch_* calls
+ * and returns the answers. There is one per process; engine_libmilter.c is built on libmilter.
  *
  * Threads: open, close from the main thread; run from a thread of its own, in which all signals are
  * blocked; stop from any other.
  */
 
 /* Listens on settings->milter.socket. A Unix socket gets its mode, group and `owner` (a uid; -1:
- * left alone) before it appears under its name, and takes a dead one's place; where another process
- * answers, that is an error (EX_TEMPFAIL), as a port in use is. Privileges may be dropped
+ * unchanged) before it appears under its name, and replaces a dead one; a socket that another
+ * process serves is an error (EX_TEMPFAIL), as a port in use is. Privileges may be dropped
  * afterwards. */
 int engine_open(const struct settings *settings, int owner, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
 
-/* Serves until engine_stop. -1: the engine gave up. */
+/* Serves until engine_stop. -1: the engine failed. */
 int engine_run(struct dispatch *g, const struct settings *settings, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
 
-/* Wants an end; engine_run comes back soon if nudged now and then. Connections that are idle then
- * are not told. */
+/* Requests the end; engine_run returns soon if engine_nudge is called now and then. Idle
+ * connections are closed without a reply. */
 void engine_stop(void);
 void engine_nudge(void);
 

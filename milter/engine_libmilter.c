@@ -13,16 +13,17 @@
 #include "milter/listen.h"
 
 /*
- * libmilter (8.17 as of Debian 12 looked at; both its builds, a thread a connection and a pool of
- * workers). Its callbacks of one connection come one after the other but on any thread, so all
- * state hangs on smfi_setpriv. close may come without connect, and without negotiation. Nothing
- * here can guard smfi_getsymval, which reads beyond a macro packet that has a name without a value.
+ * The engine on libmilter (8.17 as of Debian 12; written for both its builds, a thread per
+ * connection and a pool of workers). The callbacks of one connection come one after the other but
+ * on any thread, so all state is kept with smfi_setpriv. close may come without connect, and
+ * without negotiation. Nothing here can guard smfi_getsymval, which reads past the end of a macro
+ * packet that has a name without a value: only the MTA may reach the socket.
  *
  * Negotiated: no DATA, end-of-header and unknown-command events (the queue id comes with the end of
- * message); header values with their leading blank; no answer to headers. That last saves a round
- * trip a header: through Postfix, messages of 22 headers cost 365 instead of 590 us of processor
- * time in libmilter, and 1,020 instead of 820 passed a second. No more than that: with NR_BODY
- * libmilter forgets the end of message where the last packet holds body, and the rest are few.
+ * message); header values with their leading blank; no answer to headers. The last saves a round
+ * trip per header: through Postfix, messages of 22 headers cost 365 instead of 590 us of processor
+ * time in libmilter, and 1,020 instead of 820 passed per second. NR_BODY is not used: with it
+ * libmilter drops the end of message if the last packet holds body.
  */
 
 enum {
@@ -32,7 +33,7 @@ enum {
     POKE_MS = 100,
 };
 
-/* libmilter gives its callbacks no other way to what is ours. */
+/* A global, because libmilter passes its callbacks no context of the filter's. */
 static struct {
     struct dispatch *dispatch;
     struct listen_socket listen;
@@ -45,7 +46,7 @@ static struct dispatch_connection *connection(SMFICTX *ctx)
     return smfi_getpriv(ctx);
 }
 
-/* Also for a connection that follows another without a new negotiation. */
+/* Made on demand: a connection may follow another without a new negotiation. */
 static struct dispatch_connection *connection_make(SMFICTX *ctx)
 {
     struct dispatch_connection *c = connection(ctx);
@@ -80,7 +81,7 @@ static void double_percents(const char *text, char out[REPLY_MAX_BYTES + 1])
     out[len] = '\0';
 }
 
-/* An MTA that has no such queue keeps the message at its sender's. */
+/* An MTA without a hold queue gets a 4xx: the message stays with its sender. */
 static sfsistat hold(SMFICTX *ctx, const char *reason)
 {
     char text[REPLY_MAX_BYTES + 1];
@@ -89,8 +90,8 @@ static sfsistat hold(SMFICTX *ctx, const char *reason)
     return smfi_quarantine(ctx, text) == MI_SUCCESS ? SMFIS_CONTINUE : SMFIS_TEMPFAIL;
 }
 
-/* A text of another class than the code that is returned would be dropped by libmilter, and a code
- * of another class than its enhanced code makes Postfix drop us. */
+/* libmilter drops a reply whose class differs from the returned status, and Postfix closes the
+ * connection if code and enhanced code differ in class. */
 static sfsistat answer(SMFICTX *ctx, const struct session_action *a)
 {
     char code[8], enhanced[16], text[REPLY_MAX_BYTES + 1];
@@ -289,12 +290,13 @@ static int register_filter(struct err *err)
                               .xxfi_negotiate = on_negotiate};
 
     if (smfi_register(filter) != MI_SUCCESS)
-        return err_set(err, EX_SOFTWARE, "libmilter refuses the filter: its version does not fit");
+        return err_set(err, EX_SOFTWARE,
+                       "libmilter rejects the filter: its version differs from the one built with");
     (void)smfi_setmaxdatasize(PACKET_MAX_BYTES);
     return 0;
 }
 
-/* How libmilter wants it: port@host, and IPv6 by its own name. */
+/* libmilter's form: port@host, and inet6 for IPv6. */
 static int set_address(const struct socket_name *name, const char *text, struct err *err)
 {
     char conn[300];
@@ -306,7 +308,8 @@ static int set_address(const struct socket_name *name, const char *text, struct 
                        name->family == SOCKET_INET6 ? "inet6" : "inet", name->port, name->host);
     (void)snprintf(engine.poke, sizeof engine.poke, "%s", conn);
     if (smfi_setconn(conn) != MI_SUCCESS)
-        return err_set(err, EX_CONFIG, "milter.socket: %s: libmilter does not take it", text);
+        return err_set(err, EX_CONFIG, "milter.socket: %s: libmilter does not accept this address",
+                       text);
     return 0;
 }
 
@@ -346,7 +349,7 @@ int engine_run(struct dispatch *g, const struct settings *settings, struct err *
     engine.dispatch = g;
     (void)smfi_settimeout((int)(settings->milter.timeout_ms / 1000));
     if (smfi_main() != MI_SUCCESS)
-        return err_set(err, EX_OSERR, "libmilter has given up serving %s", settings->milter.socket);
+        return err_set(err, EX_OSERR, "libmilter stopped serving %s", settings->milter.socket);
     return 0;
 }
 

@@ -10,12 +10,12 @@
 
 /*
  * Which address an MTA means: the argument of MAIL and RCPT is what the client typed, the macros
- * are what the MTA made of it, and what that is differs.
+ * are what the MTA made of it, which differs between MTAs.
  *
  * Postfix's smtpd has canonical addresses in its macros (source routes, trailing dots, the percent
- * hack and missing domains are resolved, before any alias expansion). Its sendmail command has them
- * as typed. Sendmail's macros are what its rules gave: without a domain for local users, a
- * forwarder's target for virtusertable entries; there the argument counts.
+ * hack and missing domains are resolved, before any alias expansion). Its sendmail command sends
+ * them as typed. Sendmail's macros are the result of its rule sets: without a domain for local
+ * users, a forwarder's target for virtusertable entries; there the argument counts.
  *
  * Memory: the arena's; -1 is its cap.
  */
@@ -24,8 +24,7 @@ enum envelope_mta { MTA_OTHER, MTA_POSTFIX, MTA_POSTFIX_LOCAL };
 
 enum envelope_mta envelope_mta(struct slice version, bool smtp);
 
-/* Sender or recipient. What is no address at all keeps its bytes as the local part, without a
- * domain. */
+/* Sender or recipient. A text that is not an address becomes a local part without a domain. */
 int envelope_address(enum envelope_mta mta, struct slice path, struct slice macro,
                      struct arena *arena, struct address *out);
 
@@ -39,7 +38,7 @@ bool envelope_target(enum envelope_mta mta, const struct address *recipient,
                      const struct session_macros *macros, struct arena *arena,
                      struct slice *target);
 
-/* The login: Sendmail hands it on in xtext (RFC 3461 4). */
+/* The login: Sendmail sends it in xtext (RFC 3461 4). */
 struct slice envelope_login(enum envelope_mta mta, struct slice login, struct arena *arena);
 
 #endif

@@ -10,7 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-/* 0: connected and hung up; else errno. */
+/* 0: connected, and closed again; else errno. */
 static int try_connect(const char *path)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -49,7 +49,7 @@ int listen_prepare(struct listen_socket *l, const char *path, struct err *err)
     if (!has_directory(path))
         return err_set(
             err, EX_CANTCREAT,
-            "milter.socket: the directory of %s is not there; make it, for the account of "
+            "milter.socket: the directory of %s does not exist; make it, owned by the account of "
             "tollgated",
             path);
     if (lstat(path, &st) != 0)
@@ -57,11 +57,13 @@ int listen_prepare(struct listen_socket *l, const char *path, struct err *err)
     if (!S_ISSOCK(st.st_mode))
         return err_set(
             err, EX_CONFIG,
-            "milter.socket: %s is there and is no socket; remove it or choose another path", path);
+            "milter.socket: %s exists and is not a socket; remove it or choose another path", path);
     failed = try_connect(path);
     if (failed == 0 || failed == EAGAIN)
         return err_set(err, EX_TEMPFAIL,
-                       "milter.socket: another process serves %s; stop it (is tollgated running?)",
+                       "milter.socket: %s: address in use; stop the process that serves it "
+                       "(another tollgated, "
+                       "perhaps)",
                        path);
     return 0;
 }
@@ -73,7 +75,8 @@ static int group_id(const char *name, gid_t *gid, struct err *err)
 
     if (getgrnam_r(name, &g, room, sizeof room, &found) != 0 || found == NULL)
         return err_set(err, EX_CONFIG,
-                       "milter.group: no group \"%s\"; name the group of the MTA, or \"\"", name);
+                       "milter.group: unknown group \"%s\"; use the group of the MTA, or \"\"",
+                       name);
     *gid = found->gr_gid;
     return 0;
 }

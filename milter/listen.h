@@ -9,10 +9,10 @@
 #include "lib/sys/settings.h"
 
 /*
- * The Unix socket that MTAs connect to, as a file: it is made under a name of our own, gets its
- * rights there, and is renamed into place. So it is never seen with wrong rights, takes the place
- * of a dead one without a gap, and whoever unlinks sockets by name (libmilter does at its end)
- * meets a name that is no more.
+ * The Unix socket that MTAs connect to, as a file: it is made under a temporary name, gets its
+ * owner and mode there, and is renamed into place. So it never appears with wrong permissions,
+ * replaces a dead one without a gap, and libmilter, which unlinks its socket by name when it stops,
+ * finds nothing under that name.
  */
 
 struct listen_socket {
@@ -21,15 +21,16 @@ struct listen_socket {
     ino_t inode;
 };
 
-/* Sets both names. An error where another process answers at `path` (EX_TEMPFAIL), or where
- * something else than a socket is there. */
+/* Sets both names. An error if another process serves `path` (EX_TEMPFAIL), or if it is not a
+ * socket. */
 int listen_prepare(struct listen_socket *l, const char *path, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
-/* Rights for what stands at l->made now, and the rename. owner -1, group "": left alone. */
+/* Sets owner, group and mode of l->made and renames it. owner -1, group "": unchanged. */
 int listen_place(struct listen_socket *l, unsigned mode, int owner, const char *group,
                  struct err *err) TG_MUST_USE TG_NONNULL(1);
-/* Connects to it and hangs up: wakes who waits for connections. */
+/* Connects to it and closes the connection: wakes a thread that waits for connections. */
 void listen_poke(const struct listen_socket *l) TG_NONNULL(1);
-void listen_remove(const struct listen_socket *l) TG_NONNULL(1); /* if it is still ours */
+void listen_remove(const struct listen_socket *l)
+    TG_NONNULL(1); /* if it is still the one that was placed */
 
 #endif

@@ -15,7 +15,7 @@
 #include "milter/signals.h"
 #include "milter/tollgated.h"
 
-enum { LOCK_WAIT_MS = 15000 }; /* for the one before us to end */
+enum { LOCK_WAIT_MS = 15000 }; /* for a predecessor to end */
 
 static int complain(const struct err *err)
 {
@@ -23,7 +23,7 @@ static int complain(const struct err *err)
     return err->code != 0 ? err->code : EX_SOFTWARE;
 }
 
-/* What is missing or wrong in a source is a fault; a server that is away is not. */
+/* A source that is missing or wrong is a fault; a server that is unreachable is not. */
 static int test_sources(const struct settings *s)
 {
     struct err err = {0};
@@ -37,7 +37,7 @@ static int test_sources(const struct settings *s)
     return err.code == EX_UNAVAILABLE || err.code == EX_TEMPFAIL ? EX_OK : EX_CONFIG;
 }
 
-/* The directory and its lock, which is held to the end of the process. */
+/* The state directory and its lock, which is held until the process ends. */
 static int own_state(const struct settings *s, const struct privileges_account *account,
                      struct err *err)
 {
@@ -54,7 +54,7 @@ static int own_state(const struct settings *s, const struct privileges_account *
     return 0;
 }
 
-/* All that root may be needed for, then root no more. */
+/* What may need root; then privileges are dropped. */
 static int settle(const struct settings *s, struct err *err)
 {
     struct privileges_account account;
@@ -78,7 +78,7 @@ static int start(struct tollgated *d, const char *file, struct settings *s, stru
     return tollgated_open(d, file, s, err);
 }
 
-/* A failed start is told to whoever started us, and to the log, if that is elsewhere. */
+/* A failed start is reported to the parent's terminal, and to the log if that is elsewhere. */
 static int fail(struct tollgated *d, struct daemon_background *b, bool has_log,
                 const struct err *err)
 {
@@ -101,13 +101,13 @@ static int run(struct tollgated *d)
         return EX_OK;
     }
     tollgated_close(d);
-    log_event(LOG_ERR, "ended by itself", LOG_ERROR("error", &err));
+    log_event(LOG_ERR, "milter engine exited unexpectedly", LOG_ERROR("error", &err));
     return err.code;
 }
 
 static int serve(const struct daemon_options *o, struct settings *s)
 {
-    static struct tollgated daemon; /* libmilter's threads use it to the last moment */
+    static struct tollgated daemon; /* static: libmilter's threads use it until the process ends */
     struct daemon_background background = BACKGROUND_NONE;
     bool has_log = s->log.target != LOG_TARGET_STDERR;
     struct err err = {0};

@@ -11,7 +11,7 @@
 
 enum {
     POLL_MS = 2000,
-    TICK_MS = 250, /* mail goes on that soon after the disk has room again */
+    TICK_MS = 250, /* the longest delay before mail is accepted again once the disk has room */
     REDIS_TICK_MS = 1000,
     MINUTE_MS = 60 * 1000,
 };
@@ -45,7 +45,7 @@ static struct hosted *load_world(const struct settings *s, struct err *err)
     struct hosted *w = source_load(s, warnings, err);
 
     if (warnings != NULL && fclose(warnings) == 0 && w != NULL)
-        log_lines(LOG_WARNING, "source line passed over", text);
+        log_lines(LOG_WARNING, "source line ignored", text);
     free(text);
     return w;
 }
@@ -90,7 +90,7 @@ static struct settings *load_settings(const char *file)
     return s;
 }
 
-/* What cannot change while we run stays, and is named. */
+/* Settings that need a restart keep their old value and are named in the log. */
 static int keep_fixed(struct settings *fresh, const struct settings *old, struct err *err)
 {
     struct arena arena;
@@ -116,7 +116,7 @@ static void settings_in_force(struct maintenance *k, const struct settings *s)
     violation_log_reload(k->violations, s);
 }
 
-/* A watch made before the hosted set is loaded misses no change. */
+/* The watch is made before the hosted set is loaded, so that no change is missed. */
 static int watch_renew(struct maintenance *k, const struct settings *s, struct source_watch **old,
                        struct err *err)
 {
@@ -198,7 +198,7 @@ static void reload_world(struct maintenance *k)
     snapshot_drop(before);
 }
 
-/* Waits for a while, less if a stop is wanted or (reload not NULL) a reload. False: stop. */
+/* Waits, until a stop or (reload not NULL) a reload is requested at the latest. False: stop. */
 static bool wait_a_while(struct maintenance *k, int64_t ms, bool *reload)
 {
     int64_t at_ms = clock_monotonic_ms() + ms;

@@ -15,12 +15,12 @@
 
 /*
  * What tollgated does besides serving: reloads, on a signal and when a source has changed, and the
- * regular care of the journal and the private store. Reloading may wait for Redis or a map, the
- * journal must not: each has its thread.
+ * periodic upkeep of the journal and the private store. A reload may wait for Redis or a map, the
+ * journal must not: each has its own thread.
  *
- * A reload makes a new snapshot and swaps it in; what is wrong with it leaves the old one in force
- * and goes to the log. Settings that cannot change while tollgated runs keep their value and are
- * named.
+ * A reload makes a new snapshot and swaps it in; if anything in it is wrong, the old one stays in
+ * force and the log says why. Settings that cannot change while tollgated runs keep their value and
+ * are named in the log.
  *
  * Threads: maintenance_reload from any; the rest from the main thread. The lock guards the wishes.
  */
@@ -45,8 +45,8 @@ struct maintenance {
     bool hosted_is_due; /* a source has changed, or none could be read yet */
 };
 
-/* The snapshot of these settings (taken over), made from scratch or, with `before`, going on with
- * what its resolver knew. Logs bad lines of sources. NULL with *err: a source cannot be read. */
+/* The snapshot of these settings (taken over); with `before` it inherits the answers that its
+ * resolver has cached. Logs bad lines of sources. NULL with *err: a source cannot be read. */
 struct snapshot *maintenance_snapshot_load(struct snapshot_settings *shared,
                                            const struct snapshot *before,
                                            struct err *err) TG_MUST_USE TG_NONNULL(1);
@@ -58,7 +58,7 @@ void maintenance_reload(struct maintenance *k) TG_NONNULL(1);
 /* Waits for a reload under way. */
 void maintenance_stop(struct maintenance *k);
 
-/* What the journal needs of the settings; `dir` is the journal's. */
+/* The journal's part of the settings; `dir` is the journal's directory. */
 struct journal_config maintenance_journal_config(const struct settings *s, const char *dir)
     TG_NONNULL(1);
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Recipients get an eighth of the memory: what classification and the record say of them takes
- * three times as much, more with forwarders and questions. */
+/* Recipients get an eighth of the memory: their classification and record take three times as much,
+ * more with forwarders and look-ups. */
 enum { RECIPIENT_SHARE = 8, CONNECTION_BYTES = 1 << 16, LOOK_BYTES = 1 << 18 };
 
 struct session *session_new(size_t memory_bytes)
@@ -51,8 +51,8 @@ void session_free(struct session *s)
     free(s);
 }
 
-/* The sendmail command comes from Postfix's pickup as a connection from nowhere: FAMILY_INET, port
- * 0. */
+/* The sendmail command reaches us through Postfix's pickup as a connection from no client:
+ * FAMILY_INET, port 0. */
 static bool is_submitted(const struct session_client *c)
 {
     return c->family == FAMILY_INET && c->port == 0 &&

@@ -15,30 +15,30 @@
  * knows no socket, thread, log or library, so the same cases run against it in a test and behind
  * any engine.
  *
- * An event gives back one action. CONTINUE, REPLY and HOLD are final: the MTA gets them. ASK,
- * LIMIT and COMMIT are errands: the engine brings the answers (asks the throttle, appends the
- * record) and says so with session_answered (session_limited, session_committed), which give back
- * the next action. Only session_end gives errands, and session_rcpt where limits hold.
+ * An event returns one action. CONTINUE, REPLY and HOLD are final: they go to the MTA. ASK, LIMIT
+ * and COMMIT are requests for I/O: the caller looks up the answers (asks the throttle, appends the
+ * record) and reports the result with session_answered (session_limited, session_committed), which
+ * return the next action. Only session_end makes requests, and session_rcpt where limits apply.
  *
- * Limits are tested at the end of message, where all of it is known. At RCPT a look is enough to
- * refuse a recipient for which there is no room anyhow; local mail of the same sender goes on. What
- * does not come by SMTP is never refused there: the MTA could not tell anybody.
+ * Limits are tested at the end of message, where all of it is known. At RCPT they are only looked
+ * at, to refuse a recipient for which there is no room; local mail of the same sender continues. A
+ * recipient of mail that does not come by SMTP is never refused: the MTA cannot report it.
  *
  * A message begins at MAIL and ends at the end of message, an abort, a HELO, the next MAIL or the
- * end of the connection, whichever is seen first; whatever comes in another order is let pass and
- * counts nowhere. Each message keeps to the hosted set that was there at its MAIL.
+ * end of the connection, whichever is seen first; an event out of order is ignored and counts
+ * nowhere. Each message uses the hosted set that was in force at its MAIL.
  *
  * Bytes: each header as name, colon, value (line feeds in it count as CRLF) and CRLF, then CRLF,
  * then the body: the size on the wire.
  *
- * Owner: session_new/session_free; slices handed in are copied where they are kept; what an errand
- * points to lives until its answer is brought.  Threads: one at a time, whichever.
+ * Owner: session_new/session_free; slices passed in are copied where they are kept; what a request
+ * points to lives until it is answered.  Threads: one at a time, any.
  * Limits: memory_bytes a message; beyond it 452 4.5.3.
  */
 
 struct session;
 
-/* What a session holds while it uses a hosted: counted by its owner (milter/snapshot.h). */
+/* The hosted set that a message uses, and how to give it back (milter/snapshot.h counts it). */
 struct session_world {
     const struct hosted *hosted; /* NULL: none could be loaded; mail is deferred */
     void (*release)(void *owner);
@@ -46,7 +46,7 @@ struct session_world {
     bool limits; /* the throttle is to be asked */
 };
 
-/* What the MTA says besides. ptr NULL: not said; len 0: said to be empty. */
+/* Macros of the MTA. ptr NULL: not sent; len 0: sent empty. */
 struct session_macros {
     struct slice queue_id;                          /* i */
     struct slice version;                           /* v */
@@ -68,7 +68,7 @@ struct session_client {
 enum session_do {
     SESSION_CONTINUE,
     SESSION_REPLY,
-    SESSION_HOLD, /* let through, into the MTA's hold queue; `text` says why */
+    SESSION_HOLD, /* accepted into the MTA's hold queue; `text` is the reason */
     SESSION_ASK,
     SESSION_LIMIT,
     SESSION_COMMIT
@@ -85,9 +85,9 @@ struct limit_question {
 };
 
 struct limit_answer {
-    bool is_unknown; /* the throttle does not know, and mail is to wait for it */
+    bool is_unknown; /* the limits could not be checked: the mail is deferred */
     struct limit_checks checks;
-    struct test_answer *tests; /* NULL: no limit applies, or nobody knows */
+    struct test_answer *tests; /* NULL: no limit applies, or none could be checked */
     struct throttle_verdict verdict;
 };
 
@@ -99,16 +99,16 @@ struct session_action {
     struct answers *answers;             /* ASK: with open questions */
     const struct limit_question *limits; /* LIMIT */
     struct record *record;               /* COMMIT */
-    const struct classified *classified; /* COMMIT of a message: what it was made of */
+    const struct classified *classified; /* COMMIT of a message: its classification */
 };
 
-void session_free(struct session *s); /* NULL is let pass */
+void session_free(struct session *s); /* NULL is a no-op */
 struct session *session_new(size_t memory_bytes) TG_FREED_BY(session_free);
 
 struct session_action session_connect(struct session *s, const struct session_client *client,
                                       const struct session_macros *macros) TG_NONNULL(1);
 struct session_action session_helo(struct session *s) TG_NONNULL(1);
-/* Takes over *w: its release is called when the session is done with it. `path` is the argument
+/* Takes over *w: its release is called when the session no longer uses it. `path` is the argument
  * without its parameters, with or without angle brackets; the empty string is the null sender too.
  */
 struct session_action session_mail(struct session *s, const struct session_world *w,
@@ -116,8 +116,8 @@ struct session_action session_mail(struct session *s, const struct session_world
     TG_NONNULL(1);
 struct session_action session_rcpt(struct session *s, struct slice path,
                                    const struct session_macros *macros) TG_NONNULL(1);
-/* `value` with its leading blank where the MTA hands it on (SMFIP_HDR_LEADSPC); `lead` is 1 where
- * it took one off. */
+/* `value` has its leading blank if the MTA sends it (SMFIP_HDR_LEADSPC); `lead` is 1 if the MTA has
+ * removed one. */
 void session_header(struct session *s, struct slice name, struct slice value, size_t lead)
     TG_NONNULL(1);
 void session_body(struct session *s, size_t bytes) TG_NONNULL(1);

@@ -3,7 +3,7 @@
 
 enum { ROUNDS_MAX = 64 };
 
-/* What the MTA showed of forwarding becomes an answer that nobody needs to ask for. */
+/* A forwarding target that the MTA showed is an answer that needs no look-up. */
 static int put_targets(struct session *s)
 {
     for (size_t i = 0; i < s->target_count; i++) {
@@ -46,7 +46,7 @@ static int record_of_message(struct session *s, const struct limit_answer *limit
                            &s->record, &s->err);
 }
 
-/* Let through: charged, with what limits say of it besides (NULL: nothing). */
+/* Accepted: charged, with the observed limits that it crossed (NULL: none). */
 static struct session_action charge(struct session *s, const struct limit_answer *limits)
 {
     if (record_of_message(s, limits) != 0)
@@ -64,7 +64,7 @@ static struct session_action stop(struct session *s, const struct limit_answer *
     return commit(s, session_refuse_over_limit(s, &limits->verdict));
 }
 
-/* Kept back: charged when it is released. */
+/* Held: charged when it is released. */
 static struct session_action hold(struct session *s, const struct limit_answer *limits)
 {
     struct session_action held = {.what = SESSION_HOLD, .text = s->reply};
@@ -101,7 +101,7 @@ static struct session_action judge(struct session *s)
     if (open == 0)
         return s->hosted.limits ? limit(s) : charge(s, NULL);
     if (++s->rounds > ROUNDS_MAX)
-        return finish(s, action_not_now("a message has questions without end"));
+        return finish(s, action_not_now("a message needs too many rounds of look-ups"));
     s->state = ASKING;
     return (struct session_action){.what = SESSION_ASK, .answers = &s->answers};
 }
@@ -155,7 +155,7 @@ struct session_action session_committed(struct session *s, bool written)
         s->state = OPEN;
         return s->verdict;
     }
-    /* that a stop is not counted is no reason for another answer */
+    /* A refusal stands even if it could not be recorded. */
     if (!written && s->record.kind != RECORD_EVENT)
         return finish(s, action_no_room());
     return finish(s, s->verdict);

@@ -7,11 +7,11 @@
 #include "milter/envelope.h"
 #include "milter/session.h"
 
-/* What the sources of the session share: session.c has the events up to the body, session_limit.c
- * the looks at recipients, session_end.c the end of message. Nobody else includes this. */
+/* Shared by the sources of the session: session.c (events up to the body), session_limit.c (limits
+ * at RCPT), session_end.c (end of message). Included by nothing else. */
 
-/* IDLE: no message.  OPEN: MAIL to end of message.  The others: an errand is out, LOOKING and
- * NOTING (and LOOK_ASKING) for a recipient. */
+/* IDLE: no message.  OPEN: MAIL to end of message.  The others: a request is unanswered; LOOKING,
+ * NOTING and LOOK_ASKING belong to a recipient. */
 enum state { IDLE, OPEN, ASKING, LIMITING, COMMITTING, LOOK_ASKING, LOOKING, NOTING };
 
 struct live_target {
@@ -49,12 +49,12 @@ struct session {
     struct err err;
 };
 
-/* Back to no message; as often as one likes. */
+/* Back to no message; idempotent. */
 void session_reset(struct session *s) TG_NONNULL(1);
 
 /* At RCPT, of the recipient just taken. */
 struct session_action session_look(struct session *s) TG_NONNULL(1);
-/* The answers to its questions are there, or not to be had. */
+/* Its questions are answered, or (`known` false) cannot be. */
 struct session_action session_look_answered(struct session *s, bool known) TG_NONNULL(1);
 struct session_action session_looked(struct session *s, const struct limit_answer *limits)
     TG_NONNULL(1);

@@ -8,7 +8,7 @@
 #include "lib/core/err.h"
 
 /*
- * What the main thread waits for: signals, and that the engine has ended.
+ * The events of the main thread: signals, and the end of the engine.
  *
  * libmilter wants TERM, INT and HUP for itself: a thread of its own takes them by sigwait, and HUP
  * ends it. Linux gives a signal for the process to the main thread if that does not block it, so
@@ -20,7 +20,7 @@
 
 enum signal_event { EVENT_NONE, EVENT_STOP = 'S', EVENT_RELOAD = 'R', EVENT_ENGINE_ENDED = 'E' };
 
-/* HUP and USR1 are not to end us before there is something to reload, PIPE never: called first. */
+/* Ignores HUP and USR1 until there is something to reload, and PIPE for good. Called first. */
 void signals_ignore(void);
 /* Handlers for TERM, INT (stop), HUP and USR1 (reload). What comes before anybody looks is kept. */
 int signals_open(struct err *err) TG_MUST_USE;

@@ -11,9 +11,9 @@
 #include "lib/throttle/limit_rules.h"
 
 /*
- * A snapshot of what is configured and what is known of the snapshot, held by everyone who uses it
- * and freed by the last. Nothing in it changes; a reload makes another. Where only a source has
- * changed, the new snapshot shares its settings with the old one.
+ * A snapshot of the configuration and of the hosted domains, counted by its holders and freed by
+ * the last. It never changes; a reload makes another. If only a source has changed, the new
+ * snapshot shares its settings with the old one.
  *
  * Threads: holding and dropping from any.
  */
@@ -21,7 +21,7 @@
 struct snapshot_settings {
     atomic_uint holders;
     struct settings *settings;
-    struct limit_rules *rules; /* of throttling, out of them */
+    struct limit_rules *rules; /* made from settings */
 };
 
 struct snapshot {
@@ -33,17 +33,16 @@ struct snapshot {
     struct hosted *hosted; /* NULL: not loaded yet */
 };
 
-/* Takes over what it is given (also where it fails: NULL then); held once for the caller. */
+/* Takes over `settings`, also on failure (NULL); held once for the caller. */
 struct snapshot_settings *snapshot_settings_new(struct settings *settings,
                                                 struct err *err) TG_MUST_USE TG_NONNULL(1);
 struct snapshot_settings *snapshot_settings_hold(struct snapshot_settings *s) TG_NONNULL(1);
-void snapshot_settings_drop(struct snapshot_settings *s); /* NULL is let pass */
+void snapshot_settings_drop(struct snapshot_settings *s); /* NULL is a no-op */
 
-/* Takes over all that it is given (also when memory is out: NULL then); held once for the caller.
- */
+/* Takes over its arguments, also when memory is out (NULL); held once for the caller. */
 struct snapshot *snapshot_new(struct snapshot_settings *shared, struct resolver *resolver,
                               struct hosted *hosted) TG_NONNULL(1);
 struct snapshot *snapshot_hold(struct snapshot *s) TG_NONNULL(1);
-void snapshot_drop(struct snapshot *s); /* NULL is let pass */
+void snapshot_drop(struct snapshot *s); /* NULL is a no-op */
 
 #endif

@@ -13,13 +13,13 @@
 enum {
     REDIS_WAIT_MS = 5000,
     PUSH_WAIT_MS = 5000,
-    DRAIN_MS = 10000,      /* for messages under way */
-    DRAIN_GRACE_MS = 2000, /* of which new ones may begin */
+    DRAIN_MS = 10000,      /* for messages under way to end */
+    DRAIN_GRACE_MS = 2000, /* in which new ones are still accepted */
     DRAIN_STEP_MS = 20,
     NUDGE_MS = 20,
-    ENGINE_END_MS = 8000, /* libmilter's listener looks up every 5 s */
+    ENGINE_END_MS = 8000, /* libmilter's listener checks for a stop every 5 s */
     CALLS_END_MS = 2000,
-    FILES_APART = 64, /* descriptors that are no sessions' */
+    FILES_APART = 64, /* open files that do not belong to sessions */
     FILES_FEW = 4096,
 };
 
@@ -37,21 +37,22 @@ static unsigned raise_files(void)
     (void)setrlimit(RLIMIT_NOFILE, &l);
     (void)getrlimit(RLIMIT_NOFILE, &l);
     if (l.rlim_cur < FILES_FEW)
-        log_event(LOG_WARNING, "few open files are allowed: raise LimitNOFILE (ulimit -n)",
+        log_event(LOG_WARNING, "the limit of open files is low: raise LimitNOFILE (ulimit -n)",
                   LOG_NUM("limit", l.rlim_cur));
     if (l.rlim_cur <= FILES_APART || l.rlim_cur > UINT32_MAX)
         return 0;
     return (unsigned)(l.rlim_cur - FILES_APART);
 }
 
-static int tell_mend(const char *dir, struct err *err)
+static int add_fix(const char *dir, struct err *err)
 {
     size_t len = strlen(err->text);
 
-    (void)snprintf(err->text + len, sizeof err->text - len,
-                   ". Restore the file; or, to go on without what is in the journal and not yet "
-                   "counted, move %s away",
-                   dir);
+    (void)snprintf(
+        err->text + len, sizeof err->text - len,
+        ". Restore the file; or, to start without the messages in the journal that are not "
+        "counted yet, move %s away",
+        dir);
     return -1;
 }
 
@@ -65,14 +66,15 @@ static int open_journal(struct tollgated *d, const struct settings *s, struct er
     config = maintenance_journal_config(s, dir);
     d->journal = journal_open(&config, err);
     if (d->journal == NULL)
-        return err->code == EX_DATAERR ? tell_mend(dir, err) : -1;
+        return err->code == EX_DATAERR ? add_fix(dir, err) : -1;
     if (journal_cut_bytes(d->journal) > 0)
         log_event(LOG_WARNING, "torn end of the journal cut off",
                   LOG_NUM("bytes", journal_cut_bytes(d->journal)));
     return 0;
 }
 
-/* Redis or a map server may be away for now; a file that is missing is a fault to mend. */
+/* Redis or a map server may be unreachable for now; a missing file is a fault of the
+ * configuration. */
 static bool comes_later(const struct err *err)
 {
     return err->code == EX_UNAVAILABLE || err->code == EX_TEMPFAIL;
@@ -193,7 +195,7 @@ int tollgated_open(struct tollgated *d, const char *file, struct settings *setti
 /* --- serve
  * ------------------------------------------------------------------------------------------- */
 
-/* Until no message is under way, twice in a row: the answer to the last one is on its way then. A
+/* Waits until no message is under way, twice in a row: then the answer to the last one is sent. A
  * second signal, or the end of the time, cuts it short. */
 static bool drain(struct tollgated *d)
 {

@@ -10,8 +10,8 @@
 #include "milter/maintenance.h"
 
 /*
- * The daemon: what it is made of, and its life in order: open (everything that can fail), serve
- * (until a signal says stop), close. The one struct that main has.
+ * The daemon: its parts, and its life in order: open (everything that can fail), serve (until a
+ * signal requests a stop), close. The one struct that main has.
  *
  * Threads: the main thread; the engine has its own, and so have the maintenance and the accountant.
  * Errors: sysexits(3) codes in *err; what was opened until then is closed by tollgated_close.
@@ -33,12 +33,12 @@ struct tollgated {
     struct err engine_err;
 };
 
-/* `settings` is taken over. Events and socket are open already, privileges are dropped. */
+/* `settings` is taken over. Signals and socket are open already, privileges are dropped. */
 int tollgated_open(struct tollgated *d, const char *file, struct settings *settings,
                    struct err *err) TG_MUST_USE TG_NONNULL(1);
-/* Until it is stopped by a signal; -1: the engine has given up. */
+/* Serves until a signal requests a stop; -1: the engine exited unexpectedly. */
 int tollgated_serve(struct tollgated *d, struct err *err) TG_MUST_USE TG_NONNULL(1);
-/* Counts and pushes what there is, and frees all. */
+/* Counts and pushes what is left, and frees everything. */
 void tollgated_close(struct tollgated *d);
 
 #endif

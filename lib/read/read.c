@@ -1,5 +1,6 @@
 #include "lib/read/read.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -94,7 +95,7 @@ struct read_scan {
 static void scan_init(struct read_scan *s)
 {
     buf_init(&s->key, KEY_BYTES);
-    (void)strcpy(s->cursor, "0");
+    (void)snprintf(s->cursor, sizeof s->cursor, "0");
     s->done = false;
 }
 

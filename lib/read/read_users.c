@@ -1,4 +1,5 @@
 /* The users of many accounts: HSCAN over their hashes, a few accounts at a time in one pipeline. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -159,7 +160,7 @@ static int read_period(struct users_reading *d, const struct stored_period *peri
 
         buf_reset(&s->key);
         key_users(&s->key, d->r->prefix, s->account, period->kind, slice_str(period->name));
-        (void)strcpy(s->cursor, "0");
+        (void)snprintf(s->cursor, sizeof s->cursor, "0");
         s->done = false;
     }
     while (result == 1)

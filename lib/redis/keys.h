@@ -26,8 +26,8 @@ void key_accounts_shard(struct buf *b, const char *prefix, unsigned shard)
 void key_nodes(struct buf *b, const char *prefix) TG_NONNULL(1);
 void key_node(struct buf *b, const char *prefix, const char *node)
     TG_NONNULL(1); /* tg:{@mx1}:node */
-/* What a holder (a domain, "@server", "@client") was given at run time: tg:{example.com}:plan,
- * tg:{example.com}:limits. */
+/* Plan and overrides set at run time for a holder (a domain, "@server", "@client"):
+ * tg:{example.com}:plan, tg:{example.com}:limits. */
 void key_plan(struct buf *b, const char *prefix, struct slice holder) TG_NONNULL(1);
 void key_limits(struct buf *b, const char *prefix, struct slice holder) TG_NONNULL(1);
 /* What a window has consumed: tg:{example.com}:window:recipients:hour, for a user with

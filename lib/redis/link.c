@@ -44,7 +44,7 @@ struct slice link_reply_text(const redisReply *reply)
 
 static int protocol_error(struct err *err, const char *what)
 {
-    return err_set(err, EX_UNAVAILABLE, "this server does not speak as Redis does: %s", what);
+    return err_set(err, EX_UNAVAILABLE, "not a Redis server: %s", what);
 }
 
 static bool has_leftover(const struct redis_link *l)
@@ -52,7 +52,7 @@ static bool has_leftover(const struct redis_link *l)
     return l->reader->pos < l->reader->len;
 }
 
-/* Takes the replies that are whole out of the reader. */
+/* Takes the complete replies out of the reader. */
 static int take_replies(struct redis_link *l, redisReply **replies, size_t want, size_t *have,
                         struct err *err)
 {
@@ -157,7 +157,7 @@ static size_t add_greeting(struct buf *out, const struct link_login *login)
     return count;
 }
 
-/* The value of run_id: in the text of INFO. A user who may not ask for it does without. */
+/* The value of run_id: in the text of INFO. A user without permission for INFO has none. */
 static void keep_run_id(struct redis_link *l, const redisReply *reply)
 {
     struct slice rest = link_reply_text(reply), line;
@@ -183,9 +183,9 @@ static int check_greeting(redisReply **replies, size_t count, struct err *err)
             slice_starts_nocase(text, SLICE("WRONGPASS")) ||
             slice_starts_nocase(text, SLICE("ERR invalid password")))
             return err_set(err, EX_UNAVAILABLE,
-                           "login refused: %.*s (look at store.username and store.password_file)",
+                           "login rejected: %.*s (check store.username and store.password_file)",
                            SLICE_FMT(text));
-        return err_set(err, EX_UNAVAILABLE, "refused: %.*s", SLICE_FMT(text));
+        return err_set(err, EX_UNAVAILABLE, "rejected: %.*s", SLICE_FMT(text));
     }
     return 0;
 }

@@ -9,8 +9,7 @@
 
 /*
  * One connection to one Redis server, from the greeting on: commands out and replies in, within a
- * deadline. It knows nothing of trying again, scripts or which server to take: those are the
- * store's.
+ * deadline. Retries, scripts and the choice of the server belong to the store.
  *
  * Units: deadlines are times of clock_monotonic_ms.  Threads: one at a time.
  * Errors: EX_UNAVAILABLE; a failed trip closes the link, so that no late reply can be taken for
@@ -23,7 +22,7 @@
 struct redis_link {
     struct transport transport;
     redisReader *reader; /* holds the torn reply, so it lives and dies with the connection */
-    char run_id[LINK_RUN_ID_SIZE]; /* of INFO; "" where the server does not tell */
+    char run_id[LINK_RUN_ID_SIZE]; /* of INFO; "" if the server does not send it */
 };
 
 #define LINK_CLOSED ((struct redis_link){.transport = {.fd = -1}})
@@ -33,14 +32,14 @@ struct link_login {
     unsigned db;
 };
 
-/* Connects and greets: AUTH, SELECT, INFO server. -1 too where the server is not ready (loading its
+/* Connects and greets: AUTH, SELECT, INFO server. -1 also if the server is not ready (loading its
  * data). */
 int link_open(struct redis_link *l, const struct endpoint *e, const struct link_login *login,
               int64_t deadline_ms, struct err *err) TG_MUST_USE TG_NONNULL(1);
 void link_close(struct redis_link *l);
 
-/* Sends `out`, which holds `want` commands, and reads their replies. On failure none is given and
- * the link closed. */
+/* Sends `out`, which holds `want` commands, and reads their replies. On failure none is returned
+ * and the link is closed. */
 int link_trip(struct redis_link *l, struct slice out, redisReply **replies, size_t want,
               int64_t deadline_ms, struct err *err) TG_MUST_USE TG_NONNULL(1);
 

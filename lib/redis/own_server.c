@@ -67,7 +67,7 @@ static struct endpoint endpoint(const struct own_server *p)
     return (struct endpoint){.kind = ENDPOINT_UNIX, .path = p->socket};
 }
 
-/* The lock's descriptor where no server lives; -1 with errno EWOULDBLOCK where one does. */
+/* The lock's descriptor if no server runs; -1 with errno EWOULDBLOCK if one does. */
 static int take_lock(const struct own_server *p)
 {
     int fd = open(p->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600), number;
@@ -80,7 +80,8 @@ static int take_lock(const struct own_server *p)
     return -1;
 }
 
-/* Who listens on the socket, asked of the kernel: a stalled server tells nothing. 0: nobody. */
+/* The pid that listens on the socket, as the kernel knows it: a stalled server does not answer. 0:
+ * none. */
 static pid_t listener(const struct own_server *p)
 {
     struct endpoint e = endpoint(p);
@@ -108,7 +109,7 @@ static bool answers(const struct own_server *p)
     return true;
 }
 
-/* Its last line in the log, without the time: why it ended. */
+/* The last line of its log: why it exited. */
 static void last_words(const struct own_server *p, char *text, size_t room)
 {
     int fd = open(p->log, O_RDONLY | O_CLOEXEC);
@@ -117,7 +118,7 @@ static void last_words(const struct own_server *p, char *text, size_t room)
     off_t size;
     ssize_t n;
 
-    (void)snprintf(text, room, "%s says nothing", p->log);
+    (void)snprintf(text, room, "%s is empty", p->log);
     if (fd < 0)
         return;
     size = lseek(fd, 0, SEEK_END);
@@ -179,12 +180,12 @@ static pid_t spawn(const struct own_server *p, int lock, struct err *err)
     }
     if (pid < 0)
         return err_set(err, EX_UNAVAILABLE,
-                       "store.url \"private:\" wants the program redis-server: install it (apt-get "
+                       "store.url \"private:\" needs the program redis-server: install it (apt-get "
                        "install redis-server), or set store.url");
     return pid;
 }
 
-/* Takes over or starts. The lock is the server's from its start on. */
+/* Takes over or starts. From its start on the server holds the lock. */
 static int begin(struct own_server *p, struct err *err)
 {
     int lock = take_lock(p);
@@ -216,7 +217,7 @@ static int wait_until_it_answers(struct own_server *p, int64_t deadline_ms, stru
         if (reap(p)) {
             p->alive = false;
             last_words(p, words, sizeof words);
-            return err_set(err, EX_UNAVAILABLE, "redis-server for \"private:\" ended at once: %s",
+            return err_set(err, EX_UNAVAILABLE, "redis-server for \"private:\" exited at once: %s",
                            words);
         }
         clock_sleep_ms(STEP_MS);
@@ -256,7 +257,7 @@ static void note_death(struct own_server *p, int64_t now_ms)
         p->pause_ms = PAUSE_MAX_MS;
     p->next_try_ms = now_ms + p->pause_ms;
     last_words(p, words, sizeof words);
-    log_event(LOG_ERR, "private redis-server ended", LOG_STR("last", words),
+    log_event(LOG_ERR, "private redis-server exited", LOG_STR("last", words),
               LOG_NUM("retry_ms", p->pause_ms));
 }
 
@@ -269,7 +270,7 @@ void own_server_tick(struct own_server *p)
     (void)reap(p);
     lock = take_lock(p);
     if (lock < 0 && errno == EWOULDBLOCK)
-        return; /* it lives */
+        return; /* it runs */
     if (lock >= 0)
         (void)close(lock);
     if (p->alive)
@@ -335,7 +336,7 @@ void own_server_stop(struct own_server *p, int64_t wait_ms)
         ask_to_end(p, wait_ms);
         if (!wait_for_end(p, begin_ms + wait_ms - clock_monotonic_ms())) {
             pid = own_server_pid(p);
-            log_event(LOG_WARNING, "private redis-server does not stop: killed",
+            log_event(LOG_WARNING, "private redis-server killed: it did not stop",
                       LOG_NUM("pid", pid));
             if (pid > 1)
                 (void)kill(pid, SIGKILL);

@@ -144,7 +144,7 @@ struct store *pool_take(struct pool *p, struct err *err)
     while (!p->is_open && p->idle_count == 0 && clock_monotonic_ms() < deadline_ms)
         (void)mutex_wait_until(&p->lock, &p->given, deadline_ms);
     if (p->is_open)
-        (void)err_set(err, EX_UNAVAILABLE, "the store is away");
+        (void)err_set(err, EX_UNAVAILABLE, "the store is unreachable");
     else if (p->idle_count == 0)
         (void)err_set(err, EX_UNAVAILABLE, "all connections to the store are in use");
     else

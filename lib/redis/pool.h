@@ -25,6 +25,7 @@ void pool_reload(struct pool *p, const struct settings *s) TG_NONNULL(1); /* sto
 struct store *pool_take(struct pool *p, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* `good`: the trips made with it came back. */
 void pool_give(struct pool *p, struct store *st, bool good) TG_NONNULL(1);
-bool pool_is_open(struct pool *p) TG_NONNULL(1); /* the breaker: true while the store is away */
+bool pool_is_open(struct pool *p)
+    TG_NONNULL(1); /* the breaker: true while the store is unreachable */
 
 #endif

@@ -22,7 +22,7 @@
 #define SCRIPTS_MAX        8 /* different scripts in one pipeline */
 #define SHA1_HEX_SIZE      41
 
-/* A script that the pipeline being built has brought along. */
+/* A script whose source is in the pipeline being built. */
 struct known_script {
     const struct script *script;
     char sha1[SHA1_HEX_SIZE];
@@ -81,7 +81,7 @@ static int set_up(struct store *st, const struct settings *s, struct err *err)
 
     if (store_url_parse(slice_str(s->store.url), &st->arena, &st->url, err) != 0)
         return -1;
-    if (st->url.scheme != STORE_PRIVATE) { /* our own server wants no password */
+    if (st->url.scheme != STORE_PRIVATE) { /* the private server needs no password */
         username = slice_str(s->store.username);
         password_file = slice_str(s->store.password_file);
     }
@@ -154,7 +154,7 @@ static int read_password(const struct store *st, char text[PASSWORD_MAX_BYTES],
     (void)slice_cut(&rest, '\n', password);
     *password = slice_trim(*password);
     if (password->len == 0 || n == PASSWORD_MAX_BYTES)
-        return bad_password(st, err, "write the password into its first line, and nothing else");
+        return bad_password(st, err, "the first line has to be the password, and nothing else");
     return 0;
 }
 
@@ -174,7 +174,7 @@ static int open_link(struct store *st, int64_t deadline_ms, struct err *err)
     return 0;
 }
 
-/* Everything went well: no pause before the next connection. */
+/* The call succeeded: no pause before the next connection. */
 static void settle(struct store *st)
 {
     st->pause_ms = 0;
@@ -204,7 +204,8 @@ static int be_connected(struct store *st, int64_t deadline_ms, struct err *err)
     if (transport_is_open(&st->redis.transport))
         return 0;
     if (!store_is_worth_trying(st))
-        return err_set(err, EX_UNAVAILABLE, "redis at %s is away: %s", st->where, st->last_error);
+        return err_set(err, EX_UNAVAILABLE, "redis at %s is unreachable: %s", st->where,
+                       st->last_error);
     if (open_link(st, deadline_ms, err) != 0)
         return back_off(st, err);
     return 0;
@@ -335,7 +336,7 @@ void store_pipe_add_script(struct store *st, const struct script *script, size_t
         }
     add_call(st, SLICE("EVAL"), slice_str(script->source), keys, argc, argv);
     if (st->script_count == SCRIPTS_MAX)
-        return; /* the source goes along each time: slower, and right */
+        return; /* the source is sent each time: slower, but correct */
     known = &st->scripts[st->script_count++];
     known->script = script;
     script_sha1(script, known->sha1);

@@ -15,10 +15,10 @@
 
 /*
  * Talking to Redis: hiredis formats commands and reads replies, the socket and its deadlines are
- * ours. A connection is made when first needed and made again after a failure, with a growing pause
- * (50 ms to 5 s); until that has passed a call fails at once. A reply that comes after its deadline
- * is never taken for the next one's, because the connection is dropped. Nothing is sent twice by
- * itself: after a failure the caller does not know whether the server ran it.
+ * ours. A connection is made when first needed and again after a failure, with a growing pause (50
+ * ms to 5 s); until it has passed a call fails at once. A reply that comes after its deadline is
+ * never taken for the next one's, because the connection is dropped. Nothing is sent twice: after a
+ * failure the caller does not know whether the server ran the command.
  *
  * Units: times in ms; a call's timeout_ms covers all of it, connecting included (but see
  * transport.h on names). Threads: one thread a struct store.  Errors: EX_UNAVAILABLE (69),
@@ -38,10 +38,9 @@ struct store *store_new(const struct settings *s, struct err *err) TG_NONNULL(1)
 redisReply *store_command(struct store *st, size_t argc, const struct slice *argv,
                           int64_t timeout_ms, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
-/* A pipeline: add commands, then run them in one trip. replies[i] belongs to the i-th; all or none
- * come: on failure no reply is given and -1 returned (some of the commands may have been run).
- * Caller frees each with freeReplyObject. The pipeline is empty again afterwards, whatever came of
- * it. */
+/* A pipeline: add commands, then run them in one trip. replies[i] belongs to the i-th. All or none
+ * come: on failure no reply is returned, and the result is -1 (some commands may have run). Caller
+ * frees each with freeReplyObject. The pipeline is empty afterwards in either case. */
 void store_pipe_add(struct store *st, size_t argc, const struct slice *argv) TG_NONNULL(1);
 size_t store_pipe_count(const struct store *st) TG_NONNULL(1);
 void store_pipe_reset(struct store *st) TG_NONNULL(1); /* forgets what was added */
@@ -56,15 +55,15 @@ struct script {
 redisReply *store_script(struct store *st, const struct script *script, size_t keys, size_t argc,
                          const struct slice *argv, int64_t timeout_ms, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
-/* The same as a part of a pipeline. Its first call of a script there brings the source along
- * (EVAL), so that the server has it for the others, in their order, whatever it knew before. */
+/* The same as a part of a pipeline. The first call of a script in it carries the source
+ * (EVAL), so that the server has it for the later ones. */
 void store_pipe_add_script(struct store *st, const struct script *script, size_t keys, size_t argc,
                            const struct slice *argv) TG_NONNULL(1);
 
 /* Changes with each new connection (and so with each new server): what was pushed may be gone. 0:
- * none made yet. */
+ * no connection yet. */
 uint64_t store_generation(const struct store *st) TG_NONNULL(1);
-/* The server's run_id as of the last connect; "" where there is none or the server does not tell.
+/* The server's run_id as of the last connect; "" if there is none or the server does not send it.
  */
 const char *store_run_id(const struct store *st) TG_NONNULL(1);
 /* False while the store is known to be down and the pause before the next try has not passed. */

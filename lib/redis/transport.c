@@ -72,7 +72,7 @@ static int open_tcp(struct transport *t, const struct endpoint *e, int64_t deadl
     int problem = getaddrinfo(e->host, e->port, &hints, &list), count = 0, result = -1;
 
     if (problem != 0)
-        return err_set(err, EX_UNAVAILABLE, "cannot find the host: %s",
+        return err_set(err, EX_UNAVAILABLE, "cannot resolve the host: %s",
                        problem == EAI_SYSTEM ? strerror(errno) : gai_strerror(problem));
     for (a = list; a != NULL; a = a->ai_next)
         count++;
@@ -112,8 +112,8 @@ bool transport_is_stale(const struct transport *t)
     return poll(&p, 1, 0) != 0;
 }
 
-/* At the deadline it is over even where something can be read: who sends a byte now and then must
- * not hold us for ever. */
+/* The deadline counts even if something can be read: a server that sends a byte now and then must
+ * not hold the caller for ever. */
 int transport_wait(struct transport *t, bool writing, int64_t deadline_ms, struct err *err)
 {
     if (clock_monotonic_ms() < deadline_ms &&

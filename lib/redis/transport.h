@@ -9,9 +9,9 @@
 #include "lib/core/err.h"
 
 /*
- * A byte stream to a server, with deadlines: a Unix socket or TCP, never blocking but in poll(2).
- * Whatever speaks a protocol over it (Redis, socket maps) sees only these functions, so that
- * another kind of stream (TLS) is a matter of this module alone.
+ * A byte stream to a server, with deadlines: a Unix socket or TCP; it blocks in poll(2) only.
+ * Protocols over it (Redis, socket maps) use these functions only, so that another kind of stream
+ * (TLS) concerns this module alone.
  *
  * Units: deadlines are times of clock_monotonic_ms.  Owner: the holder of struct transport.
  * Threads: one at a time.  Errors: EX_UNAVAILABLE; after an error the stream is to be closed.
@@ -44,14 +44,13 @@ int transport_open(struct transport *t, const struct endpoint *e, int64_t deadli
                    struct err *err) TG_MUST_USE TG_NONNULL(1);
 void transport_close(struct transport *t);
 bool transport_is_open(const struct transport *t) TG_NONNULL(1);
-/* True where the other side has closed it or has sent what nobody asked for: then no use sending on
- * it. */
+/* True if the other side has closed it or sent something unrequested: it cannot be used. */
 bool transport_is_stale(const struct transport *t) TG_NONNULL(1);
 
 /* Waits until bytes can be read (or, if `writing`, written). -1 with *err at the deadline. */
 int transport_wait(struct transport *t, bool writing, int64_t deadline_ms,
                    struct err *err) TG_MUST_USE TG_NONNULL(1);
-/* Moves what can be moved without waiting: the number of bytes, 0 for none now, -1 where the stream
+/* Moves what can be moved without waiting: the number of bytes, 0 for none now, -1 if the stream
  * has failed or (reading) ended. */
 ptrdiff_t transport_read(struct transport *t, char *bytes, size_t room, struct err *err) TG_MUST_USE
     TG_NONNULL(1);

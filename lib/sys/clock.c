@@ -47,7 +47,7 @@ static bool is_zone_file(const char *path)
     return got == (ssize_t)sizeof magic && memcmp(magic, "TZif", sizeof magic) == 0;
 }
 
-/* The C library takes any unknown zone for UTC without a word, so the zone's file is looked at. */
+/* The C library silently treats an unknown zone as UTC, so the zone's file is checked. */
 int clock_zone_check(const char *name, struct err *err)
 {
     char path[512];

@@ -59,11 +59,11 @@ int daemon_options_read(int argc, char **argv, const char *program, const char *
     }
     if (optind == argc)
         return -1;
-    (void)fprintf(complaints, "%s: no argument is taken: %s\n", program, argv[optind]);
+    (void)fprintf(complaints, "%s: unexpected argument: %s\n", program, argv[optind]);
     return misused(program, complaints);
 }
 
-/* A file that cannot be read is no less a fault of the configuration. */
+/* A file that cannot be read is a fault of the configuration, too. */
 struct settings *daemon_settings(const struct daemon_options *options, const char *program,
                                  FILE *complaints, int *exit_code)
 {
@@ -76,7 +76,7 @@ struct settings *daemon_settings(const struct daemon_options *options, const cha
     return s;
 }
 
-/* What the child says; if it says nothing, how it ended. */
+/* The code that the child reports; if it reports none, how it ended. */
 static int child_wait(pid_t child, int from)
 {
     unsigned char code;

@@ -9,7 +9,7 @@
 #include "lib/sys/settings.h"
 
 /*
- * What the daemons have in common: their command line, and the way to the background.
+ * Shared by the daemons: the command line, and going to the background.
  *
  * Threads: before any is started.
  */
@@ -19,31 +19,31 @@ struct daemon_options {
     bool foreground, test, print;
 };
 
-/* -c FILE, -f, -t, -T, -V, -h, and nothing else. -1: go on; else the exit code: what was asked for
- * (to `out`) or what is wrong (to `complaints`) has been written. */
+/* -c FILE, -f, -t, -T, -V, -h. -1: go on; else the exit code, after the requested text has been
+ * written to `out` or the error to `complaints`. */
 int daemon_options_read(int argc, char **argv, const char *program, const char *version,
                         struct daemon_options *options, FILE *out, FILE *complaints);
 
-/* The configuration, its faults told. NULL with *exit_code (EX_CONFIG). */
+/* The configuration; its faults go to `complaints`. NULL with *exit_code (EX_CONFIG). */
 struct settings *daemon_settings(const struct daemon_options *options, const char *program,
                                  FILE *complaints, int *exit_code) TG_NONNULL(1);
 
 /*
- * The parent stays at the terminal until the child says how its start went, and ends with that as
- * exit code, so that a fault at the start reaches whoever gave the command; so the child writes to
- * stderr until then.
+ * The parent stays at the terminal until the child reports how its start went, and exits with that
+ * code, so that a fault at the start reaches whoever typed the command; the child writes to stderr
+ * until then.
  */
 struct daemon_background {
-    int parent; /* a pipe; -1: in the foreground, or all is said */
+    int parent; /* a pipe; -1: in the foreground, or already reported */
 };
 
 #define BACKGROUND_NONE ((struct daemon_background){-1})
 
-/* 0: we are the child, in a session of its own. 1: we are the parent, and the child has said: exit
- * with *exit_code. */
+/* 0: this is the child, in a session of its own. 1: this is the parent, and the child has reported:
+ * exit with *exit_code. */
 int daemon_background_begin(struct daemon_background *b, int *exit_code,
                             struct err *err) TG_MUST_USE TG_NONNULL(1);
-/* How the start went. After 0 the standard files lead nowhere. In the foreground: nothing. */
+/* Reports how the start went. After 0 the standard files are /dev/null. No-op in the foreground. */
 void daemon_background_done(struct daemon_background *b, int exit_code) TG_NONNULL(1);
 
 #endif

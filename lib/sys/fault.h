@@ -8,8 +8,8 @@
 #include "lib/core/err.h"
 
 /*
- * The faults of a file that a person wrote: all of them are told, one `file:line: what, and the
- * mend` a line; the first is kept as the error.
+ * The faults of a file that a person wrote: all are reported, one `file:line: what is wrong, and
+ * the fix` a line; the first is kept as the error.
  *
  * Owner: the caller; nothing is allocated.  Threads: none; one owner.
  */

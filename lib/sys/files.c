@@ -20,7 +20,7 @@ static ssize_t read_some(int fd, char *p, size_t size)
     return got;
 }
 
-/* At the cap one byte more is asked for, to tell a file that fits from a larger one. */
+/* At the cap one more byte is read, to tell a file that fits from a larger one. */
 static int read_all(int fd, const char *path, struct buf *b, struct err *err)
 {
     for (;;) {
@@ -51,7 +51,7 @@ int file_read(const char *path, struct buf *b, struct err *err)
     if (fd < 0)
         return err_set(err, EX_NOINPUT, "cannot read %s: %s", path, strerror(errno));
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-        result = err_set(err, EX_NOINPUT, "cannot read %s: it is no regular file", path);
+        result = err_set(err, EX_NOINPUT, "cannot read %s: not a regular file", path);
     else
         result = read_all(fd, path, b, err);
     (void)close(fd);
@@ -147,7 +147,7 @@ static int dir_make_one(const char *path, mode_t mode, uid_t uid, gid_t gid, str
     if (chmod(path, mode) == 0 &&
         ((uid == (uid_t)-1 && gid == (gid_t)-1) || chown(path, uid, gid) == 0))
         return 0;
-    (void)err_set(err, EX_CANTCREAT, "cannot set the rights of %s: %s", path, strerror(errno));
+    (void)err_set(err, EX_CANTCREAT, "cannot set owner and mode of %s: %s", path, strerror(errno));
     (void)rmdir(path);
     return -1;
 }

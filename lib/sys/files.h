@@ -11,26 +11,25 @@
 #include "lib/core/slice.h"
 
 /*
- * Small files, whole. Errors name the file; err->code is EX_NOINPUT where it cannot be read,
- * EX_CANTCREAT where it cannot be written.  Threads: all (no shared state).
+ * Small files, whole. Errors name the file; err->code is EX_NOINPUT if it cannot be read,
+ * EX_CANTCREAT if it cannot be written.  Threads: all (no shared state).
  */
 
-/* Appends the file's bytes to *b. -1 for what is no regular file, or is larger than b->cap_bytes
+/* Appends the file's bytes to *b. -1 if it is not a regular file, or larger than b->cap_bytes
  * leaves room for. */
 int file_read(const char *path, struct buf *b, struct err *err) TG_MUST_USE;
 
 /* All of the bytes, however many writes it takes. False with errno. */
 bool file_write_fd(int fd, struct slice bytes);
-/* Names that were made or changed in the directory are on the disk then. False with errno. */
+/* Puts new and changed names of the directory on the disk. False with errno. */
 bool file_sync_dir(const char *path);
 
-/* Puts a file of those bytes in place of the one there is, at once and for good: written under
- * another name (PATH.new), synced, renamed. The mode is that of a new file, without regard to the
- * umask. */
+/* Replaces the file atomically and durably: the bytes are written under another name (PATH.new),
+ * synced and renamed. The mode applies to the new file whatever the umask. */
 int file_write(const char *path, struct slice bytes, mode_t mode, struct err *err) TG_MUST_USE;
 
-/* Makes the directory, with the parents that are missing (mode 0755), and gives what it makes to
- * that user and group ((uid_t)-1, (gid_t)-1: to nobody else). One that is there stays as it is. */
+/* Makes the directory and its missing parents (mode 0755), and gives those it makes to that user
+ * and group ((uid_t)-1, (gid_t)-1: no change). An existing one is left as it is. */
 int file_make_dir(const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *err) TG_MUST_USE;
 
 /* The sizes of the regular files in a directory together; 0 for one that cannot be read. */

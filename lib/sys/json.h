@@ -15,7 +15,7 @@
  *   for), complete, note, columns: [names], rows: [{label: ..., column: ...}], others (null, or
  *   what --top left out: {rows, column: ...}), total: {column: ...}
  *
- * Numbers are exact; texts that are no UTF-8 have `?` in place of the bytes that are none.
+ * Numbers are exact; bytes that are not UTF-8 become `?`.
  */
 int json_write_grid(const struct report_grid *g, FILE *out, struct err *err) TG_MUST_USE
     TG_NONNULL(1);

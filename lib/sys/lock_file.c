@@ -19,11 +19,12 @@ static int held(int fd, const char *path, struct err *err)
 
     pid[got > 0 ? got : 0] = '\0';
     pid[strspn(pid, "0123456789")] = '\0';
-    return err_set(err, EX_TEMPFAIL, "%s is held by another process (pid %s): stop that one first",
-                   path, pid[0] != '\0' ? pid : "unknown");
+    return err_set(err, EX_TEMPFAIL,
+                   "%s is locked by another process (pid %s): stop that one first", path,
+                   pid[0] != '\0' ? pid : "unknown");
 }
 
-/* flock(2) would wait for ever, and an alarm is not ours to set: so it is asked now and then. */
+/* flock(2) has no timeout and a library sets no alarm: so it polls. */
 static int lock_wait(int fd, const char *path, int64_t wait_ms, struct err *err)
 {
     int64_t until = clock_monotonic_ms() + wait_ms;

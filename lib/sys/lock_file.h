@@ -7,15 +7,15 @@
 #include "lib/core/err.h"
 
 /*
- * A lock that a process holds as long as it lives, also over kill -9: flock(2) on a file, which
- * stays and holds the pid for others to name.
+ * A lock that a process holds as long as it lives, and that kill -9 releases: flock(2) on a file,
+ * which stays and holds the pid for error messages.
  *
- * Owner: the descriptor is the lock; closing it gives it back. A forked child shares it.
- * Errors: EX_CANTCREAT, EX_OSERR; EX_TEMPFAIL where another process holds it.
+ * Owner: the descriptor is the lock; closing it releases it. A forked child shares it.
+ * Errors: EX_CANTCREAT, EX_OSERR; EX_TEMPFAIL if another process holds it.
  */
 
-/* The descriptor, or -1. Where another holds the lock, waits at most wait_ms for it (one that is
- * being restarted); then the error names its pid. */
+/* The descriptor, or -1. If another process holds the lock (one that is being restarted), waits at
+ * most wait_ms for it; then the error names its pid. */
 int lock_file_take(const char *path, int64_t wait_ms, struct err *err) TG_MUST_USE;
 /* Writes our pid into it: after the last fork. */
 void lock_file_sign(int fd);

@@ -18,7 +18,7 @@ static struct {
     char ident[64];
 } the_log = {.target = LOG_TARGET_STDERR, .facility = LOG_MAIL, .level = LOG_INFO};
 
-/* Length of the UTF-8 character at the front (RFC 3629), 0 for what is none or a C1 control, which
+/* Length of the UTF-8 character at the front (RFC 3629); 0 if there is none, or a C1 control, which
  * terminals obey. */
 static size_t utf8_length(struct slice s)
 {
@@ -46,7 +46,7 @@ static size_t utf8_length(struct slice s)
     return len;
 }
 
-/* Bytes at the front that go out as they are; 0: the first one is to be escaped. */
+/* Bytes at the front that need no escape; 0: the first one does. */
 static size_t plain_length(struct slice s)
 {
     unsigned char c = (unsigned char)s.ptr[0];
@@ -109,8 +109,7 @@ static void add_field(struct buf *b, const struct log_field *field)
         add_value(b, field->text);
 }
 
-/* A field stands whole in the line or not at all; where one has no room, the line says so and ends.
- */
+/* A field is written whole or not at all; if one does not fit, the line ends with cut=yes. */
 void log_format(struct buf *b, const char *event, const struct log_field *fields, size_t count)
 {
     const size_t cap = b->cap_bytes;
@@ -159,7 +158,7 @@ static void write_stderr(int level, struct slice line)
     struct iovec parts[] = {{prefix, len > 0 ? (size_t)len : 0},
                             {(void *)(uintptr_t)line.ptr, line.len},
                             {(void *)(uintptr_t) "\n", 1}};
-    /* Where the log cannot be written there is nowhere to say so. */
+    /* A log that cannot be written has nowhere to say so. */
     ssize_t written = writev(STDERR_FILENO, parts, 3);
     (void)written;
 }

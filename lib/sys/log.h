@@ -14,8 +14,8 @@
  * The log: one line an event, `event key=value key="quoted value"`, to syslog or stderr. A value is
  * quoted where it is empty or holds anything but plain characters; in quotes, `"` and `\` carry a
  * backslash, and every byte that is not printable ASCII or valid UTF-8 (C1 controls are neither) is
- * written as \xHH, so that nothing from outside can forge a line. Event and keys are ours and go
- * out as they are.
+ * written as \xHH, so that no outside text can forge a line. Event and keys are literals and are
+ * written as they are.
  *
  * On stderr a line begins with the time (of the process's zone), program[pid] and level:
  *     2026-11-21T13:04:05.123+0000 tollgated[712] info: message counted qid=4jWnX03VvBz1cTBS
@@ -51,7 +51,7 @@ void log_fields(int level, const char *event, const struct log_field *fields, si
  * b->cap_bytes, which must be above 9. */
 void log_format(struct buf *b, const char *event, const struct log_field *fields, size_t count)
     TG_NONNULL(1);
-/* Would a line of that level be written? For what is costly to prepare. */
+/* Would a line of that level be written? To skip costly preparations. */
 bool log_wants(int level);
 
 enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG };

@@ -25,10 +25,10 @@ int privileges_find(const char *name, struct privileges_account *out, struct err
         return err_set(err, EX_OSERR, "user: cannot look up the account \"%s\": %s", name,
                        strerror(failed));
     if (found == NULL)
-        return err_set(err, EX_CONFIG,
-                       "user: no account \"%s\": make it (useradd --system %s), or name another in "
-                       "the setting user",
-                       name, name);
+        return err_set(
+            err, EX_CONFIG,
+            "user: unknown account \"%s\": make it (useradd --system %s), or set another", name,
+            name);
     *out = (struct privileges_account){.name = name, .uid = p.pw_uid, .gid = p.pw_gid};
     return 0;
 }
@@ -44,7 +44,7 @@ static int group_find(const char *name, gid_t *gid, struct err *err)
                        strerror(failed));
     if (found == NULL)
         return err_set(err, EX_CONFIG,
-                       "milter.group: no group \"%s\": make it (groupadd --system %s), or name "
+                       "milter.group: unknown group \"%s\": make it (groupadd --system %s), or set "
                        "another",
                        name, name);
     *gid = g.gr_gid;
@@ -78,11 +78,12 @@ int privileges_become(const struct privileges_account *a, const char *group, str
     if (initgroups(a->name, a->gid) != 0 || group_add(extra) != 0 ||
         setresgid(a->gid, a->gid, a->gid) != 0 || setresuid(a->uid, a->uid, a->uid) != 0)
         return err_set(err, EX_OSERR, "cannot become %s: %s", a->name, strerror(errno));
-    /* An account with root's number would keep all that this is to take away. */
+    /* An account with uid 0 would keep the privileges that this drops. */
     if (geteuid() == 0 || setuid(0) == 0)
-        return err_set(err, EX_CONFIG,
-                       "user: the account \"%s\" is root: name one without privileges, or \"\" to "
-                       "stay root on purpose",
-                       a->name);
+        return err_set(
+            err, EX_CONFIG,
+            "user: the account \"%s\" is root: set one without privileges, or \"\" to stay "
+            "root on purpose",
+            a->name);
     return 0;
 }

@@ -7,23 +7,23 @@
 #include "lib/core/err.h"
 
 /*
- * From root to an account of its own.
+ * Dropping from root to an account.
  *
- * Threads: before any is started.  Errors: EX_CONFIG for a name that the system does not know,
+ * Threads: before any is started.  Errors: EX_CONFIG for an unknown name,
  * EX_OSERR.
  */
 
 struct privileges_account {
-    const char *name; /* borrowed; "": ourselves, nothing will change */
+    const char *name; /* borrowed; "": the account stays as it is */
     uid_t uid;
     gid_t gid;
 };
 
-/* The account to change to; ourselves where the name is empty or we are not root. */
+/* The account to change to; the present one if the name is empty or the process is not root's. */
 int privileges_find(const char *name, struct privileges_account *out, struct err *err) TG_MUST_USE;
 
-/* Becomes that account for good: its groups, and `group` besides (milter.group, so that a socket
- * can be given to it; "": none). Does nothing for ourselves. */
+/* Changes to that account for good: with its groups, and `group` in addition (milter.group, so that
+ * a socket can be given to it; "": none). No-op for the present account. */
 int privileges_become(const struct privileges_account *a, const char *group,
                       struct err *err) TG_MUST_USE TG_NONNULL(1);
 

@@ -115,7 +115,7 @@ static int drain(struct run *r, int which, struct err *err)
         buf_add(b, (struct slice){bytes, (size_t)n});
     else if (n == 0 || (errno != EAGAIN && errno != EINTR))
         close_fd(&r->fds[which]);
-    return b->failed ? err_set(err, EX_UNAVAILABLE, "it writes more than %zu bytes", b->cap_bytes)
+    return b->failed ? err_set(err, EX_UNAVAILABLE, "more than %zu bytes of output", b->cap_bytes)
                      : 0;
 }
 
@@ -126,7 +126,7 @@ static int move(struct run *r, int64_t deadline_ms, struct err *err)
     int64_t left = deadline_ms - clock_monotonic_ms();
 
     if (left <= 0)
-        return err_set(err, EX_UNAVAILABLE, "it takes too long");
+        return err_set(err, EX_UNAVAILABLE, "no result in time");
     if (poll(p, PIPES, left > INT_MAX ? INT_MAX : (int)left) < 0)
         return errno == EINTR ? 0 : err_set(err, EX_OSERR, "poll: %s", strerror(errno));
     if (p[IN].revents != 0)
@@ -194,7 +194,7 @@ static int run_piped(struct run *r, const char *const *argv, struct program_file
     if (result != 0)
         (void)err_prefix(err, "%s", argv[0]);
     else
-        (void)err_set(err, EX_UNAVAILABLE, "%s: it takes too long", argv[0]);
+        (void)err_set(err, EX_UNAVAILABLE, "%s: no result in time", argv[0]);
     return wait_for(pid, result == 0, deadline_ms);
 }
 

@@ -9,8 +9,8 @@
 #include "lib/core/err.h"
 
 /*
- * Running other programs (redis-server, postconf, postmap) out of a process with threads: by
- * posix_spawn, with default signals and no descriptor but those that are meant. A program is found
+ * Running other programs (redis-server, postconf, postmap) from a process with threads: by
+ * posix_spawn, with default signals and no other descriptor than those given. A program is found
  * through PATH.
  *
  * Units: deadlines are times of clock_monotonic_ms.  Threads: all.
@@ -23,14 +23,14 @@ struct program_files {
 };
 
 /* Starts it in a session of its own, so that a terminal's signals do not reach it. argv ends with
- * NULL. -1 with EX_OSERR, or EX_UNAVAILABLE where there is no such program. The caller waits for
+ * NULL. -1 with EX_OSERR, or EX_UNAVAILABLE if there is no such program. The caller waits for
  * it. */
 pid_t program_start(const char *const *argv, const struct program_files *files,
                     struct err *err) TG_MUST_USE;
 
 /* Runs it to its end: `input` goes to its standard input, *out and *errors (with their caps) get
- * what it writes. Gives its exit status, 128 + the signal that ended it, or -1 where it could not
- * be started, wrote too much or took too long: then it is killed. */
+ * what it writes. Returns its exit status, 128 + the signal that ended it, or -1 if it could not be
+ * started, wrote too much or took too long; it is killed then. */
 int program_run(const char *const *argv, struct slice input, struct buf *out, struct buf *errors,
                 int64_t deadline_ms, struct err *err) TG_MUST_USE;
 

@@ -113,8 +113,8 @@ struct settings {
     size_t plan_count;
 };
 
-/* All faults are written to `faults` (may be NULL), one `file:line: what, and the mend` a line.
- * Returns NULL where there is any, with err->code EX_CONFIG (78) and the first as text, or
+/* All faults are written to `faults` (may be NULL), one `file:line: what is wrong, and the fix` a
+ * line. Returns NULL where there is any, with err->code EX_CONFIG (78) and the first as text, or
  * EX_NOINPUT for a file that cannot be read. */
 struct settings *settings_load(const char *file, FILE *faults, struct err *err) TG_MUST_USE;
 void settings_free(struct settings *s);
@@ -123,12 +123,11 @@ void settings_free(struct settings *s);
  * settings, but for a password within store.url, which is masked as `***`. */
 void settings_print(const struct settings *s, FILE *out) TG_NONNULL(1);
 
-/* The names of settings that differ and that a reload cannot take ("node, state_dir"); empty: none.
- */
+/* The names of the settings that differ and need a restart ("node, state_dir"); empty: none. */
 struct slice settings_fixed_changes(const struct settings *old, const struct settings *new_,
                                     struct arena *arena) TG_NONNULL(1);
 
-/* Gives those settings their old values, for a reload that takes the rest. */
+/* Gives those settings their old values, for a reload that applies the rest. */
 int settings_keep_fixed(struct settings *fresh, const struct settings *old,
                         struct err *err) TG_MUST_USE TG_NONNULL(1);
 

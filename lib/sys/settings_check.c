@@ -28,10 +28,10 @@ int settings_check_node(struct slice value, struct arena *arena, struct err *err
     (void)arena;
     if (value.len <= 64 && is_made_of(value, "._-"))
         return 0;
-    return err_set(
-        err, EX_CONFIG,
-        "\"%.*s\" is no node name: use letters, digits, \".\", \"_\" and \"-\", 64 at most",
-        SLICE_FMT(value));
+    return err_set(err, EX_CONFIG,
+                   "\"%.*s\" is not a valid node name: use letters, digits, \".\", \"_\" and "
+                   "\"-\", 64 at most",
+                   SLICE_FMT(value));
 }
 
 int settings_check_zone(struct slice value, struct arena *arena, struct err *err)
@@ -45,7 +45,7 @@ int settings_check_path(struct slice value, struct arena *arena, struct err *err
     (void)arena;
     if (value.len == 0 || value.ptr[0] == '/')
         return 0;
-    return err_set(err, EX_CONFIG, "\"%.*s\" is no absolute path: begin it with /",
+    return err_set(err, EX_CONFIG, "\"%.*s\" is not an absolute path: begin it with /",
                    SLICE_FMT(value));
 }
 
@@ -54,7 +54,8 @@ int settings_check_account(struct slice value, struct arena *arena, struct err *
     (void)arena;
     if (value.len <= 64 && is_made_of(value, "._-$") && (value.len == 0 || value.ptr[0] != '-'))
         return 0;
-    return err_set(err, EX_CONFIG, "\"%.*s\" is no name of an account: use one that `getent` knows",
+    return err_set(err, EX_CONFIG,
+                   "\"%.*s\" is not a valid account name: use one that `getent` lists",
                    SLICE_FMT(value));
 }
 
@@ -70,7 +71,7 @@ int settings_check_engine(struct slice value, struct arena *arena, struct err *e
     (void)arena;
     if (slice_equal(value, SLICE("libmilter")))
         return 0;
-    return err_set(err, EX_CONFIG, "no engine \"%.*s\": use \"libmilter\"", SLICE_FMT(value));
+    return err_set(err, EX_CONFIG, "unknown engine \"%.*s\": use \"libmilter\"", SLICE_FMT(value));
 }
 
 int settings_check_url(struct slice value, struct arena *arena, struct err *err)
@@ -88,7 +89,7 @@ int settings_check_prefix(struct slice value, struct arena *arena, struct err *e
 
         if (c <= ' ' || c > '~' || strchr("{}*?[]\\\"'", c) != NULL)
             return err_set(err, EX_CONFIG,
-                           "\"%.*s\" is no prefix for keys: leave out blanks, braces, quotes and "
+                           "\"%.*s\" is not a valid key prefix: remove blanks, braces, quotes and "
                            "* ? [ ] \\",
                            SLICE_FMT(value));
     }
@@ -100,7 +101,7 @@ int settings_check_word(struct slice value, struct arena *arena, struct err *err
     (void)arena;
     if (slice_find(value, ' ') < 0)
         return 0;
-    return err_set(err, EX_CONFIG, "\"%.*s\" holds a blank: take it out", SLICE_FMT(value));
+    return err_set(err, EX_CONFIG, "\"%.*s\" contains a blank: remove it", SLICE_FMT(value));
 }
 
 int settings_check_source(struct slice value, struct arena *arena, struct err *err)
@@ -119,7 +120,7 @@ int settings_check_login_source(struct slice value, struct arena *arena, struct 
     if (name.kind != SOURCE_POSTFIX)
         return 0;
     return err_set(err, EX_CONFIG,
-                   "postfix: knows domains and forwards but no logins: use file:, redis: or "
+                   "a postfix: source has domains and forwards but no logins: use file:, redis: or "
                    "socketmap:");
 }
 
@@ -131,7 +132,7 @@ int settings_check_plan_source(struct slice value, struct arena *arena, struct e
         return -1;
     if (name.kind == SOURCE_FILE || name.kind == SOURCE_REDIS)
         return 0;
-    return err_set(err, EX_CONFIG, "plans are given by file: or redis: sources");
+    return err_set(err, EX_CONFIG, "plans can be assigned by file: or redis: sources only");
 }
 
 int settings_check_domain(struct slice value, struct arena *arena, struct err *err)
@@ -142,7 +143,7 @@ int settings_check_domain(struct slice value, struct arena *arena, struct err *e
         return 0;
     if (domain_canonical(value, arena, &domain, err) == 0 && domain.ptr[0] != '.')
         return 0;
-    return err_set(err, EX_CONFIG, "\"%.*s\" is no domain: use one such as \"example.com\"",
+    return err_set(err, EX_CONFIG, "\"%.*s\" is not a domain: use one such as \"example.com\"",
                    SLICE_FMT(value));
 }
 
@@ -154,10 +155,11 @@ int settings_check_network(struct slice value, struct arena *arena, struct err *
     (void)arena;
     if (network_parse(value, &network, &why) == 0)
         return 0;
-    return err_set(err, EX_CONFIG,
-                   "\"%.*s\" is no network: write it as \"192.0.2.0/24\", \"2001:db8::/32\" or a "
-                   "single address (%s)",
-                   SLICE_FMT(value), why.text);
+    return err_set(
+        err, EX_CONFIG,
+        "\"%.*s\" is not a network: write it as \"192.0.2.0/24\", \"2001:db8::/32\" or a "
+        "single address (%s)",
+        SLICE_FMT(value), why.text);
 }
 
 /* RFC 5322 3.6.8: a field name is printable ASCII without the colon. */
@@ -175,7 +177,7 @@ int settings_check_header(struct slice value, struct arena *arena, struct err *e
     if (colon > 0 && slice_trim(slice_from(value, (size_t)colon + 1)).len > 0)
         return 0;
     return err_set(err, EX_CONFIG,
-                   "\"%.*s\" is no header field: write name and value as \"X-Spam-Flag: YES\"",
+                   "\"%.*s\" is not a header field: write name and value as \"X-Spam-Flag: YES\"",
                    SLICE_FMT(value));
 }
 
@@ -198,5 +200,6 @@ int settings_check_address(struct slice value, struct arena *arena, struct err *
     if (address_parse(value, arena, &address, err) == 0 && address.local.len > 0 &&
         address.domain.len > 0)
         return 0;
-    return err_set(err, EX_CONFIG, "\"%.*s\" is no address: write user@domain", SLICE_FMT(value));
+    return err_set(err, EX_CONFIG, "\"%.*s\" is not an address: write user@domain",
+                   SLICE_FMT(value));
 }

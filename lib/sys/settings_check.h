@@ -7,7 +7,7 @@
 #include "lib/core/slice.h"
 
 /* The syntax of texts in the configuration, of the kind setting_check. EX_CONFIG; the text says
- * what is wrong and the mend, and goes on from "setting: ". */
+ * what is wrong and the fix, and continues "setting: ". */
 
 int settings_check_node(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
 int settings_check_zone(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;

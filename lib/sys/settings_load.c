@@ -33,13 +33,13 @@ static void value_fault(struct loader *l, const config_setting_t *at, const stru
     size_t line;
 
     locate(l, config_setting_source_line(at), &file, &line);
-    if (strncmp(text, row->path, strlen(row->path)) == 0) /* says it already */
+    if (strncmp(text, row->path, strlen(row->path)) == 0) /* the text names it already */
         fault_add(&l->faults, file, line, "%s", text);
     else
         fault_add(&l->faults, file, line, "%s: %s", row->path, text);
 }
 
-/* How a value of that type is written, for the mend. */
+/* How a value of that type is written, for the fix. */
 static const char *type_form(enum setting_type type)
 {
     switch (type) {
@@ -158,10 +158,9 @@ static void unknown_fault(struct loader *l, const config_setting_t *at, struct s
         fault_add(&l->faults, file, line, "unknown setting \"%.*s\": did you mean \"%s\"?",
                   SLICE_FMT(path), near);
     else
-        fault_add(
-            &l->faults, file, line,
-            "unknown setting \"%.*s\": take it out, or see tollgate.conf(5) for those there are",
-            SLICE_FMT(path));
+        fault_add(&l->faults, file, line,
+                  "unknown setting \"%.*s\": remove it; tollgate.conf(5) lists the settings",
+                  SLICE_FMT(path));
 }
 
 static void load_group(struct loader *l, const config_setting_t *group, struct slice name);
@@ -208,19 +207,19 @@ static void load_group(struct loader *l, const config_setting_t *group, struct s
 
 static void parse_fault(struct loader *l, const config_t *config)
 {
-    const char *what = config_error_text(config), *mend, *file;
+    const char *what = config_error_text(config), *fix, *file;
     size_t line;
 
     locate(l, (unsigned)config_error_line(config), &file, &line);
     if (what == NULL)
         what = "not readable";
     if (strstr(what, "duplicate") != NULL)
-        mend = "it stands here a second time: take one of the two out";
+        fix = "the setting is given twice: remove one of the two";
     else if (strstr(what, "mismatched") != NULL)
-        mend = "all values in [ ] are to be of one type: put each in quotes";
+        fix = "all values in [ ] have to be of one type: put each in quotes";
     else
-        mend = "look here and in the line before for a missing \";\", bracket or quote";
-    fault_add(&l->faults, file, line, "%s: %s", what, mend);
+        fix = "check this line and the one before for a missing \";\", bracket or quote";
+    fault_add(&l->faults, file, line, "%s: %s", what, fix);
 }
 
 static void parse(struct loader *l)
@@ -247,9 +246,10 @@ static void complete_node(struct loader *l)
     if (gethostname(host, sizeof host - 1) != 0 || host[0] == '\0')
         fault_add(&l->faults, l->s->file, 1, "node: the host has no name: set node = \"mx1\";");
     else if (setting_set(row, l->s, slice_str(host), &err) != 0)
-        fault_add(&l->faults, l->s->file, 1,
-                  "node: the host's name \"%s\" is no node name: set one, such as node = \"mx1\";",
-                  host);
+        fault_add(
+            &l->faults, l->s->file, 1,
+            "node: the host name \"%s\" is not a valid node name: set one, such as node = \"mx1\";",
+            host);
 }
 
 static int set_standards(struct settings *s, struct err *err)

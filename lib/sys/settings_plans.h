@@ -8,11 +8,11 @@
 #include "lib/sys/settings.h"
 
 /*
- * The setting `plans`: a list of groups, each a name and a list of limits. The one setting that is
- * no single value, so it has its own reading and printing.
+ * The setting `plans`: a list of groups, each a name and a list of limits. It is the one setting
+ * that is not a single value, so it is loaded and printed here.
  */
 
-/* What is wrong at a place of the file, to be told with file and line. */
+/* A fault at a place of the file, to be reported with file and line. */
 typedef void settings_plans_fault(void *context, const config_setting_t *at, const char *text);
 
 void settings_plans_load(const config_setting_t *from, struct settings *s,

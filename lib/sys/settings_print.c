@@ -38,7 +38,7 @@ static void print_secret(struct buf *b, struct slice value)
     arena_fini(&arena);
 }
 
-/* The value the way it stands in the file. */
+/* The value as written in the file. */
 static void print_value(struct buf *b, const struct setting *row, const struct settings *s,
                         bool masked)
 {

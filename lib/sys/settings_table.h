@@ -40,7 +40,7 @@ struct setting {
     const struct choice *choices;
     setting_check *check; /* syntax of a text, or of each item of a list */
     bool reloadable;
-    bool secret;      /* a URL: the password in it is not to be shown */
+    bool secret;      /* a URL whose password is masked when printed */
     const char *help; /* a sentence or more; plain text */
 };
 
@@ -50,7 +50,7 @@ extern const size_t settings_count;
 const struct setting *setting_find(struct slice path);
 /* Is it the first part of a path ("milter")? */
 bool setting_is_group(struct slice name);
-/* The known path (or group) that a name which is none was meant to be, or NULL. */
+/* The known path (or group) most like an unknown name, or NULL. */
 const char *setting_nearest(struct slice path, struct arena *arena);
 
 /* A value as text, the way the file has it without quotes: "10min", "64MB", "true". Not for lists
@@ -58,7 +58,7 @@ const char *setting_nearest(struct slice path, struct arena *arena);
 void setting_format(const struct setting *row, const struct settings *s, struct buf *b)
     TG_NONNULL(1);
 /* Sets a value from such text; a list: from items apart by blanks. EX_CONFIG: err->text says what
- * is wrong and the mend, without the setting's name. */
+ * is wrong and the fix, without the setting's name. */
 int setting_set(const struct setting *row, struct settings *s, struct slice value,
                 struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* A list's storage, and adding to it. */

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "lib/sys/files.h"
 
@@ -54,13 +55,13 @@ static bool at_text(const struct settings_scan *s, const char *text)
     return s->in.len - s->at >= strlen(text) && memcmp(s->in.ptr + s->at, text, strlen(text)) == 0;
 }
 
-/* Takes the next byte over into the text. */
+/* Copies the next byte into the text. */
 static void copy_byte(struct settings_scan *s)
 {
     char c = s->in.ptr[s->at++];
 
     if (c == '\0')
-        fault(s, s->line, "a NUL byte: this is no text file; write it again with a text editor");
+        fault(s, s->line, "a NUL byte: this is not a text file; save it again with a text editor");
     buf_add_char(&s->t->text, c == '\0' ? ' ' : c);
     if (c == '\n') {
         s->line++;
@@ -83,14 +84,14 @@ static void copy_block_comment(struct settings_scan *s)
     while (s->at < s->in.len && !at_text(s, "*/"))
         copy_byte(s);
     if (s->at == s->in.len) {
-        fault(s, begin, "the comment that begins here is never closed: put */ at its end");
+        fault(s, begin, "the comment that begins here is not closed: add */ at its end");
         return;
     }
     copy_byte(s);
     copy_byte(s);
 }
 
-/* Text in quotes; it stays on its line, so that a forgotten quote is told where it is missing. */
+/* Text in quotes, within one line, so that a missing quote is reported where it is missing. */
 static void copy_quoted(struct settings_scan *s)
 {
     copy_byte(s);
@@ -103,11 +104,11 @@ static void copy_quoted(struct settings_scan *s)
         copy_byte(s);
         return;
     }
-    fault(s, s->line, "the text in quotes is never closed: put \" at its end");
+    fault(s, s->line, "the text in quotes is not closed: add \" at its end");
     buf_add_char(&s->t->text, '"');
 }
 
-/* libconfig cuts a number that does not fit to its low bits, without a word. */
+/* libconfig silently truncates a number that does not fit. */
 static void copy_word(struct settings_scan *s)
 {
     size_t begin = s->at;
@@ -179,16 +180,16 @@ static void include_file(struct settings_scan *s, struct slice name, size_t line
     }
     if (is_included(s, inner.file) || scan_depth(s) >= DEPTH_MAX || ++*s->files >= FILES_MAX) {
         fault_add(s->faults, s->file, line,
-                  "@include of %s: a file may not include itself, nor be more than %d deep, nor "
-                  "the %dth: take this line out",
+                  "@include of %s: the file includes itself, is more than %d deep, or is the %dth "
+                  "file: remove this line",
                   inner.file, DEPTH_MAX, FILES_MAX);
         return;
     }
     buf_init(&content, TEXT_BYTES);
     if (file_read(inner.file, &content, &err) != 0)
         fault_add(s->faults, s->file, line,
-                  "@include: %s: give a file that is there and may be read (a path without / in "
-                  "front counts from the including file's directory)",
+                  "@include: %s: name a readable file (a relative path starts at the directory of "
+                  "the including file)",
                   err.text);
     inner.in = buf_slice(&content);
     if (inner.in.len > 0)
@@ -266,7 +267,8 @@ int settings_text_read(struct settings_text *t, const char *file, struct arena *
     buf_init(&t->text, TEXT_BYTES);
     buf_init(&content, TEXT_BYTES);
     s.file = arena_copy(arena, slice_str(file)).ptr;
-    result = s.file == NULL ? err_set(err, 71, "out of memory") : file_read(file, &content, err);
+    result =
+        s.file == NULL ? err_set(err, EX_OSERR, "out of memory") : file_read(file, &content, err);
     s.in = buf_slice(&content);
     if (result == 0)
         scan_file(&s);

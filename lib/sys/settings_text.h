@@ -7,13 +7,12 @@
 #include "lib/sys/fault.h"
 
 /*
- * The configuration as one text for libconfig, with every @include put in its place and a map from
- * the lines of that text to files and their lines.
+ * The configuration as one text for libconfig, with every @include expanded and a map from the
+ * lines of that text to files and their lines.
  *
- * We do the including because libconfig's own differs between versions (in 1.5 an absolute path is
- * looked for below the include directory). On the way, what libconfig passes over in silence
- * becomes a fault: a comment or a quote that is never closed, a NUL byte, a number that does not
- * fit.
+ * Includes are expanded here because libconfig's own expansion differs between versions (1.5 looks
+ * for an absolute path below the include directory). What libconfig accepts silently becomes a
+ * fault: an unclosed comment or quote, a NUL byte, a number that does not fit.
  *
  * An included path is taken from the directory of the file that includes it.
  *

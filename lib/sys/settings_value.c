@@ -103,8 +103,8 @@ static bool choice_find(const struct setting *row, struct slice value, int *numb
 static int set_amount(const struct setting *row, struct settings *s, size_t at, struct slice value,
                       struct err *err)
 {
-    const char *unitless = row->type == SETTING_SIZE ? "no size with its unit (B KB MB GB)"
-                                                     : "no time with its unit (ms s min h days)";
+    const char *unitless = row->type == SETTING_SIZE ? "not a size with its unit (B KB MB GB)"
+                                                     : "not a time with its unit (ms s min h days)";
     int64_t amount;
     uint64_t n = 0;
     bool good;
@@ -112,7 +112,7 @@ static int set_amount(const struct setting *row, struct settings *s, size_t at, 
     if (row->type == SETTING_NUMBER) {
         good = slice_number(value, &n) && n <= INT64_MAX;
         amount = (int64_t)n;
-        unitless = "no such number";
+        unitless = "not a whole number";
     } else {
         good = row->type == SETTING_SIZE ? units_parse(UNITS_SIZE, value, &amount)
                                          : units_parse(UNITS_TIME, value, &amount);
@@ -132,7 +132,7 @@ static int set_choice(const struct setting *row, struct settings *s, struct slic
 
     if (!choice_find(row, value, &number)) {
         if (row->type == SETTING_CHOICE)
-            return bad_value(row, value, "no value of this setting", err);
+            return bad_value(row, value, "not a value of this setting", err);
         if (set_amount(row, s, row->at_ms, value, err) != 0)
             return -1;
         number = SYNC_TIMED;
@@ -150,7 +150,7 @@ static int set_mode(const struct setting *row, struct settings *s, struct slice 
         if (value.ptr[i] < '0' || value.ptr[i] > '7' || value.len > 4)
             return err_set(
                 err, EX_CONFIG,
-                "\"%.*s\" is no mode: write three or four octal digits, such as \"0660\"",
+                "\"%.*s\" is not a mode: write three or four octal digits, such as \"0660\"",
                 SLICE_FMT(value));
         mode = mode * 8 + (unsigned)(value.ptr[i] - '0');
     }
@@ -172,7 +172,7 @@ static int set_bool(const struct setting *row, struct settings *s, struct slice 
     return 0;
 }
 
-/* A text that is fit to be kept: a copy of it, or NULL with *err. */
+/* A copy of the text, or NULL with *err if it cannot be a value. */
 static const char *text_copy(const struct setting *row, struct settings *s, struct slice value,
                              struct err *err)
 {
@@ -180,7 +180,7 @@ static const char *text_copy(const struct setting *row, struct settings *s, stru
 
     for (size_t i = 0; i < value.len; i++) {
         if ((unsigned char)value.ptr[i] < ' ' || value.ptr[i] == 0x7f) {
-            (void)err_set(err, EX_CONFIG, "a control byte in the text: take it out");
+            (void)err_set(err, EX_CONFIG, "the text contains a control character: remove it");
             return NULL;
         }
     }
@@ -197,7 +197,8 @@ static int set_text(const struct setting *row, struct settings *s, struct slice 
     const char *text;
 
     if (value.len < (size_t)row->min)
-        return err_set(err, EX_CONFIG, "is empty: give a value, or leave it out for \"%s\"",
+        return err_set(err, EX_CONFIG,
+                       "is empty: give a value, or remove the line for the default \"%s\"",
                        row->standard);
     if (value.len > (size_t)row->max)
         return err_set(err, EX_CONFIG, "is longer than %lld bytes: shorten it",
@@ -223,9 +224,9 @@ int setting_list_add(const struct setting *row, struct settings *s, struct slice
     if (text == NULL)
         return -1;
     if (list->count >= (size_t)row->max)
-        return err_set(err, EX_CONFIG, "more than %lld entries: shorten the list",
+        return err_set(err, EX_CONFIG, "has more than %lld entries: shorten the list",
                        (long long)row->max);
-    /* Grown in steps of eight: lists are short, and the arena keeps what was outgrown. */
+    /* Grown in steps of eight: lists are short, and the arena keeps the outgrown ones. */
     items = list->items;
     if (list->count % 8 == 0) {
         items = arena_array(&s->arena, list->count + 8, sizeof *items);

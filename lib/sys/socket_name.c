@@ -79,17 +79,17 @@ static bool split_port_at_host(struct slice text, struct slice *host, uint16_t *
     return is_host(*host);
 }
 
-/* The limit is sun_path's; whatever opens the socket would cut a longer one. */
+/* The limit is sun_path's; a longer one would be truncated when the socket is opened. */
 static int settings_check_socket_path(struct slice path, struct err *err)
 {
     size_t most = sizeof((struct sockaddr_un *)NULL)->sun_path - 1;
 
     if (path.len == 0 || path.ptr[0] != '/')
-        return err_set(err, EX_CONFIG, "\"%.*s\" is no absolute path: begin it with /",
+        return err_set(err, EX_CONFIG, "\"%.*s\" is not an absolute path: begin it with /",
                        SLICE_FMT(path));
     if (path.len > most)
-        return err_set(err, EX_CONFIG,
-                       "the path of a socket may have %zu bytes at most: shorten it", most);
+        return err_set(err, EX_CONFIG, "the path of a socket has at most %zu bytes: shorten it",
+                       most);
     return 0;
 }
 
@@ -114,7 +114,7 @@ int socket_name_parse(struct slice text, struct arena *arena, struct socket_name
     *out = (struct socket_name){0};
     if (socket_family(&rest, out) != 0)
         return err_set(err, EX_CONFIG,
-                       "\"%.*s\" is no socket: write \"unix:/path\", \"inet:port@host\" or "
+                       "\"%.*s\" is not a socket: write \"unix:/path\", \"inet:port@host\" or "
                        "\"inet6:port@host\"",
                        SLICE_FMT(text));
     if (out->family == SOCKET_UNIX) {
@@ -125,7 +125,7 @@ int socket_name_parse(struct slice text, struct arena *arena, struct socket_name
     }
     if (!split_port_at_host(rest, &host, &out->port) && !split_host_port(rest, &host, &out->port))
         return err_set(err, EX_CONFIG,
-                       "\"%.*s\" is no socket: write port (1 to 65535) and host as "
+                       "\"%.*s\" is not a socket: write port (1 to 65535) and host as "
                        "\"inet:8890@127.0.0.1\", with IPv6 as \"inet6:8890@[::1]\"",
                        SLICE_FMT(text));
     out->host = copy(arena, host);
@@ -140,7 +140,7 @@ int socket_name_host_port_parse(struct slice text, struct arena *arena, struct s
     *out = (struct socket_name){.family = SOCKET_INET};
     if (!split_host_port(text, &host, &out->port))
         return err_set(err, EX_CONFIG,
-                       "\"%.*s\" is no host and port: write \"127.0.0.1:25\", \"[::1]:25\" or "
+                       "\"%.*s\" is not a host and port: write \"127.0.0.1:25\", \"[::1]:25\" or "
                        "\"mx.example.com:25\"",
                        SLICE_FMT(text));
     out->host = copy(arena, host);

@@ -9,12 +9,12 @@
 #include "lib/core/slice.h"
 
 /*
- * Where to listen or connect, taken apart:
+ * An address to listen on or connect to, parsed:
  *
  *     unix:/path (or local:/path)     inet:port@host     inet:host:port     (and with inet6:)
  *
  * A host may stand in brackets, and must in host:port where it holds colons. Only syntax; nothing
- * is looked up.  Owner: the arena given.  Errors: EX_CONFIG, with the mend.
+ * is looked up.  Owner: the arena given.  Errors: EX_CONFIG, with the fix.
  */
 
 struct socket_name {

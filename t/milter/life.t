@@ -357,7 +357,7 @@ def test_no_room():
 def test_many_sessions():
     site = Site("files")
     site.daemon.start(preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (120, 120)))
-    site.wait_log("few open files are allowed")
+    site.wait_log("the limit of open files is low")
     sessions = [milterclient.Session(site.daemon.socket) for _ in range(50)]
     line = site.wait_log("sessions near the limit")
     tap.ok("limit=56" in line, "four fifths of the descriptors: a warning", line)

@@ -57,7 +57,7 @@ static void test_options(void)
     is_exit("-h", NULL, EX_OK, "usage: prog [-f] [-c FILE]", "");
     is_exit("-x", NULL, EX_USAGE, "", "prog: -x: no such option\nusage: ");
     is_exit("-c", NULL, EX_USAGE, "", "prog: -c: a file name is missing\n");
-    is_exit("-f", "more", EX_USAGE, "", "prog: no argument is taken: more\n");
+    is_exit("-f", "more", EX_USAGE, "", "prog: unexpected argument: more\n");
 }
 
 static void test_settings(void)

@@ -74,7 +74,7 @@ static void test_files(void)
     OK(reads(in("b"), 200000, (struct slice){large, 200000}), "that just fits");
     OK(does_not_read(in("b"), 199999, "larger than 199999 bytes"), "and one that does not");
     OK(does_not_read(in("none"), 10, "No such file"), "a missing one");
-    OK(does_not_read(top, 10, "no regular file"), "a directory");
+    OK(does_not_read(top, 10, "not a regular file"), "a directory");
     OK(file_write(in("none/a"), SLICE("x"), 0600, &err) == -1 && err.code == EX_CANTCREAT,
        "no directory to write to");
     OK(symlink(in("b"), in("c.new")) == 0 && file_write(in("c"), SLICE("x"), 0600, &err) == -1,

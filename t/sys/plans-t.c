@@ -108,7 +108,7 @@ int main(void)
     bad(LIMIT("scope = \"user\"; metric = \"bytes\"; max = 1; per = \"day\"; color = 1;"), 3,
         "color");
     bad("throttle: { mode = \"on\"; };\n", 1, "observe, enforce");
-    bad("throttle: { exempt: {\n users = [\"nobody\"]; }; };\n", 2, "no address");
+    bad("throttle: { exempt: {\n users = [\"nobody\"]; }; };\n", 2, "is not an address");
     (void)unlink(file);
     free(faults);
     return tap_done();

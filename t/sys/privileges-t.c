@@ -18,8 +18,8 @@ static void test_unknown(void)
 
     if (geteuid() == 0)
         OK(found == -1 && err.code == EX_CONFIG &&
-               strstr(err.text, "no account \"no-such-account\": make it (useradd --system ") !=
-                   NULL,
+               strstr(err.text,
+                      "unknown account \"no-such-account\": make it (useradd --system ") != NULL,
            "an account that is missing is told, with the mend");
     else
         OK(found == 0 && a.name[0] == '\0', "who is not root stays what he is");
@@ -70,7 +70,8 @@ static int become_unknown_group(void)
     if (privileges_find("nobody", &a, &err) != 0)
         return 1;
     return privileges_become(&a, "no-such-group", &err) == -1 && err.code == EX_CONFIG &&
-                   strstr(err.text, "milter.group: no group \"no-such-group\": make it") != NULL
+                   strstr(err.text, "milter.group: unknown group \"no-such-group\": make it") !=
+                       NULL
                ? 0
                : 2;
 }

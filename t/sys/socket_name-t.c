@@ -26,14 +26,14 @@ static const struct {
 static const struct {
     const char *text, *why;
 } bad[] = {
-    {"", "is no socket: write \"unix:/path\""},
-    {"/run/x", "is no socket: write \"unix:/path\""},
-    {"tcp:1@h", "is no socket: write \"unix:/path\""},
-    {"unix:", "no absolute path"},
-    {"unix:x", "no absolute path"},
+    {"", "is not a socket: write \"unix:/path\""},
+    {"/run/x", "is not a socket: write \"unix:/path\""},
+    {"tcp:1@h", "is not a socket: write \"unix:/path\""},
+    {"unix:", "is not an absolute path"},
+    {"unix:x", "is not an absolute path"},
     {"unix:/234567890123456789012345678901234567890123456789012345678901234567890123456789012345678"
      "90123456789012345678",
-     "107 bytes at most"},
+     "has at most 107 bytes"},
     {"inet:", "write port (1 to 65535) and host"},
     {"inet:h", "write port (1 to 65535) and host"},
     {"inet:0@h", "write port (1 to 65535) and host"},
