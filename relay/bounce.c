@@ -6,7 +6,6 @@
 
 #include "lib/sys/clock.h"
 #include "relay/mail_date.h"
-#include "relay/scheduler.h"
 
 #define ORIGINAL_MAX_BYTES ((size_t)64 << 10)
 #define BOUNCE_MAX_BYTES   ((size_t)16 << 20)
@@ -178,7 +177,5 @@ int bounce_send(struct relay *relay, const struct queue_file *f, char id[QUEUE_I
                          : put(relay, f, id, buf_slice(&text), err);
     buf_fini(&text);
     buf_fini(&original);
-    if (result == 0 && relay->scheduler != NULL)
-        scheduler_add(relay->scheduler, slice_str(id), true);
     return result;
 }

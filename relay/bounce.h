@@ -12,7 +12,8 @@
  * answered by another.
  */
 
-/* Queues it; the id into `id`. The message's sender must not be null. */
+/* Puts it into the queue, its id into `id`; the caller schedules it. The message's sender must not
+ * be null. */
 int bounce_send(struct relay *relay, const struct queue_file *f, char id[QUEUE_ID_BYTES],
                 struct err *err) TG_MUST_USE TG_NONNULL(1);
 

@@ -20,9 +20,10 @@ struct attempt {
     struct hosting_view *view;
     struct queue_file file;
     struct smtp_target
-        *targets; /* as many as there are recipients; those not pending are left NONE */
-    int64_t now_ms;
+        *targets;   /* as many as there are recipients; those not pending are left NONE */
+    int64_t now_ms; /* Unix time at the start */
     struct buf lines;
+    char *bounce; /* QUEUE_ID_BYTES; "": none was queued */
 };
 
 static void settle(struct attempt *a, size_t i, enum smtp_outcome outcome, const char *text)
@@ -169,17 +170,21 @@ static int write_notes(struct attempt *a, struct err *err)
     return result;
 }
 
-/* The sender is told, unless there is none; a bounce that cannot be delivered ends here (RFC
- * 5321 6.1). */
+/* A message from the null sender is never returned (RFC 5321 6.1). */
 static int return_to_sender(struct attempt *a, struct err *err)
 {
     struct envelope *e = &a->file.envelope;
-    char id[QUEUE_ID_BYTES] = "nobody";
+    const char *id = "nobody";
 
     if (envelope_count(e, RECIPIENT_FAILED) == 0)
         return 0;
-    if (e->sender.len > 0 && bounce_send(a->relay, &a->file, id, err) != 0)
-        return -1;
+    if (e->sender.len > 0) {
+        if (bounce_send(a->relay, &a->file, a->bounce, err) != 0) {
+            a->bounce[0] = '\0';
+            return -1;
+        }
+        id = a->bounce;
+    }
     log_event(LOG_NOTICE, e->sender.len > 0 ? "returned to sender" : "given up",
               LOG_TEXT("qid", e->id), LOG_TEXT("sender", e->sender), LOG_STR("bounce", id));
     for (size_t i = 0; i < e->recipient_count; i++) {
@@ -221,12 +226,13 @@ static int64_t conclude(struct attempt *a, struct err *err)
     return write_notes(a, err) == 0 ? next_ms : -1;
 }
 
-int64_t deliver_message(struct relay *relay, struct slice id)
+int64_t deliver_message(struct relay *relay, struct slice id, char bounce[QUEUE_ID_BYTES])
 {
-    struct attempt a = {.relay = relay, .now_ms = clock_unix_ms()};
+    struct attempt a = {.relay = relay, .now_ms = clock_unix_ms(), .bounce = bounce};
     struct err err = {.code = 0};
     int64_t next_ms = -1;
 
+    bounce[0] = '\0';
     if (queue_load(&relay->queue, id, &a.file, &err) != 0) {
         log_event(LOG_ERR, "message cannot be read", LOG_TEXT("qid", id), LOG_ERROR("error", &err));
         return err.code == EX_NOINPUT ? 0 : a.now_ms + relay->settings->relay.retry_max_ms;

@@ -5,17 +5,20 @@
 
 #include "lib/core/contract.h"
 #include "lib/core/slice.h"
+#include "relay/queue.h"
 #include "relay/relay.h"
 
 /*
- * One try at delivering one queued message: each recipient that is still pending goes to its
- * Maildir or to the next hop; what came of it is written into the queue file; what failed for good
- * is returned to the sender; the message leaves the queue once nothing is pending.
+ * One attempt to deliver one queued message: each pending recipient goes to its Maildir or to the
+ * next hop; the outcomes are written to the queue file; a bounce for those that failed for good is
+ * queued; the message leaves the queue once no recipient is pending.
  *
  * Threads: any, one at a time a message.
  */
 
-/* When to try again (Unix time, ms), or 0: it is done with. */
-int64_t deliver_message(struct relay *relay, struct slice id) TG_NONNULL(1);
+/* When to try again (Unix time, ms), or 0: the message has left the queue. `bounce` is the id of
+ * the bounce that was queued, for the caller to schedule; "": none. */
+int64_t deliver_message(struct relay *relay, struct slice id, char bounce[QUEUE_ID_BYTES])
+    TG_NONNULL(1, 3);
 
 #endif

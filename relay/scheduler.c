@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "lib/sys/clock.h"
@@ -15,27 +16,30 @@
 enum kind { KIND_HERE, KIND_OUT, KINDS };
 
 struct worker {
-    char id[QUEUE_ID_BYTES]; /* what it delivers; "": it waits */
+    char id[QUEUE_ID_BYTES]; /* what it delivers; "": it is idle */
     enum kind kind;
-    bool flush_again; /* a flush came meanwhile */
+    bool flush_again; /* a flush came during the attempt: try again at once */
 };
 
 struct scheduler {
     struct relay *relay;
-    struct mutex lock; /* guards all below */
-    pthread_cond_t changed;
-    struct due due[KINDS];
-    struct worker *workers;
-    size_t worker_count, running, out_busy, out_max;
-    bool is_stopping;
-    pthread_t *threads;
+    pthread_t *threads; /* of the thread that starts and stops the scheduler, as thread_count */
     size_t thread_count;
+    size_t out_max; /* fixed before the threads start */
+    struct mutex lock;
+    pthread_cond_t changed; /* of any field below */
+    struct due due[KINDS] TG_GUARDED_BY(lock);
+    struct worker *workers TG_GUARDED_BY(lock); /* one a thread, worker_count of them in use */
+    size_t worker_count TG_GUARDED_BY(lock);
+    size_t running TG_GUARDED_BY(lock);  /* threads */
+    size_t out_busy TG_GUARDED_BY(lock); /* threads that deliver a message of KIND_OUT */
+    bool is_stopping TG_GUARDED_BY(lock);
 };
 
 /* --- the threads ----------------------------------------------------------------------------- */
 
 /* The kind whose first is due the earliest, of those that a thread may take now; KINDS: none. */
-static enum kind earliest(const struct scheduler *s)
+static enum kind earliest(const struct scheduler *s) TG_REQUIRES(s->lock)
 {
     enum kind best = KINDS;
 
@@ -70,14 +74,42 @@ static bool next_due(struct scheduler *s, struct worker *w) TG_REQUIRES(s->lock)
     return false;
 }
 
-/* What is left after a try goes elsewhere, most likely. */
-static void put_back(struct scheduler *s, struct worker *w, int64_t next_ms)
+static void say_waits(struct slice id)
 {
-    if (next_ms > 0 &&
-        !due_add(&s->due[KIND_OUT], slice_str(w->id), w->flush_again ? clock_unix_ms() : next_ms))
-        log_event(LOG_ERR, "out of memory: message waits for a restart", LOG_STR("qid", w->id));
+    log_event(LOG_ERR, "out of memory: message waits for a restart", LOG_TEXT("qid", id));
+}
+
+/* What is left after an attempt goes elsewhere, most likely. */
+static bool put_back(struct scheduler *s, struct worker *w, int64_t next_ms) TG_REQUIRES(s->lock)
+{
+    bool done = next_ms == 0 || due_add(&s->due[KIND_OUT], slice_str(w->id),
+                                        w->flush_again ? clock_unix_ms() : next_ms);
+
     s->out_busy -= w->kind == KIND_OUT;
     *w = (struct worker){.id = ""};
+    return done;
+}
+
+/* With the lock, which is given back meanwhile. */
+static void deliver(struct scheduler *s, struct worker *w) TG_REQUIRES(s->lock)
+{
+    char id[QUEUE_ID_BYTES], bounce[QUEUE_ID_BYTES];
+    int64_t next_ms;
+    bool done;
+
+    memcpy(id, w->id, sizeof id);
+    mutex_unlock(&s->lock);
+    next_ms = deliver_message(s->relay, slice_str(id), bounce);
+    if (bounce[0] != '\0')
+        scheduler_add(s, slice_str(bounce), true);
+    mutex_lock(&s->lock);
+    done = put_back(s, w, next_ms);
+    (void)pthread_cond_broadcast(&s->changed);
+    if (done)
+        return;
+    mutex_unlock(&s->lock);
+    say_waits(slice_str(id));
+    mutex_lock(&s->lock);
 }
 
 static void *work(void *data)
@@ -88,19 +120,24 @@ static void *work(void *data)
     mutex_lock(&s->lock);
     w = &s->workers[s->worker_count++];
     s->running++;
-    while (next_due(s, w)) {
-        int64_t next_ms;
-
-        mutex_unlock(&s->lock);
-        next_ms = deliver_message(s->relay, slice_str(w->id));
-        mutex_lock(&s->lock);
-        put_back(s, w, next_ms);
-        (void)pthread_cond_broadcast(&s->changed);
-    }
+    while (next_due(s, w))
+        deliver(s, w);
     s->running--;
     (void)pthread_cond_broadcast(&s->changed);
     mutex_unlock(&s->lock);
     return NULL;
+}
+
+static void add(struct scheduler *s, enum kind kind, struct slice id, int64_t due_ms)
+{
+    bool added;
+
+    mutex_lock(&s->lock);
+    added = due_add(&s->due[kind], id, due_ms);
+    (void)pthread_cond_broadcast(&s->changed);
+    mutex_unlock(&s->lock);
+    if (!added)
+        say_waits(id);
 }
 
 static int add_queued(void *user, struct slice id, bool held)
@@ -115,13 +152,13 @@ static int add_queued(void *user, struct slice id, bool held)
         log_event(LOG_ERR, "message cannot be read", LOG_TEXT("qid", id), LOG_ERROR("error", &err));
         return 0;
     }
-    if (!due_add(&s->due[KIND_OUT], id, f.envelope.next_ms))
-        log_event(LOG_ERR, "out of memory: message waits for a restart", LOG_TEXT("qid", id));
+    add(s, KIND_OUT, id, f.envelope.next_ms);
     queue_unload(&f);
     return 0;
 }
 
-static int start_threads(struct scheduler *s, struct err *err)
+/* No thread has the fields before the first is started. */
+static int start_threads(struct scheduler *s, struct err *err) TG_NO_THREAD_SAFETY
 {
     size_t count = (size_t)s->relay->settings->relay.deliveries_max;
 
@@ -157,6 +194,20 @@ struct scheduler *scheduler_start(struct relay *relay, struct err *err)
     return NULL;
 }
 
+/* After the last thread has given the lock back. */
+static void scheduler_free(struct scheduler *s) TG_NO_THREAD_SAFETY
+{
+    for (size_t i = 0; i < s->thread_count; i++)
+        (void)pthread_join(s->threads[i], NULL);
+    (void)pthread_cond_destroy(&s->changed);
+    mutex_fini(&s->lock);
+    free(s->workers);
+    free(s->threads);
+    due_fini(&s->due[KIND_HERE]);
+    due_fini(&s->due[KIND_OUT]);
+    free(s);
+}
+
 bool scheduler_stop(struct scheduler *s, int64_t grace_ms)
 {
     int64_t end_ms = clock_unix_ms() + grace_ms;
@@ -171,32 +222,16 @@ bool scheduler_stop(struct scheduler *s, int64_t grace_ms)
     mutex_unlock(&s->lock);
     /* A thread that hangs on a slow server is left behind: the process ends, the message stays
      * queued. */
-    if (!all_ended)
-        return false;
-    for (size_t i = 0; i < s->thread_count; i++)
-        (void)pthread_join(s->threads[i], NULL);
-    (void)pthread_cond_destroy(&s->changed);
-    mutex_fini(&s->lock);
-    free(s->workers);
-    free(s->threads);
-    due_fini(&s->due[KIND_HERE]);
-    due_fini(&s->due[KIND_OUT]);
-    free(s);
-    return true;
+    if (all_ended)
+        scheduler_free(s);
+    return all_ended;
 }
 
 /* --- from outside ---------------------------------------------------------------------------- */
 
 void scheduler_add(struct scheduler *s, struct slice id, bool goes_out)
 {
-    bool added;
-
-    mutex_lock(&s->lock);
-    added = due_add(&s->due[goes_out ? KIND_OUT : KIND_HERE], id, 0);
-    (void)pthread_cond_broadcast(&s->changed);
-    mutex_unlock(&s->lock);
-    if (!added)
-        log_event(LOG_ERR, "out of memory: message waits for a restart", LOG_TEXT("qid", id));
+    add(s, goes_out ? KIND_OUT : KIND_HERE, id, 0);
 }
 
 static bool matches(struct slice id, const struct worker *w)
