@@ -27,10 +27,10 @@ struct slot {
 struct auth {
     const char *file;
     char dummy[HASH_BYTES]; /* what an unknown login's password is compared with */
-    struct mutex lock;      /* guards all below */
-    pthread_cond_t ended;
-    unsigned workers;
-    struct slot slots[SLOTS];
+    struct mutex lock;
+    pthread_cond_t ended;                 /* a check */
+    unsigned workers TG_GUARDED_BY(lock); /* threads that check a password */
+    struct slot slots[SLOTS] TG_GUARDED_BY(lock);
 };
 
 /* --- the file -------------------------------------------------------------------------------- */
@@ -141,13 +141,13 @@ void auth_free(struct auth *a)
 /* --- failures -------------------------------------------------------------------------------- */
 
 /* Two addresses may share a slot: then the later one's failures take it over. */
-static struct slot *slot_of(struct auth *a, const char *ip, uint64_t *key)
+static struct slot *slot_of(struct auth *a, const char *ip, uint64_t *key) TG_REQUIRES(a->lock)
 {
     *key = hash_add(HASH_BEGIN, slice_str(ip)) | 1;
     return &a->slots[(*key >> 8) % SLOTS];
 }
 
-static bool is_blocked(struct auth *a, const char *ip, int64_t now_ms)
+static bool is_blocked(struct auth *a, const char *ip, int64_t now_ms) TG_REQUIRES(a->lock)
 {
     uint64_t key;
     const struct slot *s = slot_of(a, ip, &key);
@@ -156,7 +156,7 @@ static bool is_blocked(struct auth *a, const char *ip, int64_t now_ms)
            now_ms - s->first_ms < AUTH_WINDOW_MS;
 }
 
-static void note_failure(struct auth *a, const char *ip, int64_t now_ms)
+static void note_failure(struct auth *a, const char *ip, int64_t now_ms) TG_REQUIRES(a->lock)
 {
     uint64_t key;
     struct slot *s = slot_of(a, ip, &key);

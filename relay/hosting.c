@@ -22,9 +22,9 @@ struct hosting_view {
 };
 
 struct hosting {
-    struct mutex lock; /* guards `current` */
-    struct hosting_view *current;
-    const struct settings *settings;
+    struct mutex lock;
+    struct hosting_view *current TG_GUARDED_BY(lock);
+    const struct settings *settings; /* of the thread that reloads, as `watch` */
     struct source_watch *watch;
 };
 
@@ -71,7 +71,8 @@ struct hosting *hosting_new(const struct settings *s, struct err *err)
     return NULL;
 }
 
-void hosting_free(struct hosting *hosting)
+/* No other thread has it any more. */
+void hosting_free(struct hosting *hosting) TG_NO_THREAD_SAFETY
 {
     if (hosting == NULL)
         return;
@@ -97,10 +98,10 @@ static void replace(struct hosting *hosting, struct hosting_view *v)
 {
     struct hosting_view *before;
 
-    if (hosting->current != NULL)
-        resolver_inherit(v->resolver, hosting->current->resolver);
     mutex_lock(&hosting->lock);
     before = hosting->current;
+    if (before != NULL)
+        resolver_inherit(v->resolver, before->resolver);
     hosting->current = v;
     mutex_unlock(&hosting->lock);
     hosting_give_back(before);

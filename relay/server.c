@@ -29,14 +29,13 @@ struct server {
     uint16_t ports[LISTENERS_MAX];
     bool tls[LISTENERS_MAX]; /* from the first byte */
     size_t listener_count;
-    struct mutex lock; /* guards what follows */
-    pthread_cond_t ended;
-    struct live *sessions;
-    size_t session_count;
-    bool is_closing;
+    struct mutex lock;
+    pthread_cond_t ended; /* of sessions; monotonic clock */
+    struct live *sessions TG_GUARDED_BY(lock);
+    size_t session_count TG_GUARDED_BY(lock);
 };
 
-/* A session under way. */
+/* An open session. */
 struct live {
     struct live *next;
     struct server *server;
@@ -139,7 +138,7 @@ struct server *server_open(struct relay *relay, struct err *err)
 
 /* --- sessions -------------------------------------------------------------------------------- */
 
-static void unlink_session(struct server *s, const struct live *l)
+static void unlink_session(struct server *s, const struct live *l) TG_REQUIRES(s->lock)
 {
     struct live **at = &s->sessions;
 
@@ -164,7 +163,7 @@ static void *run_session(void *data)
     return NULL;
 }
 
-static size_t count_from(const struct server *s, const char *ip)
+static size_t count_from(const struct server *s, const char *ip) TG_REQUIRES(s->lock)
 {
     size_t n = 0;
 
