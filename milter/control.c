@@ -292,8 +292,12 @@ static int listen_at(struct control *c, const char *state_dir, struct err *err)
     return 0;
 }
 
-int control_start(struct control *c, const char *state_dir, struct err *err)
+int control_start(struct control *c, struct dispatch *dispatch, struct accountant *accountant,
+                  const char *state_dir, struct err *err)
 {
+    c->dispatch = dispatch;
+    c->journal = dispatch->journal;
+    c->accountant = accountant;
     c->listener = c->wake[0] = c->wake[1] = -1;
     c->has_thread = false;
     c->held = held_open(state_dir, err);

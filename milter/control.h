@@ -38,9 +38,9 @@ struct control {
     pthread_t thread;
 };
 
-/* Fill in the first three fields. */
-int control_start(struct control *c, const char *state_dir, struct err *err) TG_MUST_USE
-    TG_NONNULL(1);
+/* Listens in `state_dir`. dispatch (and its journal) and accountant are borrowed. */
+int control_start(struct control *c, struct dispatch *dispatch, struct accountant *accountant,
+                  const char *state_dir, struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3, 4);
 void control_stop(struct control *c); /* one that was not started is let pass */
 
 #endif

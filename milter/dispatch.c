@@ -25,13 +25,16 @@ struct dispatch_connection {
     size_t lead;
 };
 
-void dispatch_init(struct dispatch *g, struct journal *journal, struct snapshot *snapshot)
+/* Before any thread has it. */
+void dispatch_init(struct dispatch *g, const struct dispatch_parts *parts) TG_NO_THREAD_SAFETY
 {
     memset(g, 0, sizeof *g);
     mutex_init(&g->lock);
     log_limit_init(&g->log_limit);
-    g->journal = journal;
-    g->snapshot = snapshot;
+    g->journal = parts->journal;
+    g->snapshot = parts->snapshot;
+    g->limiter = (struct limiter){parts->throttle, parts->violations, &g->log_limit};
+    g->sessions_max = parts->sessions_max;
     g->message_bytes = MESSAGE_BYTES;
     atomic_init(&g->lead_kept, true);
 }
@@ -57,11 +60,6 @@ void dispatch_snapshot_swap(struct dispatch *g, struct snapshot *snapshot)
     snapshot_drop(old);
 }
 
-void dispatch_limit(struct dispatch *g, struct throttle *throttle, struct violation_log *violations)
-{
-    g->limiter = (struct limiter){throttle, violations, &g->log_limit};
-}
-
 void dispatch_drain(struct dispatch *g)
 {
     atomic_store(&g->draining, true);
@@ -80,7 +78,7 @@ bool dispatch_close(struct dispatch *g, int64_t wait_ms)
     return true;
 }
 
-/* Called by the connection's thread and, at a clean stop, by the main thread. */
+/* Under the dispatch's lock: at its end by the connection, at a clean stop for all of them. */
 static void slot_release(struct dispatch_connection *c)
 {
     int slot = atomic_exchange(&c->slot, -1);
@@ -89,11 +87,12 @@ static void slot_release(struct dispatch_connection *c)
         journal_slot_release(c->dispatch->journal, slot);
 }
 
-void dispatch_slots_release(struct dispatch *g)
+void dispatch_detach(struct dispatch *g, bool clean)
 {
     mutex_lock(&g->lock);
-    for (struct dispatch_connection *c = g->connections; c != NULL; c = c->next)
+    for (struct dispatch_connection *c = g->connections; clean && c != NULL; c = c->next)
         slot_release(c);
+    g->detached = true;
     mutex_unlock(&g->lock);
 }
 
@@ -128,6 +127,8 @@ static void unlist(struct dispatch_connection *c)
     struct dispatch *g = c->dispatch;
 
     mutex_lock(&g->lock);
+    if (!g->detached)
+        slot_release(c);
     if (c->previous != NULL)
         c->previous->next = c->next;
     else
@@ -143,15 +144,19 @@ void dispatch_lead(struct dispatch_connection *c, bool kept)
     atomic_store(&c->dispatch->lead_kept, kept);
 }
 
-/* The next event proves that the MTA received the last answer. */
-static void begin(struct dispatch_connection *c)
+/* A call begins; each ends with end(). False: the door is shut, and the call must touch nothing
+ * that the daemon frees. The order, busy before closed, is what dispatch_close relies on. */
+static bool begin(struct dispatch_connection *c)
 {
     int slot;
 
     (void)atomic_fetch_add(&c->dispatch->busy, 1);
+    if (atomic_load(&c->dispatch->closed))
+        return false;
     slot = atomic_load(&c->slot);
-    if (slot >= 0)
+    if (slot >= 0) /* this event proves that the MTA received the last answer */
         journal_slot_clear(c->dispatch->journal, slot);
+    return true;
 }
 
 static void note_open(struct dispatch_connection *c)
@@ -287,18 +292,28 @@ static struct session_action settle(struct dispatch_connection *c, struct sessio
 
 static void log_many(struct dispatch *g, unsigned sessions)
 {
-    if (g->session_max > 0 && sessions > g->session_max - g->session_max / 5 &&
+    if (g->sessions_max > 0 && sessions > g->sessions_max - g->sessions_max / 5 &&
         log_limit_due(&g->log_limit, SLICE("sessions"), clock_monotonic_ms(), MINUTE_MS, NULL))
         log_event(LOG_WARNING,
                   "sessions near the limit of open files: raise LimitNOFILE (ulimit -n)",
-                  LOG_NUM("sessions", sessions), LOG_NUM("limit", g->session_max));
+                  LOG_NUM("sessions", sessions), LOG_NUM("limit", g->sessions_max));
+}
+
+/* A stop: the message, if there is one, is over. */
+static struct session_action refuse(struct dispatch_connection *c)
+{
+    session_abort(c->session);
+    return end(c, action_refuse("451", "4.3.2",
+                                "Mail accounting is being restarted, try again in a minute",
+                                "tollgated is stopping"));
 }
 
 struct session_action dispatch_connect(struct dispatch_connection *c,
                                        const struct session_client *client,
                                        const struct session_macros *macros)
 {
-    begin(c);
+    if (!begin(c))
+        return refuse(c);
     if (!c->counted_session)
         log_many(c->dispatch, atomic_fetch_add(&c->dispatch->sessions, 1) + 1);
     c->counted_session = true;
@@ -307,23 +322,14 @@ struct session_action dispatch_connect(struct dispatch_connection *c,
 
 struct session_action dispatch_helo(struct dispatch_connection *c)
 {
-    begin(c);
+    if (!begin(c))
+        return refuse(c);
     return end(c, session_helo(c->session));
 }
 
 static void drop_site(void *snapshot)
 {
     snapshot_drop(snapshot);
-}
-
-/* Why no message may begin now: a reply, or CONTINUE. */
-static struct session_action hindrance(struct dispatch *g)
-{
-    if (atomic_load(&g->draining) || atomic_load(&g->closed))
-        return action_refuse("451", "4.3.2",
-                             "Mail accounting is being restarted, try again in a minute",
-                             "tollgated is stopping");
-    return action_continue();
 }
 
 /* Checked at MAIL, so that the client need not send the body first. */
@@ -336,14 +342,14 @@ static bool journal_is_full(struct dispatch *g, const struct snapshot *snapshot)
 struct session_action dispatch_mail(struct dispatch_connection *c, struct slice path,
                                     const struct session_macros *macros)
 {
-    struct session_action a = hindrance(c->dispatch);
     struct session_world w;
     struct snapshot *snapshot;
 
-    begin(c);
+    if (!begin(c))
+        return refuse(c);
     session_abort(c->session);
-    if (a.what != SESSION_CONTINUE)
-        return end(c, a);
+    if (atomic_load(&c->dispatch->draining))
+        return refuse(c);
     snapshot = dispatch_snapshot(c->dispatch);
     if (journal_is_full(c->dispatch, snapshot)) {
         snapshot_drop(snapshot);
@@ -360,7 +366,8 @@ struct session_action dispatch_mail(struct dispatch_connection *c, struct slice 
 struct session_action dispatch_rcpt(struct dispatch_connection *c, struct slice path,
                                     const struct session_macros *macros)
 {
-    begin(c);
+    if (!begin(c))
+        return refuse(c);
     return end(c, settle(c, session_rcpt(c->session, path, macros)));
 }
 
@@ -377,17 +384,14 @@ void dispatch_body(struct dispatch_connection *c, size_t bytes)
 struct session_action dispatch_end(struct dispatch_connection *c,
                                    const struct session_macros *macros)
 {
-    begin(c);
-    if (atomic_load(&c->dispatch->closed)) {
-        session_abort(c->session);
-        return end(c, hindrance(c->dispatch));
-    }
+    if (!begin(c))
+        return refuse(c);
     return end(c, settle(c, session_end(c->session, macros)));
 }
 
 void dispatch_abort(struct dispatch_connection *c)
 {
-    begin(c);
+    (void)begin(c);
     session_abort(c->session);
     (void)end(c, action_continue());
 }
@@ -399,13 +403,12 @@ void dispatch_leave(struct dispatch_connection *c)
     if (c == NULL)
         return;
     g = c->dispatch;
-    begin(c);
+    (void)begin(c);
     session_close(c->session);
-    slot_release(c);
-    (void)end(c, action_continue());
     if (c->counted_session)
         (void)atomic_fetch_sub(&g->sessions, 1);
     unlist(c);
+    (void)end(c, action_continue());
     session_free(c->session);
     free(c);
 }

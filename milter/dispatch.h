@@ -19,52 +19,61 @@
  * action that each returns (CONTINUE, REPLY or HOLD) to the MTA; it knows neither journal, resolver
  * nor throttle.
  *
- * Threads: a connection is used by one thread at a time, any; the dispatch by all. The lock guards
- * `snapshot` and the list of connections; nothing is done under it but to follow a pointer.
+ * Threads: a connection is used by one thread at a time, any; the dispatch by all. Nothing is done
+ * under the lock but to follow a pointer.
+ *
+ * End: dispatch_close shuts the door. A call that comes later returns at once (a message gets 451)
+ * and touches nothing but the dispatch, its connection and the snapshot that its message holds. So
+ * after dispatch_close (true) and dispatch_detach, journal, throttle and violation log may be
+ * freed, though an engine's threads may still call in. The dispatch itself is never freed.
  */
 
 struct dispatch_connection;
 
+/* What a dispatch is made of: borrowed until dispatch_detach, but for the snapshot. */
+struct dispatch_parts {
+    struct journal *journal;
+    struct snapshot *snapshot; /* taken over */
+    struct throttle *throttle; /* NULL: nothing is limited */
+    struct violation_log *violations;
+    unsigned sessions_max; /* open files left for sessions; 0: unknown */
+};
+
 struct dispatch {
     struct journal *journal;
     struct log_limit log_limit;
-    struct limiter limiter; /* throttle NULL: nothing is limited */
-    size_t message_bytes;   /* memory cap of a message */
-    unsigned session_max;   /* open files left for sessions */
+    struct limiter limiter;
+    size_t message_bytes; /* memory cap of a message */
+    unsigned sessions_max;
 
     struct mutex lock;
-    struct snapshot *snapshot;
-    struct dispatch_connection *connections;
+    struct snapshot *snapshot TG_GUARDED_BY(lock);
+    struct dispatch_connection *connections TG_GUARDED_BY(lock);
+    bool detached TG_GUARDED_BY(lock); /* the parts may be gone */
 
     atomic_uint sessions;      /* connections past their negotiation */
     atomic_uint open_messages; /* MAIL accepted, end not answered */
     atomic_uint busy;          /* calls under way */
     atomic_bool draining;      /* no new messages */
-    atomic_bool closed;        /* nothing at all */
+    atomic_bool closed;        /* no calls: read after `busy` was raised, set before it is read */
     atomic_bool lead_kept;     /* last negotiation: header values come with their leading blank */
 };
 
-/* `journal` is borrowed; the snapshot is taken over. There is no end to it: an engine may call in
- * as long as the process lives, and is told to go then (dispatch_close). What it holds is the
- * process's to free. */
-void dispatch_init(struct dispatch *g, struct journal *journal, struct snapshot *snapshot)
-    TG_NONNULL(1);
+void dispatch_init(struct dispatch *g, const struct dispatch_parts *parts) TG_NONNULL(1, 2);
 
-struct snapshot *dispatch_snapshot(struct dispatch *g) TG_NONNULL(1); /* held for the caller */
-void dispatch_snapshot_swap(struct dispatch *g, struct snapshot *snapshot)
-    TG_NONNULL(1); /* taken over; the old one dropped */
-
-/* Turns limits on. Both are borrowed. Called before the engine runs. */
-void dispatch_limit(struct dispatch *g, struct throttle *throttle, struct violation_log *violations)
-    TG_NONNULL(1);
+/* The snapshot in force, held for the caller. */
+struct snapshot *dispatch_snapshot(struct dispatch *g) TG_NONNULL(1) TG_EXCLUDES(g->lock);
+void dispatch_snapshot_swap(struct dispatch *g, struct snapshot *snapshot) TG_NONNULL(1)
+    TG_EXCLUDES(g->lock); /* taken over; the old one is dropped */
 
 /* Defers every MAIL from now on; messages under way continue. */
 void dispatch_drain(struct dispatch *g) TG_NONNULL(1);
-/* Lets nobody in any more and waits until no call is under way, at most `wait_ms`. False: some
- * still are. */
-bool dispatch_close(struct dispatch *g, int64_t wait_ms);
-/* At a clean stop: no message is in doubt any more. */
-void dispatch_slots_release(struct dispatch *g);
+/* Shuts the door and waits until no call is under way, at most `wait_ms`. False: one still is, and
+ * what it uses must not be freed. */
+bool dispatch_close(struct dispatch *g, int64_t wait_ms) TG_MUST_USE TG_NONNULL(1);
+/* After dispatch_close was true: the parts are not used any more. `clean`: the MTA received every
+ * answer, so that no message is in doubt. */
+void dispatch_detach(struct dispatch *g, bool clean) TG_NONNULL(1) TG_EXCLUDES(g->lock);
 
 /* A connection. NULL when memory is out. */
 struct dispatch_connection *dispatch_enter(struct dispatch *g) TG_NONNULL(1);

@@ -105,55 +105,81 @@ static int keep_fixed(struct settings *fresh, const struct settings *old, struct
     return settings_keep_fixed(fresh, old, err);
 }
 
-static void settings_in_force(struct maintenance *k, const struct settings *s)
+static void settings_apply(struct maintenance *k, const struct settings *s)
 {
     struct journal_config config = maintenance_journal_config(s, "");
 
     log_open("tollgated", (enum log_target)s->log.target, s->log.facility, s->log.level);
-    journal_configure(k->journal, &config);
-    accountant_reload(k->accountant, s);
-    throttle_reload(k->throttle, s);
-    violation_log_reload(k->violations, s);
+    journal_configure(k->parts.journal, &config);
+    accountant_reload(k->parts.accountant, s);
+    throttle_reload(k->parts.throttle, s);
+    violation_log_reload(k->parts.violations, s);
 }
 
-/* The watch is made before the hosted set is loaded, so that no change is missed. */
-static int watch_renew(struct maintenance *k, const struct settings *s, struct source_watch **old,
-                       struct err *err)
+/* False: a stop was requested meanwhile, and nothing may be touched any more. */
+static bool apply_begin(struct maintenance *k)
 {
-    struct source_watch *fresh = source_watch_new(s, err);
+    bool may_apply;
 
-    if (fresh == NULL)
+    mutex_lock(&k->lock);
+    may_apply = k->applying = !k->stop_wanted;
+    mutex_unlock(&k->lock);
+    return may_apply;
+}
+
+static void apply_end(struct maintenance *k)
+{
+    mutex_lock(&k->lock);
+    k->applying = false;
+    (void)pthread_cond_broadcast(&k->wake);
+    mutex_unlock(&k->lock);
+}
+
+/* Everything that can fail is done before anything is in force. */
+static int apply(struct maintenance *k, struct snapshot *after, const struct settings *fresh,
+                 struct err *err)
+{
+    if (!apply_begin(k)) {
+        snapshot_drop(after);
+        return err_set(err, EX_TEMPFAIL, "tollgated is stopping");
+    }
+    if (fresh != NULL)
+        settings_apply(k, fresh);
+    dispatch_snapshot_swap(k->parts.dispatch, after);
+    apply_end(k);
+    return 0;
+}
+
+/* The snapshot of the new settings, put in force. The watch is made before the hosted set is
+ * loaded, so that no change is missed. */
+static int replace(struct maintenance *k, struct snapshot_settings *shared,
+                   const struct snapshot *before, struct err *err)
+{
+    struct source_watch *watch = source_watch_new(shared->settings, err);
+    struct snapshot *after;
+
+    if (watch == NULL)
         return -1;
-    *old = k->watch;
-    k->watch = fresh;
+    after = maintenance_snapshot_load(snapshot_settings_hold(shared), before, err);
+    if (after == NULL || apply(k, after, shared->settings, err) != 0) {
+        source_watch_free(watch);
+        return -1;
+    }
+    source_watch_free(k->parts.watch);
+    k->parts.watch = watch;
     return 0;
 }
 
 static int replace_all(struct maintenance *k, struct settings *fresh, struct err *err)
 {
-    struct snapshot *before = dispatch_snapshot(k->dispatch), *after = NULL;
-    struct source_watch *old = NULL;
-    struct snapshot_settings *shared;
+    struct snapshot *before = dispatch_snapshot(k->parts.dispatch);
     int done = keep_fixed(fresh, before->settings, err);
+    struct snapshot_settings *shared = snapshot_settings_new(fresh, err);
 
-    shared = snapshot_settings_new(fresh, err);
     if (shared == NULL)
         done = -1;
     if (done == 0)
-        done = watch_renew(k, fresh, &old, err);
-    if (done == 0) {
-        after = maintenance_snapshot_load(snapshot_settings_hold(shared), before, err);
-        if (after == NULL) {
-            source_watch_free(k->watch);
-            k->watch = old;
-            done = -1;
-        }
-    }
-    if (done == 0) {
-        settings_in_force(k, fresh);
-        dispatch_snapshot_swap(k->dispatch, after);
-        source_watch_free(old);
-    }
+        done = replace(k, shared, before, err);
     snapshot_settings_drop(shared);
     snapshot_drop(before);
     return done;
@@ -161,40 +187,40 @@ static int replace_all(struct maintenance *k, struct settings *fresh, struct err
 
 static void reload_all(struct maintenance *k)
 {
-    struct settings *fresh = load_settings(k->file);
+    struct settings *fresh = load_settings(k->parts.file);
     struct err err;
 
     if (fresh != NULL && replace_all(k, fresh, &err) == 0) {
-        k->hosted_is_due = false;
-        log_event(LOG_NOTICE, "configuration reloaded", LOG_STR("file", k->file));
+        k->parts.hosted_is_due = false;
+        log_event(LOG_NOTICE, "configuration reloaded", LOG_STR("file", k->parts.file));
         return;
     }
     if (fresh != NULL)
         log_event(LOG_ERR, "configuration fault", LOG_ERROR("what", &err));
     log_event(LOG_ERR, "configuration not reloaded; the old one stays in force",
-              LOG_STR("file", k->file));
+              LOG_STR("file", k->parts.file));
 }
 
 static void reload_world(struct maintenance *k)
 {
-    struct snapshot *before = dispatch_snapshot(k->dispatch), *after;
+    struct snapshot *before = dispatch_snapshot(k->parts.dispatch), *after;
     struct err err;
     uint64_t held_back;
 
     after = maintenance_snapshot_load(snapshot_settings_hold(before->shared), before, &err);
-    if (after != NULL) {
-        dispatch_snapshot_swap(k->dispatch, after);
-        k->hosted_is_due = false;
+    if (after != NULL && apply(k, snapshot_hold(after), NULL, &err) == 0) {
+        k->parts.hosted_is_due = false;
         log_event(LOG_INFO, "sources reloaded", LOG_NUM("domains", after->hosted->domains.count),
                   LOG_NUM("forwards", after->hosted->forwards.count),
                   LOG_NUM("logins", after->hosted->logins.count));
-    } else if (log_limit_due(&k->dispatch->log_limit, SLICE("hosted"), clock_monotonic_ms(),
+    } else if (log_limit_due(&k->parts.dispatch->log_limit, SLICE("hosted"), clock_monotonic_ms(),
                              MINUTE_MS, &held_back)) {
         log_event(LOG_ERR,
                   before->hosted != NULL ? "sources not reloaded; the old ones stay in force"
                                          : "no hosted domains yet; all mail is deferred",
                   LOG_ERROR("error", &err), LOG_NUM("more_before", held_back));
     }
+    snapshot_drop(after);
     snapshot_drop(before);
 }
 
@@ -225,11 +251,15 @@ static void *run_reloads(void *argument)
     while (wait_a_while(k, POLL_MS, &reload)) {
         if (reload)
             reload_all(k);
-        if (source_watch_changed(k->watch))
-            k->hosted_is_due = true;
-        if (k->hosted_is_due)
+        if (source_watch_changed(k->parts.watch))
+            k->parts.hosted_is_due = true;
+        if (k->parts.hosted_is_due)
             reload_world(k);
     }
+    mutex_lock(&k->lock);
+    k->reloader_ended = true;
+    (void)pthread_cond_broadcast(&k->wake);
+    mutex_unlock(&k->lock);
     return NULL;
 }
 
@@ -238,7 +268,7 @@ static void *run_reloads(void *argument)
 
 static int64_t tick_pause_ms(struct maintenance *k)
 {
-    struct snapshot *snapshot = dispatch_snapshot(k->dispatch);
+    struct snapshot *snapshot = dispatch_snapshot(k->parts.dispatch);
     int64_t sync_ms = snapshot->settings->ledger.sync == SYNC_TIMED
                           ? snapshot->settings->ledger.sync_ms
                           : TICK_MS;
@@ -255,9 +285,9 @@ static void *run_ticks(void *argument)
     do {
         int64_t now_ms = clock_monotonic_ms();
 
-        journal_tick(k->journal, now_ms);
-        if (k->redis != NULL && now_ms - redis_ms >= REDIS_TICK_MS) {
-            own_server_tick(k->redis);
+        journal_tick(k->parts.journal, now_ms);
+        if (k->parts.redis != NULL && now_ms - redis_ms >= REDIS_TICK_MS) {
+            own_server_tick(k->parts.redis);
             redis_ms = now_ms;
         }
     } while (wait_a_while(k, tick_pause_ms(k), NULL));
@@ -281,12 +311,26 @@ static int make_condition(struct maintenance *k)
     return failed ? -1 : 0;
 }
 
-int maintenance_start(struct maintenance *k, struct err *err)
+static void request_stop(struct maintenance *k)
 {
-    if (make_condition(k) != 0 || pthread_create(&k->reloader, NULL, run_reloads, k) != 0)
+    mutex_lock(&k->lock);
+    k->stop_wanted = true;
+    (void)pthread_cond_broadcast(&k->wake);
+    mutex_unlock(&k->lock);
+}
+
+int maintenance_start(struct maintenance *k, const struct maintenance_parts *parts, struct err *err)
+{
+    memset(k, 0, sizeof *k);
+    k->parts = *parts;
+    if (make_condition(k) != 0 || pthread_create(&k->reloader, NULL, run_reloads, k) != 0) {
+        source_watch_free(k->parts.watch);
         return err_set(err, EX_OSERR, "cannot start a thread");
+    }
     if (pthread_create(&k->ticker, NULL, run_ticks, k) != 0) {
-        k->stop_wanted = true;
+        request_stop(k);
+        (void)pthread_join(k->reloader, NULL);
+        source_watch_free(k->parts.watch);
         return err_set(err, EX_OSERR, "cannot start a thread");
     }
     k->has_threads = true;
@@ -301,16 +345,33 @@ void maintenance_reload(struct maintenance *k)
     mutex_unlock(&k->lock);
 }
 
-void maintenance_stop(struct maintenance *k)
+/* False: a reload is still loading; it will find that nothing may be touched any more. */
+static bool wait_for_reloader(struct maintenance *k, int64_t until_ms)
+{
+    bool ended;
+
+    mutex_lock(&k->lock);
+    while (!k->reloader_ended && mutex_wait_until(&k->lock, &k->wake, until_ms))
+        continue;
+    while (k->applying)
+        mutex_wait(&k->lock, &k->wake);
+    ended = k->reloader_ended;
+    mutex_unlock(&k->lock);
+    return ended;
+}
+
+void maintenance_stop(struct maintenance *k, int64_t wait_ms)
 {
     if (!k->has_threads)
         return;
-    mutex_lock(&k->lock);
-    k->stop_wanted = true;
-    (void)pthread_cond_broadcast(&k->wake);
-    mutex_unlock(&k->lock);
-    (void)pthread_join(k->reloader, NULL);
+    request_stop(k);
     (void)pthread_join(k->ticker, NULL);
-    source_watch_free(k->watch);
+    if (wait_for_reloader(k, clock_monotonic_ms() + wait_ms)) {
+        (void)pthread_join(k->reloader, NULL);
+        source_watch_free(k->parts.watch);
+    } else {
+        (void)pthread_detach(k->reloader);
+        log_plain(LOG_WARNING, "a reload was abandoned: a source does not answer");
+    }
     k->has_threads = false;
 }

@@ -22,27 +22,41 @@
  * force and the log says why. Settings that cannot change while tollgated runs keep their value and
  * are named in the log.
  *
- * Threads: maintenance_reload from any; the rest from the main thread. The lock guards the wishes.
+ * Threads: maintenance_reload from any; the rest from the main thread. The lock guards the
+ * requests.
+ *
+ * End: a reload that waits for a map or Redis cannot be hurried, so maintenance_stop does not wait
+ * for it for long. Nothing is lost: before a reload puts anything in force, it looks under the lock
+ * whether a stop was requested. From then on its thread uses no part, only this struct, which is
+ * never freed, and snapshots that it holds.
  */
 
-struct maintenance {
+/* What maintenance works on. Borrowed. */
+struct maintenance_parts {
     struct dispatch *dispatch;
     struct journal *journal;
     struct accountant *accountant;
-    struct own_server *redis; /* NULL: none of our own */
+    struct own_server *redis; /* NULL: store.url names another one */
     struct throttle *throttle;
     struct violation_log *violations;
-    const char *file; /* the configuration's */
+    const char *file; /* of the configuration */
+    /* Of the sources of the snapshot in force, and made before it; taken over. */
+    struct source_watch *watch;
+    bool hosted_is_due; /* the snapshot in force has no hosted domains yet */
+};
+
+struct maintenance {
+    struct maintenance_parts parts; /* watch, hosted_is_due: the reloader's */
 
     struct mutex lock;
-    pthread_cond_t wake;
-    bool reload_wanted, stop_wanted;
+    pthread_cond_t wake; /* a request, the end of `applying` or of the reloader */
+    bool reload_wanted TG_GUARDED_BY(lock);
+    bool stop_wanted TG_GUARDED_BY(lock);
+    bool applying TG_GUARDED_BY(lock); /* a reload is being put in force */
+    bool reloader_ended TG_GUARDED_BY(lock);
 
-    bool has_threads;
+    bool has_threads; /* the main thread's, as are the next two */
     pthread_t reloader, ticker;
-    struct source_watch
-        *watch;         /* the reloader's, for the snapshot in force; made before that was */
-    bool hosted_is_due; /* a source has changed, or none could be read yet */
 };
 
 /* The snapshot of these settings (taken over); with `before` it inherits the answers that its
@@ -51,12 +65,12 @@ struct snapshot *maintenance_snapshot_load(struct snapshot_settings *shared,
                                            const struct snapshot *before,
                                            struct err *err) TG_MUST_USE TG_NONNULL(1);
 
-/* Fill in the first seven fields, `watch` (taken over) and `hosted_is_due` (the dispatch's snapshot
- * has no hosted yet) first. */
-int maintenance_start(struct maintenance *k, struct err *err) TG_MUST_USE TG_NONNULL(1);
+int maintenance_start(struct maintenance *k, const struct maintenance_parts *parts,
+                      struct err *err) TG_MUST_USE TG_NONNULL(1, 2);
 void maintenance_reload(struct maintenance *k) TG_NONNULL(1);
-/* Waits for a reload under way. */
-void maintenance_stop(struct maintenance *k);
+/* Ends the upkeep, and waits at most `wait_ms` for a reload under way. The parts may be freed
+ * afterwards in any case. No-op if it was not started. */
+void maintenance_stop(struct maintenance *k, int64_t wait_ms) TG_NONNULL(1);
 
 /* The journal's part of the settings; `dir` is the journal's directory. */
 struct journal_config maintenance_journal_config(const struct settings *s, const char *dir)

@@ -19,6 +19,7 @@ enum {
     NUDGE_MS = 20,
     ENGINE_END_MS = 8000, /* libmilter's listener checks for a stop every 5 s */
     CALLS_END_MS = 2000,
+    RELOAD_WAIT_MS = 5000,
     FILES_APART = 64, /* open files that do not belong to sessions */
     FILES_FEW = 4096,
 };
@@ -80,10 +81,12 @@ static bool comes_later(const struct err *err)
     return err->code == EX_UNAVAILABLE || err->code == EX_TEMPFAIL;
 }
 
-static int open_site(struct tollgated *d, struct snapshot **snapshot, struct err *err)
+/* The first snapshot, and the watch of its sources, made before it. */
+static int load_snapshot(struct tollgated *d, struct snapshot **snapshot,
+                         struct maintenance_parts *parts, struct err *err)
 {
-    d->maintenance.watch = source_watch_new(d->shared->settings, err);
-    if (d->maintenance.watch == NULL)
+    parts->watch = source_watch_new(d->shared->settings, err);
+    if (parts->watch == NULL)
         return -1;
     *snapshot = maintenance_snapshot_load(snapshot_settings_hold(d->shared), NULL, err);
     if (*snapshot != NULL)
@@ -93,20 +96,9 @@ static int open_site(struct tollgated *d, struct snapshot **snapshot, struct err
         return -1;
     }
     log_event(LOG_WARNING, "no hosted domains yet; all mail is deferred", LOG_ERROR("error", err));
-    d->maintenance.hosted_is_due = true;
+    parts->hosted_is_due = true;
     *snapshot = snapshot_new(snapshot_settings_hold(d->shared), NULL, NULL);
     return *snapshot != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
-}
-
-static int open_gate(struct tollgated *d, struct err *err)
-{
-    struct snapshot *snapshot;
-
-    if (open_site(d, &snapshot, err) != 0)
-        return -1;
-    dispatch_init(&d->dispatch, d->journal, snapshot);
-    d->dispatch.session_max = raise_files();
-    return 0;
 }
 
 static int open_throttle(struct tollgated *d, struct err *err)
@@ -117,31 +109,30 @@ static int open_throttle(struct tollgated *d, struct err *err)
     if (d->throttle == NULL)
         return -1;
     d->violations = violation_log_new(s, err);
-    if (d->violations == NULL)
+    return d->violations == NULL ? -1 : 0;
+}
+
+static int open_dispatch(struct tollgated *d, struct err *err)
+{
+    struct maintenance_parts parts = {.dispatch = &d->dispatch,
+                                      .journal = d->journal,
+                                      .accountant = d->accountant,
+                                      .redis = d->redis,
+                                      .throttle = d->throttle,
+                                      .violations = d->violations,
+                                      .file = d->file};
+    struct snapshot *snapshot;
+
+    if (load_snapshot(d, &snapshot, &parts, err) != 0) {
+        source_watch_free(parts.watch);
         return -1;
-    dispatch_limit(&d->dispatch, d->throttle, d->violations);
-    return 0;
-}
-
-static int open_control(struct tollgated *d, struct err *err)
-{
-    d->control.dispatch = &d->dispatch;
-    d->control.journal = d->journal;
-    d->control.accountant = d->accountant;
-    return control_start(&d->control, d->shared->settings->state_dir, err);
-}
-
-static int open_keeper(struct tollgated *d, struct err *err)
-{
-    d->maintenance.dispatch = &d->dispatch;
-    d->maintenance.journal = d->journal;
-    d->maintenance.accountant = d->accountant;
-    d->maintenance.redis = d->redis;
-    d->maintenance.throttle = d->throttle;
-    d->maintenance.violations = d->violations;
-    d->maintenance.file = d->file;
-    d->has_keeper = true;
-    return maintenance_start(&d->maintenance, err);
+    }
+    dispatch_init(&d->dispatch, &(struct dispatch_parts){.journal = d->journal,
+                                                         .snapshot = snapshot,
+                                                         .throttle = d->throttle,
+                                                         .violations = d->violations,
+                                                         .sessions_max = raise_files()});
+    return maintenance_start(&d->maintenance, &parts, err);
 }
 
 static void *run_engine(void *argument)
@@ -149,7 +140,7 @@ static void *run_engine(void *argument)
     struct tollgated *d = argument;
 
     if (engine_run(&d->dispatch, d->shared->settings, &d->engine_err) == 0)
-        d->engine_err.code = 0;
+        (void)err_set(&d->engine_err, EX_OSERR, "libmilter returned without a request to stop");
     signals_tell(EVENT_ENGINE_ENDED);
     return NULL;
 }
@@ -166,8 +157,8 @@ static int open_all(struct tollgated *d, struct err *err)
     if (open_journal(d, s, err) != 0)
         return -1;
     d->accountant = accountant_start(s, d->journal, err);
-    if (d->accountant == NULL || open_gate(d, err) != 0 || open_throttle(d, err) != 0 ||
-        open_keeper(d, err) != 0 || open_control(d, err) != 0)
+    if (d->accountant == NULL || open_throttle(d, err) != 0 || open_dispatch(d, err) != 0 ||
+        control_start(&d->control, &d->dispatch, d->accountant, s->state_dir, err) != 0)
         return -1;
     if (pthread_create(&d->engine, NULL, run_engine, d) != 0)
         return err_set(err, EX_OSERR, "cannot start a thread");
@@ -182,7 +173,7 @@ int tollgated_open(struct tollgated *d, const char *file, struct settings *setti
 
     memset(d, 0, sizeof *d);
     d->file = file;
-    d->was_clean = true;
+    d->is_idle = true;
     d->shared = snapshot_settings_new(settings, err);
     if (d->shared == NULL)
         return -1;
@@ -195,14 +186,26 @@ int tollgated_open(struct tollgated *d, const char *file, struct settings *setti
 /* --- serve
  * ------------------------------------------------------------------------------------------- */
 
+/* The next event; the engine's end is taken care of here, wherever it is seen. */
+static enum signal_event next_event(struct tollgated *d, int64_t wait_ms)
+{
+    enum signal_event event = signals_next(wait_ms);
+
+    if (event == EVENT_ENGINE_ENDED) {
+        (void)pthread_join(d->engine, NULL);
+        d->has_engine = false;
+    }
+    return event;
+}
+
 /* Waits until no message is under way, twice in a row: then the answer to the last one is sent. A
- * second signal, or the end of the time, cuts it short. */
+ * second signal, the end of the engine, or the end of the time cuts it short. */
 static bool drain(struct tollgated *d)
 {
     int64_t begun = clock_monotonic_ms();
     int idle = 0;
 
-    for (;;) {
+    while (d->has_engine) {
         int64_t past = clock_monotonic_ms() - begun;
 
         idle = atomic_load(&d->dispatch.open_messages) == 0 ? idle + 1 : 0;
@@ -210,47 +213,54 @@ static bool drain(struct tollgated *d)
             return true;
         if (past >= DRAIN_GRACE_MS)
             dispatch_drain(&d->dispatch);
-        if (past >= DRAIN_MS || signals_next(DRAIN_STEP_MS) == EVENT_STOP)
-            return false;
+        if (past >= DRAIN_MS || next_event(d, DRAIN_STEP_MS) == EVENT_STOP)
+            break;
     }
+    return false;
 }
 
 static void stop_engine(struct tollgated *d)
 {
     int64_t until = clock_monotonic_ms() + ENGINE_END_MS;
 
-    engine_stop();
-    while (clock_monotonic_ms() < until) {
+    if (d->has_engine)
+        engine_stop();
+    while (d->has_engine && clock_monotonic_ms() < until) {
         engine_nudge();
-        if (signals_next(NUDGE_MS) == EVENT_ENGINE_ENDED) {
-            (void)pthread_join(d->engine, NULL);
-            d->has_engine = false;
-            return;
-        }
+        (void)next_event(d, NUDGE_MS);
     }
+}
+
+/* Shuts out the sessions. Only where none is left in a call may anything be freed that they use. */
+static void shut(struct tollgated *d, bool drained)
+{
+    bool clean;
+
+    d->is_idle = dispatch_close(&d->dispatch, CALLS_END_MS);
+    clean = drained && d->is_idle && !d->has_engine;
+    if (d->is_idle)
+        dispatch_detach(&d->dispatch, clean);
+    if (!clean)
+        log_event(LOG_WARNING, "stopped with messages under way",
+                  LOG_NUM("open_messages", atomic_load(&d->dispatch.open_messages)));
 }
 
 static void stop(struct tollgated *d)
 {
-    bool idle;
+    bool drained;
 
     log_event(LOG_NOTICE, "stopping", LOG_NUM("sessions", atomic_load(&d->dispatch.sessions)),
               LOG_NUM("open_messages", atomic_load(&d->dispatch.open_messages)));
-    idle = drain(d);
+    drained = drain(d);
     dispatch_drain(&d->dispatch);
     stop_engine(d);
-    d->was_clean = dispatch_close(&d->dispatch, CALLS_END_MS) && idle && !d->has_engine;
-    if (d->was_clean)
-        dispatch_slots_release(&d->dispatch);
-    else
-        log_event(LOG_WARNING, "stopped with messages under way",
-                  LOG_NUM("open_messages", atomic_load(&d->dispatch.open_messages)));
+    shut(d, drained);
 }
 
 int tollgated_serve(struct tollgated *d, struct err *err)
 {
     for (;;) {
-        switch (signals_next(-1)) {
+        switch (next_event(d, -1)) {
         case EVENT_RELOAD:
             maintenance_reload(&d->maintenance);
             break;
@@ -258,8 +268,7 @@ int tollgated_serve(struct tollgated *d, struct err *err)
             stop(d);
             return 0;
         case EVENT_ENGINE_ENDED:
-            (void)pthread_join(d->engine, NULL);
-            d->has_engine = false;
+            shut(d, false);
             *err = d->engine_err;
             return -1;
         case EVENT_NONE:
@@ -271,22 +280,21 @@ int tollgated_serve(struct tollgated *d, struct err *err)
 /* --- close
  * ------------------------------------------------------------------------------------------- */
 
-/* libmilter's threads may call the dispatch to the last moment, so that stays. Where calls are
- * still under way, the journal is theirs; its table then tells who was in doubt. */
+/* The one order, and its reasons: HACKING, "Shutdown". The dispatch stays, since libmilter's
+ * threads may call it until the process ends. A journal that stays open names the messages in doubt
+ * at the next start. */
 void tollgated_close(struct tollgated *d)
 {
     engine_close();
     control_stop(&d->control);
-    if (d->has_keeper)
-        maintenance_stop(&d->maintenance);
-    else
-        source_watch_free(d->maintenance.watch);
-    violation_log_free(d->violations);
-    if (d->was_clean)
+    maintenance_stop(&d->maintenance, RELOAD_WAIT_MS);
+    if (d->is_idle) {
+        violation_log_free(d->violations);
         throttle_free(d->throttle);
+    }
     accountant_stop(d->accountant, PUSH_WAIT_MS);
     if (d->redis != NULL)
         own_server_stop(d->redis, REDIS_WAIT_MS);
-    if (d->was_clean)
+    if (d->is_idle)
         journal_close(d->journal);
 }

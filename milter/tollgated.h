@@ -20,7 +20,7 @@
 struct tollgated {
     const char *file; /* the configuration's */
     struct snapshot_settings *shared;
-    struct own_server *redis;
+    struct own_server *redis; /* NULL: store.url names another one */
     struct journal *journal;
     struct accountant *accountant;
     struct throttle *throttle;
@@ -28,9 +28,10 @@ struct tollgated {
     struct dispatch dispatch;
     struct maintenance maintenance;
     struct control control;
-    bool has_keeper, has_engine, was_clean;
+    bool is_idle; /* no session can reach the parts: they may be freed */
+    bool has_engine;
     pthread_t engine;
-    struct err engine_err;
+    struct err engine_err; /* the engine thread's until it is joined */
 };
 
 /* `settings` is taken over. Signals and socket are open already, privileges are dropped. */

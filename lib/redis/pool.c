@@ -13,16 +13,18 @@
 #define PROBE_LAST_MS  INT64_C(5000)
 
 struct pool {
-    struct mutex lock; /* guards idle, idle_count, is_open, ending */
-    pthread_cond_t given, wake;
-    struct store **idle;
-    size_t idle_count, max;
-    bool is_open, ending;
+    struct mutex lock;
+    pthread_cond_t given, wake; /* a connection is idle; the prober has something to do */
+    struct store **idle TG_GUARDED_BY(lock);
+    size_t idle_count TG_GUARDED_BY(lock);
+    bool is_open TG_GUARDED_BY(lock); /* the breaker: the store is unreachable */
+    bool ending TG_GUARDED_BY(lock);
 
+    size_t max; /* connections; never changes */
     _Atomic int64_t timeout_ms;
-    struct store *probe; /* the probing thread's own */
+    struct store *probe; /* the prober's */
     pthread_t prober;
-    bool probing; /* the thread runs */
+    bool probing; /* the prober runs; the owner's */
 };
 
 static bool probe_answers(struct pool *p)

@@ -31,6 +31,7 @@ static uint64_t hash_of(struct slice key)
 
 /* The key's place, else a free or overdue one, else NULL. */
 static struct log_limit_place *place(struct log_limit *n, uint64_t hash, int64_t now_ms)
+    TG_REQUIRES(n->lock)
 {
     struct log_limit_place *usable = NULL;
 

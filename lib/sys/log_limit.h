@@ -33,7 +33,7 @@ struct log_limit {
         uint64_t hash; /* of the key */
         int64_t until_ms;
         uint64_t held_back;
-    } list[LOG_LIMIT_MAX];
+    } list[LOG_LIMIT_MAX] TG_GUARDED_BY(lock);
 };
 
 void log_limit_init(struct log_limit *n) TG_NONNULL(1);
