@@ -10,10 +10,10 @@
 /*
  * The events of the main thread: signals, and the end of the engine.
  *
- * libmilter wants TERM, INT and HUP for itself: a thread of its own takes them by sigwait, and HUP
- * ends it. Linux gives a signal for the process to the main thread if that does not block it, so
- * here they are unblocked and have handlers, and every other thread is started with all of them
- * blocked: libmilter never sees one.
+ * The main thread alone has signals unblocked, with handlers; every other thread is started with
+ * all of them blocked. So each signal for the process is the main thread's, however many come at
+ * once. (libmilter's thread that would wait for TERM, INT and HUP is kept from it:
+ * engine_libmilter.c.)
  *
  * Threads: signals_next and signals_block by the main thread; signals_tell by any, and in handlers.
  */

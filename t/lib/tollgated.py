@@ -47,6 +47,7 @@ class Tollgated:
         self.state = os.path.join(folder, "state")
         self.domains = os.path.join(folder, "domains")
         self.daemon = None
+        self.env = {}  # in addition, for the next start
         self.settings = merged({
             "node": NODE, "timezone": "UTC", "state_dir": self.state, "user": "",
             "log": {"target": "stderr", "level": "info"},
@@ -63,8 +64,9 @@ class Tollgated:
         proc.write_text(self.conf, libconfig(self.settings))
 
     def host(self, entries):
-        """The hosted set: lines of the file."""
-        proc.write_text(self.domains, "".join(e + "\n" for e in entries))
+        """The hosted set: lines of the file, which is replaced as a whole."""
+        proc.write_text(self.domains + ".new", "".join(e + "\n" for e in entries))
+        os.rename(self.domains + ".new", self.domains)
 
     def address(self):
         """The milter's socket as connect() takes it."""
@@ -77,7 +79,7 @@ class Tollgated:
     def launch(self, preexec=None):
         """Starts the process without waiting for its socket."""
         self.daemon = proc.Daemon([os.path.join(proc.BUILD, "tollgated"), "-f", "-c", self.conf],
-                                  self.log_file, preexec=preexec)
+                                  self.log_file, env=self.env, preexec=preexec)
 
     def start(self, preexec=None):
         self.launch(preexec)

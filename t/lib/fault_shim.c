@@ -1,0 +1,73 @@
+/*
+ * Preloaded into a program: counts calls of the system, and makes them fail.
+ *
+ * TG_FAULTS is a folder. A file CALL in it makes that call fail with EIO; each fsync and fdatasync
+ * adds a line to the file `calls`: its name, and what the descriptor is open on. Calls: fsync,
+ * fdatasync, accept.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int at(const char *name, int flags)
+{
+    const char *folder = getenv("TG_FAULTS");
+    char path[512];
+
+    (void)snprintf(path, sizeof path, "%s/%s", folder != NULL ? folder : "/nonexistent", name);
+    return open(path, flags | O_CLOEXEC, 0666);
+}
+
+/* One write(2) a line, appended: lines of threads and of processes do not mix. */
+static void note(const char *call, int fd)
+{
+    char link[64], target[256] = "", line[400];
+    int log = at("calls", O_WRONLY | O_CREAT | O_APPEND), len;
+
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    (void)!readlink(link, target, sizeof target - 1);
+    len = snprintf(line, sizeof line, "%s %s\n", call, target);
+    (void)!write(log, line, (size_t)len);
+    (void)close(log);
+}
+
+static int fails(const char *call)
+{
+    int fd = at(call, O_RDONLY);
+
+    if (fd < 0)
+        return 0;
+    (void)close(fd);
+    errno = EIO;
+    return 1;
+}
+
+int fsync(int fd)
+{
+    note("fsync", fd);
+    return fails("fsync") ? -1 : ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(fd);
+}
+
+int fdatasync(int fd)
+{
+    note("fdatasync", fd);
+    return fails("fdatasync") ? -1 : ((int (*)(int))dlsym(RTLD_NEXT, "fdatasync"))(fd);
+}
+
+int accept(int fd, struct sockaddr *address, socklen_t *len)
+{
+    return fails("accept") ? -1
+                           : ((int (*)(int, struct sockaddr *, socklen_t *))dlsym(
+                                 RTLD_NEXT, "accept"))(fd, address, len);
+}
+
+/* libmilter sleeps longer after each accept(2) that fails, two minutes in all. */
+unsigned sleep(unsigned seconds)
+{
+    return fails("accept") ? 0 : ((unsigned (*)(unsigned))dlsym(RTLD_NEXT, "sleep"))(seconds);
+}
