@@ -3,16 +3,13 @@
 #include "cli/command.h"
 
 #include <ctype.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sysexits.h>
 
-#include "cli/text.h"
 #include "lib/sys/clock.h"
 
 #define ARENA_BYTES ((size_t)256 << 20)
 #define TEXT_BYTES  ((size_t)16 << 20)
-#define INDENT      2
 
 static const char help[] =
     "usage: tollgate why QUEUE-ID | ADDRESS\n"
@@ -25,22 +22,6 @@ static const char help[] =
     "Run it as root on the node that took the message, so that it can ask tollgated.\n";
 
 static const struct option options[] = {{NULL, 0, NULL, 0}};
-
-void why_say_text(struct why *w, struct slice text)
-{
-    text_wrap(&w->out, INDENT, false, w->style.width, text);
-}
-
-void why_say(struct why *w, const char *format, ...)
-{
-    char text[2048];
-    va_list ap;
-
-    va_start(ap, format);
-    (void)vsnprintf(text, sizeof text, format, ap);
-    va_end(ap);
-    why_say_text(w, slice_str(text));
-}
 
 static bool is_queue_id(const char *text)
 {
