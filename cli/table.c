@@ -11,7 +11,6 @@
 
 #define COLUMNS_MAX 32
 #define GAP         2
-#define CELL_BYTES  ((size_t)1 << 20)
 
 /* --- filling --------------------------------------------------------------------------------- */
 
@@ -177,17 +176,14 @@ static void squeeze(struct table_layout *y)
 
 static void add_cell(const struct table_layout *y, size_t column, struct slice text, struct buf *b)
 {
-    const char *ellipsis = y->style->utf8 ? "…" : "...";
-    size_t width = y->width[column], used = format_width(slice_str(ellipsis));
+    size_t width = y->width[column];
 
     if (y->l->columns[column].right)
         format_right(b, text, width);
-    else if (format_width(text) <= width || y->l->columns[column].cut == 0)
+    else if (y->l->columns[column].cut == 0)
         format_left(b, text, width);
-    else {
-        format_text(b, format_head(text, width - used));
-        buf_add_str(b, ellipsis);
-    }
+    else
+        format_fit(b, text, width, y->style->utf8 ? "…" : "...");
 }
 
 static void end_line(struct buf *b)
@@ -232,11 +228,18 @@ void table_table(const struct table *l, const struct render_style *style, bool h
 
 /* --- CSV and JSON ---------------------------------------------------------------------------- */
 
+static void csv_cell(const struct table_column *column, const struct cell *cell, struct buf *b)
+{
+    if (cell == NULL)
+        buf_add_str(b, column->name);
+    else if (cell->kind == CELL_TEXT && !column->canonical)
+        render_csv_text(b, cell->text);
+    else
+        buf_add(b, cell->text);
+}
+
 void table_csv(const struct table *l, bool head, struct buf *b)
 {
-    struct buf clean; /* CSV may end on a terminal, too */
-
-    buf_init(&clean, CELL_BYTES);
     b->failed = b->failed || l->failed;
     for (size_t r = 0; r < l->row_count + (head ? 1 : 0); r++) {
         const char *between = "";
@@ -244,16 +247,12 @@ void table_csv(const struct table *l, bool head, struct buf *b)
         for (size_t c = 0; c < l->column_count; c++) {
             if (l->columns[c].name == NULL)
                 continue;
-            buf_reset(&clean);
-            format_text(&clean, head && r == 0 ? slice_str(l->columns[c].name)
-                                               : cell_at(l, r - (head ? 1 : 0), c)->text);
             buf_add_str(b, between);
-            render_csv_field(b, buf_slice(&clean));
+            csv_cell(&l->columns[c], head && r == 0 ? NULL : cell_at(l, r - (head ? 1 : 0), c), b);
             between = ",";
         }
         buf_add_str(b, "\r\n");
     }
-    buf_fini(&clean);
 }
 
 static json_t *cell_json(const struct cell *cell)

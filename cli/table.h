@@ -35,6 +35,7 @@ struct table_column {
     bool minor;       /* left out of a table that is wider than the terminal */
     size_t cut;       /* may be shortened to this; 0: never */
     size_t least;     /* at least so wide (for tables that go on) */
+    bool canonical;   /* its texts are names of accounts, never a stranger's: exact in CSV */
 };
 
 struct table {

@@ -154,7 +154,7 @@ enum summary_column {
 
 static const struct table_column columns[] = {
     [COL_WHO] = {.head = "account", .cut = 12},
-    [COL_ACCOUNT] = {.name = "account"},
+    [COL_ACCOUNT] = {.name = "account", .canonical = true},
     [COL_USER] = {.name = "user"},
     [COL_LIMIT] = {.name = "limit", .head = "limit"},
     [COL_ACTION] = {.name = "action", .head = "action"},

@@ -27,7 +27,7 @@ const struct table_column violations_columns[] = {
     [COL_TIME] = {.name = "time", .head = "time", .least = 14},
     [COL_TIME_MS] = {.name = "time_ms"},
     [COL_WHO] = {.head = "account", .cut = 14, .least = 20},
-    [COL_ACCOUNT] = {.name = "account"},
+    [COL_ACCOUNT] = {.name = "account", .canonical = true},
     [COL_USER] = {.name = "user"},
     [COL_SHORT] = {.head = "limit", .least = 15},
     [COL_LIMIT] = {.name = "limit"},

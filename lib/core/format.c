@@ -1,6 +1,9 @@
 #include "lib/core/format.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+
+#include "lib/core/utf8.h"
 
 void format_count(struct buf *b, uint64_t n)
 {
@@ -79,72 +82,74 @@ void format_value(struct buf *b, enum counter_unit unit, uint64_t n, bool brief)
         format_count(b, n);
 }
 
-/* Length of the UTF-8 character at the front of s (RFC 3629; over-long forms and surrogates are
- * none); 0: none. */
-static size_t character_len(struct slice s)
-{
-    const unsigned char *p = (const unsigned char *)s.ptr;
-    size_t len = p[0] < 0x80   ? 1
-                 : p[0] < 0xc2 ? 0
-                 : p[0] < 0xe0 ? 2
-                 : p[0] < 0xf0 ? 3
-                 : p[0] < 0xf5 ? 4
-                               : 0;
+/* A character of a text as it is shown. */
+struct format_piece {
+    struct slice text;
+    size_t columns;
+    char escape[12]; /* where `text` is not what stands there: \x1b, \u202e */
+};
 
-    if (len == 0 || len > s.len)
-        return 0;
-    for (size_t i = 1; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0) ||
-        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] >= 0x90))
-        return 0;
-    return len;
+static void escape(struct format_piece *p, char letter, int digits, unsigned code)
+{
+    int len = snprintf(p->escape, sizeof p->escape, "\\%c%0*x", letter, digits, code);
+
+    p->text = (struct slice){p->escape, (size_t)len};
+    p->columns = (size_t)len;
 }
 
-static bool is_control(struct slice s, size_t len)
+/* Takes the first character of a text that is not empty. */
+static void next_piece(struct slice *rest, struct format_piece *p)
 {
-    const unsigned char *p = (const unsigned char *)s.ptr;
+    size_t len = utf8_length(*rest);
+    unsigned byte = (unsigned char)rest->ptr[0];
+    uint32_t code = len > 0 ? utf8_code(*rest, len) : 0;
 
-    return p[0] < 0x20 || p[0] == 0x7f || (len == 2 && p[0] == 0xc2 && p[1] < 0xa0);
+    if (len == 0 || code < 0x20 || code == 0x7f) {
+        escape(p, 'x', 2, byte);
+    } else if (utf8_is_control(code)) {
+        escape(p, 'u', 4, code);
+    } else {
+        p->text = slice_to(*rest, len);
+        p->columns = utf8_columns(code);
+    }
+    *rest = slice_from(*rest, len == 0 ? 1 : len);
 }
 
 size_t format_width(struct slice text)
 {
+    struct format_piece p;
     size_t width = 0;
 
     while (text.len > 0) {
-        size_t len = character_len(text);
-
-        text = slice_from(text, len == 0 ? 1 : len);
-        width++;
+        next_piece(&text, &p);
+        width += p.columns;
     }
     return width;
 }
 
 struct slice format_head(struct slice text, size_t width)
 {
-    struct slice rest = text;
+    struct slice rest = text, after = text;
+    struct format_piece p;
+    size_t used = 0;
 
-    while (rest.len > 0 && width-- > 0) {
-        size_t len = character_len(rest);
-
-        rest = slice_from(rest, len == 0 ? 1 : len);
+    while (after.len > 0) {
+        next_piece(&after, &p);
+        used += p.columns;
+        if (used > width)
+            break;
+        rest = after;
     }
     return slice_to(text, text.len - rest.len);
 }
 
 void format_text(struct buf *b, struct slice text)
 {
-    while (text.len > 0) {
-        size_t len = character_len(text);
+    struct format_piece p;
 
-        if (len == 0 || is_control(text, len))
-            buf_add_char(b, '?');
-        else
-            buf_add(b, slice_to(text, len));
-        text = slice_from(text, len == 0 ? 1 : len);
+    while (text.len > 0) {
+        next_piece(&text, &p);
+        buf_add(b, p.text);
     }
 }
 
@@ -168,4 +173,19 @@ void format_right(struct buf *b, struct slice text, size_t width)
 
     format_fill(b, " ", used < width ? width - used : 0);
     format_text(b, text);
+}
+
+void format_fit(struct buf *b, struct slice text, size_t width, const char *ellipsis)
+{
+    size_t room = width - format_width(slice_str(ellipsis));
+    struct slice head;
+
+    if (format_width(text) <= width) {
+        format_left(b, text, width);
+        return;
+    }
+    head = format_head(text, room);
+    format_text(b, head);
+    buf_add_str(b, ellipsis);
+    format_fill(b, " ", room - format_width(head)); /* where a wide character did not fit */
 }

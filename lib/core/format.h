@@ -23,16 +23,20 @@ void format_bytes(struct buf *b, uint64_t n) TG_NONNULL(1);
  */
 void format_value(struct buf *b, enum counter_unit unit, uint64_t n, bool brief) TG_NONNULL(1);
 
-/* How many columns of a terminal the text takes: its UTF-8 characters, each taken for one column.
- */
+/* How many columns of a terminal the text takes as format_text writes it: wide characters take two,
+ * combining ones none. */
 size_t format_width(struct slice text);
-/* Its first `width` characters. */
+/* Its first characters, as many as fit into `width` columns. */
 struct slice format_head(struct slice text, size_t width);
-/* The text with every control byte and every byte that is no UTF-8 turned into `?`. */
+/* The text with every byte that is no UTF-8 and every ASCII control written as \x1b, and every
+ * other control of utf8_is_control as \u202e, so that it can neither command a terminal nor turn
+ * around what stands beside it. */
 void format_text(struct buf *b, struct slice text) TG_NONNULL(1);
 /* Adds text (format_text), and blanks to make it `width` wide: behind it, or before. */
 void format_left(struct buf *b, struct slice text, size_t width) TG_NONNULL(1);
 void format_right(struct buf *b, struct slice text, size_t width) TG_NONNULL(1);
+/* As format_left; a longer text is cut and ends in the ellipsis, which has to fit. */
+void format_fit(struct buf *b, struct slice text, size_t width, const char *ellipsis) TG_NONNULL(1);
 void format_fill(struct buf *b, const char *piece, size_t times) TG_NONNULL(1);
 
 #endif

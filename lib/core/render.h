@@ -30,7 +30,9 @@ void render_chart(const struct report_grid *g, const struct render_style *style,
 /* RFC 4180: a header row of labels and columns, CRLF ends, exact plain numbers; no line of totals.
  */
 void render_csv(const struct report_grid *g, struct buf *b) TG_NONNULL(1);
-void render_csv_field(struct buf *b, struct slice value) TG_NONNULL(1);
+/* A cell of text: as format_text shows it (line breaks are controls), quoted where it has to be.
+ * One that a spreadsheet would take for a formula (it begins with = + - or @) has a ' before it. */
+void render_csv_text(struct buf *b, struct slice value) TG_NONNULL(1);
 
 /* What table and chart share: the title above, remarks below. */
 void render_title(const struct report_grid *g, const struct render_style *style, struct buf *b)

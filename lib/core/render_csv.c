@@ -1,25 +1,44 @@
 #include "lib/core/render.h"
 
 #include <inttypes.h>
+#include <string.h>
+
+#include "lib/core/format.h"
+
+#define CELL_BYTES ((size_t)1 << 20)
+
+/* A spreadsheet takes such a cell for a formula, whether it is quoted or not. */
+static bool is_formula(struct slice value)
+{
+    return value.len > 0 && memchr("=+-@", value.ptr[0], 4) != NULL;
+}
+
+/* Nearly every value is a plain name: it is written as it is. */
+static bool needs_care(struct slice value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.ptr[i];
+
+        if (c < 0x20 || c >= 0x7f || c == '"' || c == ',')
+            return true;
+    }
+    return is_formula(value);
+}
 
 static bool needs_quotes(struct slice value)
 {
     for (size_t i = 0; i < value.len; i++) {
         char c = value.ptr[i];
 
-        if (c == '"' || c == ',' || c == '\r' || c == '\n')
+        if (c == '"' || c == ',')
             return true;
     }
     return false;
 }
 
 /* RFC 4180 2.5 to 2.7 */
-void render_csv_field(struct buf *b, struct slice value)
+static void add_quoted(struct buf *b, struct slice value)
 {
-    if (!needs_quotes(value)) {
-        buf_add(b, value);
-        return;
-    }
     buf_add_char(b, '"');
     for (size_t i = 0; i < value.len; i++) {
         if (value.ptr[i] == '"')
@@ -27,6 +46,26 @@ void render_csv_field(struct buf *b, struct slice value)
         buf_add_char(b, value.ptr[i]);
     }
     buf_add_char(b, '"');
+}
+
+void render_csv_text(struct buf *b, struct slice value)
+{
+    struct buf clean;
+
+    if (!needs_care(value)) {
+        buf_add(b, value);
+        return;
+    }
+    buf_init(&clean, CELL_BYTES);
+    if (is_formula(value))
+        buf_add_char(&clean, '\'');
+    format_text(&clean, value);
+    b->failed = b->failed || clean.failed;
+    if (needs_quotes(buf_slice(&clean)))
+        add_quoted(b, buf_slice(&clean));
+    else
+        buf_add(b, buf_slice(&clean));
+    buf_fini(&clean);
 }
 
 static void add_head(const struct report_grid *g, struct buf *b)
@@ -58,7 +97,7 @@ static void add_row(const struct report_grid *g, const struct report_grid_row *r
         if (g->label_names[l] == NULL)
             continue;
         buf_add_str(b, between);
-        render_csv_field(b, row->label[l]);
+        render_csv_text(b, row->label[l]);
         between = ",";
     }
     if (g->billing) {

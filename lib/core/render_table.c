@@ -202,18 +202,6 @@ static void add_groups(const struct render_layout *l, struct buf *b)
     trim_line(b);
 }
 
-static void add_label(const struct render_layout *l, int i, struct slice text, struct buf *b)
-{
-    size_t width = l->label_width[i];
-
-    if (format_width(text) <= width) {
-        format_left(b, text, width);
-        return;
-    }
-    format_text(b, format_head(text, width - format_width(slice_str(l->ellipsis))));
-    buf_add_str(b, l->ellipsis);
-}
-
 static void add_labels(const struct render_layout *l, const struct slice labels[GRID_LABELS],
                        struct buf *b)
 {
@@ -223,7 +211,7 @@ static void add_labels(const struct render_layout *l, const struct slice labels[
         if (l->g->label_names[i] == NULL)
             continue;
         buf_add_str(b, between);
-        add_label(l, i, labels[i], b);
+        format_fit(b, labels[i], l->label_width[i], l->ellipsis);
         between = "  ";
     }
 }

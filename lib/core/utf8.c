@@ -35,6 +35,24 @@ size_t utf8_length(struct slice s)
     return 0;
 }
 
+uint32_t utf8_code(struct slice s, size_t length)
+{
+    static const unsigned char lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    const unsigned char *p = (const unsigned char *)s.ptr;
+    uint32_t code = p[0] & lead[length];
+
+    for (size_t i = 1; i < length; i++)
+        code = code << 6 | (p[i] & 0x3f);
+    return code;
+}
+
+bool utf8_is_control(uint32_t code)
+{
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x061c ||
+           (code >= 0x200e && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
+           (code >= 0x2066 && code <= 0x2069);
+}
+
 bool utf8_valid(struct slice s)
 {
     while (s.len > 0) {

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/core/utf8.h"
 #include "lib/sys/clock.h"
 
 #define VALUE_BYTES ((size_t)2048)
@@ -18,42 +19,18 @@ static struct {
     char ident[64];
 } the_log = {.target = LOG_TARGET_STDERR, .facility = LOG_MAIL, .level = LOG_INFO};
 
-/* Length of the UTF-8 character at the front (RFC 3629); 0 if there is none, or a C1 control, which
- * terminals obey. */
-static size_t utf8_length(struct slice s)
-{
-    const unsigned char *p = (const unsigned char *)s.ptr;
-    uint32_t code, least;
-    size_t len;
-
-    if (p[0] >= 0xc2 && p[0] <= 0xdf)
-        len = 2, code = p[0] & 0x1f, least = 0xa0;
-    else if ((p[0] & 0xf0) == 0xe0)
-        len = 3, code = p[0] & 0x0f, least = 0x800;
-    else if (p[0] >= 0xf0 && p[0] <= 0xf4)
-        len = 4, code = p[0] & 0x07, least = 0x10000;
-    else
-        return 0;
-    if (len > s.len)
-        return 0;
-    for (size_t i = 1; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (p[i] & 0x3f);
-    }
-    if (code < least || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
-        return 0;
-    return len;
-}
-
 /* Bytes at the front that need no escape; 0: the first one does. */
 static size_t plain_length(struct slice s)
 {
     unsigned char c = (unsigned char)s.ptr[0];
+    size_t len;
 
     if (c == '"' || c == '\\' || c < 0x20 || c == 0x7f)
         return 0;
-    return c < 0x80 ? 1 : utf8_length(s);
+    if (c < 0x80)
+        return 1;
+    len = utf8_length(s);
+    return len > 0 && !utf8_is_control(utf8_code(s, len)) ? len : 0;
 }
 
 static bool needs_quotes(struct slice s)

@@ -13,9 +13,9 @@
 /*
  * The log: one line an event, `event key=value key="quoted value"`, to syslog or stderr. A value is
  * quoted where it is empty or holds anything but plain characters; in quotes, `"` and `\` carry a
- * backslash, and every byte that is not printable ASCII or valid UTF-8 (C1 controls are neither) is
- * written as \xHH, so that no outside text can forge a line. Event and keys are literals and are
- * written as they are.
+ * backslash, and every byte that is not printable ASCII or valid UTF-8 is written as \xHH, and so
+ * are the controls of utf8_is_control, so that no outside text can forge a line or turn it around.
+ * Event and keys are literals and are written as they are.
  *
  * On stderr a line begins with the time (of the process's zone), program[pid] and level:
  *     2026-11-21T13:04:05.123+0000 tollgated[712] info: message counted qid=4jWnX03VvBz1cTBS

@@ -1,4 +1,4 @@
-/* report, grid, figures, nearest and the renderers of table, chart and CSV. */
+/* report, grid, suggest and the renderers of table, chart and CSV. */
 #include "t/tap.h"
 
 #include <stdlib.h>
@@ -37,62 +37,6 @@ static void test_kinds(void)
     report_counters(report_totals(), &list);
     IS_INT(report_totals()->column_count, list.count, "totals has a column a counter");
     IS_INT(list.count, COUNTER_COUNT - 2, "all but the two of nodes alone");
-}
-
-static void is_figure(void (*add)(struct buf *, uint64_t), uint64_t n, const char *want)
-{
-    struct buf b;
-
-    buf_init(&b, 100);
-    add(&b, n);
-    IS_SLICE(buf_slice(&b), slice_str(want), want);
-    buf_fini(&b);
-}
-
-static void test_figures(void)
-{
-    is_figure(format_count, 0, "0");
-    is_figure(format_count, 999, "999");
-    is_figure(format_count, 1000, "1,000");
-    is_figure(format_count, 1002003, "1,002,003");
-    is_figure(format_count, UINT64_MAX, "18,446,744,073,709,551,615");
-    is_figure(format_short, 9999, "9999");
-    is_figure(format_short, 10000, "10.0k");
-    is_figure(format_short, 99899, "99.9k");
-    is_figure(format_short, 99999, "99k");
-    is_figure(format_short, 999999, "999k");
-    is_figure(format_short, 1000000, "1.0M");
-    is_figure(format_short, UINT64_MAX, "18.4E");
-    is_figure(format_bytes, 0, "0  B");
-    is_figure(format_bytes, 999, "999  B");
-    is_figure(format_bytes, 1000, "1.0 KB");
-    is_figure(format_bytes, 1536, "1.5 KB");
-    is_figure(format_bytes, 1023897, "999.9 KB");
-    is_figure(format_bytes, 1023950, "1.0 MB");
-    is_figure(format_bytes, UINT64_C(1) << 40, "1.0 TB");
-    is_figure(format_bytes, UINT64_MAX, "16.0 EB");
-}
-
-static void test_text(void)
-{
-    struct buf b;
-
-    buf_init(&b, 1000);
-    format_text(&b, SLICE("a\033[2Jb\xff\xc3\xa9\xc2\x9b\x7f\xed\xa0\x80\xf0\x8f\xbf\xbf"));
-    IS_SLICE(buf_slice(&b), SLICE("a?[2Jb?\xc3\xa9????????\?"),
-             "controls and what is no UTF-8 become question marks");
-    IS_INT(format_width(SLICE("b\xc3\xbc"
-                              "cher")),
-           6, "a character is one column");
-    IS_SLICE(format_head(SLICE("b\xc3\xbc"
-                               "cher"),
-                         2),
-             SLICE("b\xc3\xbc"), "cut between characters");
-    buf_reset(&b);
-    format_left(&b, SLICE("\xc3\xbc"), 3);
-    format_right(&b, SLICE("\xc3\xbc"), 3);
-    IS_SLICE(buf_slice(&b), SLICE("\xc3\xbc    \xc3\xbc"), "filled up on either side");
-    buf_fini(&b);
 }
 
 static void test_nearest(void)
@@ -448,8 +392,6 @@ static void test_chart(void)
 int main(void)
 {
     test_kinds();
-    test_figures();
-    test_text();
     test_nearest();
     test_order();
     test_prune();

@@ -41,6 +41,8 @@ static void test_utf8(void)
             "cher.test");
     is_line(SLICE("\xe2\x82\xac\xf0\x9f\x93\xac"), "event k=\xe2\x82\xac\xf0\x9f\x93\xac");
     is_line(SLICE("\xc2\x85"), "event k=\"\\xc2\\x85\"");
+    is_line(SLICE("a\xe2\x80\xaeg"), "event k=\"a\\xe2\\x80\\xaeg\"");
+    is_line(SLICE("\xd8\x9c\xe2\x81\xa9"), "event k=\"\\xd8\\x9c\\xe2\\x81\\xa9\"");
     is_line(SLICE("\xff\xfe"), "event k=\"\\xff\\xfe\"");
     is_line(SLICE("\xc3"), "event k=\"\\xc3\"");
     is_line(SLICE("\xc0\xaf"), "event k=\"\\xc0\\xaf\"");
