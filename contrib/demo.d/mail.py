@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Sends mail of every class through the demo's relay, and takes what the relay sends out.
+"""Sends mail of every class through the demo's relay, and receives what the relay sends out.
 
 usage: mail.py RELAY_PORT SINK_PORT
 
-Who a message comes from is told by the address that the client binds: 127.0.0.1 is this host,
-127.0.0.3 a customer's network, 127.0.0.9 anybody on the Internet.
+The address that the client binds says who sends: 127.0.0.1 is this host, 127.0.0.3 a customer's
+network, 127.0.0.9 the Internet.
 """
 
 import os
@@ -17,7 +17,7 @@ import smtp
 
 HOST, CUSTOMER, INTERNET = "127.0.0.1", "127.0.0.3", "127.0.0.9"
 
-# What it shows, how often, from where, envelope sender, recipients, kilobytes, header lines.
+# Description, count, client, envelope sender, recipients, kilobytes, header lines.
 MAIL = (
     ("in: from the Internet", 6, INTERNET, "ann@gmail.test", ["alice@example.com"], 40, ()),
     ("in: to two domains", 2, INTERNET, "ann@gmail.test",
@@ -65,7 +65,7 @@ def main():
     end = time.monotonic() + 30
     while len(outside.recipients()) < leaving and time.monotonic() < end:
         time.sleep(0.05)
-    print("\n%d messages taken; %d copies left this server for other ones." % (
+    print("\n%d messages accepted; %d copies sent to other servers." % (
         number, len(outside.recipients())))
     return len(outside.recipients()) != leaving
 

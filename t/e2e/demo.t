@@ -58,7 +58,7 @@ def main():
     tap.ok("█" in out or "▏" in out, "a report is drawn as a chart")
     tap.ok(re.search(r"(?m)^smtpd_milters = .*tollgate/milter.sock", out) and
            "non_smtpd_milters" in out.split("smtpd_milters = ", 1)[1],
-           "the last thing is how to plug it into Postfix", out[-800:])
+           "the last thing is how to attach it to Postfix", out[-800:])
     tap.same(os.listdir(folder), [], "no file is left behind")
     tap.none(left_behind(folder), "no process is left behind")
 
