@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+"""What people read is plain English: turns that a native reader stumbles over do not return."""
+
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import tap
+import tree
+
+# A turn, and what to write.
+TURNS = (
+    (r"let pass|lets? through|is let in", "accept, is accepted"),
+    (r"passed over", "is ignored, is skipped"),
+    (r"hand(s|ed)? in\b", "report, push"),
+    (r"is told (of|with|in|by)|told at once", "is logged, is reported"),
+    (r"in no doubt", "say what is certain"),
+    (r"(?<!mis)taken for", "mistaken for, read as"),
+    (r"waited for\b", "timeout for"),
+    (r"what becomes of", "what happens to"),
+    (r"goes? on with", "continue with"),
+    (r"of ours|of our own", "of Tollgate's own"),
+    (r"it holds? within", "takes effect within"),
+    (r"is (no|none) (value|date|number|option)\b", "is not a valid ..."),
+    (r"(?<![-\w:])mend(ed|s|ing)?\b(?!:)", "fix, repair"),
+    (r"\bdoes another\b.*\?", "an error states what is wrong"),
+)
+READ = re.compile(r"(doc|etc)/|README$|NEWS$|HACKING$")
+
+
+def faults(path, text):
+    found = []
+    for number, line in enumerate(text.split("\n"), 1):
+        for turn, better in TURNS:
+            if re.search(turn, line, re.I):
+                found.append("%s:%d: %s: write: %s" % (path, number, line.strip(), better))
+    return found
+
+
+def main():
+    pages = [p for p in tree.files() if READ.match(p)]
+    tap.ok(len(pages) >= 8, "pages are found", pages)
+    tap.none([f for p in pages for f in faults(p, tree.read(p).decode())], "plain English")
+    tap.same(len(faults("x", "A line is passed over.\nIt is ignored.\n")), 1,
+             "a turn that comes back would be found")
+
+
+tap.run(main)
