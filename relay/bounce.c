@@ -135,10 +135,11 @@ static void read_header(const struct queue_file *f, struct buf *out)
     free(block);
 }
 
-static int put(struct relay *relay, const struct queue_file *f, const char *id, struct slice text,
-               struct err *err)
+static int put(struct relay *relay, const struct queue_file *f, char id[QUEUE_ID_BYTES],
+               struct slice text, struct err *err)
 {
     struct envelope e = {.id = slice_str(id), .created_ms = clock_unix_ms()};
+    struct queue_draft draft = QUEUE_DRAFT_NONE;
     struct message m;
     struct arena arena;
     struct buf tmp;
@@ -155,7 +156,11 @@ static int put(struct relay *relay, const struct queue_file *f, const char *id, 
     if (result != 0 || m.fault != NULL)
         result = err_set(err, EX_OSERR, "cannot make a bounce: out of memory");
     else
-        result = queue_put(&relay->queue, &e, SLICE_NONE, &m, false, err);
+        result = queue_write(&relay->queue, &draft, &e, SLICE_NONE, &m, err);
+    if (result == 0)
+        result = queue_commit(&relay->queue, &draft, false, err);
+    if (result == 0)
+        memcpy(id, draft.id, sizeof draft.id);
     message_fini(&m);
     buf_fini(&tmp);
     arena_fini(&arena);
@@ -168,7 +173,7 @@ int bounce_send(struct relay *relay, const struct queue_file *f, char id[QUEUE_I
     struct buf text, original;
     int result;
 
-    queue_new_id(id);
+    queue_new_id(&relay->queue, id);
     buf_init(&text, BOUNCE_MAX_BYTES);
     buf_init(&original, ORIGINAL_MAX_BYTES + 1);
     read_header(f, &original);

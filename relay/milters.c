@@ -249,11 +249,10 @@ void milters_abort(struct milters *m)
 struct content {
     struct milters *milters;
     struct milter_slot *slot;
-    struct message *message;
-    struct envelope *envelope;
-    struct arena *arena;
+    struct milters_mail *mail;
     struct smtp_reply *reply;
-    bool is_done; /* the milter has said its last word, or is away; `result` is what it comes to */
+    bool is_last; /* of the milters */
+    bool is_done; /* the milter has given its verdict, or is away; `result` is the outcome */
     bool result;
 };
 
@@ -287,8 +286,9 @@ static void send_header(struct content *x)
 {
     struct milter_client *c = &x->slot->link.client;
 
-    for (size_t i = 0; i < x->message->field_count && !x->is_done; i++) {
-        (void)milter_client_header(c, x->message->fields[i].name, x->message->fields[i].value);
+    for (size_t i = 0; i < x->mail->message->field_count && !x->is_done; i++) {
+        (void)milter_client_header(c, x->mail->message->fields[i].name,
+                                   x->mail->message->fields[i].value);
         content_ask(x);
     }
     if (x->is_done)
@@ -303,9 +303,9 @@ static void send_body(struct content *x)
     char *chunk = milter_client_wants_body(c) ? malloc(MILTER_CHUNK_BYTES) : NULL;
     uint64_t at = 0;
 
-    while (chunk != NULL && !x->is_done && at < x->message->body.len &&
+    while (chunk != NULL && !x->is_done && at < x->mail->message->body.len &&
            milter_client_wants_body(c)) {
-        ssize_t n = spool_read(&x->message->body, at, chunk, MILTER_CHUNK_BYTES);
+        ssize_t n = spool_read(&x->mail->message->body, at, chunk, MILTER_CHUNK_BYTES);
 
         if (n <= 0) {
             content_done(x, refuse(x->reply, "451 4.3.0 Queue file read error"));
@@ -337,16 +337,17 @@ static void change_header(struct content *x, const struct milter_answer *a)
     buf_init(&b, MILTER_DATA_BYTES * 2);
     value = header_value(x, a->value, &b);
     if (a->kind == MILTER_ADD_HEADER)
-        message_add_field(x->message, a->name, value);
+        message_add_field(x->mail->message, a->name, value);
     else if (a->kind == MILTER_INSERT_HEADER)
-        message_insert_field(x->message, a->index, a->name, value);
+        message_insert_field(x->mail->message, a->index, a->name, value);
     else
-        message_change_field(x->message, a->index, a->name, value);
+        message_change_field(x->mail->message, a->index, a->name, value);
     buf_fini(&b);
 }
 
 static void change(struct content *x, const struct milter_answer *a)
 {
+    x->mail->is_changed = x->mail->is_changed || a->kind != MILTER_QUARANTINE;
     switch (a->kind) {
     case MILTER_ADD_HEADER:
     case MILTER_INSERT_HEADER:
@@ -354,18 +355,18 @@ static void change(struct content *x, const struct milter_answer *a)
         change_header(x, a);
         break;
     case MILTER_REPLACE_BODY:
-        message_replace_body(x->message, a->value);
+        message_replace_body(x->mail->message, a->value);
         break;
     case MILTER_ADD_RCPT:
     case MILTER_ADD_RCPT_PAR:
-        (void)envelope_add_recipient(x->envelope, x->arena, envelope_path_plain(a->value),
-                                     SLICE_NONE);
+        (void)envelope_add_recipient(x->mail->envelope, x->mail->arena,
+                                     envelope_path_plain(a->value), SLICE_NONE);
         break;
     case MILTER_DELETE_RCPT:
-        (void)envelope_delete_recipient(x->envelope, envelope_path_plain(a->value));
+        (void)envelope_delete_recipient(x->mail->envelope, envelope_path_plain(a->value));
         break;
     case MILTER_CHANGE_FROM:
-        x->envelope->sender = arena_copy(x->arena, envelope_path_plain(a->value));
+        x->mail->envelope->sender = arena_copy(x->mail->arena, envelope_path_plain(a->value));
         break;
     default:
         x->milters->quarantine = true;
@@ -380,7 +381,7 @@ static void send_end(struct content *x)
     struct err err = {.code = 0};
     int got;
 
-    x->message->body_replaced = false; /* each milter replaces it for itself */
+    x->mail->message->body_replaced = false; /* each milter replaces it for itself */
     (void)milter_client_eom(&x->slot->link.client);
     while ((got = milter_link_next(&x->slot->link, timeout_ms, &a, &err)) > 0 && !a.is_final)
         change(x, &a);
@@ -396,26 +397,27 @@ static bool send_message(struct content *x)
     send_header(x);
     if (!x->is_done)
         send_body(x);
+    if (!x->is_done && x->is_last && !x->mail->prepare(x->mail->user, x->reply))
+        content_done(x, false);
     if (!x->is_done)
         send_end(x);
     return x->result;
 }
 
-bool milters_message(struct milters *m, struct message *message, struct envelope *e,
-                     struct arena *arena, struct smtp_reply *r)
+bool milters_message(struct milters *m, struct milters_mail *mail, struct smtp_reply *r)
 {
     for (size_t i = 0; i < m->count && !m->discard; i++) {
         struct content x = {.milters = m,
                             .slot = &m->slots[i],
-                            .message = message,
-                            .envelope = e,
-                            .arena = arena,
-                            .reply = r};
+                            .mail = mail,
+                            .reply = r,
+                            .is_last = i + 1 == m->count};
 
+        mail->is_changed = false;
         if (m->slots[i].is_away ? !default_action(m, r) : !send_message(&x))
             return false;
-        if (message->fault != NULL)
-            return refuse(r, message->fault);
+        if (mail->message->fault != NULL)
+            return refuse(r, mail->message->fault);
     }
     return true;
 }

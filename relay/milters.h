@@ -51,9 +51,23 @@ bool milters_rcpt(struct milters *m, const struct smtp_path *path, struct smtp_r
 void milters_rejected_rcpt(struct milters *m, const struct smtp_path *path) TG_NONNULL(1);
 bool milters_data(struct milters *m, struct smtp_reply *r) TG_NONNULL(1);
 bool milters_unknown(struct milters *m, struct slice command, struct smtp_reply *r) TG_NONNULL(1);
-/* Header, body, end of message; carries out all changes. */
-bool milters_message(struct milters *m, struct message *message, struct envelope *e,
-                     struct arena *arena, struct smtp_reply *r) TG_NONNULL(1);
+
+/* What the milters see and change at the end of a message. */
+struct milters_mail {
+    struct message *message;
+    struct envelope *envelope;
+    struct arena *arena; /* of the envelope */
+    /* Called before the last milter gives its verdict: that one may count the message, so all that
+     * can fail has to be done by then. False: *r refuses the message. */
+    bool (*prepare)(void *user, struct smtp_reply *r);
+    void *user;
+    bool is_changed; /* by the last milter */
+};
+
+/* Header, body, end of message; carries out all changes. `prepare` is not called if an earlier
+ * milter refused or discarded the message. */
+bool milters_message(struct milters *m, struct milters_mail *mail, struct smtp_reply *r)
+    TG_NONNULL(1);
 /* The transaction is over. */
 void milters_abort(struct milters *m) TG_NONNULL(1);
 

@@ -108,23 +108,42 @@ const char *queue_tmp(const struct queue *q, struct buf *b)
     return b->data;
 }
 
-/* Nine digits of base 32 are the time in ms, four more count on within and across ms. */
-void queue_new_id(char id[QUEUE_ID_BYTES])
+/* 45 bits of time (ms) and 20 random ones, so that a clock that was set back does not give the ids
+ * of an earlier process again; within a ms they count on. */
+static uint64_t next_number(void)
 {
-    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUV";
     static _Atomic uint64_t last;
     uint64_t before = atomic_load(&last), n;
 
     do {
-        n = (uint64_t)clock_unix_ms() << 20;
+        n = (uint64_t)clock_unix_ms() << 20 | (arc4random() & 0xfffff);
         if (n <= before)
             n = before + 1;
     } while (!atomic_compare_exchange_weak(&last, &before, n));
-    for (int i = 12; i >= 0; i--) {
-        id[i] = digits[n & 31];
-        n >>= 5;
-    }
-    id[13] = '\0';
+    return n;
+}
+
+static bool is_in(const struct queue *q, const char *where, const char *id)
+{
+    char path[PATH_BYTES];
+
+    path_of(q, where, slice_str(id), path);
+    return access(path, F_OK) == 0;
+}
+
+void queue_new_id(const struct queue *q, char id[QUEUE_ID_BYTES])
+{
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUV";
+
+    do {
+        uint64_t n = next_number();
+
+        for (int i = 12; i >= 0; i--) {
+            id[i] = digits[n & 31];
+            n >>= 5;
+        }
+        id[13] = '\0';
+    } while (is_in(q, "mail", id) || is_in(q, "hold", id));
 }
 
 /* --- writing --------------------------------------------------------------------------------- */
@@ -153,6 +172,14 @@ static bool sync_place(const struct queue *q, const char *where)
     return file_sync_dir(path);
 }
 
+/* What a longer draft had beyond this one goes. */
+static int cut_here(int fd)
+{
+    off_t end = lseek(fd, 0, SEEK_CUR);
+
+    return end >= 0 && ftruncate(fd, end) == 0 ? fsync(fd) : -1;
+}
+
 static int write_file(int fd, struct envelope *e, struct slice received, struct message *m)
 {
     struct buf header, head;
@@ -166,34 +193,93 @@ static int write_file(int fd, struct envelope *e, struct slice received, struct 
     envelope_format(e, &head);
     if (!head.failed && !header.failed && file_write_fd(fd, buf_slice(&head)) &&
         file_write_fd(fd, buf_slice(&header)) && copy_body(fd, &m->body) == 0)
-        result = fsync(fd);
+        result = cut_here(fd);
     buf_fini(&header);
     buf_fini(&head);
     return result;
 }
 
-int queue_put(struct queue *q, struct envelope *e, struct slice received, struct message *m,
-              bool held, struct err *err)
+static int create_draft(const struct queue *q, struct queue_draft *d, struct slice id,
+                        struct err *err)
+{
+    char path[PATH_BYTES];
+
+    TG_ASSERT(queue_id_is_valid(id));
+    path_of(q, "tmp", id, path);
+    d->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (d->fd < 0)
+        return err_set(err, EX_CANTCREAT, "cannot create %s: %s", path, strerror(errno));
+    memcpy(d->id, id.ptr, id.len);
+    d->id[id.len] = '\0';
+    return 0;
+}
+
+int queue_write(struct queue *q, struct queue_draft *d, struct envelope *e, struct slice received,
+                struct message *m, struct err *err)
+{
+    if (d->fd < 0 && create_draft(q, d, e->id, err) != 0)
+        return -1;
+    if (lseek(d->fd, 0, SEEK_SET) == 0 && write_file(d->fd, e, received, m) == 0)
+        return 0;
+    (void)err_set(err, EX_IOERR, "cannot write %s/tmp/%s: %s", q->dir, d->id, strerror(errno));
+    queue_discard(q, d);
+    return -1;
+}
+
+void queue_discard(const struct queue *q, struct queue_draft *d)
+{
+    char path[PATH_BYTES];
+
+    if (d->fd < 0)
+        return;
+    path_of(q, "tmp", slice_str(d->id), path);
+    (void)close(d->fd);
+    (void)unlink(path);
+    d->fd = -1;
+}
+
+/* The draft moves to its place; its id changes while that name is taken. */
+static int place_draft(const struct queue *q, struct queue_draft *d, const char *place, char *to)
+{
+    char from[PATH_BYTES];
+
+    path_of(q, "tmp", slice_str(d->id), from);
+    for (;;) {
+        path_of(q, place, slice_str(d->id), to);
+        if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+            return 0;
+        if (errno != EEXIST)
+            break;
+        queue_new_id(q, d->id);
+    }
+    (void)unlink(from);
+    return -1;
+}
+
+int queue_commit(struct queue *q, struct queue_draft *d, bool held, struct err *err)
 {
     const char *place = held ? "hold" : "mail";
-    char from[PATH_BYTES], to[PATH_BYTES];
-    int fd, result;
+    char to[PATH_BYTES];
+    int result = close(d->fd);
 
-    path_of(q, "tmp", e->id, from);
-    path_of(q, place, e->id, to);
-    fd = open(from, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return err_set(err, EX_CANTCREAT, "cannot create %s: %s", from, strerror(errno));
-    result = write_file(fd, e, received, m);
-    if (close(fd) != 0)
-        result = -1;
-    if (result == 0 && renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0 &&
-        sync_place(q, place))
+    d->fd = -1;
+    if (place_draft(q, d, place, to) != 0)
+        return err_set(err, EX_IOERR, "cannot rename to %s: %s", to, strerror(errno));
+    if (result == 0 && sync_place(q, place))
         return 0;
-    (void)err_set(err, EX_IOERR, "cannot write %s: %s", from, strerror(errno));
-    (void)unlink(from);
+    (void)err_set(err, EX_IOERR, "cannot sync %s: %s", to, strerror(errno));
     (void)unlink(to);
     return -1;
+}
+
+int queue_reserve(struct queue_file *f, uint64_t bytes, struct err *err)
+{
+    int error = posix_fallocate(f->fd, (off_t)f->whole_at, (off_t)bytes);
+
+    if (error == 0)
+        return 0;
+    return err_set(err, EX_IOERR, "cannot reserve room in the queue file of %.*s: %s",
+                   SLICE_FMT(f->envelope.id), strerror(error));
 }
 
 int queue_note(struct queue_file *f, struct slice lines, struct err *err)
@@ -291,6 +377,13 @@ static int read_file(struct queue_file *f, struct err *err)
     return result;
 }
 
+/* The id is the file's name, whatever the id was when its head was written. */
+static int take_name(struct queue_file *f, struct slice id, struct err *err)
+{
+    f->envelope.id = arena_copy(&f->arena, id);
+    return f->envelope.id.ptr != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
+}
+
 int queue_load(struct queue *q, struct slice id, struct queue_file *out, struct err *err)
 {
     int flags = q->lock_fd < 0 ? O_RDONLY : O_RDWR;
@@ -310,7 +403,7 @@ int queue_load(struct queue *q, struct slice id, struct queue_file *out, struct 
         return err_set(err, errno == ENOENT ? EX_NOINPUT : EX_IOERR, "cannot open message %.*s: %s",
                        SLICE_FMT(id), strerror(errno));
     arena_init(&out->arena, HEAD_MAX_BYTES * 2);
-    if (read_file(out, err) == 0)
+    if (read_file(out, err) == 0 && take_name(out, id, err) == 0)
         return 0;
     (void)err_prefix(err, "%s", path);
     queue_unload(out);
@@ -374,7 +467,7 @@ int queue_hold(struct queue *q, struct slice id, bool hold, struct err *err)
         return err_set(err, EX_NOINPUT, "no such message: %.*s", SLICE_FMT(id));
     path_of(q, hold ? "mail" : "hold", id, from);
     path_of(q, hold ? "hold" : "mail", id, to);
-    if (rename(from, to) != 0)
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) != 0)
         return err_set(err, errno == ENOENT ? EX_NOINPUT : EX_IOERR, "cannot %s message %.*s: %s",
                        hold ? "hold" : "release", SLICE_FMT(id), strerror(errno));
     return sync_place(q, "mail") && sync_place(q, "hold")

@@ -13,16 +13,16 @@
 #include "relay/message.h"
 
 /*
- * The queue on disk: one file a message (relay/envelope.h says what is in it), in DIR/mail or,
- * while held, in DIR/hold; DIR/tmp has what is not complete yet and is emptied at start. A message
- * is written, forced to the disk and then renamed into its place, so that what is in mail and hold
- * is whole.
+ * The queue on disk: one file for each message (relay/envelope.h describes it), in DIR/mail or,
+ * while held, in DIR/hold. DIR/tmp holds drafts and is emptied at start. A message is written as a
+ * draft, forced to the disk and then renamed into its place, so that every file in mail and hold is
+ * complete. A file's name is its queue id; no file ever replaces another.
  *
- * Who opens the queue for writing holds DIR/lock for life: one daemon (or one command while there
- * is none).
+ * A process that opens the queue for writing holds DIR/lock until it closes the queue: one daemon,
+ * or one command while no daemon runs.
  *
- * Threads: all functions on one struct queue from any; one thread at a time a message.
- * Errors: EX_IOERR, EX_CANTCREAT; EX_TEMPFAIL where another has the lock.
+ * Threads: all functions on one struct queue from any thread; one thread at a time for each
+ * message. Errors: EX_IOERR, EX_CANTCREAT; EX_TEMPFAIL if another process holds the lock.
  */
 
 #define QUEUE_ID_BYTES 32
@@ -32,54 +32,72 @@ struct queue {
     int lock_fd; /* -1: read only */
 };
 
-/* DIR is there; waits at most `wait_ms` for another to give it up. */
+/* DIR must exist; waits at most `wait_ms` for another process to release the lock. */
 int queue_open(struct queue *q, const char *dir, int64_t wait_ms, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
-/* To look only; no lock. */
+/* For reading only; takes no lock. */
 int queue_open_readonly(struct queue *q, const char *dir, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
 void queue_close(struct queue *q);
 
-/* Directory for spools. */
+/* The directory for spools. */
 const char *queue_tmp(const struct queue *q, struct buf *b) TG_NONNULL(1);
 
-/* A new id: letters and digits, in the order of time, never given twice. */
-void queue_new_id(char id[QUEUE_ID_BYTES]);
+/* A new id: letters and digits, later ones greater as long as the clock goes forward. No message in
+ * the queue has it, and no later call in this process returns it again. */
+void queue_new_id(const struct queue *q, char id[QUEUE_ID_BYTES]) TG_NONNULL(1, 2);
 
-/* Writes the message durably; e->text_bytes is filled in. `received` is our own header field with
- * its CRLF (may be empty). `held`: into hold. */
-int queue_put(struct queue *q, struct envelope *e, struct slice received, struct message *m,
-              bool held, struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* A message that is written and forced to the disk, but not queued yet. */
+struct queue_draft {
+    int fd; /* -1: none */
+    char id[QUEUE_ID_BYTES];
+};
+
+#define QUEUE_DRAFT_NONE ((struct queue_draft){.fd = -1})
+
+/* Writes the message; e->text_bytes is filled in. `received` is the relay's own header field with
+ * its CRLF (may be empty). A draft that exists is written over, in the room that it has. On an
+ * error the draft is left as none. */
+int queue_write(struct queue *q, struct queue_draft *d, struct envelope *e, struct slice received,
+                struct message *m, struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3, 5);
+/* Puts the draft into mail, or into hold; it is none afterwards. d->id is the message's id: a new
+ * one if a file of that name exists already. */
+int queue_commit(struct queue *q, struct queue_draft *d, bool held, struct err *err) TG_MUST_USE
+    TG_NONNULL(1, 2);
+void queue_discard(const struct queue *q, struct queue_draft *d) TG_NONNULL(1, 2);
 
 struct queue_file {
     int fd; /* -1: closed */
     struct arena arena;
     struct envelope envelope;
-    uint64_t text_at;  /* where the message begins; it has envelope.text_bytes */
-    uint64_t whole_at; /* where the next journal line goes: behind the last whole one */
+    uint64_t text_at;  /* offset of the message, which has envelope.text_bytes */
+    uint64_t whole_at; /* offset of the next journal line: behind the last complete one */
     bool is_held;
 };
 
-/* With its journal replayed. err->code is EX_NOINPUT where there is no such message. */
+/* With its journal replayed. err->code is EX_NOINPUT if there is no such message. */
 int queue_load(struct queue *q, struct slice id, struct queue_file *out,
                struct err *err) TG_MUST_USE TG_NONNULL(1);
 void queue_unload(struct queue_file *f) TG_NONNULL(1);
-/* Appends journal lines, durably. The envelope is not touched. */
+/* Reserves room on the disk for `bytes` of journal lines. -1: the disk is full. */
+int queue_reserve(struct queue_file *f, uint64_t bytes, struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* Appends journal lines, durably. The envelope is not changed. */
 int queue_note(struct queue_file *f, struct slice lines, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Bytes of the message; 0 at its end, -1 on an error. */
 ssize_t queue_read(const struct queue_file *f, uint64_t offset, char *into, size_t room)
     TG_NONNULL(1);
 
 int queue_remove(struct queue *q, struct slice id, struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* Moves a message into hold, or out of it. */
 int queue_hold(struct queue *q, struct slice id, bool hold, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
 
-/* Calls `each` for every message, in the order of their ids; ends where it returns non-zero, and
- * returns that. */
+/* Calls `each` for every message, in the order of their ids; stops when it returns non-zero, and
+ * returns that value. */
 int queue_each(struct queue *q, int (*each)(void *user, struct slice id, bool held), void *user,
                struct err *err) TG_MUST_USE TG_NONNULL(1);
 
-/* May be a queue id at all (so that none can name a path). */
+/* Whether the text has the form of a queue id, so that none can name another path. */
 bool queue_id_is_valid(struct slice id);
 
 #endif

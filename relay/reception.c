@@ -27,6 +27,7 @@ void reception_init(struct reception *rc, struct relay *relay, const char *clien
     arena_init(&rc->session, SESSION_BYTES);
     arena_init(&rc->arena, TRANSACTION_BYTES);
     buf_init(&tmp, 1024);
+    rc->draft = QUEUE_DRAFT_NONE;
     message_init(&rc->message,
                  arena_copy(&rc->session, slice_str(queue_tmp(&relay->queue, &tmp))).ptr);
     buf_fini(&tmp);
@@ -41,7 +42,8 @@ static void transaction_end(struct reception *rc)
     rc->view = NULL;
     rc->has_recipient = false;
     rc->mail = rc->rcpt = (struct reception_route){.addr = SLICE_NONE};
-    rc->envelope = (struct envelope){.id = SLICE_NONE};
+    rc->envelope = rc->queued = (struct envelope){.id = SLICE_NONE};
+    queue_discard(&rc->relay->queue, &rc->draft);
     message_reset(&rc->message);
     arena_reset(&rc->arena);
 }
@@ -224,7 +226,7 @@ static void on_mail(void *user, const struct smtp_path *path, struct smtp_reply 
 
     transaction_end(rc);
     rc->view = hosting_take(rc->relay->hosting);
-    queue_new_id(rc->id);
+    queue_new_id(&rc->relay->queue, rc->id);
     if (!parse(rc, path->text, &address)) {
         smtp_reply_set(r, "501 5.1.7 Bad sender address syntax");
     } else if (!has_room(rc, path)) {
@@ -339,13 +341,12 @@ static int add_target(void *user, struct slice target)
 /* Forwarders of hosted domains give way to their targets. */
 static int expand_recipients(struct reception *rc)
 {
-    struct envelope before = rc->envelope;
-
-    rc->envelope.recipients = NULL;
-    rc->envelope.recipient_count = rc->envelope.recipient_room = 0;
-    for (size_t i = 0; i < before.recipient_count; i++) {
-        struct slice plain = before.recipients[i].address;
-        struct growing g = {&rc->envelope, &rc->arena, plain};
+    rc->queued = rc->envelope;
+    rc->queued.recipients = NULL;
+    rc->queued.recipient_count = rc->queued.recipient_room = 0;
+    for (size_t i = 0; i < rc->envelope.recipient_count; i++) {
+        struct slice plain = rc->envelope.recipients[i].address;
+        struct growing g = {&rc->queued, &rc->arena, plain};
 
         if (hosting_expand(rc->view, plain, &rc->arena, add_target, &g) != 0)
             return -1;
@@ -355,36 +356,63 @@ static int expand_recipients(struct reception *rc)
 
 static bool goes_out(struct reception *rc)
 {
-    for (size_t i = 0; i < rc->envelope.recipient_count; i++) {
+    for (size_t i = 0; i < rc->queued.recipient_count; i++) {
         struct address address;
 
-        if (!parse(rc, rc->envelope.recipients[i].address, &address) ||
+        if (!parse(rc, rc->queued.recipients[i].address, &address) ||
             hosting_hosts(rc->view, address.domain) != HOSTING_YES)
             return true;
     }
     return false;
 }
 
-static void put_in_queue(struct reception *rc, struct smtp_reply *r)
+static bool refuse_queue(struct reception *rc, const struct err *err, struct smtp_reply *r)
+{
+    log_event(LOG_ERR, "message not queued", LOG_STR("qid", rc->id), LOG_ERROR("error", err));
+    smtp_reply_set(r, "452 4.3.1 Insufficient system storage");
+    return false;
+}
+
+static bool write_draft(struct reception *rc, struct smtp_reply *r)
 {
     struct err err = {.code = 0};
     struct buf received;
     int result;
 
-    rc->envelope.id = slice_str(rc->id);
-    rc->envelope.created_ms = clock_unix_ms();
-    rc->envelope.client = slice_str(rc->client_ip);
-    rc->envelope.login = rc->login;
+    rc->queued.id = slice_str(rc->id);
+    rc->queued.created_ms = clock_unix_ms();
+    rc->queued.client = slice_str(rc->client_ip);
+    rc->queued.login = rc->login;
     buf_init(&received, 4096);
-    reception_received(rc, rc->envelope.created_ms, &received);
-    result = queue_put(&rc->relay->queue, &rc->envelope, buf_slice(&received), &rc->message,
-                       rc->milters.quarantine, &err);
+    reception_received(rc, rc->queued.created_ms, &received);
+    result = queue_write(&rc->relay->queue, &rc->draft, &rc->queued, buf_slice(&received),
+                         &rc->message, &err);
     buf_fini(&received);
-    if (result != 0) {
-        log_event(LOG_ERR, "message not queued", LOG_STR("qid", rc->id), LOG_ERROR("error", &err));
-        smtp_reply_set(r, "452 4.3.1 Insufficient system storage");
+    return result == 0 || refuse_queue(rc, &err, r);
+}
+
+/* All that can fail: before the last milter gives its verdict, and again if it changes anything. */
+static bool prepare(void *user, struct smtp_reply *r)
+{
+    struct reception *rc = user;
+
+    if (rc->envelope.sender.ptr == NULL || expand_recipients(rc) != 0) {
+        smtp_reply_set(r, "451 4.3.0 Temporary look-up failure");
+        return false;
+    }
+    return rc->queued.recipient_count == 0 || write_draft(rc, r);
+}
+
+static void put_in_queue(struct reception *rc, struct smtp_reply *r)
+{
+    struct err err = {.code = 0};
+
+    if (queue_commit(&rc->relay->queue, &rc->draft, rc->milters.quarantine, &err) != 0) {
+        (void)refuse_queue(rc, &err, r);
         return;
     }
+    memcpy(rc->id, rc->draft.id, sizeof rc->id);
+    smtp_reply_set(r, "250 2.0.0 Ok: queued as %s", rc->id);
     if (rc->relay->scheduler != NULL && !rc->milters.quarantine)
         scheduler_add(rc->relay->scheduler, slice_str(rc->id), goes_out(rc));
 }
@@ -397,8 +425,24 @@ static void log_accepted(const struct reception *rc)
 
     log_event(LOG_INFO, what, LOG_STR("qid", rc->id), LOG_STR("client", rc->client_ip),
               LOG_TEXT("login", rc->login), LOG_TEXT("from", rc->envelope.sender),
-              LOG_NUM("recipients", rc->envelope.recipient_count),
-              LOG_NUM("bytes", rc->envelope.text_bytes));
+              LOG_NUM("recipients", rc->queued.recipient_count),
+              LOG_NUM("bytes", rc->queued.text_bytes));
+}
+
+static void take_message(struct reception *rc, struct smtp_reply *r)
+{
+    struct milters_mail mail = {.message = &rc->message,
+                                .envelope = &rc->envelope,
+                                .arena = &rc->arena,
+                                .prepare = prepare,
+                                .user = rc};
+
+    if (!milters_message(&rc->milters, &mail, r) || rc->milters.discard)
+        return;
+    if ((rc->draft.fd < 0 || mail.is_changed) && !prepare(rc, r))
+        return;
+    if (rc->queued.recipient_count > 0)
+        put_in_queue(rc, r);
 }
 
 static void on_end(void *user, struct smtp_reply *r)
@@ -410,12 +454,8 @@ static void on_end(void *user, struct smtp_reply *r)
     smtp_reply_set(r, "250 2.0.0 Ok: queued as %s", rc->id);
     if (rc->message.fault != NULL)
         smtp_reply_set(r, "%s", rc->message.fault);
-    else if (!milters_message(&rc->milters, &rc->message, &rc->envelope, &rc->arena, r))
-        ;
-    else if (rc->envelope.sender.ptr == NULL || expand_recipients(rc) != 0)
-        smtp_reply_set(r, "451 4.3.0 Temporary look-up failure");
-    else if (!rc->milters.discard && rc->envelope.recipient_count > 0)
-        put_in_queue(rc, r);
+    else
+        take_message(rc, r);
     if (smtp_reply_is_good(r))
         log_accepted(rc);
     else

@@ -13,16 +13,21 @@
 #include "relay/smtp_session.h"
 
 /*
- * What is done with the mail of one SMTP session: the handler of relay/smtp_session.h. It asks the
- * policy and the milters, lays the message aside, and queues it. 250 at the end of a message means
- * that it is on the disk.
+ * The mail of one SMTP session: the handler of relay/smtp_session.h. It asks the policy and the
+ * milters, stores the message and queues it. 250 at the end of a message means that the message is
+ * on the disk.
+ *
+ * At the end of a message: all milters but the last, then forwarders are expanded and the message
+ * is written to the disk as a draft, then the last milter, then the draft is renamed into the
+ * queue. So that milter, which may count what it accepts, is not asked about a message that cannot
+ * be queued.
  *
  * Owner: the thread of the session; init/fini.
  */
 
 #define RECEPTION_MACROS_MAX 24
 
-/* How we would deliver to an address, as milters are told it. */
+/* How the relay would deliver to an address, for the macros of milters. */
 struct reception_route {
     struct slice addr, host, mailer;
 };
@@ -46,7 +51,9 @@ struct reception {
     char id[QUEUE_ID_BYTES];
     bool has_recipient; /* one was accepted: from now on the milters may know the id */
     struct reception_route mail, rcpt;
-    struct envelope envelope;
+    struct envelope envelope; /* as the client gave it, and milters changed it */
+    struct envelope queued;   /* the same with forwarders expanded: what is in the draft */
+    struct queue_draft draft;
     struct message message;
 
     struct milter_macro macro_list[RECEPTION_MACROS_MAX];

@@ -22,6 +22,7 @@ class Relay:
         self.log_file = os.path.join(folder, "relay.log")
         self.state = os.path.join(folder, "relay-state")
         self.daemon = None
+        self.env = {}
         own = {
             "node": "mx1", "state_dir": self.state, "user": "",
             "store": {"url": "unix://%s/no-redis" % folder},
@@ -43,7 +44,7 @@ class Relay:
 
     def launch(self):
         argv = [os.path.join(proc.BUILD, "tollgate-relay"), "-f", "-c", self.conf]
-        self.daemon = proc.Daemon(argv, self.log_file)
+        self.daemon = proc.Daemon(argv, self.log_file, self.env)
 
     def start(self):
         before = self.log().count("notice: started")

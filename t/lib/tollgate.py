@@ -16,18 +16,23 @@ def golden(name, got):
         tap.same(got, f.read(), "as in t/data/cli/" + name)
 
 
-def stopped_clock(folder, now):
-    """Environment of a program (or of Redis) for which the wall clock stands at that time."""
-    shim = os.path.join(folder, "clock.so")
-    source = os.path.join(proc.SOURCE, "t/lib/clock_shim.c")
+def preload(folder, name):
+    """Environment of a program with the library t/lib/NAME.c preloaded."""
+    shim = os.path.join(folder, name + ".so")
+    source = os.path.join(proc.SOURCE, "t/lib/%s.c" % name)
     compiler = os.environ.get("TG_CC", "cc")
     if not os.path.exists(shim):
-        code, _, err = proc.run([compiler, "-shared", "-fPIC", "-o", shim, source])
+        code, _, err = proc.run([compiler, "-shared", "-fPIC", "-o", shim, source, "-ldl"])
         if code != 0:
             raise RuntimeError(err)
     # The sanitizers want to come first in the list of libraries, but do not need to.
     sanitizers = "verify_asan_link_order=0:" + os.environ.get("ASAN_OPTIONS", "")
-    return {"LD_PRELOAD": shim, "TG_NOW": str(int(now.timestamp())), "ASAN_OPTIONS": sanitizers}
+    return {"LD_PRELOAD": shim, "ASAN_OPTIONS": sanitizers}
+
+
+def stopped_clock(folder, now):
+    """Environment of a program (or of Redis) for which the wall clock stands at that time."""
+    return dict(preload(folder, "clock_shim"), TG_NOW=str(int(now.timestamp())))
 
 
 class Tollgate:

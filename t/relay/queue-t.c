@@ -9,6 +9,7 @@
 #include "t/tap.h"
 
 static char dir[64];
+static char put_id[QUEUE_ID_BYTES]; /* of the last message put */
 
 static void put(struct queue *q, const char *id, bool held)
 {
@@ -18,6 +19,7 @@ static void put(struct queue *q, const char *id, bool held)
                          .client = SLICE("192.0.2.1"),
                          .login = SLICE("joe\nsender evil"),
                          .smtputf8 = true};
+    struct queue_draft draft = QUEUE_DRAFT_NONE;
     struct arena arena;
     struct message m;
     struct err err = {.code = 0};
@@ -28,7 +30,9 @@ static void put(struct queue *q, const char *id, bool held)
     message_init(&m, dir);
     message_add(&m, SLICE("Subject: x\r\n\r\nbody\r\n"));
     message_end(&m);
-    IS_INT(queue_put(q, &e, SLICE("Received: r\r\n"), &m, held, &err), 0, "put");
+    IS_INT(queue_write(q, &draft, &e, SLICE("Received: r\r\n"), &m, &err), 0, "written");
+    IS_INT(queue_commit(q, &draft, held, &err), 0, "queued");
+    memcpy(put_id, draft.id, sizeof put_id);
     message_fini(&m);
     arena_fini(&arena);
 }
@@ -186,13 +190,13 @@ static void test_lock(void)
     OK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0700, "nobody else can read it");
 }
 
-static void test_ids(void)
+static void test_ids(const struct queue *q)
 {
     char last[QUEUE_ID_BYTES] = "", id[QUEUE_ID_BYTES];
     int bad = 0;
 
     for (int i = 0; i < 100000; i++) {
-        queue_new_id(id);
+        queue_new_id(q, id);
         bad += strcmp(id, last) <= 0 || !queue_id_is_valid(slice_str(id));
         memcpy(last, id, sizeof last);
     }
@@ -201,6 +205,81 @@ static void test_ids(void)
            !queue_id_is_valid(SLICE("..")) &&
            !queue_id_is_valid(SLICE("0123456789012345678901234567890123456789")),
        "what is no id");
+}
+
+/* A clock that was set back, or a file that was put there by hand. */
+static void test_taken_id(struct queue *q)
+{
+    struct queue_file f;
+    struct err err = {.code = 0};
+
+    put(q, "BBB1", false);
+    put(q, "BBB1", false);
+    OK(strcmp(put_id, "BBB1") != 0, "an id that is taken is not used again");
+    for (int i = 0; i < 2; i++) {
+        const char *id = i == 0 ? "BBB1" : put_id;
+
+        IS_INT(queue_load(q, slice_str(id), &f, &err), 0, "both messages are there");
+        IS_SLICE(f.envelope.id, slice_str(id), "under their ids");
+        queue_unload(&f);
+    }
+    IS_INT(queue_remove(q, slice_str(put_id), &err), 0, "removed");
+    put(q, "BBB2", true);
+    put(q, "BBB2", false);
+    IS_INT(queue_hold(q, SLICE("BBB2"), false, &err), -1, "none replaces another when released");
+    IS_INT(queue_remove(q, SLICE("BBB2"), &err), 0, "the queued one");
+    IS_INT(queue_hold(q, SLICE("BBB2"), false, &err), 0, "and then it is released");
+    IS_INT(queue_remove(q, SLICE("BBB2"), &err), 0, "the held one");
+    IS_INT(queue_remove(q, SLICE("BBB1"), &err), 0, "the first");
+}
+
+static void write_draft(struct queue *q, struct queue_draft *d, const char *text)
+{
+    struct envelope e = {.id = SLICE("CCC1"), .created_ms = 1};
+    struct arena arena;
+    struct message m;
+    struct err err = {.code = 0};
+
+    arena_init(&arena, 65536);
+    (void)envelope_add_recipient(&e, &arena, SLICE("b@y.test"), SLICE_NONE);
+    message_init(&m, dir);
+    message_add(&m, slice_str(text));
+    message_end(&m);
+    IS_INT(queue_write(q, d, &e, SLICE_NONE, &m, &err), 0, "written");
+    message_fini(&m);
+    arena_fini(&arena);
+}
+
+static void test_draft(struct queue *q)
+{
+    struct queue_draft d = QUEUE_DRAFT_NONE;
+    struct queue_file f;
+    struct err err = {.code = 0};
+    char text[100];
+    ssize_t n;
+
+    write_draft(q, &d, "Subject: x\r\n\r\nwhat a milter has not changed yet\r\n");
+    is_listing(q, "AAA3 ", "a draft is not in the queue");
+    write_draft(q, &d, "Subject: x\r\n\r\nchanged\r\n");
+    IS_INT(queue_commit(q, &d, false, &err), 0, "queued");
+    IS_INT(queue_load(q, SLICE("CCC1"), &f, &err), 0, "loaded");
+    n = queue_read(&f, 0, text, sizeof text);
+    IS_SLICE(((struct slice){text, n < 0 ? 0 : (size_t)n}), SLICE("Subject: x\r\n\r\nchanged\r\n"),
+             "what was written last");
+    IS_INT(queue_reserve(&f, 10000, &err), 0, "room for outcomes");
+    note(&f, 'F', 0, "550 no");
+    queue_unload(&f);
+    IS_INT(queue_load(q, SLICE("CCC1"), &f, &err), 0, "loaded again");
+    OK(f.envelope.recipients[0].state == RECIPIENT_FAILED, "what was noted in it");
+    note(&f, 'B', 0, "bounce");
+    queue_unload(&f);
+    IS_INT(queue_load(q, SLICE("CCC1"), &f, &err), 0, "and once more");
+    OK(f.envelope.recipients[0].state == RECIPIENT_BOUNCED, "and behind it");
+    queue_unload(&f);
+    IS_INT(queue_remove(q, SLICE("CCC1"), &err), 0, "removed");
+    write_draft(q, &d, "Subject: x\r\n\r\n");
+    queue_discard(q, &d);
+    OK(d.fd < 0 && queue_load(q, SLICE("CCC1"), &f, &err) != 0, "discarded");
 }
 
 static void test_addresses(void)
@@ -238,7 +317,9 @@ int main(void)
     test_damage(&q);
     test_hold(&q);
     test_lock();
-    test_ids();
+    test_ids(&q);
+    test_taken_id(&q);
+    test_draft(&q);
     test_addresses();
     queue_close(&q);
     (void)snprintf(tmp, sizeof tmp, "%s/tmp/left", dir);
