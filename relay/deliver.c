@@ -12,7 +12,11 @@
 #include "relay/smtp_command.h"
 
 #define LINES_MAX_BYTES ((size_t)64 << 20)
-#define NOTES_MAX_BYTES ((uint64_t)8 << 20) /* beyond, only what is final is noted */
+#define NOTES_MAX_BYTES ((uint64_t)8 << 20) /* beyond, only final outcomes are noted */
+#define TEXT_MAX_BYTES  ((size_t)600)       /* of a reply, in the journal and in a bounce */
+/* Journal lines of a recipient that fails (F with its reply, then B), and of the attempt (R). */
+#define NOTE_BYTES  ((uint64_t)TEXT_MAX_BYTES + 160)
+#define RETRY_BYTES ((uint64_t)64)
 
 /* One try: an outcome for each pending recipient, by its index. */
 struct attempt {
@@ -103,6 +107,14 @@ static void send_group(struct attempt *a, struct outgoing *list, size_t count, s
         a->targets[index[i]] = targets[i];
 }
 
+/* An outcome that cannot be recorded is a message that is sent again and again. */
+static int reserve_notes(struct attempt *a, struct err *err)
+{
+    size_t pending = envelope_count(&a->file.envelope, RECIPIENT_PENDING);
+
+    return queue_reserve(&a->file, pending * NOTE_BYTES + RETRY_BYTES, err);
+}
+
 static int try_all(struct attempt *a, struct err *err)
 {
     struct envelope *e = &a->file.envelope;
@@ -148,6 +160,7 @@ static void note_recipient(struct attempt *a, size_t i, bool expired)
 
     if (t->outcome == SMTP_OUTCOME_NONE)
         return;
+    t->text = slice_to(t->text, TEXT_MAX_BYTES);
     if (t->outcome == SMTP_OUTCOME_DONE)
         kind = 'D';
     else if (t->outcome == SMTP_OUTCOME_NEVER || expired)
@@ -206,31 +219,58 @@ static int64_t next_try(const struct attempt *a)
     return clock_unix_ms() + (wait < most ? wait : most);
 }
 
-/* Records the outcomes, bounces, and removes the message or says when to go on. */
-static int64_t conclude(struct attempt *a, struct err *err)
+static int note_outcomes(struct attempt *a, struct err *err)
 {
     struct envelope *e = &a->file.envelope;
     bool expired = a->now_ms - e->created_ms >= a->relay->settings->relay.expire_ms;
-    int64_t next_ms;
 
     for (size_t i = 0; i < e->recipient_count; i++)
         note_recipient(a, i, expired);
-    if (a->lines.len > 0 && write_notes(a, err) != 0)
-        return -1;
-    if (return_to_sender(a, err) != 0)
-        return -1;
-    if (envelope_count(e, RECIPIENT_PENDING) == 0)
-        return queue_remove(&a->relay->queue, e->id, err) == 0 ? 0 : -1;
-    next_ms = next_try(a);
+    return a->lines.len > 0 ? write_notes(a, err) : 0;
+}
+
+/* With the outcomes on the disk: bounces, and removes the message or says when to go on. */
+static int64_t conclude(struct attempt *a)
+{
+    struct envelope *e = &a->file.envelope;
+    struct err err = {.code = 0};
+    int64_t next_ms = next_try(a);
+
+    if (return_to_sender(a, &err) != 0)
+        log_event(LOG_ERR, "bounce not queued", LOG_TEXT("qid", e->id), LOG_ERROR("error", &err));
+    else if (envelope_count(e, RECIPIENT_PENDING) > 0)
+        ;
+    else if (queue_remove(&a->relay->queue, e->id, &err) == 0)
+        return 0;
+    else
+        log_event(LOG_ERR, "message not removed", LOG_TEXT("qid", e->id), LOG_ERROR("error", &err));
     envelope_journal_retry(&a->lines, next_ms, e->tries + 1);
-    return write_notes(a, err) == 0 ? next_ms : -1;
+    if (write_notes(a, &err) != 0)
+        log_event(LOG_ERR, "retry not recorded", LOG_TEXT("qid", e->id), LOG_ERROR("error", &err));
+    return next_ms;
+}
+
+static int64_t attempt(struct attempt *a)
+{
+    struct slice id = a->file.envelope.id;
+    struct err err = {.code = 0};
+
+    if (reserve_notes(a, &err) != 0 || try_all(a, &err) != 0) {
+        log_event(LOG_ERR, "not tried", LOG_TEXT("qid", id), LOG_ERROR("error", &err));
+        return next_try(a);
+    }
+    if (note_outcomes(a, &err) == 0)
+        return conclude(a);
+    /* What is not recorded is delivered again: as seldom as possible. */
+    log_event(LOG_ERR, "delivery not recorded", LOG_TEXT("qid", id), LOG_ERROR("error", &err));
+    return clock_unix_ms() + a->relay->settings->relay.retry_max_ms;
 }
 
 int64_t deliver_message(struct relay *relay, struct slice id, char bounce[QUEUE_ID_BYTES])
 {
     struct attempt a = {.relay = relay, .now_ms = clock_unix_ms(), .bounce = bounce};
     struct err err = {.code = 0};
-    int64_t next_ms = -1;
+    int64_t next_ms;
 
     bounce[0] = '\0';
     if (queue_load(&relay->queue, id, &a.file, &err) != 0) {
@@ -239,12 +279,7 @@ int64_t deliver_message(struct relay *relay, struct slice id, char bounce[QUEUE_
     }
     buf_init(&a.lines, LINES_MAX_BYTES);
     a.view = hosting_take(relay->hosting);
-    if (try_all(&a, &err) == 0)
-        next_ms = conclude(&a, &err);
-    if (next_ms < 0) {
-        log_event(LOG_ERR, "delivery not recorded", LOG_TEXT("qid", id), LOG_ERROR("error", &err));
-        next_ms = next_try(&a);
-    }
+    next_ms = attempt(&a);
     hosting_give_back(a.view);
     buf_fini(&a.lines);
     queue_unload(&a.file);

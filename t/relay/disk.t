@@ -140,7 +140,8 @@ def nothing_twice():
         r.command("queue", "flush")
         for qid in ids:
             r.wait_log("not tried qid=%s .*No space left" % qid)
-            proc.wait_for("more attempts", lambda qid=qid: r.log().count("not tried qid=" + qid) > 3)
+            proc.wait_for("more attempts",
+                          lambda qid=qid: r.log().count("not tried qid=" + qid) > 3)
         tap.same(s.count(), 0, "no room for outcomes: nothing is sent")
         os.unlink(filler)
         r.wait_empty()
