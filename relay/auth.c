@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "lib/core/hash.h"
+#include "lib/sys/clock.h"
 #include "lib/sys/files.h"
 #include "lib/sys/mutex.h"
 
@@ -19,18 +20,29 @@
 #define YESCRYPT_PREFIX "$y$"
 
 struct slot {
-    uint64_t key; /* of the address; 0: free */
+    uint64_t key; /* hash of an address, a login or both; 0: free */
     int64_t first_ms;
-    unsigned failures;
+    unsigned count;
 };
+
+/* What failures are counted by, and where a login has been good. Each has a table of its own, so
+ * that guesses at many logins do not push out the address that they come from. */
+enum auth_tally { TALLY_ADDRESS, TALLY_LOGIN, TALLY_GOOD, TALLIES };
 
 struct auth {
     const char *file;
     char dummy[HASH_BYTES]; /* what an unknown login's password is compared with */
     struct mutex lock;
-    pthread_cond_t ended;                 /* a check */
+    pthread_cond_t ended;                 /* a check; monotonic clock */
     unsigned workers TG_GUARDED_BY(lock); /* threads that check a password */
-    struct slot slots[SLOTS] TG_GUARDED_BY(lock);
+    struct slot slots[TALLIES][SLOTS] TG_GUARDED_BY(lock);
+};
+
+/* Who tries to log in. */
+struct auth_attempt {
+    struct slice login;
+    const char *ip;
+    int64_t now_ms; /* monotonic clock */
 };
 
 /* --- the file -------------------------------------------------------------------------------- */
@@ -115,7 +127,7 @@ struct auth *auth_new(const char *file, struct err *err)
     }
     a->file = file;
     mutex_init(&a->lock);
-    (void)pthread_cond_init(&a->ended, NULL);
+    mutex_condition_init(&a->ended);
     buf_init(&b, FILE_MAX_BYTES);
     result = file_read(file, &b, err);
     if (result == 0)
@@ -140,30 +152,61 @@ void auth_free(struct auth *a)
 
 /* --- failures -------------------------------------------------------------------------------- */
 
-/* Two addresses may share a slot: then the later one's failures take it over. */
-static struct slot *slot_of(struct auth *a, const char *ip, uint64_t *key) TG_REQUIRES(a->lock)
+static uint64_t key_of(enum auth_tally t, const struct auth_attempt *attempt)
 {
-    *key = hash_add(HASH_BEGIN, slice_str(ip)) | 1;
-    return &a->slots[(*key >> 8) % SLOTS];
+    uint64_t hash = HASH_BEGIN;
+
+    if (t != TALLY_LOGIN)
+        hash = hash_add(hash, slice_str(attempt->ip));
+    if (t != TALLY_ADDRESS)
+        hash = hash_add(hash_add(hash, SLICE("\0")), attempt->login);
+    return hash | 1;
 }
 
-static bool is_blocked(struct auth *a, const char *ip, int64_t now_ms) TG_REQUIRES(a->lock)
+/* Two keys may share a slot: then the later one takes it over. */
+static struct slot *slot_of(struct auth *a, enum auth_tally t, const struct auth_attempt *attempt)
+    TG_REQUIRES(a->lock)
 {
-    uint64_t key;
-    const struct slot *s = slot_of(a, ip, &key);
-
-    return s->key == key && s->failures >= AUTH_FAILURES_MAX &&
-           now_ms - s->first_ms < AUTH_WINDOW_MS;
+    return &a->slots[t][(key_of(t, attempt) >> 8) % SLOTS];
 }
 
-static void note_failure(struct auth *a, const char *ip, int64_t now_ms) TG_REQUIRES(a->lock)
+static unsigned count_of(struct auth *a, enum auth_tally t, const struct auth_attempt *attempt)
+    TG_REQUIRES(a->lock)
 {
-    uint64_t key;
-    struct slot *s = slot_of(a, ip, &key);
+    const struct slot *s = slot_of(a, t, attempt);
 
-    if (s->key != key || now_ms - s->first_ms >= AUTH_WINDOW_MS)
-        *s = (struct slot){.key = key, .first_ms = now_ms};
-    s->failures++;
+    return s->key == key_of(t, attempt) && attempt->now_ms - s->first_ms < AUTH_WINDOW_MS ? s->count
+                                                                                          : 0;
+}
+
+/* An address that has just logged in as somebody is not shut out by others' guesses at that login.
+ */
+static bool is_blocked(struct auth *a, const struct auth_attempt *attempt) TG_REQUIRES(a->lock)
+{
+    return count_of(a, TALLY_ADDRESS, attempt) >= AUTH_FAILURES_MAX ||
+           (count_of(a, TALLY_LOGIN, attempt) >= AUTH_LOGIN_FAILURES_MAX &&
+            count_of(a, TALLY_GOOD, attempt) == 0);
+}
+
+static void note(struct auth *a, enum auth_tally t, const struct auth_attempt *attempt)
+    TG_REQUIRES(a->lock)
+{
+    struct slot *s = slot_of(a, t, attempt);
+
+    if (count_of(a, t, attempt) == 0 || t == TALLY_GOOD)
+        *s = (struct slot){.key = key_of(t, attempt), .first_ms = attempt->now_ms};
+    s->count++;
+}
+
+static void note_result(struct auth *a, const struct auth_attempt *attempt, enum auth_result result)
+    TG_REQUIRES(a->lock)
+{
+    if (result == AUTH_GOOD) {
+        note(a, TALLY_GOOD, attempt);
+    } else if (result == AUTH_BAD) {
+        note(a, TALLY_ADDRESS, attempt);
+        note(a, TALLY_LOGIN, attempt);
+    }
 }
 
 /* --- passwords ------------------------------------------------------------------------------- */
@@ -216,26 +259,40 @@ static enum auth_result check_password(const struct auth *a, struct slice login,
     return good ? AUTH_GOOD : AUTH_BAD;
 }
 
+/* AUTH_GOOD: it is this thread's turn, and it counts as a worker. Each that waits wakes by itself:
+ * there is no signal that one of them could keep. */
+static enum auth_result wait_for_turn(struct auth *a, const struct auth_attempt *attempt)
+    TG_REQUIRES(a->lock)
+{
+    int64_t until_ms = clock_monotonic_ms() + AUTH_WAIT_MS;
+    bool in_time = true;
+
+    while (!is_blocked(a, attempt) && a->workers >= WORKERS_MAX && in_time)
+        in_time = mutex_wait_until(&a->lock, &a->ended, until_ms);
+    if (is_blocked(a, attempt))
+        return AUTH_TOO_MANY;
+    if (a->workers >= WORKERS_MAX)
+        return AUTH_BUSY;
+    a->workers++;
+    return AUTH_GOOD;
+}
+
 enum auth_result auth_check(struct auth *a, struct slice login, struct slice password,
                             const char *ip, int64_t now_ms)
 {
-    enum auth_result result = AUTH_TOO_MANY;
-    bool blocked;
+    struct auth_attempt attempt = {.login = login, .ip = ip, .now_ms = now_ms};
+    enum auth_result result;
 
     mutex_lock(&a->lock);
-    while (a->workers >= WORKERS_MAX)
-        mutex_wait(&a->lock, &a->ended);
-    blocked = is_blocked(a, ip, now_ms);
-    a->workers += blocked ? 0 : 1;
+    result = wait_for_turn(a, &attempt);
     mutex_unlock(&a->lock);
-    if (blocked)
+    if (result != AUTH_GOOD)
         return result;
     result = check_password(a, login, password);
     mutex_lock(&a->lock);
     a->workers--;
-    if (result == AUTH_BAD)
-        note_failure(a, ip, now_ms);
-    (void)pthread_cond_signal(&a->ended);
+    note_result(a, &attempt, result);
+    (void)pthread_cond_broadcast(&a->ended);
     mutex_unlock(&a->lock);
     return result;
 }

@@ -10,32 +10,41 @@
 #include "lib/core/slice.h"
 
 /*
- * Logins and passwords: a file with a line `login:hash` each, hashes of crypt(3) (yescrypt and
- * whatever else libcrypt knows). It is read anew at every attempt.
+ * Logins and passwords: a file with a line `login:hash` for each login, with hashes of crypt(3)
+ * (yescrypt and all others that libcrypt has). The file is read at every attempt.
  *
- * An unknown login costs as much work as a known one. From an address that has failed
- * AUTH_FAILURES_MAX times within AUTH_WINDOW_MS nothing is tried any more until that time is over.
+ * An unknown login costs a yescrypt hash. After AUTH_FAILURES_MAX failures from an address, or
+ * AUTH_LOGIN_FAILURES_MAX for a login from any addresses, no password is checked until
+ * AUTH_WINDOW_MS after the first; an address that has logged in as that login within this time is
+ * not affected by the failures of others.
  *
- * Threads: all; the lock guards the table of failures, and at most two passwords are worked on at a
- * time.
+ * Threads: all. At most two passwords are checked at a time; the others wait for AUTH_WAIT_MS.
  */
 
-#define AUTH_FAILURES_MAX 10
-#define AUTH_WINDOW_MS    INT64_C(600000)
+#define AUTH_FAILURES_MAX       10
+#define AUTH_LOGIN_FAILURES_MAX 20
+#define AUTH_WINDOW_MS          INT64_C(600000)
+#define AUTH_WAIT_MS            INT64_C(10000)
 
 struct auth;
 
 void auth_free(struct auth *a);
-/* Reads the file once to see that it can be read (EX_NOINPUT, EX_CONFIG with file:line). */
+/* Reads the file once to check it (EX_NOINPUT, EX_CONFIG with file:line). */
 struct auth *auth_new(const char *file, struct err *err) TG_MUST_USE;
 
-enum auth_result { AUTH_GOOD, AUTH_BAD, AUTH_TOO_MANY, AUTH_TROUBLE /* the file cannot be read */ };
+enum auth_result {
+    AUTH_GOOD,
+    AUTH_BAD,
+    AUTH_TOO_MANY, /* failures; the password was not checked */
+    AUTH_BUSY,     /* the wait was too long; the password was not checked */
+    AUTH_TROUBLE   /* the file cannot be read */
+};
 
-/* `now_ms` of the monotonic clock; `ip` as text. */
+/* `now_ms` is of the monotonic clock; `ip` is text. */
 enum auth_result auth_check(struct auth *a, struct slice login, struct slice password,
                             const char *ip, int64_t now_ms) TG_NONNULL(1);
 
-/* The hash of that login in the file's text; ptr NULL where there is none. */
+/* The hash of that login in the file's text; ptr NULL if there is none. */
 struct slice auth_find(struct slice file, struct slice login);
 /* Checks the file's lines. */
 int auth_check_file(struct slice file, const char *name, struct err *err) TG_MUST_USE;

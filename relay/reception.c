@@ -120,12 +120,17 @@ static void auth_good(struct reception *rc, struct slice mechanism, struct slice
     smtp_reply_set(r, "235 2.7.0 Authentication successful");
 }
 
-/* Slow, and three times at most. */
-static void auth_bad(struct reception *rc, struct slice login, struct smtp_reply *r)
+/* The reply comes a whole number of seconds after the command, so that its time does not tell
+ * which kind of hash was computed, and so whether the login exists. Three failures end the session.
+ */
+static void auth_bad(struct reception *rc, struct slice login, int64_t began_ms,
+                     struct smtp_reply *r)
 {
+    int64_t spent_ms = clock_monotonic_ms() - began_ms;
+
     log_event(LOG_NOTICE, "login failed", LOG_STR("client", rc->client_ip),
               LOG_TEXT("login", login));
-    clock_sleep_ms(AUTH_PAUSE_MS);
+    clock_sleep_ms(AUTH_PAUSE_MS - spent_ms % AUTH_PAUSE_MS);
     smtp_reply_set(r, "535 5.7.8 Authentication failed");
     if (++rc->auth_failures < AUTH_TRIES)
         return;
@@ -137,25 +142,29 @@ static void on_auth(void *user, struct slice mechanism, struct slice login, stru
                     struct smtp_reply *r)
 {
     struct reception *rc = user;
+    int64_t began_ms = clock_monotonic_ms();
 
     TG_ASSERT(rc->relay->auth != NULL);
     if (smtp_command_has_control(login)) {
-        auth_bad(rc, login, r);
+        auth_bad(rc, login, began_ms, r);
         return;
     }
-    switch (auth_check(rc->relay->auth, login, password, rc->client_ip, clock_monotonic_ms())) {
+    switch (auth_check(rc->relay->auth, login, password, rc->client_ip, began_ms)) {
     case AUTH_GOOD:
         auth_good(rc, mechanism, login, r);
         break;
     case AUTH_BAD:
-        auth_bad(rc, login, r);
+        auth_bad(rc, login, began_ms, r);
         break;
     case AUTH_TOO_MANY:
-        smtp_reply_set(r, "421 4.7.0 Too many failed logins from your address");
+        smtp_reply_set(r, "421 4.7.0 Too many failed logins");
         r->close = true;
         break;
     case AUTH_TROUBLE:
         log_plain(LOG_ERR, "relay.users_file cannot be read");
+        smtp_reply_set(r, "454 4.7.0 Temporary authentication failure");
+        break;
+    case AUTH_BUSY:
         smtp_reply_set(r, "454 4.7.0 Temporary authentication failure");
         break;
     }

@@ -47,6 +47,17 @@ static inline void mutex_unlock(struct mutex *m)
     TG_ASSERT(pthread_mutex_unlock(&m->native) == 0);
 }
 
+/* A condition whose times are of the monotonic clock, which nobody sets. */
+static inline void mutex_condition_init(pthread_cond_t *condition)
+{
+    pthread_condattr_t monotonic;
+
+    TG_ASSERT(pthread_condattr_init(&monotonic) == 0);
+    TG_ASSERT(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0);
+    TG_ASSERT(pthread_cond_init(condition, &monotonic) == 0);
+    (void)pthread_condattr_destroy(&monotonic);
+}
+
 /* Waits for the condition; the lock is given back meanwhile. */
 static inline void mutex_wait(struct mutex *m, pthread_cond_t *condition) TG_REQUIRES(*m)
 {

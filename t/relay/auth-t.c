@@ -1,7 +1,9 @@
 #include "relay/auth.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "t/tap.h"
@@ -78,7 +80,8 @@ static void test_passwords(void)
     buf_fini(&b);
 }
 
-static void test_guessing(void)
+/* joe's password is "secret". */
+static struct auth *new_with_joe(void)
 {
     struct err err = {.code = 0};
     struct auth *a;
@@ -88,9 +91,17 @@ static void test_guessing(void)
     buf_add_str(&b, "joe:");
     TG_IGNORE(auth_hash("secret", &b, &err));
     write_users(b.data);
+    buf_fini(&b);
     a = auth_new(path, &err);
     if (!OK(a != NULL, "the file is read"))
-        return;
+        exit(1);
+    return a;
+}
+
+static void test_guessing(void)
+{
+    struct auth *a = new_with_joe();
+
     for (int i = 0; i < AUTH_FAILURES_MAX; i++)
         (void)auth_check(a, SLICE("joe"), SLICE("guess"), "192.0.2.9", 1000 + i);
     IS_INT(auth_check(a, SLICE("joe"), SLICE("secret"), "192.0.2.9", 2000), AUTH_TOO_MANY,
@@ -100,7 +111,79 @@ static void test_guessing(void)
     IS_INT(auth_check(a, SLICE("joe"), SLICE("secret"), "192.0.2.9", 1000 + AUTH_WINDOW_MS),
            AUTH_GOOD, "ten minutes later again");
     auth_free(a);
-    buf_fini(&b);
+    (void)unlink(path);
+}
+
+/* Guesses at one login from many addresses, whether it exists or not. */
+static void test_login_limit(void)
+{
+    static const char *const logins[] = {"joe", "nobody"};
+    struct auth *a = new_with_joe();
+
+    IS_INT(auth_check(a, SLICE("joe"), SLICE("secret"), "192.0.2.200", 500), AUTH_GOOD, "the user");
+    for (size_t l = 0; l < 2; l++) {
+        for (int i = 0; i < AUTH_LOGIN_FAILURES_MAX; i++) {
+            char ip[32];
+
+            (void)snprintf(ip, sizeof ip, "198.51.100.%d", i);
+            IS_INT(auth_check(a, slice_str(logins[l]), SLICE("guess"), ip, 1000 + i), AUTH_BAD,
+                   "a guess");
+        }
+        IS_INT(auth_check(a, slice_str(logins[l]), SLICE("secret"), "203.0.113.1", 2000),
+               AUTH_TOO_MANY, "then nothing is tried for that login, from wherever");
+    }
+    IS_INT(auth_check(a, SLICE("joe"), SLICE("secret"), "192.0.2.200", 2000), AUTH_GOOD,
+           "but from where the user was");
+    IS_INT(auth_check(a, SLICE("joe"), SLICE("secret"), "203.0.113.1", 1000 + AUTH_WINDOW_MS),
+           AUTH_GOOD, "ten minutes later again");
+    auth_free(a);
+}
+
+struct guesser {
+    struct auth *auth;
+    const char *ip;
+    pthread_t thread;
+};
+
+static void *guess(void *data)
+{
+    struct guesser *g = data;
+
+    (void)auth_check(g->auth, SLICE("joe"), SLICE("guess"), g->ip, 1000);
+    return NULL;
+}
+
+/* An address that is blocked while its threads wait for their turn: all of them come back, and the
+ * next one from elsewhere has its turn. */
+static void test_many_at_once(void)
+{
+    static struct guesser g[80];
+    struct timespec until;
+    struct err err = {.code = 0};
+    int hanging = 0;
+    struct auth *a;
+
+    write_users(
+        "joe:$6$saltsalt$8Ee6wSgV.fjBLXxtFYWqrGT3bRQkCbvCN3s3EVMQ1cTnK1w2BrbU0ZWkRcSLxhSC\n");
+    a = auth_new(path, &err);
+    if (!OK(a != NULL, "the file is read"))
+        return;
+    for (size_t i = 0; i < 80; i++) {
+        g[i] = (struct guesser){.auth = a, .ip = i % 2 == 0 ? "192.0.2.1" : "192.0.2.2"};
+        if (pthread_create(&g[i].thread, NULL, guess, &g[i]) != 0)
+            exit(1);
+    }
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += AUTH_WAIT_MS / 1000 - 2;
+    for (size_t i = 0; i < 80; i++)
+        hanging += pthread_timedjoin_np(g[i].thread, NULL, &until) != 0;
+    IS_INT(hanging, 0, "no thread hangs");
+    IS_INT(auth_check(a, SLICE("joe"), SLICE("guess"), "192.0.2.1", 1000), AUTH_TOO_MANY,
+           "the address is blocked");
+    IS_INT(auth_check(a, SLICE("other"), SLICE("guess"), "192.0.2.3", 1000), AUTH_BAD,
+           "and others have their turn");
+    if (hanging == 0)
+        auth_free(a);
     (void)unlink(path);
 }
 
@@ -117,5 +200,7 @@ int main(void)
     test_file();
     test_passwords();
     test_guessing();
+    test_login_limit();
+    test_many_at_once();
     return tap_done();
 }
