@@ -66,8 +66,8 @@ void reception_init(struct reception *rc, struct relay *relay, const char *clien
                     uint16_t client_port, uint16_t server_port) TG_NONNULL(1);
 void reception_fini(struct reception *rc);
 
-/* TLS stands: what the client said before is forgotten; milters and Received know of it from now
- * on. */
+/* TLS has begun: what the client said before, its login too, is forgotten (RFC 3207 4.2). Macros
+ * and the Received field show TLS from now on. */
 void reception_tls(struct reception *rc, const char *version, const char *cipher, int bits)
     TG_NONNULL(1);
 

@@ -1,5 +1,4 @@
-/* The other half of reception.h: what we tell of a session, to milters and in the Received field.
- */
+/* The other half of reception.h: macros for milters, and the Received field. */
 
 #include <stdio.h>
 
@@ -15,7 +14,8 @@ void reception_tls(struct reception *rc, const char *version, const char *cipher
     rc->tls_version = arena_copy(&rc->session, slice_str(version));
     rc->tls_cipher = arena_copy(&rc->session, slice_str(cipher));
     rc->tls_bits = arena_copy(&rc->session, (struct slice){text, (size_t)len});
-    rc->helo = SLICE_NONE;
+    rc->helo = rc->login = rc->auth_type = SLICE_NONE;
+    rc->is_extended = false;
 }
 
 static void put(struct reception *rc, size_t *count, const char *name, struct slice value)
@@ -61,8 +61,7 @@ struct milter_macros reception_macros(struct reception *rc)
     return (struct milter_macros){rc->macro_list, n};
 }
 
-/* What a client said of itself, made safe for a header: no parenthesis, no blank, nothing beyond
- * ASCII. */
+/* The client's EHLO name, made safe for a header: no parenthesis, no blank, ASCII only. */
 static void add_safe(struct buf *out, struct slice text)
 {
     for (size_t i = 0; i < text.len; i++) {

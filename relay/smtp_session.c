@@ -7,6 +7,7 @@
 #define LINE_MAX_BYTES 2048
 #define TEXT_BYTES     65536 /* handed on at once, about */
 #define OUT_MAX_BYTES  ((size_t)1 << 20)
+#define OVERSHOOT_MAX  10000 /* recipients above the limit in a transaction that are no errors */
 
 void smtp_session_init(struct smtp_session *s, const struct smtp_handler *handler, void *user,
                        const char *hostname, const struct smtp_limits *limits)
@@ -56,7 +57,7 @@ static void reset(struct smtp_session *s)
     s->handler->reset(s->user);
     s->has_mail = false;
     s->is_utf8 = false;
-    s->recipients = 0;
+    s->recipients = s->overshoot = 0;
 }
 
 void smtp_session_end(struct smtp_session *s, const char *why)
@@ -82,6 +83,7 @@ void smtp_session_tls(struct smtp_session *s, bool offers_auth)
     s->wants_tls = false;
     s->has_tls = true;
     s->offers_auth = offers_auth;
+    s->has_login = false;
     s->has_helo = false;
     s->is_extended = false;
     s->commands = 0;
@@ -172,16 +174,29 @@ static void on_mail(struct smtp_session *s, enum smtp_verb verb, struct slice ar
     say(s, &r);
 }
 
+/* The client sends the rest in another transaction (RFC 5321 4.5.3.1.10): neither an error nor a
+ * command that does nothing, up to a point. */
+static void too_many_recipients(struct smtp_session *s)
+{
+    bool is_free = s->overshoot++ < OVERSHOOT_MAX;
+
+    say_text(s, "452 4.5.3 Too many recipients");
+    s->errors -= is_free;
+    s->commands -= is_free;
+}
+
 static void on_rcpt(struct smtp_session *s, enum smtp_verb verb, struct slice argument)
 {
     struct smtp_reply r = {.close = false};
     struct smtp_path path;
     const char *fault;
 
+    if (s->has_mail && s->recipients >= s->limits.recipients_max) {
+        too_many_recipients(s);
+        return;
+    }
     if (!s->has_mail)
         fault = "503 5.5.1 Need MAIL first";
-    else if (s->recipients >= s->limits.recipients_max)
-        fault = "452 4.5.3 Too many recipients";
     else
         fault = path_fault(s, smtp_command_path_parse(argument, verb, &path), verb, &path);
     if (fault == NULL && (path.text.len < 3 && path.text.ptr[0] == '<'))
@@ -420,7 +435,9 @@ static void take_text_bytes(struct smtp_session *s, struct slice *in)
     if (s->text_bytes <= s->limits.message_max_bytes && s->text.len > 0)
         s->handler->text(s->user, buf_slice(&s->text));
     buf_reset(&s->text);
-    if (s->data.state == SMTP_DATA_BARE)
+    if (s->text_bytes / 2 > s->limits.message_max_bytes) /* it may never end */
+        say_and_close(s, "552 5.3.4 Message size exceeds the limit");
+    else if (s->data.state == SMTP_DATA_BARE)
         say_and_close(s, "521 5.5.2 Bare CR or LF: lines end in CRLF");
     else if (s->data.state == SMTP_DATA_NUL)
         say_and_close(s, "521 5.6.0 NUL in a message");

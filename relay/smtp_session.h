@@ -29,10 +29,10 @@
  */
 
 struct smtp_limits {
-    uint64_t message_max_bytes;
-    size_t recipients_max; /* a transaction */
-    size_t errors_max;     /* replies of 4xx and 5xx to anything, then 421 */
-    size_t commands_max;   /* between two accepted messages, then 421 */
+    uint64_t message_max_bytes; /* beyond twice that the session ends */
+    size_t recipients_max;      /* in a transaction */
+    size_t errors_max;          /* replies of 4xx and 5xx, then 421 */
+    size_t commands_max;        /* between two accepted messages, then 421 */
 };
 
 struct smtp_handler {
@@ -65,9 +65,10 @@ struct smtp_session {
     bool wants_tls; /* out is to be sent, then TLS begun: smtp_session_tls */
     bool is_closed; /* out is to be sent, then the connection closed */
     bool is_extended, has_helo, has_mail, has_login;
-    bool is_utf8; /* the transaction is SMTPUTF8 */
-    bool in_text; /* between DATA and its end */
-    size_t recipients, errors, commands;
+    bool is_utf8;                 /* the transaction is SMTPUTF8 */
+    bool in_text;                 /* between DATA and its end */
+    size_t recipients, overshoot; /* of the transaction: accepted, and above the limit */
+    size_t errors, commands;
     uint64_t text_bytes;
     struct smtp_data data;
     struct buf line, text;
@@ -82,7 +83,8 @@ void smtp_session_start(struct smtp_session *s) TG_NONNULL(1);
 /* Takes all of *in, unless the session was closed or wants TLS: what is left then is to be thrown
  * away. */
 void smtp_session_take(struct smtp_session *s, struct slice *in) TG_NONNULL(1);
-/* TLS stands: what was said before is forgotten (RFC 3207 4.2). */
+/* TLS has begun: EHLO, a login and all else that the client said before are forgotten (RFC 3207
+ * 4.2). */
 void smtp_session_tls(struct smtp_session *s, bool offers_auth) TG_NONNULL(1);
 /* The connection is gone, or `why` (a whole reply; NULL: nothing is said) ends it. */
 void smtp_session_end(struct smtp_session *s, const char *why) TG_NONNULL(1);

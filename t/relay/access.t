@@ -128,6 +128,25 @@ def logins(r, ca):
              "no login, no relaying")
 
 
+def login_before_tls(folder, ca, cert):
+    """A login in the clear, which only this host may have, is gone after STARTTLS."""
+    s = sink.Sink()
+    r = relay.Relay(proc.scratch("before"), settings=dict(STRANGERS, relay={
+        "next_hop": "127.0.0.1:%d" % s.port, "tls_cert_file": cert[0], "tls_key_file": cert[1],
+        "users_file": os.path.join(folder, "users")}))
+    r.start()
+    c = client(r, ca, start=False)
+    c.login("joe", "secret")
+    c.starttls(context=trusting(ca))
+    c.ehlo()
+    tap.same(code_of(c.sendmail, "joe@host.test", ["out@else.test"], TEXT), 554,
+             "a login in the clear does not survive STARTTLS")
+    c.login("joe", "secret")
+    tap.same(code_of(c.sendmail, "joe@host.test", ["out@else.test"], TEXT), 250,
+             "one under TLS is good")
+    tap.same(r.stop(), 0, "stopped")
+
+
 def guessing(r, ca):
     """Three tries a session, ten an address and ten minutes."""
     codes = []
@@ -328,6 +347,7 @@ def main():
     tap.none(r.complaints(), "no complaints in the log")
     slow(proc.scratch("slow"))
     plain_auth(folder, ca)
+    login_before_tls(folder, ca, cert)
     bad_configurations(folder, ca)
 
 

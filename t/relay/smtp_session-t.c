@@ -211,6 +211,17 @@ static void test_limits(void)
     one("too many recipients",
         SLICE(ENVELOPE "RCPT TO:<c@x>\r\nRCPT TO:<d@x>\r\nRCPT TO:<e@x>\r\n"),
         "250 250 250 250 250 452 ");
+    buf_init(&b, 100000);
+    buf_add(&b, SLICE(ENVELOPE));
+    for (int i = 0; i < 50; i++)
+        buf_addf(&b, "RCPT TO:<r%d@x>\r\n", i);
+    buf_add(&b, SLICE("DATA\r\nhello\r\n.\r\n"));
+    begin(&f);
+    OK(memmem(codes(&f, buf_slice(&b)), 2000, "452 452 354 250 ", 16) != NULL,
+       "those above the limit are no errors: the others get the message");
+    OK(!f.session.is_closed, "and the session goes on");
+    end(&f);
+    buf_fini(&b);
     one("too many errors", SLICE("A\r\nB\r\nC\r\nD\r\nE\r\nNOOP\r\n"), "500 500 500 500 500 421 ");
     buf_init(&b, 100000);
     for (int i = 0; i < 31; i++)
@@ -228,6 +239,14 @@ static void test_limits(void)
     begin(&f);
     IS_STR(codes(&f, buf_slice(&b)), "250 250 250 354 552 250 ", "too large: told at the end");
     OK(memmem(f.record.events.data, f.record.events.len, "end", 3) == NULL, "never an end");
+    end(&f);
+    buf_reset(&b);
+    buf_add(&b, SLICE(ENVELOPE "DATA\r\n"));
+    for (int i = 0; i < 250; i++)
+        buf_add(&b, SLICE("12345678\r\n"));
+    begin(&f);
+    IS_STR(codes(&f, buf_slice(&b)), "250 250 250 354 552 ", "twice as large: told at once");
+    OK(f.session.is_closed, "and closed");
     end(&f);
     buf_fini(&b);
 }
@@ -297,6 +316,15 @@ static void test_starttls(void)
     (void)codes(&f, SLICE("EHLO c\r\nSTARTTLS\r\nMAI"));
     smtp_session_tls(&f.session, false);
     IS_STR(codes(&f, SLICE("EHLO c\r\n")), "250 ", "half a command before TLS is forgotten too");
+    end(&f);
+    begin(&f);
+    f.session.offers_tls = f.session.offers_auth = true;
+    IS_STR(codes(&f, SLICE("EHLO c\r\nAUTH PLAIN AGpvZQBzZWNyZXQ=\r\nSTARTTLS\r\n")),
+           "250 235 220 ", "a login before TLS");
+    smtp_session_tls(&f.session, true);
+    OK(!f.session.has_login, "is forgotten");
+    IS_STR(codes(&f, SLICE("EHLO c\r\nAUTH PLAIN AGpvZQBzZWNyZXQ=\r\n")), "250 235 ",
+           "and may be repeated");
     end(&f);
 }
 
