@@ -207,6 +207,7 @@ static void settle_all(struct sending *x, enum smtp_outcome outcome, const char 
 static void by_mx(struct sending *x, struct slice domain)
 {
     const struct settings *s = x->relay->settings;
+    struct mx_self self = {.hostname = x->relay->hostname, .own = &x->relay->own};
     struct mx_list *list = arena_alloc(x->arena, sizeof *list);
     struct err err = {.code = 0};
     enum mx_result found;
@@ -215,8 +216,8 @@ static void by_mx(struct sending *x, struct slice domain)
         settle_all(x, SMTP_OUTCOME_LATER, "451 4.3.0 Out of memory");
         return;
     }
-    found = mx_find(domain, s->relay.resolver, x->relay->hostname, (uint16_t)s->relay.smtp_port,
-                    x->arena, list, &err);
+    found = mx_find(domain, s->relay.resolver, &self, (uint16_t)s->relay.smtp_port, x->arena, list,
+                    &err);
     if (found != MX_FOUND) {
         settle_all(x, found == MX_NEVER ? SMTP_OUTCOME_NEVER : SMTP_OUTCOME_LATER, err.text);
         return;

@@ -20,8 +20,7 @@
 
 /* --- answers --------------------------------------------------------------------------------- */
 
-/* In the order of preference; among equals the later ones first or last, by turns, is order enough.
- */
+/* In the order of preference; among equals a random place is enough. */
 static void insert(struct mx_list *list, const struct mx_host *host)
 {
     size_t i = list->count;
@@ -204,12 +203,27 @@ static enum mx_result later(struct err *err, struct slice domain)
     return MX_LATER;
 }
 
-/* Were we to send to a host that is no better than ourselves, the message would come back. False:
- * none is left. */
-static bool cut_at_self(struct mx_list *list, const char *self)
+static enum mx_result loops_back(struct err *err, struct slice domain)
+{
+    return never(err, "5.4.6 Mail for this domain loops back to this server", domain);
+}
+
+static bool is_self(const struct mx_host *host, const struct mx_self *self)
+{
+    if (strcasecmp(host->name, self->hostname) == 0)
+        return true;
+    for (size_t i = 0; i < host->address_count; i++) {
+        if (own_address_is(self->own, &host->addresses[i]))
+            return true;
+    }
+    return false;
+}
+
+/* A host that is no better than the relay would send the message back. False: none is left. */
+static bool cut_at_self(struct mx_list *list, const struct mx_self *self)
 {
     for (size_t i = 0; i < list->count; i++) {
-        if (strcasecmp(list->hosts[i].name, self) != 0)
+        if (!is_self(&list->hosts[i], self))
             continue;
         while (i > 0 && list->hosts[i - 1].preference == list->hosts[i].preference)
             i--;
@@ -238,7 +252,7 @@ static enum dns find_all(struct mx_lookup *l, struct mx_list *list, uint16_t por
 }
 
 static enum mx_result find(struct mx_lookup *l, struct slice domain, const char *name,
-                           const char *self, uint16_t port, struct arena *arena,
+                           const struct mx_self *self, uint16_t port, struct arena *arena,
                            struct mx_list *out, struct err *err)
 {
     enum dns d = ask(l, name, ns_t_mx);
@@ -256,10 +270,10 @@ static enum mx_result find(struct mx_lookup *l, struct slice domain, const char 
         out->count = 1;
     }
     if (!cut_at_self(out, self))
-        return never(err, "5.4.6 Mail for this domain comes back to this server", domain);
+        return loops_back(err, domain);
     d = find_all(l, out, port);
     if (d == DNS_ANSWER)
-        return MX_FOUND;
+        return cut_at_self(out, self) ? MX_FOUND : loops_back(err, domain);
     if (d == DNS_LATER)
         return later(err, domain);
     return never(err,
@@ -269,8 +283,8 @@ static enum mx_result find(struct mx_lookup *l, struct slice domain, const char 
 }
 
 /* [192.0.2.1], [IPv6:2001:db8::1] */
-static enum mx_result literal(struct slice domain, uint16_t port, struct arena *arena,
-                              struct mx_list *out, struct err *err)
+static enum mx_result literal(struct slice domain, const struct mx_self *self, uint16_t port,
+                              struct arena *arena, struct mx_list *out, struct err *err)
 {
     struct slice text = {domain.ptr + 1, domain.len - 2};
     struct mx_host *host = &out->hosts[0];
@@ -290,11 +304,11 @@ static enum mx_result literal(struct slice domain, uint16_t port, struct arena *
         return never(err, "5.1.2 No such address", domain);
     }
     out->count = 1;
-    return MX_FOUND;
+    return is_self(host, self) ? loops_back(err, domain) : MX_FOUND;
 }
 
-enum mx_result mx_find(struct slice domain, const char *resolver, const char *self, uint16_t port,
-                       struct arena *arena, struct mx_list *out, struct err *err)
+enum mx_result mx_find(struct slice domain, const char *resolver, const struct mx_self *self,
+                       uint16_t port, struct arena *arena, struct mx_list *out, struct err *err)
 {
     const char *name = arena_copy(arena, domain).ptr;
     struct mx_lookup l;
@@ -302,8 +316,10 @@ enum mx_result mx_find(struct slice domain, const char *resolver, const char *se
 
     out->count = 0;
     if (domain.len > 2 && domain.ptr[0] == '[')
-        return literal(domain, port, arena, out, err);
-    if (name == NULL || lookup_init(&l, resolver, arena, err) != 0)
+        return literal(domain, self, port, arena, out, err);
+    if (name == NULL)
+        return later(err, domain);
+    if (lookup_init(&l, resolver, arena, err) != 0)
         return MX_LATER;
     result = find(&l, domain, name, self, port, arena, out, err);
     lookup_fini(&l);

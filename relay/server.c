@@ -75,6 +75,7 @@ static int open_listener(struct server *s, const struct socket_name *name, bool 
     if (fd < 0)
         return err_set(err, EX_OSERR, "cannot listen at %s:%s: %s", name->host, port,
                        strerror(errno));
+    own_address_add(&s->relay->own, fd);
     s->ports[s->listener_count] = name->port;
     s->tls[s->listener_count] = tls;
     s->listeners[s->listener_count++] = (struct pollfd){.fd = fd, .events = POLLIN};

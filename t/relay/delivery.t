@@ -48,6 +48,10 @@ def by_mx(folder):
         "nomx.test": {"MX": [(10, "no-address.test")]},
         "loop.test": {"MX": [(10, "relay.test"), (20, "mx2.test")]},
         "backup.test": {"MX": [(10, "mx1.test"), (20, "RELAY.test"), (30, "mx2.test")]},
+        "equal.test": {"MX": [(10, "mx1.test"), (20, "relay.test"), (20, "mx2.test"),
+                              (20, "mx3.test")]},
+        "only-equal.test": {"MX": [(20, "mx2.test"), (20, "relay.test"), (20, "mx3.test")]},
+        "mx3.test": {"A": ["127.0.0.13"]},
         "failing.test": None,
         "half.test": {"MX": [(10, "failing-host.test")]},
         "failing-host.test": None,
@@ -75,8 +79,15 @@ def by_mx(folder):
     send(r, ["a@backup.test"])
     proc.wait_for("the better one", lambda: "a@backup.test" in first.recipients())
     tap.ok(True, "to those better than ourselves only")
+    others = second.count(), third.count()
+    for number in range(20):  # equal ones come in any order
+        send(r, ["a%d@equal.test" % number])
+    proc.wait_for("the better one", lambda: "a19@equal.test" in first.recipients())
+    r.wait_empty()
+    tap.same((second.count(), third.count()), others, "never to those as good as ourselves")
     for domain, status in (("null.test", "5.1.10"), ("empty.test", "5.1.2"), ("none.test", "5.1.2"),
-                           ("nomx.test", "5.4.4"), ("loop.test", "5.4.6")):
+                           ("nomx.test", "5.4.4"), ("loop.test", "5.4.6"),
+                           ("only-equal.test", "5.4.6")):
         count = len(r.mail("told@host.test"))
         send(r, ["a@" + domain])
         got = r.wait_mail("told@host.test", count + 1).decode()
@@ -87,6 +98,41 @@ def by_mx(folder):
         tap.ok(qid in r.queued(), domain + " is tried again later")
     tap.same(r.stop(), 0, "stopped")
     tap.none(r.complaints(), "no complaints in the log")
+
+
+def own_address(folder):
+    """A domain whose MX is this relay by address, or a loopback address of whoever wrote it."""
+    port = proc.free_port()
+    other = Listener("127.0.0.11", port)
+    dns = dns_server.Dns({
+        "parked.test": {"MX": [(10, "mail.parked.test")]}, "mail.parked.test": {"A": ["127.0.0.1"]},
+        "zero.test": {"A": ["0.0.0.0"]}, "mapped.test": {"AAAA": ["::ffff:127.0.0.1"]},
+        "second.test": {"MX": [(10, "mx1.test"), (20, "mail.parked.test"), (20, "mx1.test")]},
+        "mx1.test": {"A": ["127.0.0.11"]}, "local.test": {"A": ["127.0.0.77"]},
+        "local6.test": {"AAAA": ["::1"]},
+    })
+    r = relay.Relay(folder, settings={"relay": {"resolver": dns.address, "smtp_port": port}})
+    r.port = port
+    r.write_settings(relay={"listen": ["127.0.0.1:%d" % port]})
+    r.start()
+    domains = ["parked.test", "zero.test", "mapped.test", "[127.0.0.1]"]
+    for count, domain in enumerate(domains, 1):
+        send(r, ["a@" + domain])
+        got = r.wait_mail("told@host.test", count).decode()
+        tap.ok("Status: 5.4.6" in got and domain in got, domain + " is a loop", got[-1500:])
+    tap.same(r.log().count("accepted qid="), len(domains), "each is accepted once")
+    send(r, ["a@second.test"])
+    proc.wait_for("the better MX", other.count)
+    r.wait_empty()
+    tap.same(other.recipients(), ["a@second.test"], "to better ones than this address")
+    r.stop()
+    r.write_settings(relay={"smtp_port": 25})
+    r.start()
+    for count, domain in enumerate(["local.test", "local6.test"], len(domains) + 1):
+        send(r, ["a@" + domain])
+        got = r.wait_mail("told@host.test", count).decode()
+        tap.ok("Status: 5.4.6" in got and domain in got, domain + " at port 25, too", got[-1500:])
+    tap.same(r.stop(), 0, "stopped")
 
 
 def tls_out(folder):
@@ -245,6 +291,7 @@ def here_and_there(folder):
 def main():
     tap.need("/usr/sbin/smtp-sink", "openssl")
     by_mx(proc.scratch("mx"))
+    own_address(proc.scratch("own"))
     tls_out(proc.scratch("tls"))
     broken_tls(proc.scratch("broken"))
     loop(proc.scratch("loop"))
