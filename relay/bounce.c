@@ -6,6 +6,7 @@
 
 #include "lib/sys/clock.h"
 #include "relay/mail_date.h"
+#include "relay/queue_draft.h"
 
 #define ORIGINAL_MAX_BYTES ((size_t)64 << 10)
 #define BOUNCE_MAX_BYTES   ((size_t)16 << 20)
@@ -156,9 +157,9 @@ static int put(struct relay *relay, const struct queue_file *f, char id[QUEUE_ID
     if (result != 0 || m.fault != NULL)
         result = err_set(err, EX_OSERR, "cannot make a bounce: out of memory");
     else
-        result = queue_write(&relay->queue, &draft, &e, SLICE_NONE, &m, err);
+        result = queue_draft_write(&relay->queue, &draft, &e, SLICE_NONE, &m, err);
     if (result == 0)
-        result = queue_commit(&relay->queue, &draft, false, err);
+        result = queue_draft_commit(&relay->queue, &draft, false, err);
     if (result == 0)
         memcpy(id, draft.id, sizeof draft.id);
     message_fini(&m);

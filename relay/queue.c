@@ -15,10 +15,8 @@
 #include "lib/sys/files.h"
 #include "lib/sys/lock_file.h"
 
-#define COPY_BYTES     65536
 #define HEAD_MAX_BYTES ((size_t)16 << 20)
 #define JOURNAL_BYTES  ((size_t)256 << 20)
-#define PATH_BYTES     640
 
 bool queue_id_is_valid(struct slice id)
 {
@@ -33,14 +31,22 @@ bool queue_id_is_valid(struct slice id)
     return true;
 }
 
-static void path_of(const struct queue *q, const char *where, struct slice id, char *path)
+void queue_path(const struct queue *q, const char *where, struct slice id, char *path)
 {
-    (void)snprintf(path, PATH_BYTES, "%s/%s/%.*s", q->dir, where, SLICE_FMT(id));
+    (void)snprintf(path, QUEUE_PATH_BYTES, "%s/%s/%.*s", q->dir, where, SLICE_FMT(id));
+}
+
+bool queue_sync(const struct queue *q, const char *where)
+{
+    char path[QUEUE_PATH_BYTES];
+
+    queue_path(q, where, SLICE_NONE, path);
+    return file_sync_dir(path);
 }
 
 static int lock(struct queue *q, int64_t wait_ms, struct err *err)
 {
-    char path[PATH_BYTES];
+    char path[QUEUE_PATH_BYTES];
 
     (void)snprintf(path, sizeof path, "%s/lock", q->dir);
     q->lock_fd = lock_file_take(path, wait_ms, err);
@@ -53,14 +59,14 @@ static int lock(struct queue *q, int64_t wait_ms, struct err *err)
 /* What a crash left unfinished was never promised to anybody. */
 static void empty_tmp(const struct queue *q)
 {
-    char path[PATH_BYTES];
+    char path[QUEUE_PATH_BYTES];
     struct dirent *entry;
     DIR *d;
 
-    path_of(q, "tmp", SLICE_NONE, path);
+    queue_path(q, "tmp", SLICE_NONE, path);
     d = opendir(path);
     while (d != NULL && (entry = readdir(d)) != NULL) {
-        path_of(q, "tmp", slice_str(entry->d_name), path);
+        queue_path(q, "tmp", slice_str(entry->d_name), path);
         if (entry->d_name[0] != '.')
             (void)unlink(path);
     }
@@ -79,7 +85,7 @@ int queue_open_readonly(struct queue *q, const char *dir, struct err *err)
 int queue_open(struct queue *q, const char *dir, int64_t wait_ms, struct err *err)
 {
     static const char *const parts[] = {"/tmp", "/mail", "/hold"};
-    char path[PATH_BYTES];
+    char path[QUEUE_PATH_BYTES];
 
     if (queue_open_readonly(q, dir, err) != 0 || lock(q, wait_ms, err) != 0)
         return -1;
@@ -125,9 +131,9 @@ static uint64_t next_number(void)
 
 static bool is_in(const struct queue *q, const char *where, const char *id)
 {
-    char path[PATH_BYTES];
+    char path[QUEUE_PATH_BYTES];
 
-    path_of(q, where, slice_str(id), path);
+    queue_path(q, where, slice_str(id), path);
     return access(path, F_OK) == 0;
 }
 
@@ -146,131 +152,7 @@ void queue_new_id(const struct queue *q, char id[QUEUE_ID_BYTES])
     } while (is_in(q, "mail", id) || is_in(q, "hold", id));
 }
 
-/* --- writing --------------------------------------------------------------------------------- */
-
-static int copy_body(int fd, struct spool *body)
-{
-    char *block = malloc(COPY_BYTES);
-    ssize_t n = block == NULL ? -1 : 0;
-
-    for (uint64_t at = 0; block != NULL && at < body->len; at += (uint64_t)n) {
-        n = spool_read(body, at, block, COPY_BYTES);
-        if (n <= 0 || !file_write_fd(fd, (struct slice){block, (size_t)n})) {
-            n = -1;
-            break;
-        }
-    }
-    free(block);
-    return n < 0 ? -1 : 0;
-}
-
-static bool sync_place(const struct queue *q, const char *where)
-{
-    char path[PATH_BYTES];
-
-    path_of(q, where, SLICE_NONE, path);
-    return file_sync_dir(path);
-}
-
-/* What a longer draft had beyond this one goes. */
-static int cut_here(int fd)
-{
-    off_t end = lseek(fd, 0, SEEK_CUR);
-
-    return end >= 0 && ftruncate(fd, end) == 0 ? fsync(fd) : -1;
-}
-
-static int write_file(int fd, struct envelope *e, struct slice received, struct message *m)
-{
-    struct buf header, head;
-    int result = -1;
-
-    buf_init(&header, HEAD_MAX_BYTES);
-    buf_init(&head, HEAD_MAX_BYTES);
-    buf_add(&header, received);
-    message_add_header(m, &header);
-    e->text_bytes = header.len + m->body.len;
-    envelope_format(e, &head);
-    if (!head.failed && !header.failed && file_write_fd(fd, buf_slice(&head)) &&
-        file_write_fd(fd, buf_slice(&header)) && copy_body(fd, &m->body) == 0)
-        result = cut_here(fd);
-    buf_fini(&header);
-    buf_fini(&head);
-    return result;
-}
-
-static int create_draft(const struct queue *q, struct queue_draft *d, struct slice id,
-                        struct err *err)
-{
-    char path[PATH_BYTES];
-
-    TG_ASSERT(queue_id_is_valid(id));
-    path_of(q, "tmp", id, path);
-    d->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (d->fd < 0)
-        return err_set(err, EX_CANTCREAT, "cannot create %s: %s", path, strerror(errno));
-    memcpy(d->id, id.ptr, id.len);
-    d->id[id.len] = '\0';
-    return 0;
-}
-
-int queue_write(struct queue *q, struct queue_draft *d, struct envelope *e, struct slice received,
-                struct message *m, struct err *err)
-{
-    if (d->fd < 0 && create_draft(q, d, e->id, err) != 0)
-        return -1;
-    if (lseek(d->fd, 0, SEEK_SET) == 0 && write_file(d->fd, e, received, m) == 0)
-        return 0;
-    (void)err_set(err, EX_IOERR, "cannot write %s/tmp/%s: %s", q->dir, d->id, strerror(errno));
-    queue_discard(q, d);
-    return -1;
-}
-
-void queue_discard(const struct queue *q, struct queue_draft *d)
-{
-    char path[PATH_BYTES];
-
-    if (d->fd < 0)
-        return;
-    path_of(q, "tmp", slice_str(d->id), path);
-    (void)close(d->fd);
-    (void)unlink(path);
-    d->fd = -1;
-}
-
-/* The draft moves to its place; its id changes while that name is taken. */
-static int place_draft(const struct queue *q, struct queue_draft *d, const char *place, char *to)
-{
-    char from[PATH_BYTES];
-
-    path_of(q, "tmp", slice_str(d->id), from);
-    for (;;) {
-        path_of(q, place, slice_str(d->id), to);
-        if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
-            return 0;
-        if (errno != EEXIST)
-            break;
-        queue_new_id(q, d->id);
-    }
-    (void)unlink(from);
-    return -1;
-}
-
-int queue_commit(struct queue *q, struct queue_draft *d, bool held, struct err *err)
-{
-    const char *place = held ? "hold" : "mail";
-    char to[PATH_BYTES];
-    int result = close(d->fd);
-
-    d->fd = -1;
-    if (place_draft(q, d, place, to) != 0)
-        return err_set(err, EX_IOERR, "cannot rename to %s: %s", to, strerror(errno));
-    if (result == 0 && sync_place(q, place))
-        return 0;
-    (void)err_set(err, EX_IOERR, "cannot sync %s: %s", to, strerror(errno));
-    (void)unlink(to);
-    return -1;
-}
+/* --- outcomes -------------------------------------------------------------------------------- */
 
 int queue_reserve(struct queue_file *f, uint64_t bytes, struct err *err)
 {
@@ -387,15 +269,15 @@ static int take_name(struct queue_file *f, struct slice id, struct err *err)
 int queue_load(struct queue *q, struct slice id, struct queue_file *out, struct err *err)
 {
     int flags = q->lock_fd < 0 ? O_RDONLY : O_RDWR;
-    char path[PATH_BYTES];
+    char path[QUEUE_PATH_BYTES];
 
     *out = (struct queue_file){.fd = -1};
     if (!queue_id_is_valid(id))
         return err_set(err, EX_NOINPUT, "no such message: %.*s", SLICE_FMT(id));
-    path_of(q, "mail", id, path);
+    queue_path(q, "mail", id, path);
     out->fd = open(path, flags | O_CLOEXEC);
     if (out->fd < 0 && errno == ENOENT) {
-        path_of(q, "hold", id, path);
+        queue_path(q, "hold", id, path);
         out->fd = open(path, flags | O_CLOEXEC);
         out->is_held = true;
     }
@@ -438,21 +320,21 @@ ssize_t queue_read(const struct queue_file *f, uint64_t offset, char *into, size
 
 static int removed(const struct queue *q, const char *where, struct err *err)
 {
-    if (sync_place(q, where))
+    if (queue_sync(q, where))
         return 0;
     return err_set(err, EX_IOERR, "cannot sync %s/%s: %s", q->dir, where, strerror(errno));
 }
 
 int queue_remove(struct queue *q, struct slice id, struct err *err)
 {
-    char path[PATH_BYTES];
+    char path[QUEUE_PATH_BYTES];
 
     if (!queue_id_is_valid(id))
         return err_set(err, EX_NOINPUT, "no such message: %.*s", SLICE_FMT(id));
-    path_of(q, "mail", id, path);
+    queue_path(q, "mail", id, path);
     if (unlink(path) == 0)
         return removed(q, "mail", err);
-    path_of(q, "hold", id, path);
+    queue_path(q, "hold", id, path);
     if (unlink(path) == 0)
         return removed(q, "hold", err);
     return err_set(err, errno == ENOENT ? EX_NOINPUT : EX_IOERR, "cannot remove message %.*s: %s",
@@ -461,16 +343,16 @@ int queue_remove(struct queue *q, struct slice id, struct err *err)
 
 int queue_hold(struct queue *q, struct slice id, bool hold, struct err *err)
 {
-    char from[PATH_BYTES], to[PATH_BYTES];
+    char from[QUEUE_PATH_BYTES], to[QUEUE_PATH_BYTES];
 
     if (!queue_id_is_valid(id))
         return err_set(err, EX_NOINPUT, "no such message: %.*s", SLICE_FMT(id));
-    path_of(q, hold ? "mail" : "hold", id, from);
-    path_of(q, hold ? "hold" : "mail", id, to);
+    queue_path(q, hold ? "mail" : "hold", id, from);
+    queue_path(q, hold ? "hold" : "mail", id, to);
     if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) != 0)
         return err_set(err, errno == ENOENT ? EX_NOINPUT : EX_IOERR, "cannot %s message %.*s: %s",
                        hold ? "hold" : "release", SLICE_FMT(id), strerror(errno));
-    return sync_place(q, "mail") && sync_place(q, "hold")
+    return queue_sync(q, "mail") && queue_sync(q, "hold")
                ? 0
                : err_set(err, EX_IOERR, "cannot sync %s: %s", q->dir, strerror(errno));
 }
@@ -483,11 +365,11 @@ static int visible(const struct dirent *entry)
 static int each_of(struct queue *q, bool held, int (*each)(void *, struct slice, bool), void *user,
                    struct err *err)
 {
-    char path[PATH_BYTES];
+    char path[QUEUE_PATH_BYTES];
     struct dirent **list = NULL;
     int n, result = 0;
 
-    path_of(q, held ? "hold" : "mail", SLICE_NONE, path);
+    queue_path(q, held ? "hold" : "mail", SLICE_NONE, path);
     n = scandir(path, &list, visible, alphasort);
     if (n < 0)
         return err_set(err, EX_NOINPUT, "cannot read the queue %s: %s", path, strerror(errno));

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "lib/core/arena.h"
 #include "lib/core/buf.h"
@@ -10,13 +11,12 @@
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 #include "relay/envelope.h"
-#include "relay/message.h"
 
 /*
  * The queue on disk: one file for each message (relay/envelope.h describes it), in DIR/mail or,
- * while held, in DIR/hold. DIR/tmp holds drafts and is emptied at start. A message is written as a
- * draft, forced to the disk and then renamed into its place, so that every file in mail and hold is
- * complete. A file's name is its queue id; no file ever replaces another.
+ * while held, in DIR/hold. A file is written in DIR/tmp, which is emptied at start, forced to the
+ * disk and then renamed into its place (relay/queue_draft.h), so that every file in mail and hold
+ * is complete. A file's name is its queue id; no file ever replaces another.
  *
  * A process that opens the queue for writing holds DIR/lock until it closes the queue: one daemon,
  * or one command while no daemon runs.
@@ -40,31 +40,19 @@ int queue_open_readonly(struct queue *q, const char *dir, struct err *err) TG_MU
     TG_NONNULL(1);
 void queue_close(struct queue *q);
 
+/* A path in the queue: DIR/where/id. */
+#define QUEUE_PATH_BYTES 640
+void queue_path(const struct queue *q, const char *where, struct slice id, char *path)
+    TG_NONNULL(1, 2, 4);
+/* Forces the names in DIR/where to the disk. */
+bool queue_sync(const struct queue *q, const char *where) TG_MUST_USE TG_NONNULL(1, 2);
+
 /* The directory for spools. */
 const char *queue_tmp(const struct queue *q, struct buf *b) TG_NONNULL(1);
 
 /* A new id: letters and digits, later ones greater as long as the clock goes forward. No message in
  * the queue has it, and no later call in this process returns it again. */
 void queue_new_id(const struct queue *q, char id[QUEUE_ID_BYTES]) TG_NONNULL(1, 2);
-
-/* A message that is written and forced to the disk, but not queued yet. */
-struct queue_draft {
-    int fd; /* -1: none */
-    char id[QUEUE_ID_BYTES];
-};
-
-#define QUEUE_DRAFT_NONE ((struct queue_draft){.fd = -1})
-
-/* Writes the message; e->text_bytes is filled in. `received` is the relay's own header field with
- * its CRLF (may be empty). A draft that exists is written over, in the room that it has. On an
- * error the draft is left as none. */
-int queue_write(struct queue *q, struct queue_draft *d, struct envelope *e, struct slice received,
-                struct message *m, struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3, 5);
-/* Puts the draft into mail, or into hold; it is none afterwards. d->id is the message's id: a new
- * one if a file of that name exists already. */
-int queue_commit(struct queue *q, struct queue_draft *d, bool held, struct err *err) TG_MUST_USE
-    TG_NONNULL(1, 2);
-void queue_discard(const struct queue *q, struct queue_draft *d) TG_NONNULL(1, 2);
 
 struct queue_file {
     int fd; /* -1: closed */

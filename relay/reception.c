@@ -43,7 +43,7 @@ static void transaction_end(struct reception *rc)
     rc->has_recipient = false;
     rc->mail = rc->rcpt = (struct reception_route){.addr = SLICE_NONE};
     rc->envelope = rc->queued = (struct envelope){.id = SLICE_NONE};
-    queue_discard(&rc->relay->queue, &rc->draft);
+    queue_draft_discard(&rc->relay->queue, &rc->draft);
     message_reset(&rc->message);
     arena_reset(&rc->arena);
 }
@@ -394,8 +394,8 @@ static bool write_draft(struct reception *rc, struct smtp_reply *r)
     rc->queued.login = rc->login;
     buf_init(&received, 4096);
     reception_received(rc, rc->queued.created_ms, &received);
-    result = queue_write(&rc->relay->queue, &rc->draft, &rc->queued, buf_slice(&received),
-                         &rc->message, &err);
+    result = queue_draft_write(&rc->relay->queue, &rc->draft, &rc->queued, buf_slice(&received),
+                               &rc->message, &err);
     buf_fini(&received);
     return result == 0 || refuse_queue(rc, &err, r);
 }
@@ -416,7 +416,7 @@ static void put_in_queue(struct reception *rc, struct smtp_reply *r)
 {
     struct err err = {.code = 0};
 
-    if (queue_commit(&rc->relay->queue, &rc->draft, rc->milters.quarantine, &err) != 0) {
+    if (queue_draft_commit(&rc->relay->queue, &rc->draft, rc->milters.quarantine, &err) != 0) {
         (void)refuse_queue(rc, &err, r);
         return;
     }

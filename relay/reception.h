@@ -9,6 +9,7 @@
 #include "relay/envelope.h"
 #include "relay/message.h"
 #include "relay/milters.h"
+#include "relay/queue_draft.h"
 #include "relay/relay.h"
 #include "relay/smtp_session.h"
 

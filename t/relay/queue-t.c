@@ -6,6 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "relay/queue_draft.h"
 #include "t/tap.h"
 
 static char dir[64];
@@ -30,8 +31,8 @@ static void put(struct queue *q, const char *id, bool held)
     message_init(&m, dir);
     message_add(&m, SLICE("Subject: x\r\n\r\nbody\r\n"));
     message_end(&m);
-    IS_INT(queue_write(q, &draft, &e, SLICE("Received: r\r\n"), &m, &err), 0, "written");
-    IS_INT(queue_commit(q, &draft, held, &err), 0, "queued");
+    IS_INT(queue_draft_write(q, &draft, &e, SLICE("Received: r\r\n"), &m, &err), 0, "written");
+    IS_INT(queue_draft_commit(q, &draft, held, &err), 0, "queued");
     memcpy(put_id, draft.id, sizeof put_id);
     message_fini(&m);
     arena_fini(&arena);
@@ -245,7 +246,7 @@ static void write_draft(struct queue *q, struct queue_draft *d, const char *text
     message_init(&m, dir);
     message_add(&m, slice_str(text));
     message_end(&m);
-    IS_INT(queue_write(q, d, &e, SLICE_NONE, &m, &err), 0, "written");
+    IS_INT(queue_draft_write(q, d, &e, SLICE_NONE, &m, &err), 0, "written");
     message_fini(&m);
     arena_fini(&arena);
 }
@@ -261,7 +262,7 @@ static void test_draft(struct queue *q)
     write_draft(q, &d, "Subject: x\r\n\r\nwhat a milter has not changed yet\r\n");
     is_listing(q, "AAA3 ", "a draft is not in the queue");
     write_draft(q, &d, "Subject: x\r\n\r\nchanged\r\n");
-    IS_INT(queue_commit(q, &d, false, &err), 0, "queued");
+    IS_INT(queue_draft_commit(q, &d, false, &err), 0, "queued");
     IS_INT(queue_load(q, SLICE("CCC1"), &f, &err), 0, "loaded");
     n = queue_read(&f, 0, text, sizeof text);
     IS_SLICE(((struct slice){text, n < 0 ? 0 : (size_t)n}), SLICE("Subject: x\r\n\r\nchanged\r\n"),
@@ -278,7 +279,7 @@ static void test_draft(struct queue *q)
     queue_unload(&f);
     IS_INT(queue_remove(q, SLICE("CCC1"), &err), 0, "removed");
     write_draft(q, &d, "Subject: x\r\n\r\n");
-    queue_discard(q, &d);
+    queue_draft_discard(q, &d);
     OK(d.fd < 0 && queue_load(q, SLICE("CCC1"), &f, &err) != 0, "discarded");
 }
 
