@@ -26,36 +26,39 @@ struct retired {
     int fd;
 };
 
+MUTEX_NAME(journal_lock)
+#define GUARDED MUTEX_GUARDS(journal_lock)
+
 struct journal {
     char *dir;
     uint64_t segment_bytes, cut_bytes;
     struct inflight *inflight;
     int dir_fd;
 
-    struct mutex lock; /* of all below; held over write(2), never over an fsync */
+    struct mutex lock; /* held over write(2), never over an fsync */
     pthread_cond_t sync_done;
-    int64_t min_free_bytes, sync_ms;
-    int sync; /* enum ledger_sync */
+    int64_t min_free_bytes GUARDED, sync_ms GUARDED;
+    int sync GUARDED; /* enum ledger_sync */
 
-    int fd;           /* of the newest segment */
-    uint64_t segment; /* its number */
-    uint64_t size;    /* bytes of whole records in it */
-    uint64_t next;    /* number of the next record */
-    int64_t last_ms;  /* no record will be dated before */
-    bool rotate;      /* the next record begins a segment, however small this one is */
-    bool is_torn;     /* a failed write has still to be cut back */
-    bool is_low;      /* below min_free_bytes */
-    int write_errno;  /* of the last append; 0: it went well */
-    int sync_errno;   /* once an fdatasync has failed, nothing more is taken */
+    int fd GUARDED;           /* of the newest segment */
+    uint64_t segment GUARDED; /* its number */
+    uint64_t size GUARDED;    /* bytes of whole records in it */
+    uint64_t next GUARDED;    /* number of the next record */
+    int64_t last_ms GUARDED;  /* Unix; no record will be dated before */
+    bool rotate GUARDED;      /* the next record begins a segment, however small this one is */
+    bool is_torn GUARDED;     /* a failed write has still to be cut back */
+    bool is_low GUARDED;      /* below min_free_bytes */
+    int write_errno GUARDED;  /* of the last append; 0: it succeeded */
+    int sync_errno GUARDED;   /* once an fdatasync has failed, no record is accepted */
 
-    struct retired *retired;
-    bool dir_changed; /* a segment was added, and the directory not synced since */
-    bool syncing;     /* by the one thread that does it for all */
-    uint64_t synced;  /* records below this number are on the disk */
-    int64_t synced_at_ms;
+    struct retired *retired GUARDED;
+    bool dir_changed GUARDED;     /* a segment was added, and the directory not synced since */
+    bool syncing GUARDED;         /* by the one thread that does it for all */
+    uint64_t synced GUARDED;      /* records below this number are on the disk */
+    int64_t synced_at_ms GUARDED; /* monotonic */
 };
 
-/* --- opening ---------------------------------------------------------------------------------- */
+/* --- opening, while no other thread has it, so without the lock ------------------------------- */
 
 static int fail_open(const struct journal *j, struct err *err)
 {
@@ -84,7 +87,7 @@ static int segment_open(const struct journal *j, uint64_t number, int flags, str
 }
 
 /* Goes on where the newest segment ends, its torn tail cut. */
-static int resume(struct journal *j, uint64_t first, struct err *err)
+static int resume(struct journal *j, uint64_t first, struct err *err) TG_NO_THREAD_SAFETY
 {
     struct journal_segment_scan scan;
     char path[PATH_MAX];
@@ -106,7 +109,7 @@ static int resume(struct journal *j, uint64_t first, struct err *err)
 }
 
 /* The newest record may be in the segment before, when the newest one is empty. */
-static void resume_time(struct journal *j, uint64_t before)
+static void resume_time(struct journal *j, uint64_t before) TG_NO_THREAD_SAFETY
 {
     struct journal_segment_scan scan;
     char path[PATH_MAX];
@@ -116,7 +119,7 @@ static void resume_time(struct journal *j, uint64_t before)
         j->last_ms = scan.last_ms;
 }
 
-static int segments_open(struct journal *j, struct err *err)
+static int segments_open(struct journal *j, struct err *err) TG_NO_THREAD_SAFETY
 {
     uint64_t *numbers;
     size_t count;
@@ -134,25 +137,16 @@ static int segments_open(struct journal *j, struct err *err)
     return result;
 }
 
-static int inflight_attach(struct journal *j, struct err *err)
-{
-    char path[PATH_MAX];
-
-    if (snprintf(path, sizeof path, "%s/inflight", j->dir) >= (int)sizeof path)
-        return err_set(err, EX_CANTCREAT, "the path %s is too long: shorten state_dir", j->dir);
-    j->inflight = journal_inflight_open(path, j->next, err);
-    return j->inflight == NULL ? -1 : 0;
-}
-
-static bool is_space_low(const struct journal *j)
+static bool is_space_low(const struct journal *j, int64_t min_free_bytes)
 {
     struct statvfs fs;
 
-    return j->min_free_bytes > 0 && fstatvfs(j->dir_fd, &fs) == 0 &&
-           (uint64_t)fs.f_bavail * fs.f_frsize < (uint64_t)j->min_free_bytes;
+    return min_free_bytes > 0 && fstatvfs(j->dir_fd, &fs) == 0 &&
+           (uint64_t)fs.f_bavail * fs.f_frsize < (uint64_t)min_free_bytes;
 }
 
-struct journal *journal_open(const struct journal_config *config, struct err *err)
+struct journal *journal_open(const struct journal_config *config,
+                             struct err *err) TG_NO_THREAD_SAFETY
 {
     struct journal *j = calloc(1, sizeof *j);
 
@@ -167,22 +161,23 @@ struct journal *journal_open(const struct journal_config *config, struct err *er
     mutex_init(&j->lock);
     (void)pthread_cond_init(&j->sync_done, NULL);
     journal_configure(j, config);
-    if (dir_open(j, err) != 0 || segments_open(j, err) != 0 || inflight_attach(j, err) != 0) {
+    if (dir_open(j, err) != 0 || segments_open(j, err) != 0 ||
+        (j->inflight = journal_inflight_open(j->dir, j->next, err)) == NULL) {
         j->sync = SYNC_NEVER;
         journal_close(j);
         return NULL;
     }
-    j->is_low = is_space_low(j);
+    j->is_low = is_space_low(j, j->min_free_bytes);
     return j;
 }
 
 void journal_configure(struct journal *j, const struct journal_config *config)
 {
-    mutex_lock(&j->lock);
+    journal_lock_take(&j->lock);
     j->min_free_bytes = config->min_free_bytes;
     j->sync = config->sync;
     j->sync_ms = config->sync_ms;
-    mutex_unlock(&j->lock);
+    journal_lock_give(&j->lock);
 }
 
 uint64_t journal_cut_bytes(const struct journal *j)
@@ -192,12 +187,12 @@ uint64_t journal_cut_bytes(const struct journal *j)
 
 void journal_raise_number(struct journal *j, uint64_t next_number)
 {
-    mutex_lock(&j->lock);
+    journal_lock_take(&j->lock);
     if (next_number > j->next) {
         j->next = next_number;
         j->rotate = true; /* a segment holds numbers without gaps */
     }
-    mutex_unlock(&j->lock);
+    journal_lock_give(&j->lock);
 }
 
 /* --- syncing ---------------------------------------------------------------------------------- */
@@ -221,7 +216,7 @@ static int retired_sync(struct retired *list, bool wanted)
 
 /* One thread syncs for all, with the lock given back meanwhile. Only it closes segments, so that
  * the newest one's descriptor stays good also where another thread begins a segment. */
-static void sync_locked(struct journal *j) TG_REQUIRES(j->lock)
+static void sync_locked(struct journal *j) TG_REQUIRES(journal_lock)
 {
     struct retired *retired = j->retired;
     bool dir_changed = j->dir_changed, wanted = j->sync != SYNC_NEVER;
@@ -231,13 +226,13 @@ static void sync_locked(struct journal *j) TG_REQUIRES(j->lock)
     j->syncing = true;
     j->retired = NULL;
     j->dir_changed = false;
-    mutex_unlock(&j->lock);
-    if (dir_changed && fsync(j->dir_fd) != 0)
+    journal_lock_give(&j->lock);
+    if (dir_changed && wanted && fsync(j->dir_fd) != 0)
         failed = errno;
     int retired_failed = retired_sync(retired, wanted);
     if (wanted && fdatasync(fd) != 0)
         failed = errno;
-    mutex_lock(&j->lock);
+    journal_lock_take(&j->lock);
     j->syncing = false;
     if (failed != 0 || retired_failed != 0)
         j->sync_errno = failed != 0 ? failed : retired_failed;
@@ -246,7 +241,7 @@ static void sync_locked(struct journal *j) TG_REQUIRES(j->lock)
     (void)pthread_cond_broadcast(&j->sync_done);
 }
 
-static int sync_failed(const struct journal *j, struct err *err)
+static int sync_failed(const struct journal *j, struct err *err) TG_REQUIRES(journal_lock)
 {
     return err_set(
         err, EX_IOERR,
@@ -255,18 +250,18 @@ static int sync_failed(const struct journal *j, struct err *err)
         j->dir, strerror(j->sync_errno));
 }
 
-static int sync_wait(struct journal *j, uint64_t number, struct err *err) TG_REQUIRES(j->lock)
+static int sync_wait(struct journal *j, uint64_t number, struct err *err) TG_REQUIRES(journal_lock)
 {
     while (j->synced <= number && j->sync_errno == 0) {
         if (j->syncing)
-            mutex_wait(&j->lock, &j->sync_done);
+            journal_lock_wait(&j->lock, &j->sync_done);
         else
             sync_locked(j);
     }
     return j->synced > number ? 0 : sync_failed(j, err);
 }
 
-static bool is_sync_due(const struct journal *j, int64_t now_ms)
+static bool is_sync_due(const struct journal *j, int64_t now_ms) TG_REQUIRES(journal_lock)
 {
     if (j->syncing || j->sync_errno != 0)
         return false;
@@ -277,31 +272,34 @@ static bool is_sync_due(const struct journal *j, int64_t now_ms)
 
 void journal_tick(struct journal *j, int64_t now_ms)
 {
+    int64_t min_free_bytes;
     bool low;
 
-    mutex_lock(&j->lock);
+    journal_lock_take(&j->lock);
     if (is_sync_due(j, now_ms)) {
         sync_locked(j);
         j->synced_at_ms = now_ms;
     }
-    mutex_unlock(&j->lock);
-    low = is_space_low(j);
-    mutex_lock(&j->lock);
+    min_free_bytes = j->min_free_bytes;
+    journal_lock_give(&j->lock);
+    low = is_space_low(j, min_free_bytes);
+    journal_lock_take(&j->lock);
     j->is_low = low;
     j->write_errno = 0;
-    mutex_unlock(&j->lock);
+    journal_lock_give(&j->lock);
 }
 
-void journal_close(struct journal *j)
+/* At its end no other thread has it. */
+void journal_close(struct journal *j) TG_NO_THREAD_SAFETY
 {
     if (j == NULL)
         return;
-    mutex_lock(&j->lock);
+    journal_lock_take(&j->lock);
     while (j->syncing)
-        mutex_wait(&j->lock, &j->sync_done);
+        journal_lock_wait(&j->lock, &j->sync_done);
     if (j->fd >= 0)
         sync_locked(j);
-    mutex_unlock(&j->lock);
+    journal_lock_give(&j->lock);
     journal_inflight_close(j->inflight);
     if (j->fd >= 0)
         (void)close(j->fd);
@@ -315,20 +313,20 @@ void journal_close(struct journal *j)
 
 /* --- appending -------------------------------------------------------------------------------- */
 
-static int low_space(const struct journal *j, struct err *err)
+static int low_space(const struct journal *j, struct err *err) TG_REQUIRES(journal_lock)
 {
     return err_set(err, EX_IOERR, "less than ledger.min_free (%lld bytes) is free in %s: make room",
                    (long long)j->min_free_bytes, j->dir);
 }
 
-static int write_failed(const struct journal *j, struct err *err)
+static int write_failed(const struct journal *j, struct err *err) TG_REQUIRES(journal_lock)
 {
     return err_set(err, EX_IOERR, "cannot write the journal in %s: %s", j->dir,
                    strerror(j->write_errno));
 }
 
 /* What half a record has left behind goes before anything else is written. */
-static int cut_back(struct journal *j, struct err *err)
+static int cut_back(struct journal *j, struct err *err) TG_REQUIRES(journal_lock)
 {
     if (j->is_torn && ftruncate(j->fd, (off_t)j->size) != 0) {
         j->write_errno = errno;
@@ -338,7 +336,7 @@ static int cut_back(struct journal *j, struct err *err)
     return 0;
 }
 
-static int check_locked(const struct journal *j, struct err *err)
+static int check_locked(const struct journal *j, struct err *err) TG_REQUIRES(journal_lock)
 {
     if (j->sync_errno != 0)
         return sync_failed(j, err);
@@ -349,15 +347,15 @@ int journal_check(struct journal *j, struct err *err)
 {
     int result;
 
-    mutex_lock(&j->lock);
+    journal_lock_take(&j->lock);
     result = check_locked(j, err);
     if (result == 0 && j->write_errno != 0)
         result = write_failed(j, err);
-    mutex_unlock(&j->lock);
+    journal_lock_give(&j->lock);
     return result;
 }
 
-static void segment_delete(const struct journal *j)
+static void segment_delete(const struct journal *j) TG_REQUIRES(journal_lock)
 {
     char path[PATH_MAX];
 
@@ -367,7 +365,7 @@ static void segment_delete(const struct journal *j)
 
 /* A new segment, named by the record that comes next. Where it cannot be made the old one goes on,
  * unless numbers would have a gap in it. */
-static int rotate(struct journal *j, struct err *err)
+static int rotate(struct journal *j, struct err *err) TG_REQUIRES(journal_lock)
 {
     struct retired *old = malloc(sizeof *old);
     int fd = old == NULL ? -1 : segment_open(j, j->next, O_CREAT | O_EXCL, err);
@@ -390,7 +388,7 @@ static int rotate(struct journal *j, struct err *err)
     return 0;
 }
 
-static int64_t date(struct journal *j)
+static int64_t date(struct journal *j) TG_REQUIRES(journal_lock)
 {
     int64_t now = clock_unix_ms();
 
@@ -401,6 +399,7 @@ static int64_t date(struct journal *j)
 }
 
 static int frame_write(struct journal *j, struct slice bytes, struct err *err)
+    TG_REQUIRES(journal_lock)
 {
     ssize_t written;
 
@@ -420,7 +419,7 @@ static int frame_write(struct journal *j, struct slice bytes, struct err *err)
 }
 
 static int append_locked(struct journal *j, struct record *r, struct buf *frame, int slot,
-                         uint32_t sum, struct err *err) TG_REQUIRES(j->lock)
+                         uint32_t sum, struct err *err) TG_REQUIRES(journal_lock)
 {
     if (check_locked(j, err) != 0 || cut_back(j, err) != 0)
         return -1;
@@ -451,9 +450,9 @@ int journal_append(struct journal *j, struct record *r, int slot, struct err *er
     } else {
         uint32_t sum = journal_frame_sum(&frame);
 
-        mutex_lock(&j->lock);
+        journal_lock_take(&j->lock);
         result = append_locked(j, r, &frame, slot, sum, err);
-        mutex_unlock(&j->lock);
+        journal_lock_give(&j->lock);
     }
     buf_fini(&frame);
     return result;
@@ -463,10 +462,10 @@ int64_t journal_now(struct journal *j, uint64_t *next_number)
 {
     int64_t now;
 
-    mutex_lock(&j->lock);
+    journal_lock_take(&j->lock);
     now = date(j);
     *next_number = j->next;
-    mutex_unlock(&j->lock);
+    journal_lock_give(&j->lock);
     return now;
 }
 

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,16 +23,18 @@
 struct inflight_table {
     char magic[8];
     uint32_t version, slots;
-    uint64_t doubtful_count;
-    uint64_t doubtful[INFLIGHT_SLOTS];
+    uint64_t in_doubt_count;
+    uint64_t in_doubt[INFLIGHT_SLOTS];
     _Atomic uint64_t slot[INFLIGHT_SLOTS]; /* number of the record; 0: none */
 };
 
+MUTEX_NAME(inflight_lock)
+
 struct inflight {
     struct inflight_table *table;
-    struct mutex lock; /* of the two below */
-    int free_count;
-    int free_slots[INFLIGHT_SLOTS]; /* the last one is taken first */
+    struct mutex lock;
+    int free_count MUTEX_GUARDS(inflight_lock);
+    int free_slots[INFLIGHT_SLOTS] MUTEX_GUARDS(inflight_lock); /* the last one is taken first */
 };
 
 /* All blocks are allocated at once: a store into a hole on a full disk would be a SIGBUS. */
@@ -59,7 +63,7 @@ static bool file_is_good(int fd)
 {
     struct inflight_table head;
     struct stat st;
-    size_t len = offsetof(struct inflight_table, doubtful_count);
+    size_t len = offsetof(struct inflight_table, in_doubt_count);
 
     return fstat(fd, &st) == 0 && st.st_size == (off_t)sizeof head &&
            pread(fd, &head, len, 0) == (ssize_t)len &&
@@ -86,10 +90,10 @@ static struct inflight_table *table_map(const char *path, struct err *err)
     return mapped == MAP_FAILED ? NULL : mapped;
 }
 
-static bool is_doubtful(const struct inflight_table *t, uint64_t number)
+static bool is_in_doubt(const struct inflight_table *t, uint64_t number)
 {
-    for (uint64_t i = 0; i < t->doubtful_count; i++) {
-        if (t->doubtful[i] == number)
+    for (uint64_t i = 0; i < t->in_doubt_count; i++) {
+        if (t->in_doubt[i] == number)
             return true;
     }
     return false;
@@ -100,32 +104,38 @@ static void crash_collect(struct inflight_table *t, uint64_t next)
 {
     uint64_t kept = 0;
 
-    if (t->doubtful_count > INFLIGHT_SLOTS)
-        t->doubtful_count = 0;
-    for (uint64_t i = 0; i < t->doubtful_count; i++) {
-        if (t->doubtful[i] < next)
-            t->doubtful[kept++] = t->doubtful[i];
+    if (t->in_doubt_count > INFLIGHT_SLOTS)
+        t->in_doubt_count = 0;
+    for (uint64_t i = 0; i < t->in_doubt_count; i++) {
+        if (t->in_doubt[i] < next)
+            t->in_doubt[kept++] = t->in_doubt[i];
     }
-    t->doubtful_count = kept;
+    t->in_doubt_count = kept;
     for (size_t i = 0; i < INFLIGHT_SLOTS; i++) {
         uint64_t number = atomic_load(&t->slot[i]);
 
-        if (number != 0 && number < next && t->doubtful_count < INFLIGHT_SLOTS &&
-            !is_doubtful(t, number))
-            t->doubtful[t->doubtful_count++] = number;
+        if (number != 0 && number < next && t->in_doubt_count < INFLIGHT_SLOTS &&
+            !is_in_doubt(t, number))
+            t->in_doubt[t->in_doubt_count++] = number;
         atomic_store(&t->slot[i], 0);
     }
 }
 
-struct inflight *journal_inflight_open(const char *path, uint64_t next, struct err *err)
+/* No other thread has it yet, so without the lock. */
+struct inflight *journal_inflight_open(const char *dir, uint64_t next,
+                                       struct err *err) TG_NO_THREAD_SAFETY
 {
     struct inflight *t = calloc(1, sizeof *t);
+    char path[PATH_MAX];
 
     if (t == NULL) {
-        (void)err_set(err, EX_OSERR, "cannot open %s: out of memory", path);
+        (void)err_set(err, EX_OSERR, "cannot open %s/inflight: out of memory", dir);
         return NULL;
     }
-    t->table = table_map(path, err);
+    if (snprintf(path, sizeof path, "%s/inflight", dir) >= (int)sizeof path)
+        (void)err_set(err, EX_CANTCREAT, "the path %s is too long: shorten state_dir", dir);
+    else
+        t->table = table_map(path, err);
     if (t->table == NULL) {
         free(t);
         return NULL;
@@ -150,10 +160,10 @@ int journal_inflight_take(struct inflight *t)
 {
     int slot = -1;
 
-    mutex_lock(&t->lock);
+    inflight_lock_take(&t->lock);
     if (t->free_count > 0)
         slot = t->free_slots[--t->free_count];
-    mutex_unlock(&t->lock);
+    inflight_lock_give(&t->lock);
     return slot;
 }
 
@@ -170,10 +180,10 @@ void journal_inflight_release(struct inflight *t, int slot)
     if (slot < 0)
         return;
     journal_inflight_set(t, slot, 0);
-    mutex_lock(&t->lock);
+    inflight_lock_take(&t->lock);
     TG_ASSERT(t->free_count < INFLIGHT_SLOTS);
     t->free_slots[t->free_count++] = slot;
-    mutex_unlock(&t->lock);
+    inflight_lock_give(&t->lock);
 }
 
 static int compare(const void *a, const void *b)
@@ -185,16 +195,16 @@ static int compare(const void *a, const void *b)
 
 size_t journal_inflight_in_doubt(struct inflight *t, uint64_t *numbers, size_t max)
 {
-    size_t count = (size_t)t->table->doubtful_count;
+    size_t count = (size_t)t->table->in_doubt_count;
 
     if (count > 0)
-        qsort(t->table->doubtful, count, sizeof *t->table->doubtful, compare);
+        qsort(t->table->in_doubt, count, sizeof *t->table->in_doubt, compare);
     for (size_t i = 0; i < count && i < max; i++)
-        numbers[i] = t->table->doubtful[i];
+        numbers[i] = t->table->in_doubt[i];
     return count;
 }
 
 void journal_inflight_forget(struct inflight *t)
 {
-    t->table->doubtful_count = 0;
+    t->table->in_doubt_count = 0;
 }

@@ -19,10 +19,10 @@
 
 struct inflight;
 
-/* Opens or makes the file. What a crash left in slots moves to the doubtful numbers; numbers from
- * `next` on never came to be written and go. A file of another size or version is made anew. */
-struct inflight *journal_inflight_open(const char *path, uint64_t next,
-                                       struct err *err) TG_MUST_USE;
+/* Opens or makes the file DIR/inflight. What a crash left in slots moves to the numbers in doubt;
+ * numbers from `next` on were never written and are dropped. A file of another size or version is
+ * made anew. */
+struct inflight *journal_inflight_open(const char *dir, uint64_t next, struct err *err) TG_MUST_USE;
 void journal_inflight_close(struct inflight *t);
 
 int journal_inflight_take(struct inflight *t) TG_NONNULL(1); /* -1: none free */

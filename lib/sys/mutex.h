@@ -10,8 +10,16 @@
 #include "lib/core/err.h"
 
 /*
- * A lock that clang's -Wthread-safety understands: fields say TG_GUARDED_BY(lock), functions
- * TG_REQUIRES(lock), and the compiler reports what touches a field without its lock.
+ * A lock that clang's -Wthread-safety understands.
+ *
+ * In C an attribute of a field cannot name another field of the struct (clang before 20). A lock
+ * therefore gets a name of its own, which stands for it in attributes, and the compiler reports
+ * what touches a field without its lock; it takes the locks of all structs of a kind for one:
+ *
+ *     MUTEX_NAME(journal_lock)
+ *     struct journal { struct mutex lock; int fd MUTEX_GUARDS(journal_lock); };
+ *     static int rotate(struct journal *j) TG_REQUIRES(journal_lock);
+ *     journal_lock_take(&j->lock); ... journal_lock_give(&j->lock);
  *
  * Errors: a lock that cannot be made, taken or given back is a broken invariant and aborts.
  */
@@ -73,5 +81,32 @@ static inline bool mutex_wait_until(struct mutex *m, pthread_cond_t *condition, 
 
     return pthread_cond_timedwait(condition, &m->native, &until) == 0;
 }
+
+#define MUTEX_GUARDS(name) TG_THREAD_SAFETY(guarded_by(name))
+
+/* Declares `name`, which is never defined, and name_take, name_give, name_wait, name_wait_until. */
+#define MUTEX_NAME(name)                                                                           \
+    extern struct mutex name;                                                                      \
+    __attribute__((unused)) static inline void name##_take(struct mutex *m)                        \
+        TG_THREAD_SAFETY(acquire_capability(name)) TG_NO_THREAD_SAFETY                             \
+    {                                                                                              \
+        mutex_lock(m);                                                                             \
+    }                                                                                              \
+    __attribute__((unused)) static inline void name##_give(struct mutex *m)                        \
+        TG_THREAD_SAFETY(release_capability(name)) TG_NO_THREAD_SAFETY                             \
+    {                                                                                              \
+        mutex_unlock(m);                                                                           \
+    }                                                                                              \
+    __attribute__((unused)) static inline void name##_wait(struct mutex *m, pthread_cond_t *wake)  \
+        TG_REQUIRES(name) TG_NO_THREAD_SAFETY                                                      \
+    {                                                                                              \
+        mutex_wait(m, wake);                                                                       \
+    }                                                                                              \
+    __attribute__((unused)) static inline bool name##_wait_until(                                  \
+        struct mutex *m, pthread_cond_t *wake, int64_t until_ms) TG_REQUIRES(name)                 \
+        TG_NO_THREAD_SAFETY                                                                        \
+    {                                                                                              \
+        return mutex_wait_until(m, wake, until_ms);                                                \
+    }
 
 #endif
