@@ -12,7 +12,7 @@
 
 #include "config.h"
 
-#include "lib/ledger/fold.h"
+#include "lib/ledger/folding.h"
 #include "lib/ledger/in_doubt.h"
 #include "lib/ledger/ledger.h"
 #include "lib/ledger/ledger_recover.h"
@@ -24,149 +24,39 @@
 #include "lib/sys/log_limit.h"
 #include "lib/sys/mutex.h"
 
-#define FOLD_BUDGET_MS  1000  /* then Redis gets its turn */
-#define PUSH_BUDGET_MS  200   /* then the journal gets its turn again */
-#define STOP_FOLD_MS    10000 /* at the end; the rest waits for the next start */
-#define PUSH_PAUSE_MS   1000  /* after a problem with Redis */
-#define FOLD_PAUSE_MS   1000  /* after a problem with the ledger */
-#define DAMAGE_PAUSE_MS 60000 /* the journal may have been mended */
-#define SYNC_EVERY_MS   60000
+#define FOLD_BUDGET_MS 1000  /* then Redis gets its turn */
+#define PUSH_BUDGET_MS 200   /* then the journal gets its turn again */
+#define STOP_FOLD_MS   10000 /* at the end; the rest waits for the next start */
+#define PUSH_PAUSE_MS  1000  /* after a problem with Redis */
+#define SYNC_EVERY_MS  60000
 
+MUTEX_NAME(accountant_lock)
+#define GUARDED MUTEX_GUARDS(accountant_lock)
+
+/* What is not guarded belongs to the accountant's own thread, once that has begun. */
 struct accountant {
     struct journal *journal;
     char *journal_dir;
     struct ledger *ledger;
     struct store *store;
     struct push *push;
-    struct fold fold;
+    struct folding folding;
     char node_account[80];
-    struct journal_reader *reader; /* NULL: to be opened where the ledger stands */
     struct push_now now;
-    bool is_folding;     /* on the way to due_number: */
-    uint64_t due_number; /* when the ledger has come so far, */
-    int64_t due_ms;      /* all messages dated before this are in it */
-    bool is_damaged;
-    int64_t fold_next_ms, push_next_ms, sync_next_ms;
+    int64_t push_next_ms, sync_next_ms; /* monotonic */
     struct journal_position synced;
-    struct log_problem journal_problem, ledger_problem, store_problem, refused, older, foreign,
-        strays;
+    struct log_problem store_problem, refused, older, foreign;
 
     pthread_t thread;
-    struct mutex lock;     /* guards what follows */
+    struct mutex lock;
     pthread_cond_t wake;   /* the thread */
     pthread_cond_t folded; /* those who wait for state.folded_number */
-    bool is_stopping, is_hurried;
-    int64_t stop_push_ms, pause_ms;
-    struct fold_config fold_config;
-    struct accountant_state state;
+    bool is_stopping GUARDED, is_hurried GUARDED;
+    int64_t stop_push_ms GUARDED; /* how long the last push may take */
+    int64_t pause_ms GUARDED;     /* between two turns */
+    struct fold_config fold_config GUARDED;
+    struct accountant_state state GUARDED;
 };
-
-/* --- folding --------------------------------------------------------------------------------- */
-
-static void fold_failed(struct accountant *a, const struct err *e, struct log_problem *problem,
-                        int64_t pause_ms)
-{
-    int64_t now_ms = clock_monotonic_ms();
-
-    log_problem_raise(problem, e, now_ms);
-    fold_reset(&a->fold);
-    journal_reader_close(a->reader);
-    a->reader = NULL;
-    a->fold_next_ms = now_ms + pause_ms;
-}
-
-static void journal_failed(struct accountant *a, struct err *e)
-{
-    size_t len = strlen(e->text);
-
-    if (e->code != EX_DATAERR) {
-        fold_failed(a, e, &a->journal_problem, FOLD_PAUSE_MS);
-        return;
-    }
-    a->is_damaged = true;
-    (void)snprintf(e->text + len, sizeof e->text - len,
-                   ". Mail goes on and nothing from there on is counted. Restore the files; or, to "
-                   "go on without what they hold, stop tollgated, move %s away and start it",
-                   a->journal_dir);
-    fold_failed(a, e, &a->journal_problem, DAMAGE_PAUSE_MS);
-}
-
-static bool fold_apply_all(struct accountant *a)
-{
-    struct err e;
-
-    if (a->fold.records == 0)
-        return true;
-    if (fold_apply(&a->fold, a->ledger, journal_reader_position(a->reader), &e) < 0) {
-        fold_failed(a, &e, &a->ledger_problem, FOLD_PAUSE_MS);
-        return false;
-    }
-    log_problem_clear(&a->ledger_problem);
-    return true;
-}
-
-/* Reads on to record a->due_number (true), or until the time is over. The writer has written all
- * records before that number, so where there is none further they have been read. */
-static bool fold_some(struct accountant *a, int64_t until_ms)
-{
-    struct record r;
-    struct err e;
-
-    while (journal_reader_position(a->reader).number < a->due_number) {
-        int rc = journal_reader_next(a->reader, &r, &e);
-
-        if (rc < 0) {
-            /* The good records before it count. */
-            if (fold_apply_all(a))
-                journal_failed(a, &e);
-            return false;
-        }
-        if (rc == 0)
-            break;
-        if (fold_add(&a->fold, a->ledger, &r, &e) < 0) {
-            fold_failed(a, &e, &a->ledger_problem, FOLD_PAUSE_MS);
-            return false;
-        }
-        if (fold_is_full(&a->fold) && (!fold_apply_all(a) || clock_monotonic_ms() >= until_ms))
-            return false;
-    }
-    return fold_apply_all(a);
-}
-
-static bool reader_open(struct accountant *a)
-{
-    struct err e;
-
-    if (a->reader != NULL)
-        return true;
-    a->reader = journal_reader_open(a->journal_dir, ledger_meta(a->ledger)->position, &e);
-    if (a->reader == NULL)
-        journal_failed(a, &e);
-    return a->reader != NULL;
-}
-
-/* All that was in the journal when it began is in the ledger when it ends well; then every
- * message dated before that beginning is. */
-static void fold_journal(struct accountant *a, int64_t budget_ms)
-{
-    int64_t now_ms = clock_monotonic_ms();
-    bool is_done;
-
-    if (now_ms < a->fold_next_ms || !reader_open(a))
-        return;
-    if (!a->is_folding)
-        a->due_ms = journal_now(a->journal, &a->due_number);
-    a->is_folding = true;
-    is_done = fold_some(a, now_ms + budget_ms);
-    if (a->fold.strays > 0)
-        log_problem_raise(&a->strays, &a->fold.stray_first, now_ms);
-    a->fold.strays = 0;
-    if (!is_done)
-        return;
-    a->is_folding = a->is_damaged = false;
-    a->now.counted_through = a->due_ms / 1000;
-    log_problem_clear(&a->journal_problem);
-}
 
 /* --- pushing --------------------------------------------------------------------------------- */
 
@@ -189,7 +79,6 @@ static void report_findings(struct accountant *a)
     log_problem_settle(&a->refused, now_ms, SCRUB_MS * 2);
     log_problem_settle(&a->older, now_ms, SCRUB_MS * 2);
     log_problem_settle(&a->foreign, now_ms, SCRUB_MS * 2);
-    log_problem_settle(&a->strays, now_ms, SCRUB_MS * 2);
 }
 
 /* 1: there is more to push at once. */
@@ -199,6 +88,7 @@ static int push_some(struct accountant *a, int64_t budget_ms)
     int rc;
 
     a->now.now_s = clock_unix_ms() / 1000;
+    a->now.counted_through = a->folding.counted_through;
     rc = push_step(a->push, &a->now, budget_ms, &e);
     report_findings(a);
     if (rc < 0) {
@@ -210,7 +100,7 @@ static int push_some(struct accountant *a, int64_t budget_ms)
     return rc;
 }
 
-/* --- house ----------------------------------------------------------------------------------- */
+/* --- maintenance ------------------------------------------------------------------------------ */
 
 static void take_gauges(struct accountant *a)
 {
@@ -236,7 +126,7 @@ static void sync_and_trim(struct accountant *a)
     if (rc == 1 && journal_trim(a->journal_dir, position, &e) < 0)
         rc = -1;
     if (rc < 0)
-        log_problem_raise(&a->ledger_problem, &e, now_ms);
+        log_problem_raise(&a->folding.ledger_problem, &e, now_ms);
     if (rc == 1)
         a->synced = position;
     a->sync_next_ms = now_ms + SYNC_EVERY_MS;
@@ -244,9 +134,13 @@ static void sync_and_trim(struct accountant *a)
 
 static const char *first_problem(const struct accountant *a)
 {
-    const struct log_problem *all[] = {&a->journal_problem, &a->ledger_problem, &a->store_problem,
-                                       &a->foreign,         &a->refused,        &a->older,
-                                       &a->strays};
+    const struct log_problem *all[] = {&a->folding.journal_problem,
+                                       &a->folding.ledger_problem,
+                                       &a->store_problem,
+                                       &a->foreign,
+                                       &a->refused,
+                                       &a->older,
+                                       &a->folding.strays};
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (all[i]->is_on)
@@ -260,17 +154,17 @@ static void publish_state(struct accountant *a)
     const struct ledger_meta *meta = ledger_meta(a->ledger);
     struct accountant_state s = {.folded_number =
                                      meta->position.number > 0 ? meta->position.number - 1 : 0,
-                                 .counted_through = a->now.counted_through,
+                                 .counted_through = a->folding.counted_through,
                                  .pushed_through = meta->pushed_through,
                                  .dirty_rows = ledger_dirty_rows(a->ledger),
-                                 .damaged = a->is_damaged};
+                                 .damaged = a->folding.is_damaged};
 
     (void)snprintf(s.problem, sizeof s.problem, "%s", first_problem(a));
-    mutex_lock(&a->lock);
+    accountant_lock_take(&a->lock);
     a->state = s;
-    a->fold.config = a->fold_config;
+    a->folding.fold.config = a->fold_config;
     (void)pthread_cond_broadcast(&a->folded);
-    mutex_unlock(&a->lock);
+    accountant_lock_give(&a->lock);
 }
 
 /* --- the thread ------------------------------------------------------------------------------ */
@@ -281,24 +175,28 @@ static bool wait_turn(struct accountant *a, bool hurry)
     int64_t until_ms;
     bool go_on;
 
-    mutex_lock(&a->lock);
+    accountant_lock_take(&a->lock);
     until_ms = clock_monotonic_ms() + a->pause_ms;
     while (!hurry && !a->is_stopping && !a->is_hurried &&
-           mutex_wait_until(&a->lock, &a->wake, until_ms))
+           accountant_lock_wait_until(&a->lock, &a->wake, until_ms))
         ;
     a->is_hurried = false;
     go_on = !a->is_stopping;
-    mutex_unlock(&a->lock);
+    accountant_lock_give(&a->lock);
     return go_on;
 }
 
 static void finish(struct accountant *a)
 {
-    int64_t until_ms = clock_monotonic_ms() + a->stop_push_ms;
+    int64_t until_ms;
 
-    a->fold_next_ms = 0;
-    fold_journal(a, STOP_FOLD_MS);
-    fold_journal(a, STOP_FOLD_MS);
+    accountant_lock_take(&a->lock);
+    until_ms = clock_monotonic_ms() + a->stop_push_ms;
+    accountant_lock_give(&a->lock);
+
+    folding_retry(&a->folding);
+    folding_run(&a->folding, STOP_FOLD_MS);
+    folding_run(&a->folding, STOP_FOLD_MS);
     take_gauges(a);
     push_finish(a->push);
     while (!push_is_finished(a->push) && clock_monotonic_ms() < until_ms) {
@@ -317,7 +215,7 @@ static void *run(void *arg)
     bool hurry = true;
 
     while (wait_turn(a, hurry)) {
-        fold_journal(a, FOLD_BUDGET_MS);
+        folding_run(&a->folding, FOLD_BUDGET_MS);
         publish_state(a);
         take_gauges(a);
         hurry = clock_monotonic_ms() >= a->push_next_ms && store_is_worth_trying(a->store) &&
@@ -331,7 +229,7 @@ static void *run(void *arg)
 
 /* --- starting and stopping ------------------------------------------------------------------- */
 
-static void set_config(struct accountant *a, const struct settings *s)
+static void set_config(struct accountant *a, const struct settings *s) TG_REQUIRES(accountant_lock)
 {
     a->pause_ms = s->ledger.push_ms;
     a->fold_config = (struct fold_config){s->accounting.users, (uint64_t)s->accounting.users_max};
@@ -353,7 +251,9 @@ static void check_numbers(struct accountant *a)
               LOG_NUM("ledger_number", position), LOG_NUM("journal_number", next_number));
 }
 
-static int open_parts(struct accountant *a, const struct settings *s, struct err *err)
+/* Before the thread begins, so without the lock. */
+static int open_parts(struct accountant *a, const struct settings *s,
+                      struct err *err) TG_NO_THREAD_SAFETY
 {
     struct push_config config = {.prefix = s->store.prefix,
                                  .version = PACKAGE_VERSION,
@@ -367,12 +267,12 @@ static int open_parts(struct accountant *a, const struct settings *s, struct err
     a->ledger = ledger_place_open(s->state_dir, s->node, err);
     if (a->ledger == NULL)
         return -1;
-    a->now.counted_through = ledger_meta(a->ledger)->counted_through;
     check_numbers(a);
     if (in_doubt_note(a->ledger, a->journal, a->journal_dir, err) < 0)
         return -1;
     (void)snprintf(a->node_account, sizeof a->node_account, "@%s", s->node);
-    fold_init(&a->fold, &a->fold_config, slice_str(a->node_account));
+    folding_init(&a->folding, &(struct folding_parts){a->journal, a->journal_dir, a->ledger,
+                                                      a->fold_config, slice_str(a->node_account)});
     a->store = store_new(s, err);
     if (a->store == NULL)
         return -1;
@@ -385,10 +285,9 @@ static int open_parts(struct accountant *a, const struct settings *s, struct err
 
 static void free_parts(struct accountant *a)
 {
-    journal_reader_close(a->reader);
     push_free(a->push);
     store_free(a->store);
-    fold_fini(&a->fold);
+    folding_fini(&a->folding);
     ledger_close(a->ledger);
     free(a->journal_dir);
     (void)pthread_cond_destroy(&a->wake);
@@ -417,24 +316,22 @@ static struct accountant *accountant_new(struct journal *journal, const struct s
 
     if (a == NULL)
         return NULL;
-    *a = (struct accountant){
-        .journal = journal,
-        .journal_problem = {"accounting has stopped", "accounting goes on", LOG_ERR, .times = 0},
-        .ledger_problem = {"the ledger cannot be written", "the ledger is written again", LOG_ERR,
-                           .times = 0},
-        .store_problem = {"counters are not pushed to redis", "counters are pushed again",
-                          LOG_WARNING, .times = 0},
-        .refused = {"redis refuses counters", NULL, LOG_ERR, .times = 0},
-        .older = {"redis counts more than the ledger", NULL, LOG_ERR, .times = 0},
-        .foreign = {"two nodes of the same name", NULL, LOG_ERR, .times = 0},
-        .strays = {"released what is not held", NULL, LOG_WARNING, .times = 0}};
+    *a =
+        (struct accountant){.journal = journal,
+                            .store_problem = {"counters are not pushed to redis",
+                                              "counters are pushed again", LOG_WARNING, .times = 0},
+                            .refused = {"redis refuses counters", NULL, LOG_ERR, .times = 0},
+                            .older = {"redis is ahead of the ledger", NULL, LOG_ERR, .times = 0},
+                            .foreign = {"two nodes of the same name", NULL, LOG_ERR, .times = 0}};
     mutex_init(&a->lock);
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&a->wake, &monotonic);
     (void)pthread_cond_init(&a->folded, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
+    accountant_lock_take(&a->lock);
     set_config(a, s);
+    accountant_lock_give(&a->lock);
     return a;
 }
 
@@ -458,27 +355,27 @@ void accountant_stop(struct accountant *a, int64_t push_ms)
 {
     if (a == NULL)
         return;
-    mutex_lock(&a->lock);
+    accountant_lock_take(&a->lock);
     a->is_stopping = true;
     a->stop_push_ms = push_ms;
     (void)pthread_cond_signal(&a->wake);
-    mutex_unlock(&a->lock);
+    accountant_lock_give(&a->lock);
     (void)pthread_join(a->thread, NULL);
     free_parts(a);
 }
 
 void accountant_reload(struct accountant *a, const struct settings *s)
 {
-    mutex_lock(&a->lock);
+    accountant_lock_take(&a->lock);
     set_config(a, s);
-    mutex_unlock(&a->lock);
+    accountant_lock_give(&a->lock);
 }
 
 void accountant_state(struct accountant *a, struct accountant_state *out)
 {
-    mutex_lock(&a->lock);
+    accountant_lock_take(&a->lock);
     *out = a->state;
-    mutex_unlock(&a->lock);
+    accountant_lock_give(&a->lock);
 }
 
 bool accountant_wait(struct accountant *a, uint64_t number, int64_t timeout_ms)
@@ -486,12 +383,13 @@ bool accountant_wait(struct accountant *a, uint64_t number, int64_t timeout_ms)
     int64_t until_ms = clock_monotonic_ms() + timeout_ms;
     bool is_there;
 
-    mutex_lock(&a->lock);
+    accountant_lock_take(&a->lock);
     a->is_hurried = true;
     (void)pthread_cond_signal(&a->wake);
-    while (a->state.folded_number < number && mutex_wait_until(&a->lock, &a->folded, until_ms))
+    while (a->state.folded_number < number &&
+           accountant_lock_wait_until(&a->lock, &a->folded, until_ms))
         ;
     is_there = a->state.folded_number >= number;
-    mutex_unlock(&a->lock);
+    accountant_lock_give(&a->lock);
     return is_there;
 }

@@ -11,20 +11,21 @@
 
 /*
  * The accountant: one thread that folds the journal into the ledger (lib/ledger/fold), pushes what
- * changed to Redis (lib/ledger/push), and keeps house: sync, trimming of the journal, retention.
+ * changed to Redis (lib/ledger/push), syncs the ledger and trims the journal.
  * Killed anywhere and started again it goes on where the ledger stands; Redis away, it keeps what
  * is to be pushed.
  *
- * Of a journal that is damaged, or has lost records that were not counted yet, nothing more is
- * counted until it is mended: skipping would lose them for good, and mail goes on, into the
+ * Where the journal is damaged, or has lost records that were not counted yet, nothing more is
+ * counted until it is repaired: skipping them would lose them for good. Mail goes on, into the
  * journal.
  *
  * Files in state_dir: ledger.db (with -wal and -shm), and ledger.id, which names the ledger that
  * counted here. A ledger that is gone or another one is refused: counted anew, the journal's
  * records would count twice.
  *
- * Threads: accountant_* from any thread; all work is done in its own, and nobody waits for it but
- * in accountant_stop and accountant_wait. It logs for itself, a problem that lasts once a minute.
+ * Threads: accountant_* from any thread. All work is done in a thread of its own; only
+ * accountant_stop and accountant_wait wait for it. It logs its problems, a lasting one once a
+ * minute.
  */
 
 /* The journal that it reads lies there, under state_dir. */
@@ -32,9 +33,10 @@
 
 struct accountant;
 
-/* Opens the ledger in state_dir (made if missing), names the doubtful messages of a crash in the
- * log, and starts the thread. `journal` is borrowed and outlives it; nothing may have been appended
- * since journal_open. NULL where there is no usable ledger: *err says why, and the mend. */
+/* Opens the ledger in state_dir (made if missing), names the messages that a crash left in doubt
+ * in the log, and starts the thread. `journal` is borrowed and outlives it; nothing may have been
+ * appended since journal_open. NULL where there is no usable ledger: *err has the reason and the
+ * fix. */
 struct accountant *accountant_start(const struct settings *s, struct journal *journal,
                                     struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Folds and pushes what there is (the push for about `push_ms`), then ends the thread and frees.

@@ -26,7 +26,7 @@ int amounts_sum(struct slice text, const struct tally *more, struct buf *out,
 int amounts_larger(struct slice older, struct slice newer, struct buf *out,
                    struct err *err) TG_MUST_USE;
 
-/* Reads them; unknown names are passed over. */
+/* Reads them; unknown names are ignored. */
 int amounts_read(struct slice text, struct tally *out, struct err *err) TG_MUST_USE;
 
 #endif

@@ -121,7 +121,7 @@ static struct slice account_name(const struct fold *f, struct slice account)
     return account;
 }
 
-/* Fields are `USER COUNTER` and, for a node's share, `_NODE.ID USER`: neither may be taken for the
+/* Fields are `USER COUNTER` and, for a node's share, `_NODE.ID USER`: neither may look like the
  * other. */
 static struct slice user_name(struct slice user)
 {
@@ -238,7 +238,7 @@ static void note_stray(struct fold *f, const struct record *r)
                   r->number, SLICE_FMT(r->queue_id), r->held_number);
 }
 
-/* 1: the record counts; 0: it is passed over. */
+/* 1: the record counts; 0: it is ignored. */
 static int held_take(struct fold *f, struct ledger *l, const struct record *r, struct err *err)
 {
     struct slice body;
@@ -251,7 +251,7 @@ static int held_take(struct fold *f, struct ledger *l, const struct record *r, s
     return rc;
 }
 
-/* What the record's kind does besides its amounts; 1, 0: the record is passed over, -1. */
+/* What the record's kind does besides its amounts; 1, 0: the record is ignored, -1. */
 static int kind_add(struct fold *f, struct ledger *l, const struct record *r, struct err *err)
 {
     switch (r->kind) {

@@ -22,7 +22,7 @@
  *
  * A held message goes into the ledger as it is, and is counted at the time of its release, like a
  * message of that time; its release and its leaving the ledger are one transaction. A second
- * release, and one of what was never held, are passed over.
+ * release, and that of a message that was never held, are ignored.
  *
  * Users: at most users_max of an account and period have a row of their own, the rest share the row
  * USER_OTHER. Names that cannot be a field in Redis (blanks, control bytes, a counter's name) go

@@ -338,9 +338,9 @@ int ledger_in_doubt_add(struct ledger *l, const struct in_doubt *d, struct err *
     (void)sqlite3_bind_int64(st, 1, (int64_t)d->number);
     ledger_bind(st, 2, d->queue_id);
     (void)sqlite3_bind_int64(st, 3, d->time_ms);
-    if (ledger_run(l, st, "noting a doubtful message", err) < 0)
+    if (ledger_run(l, st, "noting a message in doubt", err) < 0)
         return -1;
-    return ledger_run(l, l->statements[STATEMENT_DOUBTFUL_PRUNE], "noting a doubtful message", err);
+    return ledger_run(l, l->statements[STATEMENT_DOUBTFUL_PRUNE], "noting a message in doubt", err);
 }
 
 int ledger_peers_set(struct ledger *l, size_t count, const struct slice *names, struct err *err)

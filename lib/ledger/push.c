@@ -51,7 +51,7 @@ struct push {
     int64_t walk_began_ms, refused_next_ms, node_next_ms;
     uint64_t walk_rows, walk_rows_before;
 
-    int64_t clean_through;     /* counted_through of the last dirty pass that went well */
+    int64_t clean_through;     /* counted_through of the last dirty pass that succeeded */
     int64_t confirmed_through; /* the same, with the node's hash written after it */
 };
 

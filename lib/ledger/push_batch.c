@@ -191,26 +191,26 @@ static int collect(struct push_batch *t, enum ledger_walk which, int64_t after, 
 int push_batch_store_error(const struct store *store, const redisReply *reply, struct err *err)
 {
     static const struct {
-        const char *word, *mend;
-    } mends[] = {
+        const char *word, *fix;
+    } fixes[] = {
         {"OOM", "raise its maxmemory"},
         {"READONLY", "point store.url at the master, not at a replica"},
         {"MISCONF", "it cannot save to its disk: see its log"},
         {"NOPERM", "let its user run scripts and write keys (ACL)"},
-        {"LOADING", "it is reading its data, this passes"},
+        {"LOADING", "it is loading its data, wait"},
     };
     struct slice text = link_reply_text(reply);
-    const char *mend = "";
+    const char *fix = "";
 
-    for (size_t i = 0; i < sizeof mends / sizeof mends[0]; i++) {
-        if (memmem(text.ptr, text.len, mends[i].word, strlen(mends[i].word)) != NULL) {
-            mend = mends[i].mend;
+    for (size_t i = 0; i < sizeof fixes / sizeof fixes[0]; i++) {
+        if (memmem(text.ptr, text.len, fixes[i].word, strlen(fixes[i].word)) != NULL) {
+            fix = fixes[i].fix;
             break;
         }
     }
     return err_set(err, EX_UNAVAILABLE, "redis at %s: %.*s%s%s", store_where(store),
-                   (int)(text.len < 200 ? text.len : 200), text.ptr, mend[0] != '\0' ? ": " : "",
-                   mend);
+                   (int)(text.len < 200 ? text.len : 200), text.ptr, fix[0] != '\0' ? ": " : "",
+                   fix);
 }
 
 static bool reply_has(const redisReply *reply, struct slice word)
@@ -232,7 +232,7 @@ static void note_refused(struct push_batch *t, const struct push_batch_command *
         return;
     if (reply_has(reply, SLICE("WRONGTYPE")))
         (void)err_set(&out->refused_first, EX_DATAERR,
-                      "redis key %.*s holds something else than counters: find out what wrote it, "
+                      "redis key %.*s is not a hash of counters: find out what wrote it, "
                       "then delete it (DEL)",
                       SLICE_FMT(key));
     else
@@ -271,7 +271,8 @@ static int take_reply(struct push_batch *t, const struct push_batch_command *c,
     return 0;
 }
 
-/* Up to the first reply that is problem with the store; rows from there on are left as they are. */
+/* Up to the first reply that is a problem with the store; rows from there on are left as they are.
+ */
 static int take_replies(struct push_batch *t, struct push_batch_result *out, struct err *err)
 {
     struct push_batch_rows *r = t->rows;

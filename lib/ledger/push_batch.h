@@ -14,7 +14,7 @@
  *
  * Redis may refuse a row (a key that holds something else, a damaged share of another node): that
  * row is marked and the others go on. Anything else that it refuses (out of memory, read-only,
- * loading) is problem with the store: the rows stay dirty.
+ * loading) is a problem with the store: the rows stay dirty.
  *
  * Where Redis has a newer share of ours than the ledger, the ledger is not what it was: after a
  * power failure, or restored from a backup. It takes over from Redis what is larger.
@@ -35,8 +35,7 @@ struct push_batch_result {
     size_t seen;     /* rows looked at; fewer than asked for: there are no more */
     int64_t last_id; /* of the last one seen */
     size_t pushed, refused, older, expired;
-    struct err refused_first,
-        older_first; /* texts with key and mend; meant where the number is not 0 */
+    struct err refused_first, older_first; /* with key and fix; set where the number is not 0 */
 };
 
 int push_batch_init(struct push_batch *t, struct ledger *ledger, struct store *store,
@@ -49,7 +48,7 @@ int push_batch_run(struct push_batch *t, enum ledger_walk which, int64_t after, 
                    int64_t now_s, struct push_batch_result *out, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
 
-/* The error of an error reply that concerns the whole store, with the mend. */
+/* The error of an error reply that concerns the whole store, with the fix. */
 int push_batch_store_error(const struct store *store, const redisReply *reply,
                            struct err *err) TG_MUST_USE TG_NONNULL(1);
 

@@ -135,8 +135,8 @@ static void add_old_node(const struct push_node_hash *n, const struct push_now *
     store_pipe_add(n->store, w.count, w.list);
 }
 
-/* The set is read before the script finds out whether there was a loss: so a set that was read
- * after one is never taken for good. */
+/* The set is read before the script finds out whether there was a loss: a set that was
+ * read after one is never kept. */
 static void add_commands(const struct push_node_hash *n, const struct push_now *now, bool force,
                          struct slice peers)
 {

@@ -196,7 +196,7 @@ static int segment_next(struct journal_reader *r, struct err *err)
     return has_next ? segment_enter(r, r->at.number, 0, err) : gone(r, beyond, err);
 }
 
-/* 1: given; 0: one from before the position, passed over. */
+/* 1: given; 0: one from before the position, skipped. */
 static int frame_take(struct journal_reader *r, const struct journal_frame *f, struct record *out,
                       struct err *err)
 {

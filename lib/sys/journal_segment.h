@@ -48,7 +48,7 @@ enum journal_frame_state { FRAME_GOOD, FRAME_SHORT, FRAME_BAD };
 enum journal_frame_state journal_frame_parse(struct slice bytes, struct journal_frame *out);
 
 /* The numbers of the segments in a directory, ascending; the caller frees *numbers. Other files are
- * passed over. */
+ * ignored. */
 int journal_segments_list(const char *dir, uint64_t **numbers, size_t *count,
                           struct err *err) TG_MUST_USE;
 /* The file of a segment; `path` has 4,096 bytes. */

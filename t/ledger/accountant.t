@@ -157,7 +157,8 @@ def kill_rounds(folder):
     tap.none(differences(counted(redis), expected(nodes)), "every message is counted once")
     tap.ok(len([key for key in expected(nodes) if key[0] == "held"]) == 7, "some are still held")
     for node in nodes:
-        tap.ok("released what is not held" in proc.read_text(node.log), "a second release is told")
+        tap.ok("release of an unknown held message" in proc.read_text(node.log),
+               "a second release is reported")
     for kind in ("month", "day", "hour"):
         tap.none(periods_fit(redis, kind), "and in one %s" % kind)
     for node in nodes:
@@ -333,16 +334,16 @@ def doubtful(folder, server):
     code, _ = node.run(40, "doubtful")
     tap.same(code, -9, "killed with two messages in flight")
     _, said = node.run(50)
-    lines = [line for line in said.split("\n") if "doubtful message" in line]
+    lines = [line for line in said.split("\n") if "message in doubt" in line]
     tap.ok(len(lines) == 2 and "qid=Q41 number=41 counted=yes" in lines[0] and
            "qid=Q42 number=42" in lines[1], "both are named", *lines)
     tap.same(node.last, 50, "and counted")
     _, said = node.run(52)
-    tap.ok("doubtful" not in said, "once")
+    tap.ok("in doubt" not in said, "once")
     node.run(52, "doubtful")
     _, said = node.run(60)
-    tap.same(re.findall("doubtful message.*(qid=\\S+)", said), ["qid=Q54"],
-             "one that is held is in no doubt")
+    tap.same(re.findall("message in doubt.*(qid=\\S+)", said), ["qid=Q54"],
+             "one that is held is not in doubt")
 
 
 def main():

@@ -113,7 +113,7 @@ class Tollgated:
         """Queue ids of the messages that the log calls doubtful -> were they counted?"""
         found = {}
         for line in self.log().split("\n"):
-            if "doubtful message" in line:
+            if "message in doubt" in line:
                 queue_id = re.search(r"\bqid=(\S+)", line)
                 counted = re.search(r"\bcounted=(\w+)", line)
                 found[queue_id.group(1)] = counted.group(1) == "yes"

@@ -411,7 +411,7 @@ def test_idle_session_at_end():
     site.daemon.kill()
     s.milter.close()
     site.daemon.start()
-    site.wait_log("doubtful message")
+    site.wait_log("message in doubt")
     tap.same(site.daemon.doubtful(), {d.queue_id: True}, "a kill does, and names it")
     tap.same(site.wait_counter("in_messages", 2), 2, "counted it is")
     tap.same(site.daemon.stop(), 0, "a clean end")

@@ -75,7 +75,8 @@ def main():
     tap.ok("held messages expires %s days after" % kept.group(1) in manual,
            "how long held messages stay")
 
-    code = text("lib/ledger/accountant.c").replace('"\n', "").replace("  ", "")
+    code = text("lib/ledger/accountant.c") + text("lib/ledger/folding.c")
+    code = code.replace('"\n', "").replace("  ", "")
     events = re.findall(r"^\.It ([a-z].*)$", sections(manual)["DIAGNOSTICS"], flags=re.M)
     tap.none(["no such line: " + e for e in events if '"%s"' % e not in code],
              "the log lines are those of the code")
