@@ -118,6 +118,27 @@ static void print_wrapped(unsigned depth, const char *lead, struct slice text)
     (void)putchar('\n');
 }
 
+/* Plans are longer than a line; they are set out as in the manual. */
+static void print_plans(struct slice text)
+{
+    static const struct {
+        const char *word;
+        int indent;
+    } starts[] = {{"{", 4}, {"limits", 6}, {"{", 10}, {"max", 12}};
+    struct slice word;
+    size_t at = 0;
+
+    (void)printf("#plans =");
+    while (slice_word(&text, " ", &word)) {
+        if (at < sizeof starts / sizeof starts[0] && slice_equal(word, slice_str(starts[at].word)))
+            (void)printf("\n#%*s", starts[at++].indent, "");
+        else
+            (void)putchar(' ');
+        (void)printf("%.*s", SLICE_FMT(word));
+    }
+    (void)printf(";\n");
+}
+
 static const char *last_part(const char *path)
 {
     const char *dot = strrchr(path, '.');
@@ -133,10 +154,14 @@ static void print_setting(const struct setting *row, unsigned depth)
     add_help(&b, row);
     print_wrapped(depth, "# ", buf_slice(&b));
     buf_reset(&b);
-    buf_addf(&b, "%s = ", last_part(row->path));
-    add_standard(&b, row);
-    buf_add_char(&b, ';');
-    print_wrapped(depth, "#", buf_slice(&b));
+    if (row->type == SETTING_PLANS) {
+        print_plans(slice_str(row->standard));
+    } else {
+        buf_addf(&b, "%s = ", last_part(row->path));
+        add_standard(&b, row);
+        buf_add_char(&b, ';');
+        print_wrapped(depth, "#", buf_slice(&b));
+    }
     buf_fini(&b);
 }
 

@@ -35,7 +35,7 @@ def loaded(text):
 def bare(text):
     """The sample with every setting in force; a long value goes on in lines that begin with #."""
     text = SETTING.sub(r"\1\2", text)
-    return re.sub(r"^#(?=[^ #\n])", "", text, flags=re.M)
+    return re.sub(r"^#(?=[^ #\n]|  )", "", text, flags=re.M)
 
 
 def main():
