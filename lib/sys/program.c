@@ -77,15 +77,14 @@ pid_t program_start(const char *const *argv, const struct program_files *files, 
                    argv[0], strerror(result));
 }
 
-/* --- running one to its end
- * ----------------------------------------------------------------------- */
+/* --- running one to its end ------------------------------------------------------------------ */
 
 enum { IN, OUT, ERRORS, PIPES };
 
 struct run {
-    int fds[PIPES]; /* our ends; -1: closed */
-    struct slice input;
-    struct buf *text[PIPES];
+    int fds[PIPES];          /* our ends; -1: closed */
+    struct slice input;      /* what is left of it */
+    struct buf *text[PIPES]; /* of OUT and ERRORS: the caller's */
 };
 
 static void close_fd(int *fd)
@@ -156,8 +155,8 @@ static int make_pipes(struct run *r, struct program_files *files, struct err *er
     return 0;
 }
 
-/* The exit status. Its pipes are closed, so it is about to end, unless it has closed them and goes
- * on. */
+/* The exit status; -1: it was killed, because of an error before or because its time is over. Its
+ * output is closed, so it is about to end, unless it has closed it and goes on. */
 static int wait_for(pid_t pid, bool good, int64_t deadline_ms)
 {
     int status = 0;
@@ -180,7 +179,7 @@ static int run_piped(struct run *r, const char *const *argv, struct program_file
                      int64_t deadline_ms, struct err *err)
 {
     pid_t pid = make_pipes(r, files, err) == 0 ? program_start(argv, files, err) : -1;
-    int result = pid > 0 ? 0 : -1;
+    int status, result = pid > 0 ? 0 : -1;
 
     close_fd(&files->in);
     close_fd(&files->out);
@@ -191,11 +190,12 @@ static int run_piped(struct run *r, const char *const *argv, struct program_file
         close_fd(&r->fds[i]);
     if (pid <= 0)
         return -1;
+    status = wait_for(pid, result == 0, deadline_ms);
     if (result != 0)
         (void)err_prefix(err, "%s", argv[0]);
-    else
+    else if (status < 0)
         (void)err_set(err, EX_UNAVAILABLE, "%s: no result in time", argv[0]);
-    return wait_for(pid, result == 0, deadline_ms);
+    return status;
 }
 
 int program_run(const char *const *argv, struct slice input, struct buf *out, struct buf *errors,

@@ -19,7 +19,7 @@
 /* Descriptors for a program; -1: /dev/null (keep: none). */
 struct program_files {
     int in, out, errors;
-    int keep; /* is its descriptor 3 */
+    int keep; /* becomes its descriptor 3 */
 };
 
 /* Starts it in a session of its own, so that a terminal's signals do not reach it. argv ends with
@@ -30,7 +30,7 @@ pid_t program_start(const char *const *argv, const struct program_files *files,
 
 /* Runs it to its end: `input` goes to its standard input, *out and *errors (with their caps) get
  * what it writes. Returns its exit status, 128 + the signal that ended it, or -1 if it could not be
- * started, wrote too much or took too long; it is killed then. */
+ * started, wrote too much or took too long; it is killed then, and only then *err is set. */
 int program_run(const char *const *argv, struct slice input, struct buf *out, struct buf *errors,
                 int64_t deadline_ms, struct err *err) TG_MUST_USE;
 
