@@ -13,16 +13,15 @@
 #include "lib/sys/net.h"
 
 #define CONNECT_MS   5000
-#define ANSWER_MS    60000 /* it may wait for its journal, for the store, and for others */
+#define ANSWER_MS    60000 /* tollgated may wait for its journal, the store and other requests */
 #define ANSWER_BYTES ((size_t)512 << 20)
 #define READ_BYTES   65536
 
 static int cannot_connect(const char *path, struct err *err)
 {
     if (errno == EACCES)
-        return err_set(err, EX_NOPERM, "%s: only root may ask tollgated", path);
-    return err_set(err, EX_UNAVAILABLE,
-                   "tollgated does not run on this node, or without a control socket (%s: %s)",
+        return err_set(err, EX_NOPERM, "%s: permission denied. Fix: run this as root", path);
+    return err_set(err, EX_UNAVAILABLE, "tollgated is not running on this node (%s: %s): start it",
                    path, strerror(errno));
 }
 

@@ -8,13 +8,13 @@
 #include "lib/core/err.h"
 
 /*
- * Asking tollgated through its control socket, STATE_DIR/control.sock, which knows what is held on
- * this node. A connection a request, so that others are served meanwhile.
+ * Requests to tollgated over its control socket, STATE_DIR/control.sock (milter/control.h has
+ * them). One connection a request, so that others are served in between.
  */
 
-/* The answer (the caller's), or NULL: EX_UNAVAILABLE where tollgated does not run here, EX_NOPERM
- * for who may not, EX_TEMPFAIL with the text of an error answer (*never, which may be NULL:
- * it will be the same for ever). Forgets the request. */
+/* The answer (the caller's), or NULL: EX_UNAVAILABLE where tollgated is not running here, EX_NOPERM
+ * without permission, EX_TEMPFAIL with the text of an error answer (*never, which may be NULL: the
+ * answer will not change). Takes the reference to the request. */
 json_t *control_ask(const char *state_dir, json_t *request, bool *never,
                     struct err *err) TG_MUST_USE;
 

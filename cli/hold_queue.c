@@ -48,7 +48,7 @@ static bool is_there(const char *program)
     return found;
 }
 
-/* `option` is what names the call in an error. */
+/* `option`: how an error names the call. */
 static int run(const char *const *argv, const char *option, int64_t timeout_ms, struct buf *out,
                struct err *err)
 {
@@ -105,7 +105,7 @@ static int put(struct arena *arena, struct strmap *out, const char *id, struct o
     return 0;
 }
 
-/* {"queue_name":"hold","queue_id":"4jW...","arrival_time":1793000000, ...}: both write it. */
+/* {"queue_name":"hold","queue_id":"4jW...","arrival_time":1793000000, ...}, of both programs. */
 static int take_line(struct slice line, bool in_relay, struct arena *arena, struct strmap *out,
                      struct err *err)
 {
@@ -117,11 +117,11 @@ static int take_line(struct slice line, bool in_relay, struct arena *arena, stru
     int result = 0;
 
     if (queue == NULL || id == NULL || !json_is_integer(arrival))
-        result = err_set(err, EX_UNAVAILABLE, "%s -j says \"%.*s\": what is that?",
+        result = err_set(err, EX_UNAVAILABLE, "unexpected output of %s -j: \"%.*s\"",
                          in_relay ? "tollgate-relay queue list" : "postqueue",
                          SLICE_FMT(slice_to(line, 100)));
     else if (strcmp(queue, "hold") == 0 && put(arena, out, id, m) != 0)
-        result = err_set(err, EX_OSERR, "the hold queue is too long: out of memory");
+        result = err_set(err, EX_OSERR, "out of memory for the hold queue");
     json_decref(o);
     return result;
 }
@@ -159,8 +159,8 @@ int hold_queue_read(struct hold_queues *q, struct arena *arena, struct strmap *o
 
 /* --- releasing ------------------------------------------------------------------------------- */
 
-/* postsuper moves it to the deferred queue, which is looked through every few minutes only; where
- * postqueue -i cannot make it sooner, that is when it goes. */
+/* postsuper moves it to the deferred queue, which Postfix scans every few minutes only. postqueue
+ * -i schedules it at once; where that fails, the next scan does. */
 static int postfix_release(const struct hold_queues *q, const char *id, struct buf *out,
                            struct err *err)
 {

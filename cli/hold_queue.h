@@ -10,9 +10,9 @@
 #include "lib/core/strmap.h"
 
 /*
- * What the mail servers of this machine have on hold: Postfix, through postqueue(1) and
- * postsuper(1), and tollgate-relay, through its queue command; programs of PATH (and of the folders
- * where they usually are). Errors: EX_UNAVAILABLE; the text is that of the program.
+ * The messages that the mail servers of this machine have on hold: Postfix, through postqueue(1)
+ * and postsuper(1), and tollgate-relay, through its queue command. The programs are found through
+ * PATH and root's usual folders. Errors: EX_UNAVAILABLE with the program's own text.
  */
 
 struct hold_queues {

@@ -1,4 +1,4 @@
-/* tollgate release: lets held messages go, in order, as room returns. */
+/* tollgate release: releases held messages, in order, as their limits have room. */
 #include <jansson.h>
 #include <string.h>
 #include <sysexits.h>
@@ -14,20 +14,20 @@
 #include "lib/sys/relay_queue.h"
 
 #define ARENA_BYTES ((size_t)1 << 30)
-/* The MTA may not be done with a message that is younger. */
+/* The MTA may still be about to write a message that is younger to its hold queue. */
 #define YOUNG_S 120
-/* A queue id that came back belongs to a message that arrived later than the held one; by less than
- * this it is the same, and a clock that was set. */
+/* A message in the queue that arrived later than the held one has reused its queue id. Up to this
+ * difference it is the same message: a clock was set. */
 #define SAME_S 120
 
 static const char help[] =
     "usage: tollgate release [D] [--config-dir DIR] [--quiet]\n"
     "\n"
-    "  D                 the messages of this domain alone\n"
-    "  --config-dir DIR  the folder of Postfix's main.cf, where it is not its own\n"
-    "  --quiet           say only what goes wrong\n"
+    "  D                 only messages held for this domain\n"
+    "  --config-dir DIR  the folder of Postfix's main.cf, if not the default one\n"
+    "  --quiet           report errors only\n"
     "\n"
-    "Each message held by a limit is charged and taken off hold, the longest held first, as far\n"
+    "Charges the messages held by a limit and takes them off hold, the longest held first, as far\n"
     "as there is room now. Messages that are no longer on hold are forgotten and never charged.\n"
     "Run it as root, once a minute (systemd: tollgate-release.timer).\n";
 
@@ -42,9 +42,9 @@ struct held_line {
     struct held_line *next;
     struct slice account;
     uint64_t released, forgotten, waiting, stuck;
-    bool is_stopped;
-    int64_t wait_s;
-    struct slice limit; /* for which it waits */
+    bool is_stopped;    /* its next message has to wait: */
+    int64_t wait_s;     /* for how long */
+    struct slice limit; /* for which limit */
 };
 
 struct release_command {
@@ -64,8 +64,9 @@ struct release_command {
 
 struct release_message {
     const char *id;
-    int64_t number, time_s;
-    bool released; /* charged already */
+    int64_t number; /* of its record in tollgated's journal */
+    int64_t time_s; /* held since, Unix time */
+    bool released;  /* charged already */
 };
 
 /* --- the command line ------------------------------------------------------------------------ */
@@ -79,7 +80,7 @@ static bool set_option(struct release_command *w, int id)
     w->queues.config_dir = optarg;
     if (optarg[0] == '/')
         return true;
-    (void)cli_usage("release", "--config-dir wants a path from the root, not \"%s\"", optarg);
+    (void)cli_usage("release", "--config-dir: \"%s\" is not an absolute path", optarg);
     return false;
 }
 
@@ -94,7 +95,8 @@ static int parse(struct release_command *w, int argc, char **argv)
             return EX_USAGE;
     }
     if (optind + 1 < argc)
-        return cli_usage("release", "one domain at a time: what is \"%s\"?", argv[optind + 1]);
+        return cli_usage("release", "unexpected argument \"%s\": give one domain",
+                         argv[optind + 1]);
     w->typed = optind < argc ? argv[optind] : NULL;
     return EX_OK;
 }
@@ -123,7 +125,7 @@ static void forget(struct release_command *w, struct held_line *line,
     json_t *answer;
 
     if (m->released)
-        return; /* done with */
+        return;
     if (w->now_s - m->time_s < YOUNG_S) {
         line->waiting++;
         return;
@@ -136,9 +138,9 @@ static void forget(struct release_command *w, struct held_line *line,
     json_decref(answer);
 }
 
-/* It is charged: the MTA must let it go, now or at the next run. */
-static void let_go(struct release_command *w, struct held_line *line,
-                   const struct release_message *m, const struct on_hold *where)
+/* It is charged: the MTA has to release it, now or at the next run. */
+static void take_off_hold(struct release_command *w, struct held_line *line,
+                          const struct release_message *m, const struct on_hold *where)
 {
     struct err err = {0};
 
@@ -157,7 +159,7 @@ static void wait_for_room(struct release_command *w, struct held_line *line, con
         arena_copy(&w->arena, slice_str(json_string_value(json_object_get(answer, "limit"))));
 }
 
-/* A message that never fits stands in nobody's way. */
+/* A message that never fits does not delay the others. */
 static void refused(struct release_command *w, struct held_line *line,
                     const struct release_message *m, bool never, struct err *err)
 {
@@ -176,13 +178,13 @@ static void release(struct release_command *w, struct held_line *line,
     if (answer == NULL)
         refused(w, line, m, never, &err);
     else if (json_is_true(json_object_get(answer, "ok")))
-        let_go(w, line, m, where);
+        take_off_hold(w, line, m, where);
     else
         wait_for_room(w, line, answer);
     json_decref(answer);
 }
 
-/* Not in the relay's queue, and Postfix could not be asked. */
+/* It is not in the relay's queue, and Postfix's could not be read. */
 static void leave(struct release_command *w, struct held_line *line,
                   const struct release_message *m)
 {
@@ -206,7 +208,7 @@ static void handle(struct release_command *w, struct held_line *line,
     else if (where == NULL || where->arrival_s > m->time_s + SAME_S)
         forget(w, line, m);
     else if (m->released)
-        let_go(w, line, m, where);
+        take_off_hold(w, line, m, where);
     else
         release(w, line, m, where);
 }
@@ -256,7 +258,7 @@ static void add_line(const struct release_command *w, const struct held_line *li
     const struct {
         uint64_t count;
         const char *what;
-    } parts[] = {{line->released, "let go"},
+    } parts[] = {{line->released, "released"},
                  {line->forgotten, "forgotten (no longer on hold)"},
                  {line->stuck, "larger than the limit"},
                  {line->waiting, "waiting"}};
@@ -293,7 +295,7 @@ static int say(struct release_command *w)
     for (const struct held_line *line = w->lines; line != NULL; line = line->next)
         add_line(w, line, &b);
     if (b.len == 0 && w->code == EX_OK)
-        buf_addf(&b, "Nothing is held%s%s.\n", w->typed != NULL ? " of " : "",
+        buf_addf(&b, "No mail is held%s%s.\n", w->typed != NULL ? " for " : "",
                  w->typed != NULL ? w->typed : "");
     code = cli_write(&b);
     buf_fini(&b);
@@ -317,7 +319,8 @@ static json_t *held(struct release_command *w, struct err *err)
     return control_ask(w->cli->settings->state_dir, request, NULL, err);
 }
 
-/* What is held is asked first: so a message that is not in the queue then is gone, or young. */
+/* The list of held messages comes first, the queue second: a message that is missing in the queue
+ * is gone or too young. */
 static int work_through(struct release_command *w)
 {
     struct err err = {0};
@@ -345,7 +348,8 @@ static int run(struct release_command *w)
         return code;
     if (geteuid() != 0) {
         (void)err_set(&err, EX_NOPERM,
-                      "release has to be run as root: Postfix lets nobody else take mail off hold");
+                      "permission denied: Postfix lets only root take mail off hold. Fix: run this "
+                      "as root");
         return cli_fail(&err);
     }
     if (relay_queue_exists(w->cli->settings))

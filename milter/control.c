@@ -30,7 +30,7 @@ static json_t *error(const char *text)
     return json_pack("{s:o}", "error", json_text(slice_str(text)));
 }
 
-/* An error that no waiting mends. */
+/* An error that waiting does not change. */
 static json_t *never(const char *text)
 {
     json_t *answer = error(text);
@@ -44,7 +44,7 @@ static json_t *done(void)
     return json_pack("{s:b}", "ok", 1);
 }
 
-/* All that is in the journal is in the ledger, so that what was just released is known. */
+/* Waits until all of the journal is in the ledger, with what was released just now. */
 static bool catch_up(struct control *c)
 {
     uint64_t next;
@@ -164,7 +164,7 @@ static json_t *with_message(struct control *c, const json_t *request, bool is_re
     int found;
 
     if (id == NULL || number <= 0)
-        return error("say which message: id and number");
+        return error("no message: give id and number");
     arena_init(&arena, ARENA_BYTES);
     found = held_find(c->held, (uint64_t)number, &arena, &m, &err);
     if (found < 0)
@@ -182,14 +182,14 @@ static json_t *handle(struct control *c, const json_t *request)
     const char *cmd = json_string_value(json_object_get(request, "cmd"));
 
     if (cmd == NULL)
-        return error("no command: held, release or forget");
+        return error("no command: give held, release or forget");
     if (!catch_up(c))
-        return error("the journal is not folded: see tollgate doctor");
+        return error("the ledger is behind the journal: see tollgate doctor");
     if (strcmp(cmd, "held") == 0)
         return held_all(c, slice_str(json_string_value(json_object_get(request, "account"))));
     if (strcmp(cmd, "release") == 0 || strcmp(cmd, "forget") == 0)
         return with_message(c, request, cmd[0] == 'r');
-    return error("unknown command: held, release or forget");
+    return error("unknown command: give held, release or forget");
 }
 
 static bool send_all(int fd, struct slice text)
@@ -221,7 +221,8 @@ static bool answer_line(struct control *c, int fd, struct slice line)
     return good;
 }
 
-/* Lines, until the other side closes, is silent for long, or says too much; or until the end. */
+/* Answers lines until the other side closes, is silent for SILENCE_MS or sends too long a line, or
+ * until control_stop. */
 static void serve(struct control *c, int fd)
 {
     char line[LINE_BYTES];
@@ -274,7 +275,7 @@ static void *control_run(void *context)
 
 /* --- life ----------------------------------------------------------------------------------- */
 
-/* Only one tollgated has the state directory, so a socket that is there is a dead one's. */
+/* Only one tollgated has the state directory, so a socket there was left by one that died. */
 static int listen_at(struct control *c, const char *state_dir, struct err *err)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};

@@ -10,30 +10,31 @@
 #include "milter/dispatch.h"
 
 /*
- * The control socket, STATE_DIR/control.sock: how `tollgate release` lets held messages go. One
- * JSON object a line in, one out:
+ * The control socket, STATE_DIR/control.sock, through which `tollgate release` releases held
+ * messages. One JSON object a line in, one out:
  *
  *   {"cmd":"held","account":"example.com"}   {"held":[{"id":..,"number":..,"account":..,"time":..,
  *                                            "released":false}, ...]}, the longest held first;
- *                                            released: charged, but perhaps not yet on its way
- *   {"cmd":"release","id":..,"number":..}    {"ok":true}: charged, the MTA may let it go;
+ *                                            released: charged; the MTA may still have it on hold
+ *   {"cmd":"release","id":..,"number":..}    {"ok":true}: charged, the MTA may release it;
  *                                            {"wait_s":720,"limit":"domain/recipients/hour"}
  *   {"cmd":"forget","id":..,"number":..}     {"ok":true}: it is never charged
  *
- * or {"error":"..."}, with "never":true where waiting is of no use (the message is larger than its
- * limit). Whoever may write to the socket (its owner and root) may do all of it.
+ * or {"error":"..."}, with "never":true where waiting is useless (the message is larger than its
+ * limit). Whoever may write to the socket (its owner and root) may send all of these.
  *
- * Threads: one of its own, which serves one connection after the other.
+ * Threads: one of its own, which serves one connection after the other; the fields are its alone
+ * between control_start and control_stop.
  * Limits: 64 kB a line; a connection that is silent for 10 s is closed.
  */
 
 struct control {
-    struct dispatch *dispatch;
+    struct dispatch *dispatch; /* borrowed, as the next two */
     struct journal *journal;
     struct accountant *accountant;
     char path[108];
     struct held_messages *held;
-    int listener, wake[2];
+    int listener, wake[2]; /* descriptors; writing to wake[1] ends the thread */
     bool has_thread;
     pthread_t thread;
 };
@@ -41,6 +42,6 @@ struct control {
 /* Listens in `state_dir`. dispatch (and its journal) and accountant are borrowed. */
 int control_start(struct control *c, struct dispatch *dispatch, struct accountant *accountant,
                   const char *state_dir, struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3, 4);
-void control_stop(struct control *c); /* one that was not started is let pass */
+void control_stop(struct control *c); /* one that was not started is a no-op */
 
 #endif

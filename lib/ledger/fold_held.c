@@ -12,7 +12,7 @@ struct held_change {
     struct held_row row;
     struct slice body;
     bool is_added, is_taken, is_released;
-    int64_t gone_s;
+    int64_t gone_s; /* when it was released or forgotten, Unix time */
 };
 
 void fold_held_init(struct fold_held *b)
@@ -85,7 +85,7 @@ int fold_held_add(struct fold_held *b, const struct record *r, struct slice acco
     return 0;
 }
 
-/* One that an earlier batch left in the ledger. */
+/* A message that an earlier batch wrote to the ledger. */
 static int take_earlier(struct fold_held *b, struct ledger *l, uint64_t number, struct arena *arena,
                         struct held_change **c, struct err *err)
 {

@@ -8,8 +8,8 @@
 #include "lib/ledger/ledger.h"
 
 /*
- * What a batch of lib/ledger/fold changes of the held messages; for nobody else. A message may be
- * held and let go within one batch: then the ledger never sees it.
+ * The part of lib/ledger/fold that is about held messages: what a batch changes of them. A message
+ * may be held and released within one batch: then the ledger never sees it.
  *
  * Owner: what the batch keeps is the arena's, which is reset with it.
  */
@@ -26,15 +26,15 @@ void fold_held_init(struct fold_held *b) TG_NONNULL(1);
 void fold_held_fini(struct fold_held *b);
 void fold_held_reset(struct fold_held *b) TG_NONNULL(1);
 
-/* Keeps a RECORD_HELD in the line of that account. */
+/* Adds a RECORD_HELD to the messages held for that account. */
 int fold_held_add(struct fold_held *b, const struct record *r, struct slice account,
                   struct arena *arena, struct err *err) TG_MUST_USE TG_NONNULL(1);
-/* Takes the message that `r`, a release or forgetting, is about: 1, *body lives until the next
- * call; 0: it is not held. */
+/* Removes the message that `r`, a release or forgetting, names: 1, *body lives until the next call;
+ * 0: no such message is held. */
 int fold_held_take(struct fold_held *b, struct ledger *l, const struct record *r,
                    struct arena *arena, struct slice *body, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
-/* Brings all of it into the ledger, within a transaction. */
+/* Writes all of it to the ledger, within a transaction. */
 int fold_held_apply(const struct fold_held *b, struct ledger *l, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
 

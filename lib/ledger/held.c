@@ -25,13 +25,13 @@ static const char *const sql[STATEMENTS] = {
 };
 
 struct held_messages {
-    struct mutex lock; /* one reading at a time */
     char path[PATH_SIZE];
+    struct mutex lock; /* guards what follows: one reading at a time */
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENTS];
 };
 
-static int fail(const struct held_messages *h, struct err *err)
+static int fail(struct held_messages *h, struct err *err) TG_REQUIRES(h->lock)
 {
     int code = sqlite3_errcode(h->db) & 0xff;
 
@@ -42,7 +42,7 @@ static int fail(const struct held_messages *h, struct err *err)
                    "%s: cannot read held messages: %s", h->path, sqlite3_errmsg(h->db));
 }
 
-static int db_open(struct held_messages *h, struct err *err)
+static int db_open(struct held_messages *h, struct err *err) TG_REQUIRES(h->lock)
 {
     if (sqlite3_open_v2(h->path, &h->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) !=
         SQLITE_OK)
@@ -59,6 +59,7 @@ static int db_open(struct held_messages *h, struct err *err)
 struct held_messages *held_open(const char *state_dir, struct err *err)
 {
     struct held_messages *h = calloc(1, sizeof *h);
+    int result;
 
     if (h == NULL) {
         (void)err_set(err, EX_OSERR, "out of memory");
@@ -70,20 +71,24 @@ struct held_messages *held_open(const char *state_dir, struct err *err)
         held_close(h);
         return NULL;
     }
-    if (db_open(h, err) != 0) {
-        held_close(h);
-        return NULL;
-    }
-    return h;
+    mutex_lock(&h->lock);
+    result = db_open(h, err);
+    mutex_unlock(&h->lock);
+    if (result == 0)
+        return h;
+    held_close(h);
+    return NULL;
 }
 
 void held_close(struct held_messages *h)
 {
     if (h == NULL)
         return;
+    mutex_lock(&h->lock);
     for (int i = 0; i < STATEMENTS; i++)
         (void)sqlite3_finalize(h->statements[i]);
     (void)sqlite3_close(h->db);
+    mutex_unlock(&h->lock);
     mutex_fini(&h->lock);
     free(h);
 }
@@ -114,9 +119,10 @@ static int message_take(sqlite3_stmt *st, struct arena *arena, struct held_messa
     return record_decode(body, arena, &out->record, err);
 }
 
-/* All rows of a statement, which is reset; holds the lock. */
+/* All rows of a statement, which is reset. */
 static int rows_take(struct held_messages *h, sqlite3_stmt *st, struct arena *arena,
                      struct held_message **list, size_t *count, struct err *err)
+    TG_REQUIRES(h->lock)
 {
     size_t room = 0;
     int rc, failed = 0;
@@ -145,10 +151,11 @@ static int rows_take(struct held_messages *h, sqlite3_stmt *st, struct arena *ar
 int held_list(struct held_messages *h, struct slice account, uint64_t after, size_t limit,
               struct arena *arena, struct held_message **list, size_t *count, struct err *err)
 {
-    sqlite3_stmt *st = h->statements[account.len > 0 ? LIST_ACCOUNT : LIST_ALL];
+    sqlite3_stmt *st;
     int rc;
 
     mutex_lock(&h->lock);
+    st = h->statements[account.len > 0 ? LIST_ACCOUNT : LIST_ALL];
     (void)sqlite3_bind_int64(st, 1, (int64_t)after);
     (void)sqlite3_bind_int64(st, 2, (int64_t)limit);
     if (account.len > 0)
@@ -162,12 +169,13 @@ int held_list(struct held_messages *h, struct slice account, uint64_t after, siz
 int held_find(struct held_messages *h, uint64_t number, struct arena *arena,
               struct held_message *out, struct err *err)
 {
-    sqlite3_stmt *st = h->statements[FIND];
     struct held_message *list;
+    sqlite3_stmt *st;
     size_t count;
     int rc;
 
     mutex_lock(&h->lock);
+    st = h->statements[FIND];
     (void)sqlite3_bind_int64(st, 1, (int64_t)number);
     rc = rows_take(h, st, arena, &list, &count, err);
     mutex_unlock(&h->lock);

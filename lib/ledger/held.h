@@ -8,18 +8,18 @@
 #include "lib/core/record.h"
 
 /*
- * The held messages of this node, out of its ledger, for whoever lists and releases them. What has
- * been written to the journal is there once it is folded: accountant_wait before asking, with the
- * journal's last number, and a message that was just released is not given again.
+ * Reads the held messages of this node from its ledger, to list and to release them. A record of
+ * the journal is visible here once it is folded: call accountant_wait first, with the journal's
+ * last number, and a message that was just released is not listed as held.
  *
- * A message that was released is told of for HELD_RELEASED_S more: whoever released it may have
- * ended before the MTA knew.
+ * A message that was released stays listed, marked so, for HELD_RELEASED_S: the program that
+ * released it may have ended before the MTA knew.
  *
- * A message is released by a record (RECORD_RELEASE with its number) in the journal, forgotten by
- * RECORD_FORGET.
+ * A message is released by a record in the journal (RECORD_RELEASE with its number), and forgotten
+ * by another (RECORD_FORGET).
  *
- * Threads: all; one at a time does its reading. It reads over a connection of its own and keeps no
- * lock on the ledger.
+ * Threads: all; they read one after the other, over a connection of its own, which keeps no lock on
+ * the ledger.
  * Errors: EX_NOINPUT (no ledger), EX_IOERR, EX_DATAERR (damaged).
  */
 
@@ -27,24 +27,24 @@
 
 struct held_messages;
 
-/* The ledger has to be there (accountant_start makes it). */
+/* The ledger has to exist (accountant_start makes it). */
 struct held_messages *held_open(const char *state_dir, struct err *err) TG_MUST_USE;
 void held_close(struct held_messages *h); /* NULL is allowed */
 
 struct held_message {
-    uint64_t number; /* of its record in the journal: who waits longer has the smaller one */
+    uint64_t number; /* of its record in the journal; the message held longer has the smaller one */
     struct slice queue_id, account;
-    int64_t time_ms;      /* since when */
+    int64_t time_ms;      /* held since, Unix time in ms */
     bool released;        /* released already; `record` is empty then */
-    struct record record; /* legs, and what limit_checks_of_held makes checks of */
+    struct record record; /* its legs, and the input of limit_checks_of_held */
 };
 
-/* Those that wait in the line of the account (empty: in all), by ascending number, beyond `after`,
- * at most `limit`. */
+/* The messages held for the account (empty: for all), by ascending number, those beyond `after`, at
+ * most `limit`. */
 int held_list(struct held_messages *h, struct slice account, uint64_t after, size_t limit,
               struct arena *arena, struct held_message **list, size_t *count,
               struct err *err) TG_MUST_USE TG_NONNULL(1);
-/* 1: it is held, or was released just now; 0: it is not; -1. */
+/* 1: it is held, or was released less than HELD_RELEASED_S ago; 0: it is not; -1: *err. */
 int held_find(struct held_messages *h, uint64_t number, struct arena *arena,
               struct held_message *out, struct err *err) TG_MUST_USE TG_NONNULL(1);
 

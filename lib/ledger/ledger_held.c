@@ -13,7 +13,7 @@ static const char schema_sql[] =
 int ledger_held_open(struct ledger *l, struct err *err)
 {
     if (sqlite3_exec(l->db, schema_sql, NULL, NULL, NULL) != SQLITE_OK)
-        return ledger_fail(l, "making its table of held messages", err);
+        return ledger_fail(l, "creating the table of held messages", err);
     return 0;
 }
 
@@ -53,8 +53,8 @@ int ledger_held_body(struct ledger *l, uint64_t number, struct buf *body, struct
     return found;
 }
 
-/* Where the MTA has given its queue id to another message that is held by now, Redis goes on
- * showing that one. */
+/* Where the MTA has reused the queue id for another message that is held now, Redis goes on
+ * showing that message. */
 int ledger_held_remove(struct ledger *l, uint64_t number, int64_t gone_s, bool released,
                        struct err *err)
 {
@@ -64,10 +64,10 @@ int ledger_held_remove(struct ledger *l, uint64_t number, int64_t gone_s, bool r
     (void)sqlite3_bind_int64(remove, 1, (int64_t)number);
     (void)sqlite3_bind_int64(remove, 2, gone_s);
     (void)sqlite3_bind_int(remove, 3, released);
-    if (ledger_run(l, remove, "letting a held message go", err) < 0)
+    if (ledger_run(l, remove, "removing a held message", err) < 0)
         return -1;
     (void)sqlite3_bind_int64(drop, 1, (int64_t)number);
-    return ledger_run(l, drop, "letting a held message go", err);
+    return ledger_run(l, drop, "removing a held message", err);
 }
 
 void ledger_held_walk_start(struct ledger *l, enum held_walk which, uint64_t after, size_t limit)
@@ -101,15 +101,15 @@ int ledger_held_walk_next(struct ledger *l, struct held_row *out, struct err *er
     return 1;
 }
 
-int ledger_held_mark(struct ledger *l, uint64_t number, enum held_state told, struct err *err)
+int ledger_held_mark(struct ledger *l, uint64_t number, enum held_state pushed, struct err *err)
 {
     sqlite3_stmt *st = ledger_statement(l, STATEMENT_HELD_MARK);
 
-    if (told != HELD_NEW && told != HELD_GONE)
+    if (pushed != HELD_NEW && pushed != HELD_GONE)
         return 0;
     (void)sqlite3_bind_int64(st, 1, (int64_t)number);
-    (void)sqlite3_bind_int(st, 2, (int)told);
-    (void)sqlite3_bind_int(st, 3, told == HELD_NEW ? HELD_SHOWN : HELD_FORGOTTEN);
+    (void)sqlite3_bind_int(st, 2, (int)pushed);
+    (void)sqlite3_bind_int(st, 3, pushed == HELD_NEW ? HELD_SHOWN : HELD_FORGOTTEN);
     return ledger_run(l, st, "marking a held message", err);
 }
 
@@ -118,5 +118,5 @@ int ledger_held_prune(struct ledger *l, int64_t before_s, struct err *err)
     sqlite3_stmt *st = ledger_statement(l, STATEMENT_HELD_PRUNE);
 
     (void)sqlite3_bind_int64(st, 1, before_s);
-    return ledger_run(l, st, "forgetting held messages", err);
+    return ledger_run(l, st, "deleting held messages that are gone", err);
 }

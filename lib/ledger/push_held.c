@@ -14,7 +14,7 @@
 #define COMMANDS_PER_ROW 2
 #define TEXTS_MAX_BYTES  ((size_t)4 << 20)
 
-struct told {
+struct pushed_row {
     uint64_t number;
     enum held_state state;
 };
@@ -24,7 +24,7 @@ struct push_held_work {
     const char *prefix;
     char kept_s[24];
     struct buf key, member;
-    struct told rows[HELD_TRIP_ROWS];
+    struct pushed_row rows[HELD_TRIP_ROWS];
     size_t count;
     redisReply *replies[HELD_TRIP_ROWS * COMMANDS_PER_ROW];
 };
@@ -56,7 +56,7 @@ static void row_add(struct push_held_work *w, const struct held_row *row)
 
         store_pipe_add(w->store, 3, argv);
     }
-    w->rows[w->count++] = (struct told){row->number, row->state};
+    w->rows[w->count++] = (struct pushed_row){row->number, row->state};
 }
 
 static int rows_collect(struct push_held_work *w, struct ledger *l, enum held_walk which,
@@ -85,8 +85,8 @@ static int reply_take(struct push_held_work *w, const redisReply *reply, struct 
         return push_batch_store_error(w->store, reply, err);
     if (out->refused++ == 0)
         (void)err_set(&out->refused_first, EX_DATAERR,
-                      "a redis key %s:{...}:held is no sorted set: find out what wrote it, then "
-                      "delete it (DEL)",
+                      "a redis key %s:{...}:held is not a sorted set. Fix: find out what wrote "
+                      "it, then delete it (DEL)",
                       w->prefix);
     return 0;
 }

@@ -91,10 +91,10 @@ def in_order(site):
     tap.same(calls, ["postqueue -j"] + gone("Q1", "Q2", *["Q%d" % n for n in range(11, 16)]),
              "each is taken off hold as soon as it is charged, and sent")
     lines = out.splitlines()
-    tap.ok(len(lines) == 2 and lines[0].startswith("example.com: 2 let go, 3 waiting; room for "
+    tap.ok(len(lines) == 2 and lines[0].startswith("example.com: 2 released, 3 waiting; room for "
                                                    "the next at ") and
            lines[0].endswith("(in 13min, domain/recipients/hour)") and
-           lines[1] == "example.org: 5 let go", "and said", out)
+           lines[1] == "example.org: 5 released", "and said", out)
     code, out, _, asked, _ = site.run("Example.ORG.")
     tap.same(asked[0], ("held", "example.org"), "one domain alone")
     code, out, err, _, _ = site.run("--quiet")
@@ -123,23 +123,24 @@ def not_there(site):
              "that is young is left alone")
     tap.same(calls, ["postqueue -j"] + gone("Q3", "Q4", "Q7"),
              "one that is charged already is only taken off hold, unless its id came back")
-    tap.same(out, "example.com: 3 let go, 2 forgotten (no longer on hold), 1 waiting\n", "and said")
+    tap.same(out, "example.com: 3 released, 2 forgotten (no longer on hold), 1 waiting\n",
+             "and said")
     site.reset()
     site.hold(1, id="SAME", on_hold=False)
     site.hold(700, id="SAME")
     _, _, _, asked, calls = site.run()
     tap.same(asked[1:], [("forget", "SAME", 1), ("release", "SAME", 700)],
              "an id held twice: the earlier message is gone")
-    tap.same(calls, ["postqueue -j"] + gone("SAME"), "the later is let go")
+    tap.same(calls, ["postqueue -j"] + gone("SAME"), "the later is released")
     site.reset()
 
 
 def nothing(site):
     code, out, err, _, calls = site.run()
-    tap.same((code, out, err, calls), (0, "Nothing is held.\n", "", []),
+    tap.same((code, out, err, calls), (0, "No mail is held.\n", "", []),
              "nothing held: Postfix is not asked")
     code, out, _, _, _ = site.run("example.net")
-    tap.same((code, out), (0, "Nothing is held of example.net.\n"), "nothing held of a domain")
+    tap.same((code, out), (0, "No mail is held for example.net.\n"), "nothing held of a domain")
 
 
 def trouble(site):
@@ -150,7 +151,7 @@ def trouble(site):
     tap.ok(code == 75 and "example.com, message Q1: tollgated: the message is larger" in err,
            "a message that never fits is named", code, err)
     tap.same(calls, ["postqueue -j"] + gone("Q2", "Q3"), "and stands in nobody's way")
-    tap.same(out, "example.com: 2 let go, 1 larger than the limit\n", "and said")
+    tap.same(out, "example.com: 2 released, 1 larger than the limit\n", "and said")
     site.control.answers["Q1"] = {"error": "cannot limit now"}
     code, out, err, asked, calls = site.run()
     tap.ok(code == 75 and "cannot limit now" in err and calls == ["postqueue -j"] and
@@ -169,14 +170,15 @@ def trouble(site):
     site.flag("postqueue-fails", False)
     site.queue.append(["nonsense"])
     code, out, err, asked, _ = site.run()
-    tap.ok(code == 69 and "what is that?" in err and len(asked) == 1, "nonsense of postqueue", err)
+    tap.ok(code == 69 and "unexpected output of postqueue" in err and len(asked) == 1,
+           "nonsense of postqueue", err)
     site.queue.pop()
     site.control.answers["held"] = {"error": "the journal is not folded"}
     code, out, err, _, calls = site.run()
     tap.ok(code == 75 and "the journal is not folded" in err and calls == [], "an error", err)
     site.reset()
-    for args, text in ((["a", "b"], 'what is "b"?'), (["a..b"], "a..b"),
-                       (["--config-dir", "etc"], "wants a path from the root")):
+    for args, text in ((["a", "b"], 'unexpected argument "b"'), (["a..b"], "a..b"),
+                       (["--config-dir", "etc"], "not an absolute path")):
         code, out, err, _, _ = site.run(*args)
         tap.ok(code == 64 and text in err and out == "", "release " + " ".join(args), code, err)
 
@@ -186,7 +188,7 @@ def nobody(site):
     program = shutil.copy(os.path.join(proc.BUILD, "tollgate"), site.folder)
     code, out, err = proc.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
                                program, "-c", site.tollgate.conf, "release"])
-    tap.ok(code == 77 and "run as root" in err and out == "", "who is not root is told so", code,
+    tap.ok(code == 77 and "run this as root" in err and out == "", "only root may release", code,
            err)
 
 
@@ -200,7 +202,7 @@ def main():
     nobody(site)
     site.control.close()
     code, _, err, = site.tollgate("release")
-    tap.ok(code == 69 and "tollgated does not run on this node" in err, "no tollgated", code, err)
+    tap.ok(code == 69 and "tollgated is not running on this node" in err, "no tollgated", code, err)
 
 
 tap.run(main)

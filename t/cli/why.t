@@ -117,7 +117,7 @@ def messages(site):
     tap.ok("It is not on hold any more" in out, "held no more", out)
     site.control.close()
     out = why.good("why", "HELD1")
-    tap.ok("put on hold" in out and "could not be asked: tollgated does not run" in
+    tap.ok("put on hold" in out and "could not be asked: tollgated is not running" in
            " ".join(out.split()), "without tollgated", out)
     os.unlink(os.path.join(site.folder, "state", "ledger.db"))
     out = why.good("why", "DOUBT1")

@@ -197,7 +197,7 @@ def deleted(w):
     tap.ok("cust.example: 1 forgotten" in release(w), "deleted: it is forgotten")
     tap.same(wait_counters(w, "cust.example", (3, 1)), (3, 1), "and never charged")
     tap.same(wait_held_set(w, "cust.example", 0), 0, "Redis forgets it too")
-    tap.ok("Nothing is held" in release(w), "nothing is left")
+    tap.ok("No mail is held" in release(w), "nothing is left")
 
 
 def came_back(w):
