@@ -35,6 +35,7 @@ enum record_kind {
     RECORD_HELD,    /* kept back: amounts count, legs are kept */
     RECORD_RELEASE, /* of a held message: its legs count, at this record's time; amounts count */
     RECORD_FORGET,  /* a held message is gone (an admin deleted it): its legs never count */
+    RECORD_PLACE,   /* a held message was found on hold in the queue `place` */
     RECORD_KINDS
 };
 
@@ -88,7 +89,8 @@ struct record {
     struct leg *wanted;
     size_t wanted_count;
 
-    uint64_t held_number; /* RECORD_RELEASE, RECORD_FORGET: of the held record */
+    uint64_t held_number; /* RECORD_RELEASE, RECORD_FORGET, RECORD_PLACE: of the held record */
+    struct slice place;   /* RECORD_PLACE: the queue's name (cli/hold_queue gives it) */
 };
 
 /* Sums the decisions into legs: accounts, their users, and the node. -1: the arena's cap is

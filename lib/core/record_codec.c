@@ -6,6 +6,7 @@
  *   amounts
  *   held     account in whose line it waits, client's IP; legs wanted
  *   number   of the held record
+ *   place    name of the queue that the held message is in
  *
  * A leg is its kind (with flags), account, user (each only where its flag says so), messages,
  * recipients, bytes, bounces. An amount is flags, account, user, name of the counter, value. The
@@ -33,6 +34,7 @@
 #define PART_AMOUNTS    2
 #define PART_HELD       4
 #define PART_NUMBER     8
+#define PART_PLACE      16
 
 static const unsigned parts_of[RECORD_KINDS] = {
     [RECORD_MESSAGE] = PART_MESSAGE | PART_AMOUNTS,
@@ -40,6 +42,7 @@ static const unsigned parts_of[RECORD_KINDS] = {
     [RECORD_HELD] = PART_MESSAGE | PART_AMOUNTS | PART_HELD,
     [RECORD_RELEASE] = PART_AMOUNTS | PART_NUMBER,
     [RECORD_FORGET] = PART_NUMBER,
+    [RECORD_PLACE] = PART_NUMBER | PART_PLACE,
 };
 
 /* --- encoding -------------------------------------------------------------------------------- */
@@ -114,6 +117,8 @@ void record_encode(const struct record *r, struct buf *b)
     }
     if ((parts & PART_NUMBER) != 0)
         buf_add_varint(b, r->held_number);
+    if ((parts & PART_PLACE) != 0)
+        format_text(b, r->place);
 }
 
 /* --- decoding -------------------------------------------------------------------------------- */
@@ -286,7 +291,8 @@ int record_decode(struct slice body, struct arena *arena, struct record *out, st
         if (legs_decode(&s, arena, &out->wanted, &out->wanted_count, err) != 0)
             return -1;
     }
-    if ((parts & PART_NUMBER) != 0 && !slice_take_varint(&s, &out->held_number))
+    if (((parts & PART_NUMBER) != 0 && !slice_take_varint(&s, &out->held_number)) ||
+        ((parts & PART_PLACE) != 0 && !text_take(&s, &out->place)))
         return err_set(err, EX_DATAERR, "not a record: it ends too early");
     if (s.len > 0)
         return err_set(err, EX_DATAERR, "not a record: %zu bytes behind its end", s.len);

@@ -262,6 +262,8 @@ static int kind_add(struct fold *f, struct ledger *l, const struct record *r, st
     case RECORD_RELEASE:
     case RECORD_FORGET:
         return held_take(f, l, r, err);
+    case RECORD_PLACE:
+        return fold_held_place(&f->held, r, &f->arena, err) < 0 ? -1 : 1;
     case RECORD_EVENT:
     case RECORD_KINDS:
         break;

@@ -11,8 +11,9 @@ struct held_change {
     uint64_t number;
     struct held_row row;
     struct slice body;
-    bool is_added, is_taken, is_released;
-    int64_t gone_s; /* when it was released or forgotten, Unix time */
+    bool is_added;              /* by this batch */
+    bool is_taken, is_released; /* released or forgotten by this batch */
+    int64_t gone_s;             /* when it was released or forgotten, Unix time */
 };
 
 void fold_held_init(struct fold_held *b)
@@ -85,7 +86,15 @@ int fold_held_add(struct fold_held *b, const struct record *r, struct slice acco
     return 0;
 }
 
-/* A message that an earlier batch wrote to the ledger. */
+/* The change of that message in this batch; NULL: there is none. */
+static struct held_change *change_find(struct fold_held *b, const uint64_t *number)
+{
+    void **place = strmap_find(&b->by_number, key_of(number));
+
+    return place != NULL ? *place : NULL;
+}
+
+/* A message that an earlier batch wrote to the ledger; *c: its change, or NULL. */
 static int take_earlier(struct fold_held *b, struct ledger *l, uint64_t number, struct arena *arena,
                         struct held_change **c, struct err *err)
 {
@@ -95,7 +104,8 @@ static int take_earlier(struct fold_held *b, struct ledger *l, uint64_t number, 
     rc = ledger_held_body(l, number, &b->body, err);
     if (rc != 1)
         return rc;
-    *c = b->body.failed ? NULL : change_new(b, number, arena);
+    if (*c == NULL || b->body.failed)
+        *c = b->body.failed ? NULL : change_new(b, number, arena);
     if (*c == NULL)
         return no_memory(err);
     (*c)->body = buf_slice(&b->body);
@@ -105,13 +115,12 @@ static int take_earlier(struct fold_held *b, struct ledger *l, uint64_t number, 
 int fold_held_take(struct fold_held *b, struct ledger *l, const struct record *r,
                    struct arena *arena, struct slice *body, struct err *err)
 {
-    void **place = strmap_find(&b->by_number, key_of(&r->held_number));
-    struct held_change *c = place != NULL ? *place : NULL;
+    struct held_change *c = change_find(b, &r->held_number);
     int rc = 1;
 
     if (c != NULL && c->is_taken)
         return 0;
-    if (c == NULL)
+    if (c == NULL || !c->is_added)
         rc = take_earlier(b, l, r->held_number, arena, &c, err);
     if (rc != 1)
         return rc;
@@ -122,6 +131,19 @@ int fold_held_take(struct fold_held *b, struct ledger *l, const struct record *r
     return 1;
 }
 
+int fold_held_place(struct fold_held *b, const struct record *r, struct arena *arena,
+                    struct err *err)
+{
+    struct held_change *c = change_find(b, &r->held_number);
+
+    if (c == NULL)
+        c = change_new(b, r->held_number, arena);
+    if (c == NULL)
+        return no_memory(err);
+    c->row.place = arena_copy(arena, r->place);
+    return c->row.place.ptr != NULL ? 0 : no_memory(err);
+}
+
 int fold_held_apply(const struct fold_held *b, struct ledger *l, struct err *err)
 {
     for (const struct held_change *c = b->first; c != NULL; c = c->next) {
@@ -129,8 +151,10 @@ int fold_held_apply(const struct fold_held *b, struct ledger *l, struct err *err
 
         if (c->is_added && !c->is_taken)
             rc = ledger_held_add(l, &c->row, c->body, err);
-        else if (!c->is_added)
+        else if (!c->is_added && c->is_taken)
             rc = ledger_held_remove(l, c->number, c->gone_s, c->is_released, err);
+        else if (!c->is_added)
+            rc = ledger_held_place(l, c->number, c->row.place, err);
         if (rc != 0)
             return rc;
     }

@@ -34,6 +34,9 @@ int fold_held_add(struct fold_held *b, const struct record *r, struct slice acco
 int fold_held_take(struct fold_held *b, struct ledger *l, const struct record *r,
                    struct arena *arena, struct slice *body, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
+/* Notes the queue that the held message is in (RECORD_PLACE); one that is gone is ignored. */
+int fold_held_place(struct fold_held *b, const struct record *r, struct arena *arena,
+                    struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Writes all of it to the ledger, within a transaction. */
 int fold_held_apply(const struct fold_held *b, struct ledger *l, struct err *err) TG_MUST_USE
     TG_NONNULL(1);

@@ -13,8 +13,8 @@
 
 #define PATH_SIZE 512
 #define COLUMNS                                                                                    \
-    "SELECT number, queue_id, account, time_ms, body, state FROM held WHERE (state < 2 OR "        \
-    "(released = 1 AND gone > ?4))"
+    "SELECT number, queue_id, account, time_ms, body, state, place FROM held"                      \
+    " WHERE (state < 2 OR (released = 1 AND gone > ?4))"
 
 enum statement { LIST_ALL, LIST_ACCOUNT, FIND, STATEMENTS };
 
@@ -108,9 +108,11 @@ static int message_take(sqlite3_stmt *st, struct arena *arena, struct held_messa
     *out = (struct held_message){.number = (uint64_t)sqlite3_column_int64(st, 0),
                                  .queue_id = column(st, 1, arena),
                                  .account = column(st, 2, arena),
+                                 .place = column(st, 6, arena),
                                  .time_ms = sqlite3_column_int64(st, 3),
                                  .released = sqlite3_column_int(st, 5) >= HELD_GONE};
-    if (body.ptr == NULL || out->queue_id.ptr == NULL || out->account.ptr == NULL)
+    if (body.ptr == NULL || out->queue_id.ptr == NULL || out->account.ptr == NULL ||
+        out->place.ptr == NULL)
         return err_set(err, EX_TEMPFAIL, "more than %zu bytes of held messages", arena->cap_bytes);
     if (out->released)
         return 0;

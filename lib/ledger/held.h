@@ -34,6 +34,7 @@ void held_close(struct held_messages *h); /* NULL is allowed */
 struct held_message {
     uint64_t number; /* of its record in the journal; the message held longer has the smaller one */
     struct slice queue_id, account;
+    struct slice place;   /* the queue that it was seen in (RECORD_PLACE); empty: none yet */
     int64_t time_ms;      /* held since, Unix time in ms */
     bool released;        /* released already; `record` is empty then */
     struct record record; /* its legs, and the input of limit_checks_of_held */

@@ -5,14 +5,25 @@
 static const char schema_sql[] =
     "CREATE TABLE IF NOT EXISTS held (number INTEGER PRIMARY KEY, node INTEGER NOT NULL,"
     " queue_id TEXT NOT NULL, account TEXT NOT NULL, time_ms INTEGER NOT NULL,"
-    " state INTEGER NOT NULL, gone INTEGER NOT NULL, released INTEGER NOT NULL, body BLOB);"
+    " state INTEGER NOT NULL, gone INTEGER NOT NULL, released INTEGER NOT NULL, body BLOB,"
+    " place TEXT NOT NULL DEFAULT '');"
     "CREATE INDEX IF NOT EXISTS held_changed ON held (number) WHERE state IN (1, 2);"
     "CREATE INDEX IF NOT EXISTS held_account ON held (account, number) WHERE state < 2;"
     "CREATE INDEX IF NOT EXISTS held_queue_id ON held (queue_id);";
 
+/* Version 0.1.0 did not know the queues. */
+static bool has_place(struct ledger *l)
+{
+    return sqlite3_table_column_metadata(l->db, NULL, "held", "place", NULL, NULL, NULL, NULL,
+                                         NULL) == SQLITE_OK;
+}
+
 int ledger_held_open(struct ledger *l, struct err *err)
 {
-    if (sqlite3_exec(l->db, schema_sql, NULL, NULL, NULL) != SQLITE_OK)
+    if (sqlite3_exec(l->db, schema_sql, NULL, NULL, NULL) != SQLITE_OK ||
+        (!has_place(l) &&
+         sqlite3_exec(l->db, "ALTER TABLE held ADD COLUMN place TEXT NOT NULL DEFAULT ''", NULL,
+                      NULL, NULL) != SQLITE_OK))
         return ledger_fail(l, "creating the table of held messages", err);
     return 0;
 }
@@ -29,6 +40,7 @@ int ledger_held_add(struct ledger *l, const struct held_row *row, struct slice b
     ledger_bind(st, 4, row->account);
     (void)sqlite3_bind_int64(st, 5, row->time_ms);
     (void)sqlite3_bind_blob64(st, 6, body.len > 0 ? body.ptr : "", body.len, SQLITE_STATIC);
+    ledger_bind(st, 7, row->place);
     rc = ledger_run(l, st, "keeping a held message", err);
     (void)sqlite3_clear_bindings(st);
     return rc;
@@ -51,6 +63,18 @@ int ledger_held_body(struct ledger *l, uint64_t number, struct buf *body, struct
     }
     (void)sqlite3_reset(st);
     return found;
+}
+
+int ledger_held_place(struct ledger *l, uint64_t number, struct slice place, struct err *err)
+{
+    sqlite3_stmt *st = ledger_statement(l, STATEMENT_HELD_PLACE);
+    int rc;
+
+    (void)sqlite3_bind_int64(st, 1, (int64_t)number);
+    ledger_bind(st, 2, place);
+    rc = ledger_run(l, st, "noting the queue of a held message", err);
+    (void)sqlite3_clear_bindings(st);
+    return rc;
 }
 
 /* Where the MTA has reused the queue id for another message that is held now, Redis goes on

@@ -28,11 +28,12 @@ struct held_row {
     uint64_t number;   /* of the journal's record: the order in which they were held */
     struct slice node; /* under whose name it was held */
     struct slice queue_id, account;
-    int64_t time_ms; /* held since, Unix time in ms */
+    int64_t time_ms;    /* held since, Unix time in ms */
+    struct slice place; /* for ledger_held_add: the queue that it is in; empty: not known */
     enum held_state state;
 };
 
-/* Makes the table in a ledger that has none; for ledger_open. */
+/* Creates the table in a ledger that has none, or of an older release; for ledger_open. */
 int ledger_held_open(struct ledger *l, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* A message held by the present node (row->node and row->state are ignored). */
@@ -41,6 +42,9 @@ int ledger_held_add(struct ledger *l, const struct held_row *row, struct slice b
 /* Adds the body of a held message to *body: 1; 0 where no such message is held. */
 int ledger_held_body(struct ledger *l, uint64_t number, struct buf *body,
                      struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* The queue that a held message is in; one that is not held is ignored. */
+int ledger_held_place(struct ledger *l, uint64_t number, struct slice place,
+                      struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* It is no longer held, since gone_s: released, or forgotten. */
 int ledger_held_remove(struct ledger *l, uint64_t number, int64_t gone_s, bool released,
                        struct err *err) TG_MUST_USE TG_NONNULL(1);

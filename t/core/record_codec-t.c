@@ -136,7 +136,8 @@ static struct record any_record(struct random_source *r)
         record.spam = random_below(r, 2) == 0;
         record.legs = any_legs(r, false, &record.leg_count);
     }
-    for (uint32_t i = kind == RECORD_FORGET ? 0 : random_below(r, 12); i > 0; i--)
+    for (uint32_t i = kind == RECORD_FORGET || kind == RECORD_PLACE ? 0 : random_below(r, 12);
+         i > 0; i--)
         TG_IGNORE(record_amount_add(&record, &arena, any_account(r), any_user(r),
                                     (enum counter)random_below(r, COUNTER_COUNT), any_number(r),
                                     NULL));
@@ -145,8 +146,10 @@ static struct record any_record(struct random_source *r)
         record.client_ip = any(r, "2001:db8::", "");
         record.wanted = any_legs(r, true, &record.wanted_count);
     }
-    if (kind == RECORD_RELEASE || kind == RECORD_FORGET)
+    if (kind == RECORD_RELEASE || kind == RECORD_FORGET || kind == RECORD_PLACE)
         record.held_number = any_number(r);
+    if (kind == RECORD_PLACE)
+        record.place = any(r, "/etc/postfix", "");
     return record;
 }
 

@@ -72,7 +72,7 @@ static inline enum record_kind random_kind(void)
 {
     static const enum record_kind kinds[] = {RECORD_MESSAGE, RECORD_MESSAGE, RECORD_MESSAGE,
                                              RECORD_EVENT,   RECORD_HELD,    RECORD_HELD,
-                                             RECORD_RELEASE, RECORD_FORGET};
+                                             RECORD_RELEASE, RECORD_FORGET,  RECORD_PLACE};
 
     return kinds[dice(sizeof kinds / sizeof kinds[0])];
 }
@@ -100,6 +100,7 @@ static inline void sample_make(struct sample *s, uint64_t number, int64_t time_m
                                 .amounts = s->amounts,
                                 .amount_count = dice(AMOUNTS_MAX + 1),
                                 .held_by = slice_str(account_names[dice(9)]),
+                                .place = SLICE("/etc/postfix"),
                                 .held_number = random_held(number)};
     (void)snprintf(s->queue_id, sizeof s->queue_id, "Q%u", dice(60));
     s->record.queue_id = slice_str(s->queue_id);

@@ -75,6 +75,73 @@ static void test_list(void)
     site_remove(&s);
 }
 
+static bool is_in(struct site *s, uint64_t number, const char *queue)
+{
+    struct held_message m;
+
+    return held_find(s->held, number, &s->arena, &m, &err) == 1 &&
+           slice_equal(m.place, slice_str(queue));
+}
+
+/* The queue that a message was seen in, whenever that is learnt. */
+static void test_place(void)
+{
+    struct held_message m;
+    struct site s;
+
+    site_open(&s, "mx1");
+    (void)hold(&s, "a.example", "Q1", 1000);
+    (void)hold(&s, "a.example", "Q2", 1000);
+    (void)hold(&s, "a.example", "Q3", 1000);
+    place(&s, 1, "/etc/postfix");
+    apply(&s);
+    OK(is_in(&s, 1, "/etc/postfix"), "the queue, learnt in the batch of the message");
+    OK(is_in(&s, 2, ""), "not known");
+    place(&s, 2, "/etc/postfix-out");
+    apply(&s);
+    OK(is_in(&s, 2, "/etc/postfix-out"), "learnt later");
+    place(&s, 2, "tollgate-relay");
+    apply(&s);
+    OK(is_in(&s, 2, "tollgate-relay"), "and again");
+    place(&s, 3, "/etc/postfix");
+    let_go(&s, RECORD_RELEASE, 3, 6000);
+    place(&s, 1, "/etc/other");
+    let_go(&s, RECORD_FORGET, 1, 6000);
+    place(&s, 1, "/etc/other");
+    place(&s, 77, "/etc/postfix");
+    apply(&s);
+    IS_INT(s.fold.strays, 0, "learnt and released at once");
+    OK(held_find(s.held, 1, &s.arena, &m, &err) == 0 &&
+           held_find(s.held, 3, &s.arena, &m, &err) == 0,
+       "those are gone");
+    OK(push_all(&s.node), "pushed");
+    is_text("HGET|tg:{a.example}:total|out_messages", "1");
+    site_remove(&s);
+}
+
+/* A ledger of 0.1.0 has no column for the queue. */
+static void test_older(void)
+{
+    struct site s;
+    sqlite3 *db;
+
+    site_open(&s, "mx1");
+    (void)hold(&s, "a.example", "Q1", 1000);
+    apply(&s);
+    must(sqlite3_open_v2(s.node.path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
+             sqlite3_exec(db, "ALTER TABLE held DROP COLUMN place", NULL, NULL, NULL) != SQLITE_OK,
+         "sqlite");
+    (void)sqlite3_close(db);
+    held_close(s.held);
+    node_reopen(&s.node, "mx1");
+    s.held = held_open(redis.dir, &err);
+    OK(s.held != NULL && is_in(&s, 1, ""), "a message of an older ledger: its queue is not known");
+    place(&s, 1, "/etc/postfix");
+    apply(&s);
+    OK(is_in(&s, 1, "/etc/postfix"), "and can be learnt");
+    site_remove(&s);
+}
+
 static void is_counter(const char *kind, int64_t time_ms, const char *field, const char *want)
 {
     char text[200], period[PERIOD_TEXT] = "";
@@ -271,8 +338,8 @@ static void test_threads(void)
 
 int main(void)
 {
-    static void (*const tests[])(void) = {test_list,   test_counts,  test_released,
-                                          test_pruned, test_damaged, test_threads};
+    static void (*const tests[])(void) = {test_list,     test_place,  test_older,   test_counts,
+                                          test_released, test_pruned, test_damaged, test_threads};
 
     return push_tests_run(tests, sizeof tests / sizeof tests[0]);
 }

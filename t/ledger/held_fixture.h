@@ -86,6 +86,14 @@ static inline uint64_t hold(struct site *s, const char *account, const char *que
                time_ms);
 }
 
+static inline void place(struct site *s, uint64_t held_number, const char *queue)
+{
+    (void)add(s,
+              (struct record){
+                  .kind = RECORD_PLACE, .place = slice_str(queue), .held_number = held_number},
+              1700000100000);
+}
+
 static inline void let_go(struct site *s, enum record_kind kind, uint64_t held_number,
                           int64_t time_ms)
 {
