@@ -56,9 +56,10 @@ static bool catch_up(struct control *c)
 static int held_add(json_t *list, const struct held_message *m)
 {
     return json_array_append_new(
-        list, json_pack("{s:o,s:I,s:o,s:I,s:b}", "id", json_text(m->queue_id), "number",
+        list, json_pack("{s:o,s:I,s:o,s:I,s:b,s:o}", "id", json_text(m->queue_id), "number",
                         (json_int_t)m->number, "account", json_text(m->account), "time",
-                        (json_int_t)(m->time_ms / 1000), "released", m->released ? 1 : 0));
+                        (json_int_t)(m->time_ms / 1000), "released", m->released ? 1 : 0, "queue",
+                        json_text(m->place)));
 }
 
 static json_t *held_all(struct control *c, struct slice account)
@@ -104,20 +105,39 @@ static json_t *wait_for(const struct throttle_verdict *v)
     return answer;
 }
 
-static json_t *append(struct control *c, const struct held_message *m, enum record_kind kind)
+static json_t *append(struct control *c, const struct held_message *m, enum record_kind kind,
+                      int level, const char *event)
 {
     struct record r = {.kind = kind, .queue_id = m->queue_id, .held_number = m->number};
     struct err err = {0};
 
     if (journal_append(c->journal, &r, -1, &err) != 0)
         return error(err.text);
-    log_event(LOG_INFO, kind == RECORD_RELEASE ? "held message released" : "held message forgotten",
-              LOG_TEXT("qid", m->queue_id), LOG_TEXT("account", m->account),
+    log_event(level, event, LOG_TEXT("qid", m->queue_id), LOG_TEXT("account", m->account),
               LOG_NUM("held_s", (clock_unix_ms() - m->time_ms) / 1000));
     return done();
 }
 
-/* NULL: there is room for it, which is consumed now. */
+/* As if all limits only observed: what it wants is consumed in any case, and the answer tells
+ * whether it was over. A store that cannot answer stops nothing here. */
+static bool consume(struct control *c, const struct held_message *m, struct arena *arena)
+{
+    struct snapshot *snapshot = dispatch_snapshot(c->dispatch);
+    struct limit_rules rules = *snapshot->rules;
+    struct limit_answer limits;
+    struct err ignored = {0};
+    bool is_over = false;
+
+    rules.observe = true;
+    if (snapshot->hosted != NULL &&
+        limiter_ask_held(&c->dispatch->limiter, &rules, snapshot->hosted, &m->record, arena,
+                         &limits, &ignored) == 0)
+        is_over = limits.tests != NULL && limits.verdict.wanted != ACTION_LOG;
+    snapshot_drop(snapshot);
+    return is_over;
+}
+
+/* NULL: there is room for it now, and it is consumed. */
 static json_t *ask_for_room(struct control *c, const struct held_message *m, struct arena *arena)
 {
     struct snapshot *snapshot = dispatch_snapshot(c->dispatch);
@@ -136,19 +156,91 @@ static json_t *ask_for_room(struct control *c, const struct held_message *m, str
     return answer;
 }
 
-static json_t *release(struct control *c, const struct held_message *m, struct arena *arena)
+static json_t *release_when_it_fits(struct control *c, const struct held_message *m,
+                                    struct arena *arena)
 {
-    json_t *answer;
+    json_t *answer = ask_for_room(c, m, arena);
+
+    if (answer != NULL)
+        return answer;
+    return append(c, m, RECORD_RELEASE, LOG_INFO, "held message released");
+}
+
+/* An admin named it, or the MTA has let it go: it counts, over the limit if need be. */
+static json_t *release_in_any_case(struct control *c, const struct held_message *m, bool by_admin,
+                                   struct arena *arena)
+{
+    static const char *const events[2][2] = {
+        {"held message left the hold queue by hand", "held message released by an admin"},
+        {"held message left the hold queue by hand, over its limit",
+         "held message released by an admin, over its limit"}};
+    bool is_over = consume(c, m, arena);
+    json_t *answer = append(c, m, RECORD_RELEASE, LOG_NOTICE, events[is_over][by_admin]);
+
+    (void)json_object_set_new(answer, "over", json_boolean(is_over));
+    return answer;
+}
+
+static json_t *release(struct control *c, const struct held_message *m, const json_t *request,
+                       struct arena *arena)
+{
+    const char *by = json_string_value(json_object_get(request, "by"));
 
     if (m->released)
         return done();
-    answer = ask_for_room(c, m, arena);
-    return answer != NULL ? answer : append(c, m, RECORD_RELEASE);
+    if (by == NULL)
+        return release_when_it_fits(c, m, arena);
+    if (strcmp(by, "admin") != 0 && strcmp(by, "mta") != 0)
+        return error("by: give admin or mta");
+    return release_in_any_case(c, m, by[0] == 'a', arena);
 }
 
-static json_t *forget(struct control *c, const struct held_message *m)
+static json_t *forget(struct control *c, const struct held_message *m, const json_t *request)
 {
-    return m->released ? done() : append(c, m, RECORD_FORGET);
+    const char *queue = json_string_value(json_object_get(request, "queue"));
+
+    if (m->released)
+        return done();
+    if (queue == NULL || !slice_equal(m->place, slice_str(queue)))
+        return error("only the queue that the message was seen in can say that it is gone");
+    return append(c, m, RECORD_FORGET, LOG_INFO, "held message forgotten");
+}
+
+/* --- where they are ------------------------------------------------------------------------- */
+
+static json_t *place_one(struct control *c, const json_t *number, struct slice queue,
+                         struct arena *arena)
+{
+    struct record r = {
+        .kind = RECORD_PLACE, .place = queue, .held_number = (uint64_t)json_integer_value(number)};
+    struct held_message m;
+    struct err err = {0};
+    int found;
+
+    arena_reset(arena);
+    found = held_find(c->held, r.held_number, arena, &m, &err);
+    if (found < 0)
+        return error(err.text);
+    if (found == 0 || m.released || slice_equal(m.place, queue))
+        return NULL;
+    r.queue_id = m.queue_id;
+    return journal_append(c->journal, &r, -1, &err) != 0 ? error(err.text) : NULL;
+}
+
+static json_t *place(struct control *c, const json_t *request)
+{
+    const char *queue = json_string_value(json_object_get(request, "queue"));
+    const json_t *numbers = json_object_get(request, "numbers");
+    json_t *problem = NULL;
+    struct arena arena;
+
+    if (queue == NULL || queue[0] == '\0' || !json_is_array(numbers))
+        return error("give queue and numbers");
+    arena_init(&arena, ARENA_BYTES);
+    for (size_t i = 0; i < json_array_size(numbers) && problem == NULL; i++)
+        problem = place_one(c, json_array_get(numbers, i), slice_str(queue), &arena);
+    arena_fini(&arena);
+    return problem != NULL ? problem : done();
 }
 
 /* --- requests ------------------------------------------------------------------------------- */
@@ -172,7 +264,7 @@ static json_t *with_message(struct control *c, const json_t *request, bool is_re
     else if (found == 0 || !slice_equal(m.queue_id, slice_str(id)))
         answer = error("no such message is held");
     else
-        answer = is_release ? release(c, &m, &arena) : forget(c, &m);
+        answer = is_release ? release(c, &m, request, &arena) : forget(c, &m, request);
     arena_fini(&arena);
     return answer;
 }
@@ -182,14 +274,16 @@ static json_t *handle(struct control *c, const json_t *request)
     const char *cmd = json_string_value(json_object_get(request, "cmd"));
 
     if (cmd == NULL)
-        return error("no command: give held, release or forget");
+        return error("no command: give held, place, release or forget");
     if (!catch_up(c))
         return error("the ledger is behind the journal: see tollgate doctor");
     if (strcmp(cmd, "held") == 0)
         return held_all(c, slice_str(json_string_value(json_object_get(request, "account"))));
     if (strcmp(cmd, "release") == 0 || strcmp(cmd, "forget") == 0)
         return with_message(c, request, cmd[0] == 'r');
-    return error("unknown command: give held, release or forget");
+    if (strcmp(cmd, "place") == 0)
+        return place(c, request);
+    return error("unknown command: give held, place, release or forget");
 }
 
 static bool send_all(int fd, struct slice text)

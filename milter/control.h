@@ -14,11 +14,19 @@
  * messages. One JSON object a line in, one out:
  *
  *   {"cmd":"held","account":"example.com"}   {"held":[{"id":..,"number":..,"account":..,"time":..,
- *                                            "released":false}, ...]}, the longest held first;
- *                                            released: charged; the MTA may still have it on hold
+ *                                            "released":false,"queue":".."}, ...]}, the longest
+ * held first; released: charged; the MTA may still have it on hold queue: where it was seen on
+ * hold; "": nowhere yet
+ *   {"cmd":"place","queue":"/etc/postfix",
+ *    "numbers":[..]}                         {"ok":true}: these are on hold in that queue
  *   {"cmd":"release","id":..,"number":..}    {"ok":true}: charged, the MTA may release it;
  *                                            {"wait_s":720,"limit":"domain/recipients/hour"}
- *   {"cmd":"forget","id":..,"number":..}     {"ok":true}: it is never charged
+ *   the same with "by":"admin"               {"ok":true,"over":false}: charged; over: although its
+ *                                            limit has no room
+ *   the same with "by":"mta"                 the same, of a message that has left the hold queue
+ *                                            already
+ *   {"cmd":"forget","id":..,"number":..,     {"ok":true}: it is never charged. The queue has to be
+ *    "queue":"/etc/postfix"}                 the one that it was seen in
  *
  * or {"error":"..."}, with "never":true where waiting is useless (the message is larger than its
  * limit). Whoever may write to the socket (its owner and root) may send all of these.

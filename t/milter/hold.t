@@ -53,8 +53,8 @@ class Site:
     def waiting(self):
         return [m["id"] for m in self.held() if not m["released"]]
 
-    def release(self, message, cmd="release"):
-        return self.ask(cmd=cmd, id=message["id"], number=message["number"])
+    def release(self, message, cmd="release", **more):
+        return self.ask(cmd=cmd, id=message["id"], number=message["number"], **more)
 
     def counters(self, messages, account="example.com"):
         """out_messages and throttled_messages, when all is counted."""
@@ -105,7 +105,19 @@ def test_hold():
     site.daemon.kill()
     site.daemon.start()
     tap.same(site.waiting(), [r.queue_id for r in over[2:]], "over a kill nothing is forgotten")
-    tap.same(site.release(held[2], "forget"), {"ok": True}, "a deleted one is forgotten")
+    for queue in ({}, {"queue": "/etc/postfix"}):
+        tap.ok("only the queue" in site.release(held[2], "forget", **queue).get("error", ""),
+               "a queue that it was not seen in cannot have it forgotten", queue)
+    tap.same([m["queue"] for m in site.held()], [""] * 4, "their queues are not known")
+    numbers = [m["number"] for m in held[1:3]] + [999]
+    tap.same(site.ask(cmd="place", queue="/etc/postfix", numbers=numbers), {"ok": True},
+             "a queue reports what it has on hold")
+    tap.same([m["queue"] for m in site.held()], ["", "", "/etc/postfix", ""],
+             "that is kept for those still held")
+    tap.ok("only the queue" in site.release(held[2], "forget", queue="").get("error", ""),
+           "then only that queue counts")
+    tap.same(site.release(held[2], "forget", queue="/etc/postfix"), {"ok": True},
+             "a deleted one is forgotten")
     proc.wait_for("room", lambda: site.release(held[3]).get("ok"))
     tap.same(site.counters(5), (5, 4), "and never charged")
     site.daemon.restart()
@@ -118,11 +130,41 @@ def test_hold():
     site.server.stop()
 
 
+def test_by_hand():
+    """By an admin, or by the MTA's own means: charged, over the limit if need be."""
+    site = Site("hour", 1)
+    held = [r for r in (site.send() for _ in range(5)) if r.held]
+    first, second, third, fourth = site.held()
+    tap.ok("wait_s" in site.release(first), "there is no room")
+    tap.same(site.release(first, by="admin"), {"ok": True, "over": True},
+             "an admin releases it all the same")
+    tap.same(site.release(second, by="mta"), {"ok": True, "over": True},
+             "one that left the hold queue")
+    tap.same(site.counters(3), (3, 4), "both are charged")
+    for event, r in (("held message released by an admin, over its limit", held[0]),
+                     ("held message left the hold queue by hand, over its limit", held[1])):
+        tap.ok(re.search("notice: %s qid=%s " % (event, r.queue_id), site.daemon.log()),
+               "the log says: " + event, site.daemon.log()[-2000:])
+    site.redis("FLUSHALL")
+    tap.ok("wait_s" not in site.release(third, by="admin"), "the third")
+    tap.ok(re.search("notice: held message released by an admin qid=" + held[2].queue_id,
+                     site.daemon.log()), "fits, after Redis lost its windows")
+    used = site.daemon.command("usage", "example.com", "--format", "csv")[1]
+    tap.ok(",1," in used, "and is consumed", used)
+    site.server.stop()
+    tap.ok(site.release(fourth, by="mta").get("ok"), "without Redis, what has left counts as well")
+    tap.same([m["released"] for m in site.held()], [True] * 4, "and is known as released")
+    tap.same(site.daemon.complaints(), [], "no complaint")
+    site.daemon.stop()
+
+
 def test_bad_requests():
     site = Site("hour", 1)
     for request in ({"cmd": "dance"}, {}, {"cmd": "release"},
                     {"cmd": "release", "id": 5, "number": 1},
                     {"cmd": "release", "id": "X", "number": 99},
+                    {"cmd": "place"}, {"cmd": "place", "queue": "", "numbers": []},
+                    {"cmd": "place", "queue": "/etc/postfix", "numbers": 1},
                     {"cmd": "forget", "id": "X", "number": -1}):
         tap.ok("error" in site.ask(**request), "an error for %s" % request)
     for raw in (b"nonsense\n", b"[1,2]\n", b'{"cmd":"held","cmd":"held"}\n', b"\0\n",
@@ -148,6 +190,7 @@ def test_bad_requests():
 def main():
     tap.need("redis-server")
     test_hold()
+    test_by_hand()
     test_bad_requests()
 
 
