@@ -12,6 +12,7 @@
 #include "lib/sys/program.h"
 
 #define LIST_MS      120000
+#define INSTANCES_MS 30000
 #define RELEASE_MS   30000
 #define OUTPUT_BYTES ((size_t)1 << 30)
 #define ERROR_BYTES  ((size_t)64 << 10)
@@ -66,15 +67,15 @@ static int run(const char *const *argv, const char *option, int64_t timeout_ms, 
 }
 
 /* `postqueue [-c DIR] OPTION [WORD]` */
-static int run_postfix(const struct hold_queues *q, const char *program, const char *option,
+static int run_postfix(const struct hold_queue *q, const char *program, const char *option,
                        const char *word, int64_t timeout_ms, struct buf *out, struct err *err)
 {
     const char *argv[6] = {program};
     size_t argc = 1;
 
-    if (q->config_dir != NULL) {
+    if (q->config != NULL) {
         argv[argc++] = "-c";
-        argv[argc++] = q->config_dir;
+        argv[argc++] = q->config;
     }
     argv[argc++] = option;
     argv[argc] = word;
@@ -82,78 +83,150 @@ static int run_postfix(const struct hold_queues *q, const char *program, const c
 }
 
 /* `tollgate-relay -c FILE queue VERB WORD` */
-static int run_relay(const struct hold_queues *q, const char *verb, const char *word,
+static int run_relay(const struct hold_queue *q, const char *verb, const char *word,
                      int64_t timeout_ms, struct buf *out, struct err *err)
 {
-    const char *const argv[] = {"tollgate-relay", "-c", q->relay_conf, "queue", verb, word, NULL};
+    const char *const argv[] = {"tollgate-relay", "-c", q->config, "queue", verb, word, NULL};
 
     return run(argv, "queue", timeout_ms, out, err);
 }
 
+/* --- which queues there are ------------------------------------------------------------------ */
+
+static int add(struct hold_queues *q, struct hold_queue one, struct err *err)
+{
+    if (q->count == HOLD_QUEUE_MAX)
+        return err_set(err, EX_UNAVAILABLE,
+                       "more than %d instances of Postfix. Fix: give "
+                       "--config-dir, one after the other",
+                       HOLD_QUEUE_MAX);
+    q->list[q->count++] = one;
+    return 0;
+}
+
+/* --config-dir /etc/postfix/ is the same as /etc/postfix. */
+static int add_folder(struct hold_queues *q, struct slice folder, struct arena *arena,
+                      struct err *err)
+{
+    while (folder.len > 1 && folder.ptr[folder.len - 1] == '/')
+        folder.len--;
+    folder = arena_copy(arena, folder);
+    if (folder.ptr == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    return add(q, (struct hold_queue){.name = folder.ptr, .config = folder.ptr}, err);
+}
+
+/* A line of `postmulti -l`: instance, group, enabled, folder. */
+static int add_instance(struct hold_queues *q, struct slice line, struct arena *arena,
+                        struct err *err)
+{
+    struct slice word, folder = SLICE_NONE;
+
+    while (slice_word(&line, " ", &word))
+        folder = word;
+    return folder.len > 0 && folder.ptr[0] == '/' ? add_folder(q, folder, arena, err) : 0;
+}
+
+static int add_instances(struct hold_queues *q, struct arena *arena, struct err *err)
+{
+    const char *const argv[] = {"postmulti", "-l", NULL};
+    struct slice rest, line;
+    struct buf list;
+    size_t before = q->count;
+    int result = 0;
+
+    buf_init(&list, ERROR_BYTES);
+    if (run(argv, "-l", INSTANCES_MS, &list, err) == 0) {
+        rest = buf_slice(&list);
+        while (result == 0 && slice_cut(&rest, '\n', &line))
+            result = add_instance(q, line, arena, err);
+    }
+    buf_fini(&list);
+    if (result == 0 && q->count == before)
+        result = add(q, (struct hold_queue){.name = "postfix"}, err);
+    return result;
+}
+
+int hold_queue_find_all(struct hold_queues *q, const char *config_dir, const char *relay_conf,
+                        struct arena *arena, struct err *err)
+{
+    *q = (struct hold_queues){.is_every = config_dir == NULL};
+    if (relay_conf != NULL)
+        (void)add(q, (struct hold_queue){HOLD_QUEUE_RELAY, relay_conf, true, {0}}, err);
+    if (config_dir != NULL)
+        return add_folder(q, slice_str(config_dir), arena, err);
+    if (relay_conf != NULL && !is_there("postqueue"))
+        return 0;
+    return add_instances(q, arena, err);
+}
+
 /* --- listing --------------------------------------------------------------------------------- */
 
-static int put(struct arena *arena, struct strmap *out, const char *id, struct on_hold m)
+static int put(struct arena *arena, struct strmap *out, const char *id, struct queued m)
 {
     struct slice key = arena_copy(arena, slice_str(id));
-    struct on_hold *value = arena_alloc(arena, sizeof *value);
+    struct queued *value = arena_alloc(arena, sizeof *value);
     void **place = key.ptr != NULL && value != NULL ? strmap_add(out, key, NULL) : NULL;
 
     if (place == NULL)
         return -1;
     *value = m;
+    value->next = *place;
     *place = value;
     return 0;
 }
 
 /* {"queue_name":"hold","queue_id":"4jW...","arrival_time":1793000000, ...}, of both programs. */
-static int take_line(struct slice line, bool in_relay, struct arena *arena, struct strmap *out,
-                     struct err *err)
+static int take_line(const struct hold_queue *q, struct slice line, struct arena *arena,
+                     struct strmap *out, struct err *err)
 {
     json_t *o = json_loadb(line.ptr, line.len, 0, NULL);
     const char *queue = json_string_value(json_object_get(o, "queue_name"));
     const char *id = json_string_value(json_object_get(o, "queue_id"));
     const json_t *arrival = json_object_get(o, "arrival_time");
-    struct on_hold m = {json_integer_value(arrival), in_relay};
+    struct queued m = {.queue = q, .arrival_s = json_integer_value(arrival)};
     int result = 0;
 
+    m.is_on_hold = queue != NULL && strcmp(queue, "hold") == 0;
     if (queue == NULL || id == NULL || !json_is_integer(arrival))
         result = err_set(err, EX_UNAVAILABLE, "unexpected output of %s -j: \"%.*s\"",
-                         in_relay ? "tollgate-relay queue list" : "postqueue",
+                         q->is_relay ? "tollgate-relay queue list" : "postqueue",
                          SLICE_FMT(slice_to(line, 100)));
-    else if (strcmp(queue, "hold") == 0 && put(arena, out, id, m) != 0)
-        result = err_set(err, EX_OSERR, "out of memory for the hold queue");
+    else if (put(arena, out, id, m) != 0)
+        result = err_set(err, EX_OSERR, "out of memory for the mail queue");
     json_decref(o);
     return result;
 }
 
-static int read_one(const struct hold_queues *q, bool in_relay, struct arena *arena,
-                    struct strmap *out, struct err *err)
+static int read_one(const struct hold_queue *q, struct arena *arena, struct strmap *out,
+                    struct err *err)
 {
     struct slice rest, line;
     struct buf list;
     int result;
 
     buf_init(&list, OUTPUT_BYTES);
-    result = in_relay ? run_relay(q, "list", "-j", LIST_MS, &list, err)
-                      : run_postfix(q, "postqueue", "-j", NULL, LIST_MS, &list, err);
+    result = q->is_relay ? run_relay(q, "list", "-j", LIST_MS, &list, err)
+                         : run_postfix(q, "postqueue", "-j", NULL, LIST_MS, &list, err);
     rest = buf_slice(&list);
     while (result == 0 && slice_cut(&rest, '\n', &line)) {
         if (slice_trim(line).len > 0)
-            result = take_line(line, in_relay, arena, out, err);
+            result = take_line(q, line, arena, out, err);
     }
     buf_fini(&list);
     return result;
 }
 
-int hold_queue_read(struct hold_queues *q, struct arena *arena, struct strmap *out, struct err *err)
+int hold_queue_read_all(struct hold_queues *q, struct arena *arena, struct strmap *out,
+                        struct err *err)
 {
-    q->problem.code = 0;
-    if (q->relay_conf == NULL)
-        return read_one(q, false, arena, out, err);
-    if (read_one(q, true, arena, out, err) != 0)
-        return -1;
-    if (is_there("postqueue"))
-        (void)read_one(q, false, arena, out, &q->problem);
+    for (size_t i = 0; i < q->count; i++) {
+        struct hold_queue *one = &q->list[i];
+
+        one->problem.code = 0;
+        if (read_one(one, arena, out, &one->problem) != 0 && one->problem.code == EX_OSERR)
+            return err_set(err, EX_OSERR, "%s", one->problem.text);
+    }
     return 0;
 }
 
@@ -161,7 +234,7 @@ int hold_queue_read(struct hold_queues *q, struct arena *arena, struct strmap *o
 
 /* postsuper moves it to the deferred queue, which Postfix scans every few minutes only. postqueue
  * -i schedules it at once; where that fails, the next scan does. */
-static int postfix_release(const struct hold_queues *q, const char *id, struct buf *out,
+static int postfix_release(const struct hold_queue *q, const char *id, struct buf *out,
                            struct err *err)
 {
     struct err ignored = {0};
@@ -172,14 +245,13 @@ static int postfix_release(const struct hold_queues *q, const char *id, struct b
     return 0;
 }
 
-int hold_queue_release(const struct hold_queues *q, const char *id, const struct on_hold *m,
-                       struct err *err)
+int hold_queue_release(const struct hold_queue *q, const char *id, struct err *err)
 {
     struct buf out;
     int result;
 
     buf_init(&out, ERROR_BYTES);
-    result = m->in_relay ? run_relay(q, "release", id, RELEASE_MS, &out, err)
+    result = q->is_relay ? run_relay(q, "release", id, RELEASE_MS, &out, err)
                          : postfix_release(q, id, &out, err);
     buf_fini(&out);
     return result;

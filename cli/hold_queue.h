@@ -10,29 +10,46 @@
 #include "lib/core/strmap.h"
 
 /*
- * The messages that the mail servers of this machine have on hold: Postfix, through postqueue(1)
- * and postsuper(1), and tollgate-relay, through its queue command. The programs are found through
+ * The queues of the mail servers of this machine, each under a name that it keeps: every instance
+ * of Postfix, through postqueue(1) and postsuper(1), under the folder of its main.cf, and
+ * tollgate-relay, through its queue command, under its own name. The programs are found through
  * PATH and root's usual folders. Errors: EX_UNAVAILABLE with the program's own text.
  */
 
+#define HOLD_QUEUE_MAX   64
+#define HOLD_QUEUE_RELAY "tollgate-relay"
+
+struct hold_queue {
+    const char *name;
+    const char *config; /* Postfix's folder (NULL: its own default), or the relay's file */
+    bool is_relay;
+    struct err problem; /* why it could not be read; code 0: it was */
+};
+
 struct hold_queues {
-    const char *config_dir; /* the folder of main.cf; NULL: Postfix's own */
-    const char *relay_conf; /* tollgate-relay's configuration; NULL: it has no queue here */
-    struct err problem;     /* with a relay: why Postfix could not be asked; code 0: it was */
+    struct hold_queue list[HOLD_QUEUE_MAX];
+    size_t count;
+    bool is_every; /* all that the machine is known to have */
 };
 
-struct on_hold {
+/* A message in a queue. */
+struct queued {
+    const struct hold_queue *queue;
     int64_t arrival_s; /* Unix time */
-    bool in_relay;
+    bool is_on_hold;
+    struct queued *next; /* with the same id in another queue */
 };
 
-/* Queue id -> struct on_hold * of every message on hold. Keys and values are the arena's. Where the
- * relay has a queue, Postfix may be missing or down: then q->problem says so, and what is not found
- * may still be there. */
-int hold_queue_read(struct hold_queues *q, struct arena *arena, struct strmap *out,
-                    struct err *err) TG_MUST_USE TG_NONNULL(1);
-/* Takes one message off hold, and has it delivered now. */
-int hold_queue_release(const struct hold_queues *q, const char *id, const struct on_hold *m,
-                       struct err *err) TG_MUST_USE;
+/* The instance of Postfix with that folder, or, where it is NULL, all that postmulti(1) lists; and
+ * the relay's queue, where it has a configuration (else NULL). */
+int hold_queue_find_all(struct hold_queues *q, const char *config_dir, const char *relay_conf,
+                        struct arena *arena, struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* Queue id -> struct queued * of every message in them. Keys and values are the arena's. A queue
+ * that cannot be read says so in its problem; -1 where memory is out. */
+int hold_queue_read_all(struct hold_queues *q, struct arena *arena, struct strmap *out,
+                        struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* Takes one message off hold and has it delivered now. */
+int hold_queue_release(const struct hold_queue *q, const char *id, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 #endif

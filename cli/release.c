@@ -6,7 +6,7 @@
 
 #include "cli/command.h"
 #include "cli/control.h"
-#include "cli/hold_queue.h"
+#include "cli/release_message.h"
 #include "cli/text.h"
 #include "lib/core/address.h"
 #include "lib/core/format.h"
@@ -14,21 +14,20 @@
 #include "lib/sys/relay_queue.h"
 
 #define ARENA_BYTES ((size_t)1 << 30)
-/* The MTA may still be about to write a message that is younger to its hold queue. */
-#define YOUNG_S 120
-/* A message in the queue that arrived later than the held one has reused its queue id. Up to this
- * difference it is the same message: a clock was set. */
-#define SAME_S 120
+/* Numbers of messages in one request. */
+#define PLACES 1000
 
 static const char help[] =
-    "usage: tollgate release [D] [--config-dir DIR] [--quiet]\n"
+    "usage: tollgate release [D | QUEUE-ID] [--config-dir DIR] [--quiet]\n"
     "\n"
     "  D                 only messages held for this domain\n"
-    "  --config-dir DIR  the folder of Postfix's main.cf, if not the default one\n"
+    "  QUEUE-ID          this message, now, even if its limit has no room\n"
+    "  --config-dir DIR  only the instance of Postfix whose main.cf is in this folder\n"
     "  --quiet           report errors only\n"
     "\n"
     "Charges the messages held by a limit and takes them off hold, the longest held first, as far\n"
-    "as there is room now. Messages that are no longer on hold are forgotten and never charged.\n"
+    "as there is room now. A message that postsuper took off hold is charged while it is still in\n"
+    "the queue; one that is gone is forgotten and never charged.\n"
     "Run it as root, once a minute (systemd: tollgate-release.timer).\n";
 
 enum release_option { OPT_CONFIG_DIR = 256, OPT_QUIET };
@@ -37,36 +36,13 @@ static const struct option options[] = {{"config-dir", required_argument, NULL, 
                                         {"quiet", no_argument, NULL, OPT_QUIET},
                                         {NULL, 0, NULL, 0}};
 
-/* One account's line of held messages. */
-struct held_line {
-    struct held_line *next;
-    struct slice account;
-    uint64_t released, forgotten, waiting, stuck;
-    bool is_stopped;    /* its next message has to wait: */
-    int64_t wait_s;     /* for how long */
-    struct slice limit; /* for which limit */
-};
-
 struct release_command {
     struct cli *cli;
-    const char *typed;
-    struct hold_queues queues;
+    const char *typed, *config_dir;
     bool quiet;
-
-    int64_t now_s;
-    struct strmap on_hold; /* id -> struct on_hold * */
-    struct strmap by_account;
+    struct release_run run;
+    struct strmap by_account; /* name -> struct held_line * */
     struct held_line *lines, **last;
-    bool is_over; /* nothing more can be done */
-    int code;
-    struct arena arena;
-};
-
-struct release_message {
-    const char *id;
-    int64_t number; /* of its record in tollgated's journal */
-    int64_t time_s; /* held since, Unix time */
-    bool released;  /* charged already */
 };
 
 /* --- the command line ------------------------------------------------------------------------ */
@@ -77,7 +53,7 @@ static bool set_option(struct release_command *w, int id)
         w->quiet = true;
         return true;
     }
-    w->queues.config_dir = optarg;
+    w->config_dir = optarg;
     if (optarg[0] == '/')
         return true;
     (void)cli_usage("release", "--config-dir: \"%s\" is not an absolute path", optarg);
@@ -95,122 +71,10 @@ static int parse(struct release_command *w, int argc, char **argv)
             return EX_USAGE;
     }
     if (optind + 1 < argc)
-        return cli_usage("release", "unexpected argument \"%s\": give one domain",
+        return cli_usage("release", "unexpected argument \"%s\": give one domain or queue id",
                          argv[optind + 1]);
     w->typed = optind < argc ? argv[optind] : NULL;
     return EX_OK;
-}
-
-/* --- one message ----------------------------------------------------------------------------- */
-
-static int fail(struct release_command *w, const struct err *err)
-{
-    w->code = cli_fail(err);
-    return -1;
-}
-
-static json_t *ask(struct release_command *w, const char *command, const struct release_message *m,
-                   bool *never, struct err *err)
-{
-    json_t *request =
-        json_pack("{s:s,s:s,s:I}", "cmd", command, "id", m->id, "number", (json_int_t)m->number);
-
-    return control_ask(w->cli->settings->state_dir, request, never, err);
-}
-
-static void forget(struct release_command *w, struct held_line *line,
-                   const struct release_message *m)
-{
-    struct err err = {0};
-    json_t *answer;
-
-    if (m->released)
-        return;
-    if (w->now_s - m->time_s < YOUNG_S) {
-        line->waiting++;
-        return;
-    }
-    answer = ask(w, "forget", m, NULL, &err);
-    if (answer == NULL)
-        w->is_over = fail(w, &err) != 0;
-    else
-        line->forgotten++;
-    json_decref(answer);
-}
-
-/* It is charged: the MTA has to release it, now or at the next run. */
-static void take_off_hold(struct release_command *w, struct held_line *line,
-                          const struct release_message *m, const struct on_hold *where)
-{
-    struct err err = {0};
-
-    if (hold_queue_release(&w->queues, m->id, where, &err) != 0)
-        w->is_over = fail(w, &err) != 0;
-    else
-        line->released++;
-}
-
-static void wait_for_room(struct release_command *w, struct held_line *line, const json_t *answer)
-{
-    line->is_stopped = true;
-    line->waiting++;
-    line->wait_s = json_integer_value(json_object_get(answer, "wait_s"));
-    line->limit =
-        arena_copy(&w->arena, slice_str(json_string_value(json_object_get(answer, "limit"))));
-}
-
-/* A message that never fits does not delay the others. */
-static void refused(struct release_command *w, struct held_line *line,
-                    const struct release_message *m, bool never, struct err *err)
-{
-    (void)err_prefix(err, "%.*s, message %s", SLICE_FMT(line->account), m->id);
-    w->is_over = fail(w, err) != 0 && !never;
-    line->stuck += never ? 1 : 0;
-}
-
-static void release(struct release_command *w, struct held_line *line,
-                    const struct release_message *m, const struct on_hold *where)
-{
-    struct err err = {0};
-    bool never;
-    json_t *answer = ask(w, "release", m, &never, &err);
-
-    if (answer == NULL)
-        refused(w, line, m, never, &err);
-    else if (json_is_true(json_object_get(answer, "ok")))
-        take_off_hold(w, line, m, where);
-    else
-        wait_for_room(w, line, answer);
-    json_decref(answer);
-}
-
-/* It is not in the relay's queue, and Postfix's could not be read. */
-static void leave(struct release_command *w, struct held_line *line,
-                  const struct release_message *m)
-{
-    if (m->released)
-        return;
-    line->waiting++;
-    if (w->code == EX_OK)
-        (void)fail(w, &w->queues.problem);
-}
-
-static void handle(struct release_command *w, struct held_line *line,
-                   const struct release_message *m)
-{
-    void **place = strmap_find(&w->on_hold, slice_str(m->id));
-    const struct on_hold *where = place == NULL ? NULL : *place;
-
-    if (line->is_stopped)
-        line->waiting += m->released ? 0 : 1;
-    else if (where == NULL && w->queues.problem.code != 0)
-        leave(w, line, m);
-    else if (where == NULL || where->arrival_s > m->time_s + SAME_S)
-        forget(w, line, m);
-    else if (m->released)
-        take_off_hold(w, line, m, where);
-    else
-        release(w, line, m, where);
 }
 
 /* --- all of them ----------------------------------------------------------------------------- */
@@ -223,10 +87,10 @@ static struct held_line *line_of(struct release_command *w, struct slice account
 
     if (place != NULL)
         return *place;
-    line = arena_alloc(&w->arena, sizeof *line);
+    line = arena_alloc(&w->run.arena, sizeof *line);
     if (line == NULL)
         return NULL;
-    line->account = arena_copy(&w->arena, account);
+    line->account = arena_copy(&w->run.arena, account);
     place = line->account.ptr != NULL ? strmap_add(&w->by_account, line->account, &added) : NULL;
     if (place == NULL)
         return NULL;
@@ -238,19 +102,64 @@ static struct held_line *line_of(struct release_command *w, struct slice account
 
 static void handle_all(struct release_command *w, const json_t *list)
 {
-    for (size_t i = 0; i < json_array_size(list) && !w->is_over; i++) {
+    for (size_t i = 0; i < json_array_size(list) && !w->run.is_over; i++) {
         const json_t *o = json_array_get(list, i);
-        struct release_message m = {.id = json_string_value(json_object_get(o, "id")),
-                                    .number = json_integer_value(json_object_get(o, "number")),
-                                    .time_s = json_integer_value(json_object_get(o, "time")),
-                                    .released = json_is_true(json_object_get(o, "released"))};
+        struct release_message m;
         struct held_line *line =
             line_of(w, slice_str(json_string_value(json_object_get(o, "account"))));
 
-        if (line != NULL && m.id != NULL)
-            handle(w, line, &m);
+        if (line != NULL && release_message_read(&w->run, o, &m))
+            release_message_handle(&w->run, line, &m);
     }
 }
+
+/* --- in which queue a message is ------------------------------------------------------------- */
+
+static int places_send(struct release_command *w, const char *queue, json_t *numbers,
+                       struct err *err)
+{
+    json_t *request =
+        json_pack("{s:s,s:s,s:O}", "cmd", "place", "queue", queue, "numbers", numbers);
+    json_t *answer = control_ask(w->run.state_dir, request, NULL, err);
+
+    json_decref(answer);
+    (void)json_array_clear(numbers);
+    return answer != NULL ? 0 : -1;
+}
+
+/* What is seen on hold in this queue for the first time. */
+static int places_tell(struct release_command *w, const struct hold_queue *q, const json_t *list,
+                       json_t *numbers, struct err *err)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < json_array_size(list) && result == 0; i++) {
+        struct release_message m;
+
+        if (!release_message_read(&w->run, json_array_get(list, i), &m) || m.released ||
+            m.now == NULL || m.now->queue != q || !m.now->is_on_hold ||
+            strcmp(q->name, m.queue) == 0)
+            continue;
+        (void)json_array_append_new(numbers, json_integer(m.number));
+        if (json_array_size(numbers) == PLACES)
+            result = places_send(w, q->name, numbers, err);
+    }
+    return result == 0 && json_array_size(numbers) > 0 ? places_send(w, q->name, numbers, err)
+                                                       : result;
+}
+
+static int places_tell_all(struct release_command *w, const json_t *list, struct err *err)
+{
+    json_t *numbers = json_array();
+    int result = 0;
+
+    for (size_t i = 0; i < w->run.queues.count && result == 0; i++)
+        result = places_tell(w, &w->run.queues.list[i], list, numbers, err);
+    json_decref(numbers);
+    return result;
+}
+
+/* --- what was done --------------------------------------------------------------------------- */
 
 static void add_line(const struct release_command *w, const struct held_line *line, struct buf *b)
 {
@@ -259,11 +168,16 @@ static void add_line(const struct release_command *w, const struct held_line *li
         uint64_t count;
         const char *what;
     } parts[] = {{line->released, "released"},
+                 {line->left, "charged (taken off hold by hand)"},
                  {line->forgotten, "forgotten (no longer on hold)"},
                  {line->stuck, "larger than the limit"},
+                 {line->unseen, "not found in the queues"},
                  {line->waiting, "waiting"}};
+    uint64_t sum = 0;
 
-    if (line->released + line->forgotten + line->stuck + line->waiting == 0)
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        sum += parts[i].count;
+    if (sum == 0)
         return;
     format_text(b, line->account);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -276,7 +190,7 @@ static void add_line(const struct release_command *w, const struct held_line *li
     }
     if (line->limit.len > 0) {
         buf_add_str(b, "; room for the next at ");
-        text_clock(b, w->now_s + line->wait_s, w->now_s);
+        text_clock(b, w->run.now_s + line->wait_s, w->run.now_s);
         buf_add_str(b, " (in ");
         text_duration(b, line->wait_s);
         buf_addf(b, ", %.*s)", SLICE_FMT(line->limit));
@@ -294,7 +208,7 @@ static int say(struct release_command *w)
     buf_init(&b, (size_t)256 << 20);
     for (const struct held_line *line = w->lines; line != NULL; line = line->next)
         add_line(w, line, &b);
-    if (b.len == 0 && w->code == EX_OK)
+    if (b.len == 0 && w->run.code == EX_OK)
         buf_addf(&b, "No mail is held%s%s.\n", w->typed != NULL ? " for " : "",
                  w->typed != NULL ? w->typed : "");
     code = cli_write(&b);
@@ -302,41 +216,91 @@ static int say(struct release_command *w)
     return code;
 }
 
-static json_t *held(struct release_command *w, struct err *err)
-{
-    json_t *request = json_pack("{s:s}", "cmd", "held");
-    struct slice domain;
+/* --- which messages -------------------------------------------------------------------------- */
 
-    if (w->typed != NULL) {
-        if (domain_canonical(slice_str(w->typed), &w->arena, &domain, err) != 0) {
-            json_decref(request);
-            err->code = EX_USAGE;
-            (void)err_prefix(err, "%s", w->typed);
-            return NULL;
-        }
-        (void)json_object_set_new(request, "account", json_stringn(domain.ptr, domain.len));
+/* Takes those out that are not meant: has the text `wanted` under `name` who stays. */
+static size_t keep(json_t *list, const char *name, struct slice wanted)
+{
+    for (size_t i = json_array_size(list); i-- > 0;) {
+        const char *text = json_string_value(json_object_get(json_array_get(list, i), name));
+
+        if (!slice_equal(slice_str(text), wanted))
+            (void)json_array_remove(list, i);
     }
-    return control_ask(w->cli->settings->state_dir, request, NULL, err);
+    return json_array_size(list);
 }
 
-/* The list of held messages comes first, the queue second: a message that is missing in the queue
+static bool has_id(const json_t *list, const char *id)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *text = json_string_value(json_object_get(json_array_get(list, i), "id"));
+
+        if (text != NULL && strcmp(text, id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What was typed is the queue id of a held message, or else a domain. */
+static int choose(struct release_command *w, json_t *list, struct err *err)
+{
+    struct slice domain;
+
+    w->run.is_one = has_id(list, w->typed);
+    if (w->run.is_one) {
+        (void)keep(list, "id", slice_str(w->typed));
+        return 0;
+    }
+    if (domain_canonical(slice_str(w->typed), &w->run.arena, &domain, err) != 0) {
+        err->code = EX_USAGE;
+        return err_prefix(err, "%s", w->typed);
+    }
+    if (keep(list, "account", domain) == 0 && strchr(w->typed, '.') == NULL)
+        return err_set(err, EX_DATAERR, "no message with the queue id %s is held on this node",
+                       w->typed);
+    return 0;
+}
+
+static json_t *held(struct release_command *w, struct err *err)
+{
+    json_t *answer = control_ask(w->run.state_dir, json_pack("{s:s}", "cmd", "held"), NULL, err);
+
+    if (answer == NULL || w->typed == NULL || choose(w, json_object_get(answer, "held"), err) == 0)
+        return answer;
+    json_decref(answer);
+    return NULL;
+}
+
+/* The list of held messages comes first, the queues second: a message that is missing in its queue
  * is gone or too young. */
+static int look(struct release_command *w, const json_t *list, struct err *err)
+{
+    const struct settings *s = w->cli->settings;
+
+    if (json_array_size(list) == 0)
+        return 0;
+    if (hold_queue_find_all(&w->run.queues, w->config_dir, relay_queue_exists(s) ? s->file : NULL,
+                            &w->run.arena, err) != 0 ||
+        hold_queue_read_all(&w->run.queues, &w->run.arena, &w->run.queued, err) != 0)
+        return -1;
+    return places_tell_all(w, list, err);
+}
+
 static int work_through(struct release_command *w)
 {
     struct err err = {0};
     json_t *answer = held(w, &err), *list = json_object_get(answer, "held");
 
-    w->now_s = clock_unix_ms() / 1000;
+    w->run.now_s = clock_unix_ms() / 1000;
     if (answer == NULL)
         return cli_fail(&err);
-    if (json_array_size(list) > 0 &&
-        hold_queue_read(&w->queues, &w->arena, &w->on_hold, &err) != 0) {
+    if (look(w, list, &err) != 0) {
         json_decref(answer);
         return cli_fail(&err);
     }
     handle_all(w, list);
     json_decref(answer);
-    return say(w) != EX_OK ? EX_IOERR : w->code;
+    return say(w) != EX_OK ? EX_IOERR : w->run.code;
 }
 
 static int run(struct release_command *w)
@@ -352,8 +316,7 @@ static int run(struct release_command *w)
                       "as root");
         return cli_fail(&err);
     }
-    if (relay_queue_exists(w->cli->settings))
-        w->queues.relay_conf = w->cli->settings->file;
+    w->run.state_dir = w->cli->settings->state_dir;
     return work_through(w);
 }
 
@@ -364,13 +327,13 @@ int command_release(struct cli *cli, int argc, char **argv)
 
     if (code != EX_OK)
         return code == OPTION_HELP ? EX_OK : code;
-    arena_init(&w.arena, ARENA_BYTES);
-    strmap_init(&w.on_hold);
+    arena_init(&w.run.arena, ARENA_BYTES);
+    strmap_init(&w.run.queued);
     strmap_init(&w.by_account);
     w.last = &w.lines;
     code = run(&w);
     strmap_fini(&w.by_account);
-    strmap_fini(&w.on_hold);
-    arena_fini(&w.arena);
+    strmap_fini(&w.run.queued);
+    arena_fini(&w.run.arena);
     return code;
 }

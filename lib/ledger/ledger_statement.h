@@ -47,7 +47,7 @@
     X(HELD_ADD, "INSERT OR REPLACE INTO held (number, node, queue_id, account, time_ms, state,"    \
                 " gone, released, body, place) VALUES (?1, ?2, ?3, ?4, ?5, 1, 0, 0, ?6, ?7)")      \
     X(HELD_BODY, "SELECT body FROM held WHERE number = ?1 AND state < 2")                          \
-    X(HELD_PLACE, "UPDATE held SET place = ?2 WHERE number = ?1 AND state < 2")                     \
+    X(HELD_PLACE, "UPDATE held SET place = ?2 WHERE number = ?1 AND state < 2")                    \
     X(HELD_REMOVE, "UPDATE held SET state = 2, gone = ?2, released = ?3, body = NULL"              \
                    " WHERE number = ?1")                                                           \
     X(HELD_DROP_HIDDEN, "DELETE FROM held WHERE number = ?1 AND EXISTS (SELECT 1 FROM held h"      \

@@ -13,16 +13,29 @@ import tap
 from control import Control
 from tollgate import Tollgate
 
+# Each instance of Postfix has its folder; its queue is a file named after that.
 POSTQUEUE = """#!/bin/sh
 echo "postqueue $*" >>"$FAKE/calls"
 test ! -e "$FAKE/postqueue-fails" || { echo "postqueue: fatal: no queue" >&2; exit 69; }
-case "$*" in *-j) cat "$FAKE/queue";; esac
+case "$*" in
+-j) cat "$FAKE/queue-etc-postfix";;
+*-j) cat "$FAKE/queue$(echo "$2" | tr / -)";;
+esac
 """
 POSTSUPER = """#!/bin/sh
 echo "postsuper $*" >>"$FAKE/calls"
 test ! -e "$FAKE/postsuper-fails" || { echo "postsuper: fatal: no such queue" >&2; exit 1; }
 """
+POSTMULTI = """#!/bin/sh
+for folder in $(cat "$FAKE/instances"); do echo "- - y $folder"; done
+"""
+RELAY = """#!/bin/sh
+echo "relay $4 $5" >>"$FAKE/calls"
+case "$4" in list) cat "$FAKE/queue-relay";; esac
+"""
 NEVER = {"error": "the message is larger than its limit", "never": True}
+MAIN, OTHER = "/etc/postfix", "/etc/postfix-out"
+LIST = ["postqueue -c /etc/postfix -j"]
 
 
 class Site:
@@ -30,30 +43,35 @@ class Site:
         self.folder = proc.scratch("release")
         self.bin = os.path.join(self.folder, "bin")
         os.mkdir(self.bin)
-        for name, text in (("postqueue", POSTQUEUE), ("postsuper", POSTSUPER)):
+        for name, text in (("postqueue", POSTQUEUE), ("postsuper", POSTSUPER),
+                           ("postmulti", POSTMULTI), ("tollgate-relay", RELAY)):
             proc.write_text(os.path.join(self.bin, name), text)
             os.chmod(os.path.join(self.bin, name), 0o755)
         self.tollgate = Tollgate(self.folder, "unix:///nonexistent/redis.sock")
         self.tollgate.env.update(FAKE=self.folder, PATH=self.bin + ":" + os.environ["PATH"])
         self.control = Control(os.path.join(self.folder, "state"))
         self.start = int(time.time()) - 1000
-        self.queue = []
+        self.queues, self.instances = {}, [MAIN]
+        self.reset()
 
     def hold(self, number, account="example.com", late_s=0, on_hold=True, released=False, id=None,
-             age_s=None):
-        """A held message; late_s: how much later than that Postfix says it arrived."""
+             age_s=None, queue=MAIN, seen=MAIN, name="hold"):
+        """A held message; late_s: how much later than that Postfix says it arrived; queue: where
+        it is, seen: where it was seen before."""
         held = self.start + number if age_s is None else int(time.time()) - age_s
-        name = id or "Q%d" % number
-        self.control.messages.append({"id": name, "number": number, "account": account,
-                                      "time": held, "released": released})
+        key = id or "Q%d" % number
+        self.control.messages.append({"id": key, "number": number, "account": account,
+                                      "time": held, "released": released, "queue": seen})
         if on_hold:
-            self.queue.append({"queue_name": "hold", "queue_id": name,
-                               "arrival_time": held + late_s, "sender": "a@b", "recipients": []})
+            self.queues[queue].append({"queue_name": name, "queue_id": key, "recipients": [],
+                                       "arrival_time": held + late_s, "sender": "a@b"})
 
     def run(self, *args):
         """Exit code, stdout, stderr, what the socket was asked, which programs were run."""
-        proc.write_text(os.path.join(self.folder, "queue"),
-                        "".join(json.dumps(m) + "\n" for m in self.queue))
+        for folder, queue in self.queues.items():
+            proc.write_text(os.path.join(self.folder, "queue" + folder.replace("/", "-")),
+                            "".join(json.dumps(m) + "\n" for m in queue))
+        proc.write_text(os.path.join(self.folder, "instances"), "\n".join(self.instances))
         proc.write_text(os.path.join(self.folder, "calls"), "")
         del self.control.asked[:]
         code, out, err = self.tollgate("release", *args)
@@ -63,7 +81,8 @@ class Site:
     def reset(self):
         del self.control.messages[:]
         self.control.answers.clear()
-        del self.queue[:]
+        self.queues.clear()
+        self.queues.update({MAIN: [], OTHER: [], "-relay": []})
 
     def flag(self, name, on):
         path = os.path.join(self.folder, name)
@@ -73,8 +92,9 @@ class Site:
             os.unlink(path)
 
 
-def gone(*ids):
-    return [c for i in ids for c in ("postsuper -H " + i, "postqueue -i " + i)]
+def gone(*ids, folder=MAIN):
+    return [c % (folder, i) for i in ids
+            for c in ("postsuper -c %s -H %s", "postqueue -c %s -i %s")]
 
 
 def in_order(site):
@@ -88,7 +108,7 @@ def in_order(site):
     tap.same([a[1:] for a in asked if a[0] == "release"],
              [("Q1", 1), ("Q2", 2), ("Q3", 3)] + [("Q%d" % n, n) for n in range(11, 16)],
              "each account in order, up to the first that does not fit")
-    tap.same(calls, ["postqueue -j"] + gone("Q1", "Q2", *["Q%d" % n for n in range(11, 16)]),
+    tap.same(calls, LIST + gone("Q1", "Q2", *["Q%d" % n for n in range(11, 16)]),
              "each is taken off hold as soon as it is charged, and sent")
     lines = out.splitlines()
     tap.ok(len(lines) == 2 and lines[0].startswith("example.com: 2 released, 3 waiting; room for "
@@ -96,12 +116,10 @@ def in_order(site):
            lines[0].endswith("(in 13min, domain/recipients/hour)") and
            lines[1] == "example.org: 5 released", "and said", out)
     code, out, _, asked, _ = site.run("Example.ORG.")
-    tap.same(asked[0], ("held", "example.org"), "one domain alone")
+    tap.same([a[1] for a in asked if a[0] == "release"], ["Q%d" % n for n in range(11, 16)],
+             "one domain alone")
     code, out, err, _, _ = site.run("--quiet")
     tap.same((code, out, err), (0, "", ""), "--quiet")
-    _, _, _, _, calls = site.run("--config-dir", "/etc/other", "example.org")
-    tap.same(calls[:2], ["postqueue -c /etc/other -j", "postsuper -c /etc/other -H Q11"],
-             "another Postfix")
     site.reset()
 
 
@@ -114,14 +132,13 @@ def not_there(site):
     site.hold(6, on_hold=False, released=True)
     site.hold(7, released=True)
     site.hold(8, late_s=200, released=True)
-    site.queue.append({"queue_name": "deferred", "queue_id": "Q1", "arrival_time": site.start})
     code, out, err, asked, calls = site.run()
     tap.same((code, err), (0, ""), "messages that are no longer on hold")
-    tap.same(asked[1:], [("forget", "Q1", 1), ("forget", "Q2", 2), ("release", "Q3", 3),
+    tap.same(asked[1:], [("forget", "Q1", 1, MAIN), ("forget", "Q2", 2, MAIN), ("release", "Q3", 3),
                          ("release", "Q4", 4)],
              "gone, or an id that came back: forgotten; a long upload is the same message; one "
              "that is young is left alone")
-    tap.same(calls, ["postqueue -j"] + gone("Q3", "Q4", "Q7"),
+    tap.same(calls, LIST + gone("Q3", "Q4", "Q7"),
              "one that is charged already is only taken off hold, unless its id came back")
     tap.same(out, "example.com: 3 released, 2 forgotten (no longer on hold), 1 waiting\n",
              "and said")
@@ -129,9 +146,104 @@ def not_there(site):
     site.hold(1, id="SAME", on_hold=False)
     site.hold(700, id="SAME")
     _, _, _, asked, calls = site.run()
-    tap.same(asked[1:], [("forget", "SAME", 1), ("release", "SAME", 700)],
+    tap.same(asked[1:], [("forget", "SAME", 1, MAIN), ("release", "SAME", 700)],
              "an id held twice: the earlier message is gone")
-    tap.same(calls, ["postqueue -j"] + gone("SAME"), "the later is released")
+    tap.same(calls, LIST + gone("SAME"), "the later is released")
+    site.reset()
+
+
+def by_hand(site):
+    """Taken off hold by postsuper: charged while it can be seen."""
+    for number, name in enumerate(("active", "deferred", "incoming", "maildrop"), 1):
+        site.hold(number, name=name)
+    site.hold(5, name="active", released=True)
+    site.hold(6, name="active", late_s=200)
+    site.hold(7)
+    site.control.answers["Q7"] = {"wait_s": 5, "limit": "domain/recipients/hour"}
+    site.hold(8, name="deferred")
+    code, out, err, asked, calls = site.run()
+    tap.same((code, err, calls), (0, "", LIST), "off hold, and still queued")
+    tap.same(asked[1:], [("release", "Q%d" % n, n, "mta") for n in range(1, 5)] +
+             [("forget", "Q6", 6, MAIN), ("release", "Q7", 7), ("release", "Q8", 8, "mta")],
+             "charged, even behind one that waits; not one that is charged, or has its id only")
+    tap.ok(out.startswith("example.com: 5 charged (taken off hold by hand), 1 forgotten (no longer "
+                          "on hold), 1 waiting; room"), "and said", out)
+    site.reset()
+
+
+def one(site):
+    for number in range(1, 4):
+        site.hold(number)
+    code, out, err, asked, calls = site.run("Q2")
+    tap.same((code, out, err), (0, "example.com: 1 released\n", ""), "one message")
+    tap.same((asked[1:], calls), ([("release", "Q2", 2, "admin")], LIST + gone("Q2")),
+             "goes at once, room or not")
+    code, out, err, asked, calls = site.run("Q99")
+    tap.ok(code == 65 and "no message with the queue id Q99 is held" in err and calls == [],
+           "a queue id that is not held", code, err)
+    site.reset()
+
+
+def instances(site):
+    """Each queue speaks for its own messages only."""
+    site.instances = [MAIN, OTHER]
+    site.hold(1, seen="")
+    site.hold(2, seen="", queue=OTHER)
+    site.hold(3, seen=OTHER, on_hold=False)
+    site.hold(4, seen="", on_hold=False)
+    site.hold(5, seen="/etc/postfix-gone", on_hold=False)
+    site.hold(6, seen="", on_hold=False, age_s=8 * 86400)
+    site.hold(7, seen="", on_hold=False, age_s=5)
+    both = [LIST[0], "postqueue -c /etc/postfix-out -j"]
+    code, out, err, asked, calls = site.run()
+    tap.same((code, err), (0, ""), "two instances")
+    tap.same(asked[1:], [("place", MAIN, [1]), ("place", OTHER, [2]), ("release", "Q1", 1),
+                         ("release", "Q2", 2), ("forget", "Q3", 3, OTHER), ("forget", "Q6", 6, "")],
+             "where a message is seen is kept; one seen nowhere stays for a week")
+    tap.same(calls, both + gone("Q1") + gone("Q2", folder=OTHER), "each from its own")
+    tap.same(out, "example.com: 2 released, 2 forgotten (no longer on hold), 2 not found in the "
+             "queues, 1 waiting\n", "and said")
+    _, out, _, asked, calls = site.run("--config-dir", "/etc/postfix/")
+    tap.same((asked[1:], calls), ([("release", "Q1", 1)], LIST + gone("Q1")),
+             "--config-dir: only that one is looked at")
+    tap.ok("1 released, 5 not found in the queues" in out, "the others stay", out)
+    site.hold(8, id="Q1", queue=OTHER, seen=OTHER)
+    _, _, _, asked, calls = site.run()
+    tap.ok(("release", "Q1", 1) in asked and ("release", "Q1", 8) in asked and
+           calls[2:] == gone("Q1") + gone("Q2", folder=OTHER) + gone("Q1", folder=OTHER),
+           "one id in two queues", asked, calls)
+    site.reset()
+    site.instances = []
+    site.hold(1)
+    _, out, _, asked, calls = site.run()
+    tap.same(calls, ["postqueue -j", "postsuper -H Q1", "postqueue -i Q1"],
+             "without postmulti: the one there is")
+    site.instances = [MAIN]
+    site.reset()
+
+
+def relay(site):
+    """Beside tollgate-relay's queue."""
+    lock = os.path.join(site.folder, "state", "relay", "queue", "lock")
+    os.makedirs(os.path.dirname(lock))
+    proc.write_text(lock, "")
+    site.hold(1, on_hold=False)
+    site.hold(2, queue="-relay", seen="")
+    site.hold(3, seen="tollgate-relay", on_hold=False)
+    site.hold(4)
+    code, out, err, asked, calls = site.run()
+    tap.same((code, err), (0, ""), "two queues, both can be read")
+    tap.same(asked[1:], [("place", "tollgate-relay", [2]), ("forget", "Q1", 1, MAIN),
+                         ("release", "Q2", 2), ("forget", "Q3", 3, "tollgate-relay"),
+                         ("release", "Q4", 4)], "what is gone from either is forgotten")
+    tap.same(calls, ["relay list -j"] + LIST + ["relay release Q2"] + gone("Q4"), "and released")
+    site.flag("postqueue-fails", True)
+    code, out, err, asked, calls = site.run()
+    tap.ok(code == 69 and err.count("fatal: no queue") == 1 and
+           [a for a in asked if a[0] == "forget"] == [("forget", "Q3", 3, "tollgate-relay")],
+           "Postfix cannot be read: only what the relay had is forgotten", code, err, asked)
+    site.flag("postqueue-fails", False)
+    os.unlink(lock)
     site.reset()
 
 
@@ -150,11 +262,11 @@ def trouble(site):
     code, out, err, asked, calls = site.run()
     tap.ok(code == 75 and "example.com, message Q1: tollgated: the message is larger" in err,
            "a message that never fits is named", code, err)
-    tap.same(calls, ["postqueue -j"] + gone("Q2", "Q3"), "and stands in nobody's way")
+    tap.same(calls, LIST + gone("Q2", "Q3"), "and stands in nobody's way")
     tap.same(out, "example.com: 2 released, 1 larger than the limit\n", "and said")
     site.control.answers["Q1"] = {"error": "cannot limit now"}
     code, out, err, asked, calls = site.run()
-    tap.ok(code == 75 and "cannot limit now" in err and calls == ["postqueue -j"] and
+    tap.ok(code == 75 and "cannot limit now" in err and calls == LIST and
            asked[1:] == [("release", "Q1", 1)], "after any other error nothing more is tried", code,
            err, asked)
     del site.control.answers["Q1"]
@@ -168,11 +280,11 @@ def trouble(site):
     tap.ok(code == 69 and "postqueue -j: postqueue: fatal: no queue" in err and len(asked) == 1,
            "postqueue fails: nothing is forgotten", code, err, asked)
     site.flag("postqueue-fails", False)
-    site.queue.append(["nonsense"])
+    site.queues[MAIN].insert(0, ["nonsense"])
     code, out, err, asked, _ = site.run()
     tap.ok(code == 69 and "unexpected output of postqueue" in err and len(asked) == 1,
            "nonsense of postqueue", err)
-    site.queue.pop()
+    site.queues[MAIN].pop(0)
     site.control.answers["held"] = {"error": "the journal is not folded"}
     code, out, err, _, calls = site.run()
     tap.ok(code == 75 and "the journal is not folded" in err and calls == [], "an error", err)
@@ -197,6 +309,10 @@ def main():
     site = Site()
     in_order(site)
     not_there(site)
+    by_hand(site)
+    one(site)
+    instances(site)
+    relay(site)
     nothing(site)
     trouble(site)
     nobody(site)

@@ -17,6 +17,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import postfix_server
 import proc
 import tap
 from site_postfix import Site, mail
@@ -176,7 +177,7 @@ def flow(w, count, most, window_s, pause_s):
 
 
 def age(w, queue_id, seconds):
-    """Makes what is known of a held message older (tollgated is stopped meanwhile)."""
+    """Makes the ledger's record of a held message older (tollgated is stopped meanwhile)."""
     w.tollgated.stop()
     with sqlite3.connect(w.tollgated.state + "/ledger.db") as ledger:
         changed = ledger.execute("UPDATE held SET time_ms = time_ms - ? WHERE queue_id = ?",
@@ -191,6 +192,7 @@ def deleted(w):
     """By the admin, by postsuper."""
     sent = send_all(w, 4, MALLORY, "d")
     held = sent[-1][0]
+    release(w)
     w.postfix.command("postsuper", "-d", held)
     tap.ok("cust.example: 1 waiting" in release(w), "a young one may be on its way to hold")
     age(w, held, 600)
@@ -203,6 +205,7 @@ def deleted(w):
 def came_back(w):
     """A queue id that names another message now."""
     held = send_all(w, 4, CAROL, "c")[-1][0]
+    release(w)
     # One went out before, and three of these.
     before = wait_counters(w, "example.org", (4, 1))
     age(w, held, 600)
@@ -210,6 +213,52 @@ def came_back(w):
     tap.same(on_hold(w), [held], "the new one stays on hold")
     tap.same((before, counters(w, "example.org")), ((4, 1), (4, 1)), "and is not charged")
     w.postfix.command("postsuper", "-d", held)
+
+
+# --- by hand -------------------------------------------------------------------------------------
+
+
+def by_hand(w):
+    """postsuper -H and -r: charged while the message is in the queue. Then one by its queue id."""
+    sender, domain = "www@a.wild.example", "a.wild.example"
+    w.tollgated.command("limit", "set", domain, "domain/messages/day", "1", "--action", "hold")
+    w.postfix.command("postconf", "-e", "defer_transports=smtp")
+    w.postfix.reload()
+    sent = [q for q, _ in send_all(w, 5, sender, "h")]
+    tap.ok(domain + ": 4 waiting" in release(w), "four are held")
+    w.postfix.command("postsuper", "-H", sent[1])
+    w.postfix.command("postsuper", "-r", sent[2])
+    tap.ok(domain + ": 2 charged (taken off hold by hand), 2 waiting" in release(w),
+           "postsuper -H and -r: charged, though there is no room", w.tollgated.log()[-1000:])
+    code, out, err = proc.run(release_command(w) + [sent[3]])
+    tap.same((code, out, err), (0, domain + ": 1 released\n", ""), "one by its queue id")
+    tap.same(on_hold(w), [sent[4]], "the other stays on hold")
+    w.postfix.command("postconf", "-e", "defer_transports=")
+    w.postfix.reload()
+    w.postfix.command("postqueue", "-f")
+    w.delivered(recipient(2, "h"))
+    tap.same([len(w.deliveries(recipient(n, "h"))) for n in range(1, 4)], [1, 1, 1],
+             "all three are delivered once")
+    tap.same(wait_counters(w, domain, (4, 4)), (4, 4), "and charged once: a requeued message does "
+             "not pass the milter again")
+    w.postfix.command("postsuper", "-d", sent[4])
+
+
+def other_instance(w):
+    """A release that looks at another instance of Postfix forgets nothing of this one."""
+    os.mkdir(w.folder + "/other")
+    other = postfix_server.Postfix(w.folder + "/other", "example.net", sink_port=w.sink.port)
+    other.start()
+    held = send_all(w, 4, MALLORY, "o")[-1][0]
+    age(w, held, 600)
+    code, out, err = proc.run(release_command(w)[:-1] + [other.conf])
+    tap.same((code, "not found in the queues" in out, err), (0, True, ""), "it is not found there",
+             out)
+    tap.same(wait_held_set(w, "cust.example", 1), 1, "and is not forgotten")
+    age(w, held, -600)
+    proc.wait_for("its release", lambda: "1 released" in release(w))
+    w.delivered(recipient(3, "o"))
+    other.stop()
 
 
 # --- kills at any time ---------------------------------------------------------------------------
@@ -263,6 +312,8 @@ def main():
         flow(w, 9, 3, 5, 0.2)
         deleted(w)
         came_back(w)
+        by_hand(w)
+        other_instance(w)
         killed(w)
     w.stop()
 

@@ -35,7 +35,14 @@ class Control:
             self.asked.append(("held", request.get("account")))
             return self.answers.get("held") or {"held": [
                 m for m in self.messages if request.get("account") in (None, m["account"])]}
-        self.asked.append((request["cmd"], request["id"], request["number"]))
+        if request["cmd"] == "place":
+            self.asked.append(("place", request["queue"], request["numbers"]))
+            for m in self.messages:
+                if m["number"] in request["numbers"]:
+                    m["queue"] = request["queue"]
+            return {"ok": True}
+        self.asked.append((request["cmd"], request["id"], request["number"]) +
+                          tuple(request[k] for k in ("by", "queue") if k in request))
         return self.answers.get(request["id"], {"ok": True})
 
     def close(self):

@@ -1,0 +1,54 @@
+#ifndef TG_CLI_RELEASE_MESSAGE_H
+#define TG_CLI_RELEASE_MESSAGE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/hold_queue.h"
+#include "lib/core/contract.h"
+
+/*
+ * One held message in a run of `tollgate release`: where it is now, and what follows from that. On
+ * hold, it is charged and released when there is room; off hold but still queued, it is charged;
+ * gone from the queue that it was seen in, it is forgotten.
+ */
+
+/* The messages held for one account, and what became of them in this run. */
+struct held_line {
+    struct held_line *next;
+    struct slice account;
+    uint64_t released, left, forgotten, waiting, unseen, stuck; /* messages */
+    bool is_stopped;                                            /* its next message has to wait: */
+    int64_t wait_s;                                             /* for how long */
+    struct slice limit;                                         /* for which limit */
+};
+
+struct release_run {
+    const char *state_dir;
+    bool is_one; /* an admin named the message: it goes even if its limit has no room */
+    int64_t now_s;
+    struct hold_queues queues;
+    struct strmap queued; /* id -> struct queued * */
+    struct arena arena;
+    bool is_over; /* an error that ends the run */
+    int code;     /* exit code so far */
+};
+
+struct release_message {
+    const char *id;
+    int64_t number;           /* of its record in tollgated's journal */
+    int64_t time_s;           /* held since, Unix time */
+    bool released;            /* charged already */
+    const char *queue;        /* the one that it was seen in; "": none yet */
+    const struct queued *now; /* in a queue now; NULL: in none that could be read */
+};
+
+/* From an object of tollgated's list of held messages, which it borrows; false: it is none. */
+bool release_message_read(const struct release_run *w, const json_t *o,
+                          struct release_message *m) TG_MUST_USE TG_NONNULL(1);
+/* Does what is to be done; errors are reported, and noted in w. */
+void release_message_handle(struct release_run *w, struct held_line *line,
+                            const struct release_message *m) TG_NONNULL(1);
+
+#endif
