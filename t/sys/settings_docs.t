@@ -9,10 +9,12 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import tap
+import tree
 
 BUILD = os.environ["TG_BUILD"]
 SOURCE = os.environ["TG_SOURCE"]
 DOC = os.path.join(BUILD, "t/sys/settings_doc")
+FILES = ("ledger.db", "ledger.id", "milter.sock", "networks.conf")
 SETTING = re.compile(r"^( *)#([a-z_]+ = )", re.M)
 
 
@@ -38,10 +40,24 @@ def bare(text):
     return re.sub(r"^#(?=[^ #\n]|  )", "", text, flags=re.M)
 
 
+def unknown(page, names):
+    """Names of settings that the page has and the table has not."""
+    groups = {name.split(".")[0] for name in names if "." in name}
+    known = set(names) | {name.rpartition(".")[0] for name in names} | set(FILES)
+    named = re.findall(r"(?<![\w/.@-])((?:%s)\.[a-z_.]*[a-z_])(?![\w-])" % "|".join(groups),
+                       read(page))
+    return ["%s: no such setting: %s" % (page, name) for name in sorted(set(named) - known)]
+
+
 def main():
     sample, manual = read("etc/tollgate.conf"), read("doc/tollgate.conf.5")
     listed = re.search(r'\.\\" settings: begin\n(.*)\.\\" settings: end\n', manual, re.S).group(1)
     names = re.findall(r"^\.It Ic ([a-z_.]+)", listed, re.M)
+
+    pages = [p for p in tree.files() if re.match(r"doc/.*\.[1-9]$|README$|NEWS$", p)]
+    tap.none([f for p in pages for f in unknown(p, names)], "settings that the pages name exist")
+    tap.ok(unknown("doc/tollgated.8", [n for n in names if n != "throttle.notify"]),
+           "one that does not would be found")
 
     tap.same(sample, doc("sample"), "etc/tollgate.conf is what settings_doc sample prints")
     tap.same(listed, doc("manual"), "doc/tollgate.conf.5 lists what settings_doc manual prints")
