@@ -10,6 +10,7 @@ import proc
 import tap
 import tree
 
+EVERYWHERE = {"help", "version"}  # described once, before the commands
 TOLLGATE = os.path.join(tree.BUILD, "tollgate")
 
 
@@ -38,7 +39,7 @@ def synopsis(manual, command):
 def option_faults(manual, command, usage):
     common = section(manual, "Sh", "COMMANDS").split("\n.Ss ")[0]
     faults, body = [], common + section(manual, "Ss", command)
-    for option in sorted(set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", usage))):
+    for option in sorted(set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", usage)) - EVERYWHERE):
         macro = re.compile(r"Fl -%s\b" % option.replace("-", r"(\\-|-)"))
         if not macro.search(synopsis(manual, command)):
             faults.append("%s --%s is not in SYNOPSIS" % (command, option))
