@@ -25,13 +25,22 @@ static int try_connect(const char *path)
     return failed;
 }
 
-static bool has_directory(const char *path)
+static bool directory_of(const char *path, struct stat *st)
 {
     char dir[sizeof((struct listen_socket *)0)->path];
-    struct stat st;
 
     (void)snprintf(dir, sizeof dir, "%s", path);
-    return stat(dirname(dir), &st) == 0 && S_ISDIR(st.st_mode);
+    return stat(dirname(dir), st) == 0 && S_ISDIR(st->st_mode);
+}
+
+/* In a sticky directory of root's, such as /tmp, names of root's stay root's. */
+bool listen_is_shared(const char *path)
+{
+    struct stat st;
+
+    if (!directory_of(path, &st))
+        return false;
+    return st.st_uid != 0 || ((st.st_mode & 022) != 0 && (st.st_mode & S_ISVTX) == 0);
 }
 
 int listen_prepare(struct listen_socket *l, const char *path, struct err *err)
@@ -46,7 +55,7 @@ int listen_prepare(struct listen_socket *l, const char *path, struct err *err)
                        "milter.socket: %s: too long for a Unix socket; choose a shorter path",
                        path);
     (void)unlink(l->made);
-    if (!has_directory(path))
+    if (!directory_of(path, &st))
         return err_set(
             err, EX_CANTCREAT,
             "milter.socket: the directory of %s does not exist; make it, owned by the account of "

@@ -21,6 +21,9 @@ struct listen_socket {
     ino_t inode;
 };
 
+/* May another than root change names in the directory of that socket? Root works there with the
+ * account's rights only. */
+bool listen_is_shared(const char *path) TG_NONNULL(1);
 /* Sets both names. An error if another process serves `path` (EX_TEMPFAIL), or if it is not a
  * socket. */
 int listen_prepare(struct listen_socket *l, const char *path, struct err *err) TG_MUST_USE

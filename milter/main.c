@@ -11,7 +11,9 @@
 #include "lib/sys/lock_file.h"
 #include "lib/sys/log.h"
 #include "lib/sys/privileges.h"
+#include "lib/sys/socket_name.h"
 #include "milter/engine.h"
+#include "milter/listen.h"
 #include "milter/signals.h"
 #include "milter/tollgated.h"
 
@@ -54,17 +56,40 @@ static int own_state(const struct settings *s, const struct privileges_account *
     return 0;
 }
 
+/* In a directory that others may change, root makes the socket as the account would. */
+static int open_socket(const struct settings *s, const struct privileges_account *account,
+                       struct err *err)
+{
+    bool is_root = account->name[0] != '\0';
+    struct socket_name name;
+    struct arena arena;
+    bool is_shared;
+    int done;
+
+    arena_init(&arena, 4096);
+    done = socket_name_parse(slice_str(s->milter.socket), &arena, &name, err);
+    is_shared = done == 0 && name.family == SOCKET_UNIX && listen_is_shared(name.path);
+    arena_fini(&arena);
+    if (done != 0)
+        return -1;
+    if (!is_root || !is_shared)
+        return engine_open(s, is_root ? (int)account->uid : -1, err);
+    done = privileges_files_as(account, s->milter.group, err);
+    if (done == 0)
+        done = engine_open(s, -1, err);
+    privileges_files_root(account);
+    return done;
+}
+
 /* What may need root; then privileges are dropped. */
 static int settle(const struct settings *s, struct err *err)
 {
     struct privileges_account account;
-    int owner;
 
     if (privileges_find(s->user, &account, err) != 0 || own_state(s, &account, err) != 0 ||
         signals_open(err) != 0)
         return -1;
-    owner = account.name[0] != '\0' ? (int)account.uid : -1;
-    if (engine_open(s, owner, err) != 0)
+    if (open_socket(s, &account, err) != 0)
         return -1;
     return privileges_become(&account, "", err);
 }

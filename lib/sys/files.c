@@ -134,39 +134,105 @@ int file_write(const char *path, struct slice bytes, mode_t mode, struct err *er
 
 /* --- directories ------------------------------------------------------------------------------ */
 
-static int dir_make_one(const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *err)
+/* The directory that a path has led to so far. */
+struct dir_walk {
+    const char *path;
+    size_t len; /* of the path, up to this directory */
+    int fd;
+    struct stat st;
+};
+
+static int walk_failed(const struct dir_walk *w, const char *what, struct err *err)
+{
+    return err_set(err, EX_CANTCREAT, "%s %.*s: %s", what, (int)w->len, w->path, strerror(errno));
+}
+
+/* Goes into a directory there is. Root is not led by another account's links: out of a directory
+ * that belongs to another account, root goes into that account's only. */
+static int walk_into(struct dir_walk *w, const char *name, int flags, struct err *err)
+{
+    int fd = openat(w->fd, name, flags | O_DIRECTORY | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        (void)walk_failed(w, "cannot open the directory", err);
+        if (fd >= 0)
+            (void)close(fd);
+        return -1;
+    }
+    if (geteuid() == 0 && w->fd >= 0 && w->st.st_uid != 0 && st.st_uid != w->st.st_uid) {
+        (void)close(fd);
+        return err_set(err, EX_CANTCREAT,
+                       "%.*s is in a directory of uid %u but leads to one of uid %u: remove it",
+                       (int)w->len, w->path, (unsigned)w->st.st_uid, (unsigned)st.st_uid);
+    }
+    if (w->fd >= 0)
+        (void)close(w->fd);
+    w->fd = fd;
+    w->st = st;
+    return 0;
+}
+
+/* Makes it and goes into it. In a directory of another account, what root makes is that account's.
+ */
+static int walk_make(struct dir_walk *w, const char *name, mode_t mode, uid_t uid, gid_t gid,
+                     struct err *err)
+{
+    int made;
+
+    if (geteuid() == 0 && w->st.st_uid != 0) {
+        uid = w->st.st_uid;
+        gid = w->st.st_gid;
+    }
+    made = mkdirat(w->fd, name, 0700);
+    if (made != 0 && errno != EEXIST)
+        return walk_failed(w, "cannot make the directory", err);
+    if (made != 0)
+        return walk_into(w, name, O_PATH, err);
+    w->st.st_uid = geteuid(); /* lets walk_into go into what was just made */
+    if (walk_into(w, name, O_RDONLY | O_NOFOLLOW, err) != 0)
+        return -1;
+    errno = EPERM; /* it is another one by now */
+    if (w->st.st_uid == geteuid() && fchmod(w->fd, mode) == 0 &&
+        ((uid == (uid_t)-1 && gid == (gid_t)-1) || fchown(w->fd, uid, gid) == 0) &&
+        fstat(w->fd, &w->st) == 0)
+        return 0;
+    return walk_failed(w, "cannot set owner and mode of", err);
+}
+
+static int walk_step(struct dir_walk *w, const char *name, mode_t mode, uid_t uid, gid_t gid,
+                     struct err *err)
 {
     struct stat st;
 
-    if (mkdir(path, mode) != 0) {
-        if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-            return 0;
-        return err_set(err, EX_CANTCREAT, "cannot make the directory %s: %s", path,
-                       strerror(errno));
-    }
-    if (chmod(path, mode) == 0 &&
-        ((uid == (uid_t)-1 && gid == (gid_t)-1) || chown(path, uid, gid) == 0))
-        return 0;
-    (void)err_set(err, EX_CANTCREAT, "cannot set owner and mode of %s: %s", path, strerror(errno));
-    (void)rmdir(path);
-    return -1;
+    if (fstatat(w->fd, name, &st, 0) == 0)
+        return walk_into(w, name, O_PATH, err);
+    if (errno != ENOENT)
+        return walk_failed(w, "cannot make the directory", err);
+    return walk_make(w, name, mode, uid, gid, err);
 }
 
 int file_make_dir(const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *err)
 {
-    char part[PATH_MAX];
-    size_t len = strlen(path);
+    struct dir_walk w = {.path = path, .len = 1, .fd = -1};
+    struct slice rest = slice_str(path), name;
+    int done = walk_into(&w, path[0] == '/' ? "/" : ".", O_PATH, err);
+    char part[NAME_MAX + 1];
 
-    if (len >= sizeof part)
-        return err_set(err, EX_CANTCREAT, "cannot make %s: the name is too long", path);
-    for (size_t i = 1; i < len; i++) {
-        if (path[i] != '/' || path[i + 1] == '\0' || path[i + 1] == '/')
-            continue;
-        (void)snprintf(part, sizeof part, "%.*s", (int)i, path);
-        if (dir_make_one(part, 0755, uid, gid, err) != 0)
-            return -1;
+    while (done == 0 && slice_word(&rest, "/", &name)) {
+        struct slice more = rest, next;
+        bool is_last = !slice_word(&more, "/", &next);
+
+        w.len = (size_t)(name.ptr - path) + name.len;
+        (void)snprintf(part, sizeof part, "%.*s", SLICE_FMT(name));
+        if (name.len > NAME_MAX)
+            done = err_set(err, EX_CANTCREAT, "cannot make %s: the name is too long", path);
+        else
+            done = walk_step(&w, part, is_last ? mode : 0755, uid, gid, err);
     }
-    return dir_make_one(path, mode, uid, gid, err);
+    if (w.fd >= 0)
+        (void)close(w.fd);
+    return done;
 }
 
 uint64_t file_dir_bytes(const char *path)

@@ -29,7 +29,10 @@ bool file_sync_dir(const char *path);
 int file_write(const char *path, struct slice bytes, mode_t mode, struct err *err) TG_MUST_USE;
 
 /* Makes the directory and its missing parents (mode 0755), and gives those it makes to that user
- * and group ((uid_t)-1, (gid_t)-1: no change). An existing one is left as it is. */
+ * and group ((uid_t)-1, (gid_t)-1: no change). An existing one is left as it is.
+ *
+ * Root may call it for a directory of another account: a link in it that leads to what is not that
+ * account's is refused, and what is made in it is that account's. */
 int file_make_dir(const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *err) TG_MUST_USE;
 
 /* The sizes of the regular files in a directory together; 0 for one that cannot be read. */

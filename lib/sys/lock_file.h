@@ -10,6 +10,9 @@
  * A lock that a process holds as long as it lives, and that kill -9 releases: flock(2) on a file,
  * which stays and holds the pid for error messages.
  *
+ * The directory may be another account's: links in it are refused, and a file that root makes there
+ * is given to that account.
+ *
  * Owner: the descriptor is the lock; closing it releases it. A forked child shares it.
  * Errors: EX_CANTCREAT, EX_OSERR; EX_TEMPFAIL if another process holds it.
  */

@@ -162,7 +162,8 @@ void log_fields(int level, const char *event, const struct log_field *fields, si
 
 void log_open(const char *ident, enum log_target target, int facility, int level)
 {
-    (void)snprintf(the_log.ident, sizeof the_log.ident, "%s", ident);
+    if (strcmp(the_log.ident, ident) != 0) /* at a reload others read it */
+        (void)snprintf(the_log.ident, sizeof the_log.ident, "%s", ident);
     atomic_store(&the_log.facility, facility);
     atomic_store(&the_log.level, level);
     closelog();

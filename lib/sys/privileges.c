@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -67,16 +68,24 @@ static int group_add(gid_t gid)
     return setgroups((size_t)count + 1, list);
 }
 
-int privileges_become(const struct privileges_account *a, const char *group, struct err *err)
+static int groups_set(const struct privileges_account *a, const char *group, struct err *err)
 {
     gid_t extra = a->gid;
 
-    if (a->name[0] == '\0')
-        return 0;
     if (group[0] != '\0' && group_find(group, &extra, err) != 0)
         return -1;
-    if (initgroups(a->name, a->gid) != 0 || group_add(extra) != 0 ||
-        setresgid(a->gid, a->gid, a->gid) != 0 || setresuid(a->uid, a->uid, a->uid) != 0)
+    if (initgroups(a->name, a->gid) == 0 && group_add(extra) == 0)
+        return 0;
+    return err_set(err, EX_OSERR, "cannot take the groups of %s: %s", a->name, strerror(errno));
+}
+
+int privileges_become(const struct privileges_account *a, const char *group, struct err *err)
+{
+    if (a->name[0] == '\0')
+        return 0;
+    if (groups_set(a, group, err) != 0)
+        return -1;
+    if (setresgid(a->gid, a->gid, a->gid) != 0 || setresuid(a->uid, a->uid, a->uid) != 0)
         return err_set(err, EX_OSERR, "cannot become %s: %s", a->name, strerror(errno));
     /* An account with uid 0 would keep the privileges that this drops. */
     if (geteuid() == 0 || setuid(0) == 0)
@@ -86,4 +95,25 @@ int privileges_become(const struct privileges_account *a, const char *group, str
             "root on purpose",
             a->name);
     return 0;
+}
+
+int privileges_files_as(const struct privileges_account *a, const char *group, struct err *err)
+{
+    if (a->name[0] == '\0')
+        return 0;
+    if (groups_set(a, group, err) != 0)
+        return -1;
+    (void)setfsgid(a->gid);
+    (void)setfsuid(a->uid);
+    if ((uid_t)setfsuid(a->uid) == a->uid) /* it returns the one before, and no error */
+        return 0;
+    return err_set(err, EX_OSERR, "cannot work with the rights of %s", a->name);
+}
+
+void privileges_files_root(const struct privileges_account *a)
+{
+    if (a->name[0] == '\0')
+        return;
+    (void)setfsuid(0);
+    (void)setfsgid(0);
 }

@@ -27,4 +27,11 @@ int privileges_find(const char *name, struct privileges_account *out, struct err
 int privileges_become(const struct privileges_account *a, const char *group,
                       struct err *err) TG_MUST_USE TG_NONNULL(1);
 
+/* For work in directories of the account before privileges are dropped: until privileges_files_root
+ * the calling thread makes and opens files with the rights of the account and of `group` ("": none)
+ * only, so that no link there leads root anywhere. No-op for the present account. */
+int privileges_files_as(const struct privileges_account *a, const char *group,
+                        struct err *err) TG_MUST_USE TG_NONNULL(1, 2);
+void privileges_files_root(const struct privileges_account *a) TG_NONNULL(1);
+
 #endif

@@ -119,7 +119,7 @@ def test_faults_at_start():
     faults = (
         ({"hosted": {"domains": ["redis:hosted"]}}, 78, "SADD"),
         ({"milter": {"socket": "unix:/nonexistent/milter.sock"}}, 73, "make it"),
-        ({"milter": {"socket": "inet:%d@127.0.0.1" % port}}, 75, str(port)),
+        ({"milter": {"socket": "inet:%d@127.0.0.1" % port}}, 75, ": address in use"),
         ({"milter": {"group": "no-such-group"}}, 78, "no-such-group"),
         ({"state_dir": "/proc/tollgate"}, 73, "/proc/tollgate"),
     )

@@ -151,6 +151,70 @@ static void test_lock(void)
        "no place for it");
 }
 
+enum { OTHER = 65534 };
+
+static bool is_refused(const char *path, const char *text)
+{
+    struct err err = {0};
+
+    return lock_file_take(path, 0, &err) == -1 && err.code == EX_CANTCREAT &&
+           strstr(err.text, text) != NULL;
+}
+
+/* What root does in a directory of another account's. */
+static void test_others_lock(void)
+{
+    struct err err = {0};
+    struct stat st;
+    int fd;
+
+    OK(is_refused(in("o/to"), "symbolic link"), "a link to a file of root's is no lock");
+    OK(is_refused(in("o/nowhere"), "symbolic link") && access(in("made"), F_OK) != 0,
+       "nor does one that leads nowhere make a file");
+    OK(is_refused(in("o/hard"), "one name"), "nor is a second name of a file");
+    OK(is_refused(in("o"), "cannot open"), "nor a directory");
+    OK(reads(in("secret"), 10, SLICE("keep")), "the file is as it was");
+    fd = lock_file_take(in("o/lock"), 0, &err);
+    OK(fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == OTHER, "a lock that root makes is theirs");
+    (void)close(fd);
+    OK(chown(in("o/lock"), 0, 0) == 0 && (fd = lock_file_take(in("o/lock"), 0, &err)) >= 0 &&
+           fstat(fd, &st) == 0 && st.st_uid == OTHER,
+       "one that root left there becomes theirs");
+    (void)close(fd);
+}
+
+static void test_others_dirs(void)
+{
+    struct err err = {0};
+    struct stat st;
+
+    OK(file_make_dir(in("o/out/x"), 0700, OTHER, OTHER, &err) == -1 && err.code == EX_CANTCREAT &&
+           strstr(err.text, "leads to one of uid 0") != NULL && access(in("d/x"), F_OK) != 0,
+       "a link out of it to a directory of root's is not followed");
+    OK(file_make_dir(in("o/new/sub"), 0750, 1, 1, &err) == 0 && stat(in("o/new/sub"), &st) == 0 &&
+           st.st_uid == OTHER && (st.st_mode & 07777) == 0750,
+       "what is made there is theirs");
+    OK(symlink(in("o"), in("way")) == 0 &&
+           file_make_dir(in("way/second"), 0700, OTHER, OTHER, &err) == 0 &&
+           access(in("o/second"), F_OK) == 0,
+       "a link in a directory of root's is");
+}
+
+static void test_others(void)
+{
+    struct err err = {0};
+
+    if (geteuid() != 0)
+        return;
+    OK(chmod(top, 0755) == 0 && file_make_dir(in("o"), 0755, OTHER, OTHER, &err) == 0 &&
+           file_write(in("secret"), SLICE("keep"), 0600, &err) == 0 &&
+           symlink(in("secret"), in("o/to")) == 0 && symlink(in("made"), in("o/nowhere")) == 0 &&
+           link(in("secret"), in("o/hard")) == 0 && symlink(in("d"), in("o/out")) == 0,
+       "links laid out");
+    test_others_lock();
+    test_others_dirs();
+}
+
 int main(void)
 {
     char command[64];
@@ -160,6 +224,7 @@ int main(void)
     test_files();
     test_dirs();
     test_lock();
+    test_others();
     (void)snprintf(command, sizeof command, "rm -rf %s", top);
     (void)!system(command);
     return tap_done();
