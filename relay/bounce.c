@@ -7,6 +7,7 @@
 #include "lib/sys/clock.h"
 #include "relay/mail_date.h"
 #include "relay/queue_draft.h"
+#include "relay/quoted_printable.h"
 
 #define ORIGINAL_MAX_BYTES ((size_t)64 << 10)
 #define BOUNCE_MAX_BYTES   ((size_t)16 << 20)
@@ -16,18 +17,39 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* "550 5.1.1 text" gives 5.1.1; a text that begins with a code of its own ("4.4.2 ...") that; else
- * by class. */
+/* class "." subject "." detail (RFC 3463 2): of a class that a reply may have, the others of one to
+ * three digits. */
+static bool is_status(struct slice word)
+{
+    struct slice class, number;
+
+    (void)slice_cut(&word, '.', &class);
+    if (class.len != 1 || strchr("245", class.ptr[0]) == NULL)
+        return false;
+    for (int i = 0; i < 2; i++) {
+        if (word.ptr == NULL || !slice_cut(&word, '.', &number) || number.len < 1 || number.len > 3)
+            return false;
+        for (size_t j = 0; j < number.len; j++) {
+            if (!is_digit(number.ptr[j]))
+                return false;
+        }
+    }
+    return word.ptr == NULL;
+}
+
+static bool has_code(struct slice text)
+{
+    return text.len > 4 && is_digit(text.ptr[0]) && is_digit(text.ptr[1]);
+}
+
+/* "550 5.1.1 text" gives 5.1.1, and so does "5.1.1 text". */
 static struct slice status_of(struct slice text)
 {
     struct slice word;
 
-    if (text.len > 4 && is_digit(text.ptr[0]) && is_digit(text.ptr[1]))
+    if (has_code(text))
         text = slice_from(text, 4);
-    if (slice_word(&text, " ", &word) && word.len >= 5 && is_digit(word.ptr[0]) &&
-        word.ptr[1] == '.')
-        return word;
-    return SLICE("5.0.0");
+    return slice_word(&text, " ", &word) && is_status(word) ? word : SLICE("5.0.0");
 }
 
 /* An expired recipient's last reply was one of 4.x.x, but it has failed for good now. */
@@ -41,19 +63,27 @@ static void add_status(struct buf *out, struct slice text)
     buf_add_str(out, "\r\n");
 }
 
+/* Fields of a delivery status are ASCII, unless the message is internationalised (RFC 6533). */
+static void add_field(struct buf *out, const char *name, struct slice value, bool utf8)
+{
+    buf_addf(out, "%s; ", name);
+    for (size_t i = 0; i < value.len; i++)
+        buf_add_char(out, utf8 || (unsigned char)value.ptr[i] < 0x80 ? value.ptr[i] : '?');
+    buf_add_str(out, "\r\n");
+}
+
 static void add_recipient(struct buf *out, const struct recipient *r, bool utf8)
 {
-    buf_addf(out, "\r\nFinal-Recipient: %s; %.*s\r\n", utf8 ? "utf-8" : "rfc822",
-             SLICE_FMT(r->address));
+    buf_add_str(out, "\r\n");
+    add_field(out, utf8 ? "Final-Recipient: utf-8" : "Final-Recipient: rfc822", r->address, utf8);
     if (r->original.len > 0)
-        buf_addf(out, "Original-Recipient: %s; %.*s\r\n", utf8 ? "utf-8" : "rfc822",
-                 SLICE_FMT(r->original));
+        add_field(out, utf8 ? "Original-Recipient: utf-8" : "Original-Recipient: rfc822",
+                  r->original, utf8);
     buf_add_str(out, "Action: failed\r\n");
     add_status(out, r->text);
-    if (r->text.len > 4 && is_digit(r->text.ptr[0]) && is_digit(r->text.ptr[1]))
-        buf_addf(out, "Diagnostic-Code: smtp; %.*s\r\n", SLICE_FMT(r->text));
-    else
-        buf_addf(out, "Diagnostic-Code: x-tollgate-relay; %.*s\r\n", SLICE_FMT(r->text));
+    add_field(out,
+              has_code(r->text) ? "Diagnostic-Code: smtp" : "Diagnostic-Code: x-tollgate-relay",
+              r->text, utf8);
 }
 
 static void add_header(struct buf *out, const struct queue_file *f, const char *hostname,
@@ -66,16 +96,28 @@ static void add_header(struct buf *out, const struct queue_file *f, const char *
     buf_addf(out, "\r\nMessage-ID: <%s@%s>\r\nAuto-Submitted: auto-replied\r\n", id, hostname);
     buf_addf(out,
              "MIME-Version: 1.0\r\nContent-Type: multipart/report; "
-             "report-type=delivery-status;\r\n\tboundary=\"%s/%s\"\r\n",
-             id, hostname);
-    if (f->envelope.smtputf8 || f->envelope.eightbit)
+             "report-type=delivery-status;\r\n\tboundary=\"=_%s\"\r\n",
+             id);
+    if (f->envelope.smtputf8)
         buf_add_str(out, "Content-Transfer-Encoding: 8bit\r\n");
     buf_add_str(out, "\r\n");
 }
 
-static void add_part(struct buf *out, const char *id, const char *hostname, const char *type)
+/* A part in 7 bits, encoded where it has to be: a bounce then is valid for every server. (`=_` in
+ * the boundary comes in no encoded text.) */
+static void add_part(struct buf *out, const char *id, const char *type, struct slice text)
 {
-    buf_addf(out, "--%s/%s\r\nContent-Type: %s\r\n\r\n", id, hostname, type);
+    bool is_coded = quoted_printable_is_needed(text);
+
+    buf_addf(out, "--=_%s\r\nContent-Type: %s\r\n", id, type);
+    if (is_coded)
+        buf_add_str(out, "Content-Transfer-Encoding: quoted-printable\r\n");
+    buf_add_str(out, "\r\n");
+    if (is_coded)
+        quoted_printable_add(out, text);
+    else
+        buf_add(out, text);
+    buf_add_str(out, "\r\n");
 }
 
 static void add_notification(struct buf *out, const struct queue_file *f, const char *hostname)
@@ -90,18 +132,24 @@ static void add_notification(struct buf *out, const struct queue_file *f, const 
         if (r->state == RECIPIENT_FAILED)
             buf_addf(out, "<%.*s>: %.*s\r\n", SLICE_FMT(r->address), SLICE_FMT(r->text));
     }
-    buf_add_str(out, "\r\n");
 }
 
-static void add_report(struct buf *out, const struct queue_file *f, const char *hostname)
+/* Never encoded: a delivery status is to be read by programs (RFC 3464 2). */
+static void add_report(struct buf *out, const struct queue_file *f, const char *hostname,
+                       const char *id)
 {
-    buf_addf(out, "Reporting-MTA: dns; %s\r\nX-Queue-ID: %.*s\r\nArrival-Date: ", hostname,
+    bool utf8 = f->envelope.smtputf8;
+
+    buf_addf(out, "--=_%s\r\nContent-Type: message/%s\r\n", id,
+             utf8 ? "global-delivery-status\r\nContent-Transfer-Encoding: 8bit"
+                  : "delivery-status");
+    buf_addf(out, "\r\nReporting-MTA: dns; %s\r\nX-Queue-ID: %.*s\r\nArrival-Date: ", hostname,
              SLICE_FMT(f->envelope.id));
     mail_date_add(out, f->envelope.created_ms);
     buf_add_str(out, "\r\n");
     for (size_t i = 0; i < f->envelope.recipient_count; i++) {
         if (f->envelope.recipients[i].state == RECIPIENT_FAILED)
-            add_recipient(out, &f->envelope.recipients[i], f->envelope.smtputf8);
+            add_recipient(out, &f->envelope.recipients[i], utf8);
     }
     buf_add_str(out, "\r\n");
 }
@@ -109,17 +157,18 @@ static void add_report(struct buf *out, const struct queue_file *f, const char *
 void bounce_format(const struct queue_file *f, const char *hostname, const char *id, int64_t now_ms,
                    struct slice original, struct buf *out)
 {
-    bool utf8 = f->envelope.smtputf8;
+    struct buf notification;
 
+    buf_init(&notification, BOUNCE_MAX_BYTES);
+    add_notification(&notification, f, hostname);
     add_header(out, f, hostname, id, now_ms);
-    add_part(out, id, hostname, "text/plain; charset=utf-8");
-    add_notification(out, f, hostname);
-    add_part(out, id, hostname,
-             utf8 ? "message/global-delivery-status" : "message/delivery-status");
-    add_report(out, f, hostname);
-    add_part(out, id, hostname, utf8 ? "message/global-headers" : "text/rfc822-headers");
-    buf_add(out, original);
-    buf_addf(out, "\r\n--%s/%s--\r\n", id, hostname);
+    add_part(out, id, "text/plain; charset=utf-8", buf_slice(&notification));
+    out->failed = out->failed || notification.failed;
+    buf_fini(&notification);
+    add_report(out, f, hostname, id);
+    add_part(out, id, f->envelope.smtputf8 ? "message/global-headers" : "text/rfc822-headers",
+             original);
+    buf_addf(out, "--=_%s--\r\n", id);
 }
 
 /* Lines up to and without the empty one; what is beyond the limit is left out by whole lines. */
@@ -150,7 +199,7 @@ static int put(struct relay *relay, const struct queue_file *f, char id[QUEUE_ID
     buf_init(&tmp, 1024);
     message_init(&m, queue_tmp(&relay->queue, &tmp));
     e.smtputf8 = f->envelope.smtputf8;
-    e.eightbit = f->envelope.eightbit || e.smtputf8;
+    e.eightbit = e.smtputf8;
     result = envelope_add_recipient(&e, &arena, f->envelope.sender, SLICE_NONE);
     message_add(&m, text);
     message_end(&m);

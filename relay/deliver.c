@@ -10,12 +10,12 @@
 #include "relay/deliver_smtp.h"
 #include "relay/queue.h"
 #include "relay/smtp_command.h"
+#include "relay/smtp_reply.h"
 
 #define LINES_MAX_BYTES ((size_t)64 << 20)
 #define NOTES_MAX_BYTES ((uint64_t)8 << 20) /* beyond, only final outcomes are noted */
-#define TEXT_MAX_BYTES  ((size_t)600)       /* of a reply, in the journal and in a bounce */
 /* Journal lines of a recipient that fails (F with its reply, then B), and of the attempt (R). */
-#define NOTE_BYTES  ((uint64_t)TEXT_MAX_BYTES + 160)
+#define NOTE_BYTES  ((uint64_t)SMTP_REPLY_CLEAN_MAX_BYTES + 160)
 #define RETRY_BYTES ((uint64_t)64)
 
 /* One try: an outcome for each pending recipient, by its index. */
@@ -33,7 +33,7 @@ struct attempt {
 static void settle(struct attempt *a, size_t i, enum smtp_outcome outcome, const char *text)
 {
     a->targets[i].outcome = outcome;
-    a->targets[i].text = arena_copy(&a->file.arena, slice_str(text));
+    a->targets[i].text = smtp_reply_clean(slice_str(text), &a->file.arena);
 }
 
 static void to_maildir(struct attempt *a, size_t i, const struct address *address)
@@ -160,7 +160,6 @@ static void note_recipient(struct attempt *a, size_t i, bool expired)
 
     if (t->outcome == SMTP_OUTCOME_NONE)
         return;
-    t->text = slice_to(t->text, TEXT_MAX_BYTES);
     if (t->outcome == SMTP_OUTCOME_DONE)
         kind = 'D';
     else if (t->outcome == SMTP_OUTCOME_NEVER || expired)

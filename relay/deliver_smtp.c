@@ -11,6 +11,7 @@
 #include "lib/sys/net.h"
 #include "lib/sys/socket_name.h"
 #include "relay/mx.h"
+#include "relay/smtp_reply.h"
 #include "relay/stream.h"
 #include "relay/tls.h"
 
@@ -198,7 +199,7 @@ static void settle_all(struct sending *x, enum smtp_outcome outcome, const char 
 {
     for (size_t i = 0; i < x->count; i++) {
         x->targets[i].outcome = outcome;
-        x->targets[i].text = arena_copy(x->arena, slice_str(text));
+        x->targets[i].text = smtp_reply_clean(slice_str(text), x->arena);
     }
 }
 

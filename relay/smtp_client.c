@@ -2,6 +2,7 @@
 
 #include "relay/smtp_command.h"
 #include "relay/smtp_data.h"
+#include "relay/smtp_reply.h"
 
 #define LINE_MAX_BYTES  4096
 #define REPLY_MAX_BYTES 16384
@@ -43,7 +44,7 @@ static void settle(struct smtp_client *c, struct smtp_target *t, enum smtp_outco
     if (t->outcome != SMTP_OUTCOME_NONE)
         return;
     t->outcome = outcome;
-    t->text = arena_copy(c->arena, text);
+    t->text = smtp_reply_clean(text, c->arena);
 }
 
 static void settle_all(struct smtp_client *c, enum smtp_outcome outcome, struct slice text)

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/core/buf.h"
+#include "lib/core/utf8.h"
+
 static void clean(struct smtp_reply *r)
 {
     for (size_t i = 0; i < r->len; i++) {
@@ -41,6 +44,50 @@ int smtp_reply_code(const struct smtp_reply *r)
 struct slice smtp_reply_slice(const struct smtp_reply *r)
 {
     return (struct slice){r->text, r->len};
+}
+
+/* C1 controls, U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069: all two or three bytes long. */
+static bool moves_cursor(struct slice character)
+{
+    const unsigned char *p = (const unsigned char *)character.ptr;
+
+    if (character.len == 2)
+        return p[0] == 0xc2 && p[1] < 0xa0;
+    return character.len == 3 && p[0] == 0xe2 &&
+           ((p[1] == 0x80 && (p[2] == 0x8e || p[2] == 0x8f || (p[2] >= 0xa8 && p[2] <= 0xae))) ||
+            (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
+}
+
+static void add_clean(struct buf *out, struct slice character)
+{
+    unsigned char c = (unsigned char)character.ptr[0];
+
+    if (utf8_length(character) == 0 || moves_cursor(character))
+        buf_add_char(out, '?');
+    else if (c < ' ' || c == 0x7f)
+        buf_add_char(out, ' ');
+    else
+        buf_add(out, character);
+}
+
+struct slice smtp_reply_clean(struct slice text, struct arena *arena)
+{
+    struct slice clean;
+    struct buf b;
+
+    buf_init(&b, SMTP_REPLY_CLEAN_MAX_BYTES + 4);
+    while (text.len > 0) {
+        size_t length = utf8_length(text);
+
+        length = length == 0 ? 1 : length;
+        if (b.len + length > SMTP_REPLY_CLEAN_MAX_BYTES)
+            break;
+        add_clean(&b, slice_to(text, length));
+        text = slice_from(text, length);
+    }
+    clean = arena_copy(arena, buf_slice(&b));
+    buf_fini(&b);
+    return clean.ptr != NULL ? clean : SLICE("");
 }
 
 bool smtp_reply_is_good(const struct smtp_reply *r)
