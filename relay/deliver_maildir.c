@@ -38,6 +38,19 @@ bool deliver_maildir_user(struct slice local, char *name, size_t room)
     return true;
 }
 
+static bool takes(const struct address *address, char user[NAME_BYTES])
+{
+    return deliver_maildir_user(address->local, user, NAME_BYTES) && address->domain.len > 0 &&
+           address->domain.ptr[0] != '.' && slice_find(address->domain, '/') < 0;
+}
+
+bool deliver_maildir_takes(const struct address *address)
+{
+    char user[NAME_BYTES];
+
+    return takes(address, user);
+}
+
 static int fail(struct err *err, const char *what, const char *path)
 {
     return err_set(err, EX_IOERR, "%s %s: %s", what, path, strerror(errno));
@@ -117,8 +130,7 @@ int deliver_maildir(const struct queue_file *f, size_t recipient, const struct a
     char user[NAME_BYTES], dir[PATH_BYTES], name[NAME_BYTES + 64], tmp[PATH_BYTES * 2],
         new_[PATH_BYTES * 2];
 
-    if (!deliver_maildir_user(address->local, user, sizeof user) || address->domain.len == 0 ||
-        address->domain.ptr[0] == '.' || slice_find(address->domain, '/') >= 0)
+    if (!takes(address, user))
         return err_set(err, EX_NOUSER, "no Maildir can have that name");
     if (snprintf(dir, sizeof dir, "%s/%.*s/%s", root, SLICE_FMT(address->domain), user) >=
         (int)sizeof dir)

@@ -8,13 +8,12 @@
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
 #include "lib/sys/net.h"
+#include "relay/deliver_maildir.h"
 #include "relay/policy.h"
 #include "relay/scheduler.h"
 
 #define SESSION_BYTES     65536
 #define TRANSACTION_BYTES ((size_t)64 << 20)
-#define AUTH_PAUSE_MS     1000
-#define AUTH_TRIES        3
 
 void reception_init(struct reception *rc, struct relay *relay, const char *client_ip,
                     uint16_t client_port, uint16_t server_port)
@@ -107,69 +106,6 @@ static void on_unknown(void *user, struct slice line, struct smtp_reply *r)
     (void)milters_unknown(&rc->milters, line, r);
 }
 
-static void auth_good(struct reception *rc, struct slice mechanism, struct slice login,
-                      struct smtp_reply *r)
-{
-    rc->login = arena_copy(&rc->session, login);
-    rc->auth_type = arena_copy(&rc->session, mechanism);
-    if (rc->login.ptr == NULL || rc->auth_type.ptr == NULL) {
-        rc->login = SLICE_NONE;
-        smtp_reply_set(r, "454 4.7.0 Temporary authentication failure");
-        return;
-    }
-    smtp_reply_set(r, "235 2.7.0 Authentication successful");
-}
-
-/* The reply comes a whole number of seconds after the command, so that its time does not tell
- * which kind of hash was computed, and so whether the login exists. Three failures end the session.
- */
-static void auth_bad(struct reception *rc, struct slice login, int64_t began_ms,
-                     struct smtp_reply *r)
-{
-    int64_t spent_ms = clock_monotonic_ms() - began_ms;
-
-    log_event(LOG_NOTICE, "login failed", LOG_STR("client", rc->client_ip),
-              LOG_TEXT("login", login));
-    clock_sleep_ms(AUTH_PAUSE_MS - spent_ms % AUTH_PAUSE_MS);
-    smtp_reply_set(r, "535 5.7.8 Authentication failed");
-    if (++rc->auth_failures < AUTH_TRIES)
-        return;
-    smtp_reply_set(r, "421 4.7.0 Too many failed logins");
-    r->close = true;
-}
-
-static void on_auth(void *user, struct slice mechanism, struct slice login, struct slice password,
-                    struct smtp_reply *r)
-{
-    struct reception *rc = user;
-    int64_t began_ms = clock_monotonic_ms();
-
-    TG_ASSERT(rc->relay->auth != NULL);
-    if (smtp_command_has_control(login)) {
-        auth_bad(rc, login, began_ms, r);
-        return;
-    }
-    switch (auth_check(rc->relay->auth, login, password, rc->client_ip, began_ms)) {
-    case AUTH_GOOD:
-        auth_good(rc, mechanism, login, r);
-        break;
-    case AUTH_BAD:
-        auth_bad(rc, login, began_ms, r);
-        break;
-    case AUTH_TOO_MANY:
-        smtp_reply_set(r, "421 4.7.0 Too many failed logins");
-        r->close = true;
-        break;
-    case AUTH_TROUBLE:
-        log_plain(LOG_ERR, "relay.users_file cannot be read");
-        smtp_reply_set(r, "454 4.7.0 Temporary authentication failure");
-        break;
-    case AUTH_BUSY:
-        smtp_reply_set(r, "454 4.7.0 Temporary authentication failure");
-        break;
-    }
-}
-
 /* --- addresses ------------------------------------------------------------------------------- */
 
 static bool parse(struct reception *rc, struct slice path, struct address *out)
@@ -252,6 +188,21 @@ static void on_mail(void *user, const struct smtp_path *path, struct smtp_reply 
         log_refused(rc, "mail", SLICE_NONE, r);
 }
 
+static int is_other(void *user, struct slice target)
+{
+    const struct slice *plain = user;
+
+    return slice_equal(target, *plain) ? 0 : 1;
+}
+
+/* A hosted address that neither has a Maildir nor is a forwarder would only be returned later, to a
+ * sender who may be forged. */
+static bool has_no_mailbox(struct reception *rc, const struct address *address, struct slice plain)
+{
+    return !deliver_maildir_takes(address) &&
+           hosting_expand(rc->view, plain, &rc->arena, is_other, &plain) == 0;
+}
+
 /* Sets the reply where the recipient is refused. */
 static enum policy_verdict judge(struct reception *rc, const struct address *address,
                                  struct smtp_reply *r)
@@ -304,6 +255,8 @@ static void on_rcpt(void *user, const struct smtp_path *path, struct smtp_reply 
     } else {
         plain = with_domain(rc, plain, &address);
         v = judge(rc, &address, r);
+        if (v == POLICY_HOSTED && has_no_mailbox(rc, &address, plain))
+            smtp_reply_set(r, "550 5.1.1 No such user");
         if (smtp_reply_is_good(r))
             accept_recipient(rc, path, plain, &address, v == POLICY_HOSTED, r);
         else
@@ -488,6 +441,6 @@ const struct smtp_handler reception_handler = {
     .text = on_text,
     .end = on_end,
     .reset = on_reset,
-    .auth = on_auth,
+    .auth = reception_auth,
     .unknown = on_unknown,
 };

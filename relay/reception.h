@@ -72,9 +72,13 @@ void reception_fini(struct reception *rc);
 void reception_tls(struct reception *rc, const char *version, const char *cipher, int bits)
     TG_NONNULL(1);
 
-/* What milters may ask for, at this moment. Lives until the next call. */
+/* The handler's `auth`. */
+void reception_auth(void *user, struct slice mechanism, struct slice login, struct slice password,
+                    struct smtp_reply *r) TG_NONNULL(1);
+
+/* The macros that milters may ask for at this moment. Valid until the next call. */
 struct milter_macros reception_macros(struct reception *rc) TG_NONNULL(1);
-/* Our own Received field with its CRLF. */
+/* The relay's own Received field with its CRLF. */
 void reception_received(const struct reception *rc, int64_t now_ms, struct buf *out) TG_NONNULL(1);
 
 #endif

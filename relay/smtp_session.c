@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 
+#include "lib/core/utf8.h"
 #include "relay/sasl.h"
 
 #define LINE_MAX_BYTES 2048
@@ -144,6 +145,8 @@ static const char *path_fault(const struct smtp_session *s, enum smtp_path_fault
     }
     if (smtp_command_has_8bit(path->text) && !utf8)
         return "553 5.6.7 Non-ASCII address without SMTPUTF8";
+    if (!utf8_valid(path->text))
+        return "553 5.6.7 Address is not UTF-8";
     return NULL;
 }
 

@@ -147,17 +147,58 @@ def stopping(r):
     r.wait_mail("drain@host.test")
 
 
+def mailboxes(r):
+    """Local parts of hosted domains: those that can have a Maildir are in one, below its domain;
+    the others are refused at RCPT."""
+    cases = [  # in RCPT, the folder
+        ("a/b", "a%2Fb"), ("../../etc/passwd", "%2E.%2F..%2Fetc%2Fpasswd"), ("..", "%2E."),
+        (".hidden", "%2Ehidden"), ("a..b", "a..b"), ("/", "%2F"), ("%2e%2e", "%252e%252e"),
+        ('"a b"', "a%20b"), ('"a\\\\b"', "a\\b"), ('"+"', "+"), ("+tag", "+tag"), ("x+y/z", "x"),
+        ("CON", "con"), ("new", "new"), ("tmp", "tmp"), ("a*?[b]", "a*?[b]"),
+        ("$(id)", "$(id)"), ("`id`", "`id`"), ("~root", "~root"), ("-rf", "-rf"),
+        ("x" * 196, "x" * 196),
+        ('""', None), ("x" * 200, None), ("x" * 250, None),
+    ]
+    root = os.path.join(r.folder, "mail", "boxes.test")
+    for local, folder in cases:
+        c = smtp.Smtp(r.port)
+        try:
+            c.send("a@host.test", [local + "@boxes.test"], text("box"))
+            got = 250
+        except smtp.Refused as e:
+            got = e.code
+        c.close()
+        if folder is None:
+            tap.ok(got in (501, 550), "refused at RCPT: " + local[:30], got)
+        else:
+            proc.wait_for(local, lambda f=folder: os.path.isdir(os.path.join(root, f, "new")) and
+                          os.listdir(os.path.join(root, f, "new")))
+            tap.ok(True, "%s in %s" % (local[:30], folder[:30]))
+    want = sorted(f.split("/")[0] for _, f in cases if f)
+    tap.same(sorted(os.listdir(root)), want, "and nothing else is there")
+    tap.same(sorted(os.listdir(os.path.join(r.folder, "mail"))), ["boxes.test", "host.test"],
+             "nor beside it")
+    c = smtp.Smtp(r.port)
+    c.command("MAIL FROM:<a@host.test> SMTPUTF8")
+    for address in (b"j\xfc@host.test", b"j\xe4@host.test", b"\xc0\xaf@host.test"):
+        try:
+            c.command(b"RCPT TO:<" + address + b">")
+            tap.ok(False, "%r is refused" % address)
+        except smtp.Refused as e:
+            tap.same(e.code, 553, "%r is no UTF-8: refused" % address)
+    c.close()
+
+
 def bounces(r):
     with smtplib.SMTP("127.0.0.1", r.port) as client:
-        long_name = "x" * 250
-        client.sendmail("bounced@host.test", [long_name + "@host.test"], text("to nobody"))
+        client.sendmail("bounced@host.test", ["refuse@else.test"], text("to nobody"))
         got = r.wait_mail("bounced@host.test").decode()
         tap.ok(got.startswith("Return-Path: <>\n"), "returned by the null sender", got)
         for line in ("Content-Type: multipart/report; report-type=delivery-status;",
-                     "Final-Recipient: rfc822; %s@host.test" % long_name, "Action: failed",
+                     "Final-Recipient: rfc822; refuse@else.test", "Action: failed",
                      "Status: 5.1.1", "Subject: to nobody"):
             tap.ok(line in got, line[:60], got)
-        client.sendmail("", [long_name + "@host.test"], text("null"))
+        client.sendmail("", ["refuse@else.test"], text("null"))
         r.wait_log("given up qid=.* sender=\"\"")
         r.wait_empty()
         tap.same(len(r.mail("bounced@host.test")), 1, "never a bounce to a bounce")
@@ -193,7 +234,8 @@ def main():
     tap.need("swaks", "/usr/sbin/smtp-source")
     folder = proc.scratch("relay")
     s = sink.Sink()
-    r = relay.Relay(folder, settings={"relay": {"next_hop": "127.0.0.1:%d" % s.port}})
+    r = relay.Relay(folder, ["host.test", "boxes.test"],
+                    settings={"relay": {"next_hop": "127.0.0.1:%d" % s.port}})
     r.start()
     deliveries(r, s)
     sizes_and_bytes(r)
@@ -201,6 +243,7 @@ def main():
     command_line_clients(r, s)
     refusals(r)
     bounces(r)
+    mailboxes(r)
     stopping(r)
     restarts(r)
     tap.same(r.stop(), 0, "stopped")
