@@ -1,4 +1,4 @@
-/* tollgate doctor: checks the installation, and says how to mend what is wrong. */
+/* tollgate doctor: checks the installation, and says how to fix what is wrong. */
 #include "cli/doctor.h"
 #include "cli/command.h"
 
@@ -14,6 +14,7 @@
 
 #include "cli/person.h"
 #include "lib/core/format.h"
+#include "lib/core/store_url.h"
 #include "lib/sys/clock.h"
 
 #define EX_SICK 1 /* something fails */
@@ -21,13 +22,12 @@
 static const char help[] =
     "usage: tollgate doctor [--postfix DIR]\n"
     "\n"
-    "  --postfix DIR   the folder of the main.cf to look at (the default: Postfix's own)\n"
+    "  --postfix DIR   directory of the main.cf to check (default: Postfix's own)\n"
     "\n"
-    "Checks settings, store, clock, nodes, ledger, milter socket, Postfix and hosted domains; run "
-    "it\n"
-    "as root to see all. Each finding is ok, warn or fail; where something is wrong, the line "
-    "below\n"
-    "says how to mend it. Exit code 1 where anything fails, else 0.\n";
+    "Checks settings, state directory, store, clock, nodes, ledger, milter socket, Postfix and\n"
+    "hosted domains. Run it as root: other users cannot see everything. Each finding is ok, warn,\n"
+    "fail or unknown (it could not be checked); the line below says how to fix it. The exit code\n"
+    "is 1 if anything fails, else 0.\n";
 
 static const struct option options[] = {{"postfix", required_argument, NULL, 'p'},
                                         {NULL, 0, NULL, 0}};
@@ -47,9 +47,23 @@ static void say_faults(struct doctor *d, char *faults, const struct err *err)
     }
     if (!any)
         doctor_say(d, DOCTOR_FAIL, "settings", "%s", err->text);
-    doctor_mend(d,
-                "correct %s; `tollgated -t' checks it alone. The rest cannot be looked at before",
-                d->cli->config);
+    doctor_fix(d, "correct %s; `tollgated -t' checks it alone. Nothing else can be checked before",
+               d->cli->config);
+}
+
+/* The password of store.url is for those who may count, not for every user of the machine. */
+static void check_secret(struct doctor *d)
+{
+    struct store_url url;
+    struct err err = {0};
+    struct stat s;
+
+    if (store_url_parse(slice_str(d->cli->settings->store.url), &d->arena, &url, &err) != 0 ||
+        url.password.len == 0 || stat(d->cli->config, &s) != 0 || (s.st_mode & S_IROTH) == 0)
+        return;
+    doctor_say(d, DOCTOR_WARN, "settings", "%s has a password and is readable by every user",
+               d->cli->config);
+    doctor_fix(d, "move the password to store.password_file, or: chmod o-r %s", d->cli->config);
 }
 
 /* False: nothing else can be checked. */
@@ -73,6 +87,7 @@ static bool check_settings(struct doctor *d)
         return false;
     }
     doctor_say(d, DOCTOR_OK, "settings", "%s, node %s", d->cli->config, d->cli->settings->node);
+    check_secret(d);
     return true;
 }
 
@@ -92,15 +107,15 @@ static void check_writable(struct doctor *d, const char *dir)
 
     if (person_find(user, &person, &err) != 0) {
         doctor_say(d, DOCTOR_FAIL, "state_dir", "%s", err.text);
-        doctor_mend(d,
-                    "make it: useradd --system --home-dir %s --shell /usr/sbin/nologin %s (or "
-                    "name another by `user' in %s)",
-                    dir, user, d->cli->config);
+        doctor_fix(d,
+                   "useradd --system --home-dir %s --shell /usr/sbin/nologin %s, or set another "
+                   "`user' in %s",
+                   dir, user, d->cli->config);
     } else if (person_access(&person, dir, ACCESS_WRITE_DIR, &err) != 0) {
         doctor_say(d, DOCTOR_FAIL, "state_dir", "%s", err.text);
-        doctor_mend(d, "chown %s %s; chmod 0700 %s", user, dir, dir);
+        doctor_fix(d, "chown %s %s; chmod 0700 %s", user, dir, dir);
     } else {
-        doctor_say(d, DOCTOR_OK, "state_dir", "%s, may be written by the user %s", dir, user);
+        doctor_say(d, DOCTOR_OK, "state_dir", "%s is writable by the user %s", dir, user);
     }
 }
 
@@ -112,7 +127,7 @@ static void check_space(struct doctor *d, const char *dir)
 
     if (statvfs(dir, &fs) != 0) {
         doctor_say(d, DOCTOR_FAIL, "disk", "%s: %s", dir, strerror(errno));
-        doctor_mend(d, "see why the file system cannot be asked");
+        doctor_fix(d, "check that the file system is mounted and healthy");
         return;
     }
     room = (uint64_t)fs.f_bavail * fs.f_frsize;
@@ -126,30 +141,37 @@ static void check_space(struct doctor *d, const char *dir)
                                    : DOCTOR_OK,
                "disk", "%s: %.*s", dir, SLICE_FMT(buf_slice(&b)));
     if (room / 4 <= least)
-        doctor_mend(d, "make room on that file system: below ledger.min_free messages are %s",
-                    d->cli->settings->ledger.on_full == ON_FAILURE_ACCEPT ? "let through uncounted"
-                                                                          : "deferred");
+        doctor_fix(d, "free space on that file system: below ledger.min_free, messages are %s",
+                   d->cli->settings->ledger.on_full == ON_FAILURE_ACCEPT ? "accepted uncounted"
+                                                                         : "deferred");
     buf_fini(&b);
+}
+
+static void say_running(struct doctor *d, const char *path, int fd)
+{
+    if (fd < 0 && errno != ENOENT) {
+        doctor_say(d, DOCTOR_UNKNOWN, "tollgated", "cannot open %s: %s", path, strerror(errno));
+        doctor_fix(d, "run `tollgate doctor' as root");
+    } else if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0) {
+        doctor_say(d, DOCTOR_FAIL, "tollgated", "not running (%s is not locked)", path);
+        doctor_fix(d, "systemctl start tollgated; if it stops again, its log says why");
+    } else {
+        doctor_say(d, DOCTOR_OK, "tollgated", "running");
+    }
 }
 
 /* tollgated holds this lock for its life. */
 static void check_running(struct doctor *d, const char *dir)
 {
     struct buf path;
-    int fd;
+    int fd = -1;
 
     buf_init(&path, 4096);
     buf_addf(&path, "%s/lock", dir);
-    fd = path.failed ? -1 : open(path.data, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == EACCES) {
-        doctor_say(d, DOCTOR_WARN, "tollgated", "%s cannot be read by this user", path.data);
-        doctor_mend(d, "run `tollgate doctor' as root");
-    } else if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0) {
-        doctor_say(d, DOCTOR_FAIL, "tollgated", "not running (nobody holds %s)", path.data);
-        doctor_mend(d, "start it: systemctl start tollgated; its log says why it ended");
-    } else {
-        doctor_say(d, DOCTOR_OK, "tollgated", "running");
-    }
+    errno = ENAMETOOLONG;
+    if (!path.failed)
+        fd = open(path.data, O_RDONLY | O_CLOEXEC);
+    say_running(d, path.failed ? dir : path.data, fd);
     if (fd >= 0)
         (void)close(fd);
     buf_fini(&path);
@@ -163,7 +185,7 @@ void doctor_state_dir(struct doctor *d)
     errno = ENOTDIR;
     if (stat(dir, &s) != 0 || !S_ISDIR(s.st_mode)) {
         doctor_say(d, DOCTOR_FAIL, "state_dir", "%s: %s", dir, strerror(errno));
-        doctor_mend(d, "install -d -o %s -m 0700 %s", daemon_user(d->cli->settings), dir);
+        doctor_fix(d, "install -d -o %s -m 0700 %s", daemon_user(d->cli->settings), dir);
         return;
     }
     check_writable(d, dir);
@@ -184,8 +206,8 @@ static int examine(struct doctor *d)
         for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
             checks[i](d);
     }
-    (void)printf("\n%u ok, %u warn, %u fail\n", d->counts[DOCTOR_OK], d->counts[DOCTOR_WARN],
-                 d->counts[DOCTOR_FAIL]);
+    (void)printf("\n%u ok, %u warn, %u fail, %u unknown\n", d->counts[DOCTOR_OK],
+                 d->counts[DOCTOR_WARN], d->counts[DOCTOR_FAIL], d->counts[DOCTOR_UNKNOWN]);
     if (fflush(stdout) != 0)
         return EX_IOERR;
     return d->counts[DOCTOR_FAIL] > 0 ? EX_SICK : EX_OK;

@@ -5,12 +5,12 @@
 #include "lib/core/contract.h"
 
 /*
- * `tollgate doctor`: one line a finding, `ok`, `warn` or `fail`, what it is about, and what was
- * found; where something is wrong, a line `mend:` says what to do. Each check goes on as far as it
- * can, and changes nothing.
+ * `tollgate doctor`: one line per finding, with its verdict, its subject and what was found; where
+ * something is wrong, a line `fix:` says what to do. A check that could not look says `unknown`,
+ * never `ok`. Each check goes on as far as it can, and changes nothing.
  */
 
-enum verdict { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL };
+enum verdict { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL, DOCTOR_UNKNOWN, DOCTOR_VERDICTS };
 
 struct doctor {
     struct cli *cli;
@@ -19,14 +19,14 @@ struct doctor {
     unsigned width;      /* of the terminal; 0: any */
     bool store_is_there; /* found by doctor_store, used by what comes after */
     int64_t now_s;
-    unsigned counts[3];
+    unsigned counts[DOCTOR_VERDICTS];
     struct arena arena;
 };
 
 void doctor_say(struct doctor *d, enum verdict verdict, const char *what, const char *format, ...)
     TG_PRINTF(4, 5) TG_NONNULL(1);
 /* Belongs to the finding before it. */
-void doctor_mend(const struct doctor *d, const char *format, ...) TG_PRINTF(2, 3) TG_NONNULL(1);
+void doctor_fix(const struct doctor *d, const char *format, ...) TG_PRINTF(2, 3) TG_NONNULL(1);
 
 void doctor_state_dir(struct doctor *d) TG_NONNULL(1);
 void doctor_store(struct doctor *d) TG_NONNULL(1);

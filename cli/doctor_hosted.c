@@ -19,8 +19,8 @@ static void show_warnings(struct doctor *d, char *text)
             doctor_say(d, DOCTOR_WARN, "hosted", "%.*s", SLICE_FMT(line));
     }
     if (count > 0)
-        doctor_mend(d, "correct the %s (%zu in all): such entries are passed over",
-                    count == 1 ? "line" : "lines", count);
+        doctor_fix(d, "correct the %s (%zu in all): such entries are passed over",
+                   count == 1 ? "line" : "lines", count);
 }
 
 static void add_count(struct buf *b, const char *what, size_t count, bool asked)
@@ -36,7 +36,7 @@ static void say_counts(struct doctor *d, const struct hosted *w)
     if (w->domains.count == 0 && !w->domains_asked) {
         doctor_say(d, DOCTOR_FAIL, "hosted",
                    "no domain is hosted: all mail would count for nobody");
-        doctor_mend(d, "name the domains of this server in the sources of hosted.domains");
+        doctor_fix(d, "name the domains of this server in the sources of hosted.domains");
         return;
     }
     buf_init(&b, 512);
@@ -108,8 +108,8 @@ static void compare(struct doctor *d, const struct hosted *w)
                    "Postfix takes mail for %zu domain%s that %s not hosted: %.*s%s", missing,
                    missing == 1 ? "" : "s", missing == 1 ? "is" : "are",
                    SLICE_FMT(buf_slice(&names)), missing > MISSING_SHOWN ? " ..." : "");
-        doctor_mend(d, "add them to a source of hosted.domains, or use \"postfix:%s\" there",
-                    d->postfix_dir != NULL ? d->postfix_dir : "/etc/postfix");
+        doctor_fix(d, "add them to a source of hosted.domains, or use \"postfix:%s\" there",
+                   d->postfix_dir != NULL ? d->postfix_dir : "/etc/postfix");
     }
     buf_fini(&names);
     hosted_free(postfix);
@@ -127,10 +127,10 @@ void doctor_hosted(struct doctor *d)
         (void)fclose(out);
     if (w == NULL) {
         doctor_say(d, DOCTOR_FAIL, "hosted", "%s", err.text);
-        doctor_mend(d,
-                    "tollgated does not start without its sources: correct `hosted' in %s, or "
-                    "bring the source back",
-                    d->cli->config);
+        doctor_fix(d,
+                   "tollgated does not start without its sources: correct `hosted' in %s, or "
+                   "bring the source back",
+                   d->cli->config);
     } else {
         say_counts(d, w);
         show_warnings(d, warnings);

@@ -8,15 +8,17 @@
 
 #include "cli/doctor.h"
 #include "cli/ledger_file.h"
+#include "lib/redis/keys.h"
+#include "lib/redis/link.h"
 
-#define DOUBTFUL_SHOWN 5
+#define IN_DOUBT_SHOWN 5
 
 static bool query_fails(struct doctor *d, sqlite3 *db)
 {
     doctor_say(d, DOCTOR_FAIL, "ledger", "%s/ledger.db: %s", d->cli->settings->state_dir,
                sqlite3_errmsg(db));
-    doctor_mend(d,
-                "stop tollgated; restore the file from a backup, or `sqlite3 ledger.db .recover'");
+    doctor_fix(d,
+               "stop tollgated; restore the file from a backup, or `sqlite3 ledger.db .recover'");
     return true;
 }
 
@@ -33,7 +35,7 @@ static bool query_number(struct doctor *d, sqlite3 *db, const char *sql, int64_t
     return good || !query_fails(d, db);
 }
 
-static void list_doubtful(const struct doctor *d, sqlite3 *db)
+static void list_in_doubt(const struct doctor *d, sqlite3 *db)
 {
     sqlite3_stmt *st = NULL;
 
@@ -42,7 +44,7 @@ static void list_doubtful(const struct doctor *d, sqlite3 *db)
                            "SELECT number, queue_id, time_ms FROM doubtful ORDER BY number DESC "
                            "LIMIT ?1",
                            -1, &st, NULL) == SQLITE_OK &&
-        sqlite3_bind_int(st, 1, DOUBTFUL_SHOWN) == SQLITE_OK) {
+        sqlite3_bind_int(st, 1, IN_DOUBT_SHOWN) == SQLITE_OK) {
         while (sqlite3_step(st) == SQLITE_ROW) {
             time_t t = (time_t)(sqlite3_column_int64(st, 2) / 1000);
             const unsigned char *id = sqlite3_column_text(st, 1);
@@ -51,7 +53,7 @@ static void list_doubtful(const struct doctor *d, sqlite3 *db)
 
             if (t > 0 && localtime_r(&t, &tm) != NULL)
                 (void)strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm);
-            (void)printf("      record %" PRId64 ", queue id %s, %s\n",
+            (void)printf("         record %" PRId64 ", queue id %s, %s\n",
                          (int64_t)sqlite3_column_int64(st, 0),
                          id != NULL && id[0] != '\0' ? (const char *)id : "unknown", text);
         }
@@ -59,23 +61,24 @@ static void list_doubtful(const struct doctor *d, sqlite3 *db)
     (void)sqlite3_finalize(st);
 }
 
-static void check_doubtful(struct doctor *d, sqlite3 *db)
+static void check_in_doubt(struct doctor *d, sqlite3 *db)
 {
     int64_t count;
 
     if (!query_number(d, db, "SELECT count(*) FROM doubtful", &count))
         return;
     if (count == 0) {
-        doctor_say(d, DOCTOR_OK, "ledger", "no doubtful messages");
+        doctor_say(d, DOCTOR_OK, "ledger", "no messages in doubt");
         return;
     }
     doctor_say(d, DOCTOR_WARN, "ledger",
-               "%" PRId64 " message%s counted in a crash, and nobody knows whether the MTA heard "
-               "that %s let through",
-               count, count == 1 ? " was" : "s were", count == 1 ? "it was" : "they were");
-    doctor_mend(d, "look for the queue ids in the mail log: one that qmgr does not name was not "
-                   "queued, and is counted once too often");
-    list_doubtful(d, db);
+               "%" PRId64
+               " message%s counted just before a crash; it is not known whether the mail "
+               "server received the reply",
+               count, count == 1 ? " was" : "s were");
+    doctor_fix(d, "search the mail log for the queue ids: a message that qmgr does not mention was "
+                  "not queued, and is counted once too often");
+    list_in_doubt(d, db);
 }
 
 static void check_rows(struct doctor *d, sqlite3 *db)
@@ -89,11 +92,55 @@ static void check_rows(struct doctor *d, sqlite3 *db)
     if (refused > 0) {
         doctor_say(d, DOCTOR_FAIL, "ledger",
                    "%" PRId64 " of %" PRId64 " rows were refused by the store", refused, rows);
-        doctor_mend(d, "tollgated's log names the key and the reason; it tries again by itself");
+        doctor_fix(d, "see tollgated's log for the key and the reason; it retries by itself");
     } else {
-        doctor_say(d, DOCTOR_OK, "ledger", "%" PRId64 " rows, %" PRId64 " wait for the store", rows,
-                   waiting);
+        doctor_say(d, DOCTOR_OK, "ledger", "%" PRId64 " rows, %" PRId64 " not yet in the store",
+                   rows, waiting);
     }
+}
+
+/* Which ledger reports to the store under this node's name; false: nothing is known of it. */
+static bool reporting_ledger(struct doctor *d, struct slice *id)
+{
+    struct err err = {0};
+    redisReply *reply;
+    struct buf key;
+
+    if (!d->store_is_there)
+        return false;
+    buf_init(&key, 1024);
+    key_node(&key, d->cli->settings->store.prefix, d->cli->settings->node);
+    reply = store_command(d->cli->store, 3,
+                          (const struct slice[]){SLICE("HGET"), buf_slice(&key), SLICE("_ledger")},
+                          READ_TIMEOUT_MS, &err);
+    buf_fini(&key);
+    if (reply == NULL)
+        return false;
+    *id = reply->type == REDIS_REPLY_STRING ? arena_copy(&d->arena, link_reply_text(reply))
+                                            : SLICE_NONE;
+    freeReplyObject(reply);
+    return id->len > 0;
+}
+
+/* Two nodes of one name overwrite each other's counters. */
+static void check_identity(struct doctor *d, sqlite3 *db)
+{
+    sqlite3_stmt *st = NULL;
+    struct slice there;
+
+    if (!reporting_ledger(d, &there))
+        return;
+    if (sqlite3_prepare_v2(db, "SELECT value FROM meta WHERE name = 'ledger'", -1, &st, NULL) ==
+            SQLITE_OK &&
+        sqlite3_step(st) == SQLITE_ROW &&
+        !slice_equal(there, slice_str((const char *)sqlite3_column_text(st, 0)))) {
+        doctor_say(d, DOCTOR_FAIL, "node",
+                   "another ledger (%.*s, not %s) reports as %s: two nodes have the same name",
+                   SLICE_FMT(there), (const char *)sqlite3_column_text(st, 0),
+                   d->cli->settings->node);
+        doctor_fix(d, "give each node a `node' name of its own, and restart both");
+    }
+    (void)sqlite3_finalize(st);
 }
 
 static void check_sound(struct doctor *d, sqlite3 *db)
@@ -103,7 +150,8 @@ static void check_sound(struct doctor *d, sqlite3 *db)
     if (!query_number(d, db, "SELECT value FROM meta WHERE name = 'schema'", &schema))
         return;
     check_rows(d, db);
-    check_doubtful(d, db);
+    check_in_doubt(d, db);
+    check_identity(d, db);
 }
 
 void doctor_ledger(struct doctor *d)
@@ -116,10 +164,10 @@ void doctor_ledger(struct doctor *d)
     if (path.failed || access(path.data, R_OK) != 0) {
         bool missing = errno == ENOENT;
 
-        doctor_say(d, missing ? DOCTOR_FAIL : DOCTOR_WARN, "ledger", "%s: %s", path.data,
+        doctor_say(d, missing ? DOCTOR_FAIL : DOCTOR_UNKNOWN, "ledger", "%s: %s", path.data,
                    strerror(errno));
-        doctor_mend(d, missing ? "tollgated makes it when it starts"
-                               : "run `tollgate doctor' as root to see into it");
+        doctor_fix(d, missing ? "start tollgated, which creates it"
+                              : "run `tollgate doctor' as root, which may read it");
     } else if (ledger_file_open(path.data, &db) != SQLITE_OK) {
         (void)query_fails(d, db);
     } else {

@@ -137,15 +137,15 @@ static bool is_in_queue(const struct wiring *w)
 static void mend_missing(const struct wiring *w, const char *list, bool chrooted)
 {
     if (chrooted && !is_in_queue(w))
-        doctor_mend(w->d,
-                    "it runs in a chroot: have the socket in it (milter.socket = "
-                    "\"unix:%.*s/tollgate/milter.sock\"), and add as the last: %s = ..., "
-                    "unix:tollgate/milter.sock",
-                    SLICE_FMT(w->queue), list);
+        doctor_fix(w->d,
+                   "it runs in a chroot: have the socket in it (milter.socket = "
+                   "\"unix:%.*s/tollgate/milter.sock\"), and add as the last: %s = ..., "
+                   "unix:tollgate/milter.sock",
+                   SLICE_FMT(w->queue), list);
     else
-        doctor_mend(w->d,
-                    "add as the last: %s = ..., %.*s (all others before it); then postfix reload",
-                    list, SLICE_FMT(w->ours));
+        doctor_fix(w->d,
+                   "add as the last: %s = ..., %.*s (all others before it); then postfix reload",
+                   list, SLICE_FMT(w->ours));
 }
 
 static void say_bad_place(const struct wiring *w, const struct doctor_found *f, const char *list,
@@ -161,16 +161,15 @@ static void say_bad_place(const struct wiring *w, const struct doctor_found *f, 
         doctor_say(d, DOCTOR_FAIL, "postfix",
                    "%s of %.*s: it runs in a chroot, where %s is another file", list,
                    SLICE_FMT(service), w->own.path);
-        doctor_mend(
-            d,
-            "have the socket in it: milter.socket = \"unix:%.*s/tollgate/milter.sock\", and "
-            "name it from there: unix:tollgate/milter.sock",
-            SLICE_FMT(w->queue));
+        doctor_fix(d,
+                   "have the socket in it: milter.socket = \"unix:%.*s/tollgate/milter.sock\", and "
+                   "name it from there: unix:tollgate/milter.sock",
+                   SLICE_FMT(w->queue));
     } else {
         doctor_say(d, DOCTOR_WARN, "postfix",
                    "%s of %.*s: %.*s comes after tollgated, and may refuse what has been counted",
                    list, SLICE_FMT(service), SLICE_FMT(f->after));
-        doctor_mend(d, "put %.*s behind all others in %s", SLICE_FMT(w->ours), list);
+        doctor_fix(d, "put %.*s behind all others in %s", SLICE_FMT(w->ours), list);
     }
 }
 
@@ -240,7 +239,7 @@ static void check_service(struct wiring *w, struct slice service)
                    "%.*s hands its mail to smtpd_proxy_filter, so tollgated never sees it whole "
                    "there",
                    SLICE_FMT(service));
-        doctor_mend(w->d, "have tollgated in the smtpd that takes the mail back, not in this one");
+        doctor_fix(w->d, "have tollgated in the smtpd that takes the mail back, not in this one");
     } else {
         w->good++;
         w->action = f.action.len > 0 ? f.action : w->action;
@@ -255,8 +254,8 @@ static void check_services(struct wiring *w)
     if (has_word(setting(w, "receive_override_options"), SLICE("no_milters"))) {
         doctor_say(w->d, DOCTOR_FAIL, "postfix",
                    "receive_override_options of main.cf has no_milters: no milter is asked at all");
-        doctor_mend(w->d, "give no_milters by -o in master.cf, to the smtpd alone that takes mail "
-                          "back from a content filter");
+        doctor_fix(w->d, "give no_milters by -o in master.cf, to the smtpd alone that takes mail "
+                         "back from a content filter");
     }
     while (next_smtpd(&rest, &service)) {
         count++;
@@ -302,7 +301,7 @@ static void check_double(const struct wiring *w)
                "content_filter is %.*s, and no service of master.cf has no_milters: mail that "
                "comes back from it is counted twice",
                SLICE_FMT(filter));
-    doctor_mend(w->d, "give the smtpd that takes it back -o receive_override_options=no_milters");
+    doctor_fix(w->d, "give the smtpd that takes it back -o receive_override_options=no_milters");
 }
 
 /* --- single settings ------------------------------------------------------------------------- */
@@ -323,7 +322,7 @@ static void check_action(const struct wiring *w)
                    : "milter_default_action is %.*s: while tollgated is away, mail is refused or "
                      "held",
                SLICE_FMT(action));
-    doctor_mend(w->d, "milter_default_action = tempfail, unless that is what you want");
+    doctor_fix(w->d, "milter_default_action = tempfail, unless that is what you want");
 }
 
 static void check_queue_ids(const struct wiring *w)
@@ -335,7 +334,7 @@ static void check_queue_ids(const struct wiring *w)
     doctor_say(w->d, DOCTOR_WARN, "postfix",
                "short queue ids come again: a message named in a log or a violation may be another "
                "one");
-    doctor_mend(w->d, "enable_long_queue_ids = yes");
+    doctor_fix(w->d, "enable_long_queue_ids = yes");
 }
 
 static void check_protocol(const struct wiring *w)
@@ -348,7 +347,7 @@ static void check_protocol(const struct wiring *w)
     doctor_say(w->d, DOCTOR_FAIL, "postfix",
                "milter_protocol is %.*s: bytes cannot be counted exactly before version 6",
                SLICE_FMT(protocol));
-    doctor_mend(w->d, "milter_protocol = 6, which is Postfix's default");
+    doctor_fix(w->d, "milter_protocol = 6, which is Postfix's default");
 }
 
 static void check_bounces(const struct wiring *w)
@@ -357,7 +356,7 @@ static void check_bounces(const struct wiring *w)
         return;
     doctor_say(w->d, DOCTOR_WARN, "postfix",
                "bounces that Postfix itself writes pass no milter, and are not counted");
-    doctor_mend(w->d, "internal_mail_filter_classes = bounce");
+    doctor_fix(w->d, "internal_mail_filter_classes = bounce");
 }
 
 /* --- all ------------------------------------------------------------------------------------- */
@@ -403,10 +402,10 @@ void doctor_postfix(struct doctor *d)
 
     if (postconf_read(d, &w.conf, &err) != 0) {
         doctor_say(d, DOCTOR_WARN, "postfix", "%s", err.text);
-        doctor_mend(d, err.code == EX_UNAVAILABLE
-                           ? "where the MTA is Sendmail, see to INPUT_MAIL_FILTER yourself; where "
-                             "it is Postfix, have postconf in PATH"
-                           : "correct what postconf says; --postfix names the folder of main.cf");
+        doctor_fix(d, err.code == EX_UNAVAILABLE
+                          ? "where the MTA is Sendmail, see to INPUT_MAIL_FILTER yourself; where "
+                            "it is Postfix, have postconf in PATH"
+                          : "correct what postconf says; --postfix names the folder of main.cf");
         return;
     }
     if (socket_name_parse(slice_str(d->cli->settings->milter.socket), &d->arena, &w.own, NULL) == 0)

@@ -6,7 +6,7 @@
 #include "cli/doctor.h"
 #include "lib/core/format.h"
 
-#define INDENT 6 /* of all lines but a finding's first */
+#define INDENT 9 /* of all lines but a finding's first */
 
 static size_t word_len(struct slice rest)
 {
@@ -50,24 +50,24 @@ static void put_format(const struct doctor *d, size_t used, const char *format, 
 
 void doctor_say(struct doctor *d, enum verdict verdict, const char *what, const char *format, ...)
 {
-    static const char *const words[] = {"ok", "warn", "fail"};
-    static const char *const colours[] = {"\033[32m", "\033[33m", "\033[31m"};
+    static const char *const words[] = {"ok", "warn", "fail", "unknown"};
+    static const char *const colours[] = {"\033[32m", "\033[33m", "\033[31m", "\033[33m"};
     va_list ap;
 
     d->counts[verdict]++;
-    (void)printf("%s%-4s%s  %s: ", d->colour ? colours[verdict] : "", words[verdict],
+    (void)printf("%s%-7s%s  %s: ", d->colour ? colours[verdict] : "", words[verdict],
                  d->colour ? "\033[0m" : "", what);
     va_start(ap, format);
     put_format(d, INDENT + strlen(what) + 2, format, ap);
     va_end(ap);
 }
 
-void doctor_mend(const struct doctor *d, const char *format, ...)
+void doctor_fix(const struct doctor *d, const char *format, ...)
 {
     va_list ap;
 
-    (void)printf("%*smend: ", INDENT, "");
+    (void)printf("%*sfix: ", INDENT, "");
     va_start(ap, format);
-    put_format(d, INDENT + strlen("mend: "), format, ap);
+    put_format(d, INDENT + strlen("fix: "), format, ap);
     va_end(ap);
 }

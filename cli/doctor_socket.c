@@ -1,5 +1,4 @@
-/* tollgate doctor: the milter socket: is it there, does Postfix's user reach it, does a milter
- * answer. */
+/* tollgate doctor: the milter socket exists, Postfix's user can connect, a milter answers. */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,16 +19,16 @@ static bool check_file(struct doctor *d, const char *path)
 
     if (stat(path, &s) != 0) {
         doctor_say(d, DOCTOR_FAIL, "socket", "%s: %s", path, strerror(errno));
-        doctor_mend(d,
-                    "start tollgated; where it runs, see whether milter.socket in %s is what it "
-                    "was started with",
-                    d->cli->config);
+        doctor_fix(d,
+                   "start tollgated; if it is running, restart it: milter.socket in %s has changed "
+                   "since it started",
+                   d->cli->config);
         return false;
     }
     if (S_ISSOCK(s.st_mode))
         return true;
-    doctor_say(d, DOCTOR_FAIL, "socket", "%s is no socket", path);
-    doctor_mend(d, "move it away, and restart tollgated");
+    doctor_say(d, DOCTOR_FAIL, "socket", "%s is not a socket", path);
+    doctor_fix(d, "remove it and restart tollgated");
     return false;
 }
 
@@ -43,17 +42,17 @@ static void check_reach(struct doctor *d, const char *path)
         return; /* no Postfix here */
     if (person_find(user, &person, &err) != 0) {
         doctor_say(d, DOCTOR_FAIL, "socket", "%s", err.text);
-        doctor_mend(d, "correct mail_owner of Postfix's main.cf");
+        doctor_fix(d, "correct mail_owner in Postfix's main.cf");
     } else if (person_access(&person, path, ACCESS_CONNECT, &err) != 0) {
         if (err.code != EX_NOPERM)
             return; /* nobody listens there, which the next check says */
         doctor_say(d, DOCTOR_FAIL, "socket", "%s", err.text);
-        doctor_mend(d,
-                    "set milter.mode = \"0660\" and milter.group = \"%s\", and let that group "
-                    "enter the folders on the way (chmod g+x)",
-                    user);
+        doctor_fix(d,
+                   "set milter.mode = \"0660\" and milter.group = \"%s\", and give that group "
+                   "access to the directories above it (chmod g+x)",
+                   user);
     } else {
-        doctor_say(d, DOCTOR_OK, "socket", "the user %s may connect to %s", user, path);
+        doctor_say(d, DOCTOR_OK, "socket", "the user %s can connect to %s", user, path);
     }
 }
 
@@ -66,7 +65,7 @@ static void check_answer(struct doctor *d, const char *where)
         doctor_say(d, DOCTOR_OK, "socket", "a milter answers at %s", where);
     } else {
         doctor_say(d, DOCTOR_FAIL, "socket", "no milter answers at %s: %s", where, err.text);
-        doctor_mend(d, "start tollgated; where it runs, its log says what is wrong");
+        doctor_fix(d, "start tollgated; if it is running, see its log");
     }
     milter_link_close(&link);
 }
@@ -79,7 +78,7 @@ void doctor_socket(struct doctor *d)
 
     if (socket_name_parse(slice_str(where), &d->arena, &name, &err) != 0) {
         doctor_say(d, DOCTOR_FAIL, "socket", "%s", err.text);
-        doctor_mend(d, "correct milter.socket in %s", d->cli->config);
+        doctor_fix(d, "correct milter.socket in %s", d->cli->config);
         return;
     }
     if (name.family == SOCKET_UNIX) {

@@ -42,18 +42,36 @@ static bool info_is(const redisReply *info, const char *name, const char *value)
     return slice_equal(info_field(info, name), slice_str(value));
 }
 
+/* Where a server does not tell, what it tells would be for nobody to know. */
+static bool is_told(struct doctor *d, const redisReply *info, const char *field, const char *what)
+{
+    if (info_field(info, field).len > 0)
+        return true;
+    doctor_say(d, DOCTOR_UNKNOWN, "store", "%s cannot be checked: %.*s", what,
+               SLICE_FMT(info->type == REDIS_REPLY_ERROR ? link_reply_text(info)
+                                                         : SLICE("INFO does not tell it")));
+    doctor_fix(d, info->type == REDIS_REPLY_ERROR
+                      ? "allow the command INFO to store.username (ACL SETUSER ... +info), or look "
+                        "with `redis-cli INFO' yourself"
+                      : "look into the configuration of the server yourself");
+    return false;
+}
+
 static void check_version(struct doctor *d, const redisReply *info)
 {
     struct slice version = info_field(info, "redis_version"), major;
     struct slice rest = version;
     uint64_t n = 0;
 
-    if (version.len == 0 || !slice_cut(&rest, '.', &major) || !slice_number(major, &n)) {
-        doctor_say(d, DOCTOR_WARN, "store", "the server does not tell its version");
-        doctor_mend(d, "see that it is Redis %d or later, or made after it", VERSION_MIN);
+    if (!is_told(d, info, "redis_version", "the version"))
+        return;
+    if (!slice_cut(&rest, '.', &major) || !slice_number(major, &n)) {
+        doctor_say(d, DOCTOR_UNKNOWN, "store", "the version \"%.*s\" is not a number",
+                   SLICE_FMT(version));
+        doctor_fix(d, "check that it is compatible with Redis %d or later", VERSION_MIN);
     } else if (n < VERSION_MIN) {
         doctor_say(d, DOCTOR_FAIL, "store", "Redis %.*s is too old", SLICE_FMT(version));
-        doctor_mend(d, "install Redis %d or later, or Valkey", VERSION_MIN);
+        doctor_fix(d, "install Redis %d or later, or Valkey", VERSION_MIN);
     } else {
         doctor_say(d, DOCTOR_OK, "store", "version %.*s at %s", SLICE_FMT(version),
                    store_where(d->cli->store));
@@ -64,38 +82,42 @@ static void check_persistence(struct doctor *d, const redisReply *info)
 {
     if (info_is(info, "loading", "1")) {
         doctor_say(d, DOCTOR_WARN, "store", "Redis is loading its data");
-        doctor_mend(d, "wait; tollgated goes on when it is done");
+        doctor_fix(d, "wait; tollgated continues when it is done");
     } else if (info_is(info, "aof_last_write_status", "err") ||
                info_is(info, "rdb_last_bgsave_status", "err")) {
-        doctor_say(d, DOCTOR_FAIL, "store", "Redis could not write its data to its disk");
-        doctor_mend(d, "look into the log of Redis; mostly its disk is full, or its folder not its "
-                       "own");
+        doctor_say(d, DOCTOR_FAIL, "store", "Redis could not write its data to disk");
+        doctor_fix(d, "see the log of Redis; usually its disk is full, or its directory belongs to "
+                      "another user");
+    } else if (!is_told(d, info, "aof_enabled", "persistence")) {
+        return;
     } else if (info_is(info, "aof_enabled", "0")) {
         doctor_say(d, DOCTOR_WARN, "store",
                    "the append-only file is off: after a restart the "
                    "store is empty, or as old as its last snapshot");
-        doctor_mend(d, "nothing is lost for good (tollgated writes its counters anew within 10 "
-                       "minutes); to keep reports whole: redis-cli CONFIG SET appendonly yes, and "
-                       "the same in redis.conf");
+        doctor_fix(d,
+                   "tollgated writes its counters again within 10 minutes; to keep reports whole: "
+                   "redis-cli CONFIG SET appendonly yes, and the same in redis.conf");
     } else {
-        doctor_say(d, DOCTOR_OK, "store", "keeps its data in an append-only file");
+        doctor_say(d, DOCTOR_OK, "store", "data is kept in an append-only file");
     }
 }
 
 static void check_memory(struct doctor *d, const redisReply *info)
 {
     struct slice policy = info_field(info, "maxmemory_policy");
-    bool limited = info_field(info, "maxmemory").len > 0 && !info_is(info, "maxmemory", "0");
+    bool limited = !info_is(info, "maxmemory", "0");
 
-    if (policy.len == 0 || slice_equal(policy, SLICE("noeviction"))) {
-        doctor_say(d, DOCTOR_OK, "store", "throws no keys away when its memory is full");
+    if (!is_told(d, info, "maxmemory_policy", "maxmemory-policy"))
+        return;
+    if (slice_equal(policy, SLICE("noeviction"))) {
+        doctor_say(d, DOCTOR_OK, "store", "no keys are evicted when memory is full");
         return;
     }
     doctor_say(d, limited ? DOCTOR_FAIL : DOCTOR_WARN, "store",
-               "maxmemory-policy is %.*s: when its memory is full, Redis throws counters away",
+               "maxmemory-policy is %.*s: when memory is full, Redis evicts counters",
                SLICE_FMT(policy));
-    doctor_mend(d, "redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf; "
-                   "caches belong into another Redis");
+    doctor_fix(d, "redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf; "
+                  "use another Redis for caches");
 }
 
 static int compare_ms(const void *a, const void *b)
@@ -117,17 +139,17 @@ static void check_latency(struct doctor *d)
         took[i] = clock_monotonic_ms() - start;
         if (reply == NULL) {
             doctor_say(d, DOCTOR_FAIL, "store", "%s", err.text);
-            doctor_mend(d, "see why Redis, or the way to it, is so slow");
+            doctor_fix(d, "check the load of Redis and the network");
             return;
         }
         freeReplyObject(reply);
     }
     qsort(took, PINGS, sizeof took[0], compare_ms);
     doctor_say(d, took[PINGS / 2] * 2 > timeout_ms ? DOCTOR_WARN : DOCTOR_OK, "store",
-               "answers within %" PRId64 " ms (store.timeout is %" PRId64 " ms)", took[PINGS / 2],
-               timeout_ms);
+               "answers within %" PRId64 " ms (store.timeout is %" PRId64 " ms)",
+               took[PINGS / 2] + 1, timeout_ms);
     if (took[PINGS / 2] * 2 > timeout_ms)
-        doctor_mend(d, "raise store.timeout, or have the store nearer");
+        doctor_fix(d, "raise store.timeout, or move the store closer");
 }
 
 static void check_schema(struct doctor *d)
@@ -137,10 +159,10 @@ static void check_schema(struct doctor *d)
 
     if (read_schema(&d->cli->reader, &err) != 0) {
         doctor_say(d, DOCTOR_FAIL, "store", "%s", err.text);
-        doctor_mend(d, "set another store.prefix, or install the release that wrote the keys");
+        doctor_fix(d, "set another store.prefix, or install the release that wrote the keys");
     } else if (read_nodes(&d->cli->reader, &d->arena, &nodes, &err) != 0) {
         doctor_say(d, DOCTOR_FAIL, "store", "%s", err.text);
-        doctor_mend(d, "see the keys that begin with %s:", d->cli->reader.prefix);
+        doctor_fix(d, "check the keys that begin with %s:", d->cli->reader.prefix);
     } else {
         doctor_say(d, DOCTOR_OK, "store", "keys of schema 1, prefix %s, %zu node%s",
                    d->cli->reader.prefix, nodes.count, nodes.count == 1 ? "" : "s");
@@ -158,11 +180,10 @@ void doctor_store(struct doctor *d)
         info = ask(d, 1, (const struct slice[]){SLICE("INFO")}, &err);
     if (info == NULL) {
         doctor_say(d, DOCTOR_FAIL, "store", "%s", err.text);
-        doctor_mend(d, strcmp(cli->settings->store.url, "private:") == 0
-                           ? "tollgated runs this store: start it (and run `tollgate doctor' as "
-                             "root or as the user of tollgated)"
-                           : "start Redis, or correct store.url; tollgated goes on counting "
-                             "meanwhile and hands in later");
+        doctor_fix(d, strcmp(cli->settings->store.url, "private:") == 0
+                          ? "start tollgated, which runs this store; run `tollgate doctor' as root"
+                          : "start Redis, or correct store.url; tollgated keeps counting and "
+                            "writes its counters later");
         return;
     }
     d->store_is_there = true;
@@ -188,7 +209,7 @@ static struct ago ago(const struct doctor *d, int64_t then_s)
     struct ago a;
 
     if (then_s == 0)
-        (void)snprintf(a.text, sizeof a.text, "never");
+        (void)snprintf(a.text, sizeof a.text, "at an unknown time");
     else if (s < 120)
         (void)snprintf(a.text, sizeof a.text, "%" PRId64 " s ago", s);
     else if (s < 7200)
@@ -210,15 +231,15 @@ static void say_clock(struct doctor *d, int64_t apart_s)
                                                      : DOCTOR_OK;
 
     if (distance <= CLOCK_WARN_S) {
-        doctor_say(d, verdict, "clock", "that of the store and ours agree");
+        doctor_say(d, verdict, "clock", "the clocks of the store and this machine agree");
         return;
     }
-    doctor_say(d, verdict, "clock", "that of the store is %" PRId64 " s %s", distance,
-               apart_s > 0 ? "ahead of ours" : "behind ours");
-    doctor_mend(d, "let both machines have NTP (timedatectl set-ntp true)");
+    doctor_say(d, verdict, "clock", "the clock of the store is %" PRId64 " s %s this machine's",
+               distance, apart_s > 0 ? "ahead of" : "behind");
+    doctor_fix(d, "enable NTP on both machines (timedatectl set-ntp true)");
 }
 
-static void settings_check_zone(struct doctor *d)
+static void say_zone(struct doctor *d)
 {
     time_t now = (time_t)d->now_s;
     char text[64] = "";
@@ -226,27 +247,39 @@ static void settings_check_zone(struct doctor *d)
 
     if (localtime_r(&now, &tm) != NULL)
         (void)strftime(text, sizeof text, "%Y-%m-%d %H:%M %Z", &tm);
-    doctor_say(d, DOCTOR_OK, "clock", "days and months begin in the time zone %s, where it is %s",
+    doctor_say(d, DOCTOR_OK, "clock", "days and months are those of the time zone %s (now %s)",
                d->cli->settings->timezone, text);
+}
+
+static void clock_unknown(struct doctor *d, struct slice why)
+{
+    doctor_say(d, DOCTOR_UNKNOWN, "clock", "the clock of the store cannot be read: %.*s",
+               SLICE_FMT(why));
+    doctor_fix(d, d->store_is_there ? "allow the command TIME to store.username (ACL SETUSER ... "
+                                      "+time)"
+                                    : "fix the store first");
 }
 
 void doctor_clock(struct doctor *d)
 {
     int64_t before = clock_unix_ms(), after;
-    struct err err = {0};
+    struct err err = {.text = "there is no store"};
     redisReply *reply = NULL;
     uint64_t seconds;
 
-    settings_check_zone(d);
+    say_zone(d);
     if (d->store_is_there)
         reply = ask(d, 1, (const struct slice[]){SLICE("TIME")}, &err);
     after = clock_unix_ms();
     if (reply == NULL)
-        return; /* said of the store already */
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
-        slice_number(link_reply_text(reply->element[0]), &seconds))
+        clock_unknown(d, slice_str(err.text));
+    else if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+             slice_number(link_reply_text(reply->element[0]), &seconds))
         say_clock(d, (int64_t)seconds - (before + after) / 2000);
-    freeReplyObject(reply);
+    else
+        clock_unknown(d, link_reply_text(reply));
+    if (reply != NULL)
+        freeReplyObject(reply);
 }
 
 /* --- nodes ----------------------------------------------------------------------------------- */
@@ -254,13 +287,14 @@ void doctor_clock(struct doctor *d)
 static void say_lag(struct doctor *d, const struct node_info *n, const char *what, int64_t through)
 {
     if (through == 0) {
-        doctor_say(d, DOCTOR_WARN, "node", "%.*s does not say up to when it has %s",
+        doctor_say(d, DOCTOR_WARN, "node", "%.*s does not report until when it has %s",
                    SLICE_FMT(n->name), what);
-        doctor_mend(d, "look into its log");
+        doctor_fix(d, "see its log");
     } else if (d->now_s - through > LAG_WARN_S) {
-        doctor_say(d, DOCTOR_WARN, "node", "%.*s has %s only until %s (%" PRId64 " rows wait)",
-                   SLICE_FMT(n->name), what, ago(d, through).text, n->dirty_rows);
-        doctor_mend(d, "wait where it has just been started; else look into its log");
+        doctor_say(d, DOCTOR_WARN, "node",
+                   "%.*s has %s only until %s (%" PRId64 " rows are waiting)", SLICE_FMT(n->name),
+                   what, ago(d, through).text, n->dirty_rows);
+        doctor_fix(d, "wait if it has just been started; otherwise see its log");
     } else {
         doctor_say(d, DOCTOR_OK, "node", "%.*s has %s until %s", SLICE_FMT(n->name), what,
                    ago(d, through).text);
@@ -270,39 +304,43 @@ static void say_lag(struct doctor *d, const struct node_info *n, const char *wha
 static void check_own(struct doctor *d, const struct node_info *n)
 {
     if (d->now_s - n->seen > SEEN_WARN_S) {
-        doctor_say(d, DOCTOR_FAIL, "node", "%.*s was last heard of %s", SLICE_FMT(n->name),
+        doctor_say(d, DOCTOR_FAIL, "node", "%.*s last reported %s", SLICE_FMT(n->name),
                    ago(d, n->seen).text);
-        doctor_mend(d, "start tollgated here, or see in its log why it cannot reach the store");
+        doctor_fix(d, "start tollgated on this machine; if it is running, its log says why it "
+                      "cannot reach the store");
         return;
     }
     say_lag(d, n, "counted", n->counted_through);
-    say_lag(d, n, "handed in", n->pushed_through);
+    say_lag(d, n, "reported", n->pushed_through);
 }
 
 static void check_other(struct doctor *d, const struct node_info *n)
 {
     if (d->now_s - n->seen <= OTHER_WARN_S) {
-        doctor_say(d, DOCTOR_OK, "node", "%.*s was heard of %s", SLICE_FMT(n->name),
+        doctor_say(d, DOCTOR_OK, "node", "%.*s reported %s", SLICE_FMT(n->name),
                    ago(d, n->seen).text);
         return;
     }
-    doctor_say(d, DOCTOR_WARN, "node", "%.*s was last heard of %s; no time since then is complete",
+    doctor_say(d, DOCTOR_WARN, "node", "%.*s last reported %s; periods since then are incomplete",
                SLICE_FMT(n->name), ago(d, n->seen).text);
-    doctor_mend(d,
-                "start it. Where it is gone for good and all it counted is in the store: redis-cli "
-                "HSET '%s:{@%.*s}:node' pushed_through 253402300799",
-                d->cli->reader.prefix, SLICE_FMT(n->name));
+    doctor_fix(d,
+               "start it. If it is gone for good and all its counts are in the store: redis-cli "
+               "HSET '%s:{@%.*s}:node' pushed_through 253402300799",
+               d->cli->reader.prefix, SLICE_FMT(n->name));
 }
 
 void doctor_nodes(struct doctor *d)
 {
     struct slice own = slice_str(d->cli->settings->node);
     struct node_infos nodes;
-    struct err err = {0};
+    struct err err = {.text = "there is no store"};
     bool found = false;
 
-    if (!d->store_is_there || read_node_infos(&d->cli->reader, &d->arena, &nodes, &err) != 0)
-        return; /* said of the store already */
+    if (!d->store_is_there || read_node_infos(&d->cli->reader, &d->arena, &nodes, &err) != 0) {
+        doctor_say(d, DOCTOR_UNKNOWN, "node", "the nodes cannot be read: %s", err.text);
+        doctor_fix(d, "fix the store first");
+        return;
+    }
     for (size_t i = 0; i < nodes.count; i++) {
         const struct node_info *n = &nodes.items[i];
 
@@ -314,11 +352,11 @@ void doctor_nodes(struct doctor *d)
         }
     }
     if (!found) {
-        doctor_say(d, DOCTOR_FAIL, "node", "%s has never written to this store",
+        doctor_say(d, DOCTOR_FAIL, "node", "%s has never reported to this store",
                    d->cli->settings->node);
-        doctor_mend(d,
-                    "start tollgated here; where it runs, see whether `node' and `store' in %s "
-                    "are what it was started with",
-                    d->cli->config);
+        doctor_fix(d,
+                   "start tollgated on this machine; if it is running, restart it: `node' or "
+                   "`store' in %s has changed since it started",
+                   d->cli->config);
     }
 }

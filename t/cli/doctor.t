@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """tollgate doctor: nothing to say against an installation that is well; each thing gone wrong is
-found, named and given a mend."""
+found, named and given a fix."""
 
 import contextlib
 import datetime
@@ -167,27 +167,27 @@ class Site:
             more='user = "%s"; milter: { socket = "unix:%s"; };\n%s' % (user, self.socket, more))
 
     def ask(self, env=None, fresh=True):
-        """Exit code, [(verdict, what, text, mend)]; `fresh`: the nodes have just been heard of."""
+        """Exit code, [(verdict, what, text, fix)]; `fresh`: the nodes have just been heard of."""
         if fresh:
             self.heartbeat()
         code, out, err = self.tollgate("doctor", "--postfix", self.conf, env=env)
         found = []
         for line in out.splitlines():
-            match = re.match(r"(ok|warn|fail) +([a-z_]+): (.*)", line)
+            match = re.match(r"(ok|warn|fail|unknown) +([a-z_]+): (.*)", line)
             if match:
                 found.append(list(match.groups()) + [""])
-            elif line.startswith("      mend: "):
-                found[-1][3] = line[12:]
+            elif line.startswith("         fix: "):
+                found[-1][3] = line[14:]
         tap.same(err, "", "nothing on stderr")
         return code, found
 
     def expect(self, verdict, what, text, note, env=None, fresh=True):
         code, found = self.ask(env, fresh)
         hits = [f for f in found if f[0] == verdict and f[1] == what and text in f[2]]
-        tap.ok(hits and hits[0][3], "%s %s: %s, with a mend" % (verdict, what, note), *found)
+        tap.ok(hits and hits[0][3], "%s %s: %s, with a fix" % (verdict, what, note), *found)
         worst = any(f[0] == "fail" for f in found)
         tap.same(code, 1 if worst else 0, "exit code %d" % worst)
-        tap.ok(all(f[3] for f in found if f[0] != "ok"), "every warn and fail has a mend", *found)
+        tap.ok(all(f[3] for f in found if f[0] != "ok"), "every warn and fail has a fix", *found)
 
 
 # --- one thing wrong at a time -------------------------------------------------------------------
@@ -213,7 +213,7 @@ def wrong_state(site):
     site.expect("fail", "tollgated", "not running", "tollgated does not run")
     fcntl.flock(site.lock, fcntl.LOCK_EX)
     site.sql("INSERT INTO doubtful VALUES (7, '4jWnX03VvBz1cTBS', 1795262400000)")
-    site.expect("warn", "ledger", "1 message was counted in a crash", "a doubtful message")
+    site.expect("warn", "ledger", "1 message was counted just before a crash", "a message in doubt")
     out = site.tollgate("doctor", "--postfix", site.conf)[1]
     tap.ok("record 7, queue id 4jWnX03VvBz1cTBS, 2026-11-21 12:00:00" in out, "named", out)
     site.sql("DELETE FROM doubtful; UPDATE rows SET dirty = 2 WHERE id = 2")
@@ -254,6 +254,25 @@ def wrong_store(site):
         site.expect(verdict, "store", text, text)
     site.site(url="unix:///nonexistent/redis.sock")
     site.expect("fail", "store", "/nonexistent/redis.sock", "no store")
+    tap.same(sorted(f[1] for f in site.ask()[1] if f[0] == "unknown"), ["clock", "node"],
+             "and what hangs on it is unknown")
+    site.site()
+
+
+def unseen(site):
+    """What the store's user may not look at is unknown, never ok."""
+    site.redis("ACL", "SETUSER", "limited", "on", ">secret", "~*", "+@all", "-info", "-time")
+    site.site(url="unix://limited:secret@" + site.server.path)
+    for what, subject in (("the version", "store"), ("persistence", "store"),
+                          ("maxmemory-policy", "store"), ("clock of the store", "clock")):
+        site.expect("unknown", subject, what, "%s is not seen" % what)
+    tap.same([f for f in site.ask()[1] if f[0] == "ok" and f[1] == "store" and
+              "answers" not in f[2] and "keys of schema" not in f[2]], [], "and none of it is ok")
+    os.chmod(site.tollgate.conf, 0o644)
+    site.expect("warn", "settings", "readable by every user", "a password for everybody")
+    os.chmod(site.tollgate.conf, 0o640)
+    tap.same([f for f in site.ask()[1] if f[0] == "warn"], [], "and for its group alone")
+    site.redis("ACL", "DELUSER", "limited")
     site.site()
 
 
@@ -261,23 +280,29 @@ def wrong_nodes(site):
     now = int(time.time())
     for seconds, verdict in ((20, "warn"), (3600, "fail")):
         site.site(now=datetime.datetime.fromtimestamp(now + seconds, UTC))
-        site.expect(verdict, "clock", "behind ours", "clocks are %d s apart" % seconds)
+        site.expect(verdict, "clock", "behind this machine's", "clocks are %d s apart" % seconds)
     site.site()
-    for field, past_s, verdict, text in (("seen", 100, "fail", "mx1 was last heard of"),
+    for field, past_s, verdict, text in (("seen", 100, "fail", "mx1 last reported"),
                                          ("counted_through", 100, "warn", "mx1 has counted only"),
-                                         ("pushed_through", 100, "warn", "mx1 has handed in only")):
+                                         ("pushed_through", 100, "warn", "mx1 has reported only")):
         site.heartbeat()
         site.redis("HSET", "tg:{@mx1}:node", field, now - past_s)
         site.expect(verdict, "node", text, text, fresh=False)
     site.heartbeat()
     site.redis("HSET", "tg:{@mx2}:node", "seen", now - 1000)
-    site.expect("warn", "node", "mx2 was last heard of", "another node is away", fresh=False)
-    mend = [f[3] for f in site.ask(fresh=False)[1] if f[0] == "warn"][0]
-    site.redis(*mend.split("redis-cli ")[1].replace("'", "").split(" "))
+    site.expect("warn", "node", "mx2 last reported", "another node is away", fresh=False)
+    fix = [f[3] for f in site.ask(fresh=False)[1] if f[0] == "warn"][0]
+    site.redis(*fix.split("redis-cli ")[1].replace("'", "").split(" "))
     tap.same([f for f in site.ask(fresh=False)[1] if f[0] != "ok"], [],
-             "and no longer missed after its mend")
+             "and no longer missed after its fix")
+    site.sql("INSERT OR REPLACE INTO meta VALUES ('ledger', '0badcafe')")
+    site.redis("HSET", "tg:{@mx1}:node", "_ledger", "0badcafe")
+    tap.same([f for f in site.ask()[1] if f[0] != "ok"], [], "its own ledger reports")
+    site.redis("HSET", "tg:{@mx1}:node", "_ledger", "deadbeef")
+    site.expect("fail", "node", "two nodes have the same name", "a node of the same name")
+    site.redis("HDEL", "tg:{@mx1}:node", "_ledger")
     site.redis("SREM", "tg:nodes", "mx1")
-    site.expect("fail", "node", "has never written", "this node is not known", fresh=False)
+    site.expect("fail", "node", "has never reported", "this node is not known", fresh=False)
     site.heartbeat()
 
 
@@ -297,7 +322,7 @@ def wrong_socket(site):
     os.unlink(site.socket)
     site.expect("fail", "socket", "No such file", "no socket")
     proc.write_text(site.socket, "")
-    site.expect("fail", "socket", "is no socket", "a file in its place")
+    site.expect("fail", "socket", "is not a socket", "a file in its place")
     silent = Milter(site.socket, answers=False)
     site.expect("fail", "socket", site.socket, "no answer")
     silent.close()
@@ -356,9 +381,9 @@ def wrong_postfix(site):
     kept, site.socket = site.socket, os.path.join(site.folder, "outside.sock")
     outside = Milter(site.socket)
     site.site()
-    mends = [f[3] for f in site.ask()[1] if "does not name" in f[2]]
-    tap.ok(len(mends) == 3 and all('"unix:%s/tollgate/milter.sock"' % site.queue in mend
-                                   for mend in mends), "a socket outside the chroot", mends)
+    fixes = [f[3] for f in site.ask()[1] if "does not name" in f[2]]
+    tap.ok(len(fixes) == 3 and all('"unix:%s/tollgate/milter.sock"' % site.queue in fix
+                                   for fix in fixes), "a socket outside the chroot", fixes)
     outside.close()
     site.socket = kept
     site.site()
@@ -393,7 +418,7 @@ def main():
              ["clock", "disk", "hosted", "ledger", "node", "postfix", "settings", "socket",
               "state_dir", "store", "tollgated"], "all was looked at")
     for wrong in (wrong_settings, wrong_state, wrong_socket, wrong_postfix, wrong_hosted,
-                  wrong_store, wrong_nodes):
+                  wrong_store, unseen, wrong_nodes):
         wrong(site)
     code, found = site.ask()
     tap.same([f for f in found if f[0] != "ok"], [], "well again at the end")
