@@ -240,9 +240,8 @@ static bool is_popauth_unknown(const struct question_typed *q, const struct host
 }
 
 static int answer(struct question_typed *q, const struct hosted *w, struct resolver *resolver,
-                  struct err *err)
+                  struct shown *s, struct err *err)
 {
-    struct shown s = {.facts = &q->facts, .client = q->client};
     struct err why = {0};
     struct answers answers;
     int result;
@@ -250,20 +249,21 @@ static int answer(struct question_typed *q, const struct hosted *w, struct resol
     answers_init(&answers, &q->arena);
     result = take_headers(q, w, err);
     if (result == 0)
-        result = classify_all(q, w, resolver, &answers, &s.classified, err);
+        result = classify_all(q, w, resolver, &answers, &s->classified, err);
     if (result == 0)
-        result = record_build(&s.classified, &q->facts, w->out_bytes, w->users, SLICE_NONE,
-                              &q->arena, &s.record, err);
+        result = record_build(&s->classified, &q->facts, w->out_bytes, w->users, SLICE_NONE,
+                              &q->arena, &s->record, err);
     answers_fini(&answers);
     if (result != 0)
         return -1;
-    if (is_popauth_unknown(q, w, &s.classified, &why))
-        s.popauth_unknown = why.text;
-    return q->format == 1 ? classify_show_json(&s, err) : classify_show_text(&s, &q->arena, err);
+    if (is_popauth_unknown(q, w, &s->classified, &why))
+        s->popauth_unknown = arena_copy(&q->arena, slice_str(why.text)).ptr;
+    return 0;
 }
 
 static int run(struct question_typed *q)
 {
+    struct shown s = {.facts = &q->facts, .client = q->client};
     struct err err = {0};
     struct resolver *resolver;
     struct hosted *w;
@@ -273,8 +273,10 @@ static int run(struct question_typed *q)
         return code;
     w = source_load(q->cli->settings, stderr, &err);
     resolver = w != NULL ? resolver_new(q->cli->settings, &err) : NULL;
-    if (resolver == NULL || answer(q, w, resolver, &err) != 0)
+    if (resolver == NULL || answer(q, w, resolver, &s, &err) != 0)
         code = cli_fail(&err);
+    else
+        code = q->format == 1 ? classify_show_json(&s) : classify_show_text(&s, &q->arena);
     if (resolver != NULL)
         resolver_free(resolver);
     if (w != NULL)

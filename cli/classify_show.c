@@ -1,9 +1,8 @@
 #include "cli/classify_show.h"
 
 #include <jansson.h>
-#include <stdio.h>
-#include <sysexits.h>
 
+#include "cli/cli.h"
 #include "lib/core/format.h"
 #include "lib/sys/json.h"
 
@@ -127,11 +126,11 @@ static void add_leg(const struct leg *leg, const struct tally *t, struct buf *b)
     }
 }
 
-int classify_show_text(const struct shown *s, struct arena *arena, struct err *err)
+int classify_show_text(const struct shown *s, struct arena *arena)
 {
     struct tally t;
     struct buf b;
-    bool good;
+    int code;
 
     buf_init(&b, TEXT_BYTES);
     add_message(s, arena, &b);
@@ -142,9 +141,9 @@ int classify_show_text(const struct shown *s, struct arena *arena, struct err *e
         if (tally_of_leg(&s->record, i, &t))
             add_leg(&s->record.legs[i], &t, &b);
     }
-    good = !b.failed && fwrite(b.data, 1, b.len, stdout) == b.len && fflush(stdout) == 0;
+    code = cli_write(&b);
     buf_fini(&b);
-    return good ? 0 : err_set(err, EX_IOERR, "cannot write the output");
+    return code;
 }
 
 /* --- JSON ------------------------------------------------------------------------------------ */
@@ -240,12 +239,14 @@ static json_t *message_json(const struct shown *s)
     return o;
 }
 
-int classify_show_json(const struct shown *s, struct err *err)
+int classify_show_json(const struct shown *s)
 {
-    json_t *o = message_json(s);
-    bool good = json_dumpf(o, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) == 0 &&
-                fputc('\n', stdout) != EOF && fflush(stdout) == 0;
+    struct buf b;
+    int code;
 
-    json_decref(o);
-    return good ? 0 : err_set(err, EX_IOERR, "cannot write the output");
+    buf_init(&b, TEXT_BYTES);
+    cli_add_json(&b, message_json(s));
+    code = cli_write(&b);
+    buf_fini(&b);
+    return code;
 }

@@ -16,8 +16,8 @@ struct shown {
                                     not be */
 };
 
-int classify_show_text(const struct shown *s, struct arena *arena, struct err *err) TG_MUST_USE
-    TG_NONNULL(1);
-int classify_show_json(const struct shown *s, struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* 0 or an exit code, said. */
+int classify_show_text(const struct shown *s, struct arena *arena) TG_NONNULL(1, 2);
+int classify_show_json(const struct shown *s) TG_NONNULL(1);
 
 #endif

@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <langinfo.h>
 #include <stdarg.h>
@@ -196,7 +197,7 @@ void cli_style(struct render_style *style)
 
 static int write_failed(void)
 {
-    (void)fprintf(stderr, "tollgate: cannot write the output\n");
+    (void)fprintf(stderr, "tollgate: cannot write the output: %s\n", strerror(errno));
     return EX_IOERR;
 }
 

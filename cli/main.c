@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "config.h"
+#include "lib/sys/descriptors.h"
 #include "lib/sys/log.h"
 
 struct command {
@@ -93,11 +94,14 @@ static int run(struct cli *cli, int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct cli cli = {.config = settings_default_file};
+    struct err err = {0};
     int code;
 
+    if (descriptors_open(&err) != 0)
+        return err.code;
     (void)setlocale(LC_CTYPE, "");
     log_open("tollgate", LOG_TARGET_STDERR, LOG_MAIL, LOG_ERR);
     code = run(&cli, argc, argv);
     cli_close(&cli);
-    return code;
+    return descriptors_finish("tollgate", code, stderr);
 }

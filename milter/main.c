@@ -7,6 +7,7 @@
 
 #include "lib/sys/clock.h"
 #include "lib/sys/daemon.h"
+#include "lib/sys/descriptors.h"
 #include "lib/sys/files.h"
 #include "lib/sys/lock_file.h"
 #include "lib/sys/log.h"
@@ -155,7 +156,7 @@ static int serve(const struct daemon_options *o, struct settings *s)
     return run(&daemon);
 }
 
-int main(int argc, char **argv)
+static int run_main(int argc, char **argv)
 {
     struct daemon_options o;
     struct settings *s;
@@ -175,4 +176,13 @@ int main(int argc, char **argv)
         exit_code = test_sources(s);
     settings_free(s);
     return exit_code;
+}
+
+int main(int argc, char **argv)
+{
+    struct err err = {0};
+
+    if (descriptors_open(&err) != 0)
+        return complain(&err);
+    return descriptors_finish("tollgated", run_main(argc, argv), stderr);
 }

@@ -10,6 +10,7 @@
 
 #include "lib/sys/clock.h"
 #include "lib/sys/daemon.h"
+#include "lib/sys/descriptors.h"
 #include "lib/sys/log.h"
 #include "lib/sys/relay_queue.h"
 #include "relay/auth.h"
@@ -132,7 +133,7 @@ static int run_command(const char *file, int argc, char **argv)
     return EX_USAGE;
 }
 
-int main(int argc, char **argv)
+static int run_main(int argc, char **argv)
 {
     const char *file = settings_default_file;
     struct daemon_options o;
@@ -159,4 +160,13 @@ int main(int argc, char **argv)
     }
     settings_free(s);
     return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct err err = {0};
+
+    if (descriptors_open(&err) != 0)
+        return complain(&err);
+    return descriptors_finish("tollgate-relay", run_main(argc, argv), stderr);
 }
