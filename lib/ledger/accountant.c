@@ -12,6 +12,7 @@
 
 #include "config.h"
 
+#include "lib/ledger/changes.h"
 #include "lib/ledger/folding.h"
 #include "lib/ledger/in_doubt.h"
 #include "lib/ledger/ledger.h"
@@ -40,6 +41,7 @@ struct accountant {
     struct ledger *ledger;
     struct store *store;
     struct push *push;
+    struct changes *changes;
     struct folding folding;
     char node_account[80];
     struct push_now now;
@@ -85,19 +87,20 @@ static void report_findings(struct accountant *a)
 static int push_some(struct accountant *a, int64_t budget_ms)
 {
     struct err e;
-    int rc;
+    int rc, changes;
 
     a->now.now_s = clock_unix_ms() / 1000;
     a->now.counted_through = a->folding.counted_through;
     rc = push_step(a->push, &a->now, budget_ms, &e);
     report_findings(a);
-    if (rc < 0) {
+    changes = rc < 0 ? -1 : changes_step(a->changes, &e);
+    if (changes < 0) {
         log_problem_raise(&a->store_problem, &e, clock_monotonic_ms());
         a->push_next_ms = clock_monotonic_ms() + PUSH_PAUSE_MS;
         return -1;
     }
     log_problem_clear(&a->store_problem);
-    return rc;
+    return rc > 0 || changes > 0;
 }
 
 /* --- maintenance ------------------------------------------------------------------------------ */
@@ -277,7 +280,8 @@ static int open_parts(struct accountant *a, const struct settings *s,
     if (a->store == NULL)
         return -1;
     a->push = push_new(&config, a->ledger, a->store, err);
-    if (a->push == NULL)
+    a->changes = changes_new(s->store.prefix, a->ledger, a->store, err);
+    if (a->push == NULL || a->changes == NULL)
         return -1;
     publish_state(a);
     return 0;
@@ -285,6 +289,7 @@ static int open_parts(struct accountant *a, const struct settings *s,
 
 static void free_parts(struct accountant *a)
 {
+    changes_free(a->changes);
     push_free(a->push);
     store_free(a->store);
     folding_fini(&a->folding);

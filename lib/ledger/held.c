@@ -26,9 +26,9 @@ static const char *const sql[STATEMENTS] = {
 
 struct held_messages {
     char path[PATH_SIZE];
-    struct mutex lock; /* guards what follows: one reading at a time */
-    sqlite3 *db;
-    sqlite3_stmt *statements[STATEMENTS];
+    struct mutex lock; /* one reading at a time */
+    sqlite3 *db TG_GUARDED_BY(lock);
+    sqlite3_stmt *statements[STATEMENTS] TG_GUARDED_BY(lock);
 };
 
 static int fail(struct held_messages *h, struct err *err) TG_REQUIRES(h->lock)

@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "lib/ledger/ledger_changes.h"
 #include "lib/ledger/ledger_held.h"
 #include "lib/ledger/ledger_statement.h"
 
@@ -236,8 +237,8 @@ struct ledger *ledger_open(const char *path, const char *node, struct err *err)
         return NULL;
     }
     if (file_open(l, err) < 0 || schema_check(l, err) < 0 || ledger_held_open(l, err) < 0 ||
-        statements_prepare(l, err) < 0 || id_read(l, err) < 0 || meta_read(l, err) < 0 ||
-        nodes_read(l, node, err) < 0 || dirty_read(l, err) < 0) {
+        ledger_changes_open(l, err) < 0 || statements_prepare(l, err) < 0 || id_read(l, err) < 0 ||
+        meta_read(l, err) < 0 || nodes_read(l, node, err) < 0 || dirty_read(l, err) < 0) {
         ledger_close(l);
         return NULL;
     }

@@ -62,7 +62,12 @@
                          " JOIN nodes n ON n.id = h.node WHERE state IN (1, 2) AND number > ?1"    \
                          " ORDER BY number LIMIT ?2")                                              \
     X(HELD_MARK, "UPDATE held SET state = ?3 WHERE number = ?1 AND state = ?2")                    \
-    X(HELD_PRUNE, "DELETE FROM held WHERE state = 3 AND gone < ?1")
+    X(HELD_PRUNE, "DELETE FROM held WHERE state = 3 AND gone < ?1")                                \
+    X(CHANGES_OF, "SELECT name, version, value FROM changes WHERE holder = ?1")                    \
+    X(CHANGES_HOLDERS, "SELECT DISTINCT holder FROM changes WHERE holder > ?1"                     \
+                       " ORDER BY holder LIMIT ?2")                                                \
+    X(CHANGES_SET, "INSERT OR REPLACE INTO changes (holder, name, version, value)"                 \
+                   " VALUES (?1, ?2, ?3, ?4)")
 
 enum ledger_statement {
 #define X(id, sql) STATEMENT_##id,

@@ -5,5 +5,6 @@
 
 extern const char script_push_source[];
 extern const char script_node_source[];
+extern const char script_changes_source[];
 
 #endif

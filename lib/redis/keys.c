@@ -93,6 +93,22 @@ void key_limits(struct buf *b, const char *prefix, struct slice holder)
     buf_add_str(b, "limits");
 }
 
+void key_holder_changed(struct buf *b, const char *prefix, struct slice holder)
+{
+    add_account(b, prefix, holder);
+    buf_add_str(b, "changed");
+}
+
+void key_changed(struct buf *b, const char *prefix)
+{
+    buf_addf(b, "%s:changed", prefix);
+}
+
+void key_node_changes(struct buf *b, const char *prefix, struct slice node)
+{
+    buf_addf(b, "%s:{@%.*s}:changes", prefix, SLICE_FMT(node));
+}
+
 void key_window(struct buf *b, const char *prefix, struct slice holder, const char *metric,
                 struct slice per, struct slice subject)
 {

@@ -30,6 +30,11 @@ void key_node(struct buf *b, const char *prefix, const char *node)
  * tg:{example.com}:plan, tg:{example.com}:limits. */
 void key_plan(struct buf *b, const char *prefix, struct slice holder) TG_NONNULL(1);
 void key_limits(struct buf *b, const char *prefix, struct slice holder) TG_NONNULL(1);
+/* The versions of both, tg:{example.com}:changed; of all holders the newest, tg:changed; and a
+ * node's mark that it has a copy of all, tg:{@mx1}:changes. */
+void key_holder_changed(struct buf *b, const char *prefix, struct slice holder) TG_NONNULL(1);
+void key_changed(struct buf *b, const char *prefix) TG_NONNULL(1);
+void key_node_changes(struct buf *b, const char *prefix, struct slice node) TG_NONNULL(1);
 /* What a window has consumed: tg:{example.com}:window:recipients:hour, for a user with
  * `:alice@example.com` behind it. */
 void key_window(struct buf *b, const char *prefix, struct slice holder, const char *metric,
