@@ -19,6 +19,7 @@ struct hosting_view {
     _Atomic unsigned references;
     struct hosted *hosted;
     struct resolver *resolver;
+    uint64_t min_free_bytes;
 };
 
 struct hosting {
@@ -46,6 +47,7 @@ static struct hosting_view *view_new(const struct settings *s, struct err *err)
         return NULL;
     }
     atomic_init(&v->references, 1);
+    v->min_free_bytes = (uint64_t)s->ledger.min_free_bytes;
     v->hosted = source_load(s, NULL, err);
     v->resolver = v->hosted == NULL ? NULL : resolver_new(s, err);
     if (v->resolver != NULL)
@@ -211,6 +213,16 @@ enum hosting_answer hosting_popauth(struct hosting_view *v, struct slice ip, str
     }
     asking_fini(&a);
     return result;
+}
+
+struct slice hosting_default_domain(const struct hosting_view *v)
+{
+    return v->hosted->default_domain;
+}
+
+uint64_t hosting_min_free_bytes(const struct hosting_view *v)
+{
+    return v->min_free_bytes;
 }
 
 bool hosting_is_inside(const struct hosting_view *v, const struct ip *ip)

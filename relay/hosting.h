@@ -12,12 +12,12 @@
 #include "lib/sys/settings.h"
 
 /*
- * What the relay knows of the hosting: which domains are hosted, which addresses are forwarders,
- * who may send. A view is an immutable snapshot with counted references; hosting_refresh puts a new
- * one in its place when a source has changed.
+ * The hosting: which domains are hosted, which addresses are forwarders, who may send, and the
+ * settings that a reload changes. A view is an immutable snapshot with counted references;
+ * hosting_refresh replaces it when a source has changed.
  *
- * Threads: all functions from any thread; the lock guards the pointer to the current view, and is
- * never held across I/O.
+ * Threads: all functions from any thread, but hosting_refresh and hosting_reload from one; the lock
+ * guards the pointer to the current view, and is never held across I/O.
  */
 
 struct hosting;
@@ -26,10 +26,9 @@ struct hosting_view;
 void hosting_free(struct hosting *hosting);
 struct hosting *hosting_new(const struct settings *s, struct err *err)
     TG_NONNULL(1) TG_MUST_USE; /* settings are borrowed */
-/* Loads anew if a source has changed; logs what is wrong and keeps the old view. One thread only.
- */
+/* Loads the sources again if one has changed; logs a fault and keeps the old view. */
 void hosting_refresh(struct hosting *hosting) TG_NONNULL(1);
-/* The same, for new settings (borrowed from now on), whatever has changed. */
+/* The same for new settings (borrowed from now on), whether or not a source has changed. */
 int hosting_reload(struct hosting *hosting, const struct settings *s, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
 
@@ -39,11 +38,16 @@ void hosting_give_back(struct hosting_view *v);
 enum hosting_answer {
     HOSTING_NO,
     HOSTING_YES,
-    HOSTING_UNKNOWN /* a source is away: try again later */
+    HOSTING_UNKNOWN /* a source is unavailable: try again later */
 };
 
+/* Domain of addresses without one; empty: none is configured. */
+struct slice hosting_default_domain(const struct hosting_view *v) TG_NONNULL(1);
+/* Room that has to stay free on the disk. */
+uint64_t hosting_min_free_bytes(const struct hosting_view *v) TG_NONNULL(1);
+
 enum hosting_answer hosting_hosts(struct hosting_view *v, struct slice domain) TG_NONNULL(1);
-/* The login that has checked its mailbox from there lately. */
+/* The login that has checked its mailbox from that address within the last half hour. */
 enum hosting_answer hosting_popauth(struct hosting_view *v, struct slice ip, struct arena *arena,
                                     struct slice *login) TG_NONNULL(1);
 /* In networks.host or networks.customers: may send anywhere. */

@@ -117,15 +117,15 @@ static bool parse(struct reception *rc, struct slice path, struct address *out)
 /* An address without a domain is one of ours. */
 static struct slice with_domain(struct reception *rc, struct slice plain, struct address *address)
 {
-    const char *domain = rc->relay->settings->hosted.default_domain;
+    struct slice domain = hosting_default_domain(rc->view);
     struct buf b;
 
     if (address->domain.len > 0 || plain.len == 0)
         return plain;
-    if (domain[0] == '\0')
-        domain = rc->relay->hostname;
+    if (domain.len == 0)
+        domain = slice_str(rc->relay->hostname);
     buf_init(&b, 4096);
-    buf_addf(&b, "%.*s@%s", SLICE_FMT(plain), domain);
+    buf_addf(&b, "%.*s@%.*s", SLICE_FMT(plain), SLICE_FMT(domain));
     plain = arena_copy(&rc->arena, buf_slice(&b));
     buf_fini(&b);
     (void)parse(rc, plain, address);
@@ -159,8 +159,7 @@ static bool has_room(const struct reception *rc, const struct smtp_path *path)
     if (statvfs(rc->relay->queue.dir, &fs) != 0)
         return false;
     room = (uint64_t)fs.f_bavail * fs.f_frsize;
-    return room >= (uint64_t)rc->relay->settings->ledger.min_free_bytes +
-                       (path->has_size ? path->size_bytes : 0);
+    return room >= hosting_min_free_bytes(rc->view) + (path->has_size ? path->size_bytes : 0);
 }
 
 static void on_mail(void *user, const struct smtp_path *path, struct smtp_reply *r)

@@ -27,7 +27,7 @@
 
 struct service {
     struct relay relay;
-    struct settings *reloaded; /* what domains and networks are of, after a reload */
+    struct settings *reloaded; /* those in force since the last reload; NULL: there was none */
     struct server *server;
     struct relay_control *control;
     bool drained;
@@ -59,7 +59,7 @@ int service_catch_signals(struct err *err)
     return 0;
 }
 
-/* What stands in the pipe: 's' wins. */
+/* The signals since the last call: 's' wins. */
 static char woken(void)
 {
     char bytes[64], what = '\0';
@@ -182,8 +182,8 @@ struct service *service_open(const struct settings *settings, struct err *err)
 
 /* --- serving --------------------------------------------------------------------------------- */
 
-/* Domains, forwarders, logins and networks are taken anew; the relay's own settings need a restart.
- */
+/* What the table of settings says: domains, forwarders, logins, networks and the log; the settings
+ * of the group relay need a restart. */
 static void reload(struct service *s)
 {
     struct err err = {.code = 0};
@@ -192,12 +192,15 @@ static void reload(struct service *s)
     if (fresh == NULL || policy_check(fresh, &err) != 0 ||
         settings_keep_fixed(fresh, s->relay.settings, &err) != 0 ||
         hosting_reload(s->relay.hosting, fresh, &err) != 0) {
-        log_event(LOG_ERR, "not reloaded: the old configuration stays", LOG_ERROR("error", &err));
+        log_event(LOG_ERR, "not reloaded: the old configuration stays in force",
+                  LOG_ERROR("error", &err));
         settings_free(fresh);
         return;
     }
     settings_free(s->reloaded);
     s->reloaded = fresh;
+    log_open("tollgate-relay", (enum log_target)fresh->log.target, fresh->log.facility,
+             fresh->log.level);
     log_event(LOG_NOTICE, "reloaded", LOG_STR("file", fresh->file));
 }
 

@@ -90,6 +90,47 @@ def reloads(folder):
     tap.none(r.complaints(), "no complaints in the log")
 
 
+def default_domain(folder):
+    """What the table of settings says can be reloaded is: hosted.default_domain, log.level,
+    ledger.min_free."""
+    r = relay.Relay(folder, ["one.test", "two.test"],
+                    settings={"hosted": {"default_domain": "one.test"}})
+    r.start()
+
+    def mail_to_joe():
+        c = smtp.Smtp(r.port)
+        try:
+            c.send("a@x.test", ["joe"], TEXT)
+            return 250
+        except smtp.Refused as e:
+            return e.code
+        finally:
+            c.close()
+
+    def reload(**settings):
+        before = r.log().count("notice: reloaded")
+        r.write_settings(**settings)
+        r.daemon.signal(signal.SIGUSR1)
+        proc.wait_for("reload", lambda: r.log().count("notice: reloaded") > before)
+
+    mail_to_joe()
+    r.wait_mail("joe@one.test")
+    reload(hosted={"default_domain": "two.test"})
+    mail_to_joe()
+    r.wait_mail("joe@two.test")
+    tap.same(len(r.mail("joe@one.test")), 1, "hosted.default_domain")
+    lines = r.log().count("debug: connect")
+    tap.ok(lines > 0, "log.level is debug")
+    reload(log={"level": "info"})
+    r.wait_log("notice: reloaded")
+    mail_to_joe()
+    r.wait_mail("joe@two.test", 2)
+    tap.same(r.log().count("debug: connect"), lines, "log.level")
+    reload(ledger={"min_free": "1024GB"})
+    tap.same(mail_to_joe(), 452, "ledger.min_free")
+    tap.same(r.stop(), 0, "stopped")
+
+
 def calls():
     program = os.path.join(proc.BUILD, "tollgate-relay")
     for arguments, want in ((["-V"], 0), (["-h"], 0), (["-x"], 64), (["nonsense"], 64),
@@ -105,6 +146,7 @@ def main():
     tap.need(root=True)
     background(proc.scratch("service"))
     reloads(proc.scratch("reload"))
+    default_domain(proc.scratch("default"))
     calls()
 
 
