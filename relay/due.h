@@ -12,8 +12,8 @@
 /*
  * Queue ids by the time they are due, the earliest first: a binary heap. Pure.
  *
- * Units: ms of Unix time.  Owner: the holder; all zero is empty, due_fini frees.  Threads: one at a
- * time.
+ * Units: ms of one clock of the holder.  Owner: the holder; all zero is empty, due_fini frees.
+ * Threads: one at a time.
  */
 
 struct due_entry {
@@ -33,9 +33,9 @@ bool due_add(struct due *d, struct slice id, int64_t due_ms) TG_NONNULL(1);
 const struct due_entry *due_first(const struct due *d) TG_NONNULL(1);
 /* Takes the earliest out; there must be one. */
 void due_take(struct due *d, char id[QUEUE_ID_BYTES]) TG_NONNULL(1);
-/* Takes that id out; false where it is not there. */
+/* Takes that id out; false if it is not there. */
 bool due_remove(struct due *d, struct slice id) TG_NONNULL(1);
-/* Makes it (all, where id is empty) due at once; how many. */
+/* Makes that id, or all if it is empty, due at once; returns how many. */
 size_t due_hasten(struct due *d, struct slice id) TG_NONNULL(1);
 
 #endif

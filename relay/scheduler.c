@@ -62,7 +62,7 @@ static bool next_due(struct scheduler *s, struct worker *w) TG_REQUIRES(s->lock)
 
         if (k == KINDS) {
             mutex_wait(&s->lock, &s->changed);
-        } else if (due_first(&s->due[k])->due_ms > clock_unix_ms()) {
+        } else if (due_first(&s->due[k])->due_ms > clock_monotonic_ms()) {
             (void)mutex_wait_until(&s->lock, &s->changed, due_first(&s->due[k])->due_ms);
         } else {
             due_take(&s->due[k], w->id);
@@ -79,11 +79,20 @@ static void say_waits(struct slice id)
     log_event(LOG_ERR, "out of memory: message waits for a restart", LOG_TEXT("qid", id));
 }
 
+/* From Unix time, which is what a queue file has, to the monotonic clock, which nobody sets. A time
+ * that the clock of another day made too late is that of the longest pause. */
+static int64_t due_of(const struct scheduler *s, int64_t next_ms)
+{
+    int64_t wait_ms = next_ms - clock_unix_ms(), most_ms = s->relay->settings->relay.retry_max_ms;
+
+    return clock_monotonic_ms() + (wait_ms < 0 ? 0 : wait_ms > most_ms ? most_ms : wait_ms);
+}
+
 /* What is left after an attempt goes elsewhere, most likely. */
 static bool put_back(struct scheduler *s, struct worker *w, int64_t next_ms) TG_REQUIRES(s->lock)
 {
     bool done = next_ms == 0 || due_add(&s->due[KIND_OUT], slice_str(w->id),
-                                        w->flush_again ? clock_unix_ms() : next_ms);
+                                        w->flush_again ? 0 : due_of(s, next_ms));
 
     s->out_busy -= w->kind == KIND_OUT;
     *w = (struct worker){.id = ""};
@@ -152,7 +161,7 @@ static int add_queued(void *user, struct slice id, bool held)
         log_event(LOG_ERR, "message cannot be read", LOG_TEXT("qid", id), LOG_ERROR("error", &err));
         return 0;
     }
-    add(s, KIND_OUT, id, f.envelope.next_ms);
+    add(s, KIND_OUT, id, due_of(s, f.envelope.next_ms));
     queue_unload(&f);
     return 0;
 }
@@ -185,7 +194,7 @@ struct scheduler *scheduler_start(struct relay *relay, struct err *err)
     }
     s->relay = relay;
     mutex_init(&s->lock);
-    (void)pthread_cond_init(&s->changed, NULL);
+    mutex_condition_init(&s->changed);
     relay->scheduler = s;
     if (queue_each(&relay->queue, add_queued, s, err) == 0 && start_threads(s, err) == 0)
         return s;
@@ -210,13 +219,13 @@ static void scheduler_free(struct scheduler *s) TG_NO_THREAD_SAFETY
 
 bool scheduler_stop(struct scheduler *s, int64_t grace_ms)
 {
-    int64_t end_ms = clock_unix_ms() + grace_ms;
+    int64_t end_ms = clock_monotonic_ms() + grace_ms;
     bool all_ended;
 
     mutex_lock(&s->lock);
     s->is_stopping = true;
     (void)pthread_cond_broadcast(&s->changed);
-    while (s->running > 0 && clock_unix_ms() < end_ms)
+    while (s->running > 0 && clock_monotonic_ms() < end_ms)
         (void)mutex_wait_until(&s->lock, &s->changed, end_ms);
     all_ended = s->running == 0;
     mutex_unlock(&s->lock);

@@ -130,7 +130,7 @@ struct server *server_open(struct relay *relay, struct err *err)
     }
     s->relay = relay;
     mutex_init(&s->lock);
-    (void)pthread_cond_init(&s->ended, NULL);
+    mutex_condition_init(&s->ended);
     if (open_all(s, err) == 0)
         return s;
     free_server(s);
@@ -284,10 +284,10 @@ bool server_close(struct server *s, int64_t grace_ms)
     mutex_lock(&s->lock);
     for (struct live *l = s->sessions; l != NULL; l = l->next)
         session_thread_stop(&l->session);
-    all_ended = wait_for_sessions(s, clock_unix_ms() + grace_ms);
+    all_ended = wait_for_sessions(s, clock_monotonic_ms() + grace_ms);
     for (struct live *l = s->sessions; !all_ended && l != NULL; l = l->next)
         (void)shutdown(l->session.stream.fd, SHUT_RDWR);
-    all_ended = all_ended || wait_for_sessions(s, clock_unix_ms() + 1000);
+    all_ended = all_ended || wait_for_sessions(s, clock_monotonic_ms() + 1000);
     mutex_unlock(&s->lock);
     if (all_ended)
         free_server(s);
