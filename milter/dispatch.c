@@ -217,6 +217,18 @@ static void log_record(const struct session_action *a)
               LOG_TEXT("owner", a->classified->owner), LOG_NUM("decisions", a->classified->count));
 }
 
+static bool relayed_is_due(struct dispatch *g, struct slice domain)
+{
+    struct buf key;
+    bool due;
+
+    buf_init(&key, 512);
+    buf_addf(&key, "relay %.*s", SLICE_FMT(domain));
+    due = log_limit_due(&g->log_limit, buf_slice(&key), clock_monotonic_ms(), HOUR_MS, NULL);
+    buf_fini(&key);
+    return due;
+}
+
 /* The MTA accepted mail from an outside client to a domain that is not hosted: most often a domain
  * missing from the hosted set. */
 static void log_relayed(struct dispatch *g, const struct session_action *a)
@@ -224,8 +236,7 @@ static void log_relayed(struct dispatch *g, const struct session_action *a)
     for (size_t i = 0; i < a->classified->count; i++) {
         const struct decision *d = &a->classified->decisions[i];
 
-        if (d->class_ == CLASS_RELAY &&
-            log_limit_due(&g->log_limit, d->destination, clock_monotonic_ms(), HOUR_MS, NULL))
+        if (d->class_ == CLASS_RELAY && relayed_is_due(g, d->destination))
             log_event(LOG_NOTICE, "not hosted; missing from the hosted set?",
                       LOG_TEXT("domain", d->destination), LOG_TEXT("qid", a->record->queue_id));
     }

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <libmilter/mfapi.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -368,21 +367,6 @@ int engine_run(struct dispatch *g, const struct settings *settings, struct err *
     if (smfi_main() != MI_SUCCESS)
         return err_set(err, EX_OSERR, "libmilter stopped serving %s", settings->milter.socket);
     return 0;
-}
-
-/*
- * libmilter starts a thread that takes HUP, TERM and INT by sigwait(3) and stops the filter on
- * each. The main thread has handlers for them, but while one is pending or being handled there, the
- * kernel gives the next to any thread that waits for it: HUP twice at once, or with USR1, ended
- * tollgated, and TERM twice cut its drain. libmilter has no switch for this, so its call is bound
- * to this definition instead of the C library's (the linker prefers the program's), and its thread
- * sleeps for ever, with all signals blocked as in the thread that called engine_run.
- */
-int sigwait(const sigset_t *set, int *number)
-{
-    (void)set, (void)number;
-    for (;;)
-        (void)pause();
 }
 
 static void *run_stop(void *unused)

@@ -13,7 +13,7 @@
  * The main thread alone has signals unblocked, with handlers; every other thread is started with
  * all of them blocked. So each signal for the process is the main thread's, however many come at
  * once. (libmilter's thread that would wait for TERM, INT and HUP is kept from it:
- * engine_libmilter.c.)
+ * engine_libmilter_calls.c.)
  *
  * Threads: signals_next and signals_block by the main thread; signals_tell by any, and in handlers.
  */

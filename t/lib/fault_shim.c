@@ -59,11 +59,12 @@ int fdatasync(int fd)
     return fails("fdatasync") ? -1 : ((int (*)(int))dlsym(RTLD_NEXT, "fdatasync"))(fd);
 }
 
-int accept(int fd, struct sockaddr *address, socklen_t *len)
+/* tollgated's accept(2), too, ends here. */
+int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 {
     return fails("accept") ? -1
-                           : ((int (*)(int, struct sockaddr *, socklen_t *))dlsym(
-                                 RTLD_NEXT, "accept"))(fd, address, len);
+                           : ((int (*)(int, struct sockaddr *, socklen_t *, int))dlsym(
+                                 RTLD_NEXT, "accept4"))(fd, address, len, flags);
 }
 
 /* libmilter sleeps longer after each accept(2) that fails, two minutes in all. */

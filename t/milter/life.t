@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The daemon's life: options, start, reloads under load, sources that change, a drained end."""
 
+import contextlib
 import grp
 import os
 import pwd
@@ -368,6 +369,44 @@ def test_many_sessions():
     tap.same(site.daemon.stop(), 0, "a clean end")
 
 
+def test_words_of_strangers():
+    """A domain that is named like a cause of trouble does not silence it."""
+    site = Site("words")
+    site.daemon.start()
+    site.send("x@journal")
+    site.wait_log("missing from the hosted set.*domain=journal")
+    site.daemon.write_settings(ledger={"min_free": "900GB", "on_full": "accept"})
+    site.daemon.reload()
+    site.wait_log("configuration reloaded")
+    tap.ok(proc.wait_for("line", lambda: site.send().accepted and
+                         "message not counted" in site.daemon.log()), "it is logged")
+    tap.same(site.daemon.stop(), 0, "a clean end")
+
+
+def cpu_s(pid):
+    """Processor time that a process has used."""
+    fields = proc.read_text("/proc/%d/stat" % pid).rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_no_files_left():
+    """More sessions than files may be open: the rest wait, and the daemon waits with them."""
+    site = Site("nofile")
+    site.daemon.start(preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
+    with contextlib.ExitStack() as waiting:
+        for _ in range(120):
+            waiting.enter_context(contextlib.closing(milterclient.connect_socket(
+                site.daemon.socket)))
+        site.wait_log("no open files left for new sessions")
+        before = cpu_s(site.daemon.daemon.pid)
+        time.sleep(1)  # the time that is measured
+        used = cpu_s(site.daemon.daemon.pid) - before
+        tap.ok(used < 0.2, "it does not spin", used)
+    tap.ok(site.send().accepted, "they go: it serves")
+    tap.same(len(re.findall("no open files left", site.daemon.log())), 1, "it says so once")
+    tap.same(site.daemon.stop(), 0, "a clean end")
+
+
 # --- end -----------------------------------------------------------------------------------------
 
 
@@ -422,7 +461,8 @@ def main():
                  test_redis_comes_later, test_hosted_in_redis, test_sockets,
                  test_two_of_one, test_background, test_privileges,
                  test_reload_under_load, test_reload_changes, test_source_changes,
-                 test_no_room, test_many_sessions, test_drain,
+                 test_no_room, test_many_sessions, test_no_files_left,
+                 test_words_of_strangers, test_drain,
                  test_idle_session_at_end):
         tap.note(test.__name__)
         test()
