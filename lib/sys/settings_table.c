@@ -79,8 +79,11 @@ const struct setting settings_table[] = {
     {"milter.group", SETTING_TEXT, "postfix", AT(milter.group), .max = 64,
      .check = settings_check_account,
      .help = "Group of the Unix socket, which gives the MTA access. Empty: unchanged."},
-    {"milter.timeout", SETTING_TIME, "10min", AT(milter.timeout_ms), .min = 10 * SECOND,
-     .max = 24 * HOUR, .help = "Time after which a session in which the MTA is silent is closed."},
+    {"milter.timeout", SETTING_TIME, "2h", AT(milter.timeout_ms), .min = 10 * SECOND,
+     .max = 24 * HOUR,
+     .help =
+         "Time after which a session in which the MTA is silent is closed. The MTA is silent while "
+         "it receives a message, which takes long on a slow line."},
     {"milter.engine", SETTING_TEXT, "libmilter", AT(milter.engine), .min = 1, .max = 64,
      .check = settings_check_engine,
      .help = "Implementation of the milter protocol; libmilter is the only one."},
