@@ -1,10 +1,12 @@
 /* tollgate classify: what a message would count as, and by which rule. */
 #include <inttypes.h>
+#include <stddef.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "cli/classify_show.h"
 #include "cli/command.h"
+#include "cli/options.h"
 #include "lib/sources/resolver.h"
 #include "lib/sources/source.h"
 
@@ -12,51 +14,15 @@
 #define BYTES_ASSUMED 1000
 #define ROUNDS_MAX    64 /* of questions and answers: forwarders may lead to forwarders */
 
-static const char help[] =
-    "usage: tollgate classify --client IP [--auth LOGIN] --from A --to B [--to C ...]\n"
-    "                         [--header 'Name: value' ...] [--bytes N] [--non-smtp]\n"
-    "                         [--format text|json]\n"
-    "\n"
-    "  --client IP     where the message comes from\n"
-    "  --non-smtp      from this host by the sendmail command, instead of --client\n"
-    "  --auth LOGIN    login of SMTP AUTH\n"
-    "  --from A        MAIL FROM; '<>' for the null sender\n"
-    "  --to B          RCPT TO; as often as wanted\n"
-    "  --header H      a header field that matters: List-Id, Precedence, X-Priority,\n"
-    "                  Delivered-To, From ... or the spam filter's\n"
-    "  --bytes N       the message's size (1000 where not given)\n"
-    "\n"
-    "Nothing is counted. The real configuration, domains, forwarders and logins are used.\n";
-
-enum classify_option {
-    OPT_CLIENT = 256,
-    OPT_AUTH,
-    OPT_FROM,
-    OPT_TO,
-    OPT_HEADER,
-    OPT_BYTES,
-    OPT_NON_SMTP,
-    OPT_FORMAT
-};
-
-static const struct option options[] = {{"client", required_argument, NULL, OPT_CLIENT},
-                                        {"auth", required_argument, NULL, OPT_AUTH},
-                                        {"from", required_argument, NULL, OPT_FROM},
-                                        {"to", required_argument, NULL, OPT_TO},
-                                        {"header", required_argument, NULL, OPT_HEADER},
-                                        {"bytes", required_argument, NULL, OPT_BYTES},
-                                        {"non-smtp", no_argument, NULL, OPT_NON_SMTP},
-                                        {"format", required_argument, NULL, OPT_FORMAT},
-                                        {NULL, 0, NULL, 0}};
-
-static const char *const format_names[] = {"text", "json"};
+static const char *const format_names[] = {"text", "json", NULL};
 
 /* What was typed; the header fields are looked at once the configuration is known. */
 struct question_typed {
     struct cli *cli;
-    const char *client, *from;
-    const char **headers;
-    size_t header_count, header_room, recipient_room;
+    const char *client, *auth, *from;
+    struct options_list to, headers;
+    uint64_t bytes;
+    bool non_smtp;
     int format;
     struct facts facts;
     struct arena arena;
@@ -64,139 +30,136 @@ struct question_typed {
 
 /* --- the command line ------------------------------------------------------------------------ */
 
-static bool no_memory(void)
-{
-    (void)fprintf(stderr, "tollgate: out of memory\n");
-    return false;
-}
+static const struct options_word words[] = {{.name = NULL}};
+static const struct options_row rows[] = {
+    {.name = "client",
+     OPTIONS_TEXT,
+     offsetof(struct question_typed, client),
+     "IP",
+     "where the message comes from"},
+    {.name = "non-smtp",
+     OPTIONS_FLAG,
+     offsetof(struct question_typed, non_smtp),
+     NULL,
+     "submitted on this host with the sendmail command, instead of --client"},
+    {.name = "auth",
+     OPTIONS_TEXT,
+     offsetof(struct question_typed, auth),
+     "LOGIN",
+     "login of SMTP AUTH"},
+    {.name = "from",
+     OPTIONS_TEXT,
+     offsetof(struct question_typed, from),
+     "A",
+     "MAIL FROM; '<>' for the null sender"},
+    {.name = "to",
+     OPTIONS_LIST,
+     offsetof(struct question_typed, to),
+     "B",
+     "RCPT TO; may be given more than once"},
+    {.name = "header",
+     OPTIONS_LIST,
+     offsetof(struct question_typed, headers),
+     "'NAME: VALUE'",
+     "a header field that matters: List-Id, Precedence, X-Priority, Delivered-To, From ... or the "
+     "spam filter's; may be given more than once"},
+    {.name = "bytes",
+     OPTIONS_NUMBER,
+     offsetof(struct question_typed, bytes),
+     "N",
+     "size of the message (1000)",
+     .most = INT64_MAX},
+    {.name = "format",
+     OPTIONS_CHOICE,
+     offsetof(struct question_typed, format),
+     "text|json",
+     "output format (text)",
+     .choices = format_names},
+    {.name = NULL}};
+static const struct options_table table = {
+    .command = "classify",
+    .synopsis = "classify --client IP | --non-smtp [--auth LOGIN] --from A\n"
+                "                         --to B... [--header 'NAME: VALUE']... [--bytes N]\n"
+                "                         [--format text|json]",
+    .words = words,
+    .rows = rows,
+    .notes = "Nothing is counted. The configured domains, forwarders and logins are used."};
 
-static bool parse_address(struct question_typed *q, const char *option, struct address *out)
+static int parse_address(struct question_typed *q, const char *option, const char *typed,
+                         struct address *out)
 {
     struct err err = {0};
 
-    if (address_parse(slice_str(optarg), &q->arena, out, &err) == 0)
-        return true;
-    (void)cli_usage("classify", "%s %s: %s", option, optarg, err.text);
-    return false;
+    if (address_parse(slice_str(typed), &q->arena, out, &err) == 0)
+        return EX_OK;
+    return cli_usage("classify", "%s %s: %s", option, typed, err.text);
 }
 
-static bool add_recipient(struct question_typed *q)
+static int parse_recipients(struct question_typed *q)
 {
-    struct address *list = arena_grow(&q->arena, q->facts.recipients, q->facts.recipient_count,
-                                      &q->recipient_room, sizeof *list);
+    struct address *list = arena_array(&q->arena, q->to.count + 1, sizeof *list);
+    int code = EX_OK;
 
-    if (list == NULL)
-        return no_memory();
+    if (list == NULL) {
+        struct err err = {.code = EX_OSERR, .text = "out of memory"};
+
+        return cli_fail(&err);
+    }
     q->facts.recipients = list;
-    if (!parse_address(q, "--to", &list[q->facts.recipient_count]))
-        return false;
-    if (address_is_null(&list[q->facts.recipient_count])) {
-        (void)cli_usage("classify", "--to wants an address");
-        return false;
+    for (size_t i = 0; code == EX_OK && i < q->to.count; i++) {
+        code = parse_address(q, "--to", q->to.items[i], &list[i]);
+        if (code == EX_OK && address_is_null(&list[i]))
+            code = cli_usage("classify", "--to %s: not an address", q->to.items[i]);
     }
-    q->facts.recipient_count++;
-    return true;
-}
-
-static bool add_header(struct question_typed *q)
-{
-    const char **list =
-        arena_grow(&q->arena, q->headers, q->header_count, &q->header_room, sizeof *list);
-
-    if (list == NULL)
-        return no_memory();
-    q->headers = list;
-    if (slice_find(slice_str(optarg), ':') <= 0) {
-        (void)cli_usage("classify", "--header wants 'Name: value', not \"%s\"", optarg);
-        return false;
-    }
-    list[q->header_count++] = optarg;
-    return true;
-}
-
-static bool set_client(struct question_typed *q)
-{
-    struct ip ip;
-
-    q->client = optarg;
-    q->facts.client_ip = slice_str(optarg);
-    if (networks_ip_parse(q->facts.client_ip, &ip))
-        return true;
-    (void)cli_usage("classify", "--client wants an IP address, not \"%s\"", optarg);
-    return false;
-}
-
-static bool set_bytes(struct question_typed *q)
-{
-    if (slice_number(slice_str(optarg), &q->facts.bytes))
-        return true;
-    (void)cli_usage("classify", "--bytes wants a number, not \"%s\"", optarg);
-    return false;
-}
-
-/* False: said already. */
-static bool set_option(struct question_typed *q, int id)
-{
-    switch (id) {
-    case OPT_CLIENT:
-        return set_client(q);
-    case OPT_AUTH:
-        q->facts.auth = slice_str(optarg);
-        return true;
-    case OPT_FROM:
-        q->from = optarg;
-        return parse_address(q, "--from", &q->facts.sender);
-    case OPT_TO:
-        return add_recipient(q);
-    case OPT_HEADER:
-        return add_header(q);
-    case OPT_BYTES:
-        return set_bytes(q);
-    case OPT_NON_SMTP:
-        q->facts.smtp = false;
-        return true;
-    default:
-        q->format = cli_option_choice("classify", "--format", format_names, 2);
-        return q->format >= 0;
-    }
+    q->facts.recipient_count = q->to.count;
+    return code;
 }
 
 static int check(const struct question_typed *q)
 {
-    if (q->facts.smtp && q->client == NULL)
-        return cli_usage("classify",
-                         "where does the message come from? Give --client or --non-smtp");
-    if (!q->facts.smtp && q->client != NULL)
-        return cli_usage("classify", "--non-smtp goes without --client");
+    struct ip ip;
+
+    if (!q->non_smtp && q->client == NULL)
+        return cli_usage("classify", "give --client or --non-smtp: where the message comes from");
+    if (q->non_smtp && q->client != NULL)
+        return cli_usage("classify", "--non-smtp excludes --client");
+    if (q->client != NULL && !networks_ip_parse(slice_str(q->client), &ip))
+        return cli_usage("classify", "--client %s: not an IP address", q->client);
     if (q->from == NULL)
-        return cli_usage("classify", "who sends it? Give --from ('<>' for the null sender)");
-    if (q->facts.recipient_count == 0)
-        return cli_usage("classify", "who is to get it? Give --to");
+        return cli_usage("classify", "give --from: the sender, or '<>' for the null sender");
+    if (q->to.count == 0)
+        return cli_usage("classify", "give --to: the recipient");
+    for (size_t i = 0; i < q->headers.count; i++) {
+        if (slice_find(slice_str(q->headers.items[i]), ':') <= 0)
+            return cli_usage("classify", "--header %s: expected 'Name: value'",
+                             q->headers.items[i]);
+    }
     return EX_OK;
 }
 
 static int parse(struct question_typed *q, int argc, char **argv)
 {
-    int id;
+    char **none;
+    int code = options_parse(&table, q->cli, q, argc, argv, &none);
 
-    while ((id = cli_option_next(q->cli, help, argc, argv, options)) != OPTION_END) {
-        if (id == OPTION_HELP)
-            return OPTION_HELP;
-        if (id == OPTION_WRONG || !set_option(q, id))
-            return EX_USAGE;
-    }
-    if (optind < argc)
-        return cli_usage("classify", "what is \"%s\"? Addresses are given by --from and --to",
-                         argv[optind]);
-    return check(q);
+    if (code == EX_OK)
+        code = check(q);
+    if (code != EX_OK)
+        return code;
+    q->facts.smtp = !q->non_smtp;
+    q->facts.bytes = q->bytes;
+    q->facts.client_ip = slice_str(q->client);
+    q->facts.auth = slice_str(q->auth);
+    code = parse_address(q, "--from", q->from, &q->facts.sender);
+    return code == EX_OK ? parse_recipients(q) : code;
 }
 
 /* --- the answer ------------------------------------------------------------------------------ */
 
 static int take_headers(struct question_typed *q, const struct hosted *w, struct err *err)
 {
-    for (size_t i = 0; i < q->header_count; i++) {
-        struct slice name, value = slice_str(q->headers[i]);
+    for (size_t i = 0; i < q->headers.count; i++) {
+        struct slice name, value = slice_str(q->headers.items[i]);
 
         (void)slice_cut(&value, ':', &name);
         if (header_facts_add(&q->facts.headers, w, &q->arena, name, value) != 0)
@@ -216,7 +179,7 @@ static int classify_all(struct question_typed *q, const struct hosted *w, struct
         if (resolver_answer(resolver, answers, err) != 0)
             return err_prefix(err, "the message would be deferred (451 4.3.0)");
     }
-    return err_set(err, EX_SOFTWARE, "the answers lead to ever more questions");
+    return err_set(err, EX_SOFTWARE, "forwarders lead to forwarders without end");
 }
 
 /* POP-before-SMTP is known to the store alone, and asked for strangers alone. */
@@ -286,12 +249,14 @@ static int run(struct question_typed *q)
 
 int command_classify(struct cli *cli, int argc, char **argv)
 {
-    struct question_typed q = {.cli = cli, .facts = {.smtp = true, .bytes = BYTES_ASSUMED}};
+    struct question_typed q = {.cli = cli, .bytes = BYTES_ASSUMED};
     int code;
 
     arena_init(&q.arena, ARENA_BYTES);
     code = parse(&q, argc, argv);
-    code = code == OPTION_HELP ? EX_OK : code != EX_OK ? code : run(&q);
+    code = code == OPTIONS_DONE ? EX_OK : code != EX_OK ? code : run(&q);
+    options_list_free(&q.to);
+    options_list_free(&q.headers);
     arena_fini(&q.arena);
     return code;
 }

@@ -16,38 +16,45 @@
 #include "lib/sys/json.h"
 
 #define OUTPUT_BYTES ((size_t)1 << 30)
+#define TEXT_BYTES   ((size_t)1 << 16)
 
 /* --- what goes wrong ------------------------------------------------------------------------- */
 
-/* The text may hold what Redis, a file or a map said: it must not reach the terminal as it is. */
-int cli_fail(const struct err *err)
+/* The text may hold what Redis, a file, a map or the command line said: it must not reach the
+ * terminal as it is. */
+static void say(struct slice text)
 {
     struct buf clean;
 
-    buf_init(&clean, sizeof err->text * 2);
-    format_text(&clean, slice_str(err->text));
+    buf_init(&clean, TEXT_BYTES);
+    format_text(&clean, text);
     (void)fprintf(stderr, "tollgate: %.*s\n", SLICE_FMT(buf_slice(&clean)));
     buf_fini(&clean);
+}
+
+int cli_fail(const struct err *err)
+{
+    say(slice_str(err->text));
     return err->code != 0 ? err->code : EX_SOFTWARE;
 }
 
-static void say_help(const char *command)
+static int say_help(const char *command)
 {
-    (void)fprintf(stderr, "Try `tollgate %s%s-h', or tollgate(1).\n",
+    (void)fprintf(stderr, "Try `tollgate %s%s--help', or see tollgate(1).\n",
                   command != NULL ? command : "", command != NULL ? " " : "");
+    return EX_USAGE;
 }
 
 int cli_usage(const char *command, const char *format, ...)
 {
+    char text[2048];
     va_list ap;
 
-    (void)fputs("tollgate: ", stderr);
     va_start(ap, format);
-    (void)vfprintf(stderr, format, ap);
+    (void)vsnprintf(text, sizeof text, format, ap);
     va_end(ap);
-    (void)fputc('\n', stderr);
-    say_help(command);
-    return EX_USAGE;
+    say(slice_str(text));
+    return say_help(command);
 }
 
 int cli_bad_value(struct err *err, const char *option, const char *value)
@@ -61,18 +68,19 @@ int cli_unknown(const char *command, const char *what, const char *typed, const 
 {
     const char *nearest = suggest_name(slice_str(typed), names, count);
     const char *dashes = strcmp(what, "option") == 0 ? "--" : "";
+    struct buf b;
 
-    (void)fprintf(stderr, "tollgate: \"%s%s\" is no %s", dashes, typed, what);
-    if (nearest != NULL) {
-        (void)fprintf(stderr, "; did you mean %s%s?\n", dashes, nearest);
-    } else {
-        (void)fprintf(stderr, "; there are:");
-        for (size_t i = 0; i < count; i++)
-            (void)fprintf(stderr, " %s%s", dashes, names[i]);
-        (void)fputc('\n', stderr);
-    }
-    say_help(command);
-    return EX_USAGE;
+    buf_init(&b, TEXT_BYTES);
+    buf_addf(&b, "unknown %s \"%s%s\"", what, dashes, typed);
+    if (nearest != NULL)
+        buf_addf(&b, "; did you mean %s%s?", dashes, nearest);
+    else
+        buf_add_str(&b, "; choose from:");
+    for (size_t i = 0; nearest == NULL && i < count; i++)
+        buf_addf(&b, " %s%s", dashes, names[i]);
+    say(buf_slice(&b));
+    buf_fini(&b);
+    return say_help(command);
 }
 
 /* --- configuration and store ----------------------------------------------------------------- */
@@ -116,58 +124,20 @@ void cli_close(struct cli *cli)
 
 /* --- options --------------------------------------------------------------------------------- */
 
-static int option_wrong(const char *command, char **argv, const struct option *options, int got)
+int cli_option_wrong(const char *command, char **argv, const struct option *options, int got)
 {
     const char *typed = argv[optind - 1], *names[32];
     size_t count = 0;
 
-    if (got == ':') {
-        (void)cli_usage(command, "the option %s wants a value", typed);
-        return OPTION_WRONG;
-    }
-    if (optopt != 0 && typed[1] != '-') {
-        (void)cli_usage(command, "there is no option -%c", optopt);
-        return OPTION_WRONG;
-    }
-    if (optopt != 0 || strchr(typed, '=') != NULL) {
-        (void)cli_usage(command, "the option %s is not known, or takes no value", typed);
-        return OPTION_WRONG;
-    }
+    if (got == ':')
+        return cli_usage(command, "the option %s needs a value", typed);
+    if (optopt != 0 && typed[1] != '-')
+        return cli_usage(command, "unknown option -%c", optopt);
+    if (optopt != 0 || strchr(typed, '=') != NULL)
+        return cli_usage(command, "the option %s is unknown, or takes no value", typed);
     for (; options[count].name != NULL && count < 32; count++)
         names[count] = options[count].name;
-    (void)cli_unknown(command, "option", typed + 2, names, count);
-    return OPTION_WRONG;
-}
-
-int cli_option_next(struct cli *cli, const char *help, int argc, char **argv,
-                    const struct option *options)
-{
-    for (;;) {
-        int got = getopt_long(argc, argv, ":c:h", options, NULL);
-
-        if (got == 'c') {
-            cli->config = optarg;
-        } else if (got == 'h') {
-            (void)fputs(help, stdout);
-            return OPTION_HELP;
-        } else {
-            return got == ':' || got == '?' ? option_wrong(argv[0], argv, options, got) : got;
-        }
-    }
-}
-
-int cli_option_choice(const char *command, const char *option, const char *const *names,
-                      size_t count)
-{
-    char what[64];
-
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(optarg, names[i]) == 0)
-            return (int)i;
-    }
-    (void)snprintf(what, sizeof what, "value of %s", option);
-    (void)cli_unknown(command, what, optarg, names, count);
-    return -1;
+    return cli_unknown(command, "option", typed + 2, names, count);
 }
 
 /* --- output ---------------------------------------------------------------------------------- */

@@ -14,7 +14,7 @@
 #include "lib/sys/settings.h"
 
 /*
- * What the commands of `tollgate` share: options, configuration, the store, output.
+ * What the commands of `tollgate` share: configuration, the store, output.
  */
 
 struct json_t; /* of jansson */
@@ -32,7 +32,7 @@ int cli_fail(const struct err *err);
 int cli_usage(const char *command, const char *format, ...) TG_PRINTF(2, 3);
 /* Puts "--option value: " before what is wrong with it; returns -1. */
 int cli_bad_value(struct err *err, const char *option, const char *value) TG_MUST_USE;
-/* `"typed" is no WHAT; did you mean ...?` or, where nothing is near, the names that there are. */
+/* `unknown WHAT "typed"; did you mean ...?` or, if nothing is near, the names that there are. */
 int cli_unknown(const char *command, const char *what, const char *typed, const char *const *names,
                 size_t count);
 
@@ -42,18 +42,8 @@ int cli_load(struct cli *cli) TG_NONNULL(1);
 int cli_open(struct cli *cli) TG_NONNULL(1);
 void cli_close(struct cli *cli);
 
-/* --- options --------------------------------------------------------------------------------- */
-
-/* getopt_long with our own texts; the options may stand among the names. Every command also knows
- * -c FILE and -h. */
-#define OPTION_END   (-1)
-#define OPTION_WRONG (-2) /* said already: return EX_USAGE */
-#define OPTION_HELP  (-3) /* shown already: return EX_OK */
-int cli_option_next(struct cli *cli, const char *help, int argc, char **argv,
-                    const struct option *options) TG_NONNULL(1);
-/* The place of optarg among the names, or -1 after having said so. */
-int cli_option_choice(const char *command, const char *option, const char *const *names,
-                      size_t count);
+/* Reports what getopt_long has found wrong; returns EX_USAGE. */
+int cli_option_wrong(const char *command, char **argv, const struct option *options, int got);
 
 /* --- output ---------------------------------------------------------------------------------- */
 

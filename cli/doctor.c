@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -12,6 +13,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "cli/options.h"
 #include "cli/person.h"
 #include "lib/core/format.h"
 #include "lib/core/store_url.h"
@@ -19,18 +21,24 @@
 
 #define EX_SICK 1 /* something fails */
 
-static const char help[] =
-    "usage: tollgate doctor [--postfix DIR]\n"
-    "\n"
-    "  --postfix DIR   directory of the main.cf to check (default: Postfix's own)\n"
-    "\n"
-    "Checks settings, state directory, store, clock, nodes, ledger, milter socket, Postfix and\n"
-    "hosted domains. Run it as root: other users cannot see everything. Each finding is ok, warn,\n"
-    "fail or unknown (it could not be checked); the line below says how to fix it. The exit code\n"
-    "is 1 if anything fails, else 0.\n";
-
-static const struct option options[] = {{"postfix", required_argument, NULL, 'p'},
-                                        {NULL, 0, NULL, 0}};
+static const struct options_word words[] = {{.name = NULL}};
+static const struct options_row rows[] = {
+    {.name = "postfix",
+     OPTIONS_TEXT,
+     offsetof(struct doctor, postfix_dir),
+     "DIR",
+     "directory of the main.cf to check (default: Postfix's own)"},
+    {.name = NULL}};
+static const struct options_table table = {
+    .command = "doctor",
+    .synopsis = "doctor [--postfix DIR]",
+    .words = words,
+    .rows = rows,
+    .notes =
+        "Checks settings, state directory, store, clock, nodes, ledger, milter socket, Postfix "
+        "and hosted domains. Run it as root: other users cannot see everything. Each finding "
+        "is ok, warn, fail or unknown (it could not be checked); the line below it says how to "
+        "fix it. The exit code is 1 if anything fails, else 0."};
 
 /* --- settings -------------------------------------------------------------------------------- */
 
@@ -215,17 +223,11 @@ int command_doctor(struct cli *cli, int argc, char **argv)
 {
     struct doctor d = {.cli = cli};
     struct render_style style;
-    int id, code;
+    char **none;
+    int code = options_parse(&table, cli, &d, argc, argv, &none);
 
-    while ((id = cli_option_next(cli, help, argc, argv, options)) != OPTION_END) {
-        if (id == OPTION_HELP)
-            return EX_OK;
-        if (id == OPTION_WRONG)
-            return EX_USAGE;
-        d.postfix_dir = optarg;
-    }
-    if (optind < argc)
-        return cli_usage("doctor", "what is \"%s\"?", argv[optind]);
+    if (code != EX_OK)
+        return code == OPTIONS_DONE ? EX_OK : code;
     cli_style(&style);
     d.colour = style.colour;
     d.width = style.width;

@@ -1,5 +1,6 @@
 /* tollgate limit: overrides of limits, given at run time. */
 #include <pwd.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -8,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/holder.h"
 #include "cli/limit_show.h"
+#include "cli/options.h"
 #include "cli/text.h"
 #include "lib/core/format.h"
 #include "lib/sys/clock.h"
@@ -15,57 +17,21 @@
 
 #define ARENA_BYTES ((size_t)16 << 20)
 
-static const char help[] =
-    "usage: tollgate limit set D NAME MAX [--action log|hold|defer|reject] [--soft PERCENT]\n"
-    "                      [--forwards[=no]] [--until DATE] [--reason TEXT] [--force]\n"
-    "       tollgate limit unset D NAME\n"
-    "       tollgate limit show D [--format table|json]\n"
-    "\n"
-    "  D             a hosted domain; @server, @client: the server's limits, those of clients\n"
-    "  NAME          scope/metric/window: domain/recipients/hour, user/bytes/month ...\n"
-    "  MAX           a number, a size (10GB), or unlimited\n"
-    "  --action A    what happens to a message over it; this and the next two are the plan's\n"
-    "                where they are not given\n"
-    "  --soft N      an event at N percent; 0: none\n"
-    "  --forwards    it may stop inbound mail when a forwarder's owner is over it\n"
-    "  --until DATE  the last day that it holds: 2026-11-30; or for how long: +3days, +12hours\n"
-    "  --reason TEXT why, for those who look later\n"
-    "  --force       also for a domain that is not hosted\n"
-    "\n"
-    "It holds within 5 seconds, on all nodes. What was consumed stays consumed.\n";
-
-enum limit_option {
-    OPT_ACTION = 256,
-    OPT_SOFT,
-    OPT_FORWARDS,
-    OPT_UNTIL,
-    OPT_REASON,
-    OPT_FORCE,
-    OPT_FORMAT
-};
-
-static const struct option options[] = {{"action", required_argument, NULL, OPT_ACTION},
-                                        {"soft", required_argument, NULL, OPT_SOFT},
-                                        {"forwards", optional_argument, NULL, OPT_FORWARDS},
-                                        {"until", required_argument, NULL, OPT_UNTIL},
-                                        {"reason", required_argument, NULL, OPT_REASON},
-                                        {"force", no_argument, NULL, OPT_FORCE},
-                                        {"format", required_argument, NULL, OPT_FORMAT},
-                                        {NULL, 0, NULL, 0}};
-
-static const char *const verbs[] = {"set", "unset", "show"};
+static const char *const verbs[] = {"set", "unset", "show", NULL};
 enum limit_verb { VERB_SET, VERB_UNSET, VERB_SHOW };
-static const char *const actions[] = {"log", "hold", "defer", "reject"};
-static const char *const answers[] = {"no", "yes"};
-static const char *const formats[] = {"table", "json"};
+static const char *const actions[] = {"log", "hold", "defer", "reject", NULL};
+static const char *const answers[] = {"no", "yes", NULL};
+static const char *const formats[] = {"table", "json", NULL};
+
+#define SOFT_UNSET UINT64_MAX
 
 struct command_line {
     struct cli *cli;
     enum limit_verb verb;
     const char *holder, *name, *max, *until, *reason;
     int action, forwards, format; /* -1: not given */
-    uint64_t soft;
-    bool has_soft, force;
+    uint64_t soft;                /* percent; SOFT_UNSET: not given */
+    bool force;
 };
 
 struct limit_command {
@@ -79,103 +45,110 @@ struct limit_command {
 
 /* --- the command line ------------------------------------------------------------------------ */
 
-static bool set_choice(const char *option, const char *const *names, size_t count, int *value)
-{
-    *value = cli_option_choice("limit", option, names, count);
-    return *value >= 0;
-}
-
-static bool set_soft(struct command_line *c)
-{
-    c->has_soft = true;
-    if (slice_number(slice_str(optarg), &c->soft) && c->soft < 100)
-        return true;
-    (void)cli_usage("limit", "--soft wants a percentage from 1 to 99, or 0 for none, not \"%s\"",
-                    optarg);
-    return false;
-}
-
-static bool set_option(struct command_line *c, int id)
-{
-    switch (id) {
-    case OPT_ACTION:
-        return set_choice("--action", actions, 4, &c->action);
-    case OPT_SOFT:
-        return set_soft(c);
-    case OPT_FORWARDS:
-        if (optarg == NULL)
-            return c->forwards = 1, true;
-        return set_choice("--forwards", answers, 2, &c->forwards);
-    case OPT_UNTIL:
-        c->until = optarg;
-        return true;
-    case OPT_REASON:
-        c->reason = optarg;
-        return true;
-    case OPT_FORCE:
-        c->force = true;
-        return true;
-    default:
-        return set_choice("--format", formats, 2, &c->format);
-    }
-}
-
-static int find_verb(struct command_line *c, const char *typed)
-{
-    for (int i = 0; i < 3; i++) {
-        if (strcmp(typed, verbs[i]) == 0) {
-            c->verb = (enum limit_verb)i;
-            return EX_OK;
-        }
-    }
-    return cli_unknown("limit", "thing to do with limits", typed, verbs, 3);
-}
+static const struct options_word words[] = {
+    {"D", "a hosted domain; @server or @client: the limits of the server, or of clients"},
+    {"NAME", "scope/metric/window: domain/recipients/hour, user/bytes/month ..."},
+    {"MAX", "a number, a size (10GB), or unlimited"},
+    {.name = NULL}};
+static const struct options_row rows[] = {
+    {.name = "action",
+     OPTIONS_CHOICE,
+     offsetof(struct command_line, action),
+     "ACTION",
+     "what happens to a message over the limit: log, hold, defer or reject. If this or one of the "
+     "next two is not given, the plan's applies",
+     .choices = actions},
+    {.name = "soft",
+     OPTIONS_NUMBER,
+     offsetof(struct command_line, soft),
+     "PERCENT",
+     "an event at this percentage; 0: none",
+     .most = 99},
+    {.name = "forwards",
+     OPTIONS_CHOICE,
+     offsetof(struct command_line, forwards),
+     "no|yes",
+     "may stop inbound mail when the owner of a forwarder is over the limit",
+     .choices = answers,
+     .optional = true},
+    {.name = "until",
+     OPTIONS_TEXT,
+     offsetof(struct command_line, until),
+     "DATE",
+     "the last day: 2026-11-30, tomorrow; or a length of time: +3days, +2weeks, +12hours"},
+    {.name = "reason",
+     OPTIONS_TEXT,
+     offsetof(struct command_line, reason),
+     "TEXT",
+     "why; shown by limit show"},
+    {.name = "force",
+     OPTIONS_FLAG,
+     offsetof(struct command_line, force),
+     NULL,
+     "even if the domain is not hosted"},
+    {.name = "format",
+     OPTIONS_CHOICE,
+     offsetof(struct command_line, format),
+     "table|json",
+     "output format of limit show",
+     .choices = formats},
+    {.name = NULL}};
+static const struct options_table table = {
+    .command = "limit",
+    .synopsis = "limit set D NAME MAX [--action log|hold|defer|reject]\n"
+                "                      [--soft PERCENT] [--forwards[=no]] [--until DATE]\n"
+                "                      [--reason TEXT] [--force]\n"
+                "       tollgate limit unset D NAME\n"
+                "       tollgate limit show D [--format table|json]",
+    .words = words,
+    .rows = rows,
+    .words_least = 1,
+    .words_most = 4,
+    .missing = "expected set, unset or show",
+    .notes = "Takes effect on all nodes within 5 seconds. What has been consumed stays consumed."};
 
 static bool has_set_options(const struct command_line *c)
 {
     return c->action >= 0 || c->forwards >= 0 || c->until != NULL || c->reason != NULL ||
-           c->has_soft || c->force;
+           c->soft != SOFT_UNSET || c->force;
 }
 
-static int check(const struct command_line *c, int words)
+static int check(const struct command_line *c, int count)
 {
-    static const char *const wanted[] = {("D NAME MAX: limit set example.com "
-                                          "domain/recipients/hour 2000"),
-                                         "D NAME: limit unset example.com domain/recipients/hour",
-                                         "D: limit show example.com"};
+    static const char *const wanted[] = {"D NAME MAX, such as: limit set example.com "
+                                         "domain/recipients/hour 2000",
+                                         "D NAME, such as: limit unset example.com "
+                                         "domain/recipients/hour",
+                                         "D, such as: limit show example.com"};
     static const int counts[] = {3, 2, 1};
 
-    if (words != counts[c->verb])
-        return cli_usage("limit", "limit %s wants %s", verbs[c->verb], wanted[c->verb]);
+    if (count != counts[c->verb])
+        return cli_usage("limit", "limit %s needs %s", verbs[c->verb], wanted[c->verb]);
     if (c->verb != VERB_SET && has_set_options(c))
         return cli_usage("limit", "limit %s takes no such option", verbs[c->verb]);
     if (c->verb != VERB_SHOW && c->format >= 0)
-        return cli_usage("limit", "--format goes with limit show");
+        return cli_usage("limit", "--format needs limit show");
     return EX_OK;
 }
 
 static int parse(struct command_line *c, int argc, char **argv)
 {
-    int id, code, words;
+    char **typed;
+    int code = options_parse(&table, c->cli, c, argc, argv, &typed), verb, count = 0;
 
-    while ((id = cli_option_next(c->cli, help, argc, argv, options)) != OPTION_END) {
-        if (id == OPTION_HELP)
-            return OPTION_HELP;
-        if (id == OPTION_WRONG || !set_option(c, id))
-            return EX_USAGE;
-    }
-    words = argc - optind - 1;
-    if (words < 0)
-        return cli_usage("limit", "set, unset or show?");
-    code = find_verb(c, argv[optind]);
-    if (code == EX_OK)
-        code = check(c, words);
     if (code != EX_OK)
         return code;
-    c->holder = argv[optind + 1];
-    c->name = words > 1 ? argv[optind + 2] : NULL;
-    c->max = words > 2 ? argv[optind + 3] : NULL;
-    return EX_OK;
+    verb = options_verb(&table, typed[0], verbs);
+    if (verb < 0)
+        return EX_USAGE;
+    c->verb = (enum limit_verb)verb;
+    while (typed[1 + count] != NULL)
+        count++;
+    code = check(c, count);
+    c->holder = typed[1];
+    c->name = count > 1 ? typed[2] : NULL;
+    c->max = count > 2 ? typed[3] : NULL;
+    return code;
 }
 
 /* --- set ------------------------------------------------------------------------------------- */
@@ -196,26 +169,15 @@ static struct slice author(void)
     return user != NULL ? slice_str(user->pw_name) : SLICE("unknown");
 }
 
-/* `+3days`: from now on; a date: to its end. */
-static int until_parse(struct limit_command *w, const char *text, int64_t *until_s, struct err *err)
+static int until_parse(const struct limit_command *w, const char *text, int64_t *until_s,
+                       struct err *err)
 {
-    time_t start, end;
-    int64_t length_ms;
-    struct slice per;
-    int result;
+    time_t until;
 
-    if (text[0] == '+' && strcmp(text, "+month") != 0) {
-        result = limit_parse_per(slice_str(text + 1), &w->arena, &length_ms, &per, err);
-        if (result == 0)
-            *until_s = w->now_s + length_ms / 1000;
-    } else {
-        result = period_date_parse(slice_str(text), (time_t)w->now_s, &start, &end, err);
-        if (result == 0)
-            *until_s = (int64_t)end;
-    }
-    if (result == 0 && *until_s <= w->now_s)
-        result = err_set(err, EX_USAGE, "that is over already");
-    return result == 0 ? 0 : cli_bad_value(err, "--until", text);
+    if (period_until_parse(slice_str(text), (time_t)w->now_s, &until, err) != 0)
+        return cli_bad_value(err, "--until", text);
+    *until_s = (int64_t)until;
+    return 0;
 }
 
 /* From which a new limit takes over what is not said: the override of its name that holds, else the
@@ -258,14 +220,14 @@ static int limit_make(struct limit_command *w, struct limit *l, struct err *err)
         return -1;
     }
     if (!holder_has_scope(&w->holder, l->scope))
-        return err_set(err, EX_USAGE, "%s has limits of the scope %s, not %s", c->holder,
+        return err_set(err, EX_USAGE, "%s has limits of scope %s, not %s", c->holder,
                        holder_scopes(&w->holder), limit_scope_name(l->scope));
     if (c->until != NULL && until_parse(w, c->until, &l->until_s, err) != 0)
         return -1;
     take_over(w, l);
     if (c->action >= 0)
         l->action = (enum limit_action)c->action;
-    if (c->has_soft)
+    if (c->soft != SOFT_UNSET)
         l->soft_percent = (unsigned)c->soft;
     if (c->forwards >= 0)
         l->forwards = c->forwards == 1;
@@ -305,9 +267,9 @@ static int say_set(const struct limit_command *w, const struct limit *l)
     if (l->max != LIMIT_UNLIMITED)
         buf_addf(&b, "\nA message over it is %s.", text_stopped(l->action));
     if (l->max != LIMIT_UNLIMITED && w->setup.rules->observe && l->action != ACTION_LOG)
-        buf_add_str(&b, " But throttle.mode is \"observe\": nothing is\nstopped, what would "
-                        "have been is logged and counted.");
-    buf_add_str(&b, "\nIt holds within 5 seconds, on all nodes");
+        buf_add_str(&b, " But throttle.mode is \"observe\":\nnothing is stopped; what would "
+                        "be is logged and counted.");
+    buf_add_str(&b, "\nTakes effect on all nodes within 5 seconds");
     if (l->until_s != 0) {
         buf_add_str(&b, ", until ");
         text_time(&b, l->until_s);
@@ -397,12 +359,13 @@ static int run(struct limit_command *w)
 
 int command_limit(struct cli *cli, int argc, char **argv)
 {
-    struct command_line typed = {.cli = cli, .action = -1, .forwards = -1, .format = -1};
+    struct command_line typed = {
+        .cli = cli, .action = -1, .forwards = -1, .format = -1, .soft = SOFT_UNSET};
     struct limit_command w = {.typed = &typed};
     int code = parse(&typed, argc, argv);
 
     if (code != EX_OK)
-        return code == OPTION_HELP ? EX_OK : code;
+        return code == OPTIONS_DONE ? EX_OK : code;
     arena_init(&w.arena, ARENA_BYTES);
     code = run(&w);
     setup_close(&w.setup);

@@ -17,31 +17,30 @@ struct command {
 static const struct command commands[] = {
     {"report", command_report, "traffic of the server, a domain or a user, by time and by name"},
     {"totals", command_totals, "every counter of every account, for billing"},
-    {"usage", command_usage, "how much of its limits a domain has used, when there is room again"},
-    {"limit", command_limit, "limits of a domain: shows, sets, unsets overrides of its plan"},
-    {"plan", command_plan, "the plan of a domain: shows, sets, unsets"},
-    {"violations", command_violations,
-     "limits that were crossed, and what would have been stopped"},
-    {"top", command_top, "who sends now, limits nearly full, violations; a live view"},
-    {"why", command_why, "why a message was stopped; whether somebody may send now"},
-    {"classify", command_classify, "what a message would count as, and by which rule"},
-    {"release", command_release, "lets messages go that a limit holds, as room returns"},
-    {"doctor", command_doctor, "checks the installation, and says how to mend what is wrong"},
+    {"usage", command_usage, "limits of a domain: how much is used, when there is room again"},
+    {"limit", command_limit, "overrides of a plan's limits: show, set, unset"},
+    {"plan", command_plan, "the plan of a domain: show, set, unset"},
+    {"violations", command_violations, "limits that were crossed, or would have been"},
+    {"top", command_top, "live view: who sends, limits nearly full, violations"},
+    {"why", command_why, "why a message was stopped; whether an address may send now"},
+    {"classify", command_classify, "how a message would be counted, and by which rule"},
+    {"release", command_release, "releases messages held by a limit, as room returns"},
+    {"doctor", command_doctor, "checks the installation and says how to fix what is wrong"},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
-static void show_help(FILE *out)
+static void show_help(void)
 {
-    (void)fprintf(out, "usage: tollgate [-c FILE] [-V] [-h] COMMAND ...\n\n");
+    (void)printf("usage: tollgate [-c FILE] COMMAND ...\n"
+                 "       tollgate help [COMMAND]\n\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        (void)fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
-    (void)fprintf(out,
-                  "\n  -c FILE    configuration (default: %s)\n"
-                  "  -V         version\n"
-                  "  -h         this; after a command, its options\n"
-                  "\nThe manual: tollgate(1).\n",
-                  settings_default_file);
+        (void)printf("  %-10s  %s\n", commands[i].name, commands[i].help);
+    (void)printf("\n  -c FILE        configuration file (default: %s)\n"
+                 "  -V, --version  version\n"
+                 "  -h, --help     this text; after a command, its options\n"
+                 "\nSee tollgate(1).\n",
+                 settings_default_file);
 }
 
 static int unknown_command(const char *typed)
@@ -64,31 +63,45 @@ static int run_command(struct cli *cli, int argc, char **argv)
     return unknown_command(argv[0]);
 }
 
+/* `help COMMAND` is `COMMAND --help`. */
+static int run_help(struct cli *cli, int argc, char **argv)
+{
+    char option[] = "--help", *words[] = {argc > 1 ? argv[1] : NULL, option, NULL};
+
+    if (argc > 2)
+        return cli_usage(NULL, "unexpected argument \"%s\"", argv[2]);
+    if (argc > 1)
+        return run_command(cli, 2, words);
+    show_help();
+    return EX_OK;
+}
+
 static int run(struct cli *cli, int argc, char **argv)
 {
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
     int got;
 
     opterr = 0;
-    while ((got = getopt_long(argc, argv, "+:c:Vh", (const struct option[]){{0}}, NULL)) != -1) {
+    while ((got = getopt_long(argc, argv, "+:c:Vh", options, NULL)) != -1) {
         if (got == 'c') {
             cli->config = optarg;
         } else if (got == 'V') {
             (void)printf("tollgate %s\n", PACKAGE_VERSION);
             return EX_OK;
         } else if (got == 'h') {
-            show_help(stdout);
+            show_help();
             return EX_OK;
-        } else if (got == ':') {
-            return cli_usage(NULL, "the option -%c wants a value", optopt);
         } else {
-            return cli_usage(NULL, "there is no option %s before a command", argv[optind - 1]);
+            return cli_option_wrong(NULL, argv, options, got);
         }
     }
-    if (optind == argc) {
-        show_help(stdout);
-        return EX_OK;
-    }
-    return run_command(cli, argc - optind, argv + optind);
+    if (optind < argc && strcmp(argv[optind], "help") == 0)
+        return run_help(cli, argc - optind, argv + optind);
+    if (optind < argc)
+        return run_command(cli, argc - optind, argv + optind);
+    show_help();
+    return EX_OK;
 }
 
 int main(int argc, char **argv)

@@ -1,10 +1,12 @@
 /* tollgate plan: which plan a domain has, given at run time. */
+#include <stddef.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "cli/command.h"
 #include "cli/holder.h"
 #include "cli/limit_show.h"
+#include "cli/options.h"
 #include "lib/core/format.h"
 #include "lib/sys/clock.h"
 #include "lib/throttle/account_change.h"
@@ -12,21 +14,7 @@
 #define ARENA_BYTES ((size_t)16 << 20)
 #define PLANS_SHOWN 256
 
-static const char help[] =
-    "usage: tollgate plan set D NAME [--force]\n"
-    "       tollgate plan unset D\n"
-    "       tollgate plan show [D]\n"
-    "\n"
-    "  D         a hosted domain; @server, @client: the server's limits, those of clients\n"
-    "  NAME      a plan of the configuration; `tollgate plan show' lists them\n"
-    "  --force   also for a domain that is not hosted\n"
-    "\n"
-    "It holds within 5 seconds, on all nodes, before what throttle.assign says; overrides\n"
-    "(tollgate limit) win over any plan. What was consumed stays consumed.\n";
-
-static const struct option options[] = {{"force", no_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
-
-static const char *const verbs[] = {"set", "unset", "show"};
+static const char *const verbs[] = {"set", "unset", "show", NULL};
 enum plan_verb { VERB_SET, VERB_UNSET, VERB_SHOW };
 
 struct plan_command {
@@ -42,42 +30,57 @@ struct plan_command {
 
 /* --- the command line ------------------------------------------------------------------------ */
 
-static int take_words(struct plan_command *w, int count, char **words)
-{
-    int verb = 0;
+static const struct options_word words[] = {
+    {"D", "a hosted domain; @server or @client: the limits of the server, or of clients"},
+    {"NAME", "a plan of the configuration; `tollgate plan show' lists them"},
+    {.name = NULL}};
+static const struct options_row rows[] = {{.name = "force",
+                                           OPTIONS_FLAG,
+                                           offsetof(struct plan_command, force),
+                                           NULL,
+                                           "even if the domain is not hosted"},
+                                          {.name = NULL}};
+static const struct options_table table = {
+    .command = "plan",
+    .synopsis = "plan set D NAME [--force]\n"
+                "       tollgate plan unset D\n"
+                "       tollgate plan show [D]",
+    .words = words,
+    .rows = rows,
+    .words_least = 1,
+    .words_most = 3,
+    .missing = "expected set, unset or show",
+    .notes = "Takes effect on all nodes within 5 seconds and overrides throttle.assign; overrides "
+             "(tollgate limit) take precedence over any plan. What has been consumed stays "
+             "consumed."};
 
-    while (verb < 3 && strcmp(words[0], verbs[verb]) != 0)
-        verb++;
-    if (verb == 3)
-        return cli_unknown("plan", "thing to do with plans", words[0], verbs, 3);
-    w->verb = (enum plan_verb)verb;
-    w->holder_typed = count > 1 ? words[1] : NULL;
-    w->plan_typed = count > 2 ? words[2] : NULL;
-    if (w->verb == VERB_SET && count != 3)
-        return cli_usage("plan", "plan set wants D NAME: plan set example.com business");
-    if (w->verb == VERB_UNSET && count != 2)
-        return cli_usage("plan", "plan unset wants D: plan unset example.com");
-    if (w->verb == VERB_SHOW && count > 2)
-        return cli_usage("plan", "plan show wants D alone: what is \"%s\"?", words[2]);
+static int check(const struct plan_command *w, char **typed)
+{
+    if (w->verb == VERB_SET && w->plan_typed == NULL)
+        return cli_usage("plan", "plan set needs D NAME, such as: plan set example.com business");
+    if (w->verb == VERB_UNSET && w->holder_typed == NULL)
+        return cli_usage("plan", "plan unset needs D, such as: plan unset example.com");
+    if (w->verb != VERB_SET && w->plan_typed != NULL)
+        return cli_usage("plan", "unexpected argument \"%s\"", typed[2]);
     if (w->verb != VERB_SET && w->force)
-        return cli_usage("plan", "--force goes with plan set");
+        return cli_usage("plan", "--force needs plan set");
     return EX_OK;
 }
 
 static int parse(struct plan_command *w, int argc, char **argv)
 {
-    int id;
+    char **typed;
+    int code = options_parse(&table, w->cli, w, argc, argv, &typed), verb;
 
-    while ((id = cli_option_next(w->cli, help, argc, argv, options)) != OPTION_END) {
-        if (id == OPTION_HELP)
-            return OPTION_HELP;
-        if (id == OPTION_WRONG)
-            return EX_USAGE;
-        w->force = true;
-    }
-    if (optind == argc)
-        return cli_usage("plan", "set, unset or show?");
-    return take_words(w, argc - optind, argv + optind);
+    if (code != EX_OK)
+        return code;
+    verb = options_verb(&table, typed[0], verbs);
+    if (verb < 0)
+        return EX_USAGE;
+    w->verb = (enum plan_verb)verb;
+    w->holder_typed = typed[1];
+    w->plan_typed = typed[1] != NULL ? typed[2] : NULL;
+    return check(w, typed);
 }
 
 /* --- set, unset ------------------------------------------------------------------------------ */
@@ -90,7 +93,7 @@ static int unknown_plan(const struct plan_command *w)
 
     for (; count < s->plan_count && count < PLANS_SHOWN; count++)
         names[count] = s->plans[count].name.ptr;
-    return cli_unknown("plan", "plan of the configuration", w->plan_typed, names, count);
+    return cli_unknown("plan", "plan", w->plan_typed, names, count);
 }
 
 static struct account_change change_of(const struct plan_command *w)
@@ -114,7 +117,7 @@ static int set(struct plan_command *w)
         return code;
     if (account_change_plan_set(&change, slice_str(w->plan_typed), &err) != 0)
         return cli_fail(&err);
-    (void)printf("%.*s: the plan is %s. It holds within 5 seconds, on all nodes.\n",
+    (void)printf("%.*s: the plan is %s. Takes effect on all nodes within 5 seconds.\n",
                  SLICE_FMT(w->holder.rules), w->plan_typed);
     return EX_OK;
 }
@@ -129,7 +132,7 @@ static int say_unset(struct plan_command *w, bool removed)
         return cli_fail(&err);
     plan = l.plan != NULL ? l.plan->name : SLICE("none");
     (void)printf("%.*s: %s; the plan is %.*s (%s).\n", SLICE_FMT(w->holder.rules),
-                 removed ? "no plan is set at run time any more" : "no plan was set at run time",
+                 removed ? "the plan set at run time is removed" : "no plan was set at run time",
                  SLICE_FMT(plan), holder_plan_origin_text(l.origin));
     return EX_OK;
 }
@@ -201,7 +204,7 @@ int command_plan(struct cli *cli, int argc, char **argv)
     int code = parse(&w, argc, argv);
 
     if (code != EX_OK)
-        return code == OPTION_HELP ? EX_OK : code;
+        return code == OPTIONS_DONE ? EX_OK : code;
     arena_init(&w.arena, ARENA_BYTES);
     code = run(&w);
     setup_close(&w.setup);

@@ -1,11 +1,13 @@
 /* tollgate release: releases held messages, in order, as their limits have room. */
 #include <jansson.h>
+#include <stddef.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/control.h"
+#include "cli/options.h"
 #include "cli/release_message.h"
 #include "cli/text.h"
 #include "lib/core/address.h"
@@ -16,25 +18,6 @@
 #define ARENA_BYTES ((size_t)1 << 30)
 /* Numbers of messages in one request. */
 #define PLACES 1000
-
-static const char help[] =
-    "usage: tollgate release [D | QUEUE-ID] [--config-dir DIR] [--quiet]\n"
-    "\n"
-    "  D                 only messages held for this domain\n"
-    "  QUEUE-ID          this message, now, even if its limit has no room\n"
-    "  --config-dir DIR  only the instance of Postfix whose main.cf is in this folder\n"
-    "  --quiet           report errors only\n"
-    "\n"
-    "Charges the messages held by a limit and takes them off hold, the longest held first, as far\n"
-    "as there is room now. A message that postsuper took off hold is charged while it is still in\n"
-    "the queue; one that is gone is forgotten and never charged.\n"
-    "Run it as root, once a minute (systemd: tollgate-release.timer).\n";
-
-enum release_option { OPT_CONFIG_DIR = 256, OPT_QUIET };
-
-static const struct option options[] = {{"config-dir", required_argument, NULL, OPT_CONFIG_DIR},
-                                        {"quiet", no_argument, NULL, OPT_QUIET},
-                                        {NULL, 0, NULL, 0}};
 
 struct release_command {
     struct cli *cli;
@@ -47,33 +30,44 @@ struct release_command {
 
 /* --- the command line ------------------------------------------------------------------------ */
 
-static bool set_option(struct release_command *w, int id)
-{
-    if (id == OPT_QUIET) {
-        w->quiet = true;
-        return true;
-    }
-    w->config_dir = optarg;
-    if (optarg[0] == '/')
-        return true;
-    (void)cli_usage("release", "--config-dir: \"%s\" is not an absolute path", optarg);
-    return false;
-}
+static const struct options_word words[] = {
+    {"D", "only messages held for this domain"},
+    {"QUEUE-ID", "this message, now, even if its limit has no room"},
+    {.name = NULL}};
+static const struct options_row rows[] = {
+    {.name = "config-dir",
+     OPTIONS_TEXT,
+     offsetof(struct release_command, config_dir),
+     "DIR",
+     "only the instance of Postfix whose main.cf is in this directory"},
+    {.name = "quiet",
+     OPTIONS_FLAG,
+     offsetof(struct release_command, quiet),
+     NULL,
+     "report errors only"},
+    {.name = NULL}};
+static const struct options_table table = {
+    .command = "release",
+    .synopsis = "release [D | QUEUE-ID] [--config-dir DIR] [--quiet]",
+    .words = words,
+    .rows = rows,
+    .words_most = 1,
+    .notes =
+        "Charges the messages held by a limit and takes them off hold, the longest held first, "
+        "as far as there is room now. A message that postsuper took off hold is charged while "
+        "it is still in the queue; one that is gone is forgotten and never charged. Run it as "
+        "root, once a minute (systemd: tollgate-release.timer)."};
 
 static int parse(struct release_command *w, int argc, char **argv)
 {
-    int id;
+    char **typed;
+    int code = options_parse(&table, w->cli, w, argc, argv, &typed);
 
-    while ((id = cli_option_next(w->cli, help, argc, argv, options)) != OPTION_END) {
-        if (id == OPTION_HELP)
-            return OPTION_HELP;
-        if (id == OPTION_WRONG || !set_option(w, id))
-            return EX_USAGE;
-    }
-    if (optind + 1 < argc)
-        return cli_usage("release", "unexpected argument \"%s\": give one domain or queue id",
-                         argv[optind + 1]);
-    w->typed = optind < argc ? argv[optind] : NULL;
+    if (code != EX_OK)
+        return code;
+    if (w->config_dir != NULL && w->config_dir[0] != '/')
+        return cli_usage("release", "--config-dir: \"%s\" is not an absolute path", w->config_dir);
+    w->typed = typed[0];
     return EX_OK;
 }
 
@@ -326,7 +320,7 @@ int command_release(struct cli *cli, int argc, char **argv)
     int code = parse(&w, argc, argv);
 
     if (code != EX_OK)
-        return code == OPTION_HELP ? EX_OK : code;
+        return code == OPTIONS_DONE ? EX_OK : code;
     arena_init(&w.run.arena, ARENA_BYTES);
     strmap_init(&w.run.queued);
     strmap_init(&w.by_account);

@@ -1,49 +1,33 @@
 /* tollgate report: counters of a range of time as table, CSV, JSON or chart. */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "cli/command.h"
+#include "cli/options.h"
 #include "cli/range.h"
 #include "lib/core/address.h"
 #include "lib/core/classify.h"
 
 #define MEMORY_BYTES ((size_t)1 << 30)
 
-static const char help[] =
-    "usage: tollgate report NAME [--server | --domain D | --user U] [--by node|domain|user]\n"
-    "                       [--from DATE] [--to DATE] [--step hour|day|week|month|quarter]\n"
-    "                       [--sort COLUMN] [--reverse] [--top N] [--format table|csv|json|chart]\n"
-    "\n"
-    "  --server        all nodes together (the default)\n"
-    "  --domain D      one domain; with --user, the domain that the user is charged to\n"
-    "  --user U        one user: alice@example.com\n"
-    "  --by WHAT       a line each node, domain or user\n"
-    "  --from, --to    2026-11-21, 2026-11, today, yesterday, -7days; both included\n"
-    "                  (the default: this month so far)\n"
-    "  --step WHAT     a line each hour (UTC), day, week, month or quarter\n"
-    "  --sort COLUMN   by this column, the largest first; a chart draws it\n"
-    "  --reverse       the other way round\n"
-    "  --top N         the first N lines, of each step where there are steps\n"
-    "\n"
-    "`tollgate report' alone lists the reports.\n";
-
 enum scope { SCOPE_SERVER, SCOPE_DOMAIN, SCOPE_USER };
-enum by { BY_NOTHING, BY_NODE, BY_DOMAIN, BY_USER };
+enum by { BY_NOTHING = -1, BY_NODE, BY_DOMAIN, BY_USER };
 
 static const char *const scope_names[] = {"server", "domain", "user"};
-static const char *const by_names[] = {"node", "domain", "user"};
-static const char *const step_names[] = {"hour", "day", "week", "month", "quarter"};
+static const char *const by_names[] = {"node", "domain", "user", NULL};
+static const char *const step_names[] = {"hour", "day", "week", "month", "quarter", NULL};
 static const enum period_kind step_kinds[] = {PERIOD_HOUR, PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH,
                                               PERIOD_QUARTER};
-static const char *const format_names[] = {"table", "csv", "json", "chart"};
+static const char *const format_names[] = {"table", "csv", "json", "chart", NULL};
 
 struct report {
     struct cli *cli;
     const struct report_kind *kind;
     bool server;
     const char *domain_text, *user_text, *from, *to, *sort;
-    enum by by;
+    int by;   /* into by_names, an enum by */
     int step; /* into step_names; -1: none */
     bool reverse;
     uint64_t top;
@@ -64,7 +48,7 @@ static int list_reports(void)
 {
     const struct report_kind *kind;
 
-    (void)printf("Reports (tollgate report NAME; -h shows the options):\n\n");
+    (void)printf("Reports (`tollgate report NAME'; --help shows the options):\n\n");
     for (size_t i = 0; (kind = report_at(i)) != NULL; i++)
         (void)printf("  %-22s  %s\n", kind->name, kind->help);
     return EX_OK;
@@ -80,87 +64,72 @@ static int unknown_report(const char *typed)
     return cli_unknown("report", "report", typed, names, count);
 }
 
-enum report_option {
-    OPT_SERVER = 256,
-    OPT_DOMAIN,
-    OPT_USER,
-    OPT_BY,
-    OPT_FROM,
-    OPT_TO,
-    OPT_STEP,
-    OPT_SORT,
-    OPT_REVERSE,
-    OPT_TOP,
-    OPT_FORMAT
-};
-
-static const struct option options[] = {{"server", no_argument, NULL, OPT_SERVER},
-                                        {"domain", required_argument, NULL, OPT_DOMAIN},
-                                        {"user", required_argument, NULL, OPT_USER},
-                                        {"by", required_argument, NULL, OPT_BY},
-                                        {"from", required_argument, NULL, OPT_FROM},
-                                        {"to", required_argument, NULL, OPT_TO},
-                                        {"step", required_argument, NULL, OPT_STEP},
-                                        {"sort", required_argument, NULL, OPT_SORT},
-                                        {"reverse", no_argument, NULL, OPT_REVERSE},
-                                        {"top", required_argument, NULL, OPT_TOP},
-                                        {"format", required_argument, NULL, OPT_FORMAT},
-                                        {NULL, 0, NULL, 0}};
-
-static bool set_choice(const char *what, const char *const *names, size_t count, int *value)
-{
-    *value = cli_option_choice("report", what, names, count);
-    return *value >= 0;
-}
-
-static bool set_top(struct report *r)
-{
-    if (slice_number(slice_str(optarg), &r->top) && r->top > 0)
-        return true;
-    (void)cli_usage("report", "--top wants a number above 0, not \"%s\"", optarg);
-    return false;
-}
-
-/* False: said already. */
-static bool set_option(struct report *r, int id)
-{
-    int by;
-
-    switch (id) {
-    case OPT_SERVER:
-        r->server = true;
-        return true;
-    case OPT_DOMAIN:
-        r->domain_text = optarg;
-        return true;
-    case OPT_USER:
-        r->user_text = optarg;
-        return true;
-    case OPT_BY:
-        if (!set_choice("--by", by_names, 3, &by))
-            return false;
-        r->by = (enum by)(by + 1);
-        return true;
-    case OPT_FROM:
-        r->from = optarg;
-        return true;
-    case OPT_TO:
-        r->to = optarg;
-        return true;
-    case OPT_STEP:
-        return set_choice("--step", step_names, 5, &r->step);
-    case OPT_SORT:
-        r->sort = optarg;
-        return true;
-    case OPT_REVERSE:
-        r->reverse = true;
-        return true;
-    case OPT_TOP:
-        return set_top(r);
-    default:
-        return set_choice("--format", format_names, 4, &r->format);
-    }
-}
+static const struct options_word words[] = {
+    {"NAME", "a report; `tollgate report' alone lists them"}, {.name = NULL}};
+static const struct options_row rows[] = {
+    {.name = "server",
+     OPTIONS_FLAG,
+     offsetof(struct report, server),
+     NULL,
+     "all nodes together (the default)"},
+    {.name = "domain",
+     OPTIONS_TEXT,
+     offsetof(struct report, domain_text),
+     "D",
+     "one domain; with --user, the domain that the user is charged to"},
+    {.name = "user",
+     OPTIONS_TEXT,
+     offsetof(struct report, user_text),
+     "U",
+     "one user, such as alice@example.com"},
+    {.name = "by",
+     OPTIONS_CHOICE,
+     offsetof(struct report, by),
+     "node|domain|user",
+     "a line for each node, domain or user",
+     .choices = by_names},
+    {.name = "from",
+     OPTIONS_TEXT,
+     offsetof(struct report, from),
+     "DATE",
+     "first day: 2026-11-21, 2026-11, today, yesterday, -7days (default: this month)"},
+    {.name = "to", OPTIONS_TEXT, offsetof(struct report, to), "DATE", "last day, included"},
+    {.name = "step",
+     OPTIONS_CHOICE,
+     offsetof(struct report, step),
+     "STEP",
+     "a line for each hour (UTC), day, week, month or quarter",
+     .choices = step_names},
+    {.name = "sort",
+     OPTIONS_TEXT,
+     offsetof(struct report, sort),
+     "COLUMN",
+     "sort by this column, largest first; a chart draws it"},
+    {.name = "reverse", OPTIONS_FLAG, offsetof(struct report, reverse), NULL, "reverse the order"},
+    {.name = "top",
+     OPTIONS_NUMBER,
+     offsetof(struct report, top),
+     "N",
+     "the first N lines; of each step, if there are steps",
+     .least = 1,
+     .most = UINT32_MAX},
+    {.name = "format",
+     OPTIONS_CHOICE,
+     offsetof(struct report, format),
+     "FORMAT",
+     "table (default), csv, json or chart",
+     .choices = format_names},
+    {.name = NULL}};
+static const struct options_table table = {
+    .command = "report",
+    .synopsis = "report NAME [--server | --domain D | --user U] [--by node|domain|user]\n"
+                "                       [--from DATE] [--to DATE] [--step "
+                "hour|day|week|month|quarter]\n"
+                "                       [--sort COLUMN] [--reverse] [--top N]\n"
+                "                       [--format table|csv|json|chart]",
+    .words = words,
+    .rows = rows,
+    .words_most = 1};
 
 /* Users have counters of some groups, and no hours. */
 static int check_users(const struct report *r)
@@ -173,8 +142,8 @@ static int check_users(const struct report *r)
     for (size_t i = 0; i < list.count; i++) {
         if (!counter_is_of_users(list.ids[i]))
             return cli_usage("report",
-                             "the report %s is there for the server and for domains, "
-                             "not for users",
+                             "the report %s exists for the server and for domains, not for "
+                             "users",
                              r->kind->name);
     }
     return EX_OK;
@@ -186,39 +155,32 @@ static int check_scope(struct report *r)
                : r->domain_text != NULL ? SCOPE_DOMAIN
                                         : SCOPE_SERVER;
     if (r->server && r->scope != SCOPE_SERVER)
-        return cli_usage("report", "--server goes without --domain and --user");
+        return cli_usage("report", "--server excludes --domain and --user");
     if (r->scope == SCOPE_USER && r->by != BY_NOTHING)
-        return cli_usage("report", "--by %s goes without --user: one user is one line",
-                         by_names[r->by - 1]);
+        return cli_usage("report", "--by %s excludes --user: one user is one line",
+                         by_names[r->by]);
     if (r->scope == SCOPE_DOMAIN && r->by == BY_NODE)
-        return cli_usage("report", "--by node goes with --server: the counters of a domain are the "
-                                   "sum of all nodes");
+        return cli_usage("report", "--by node needs --server: the counters of a domain are the sum "
+                                   "over all nodes");
     if (r->scope == SCOPE_DOMAIN && r->by == BY_DOMAIN)
-        return cli_usage("report", "--by domain goes with --server");
+        return cli_usage("report", "--by domain needs --server");
     return r->scope == SCOPE_USER || r->by == BY_USER ? check_users(r) : EX_OK;
 }
 
-/* 0, OPTION_HELP (all said and done) or an exit code. */
+/* EX_OK, OPTIONS_DONE or an exit code. */
 static int parse(struct report *r, int argc, char **argv)
 {
-    int id;
+    char **names;
+    int code = options_parse(&table, r->cli, r, argc, argv, &names);
 
-    while ((id = cli_option_next(r->cli, help, argc, argv, options)) != OPTION_END) {
-        if (id == OPTION_HELP)
-            return OPTION_HELP;
-        if (id == OPTION_WRONG || !set_option(r, id))
-            return EX_USAGE;
-    }
-    if (optind == argc) {
+    if (code != EX_OK)
+        return code;
+    if (names[0] == NULL) {
         (void)list_reports();
-        return OPTION_HELP;
+        return OPTIONS_DONE;
     }
-    r->kind = report_find(slice_str(argv[optind]));
-    if (r->kind == NULL)
-        return unknown_report(argv[optind]);
-    if (optind + 1 < argc)
-        return cli_usage("report", "one report at a time: what is \"%s\"?", argv[optind + 1]);
-    return check_scope(r);
+    r->kind = report_find(slice_str(names[0]));
+    return r->kind != NULL ? check_scope(r) : unknown_report(names[0]);
 }
 
 /* --- what is read ---------------------------------------------------------------------------- */
@@ -370,7 +332,7 @@ static int read_step(struct report *r, const struct step *step, struct err *err)
 
     if (range_cover(&r->range, step->from, step->to, &r->arena, &periods, err) != 0)
         return -1;
-    switch (r->by) {
+    switch ((enum by)r->by) {
     case BY_NODE:
         return read_counters(&r->cli->reader, &r->names, &periods, &r->counters, row_node, &s, err);
     case BY_DOMAIN:
@@ -404,8 +366,7 @@ static int fill_grid(struct report *r, struct err *err)
     struct report_grid *g = &r->grid;
 
     if (report_grid_init(g, r->kind, r->step >= 0 ? step_names[r->step] : NULL,
-                         r->by != BY_NOTHING ? by_names[r->by - 1] : NULL, MEMORY_BYTES,
-                         err) != 0 ||
+                         r->by != BY_NOTHING ? by_names[r->by] : NULL, MEMORY_BYTES, err) != 0 ||
         report_grid_order(g, slice_str(r->sort), r->reverse, (size_t)r->top, err) != 0)
         return -1;
     g->over_time = r->format == FORMAT_CHART;
@@ -437,11 +398,11 @@ static int run(struct report *r)
 
 int command_report(struct cli *cli, int argc, char **argv)
 {
-    struct report r = {.cli = cli, .step = -1};
+    struct report r = {.cli = cli, .by = BY_NOTHING, .step = -1};
     int code = parse(&r, argc, argv);
 
     if (code != EX_OK)
-        return code == OPTION_HELP ? EX_OK : code;
+        return code == OPTIONS_DONE ? EX_OK : code;
     arena_init(&r.arena, MEMORY_BYTES);
     code = run(&r);
     report_grid_fini(&r.grid);

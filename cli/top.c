@@ -1,6 +1,7 @@
 /* tollgate top: who sends now, which limits are nearly full, what was stopped; again and again. */
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sysexits.h>
@@ -8,27 +9,13 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/options.h"
 #include "cli/top_screen.h"
 #include "lib/core/format.h"
 #include "lib/sys/clock.h"
 
 #define SCREEN_BYTES ((size_t)16 << 20)
 #define INTERVAL_MAX 3600
-
-static const char help[] =
-    "usage: tollgate top [--interval SECONDS] [--once]\n"
-    "\n"
-    "  --interval N  seconds between two readings (2)\n"
-    "  --once        one picture, after one interval; so it is, too, where the output is no\n"
-    "                terminal\n"
-    "\n"
-    "Who sends most, which limits are nearest to full, and the last violations. q or ^C ends it.\n";
-
-enum top_option { OPT_INTERVAL = 256, OPT_ONCE };
-
-static const struct option options[] = {{"interval", required_argument, NULL, OPT_INTERVAL},
-                                        {"once", no_argument, NULL, OPT_ONCE},
-                                        {NULL, 0, NULL, 0}};
 
 struct top {
     struct cli *cli;
@@ -44,28 +31,28 @@ struct top {
 /* Only for signals, which know nothing else. */
 static volatile sig_atomic_t ended;
 
-/* --- the command line ------------------------------------------------------------------------ */
-
-static int parse(struct top *t, int argc, char **argv)
-{
-    int id;
-
-    while ((id = cli_option_next(t->cli, help, argc, argv, options)) != OPTION_END) {
-        if (id == OPTION_HELP)
-            return OPTION_HELP;
-        if (id == OPTION_WRONG)
-            return EX_USAGE;
-        if (id == OPT_ONCE)
-            t->once = true;
-        else if (!slice_number(slice_str(optarg), &t->interval_s) || t->interval_s == 0 ||
-                 t->interval_s > INTERVAL_MAX)
-            return cli_usage("top", "--interval wants seconds from 1 to %d, not \"%s\"",
-                             INTERVAL_MAX, optarg);
-    }
-    if (optind < argc)
-        return cli_usage("top", "what is \"%s\"?", argv[optind]);
-    return EX_OK;
-}
+static const struct options_word words[] = {{.name = NULL}};
+static const struct options_row option_rows[] = {
+    {.name = "interval",
+     OPTIONS_NUMBER,
+     offsetof(struct top, interval_s),
+     "SECONDS",
+     "time between two readings (2)",
+     .least = 1,
+     .most = INTERVAL_MAX},
+    {.name = "once",
+     OPTIONS_FLAG,
+     offsetof(struct top, once),
+     NULL,
+     "one picture, after one interval; the default if the output is not a terminal"},
+    {.name = NULL}};
+static const struct options_table table = {
+    .command = "top",
+    .synopsis = "top [--interval SECONDS] [--once]",
+    .words = words,
+    .rows = option_rows,
+    .notes = "Who sends most, which limits are nearest to full, and the latest violations. q or ^C "
+             "ends it."};
 
 /* --- the terminal ---------------------------------------------------------------------------- */
 
@@ -207,10 +194,11 @@ static int once(struct top *t)
 int command_top(struct cli *cli, int argc, char **argv)
 {
     struct top t = {.cli = cli, .interval_s = 2};
-    int code = parse(&t, argc, argv);
+    char **none;
+    int code = options_parse(&table, cli, &t, argc, argv, &none);
 
     if (code != EX_OK)
-        return code == OPTION_HELP ? EX_OK : code;
+        return code == OPTIONS_DONE ? EX_OK : code;
     arena_init(&t.arena, SCREEN_BYTES);
     buf_init(&t.screen, SCREEN_BYTES);
     code = top_data_open(&t.data, cli);

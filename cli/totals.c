@@ -1,25 +1,20 @@
 /* tollgate totals: every counter of every account, for billing. */
+#include <stddef.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "cli/command.h"
+#include "cli/options.h"
 #include "cli/range.h"
 #include "lib/core/address.h"
 #include "lib/core/classify.h"
 
 #define MEMORY_BYTES ((size_t)1 << 30)
 
-static const char help[] =
-    "usage: tollgate totals --month 2026-11 | --from DATE --to DATE [--domain D]\n"
-    "                       [--format csv|json]\n"
-    "\n"
-    "A line for each account that has counted anything, with every counter, exact, and whether "
-    "the\n"
-    "time is complete: every node has handed in all it counted of it.\n";
-
 struct totals {
     struct cli *cli;
-    const char *month, *from, *to, *domain;
+    const char *month, *from, *to;
+    struct options_list domains;
     int format;
     struct range range;
     struct name_list names;
@@ -28,38 +23,38 @@ struct totals {
     struct arena arena;
 };
 
-enum totals_option { OPT_MONTH = 256, OPT_FROM, OPT_TO, OPT_DOMAIN, OPT_FORMAT };
-
-static const struct option options[] = {{"month", required_argument, NULL, OPT_MONTH},
-                                        {"from", required_argument, NULL, OPT_FROM},
-                                        {"to", required_argument, NULL, OPT_TO},
-                                        {"domain", required_argument, NULL, OPT_DOMAIN},
-                                        {"format", required_argument, NULL, OPT_FORMAT},
-                                        {NULL, 0, NULL, 0}};
-
-static const char *const format_names[] = {"csv", "json"};
+static const char *const format_names[] = {"csv", "json", NULL};
 static const enum format formats[] = {FORMAT_CSV, FORMAT_JSON};
 
-static bool set_option(struct totals *t, int id)
-{
-    switch (id) {
-    case OPT_MONTH:
-        t->month = optarg;
-        return true;
-    case OPT_FROM:
-        t->from = optarg;
-        return true;
-    case OPT_TO:
-        t->to = optarg;
-        return true;
-    case OPT_DOMAIN:
-        t->domain = optarg;
-        return true;
-    default:
-        t->format = cli_option_choice("totals", "--format", format_names, 2);
-        return t->format >= 0;
-    }
-}
+static const struct options_word words[] = {{.name = NULL}};
+static const struct options_row rows[] = {
+    {.name = "month",
+     OPTIONS_TEXT,
+     offsetof(struct totals, month),
+     "MONTH",
+     "a month, such as 2026-11"},
+    {.name = "from", OPTIONS_TEXT, offsetof(struct totals, from), "DATE", "first day; with --to"},
+    {.name = "to", OPTIONS_TEXT, offsetof(struct totals, to), "DATE", "last day, included"},
+    {.name = "domain",
+     OPTIONS_LIST,
+     offsetof(struct totals, domains),
+     "D",
+     "only this domain; may be given more than once"},
+    {.name = "format",
+     OPTIONS_CHOICE,
+     offsetof(struct totals, format),
+     "csv|json",
+     "output format (csv)",
+     .choices = format_names},
+    {.name = NULL}};
+static const struct options_table table = {
+    .command = "totals",
+    .synopsis = "totals --month MONTH | --from DATE --to DATE [--domain D]...\n"
+                "                       [--format csv|json]",
+    .words = words,
+    .rows = rows,
+    .notes = "One line for each account that has counted anything, with every counter, exact, and "
+             "whether the period is complete: all nodes have reported all they counted in it."};
 
 /* A bill is never for a time that somebody forgot to name. */
 static int check(const struct totals *t)
@@ -69,53 +64,58 @@ static int check(const struct totals *t)
     time_t start;
 
     if (t->month != NULL && (t->from != NULL || t->to != NULL))
-        return cli_usage("totals", "--month goes without --from and --to");
+        return cli_usage("totals", "--month excludes --from and --to");
     if (t->month == NULL && (t->from == NULL || t->to == NULL))
-        return cli_usage("totals", "which time? Give --month 2026-11, or both --from and --to");
+        return cli_usage("totals", "give --month 2026-11, or both --from and --to");
     if (t->month != NULL && (!period_parse(month, &kind, &start) || kind != PERIOD_MONTH))
-        return cli_usage("totals", "--month wants a month such as 2026-11, not \"%s\"", t->month);
+        return cli_usage("totals", "--month %s: expected a month such as 2026-11", t->month);
     return EX_OK;
 }
 
 static int parse(struct totals *t, int argc, char **argv)
 {
-    int id;
+    char **none;
+    int code = options_parse(&table, t->cli, t, argc, argv, &none);
 
-    while ((id = cli_option_next(t->cli, help, argc, argv, options)) != OPTION_END) {
-        if (id == OPTION_HELP)
-            return OPTION_HELP;
-        if (id == OPTION_WRONG || !set_option(t, id))
-            return EX_USAGE;
+    return code == EX_OK ? check(t) : code;
+}
+
+static int add_name(struct totals *t, const char *typed, struct err *err)
+{
+    struct slice *name = &t->names.items[t->names.count];
+
+    if (strcmp(typed, ACCOUNT_UNATTRIBUTED) == 0)
+        *name = slice_str(typed);
+    else if (domain_canonical(slice_str(typed), &t->arena, name, err) != 0)
+        return cli_bad_value(err, "--domain", typed);
+    for (size_t i = 0; i < t->names.count; i++) {
+        if (slice_equal(t->names.items[i], *name))
+            return 0; /* on the bill once */
     }
-    if (optind < argc)
-        return cli_usage("totals", "what is \"%s\"? A domain is named by --domain", argv[optind]);
-    return check(t);
+    t->names.count++;
+    return 0;
 }
 
 static int find_names(struct totals *t, struct err *err)
 {
-    struct slice name;
-
-    if (t->domain == NULL)
+    if (t->domains.count == 0)
         return read_accounts(&t->cli->reader, &t->arena, &t->names, err);
-    if (strcmp(t->domain, ACCOUNT_UNATTRIBUTED) == 0)
-        name = slice_str(t->domain);
-    else if (domain_canonical(slice_str(t->domain), &t->arena, &name, err) != 0)
-        return cli_bad_value(err, "--domain", t->domain);
-    t->names.items = arena_array(&t->arena, 1, sizeof *t->names.items);
+    t->names.items = arena_array(&t->arena, t->domains.count, sizeof *t->names.items);
     if (t->names.items == NULL)
         return err_set(err, EX_OSERR, "out of memory");
-    t->names.items[0] = name;
-    t->names.count = 1;
+    for (size_t i = 0; i < t->domains.count; i++) {
+        if (add_name(t, t->domains.items[i], err) != 0)
+            return -1;
+    }
     return 0;
 }
 
-/* One domain that is asked for by name gets its line even if there is nothing in it. */
+/* A domain that is named gets its line even if there is nothing in it. */
 static int add_row(void *context, struct slice name, const struct tally *sum, struct err *err)
 {
     struct totals *t = context;
 
-    if (tally_is_empty(sum) && t->domain == NULL)
+    if (tally_is_empty(sum) && t->domains.count == 0)
         return 0;
     return report_grid_add(&t->grid, SLICE_NONE, name, sum, err);
 }
@@ -164,12 +164,12 @@ static int run(struct totals *t)
 int command_totals(struct cli *cli, int argc, char **argv)
 {
     struct totals t = {.cli = cli};
-    int code = parse(&t, argc, argv);
+    int code;
 
-    if (code != EX_OK)
-        return code == OPTION_HELP ? EX_OK : code;
     arena_init(&t.arena, MEMORY_BYTES);
-    code = run(&t);
+    code = parse(&t, argc, argv);
+    code = code == OPTIONS_DONE ? EX_OK : code != EX_OK ? code : run(&t);
+    options_list_free(&t.domains);
     report_grid_fini(&t.grid);
     arena_fini(&t.arena);
     return code;

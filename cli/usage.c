@@ -1,11 +1,13 @@
 /* tollgate usage: how much of its limits an account has used, and when there is room again. */
 #include <jansson.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "cli/command.h"
 #include "cli/limit_show.h"
+#include "cli/options.h"
 #include "cli/usage_rows.h"
 #include "lib/core/format.h"
 #include "lib/sys/clock.h"
@@ -17,30 +19,12 @@
 #define USERS_LOOKED 50 /* of which the fullest are shown: at least as many */
 #define TOP_MAX      10000
 
-static const char help[] =
-    "usage: tollgate usage D [--user U ...] [--top N] [--format table|csv|json]\n"
-    "\n"
-    "  D          a hosted domain, @server, or @client:192.0.2.1\n"
-    "  --user U   the limits of this user, in place of the busiest users'; as often as wanted\n"
-    "  --top N    how many users (5); 0: none\n"
-    "\n"
-    "Every limit that holds, how much of it is used, and when there is room again. Nothing is\n"
-    "consumed by looking.\n";
-
-enum usage_option { OPT_USER = 256, OPT_TOP, OPT_FORMAT };
-
-static const struct option options[] = {{"user", required_argument, NULL, OPT_USER},
-                                        {"top", required_argument, NULL, OPT_TOP},
-                                        {"format", required_argument, NULL, OPT_FORMAT},
-                                        {NULL, 0, NULL, 0}};
-
-static const char *const formats[] = {"table", "csv", "json"};
+static const char *const formats[] = {"table", "csv", "json", NULL};
 
 struct usage_command {
     struct cli *cli;
     const char *holder_typed;
-    const char **users_typed;
-    size_t user_count, user_room;
+    struct options_list users_typed;
     uint64_t top;
     int format;
 
@@ -54,50 +38,46 @@ struct usage_command {
 
 /* --- the command line ------------------------------------------------------------------------ */
 
-static bool add_user(struct usage_command *w)
-{
-    const char **list =
-        arena_grow(&w->arena, w->users_typed, w->user_count, &w->user_room, sizeof *list);
-
-    if (list == NULL)
-        return false;
-    w->users_typed = list;
-    list[w->user_count++] = optarg;
-    return true;
-}
-
-static bool set_option(struct usage_command *w, int id)
-{
-    switch (id) {
-    case OPT_USER:
-        return add_user(w);
-    case OPT_TOP:
-        if (slice_number(slice_str(optarg), &w->top) && w->top <= TOP_MAX)
-            return true;
-        (void)cli_usage("usage", "--top wants a number up to %d, not \"%s\"", TOP_MAX, optarg);
-        return false;
-    default:
-        w->format = cli_option_choice("usage", "--format", formats, 3);
-        return w->format >= 0;
-    }
-}
+static const struct options_word words[] = {{"D", "a hosted domain, @server, or @client:192.0.2.1"},
+                                            {.name = NULL}};
+static const struct options_row rows[] = {
+    {.name = "user",
+     OPTIONS_LIST,
+     offsetof(struct usage_command, users_typed),
+     "U",
+     "the limits of this user instead of those of the busiest users; may be given more than once"},
+    {.name = "top",
+     OPTIONS_NUMBER,
+     offsetof(struct usage_command, top),
+     "N",
+     "how many users (5); 0: none",
+     .most = TOP_MAX},
+    {.name = "format",
+     OPTIONS_CHOICE,
+     offsetof(struct usage_command, format),
+     "FORMAT",
+     "table (default), csv or json",
+     .choices = formats},
+    {.name = NULL}};
+static const struct options_table table = {
+    .command = "usage",
+    .synopsis = "usage D [--user U]... [--top N] [--format table|csv|json]",
+    .words = words,
+    .rows = rows,
+    .words_least = 1,
+    .words_most = 1,
+    .missing = "name a domain, @server or @client:IP",
+    .notes = "Every limit in force, how much of it is used, and when there is room again. Looking "
+             "consumes nothing."};
 
 static int parse(struct usage_command *w, int argc, char **argv)
 {
-    int id;
+    char **typed;
+    int code = options_parse(&table, w->cli, w, argc, argv, &typed);
 
-    while ((id = cli_option_next(w->cli, help, argc, argv, options)) != OPTION_END) {
-        if (id == OPTION_HELP)
-            return OPTION_HELP;
-        if (id == OPTION_WRONG || !set_option(w, id))
-            return EX_USAGE;
-    }
-    if (optind == argc)
-        return cli_usage("usage", "whose? Name a domain, @server or @client:IP");
-    if (optind + 1 < argc)
-        return cli_usage("usage", "one account at a time: what is \"%s\"?", argv[optind + 1]);
-    w->holder_typed = argv[optind];
-    return EX_OK;
+    if (code == EX_OK)
+        w->holder_typed = typed[0];
+    return code;
 }
 
 /* --- whose ----------------------------------------------------------------------------------- */
@@ -123,16 +103,16 @@ static int find_users(struct usage_command *w, struct err *err)
 {
     size_t most = w->top > 0 && w->top < USERS_LOOKED ? USERS_LOOKED : (size_t)w->top;
 
-    if (w->user_count == 0)
+    if (w->users_typed.count == 0)
         return usage_busiest(&w->cli->reader, &w->holder, &w->limits, clock_unix_ms() / 1000, most,
                              &w->arena, &w->users, err);
     if (w->holder.kind != HOLDER_IS_DOMAIN)
-        return err_set(err, EX_USAGE, "--user goes with a domain");
-    w->users.items = arena_array(&w->arena, w->user_count, sizeof *w->users.items);
+        return err_set(err, EX_USAGE, "--user needs a domain");
+    w->users.items = arena_array(&w->arena, w->users_typed.count, sizeof *w->users.items);
     if (w->users.items == NULL)
         return err_set(err, EX_OSERR, "out of memory");
-    for (size_t i = 0; i < w->user_count; i++) {
-        if (take_user(w, w->users_typed[i], err) != 0)
+    for (size_t i = 0; i < w->users_typed.count; i++) {
+        if (take_user(w, w->users_typed.items[i], err) != 0)
             return -1;
     }
     return 0;
@@ -150,7 +130,7 @@ static void order_users(struct usage_command *w)
 
     while (own < w->rows.count && w->rows.list[own].user.len == 0)
         own++;
-    if (w->user_count > 0 || own == w->rows.count)
+    if (w->users_typed.count > 0 || own == w->rows.count)
         return;
     qsort(w->rows.list + own, w->rows.count - own, sizeof *w->rows.list, by_fullness);
     if (w->rows.count - own > w->top)
@@ -209,7 +189,7 @@ static void add_text(struct usage_command *w, struct buf *b)
         buf_add_str(b, "No limit holds.\n");
     if (own.row_count > 0)
         table_table(&own, &style, true, b);
-    if (!users_have_limits(w) || (w->top == 0 && w->user_count == 0))
+    if (!users_have_limits(w) || (w->top == 0 && w->users_typed.count == 0))
         return;
     buf_add_str(b, own.row_count > 0 ? "\n" : "");
     if (users.row_count > 0)
@@ -270,8 +250,9 @@ int command_usage(struct cli *cli, int argc, char **argv)
 
     arena_init(&w.arena, ARENA_BYTES);
     code = parse(&w, argc, argv);
-    code = code == OPTION_HELP ? EX_OK : code != EX_OK ? code : run(&w);
+    code = code == OPTIONS_DONE ? EX_OK : code != EX_OK ? code : run(&w);
     setup_close(&w.setup);
+    options_list_free(&w.users_typed);
     arena_fini(&w.arena);
     return code;
 }

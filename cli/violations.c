@@ -1,9 +1,11 @@
 /* tollgate violations: limits that were crossed, as they stand in the store's streams. */
+#include <stddef.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "cli/command.h"
 #include "cli/holder.h"
+#include "cli/options.h"
 #include "cli/range.h"
 #include "cli/violations_summary.h"
 #include "cli/violations_table.h"
@@ -12,41 +14,19 @@
 #define ARENA_BYTES ((size_t)1 << 30)
 #define TEXT_BYTES  ((size_t)1 << 30)
 #define LAST_SHOWN  20
+#define LAST_UNSET  UINT64_MAX
 #define LAST_MAX    100000
 #define WAIT_MS     5000
 #define PAUSE_MS    1000
 
-static const char help[] =
-    "usage: tollgate violations [D] [--last N] [--follow] [--format table|csv|json]\n"
-    "       tollgate violations [D] --summary [--from DATE] [--to DATE] [--format ...]\n"
-    "\n"
-    "  D           a domain, @server, or @client:192.0.2.1; by default all\n"
-    "  --last N    the newest N (20)\n"
-    "  --follow    then each as it comes; ends with ^C\n"
-    "  --summary   who would have been stopped if limits acted, how often, by which limit,\n"
-    "              and which limit would have let all of it through\n"
-    "  --from, --to  of the summary: 2026-11-21, 2026-11, today, -7days; both included\n"
-    "                (the default: this month so far)\n"
-    "\n"
-    "JSON is one object a line, that of the summary one object.\n";
-
-enum violations_option { OPT_LAST = 256, OPT_FOLLOW, OPT_SUMMARY, OPT_FROM, OPT_TO, OPT_FORMAT };
-
-static const struct option options[] = {{"last", required_argument, NULL, OPT_LAST},
-                                        {"follow", no_argument, NULL, OPT_FOLLOW},
-                                        {"summary", no_argument, NULL, OPT_SUMMARY},
-                                        {"from", required_argument, NULL, OPT_FROM},
-                                        {"to", required_argument, NULL, OPT_TO},
-                                        {"format", required_argument, NULL, OPT_FORMAT},
-                                        {NULL, 0, NULL, 0}};
-
-static const char *const formats[] = {"table", "csv", "json"};
+static const char *const formats[] = {"table", "csv", "json", NULL};
 
 struct violations_command {
     struct cli *cli;
     const char *typed, *from, *to;
-    bool follow, summary, has_last;
-    uint64_t last;
+    bool follow, summary;
+    uint64_t top;  /* 0: all */
+    uint64_t last; /* LAST_UNSET: not given */
     int format;
 
     struct slice holder; /* empty: all */
@@ -58,59 +38,80 @@ struct violations_command {
 
 /* --- the command line ------------------------------------------------------------------------ */
 
-static bool set_last(struct violations_command *w)
-{
-    w->has_last = true;
-    if (slice_number(slice_str(optarg), &w->last) && w->last <= LAST_MAX)
-        return true;
-    (void)cli_usage("violations", "--last wants a number up to %d, not \"%s\"", LAST_MAX, optarg);
-    return false;
-}
-
-static bool set_option(struct violations_command *w, int id)
-{
-    switch (id) {
-    case OPT_LAST:
-        return set_last(w);
-    case OPT_FOLLOW:
-        return w->follow = true;
-    case OPT_SUMMARY:
-        return w->summary = true;
-    case OPT_FROM:
-        w->from = optarg;
-        return true;
-    case OPT_TO:
-        w->to = optarg;
-        return true;
-    default:
-        w->format = cli_option_choice("violations", "--format", formats, 3);
-        return w->format >= 0;
-    }
-}
+static const struct options_word words[] = {
+    {"D", "a domain, @server, or @client:192.0.2.1 (default: all)"}, {.name = NULL}};
+static const struct options_row rows[] = {
+    {.name = "last",
+     OPTIONS_NUMBER,
+     offsetof(struct violations_command, last),
+     "N",
+     "the latest N (20)",
+     .most = LAST_MAX},
+    {.name = "follow",
+     OPTIONS_FLAG,
+     offsetof(struct violations_command, follow),
+     NULL,
+     "then each new one as it comes, until ^C"},
+    {.name = "summary",
+     OPTIONS_FLAG,
+     offsetof(struct violations_command, summary),
+     NULL,
+     "who would have been stopped if limits acted, how often and by which limit, and which limit "
+     "would have been enough; the most frequent first"},
+    {.name = "from",
+     OPTIONS_TEXT,
+     offsetof(struct violations_command, from),
+     "DATE",
+     "with --summary, the first day: 2026-11-21, 2026-11, today, -7days (default: this month)"},
+    {.name = "to",
+     OPTIONS_TEXT,
+     offsetof(struct violations_command, to),
+     "DATE",
+     "with --summary, the last day, included"},
+    {.name = "top",
+     OPTIONS_NUMBER,
+     offsetof(struct violations_command, top),
+     "N",
+     "with --summary, the first N lines",
+     .least = 1,
+     .most = LAST_MAX},
+    {.name = "format",
+     OPTIONS_CHOICE,
+     offsetof(struct violations_command, format),
+     "FORMAT",
+     "table (default), csv or json",
+     .choices = formats},
+    {.name = NULL}};
+static const struct options_table table = {
+    .command = "violations",
+    .synopsis = "violations [D] [--last N] [--follow] [--format table|csv|json]\n"
+                "       tollgate violations [D] --summary [--from DATE] [--to DATE] [--top N]\n"
+                "                       [--format table|csv|json]",
+    .words = words,
+    .rows = rows,
+    .words_most = 1,
+    .notes = "JSON is one object per line; the summary is one object."};
 
 static int check(const struct violations_command *w)
 {
-    if (w->summary && (w->follow || w->has_last))
-        return cli_usage("violations", "--summary goes without --last and --follow");
-    if (!w->summary && (w->from != NULL || w->to != NULL))
-        return cli_usage("violations", "--from and --to go with --summary");
+    if (w->summary && (w->follow || w->last != LAST_UNSET))
+        return cli_usage("violations", "--summary excludes --last and --follow");
+    if (!w->summary && (w->from != NULL || w->to != NULL || w->top != 0))
+        return cli_usage("violations", "--from, --to and --top need --summary");
     return EX_OK;
 }
 
 static int parse(struct violations_command *w, int argc, char **argv)
 {
-    int id;
+    char **typed;
+    int code = options_parse(&table, w->cli, w, argc, argv, &typed);
 
-    while ((id = cli_option_next(w->cli, help, argc, argv, options)) != OPTION_END) {
-        if (id == OPTION_HELP)
-            return OPTION_HELP;
-        if (id == OPTION_WRONG || !set_option(w, id))
-            return EX_USAGE;
-    }
-    if (optind + 1 < argc)
-        return cli_usage("violations", "one account at a time: what is \"%s\"?", argv[optind + 1]);
-    w->typed = optind < argc ? argv[optind] : NULL;
-    return check(w);
+    if (code == EX_OK)
+        code = check(w);
+    if (w->last == LAST_UNSET)
+        w->last = LAST_SHOWN;
+    w->typed = code == EX_OK ? typed[0] : NULL;
+    return code;
 }
 
 /* No look at the hosted set: what was hosted once may still be looked up. */
@@ -227,7 +228,7 @@ static int run(struct violations_command *w)
     if (find_holder(w, &err) != 0)
         return cli_fail(&err);
     if (w->summary)
-        return violations_summary(w->cli, w->holder, w->from, w->to, w->format);
+        return violations_summary(w->cli, w->holder, w->from, w->to, (size_t)w->top, w->format);
     if (list_last(w, &err) != 0)
         return cli_fail(&err);
     return w->follow ? follow(w) : EX_OK;
@@ -235,11 +236,11 @@ static int run(struct violations_command *w)
 
 int command_violations(struct cli *cli, int argc, char **argv)
 {
-    struct violations_command w = {.cli = cli, .last = LAST_SHOWN};
+    struct violations_command w = {.cli = cli, .last = LAST_UNSET};
     int code = parse(&w, argc, argv);
 
     if (code != EX_OK)
-        return code == OPTION_HELP ? EX_OK : code;
+        return code == OPTIONS_DONE ? EX_OK : code;
     arena_init(&w.arena, ARENA_BYTES);
     arena_init(&w.rows, ARENA_BYTES);
     code = run(&w);

@@ -35,6 +35,7 @@ struct summary {
     struct strmap by_name; /* -> struct summary_group * */
     struct summary_group **groups;
     size_t count, room;
+    size_t top;              /* of the groups are shown; 0: all */
     uint64_t acted, entries; /* really stopped; all that were looked at */
     int64_t oldest_ms;       /* of the stream; 0: empty */
     struct table limits, accounts;
@@ -218,7 +219,7 @@ static void fill_limits(struct summary *s)
     if (s->count > 0)
         qsort(s->groups, s->count, sizeof *s->groups, group_compare);
     buf_init(&b, NAME_BYTES);
-    for (size_t i = 0; i < s->count; i++)
+    for (size_t i = 0; i < s->count && (s->top == 0 || i < s->top); i++)
         add_group(s, s->groups[i], &b);
     buf_fini(&b);
 }
@@ -285,16 +286,18 @@ static bool is_cut(const struct summary *s)
 
 static void add_notes(const struct summary *s, struct buf *b)
 {
+    if (s->limits.row_count < s->count)
+        buf_addf(b, "(%zu more)\n", s->count - s->limits.row_count);
     if (is_cut(s)) {
         buf_add_str(b, "\nOnly since ");
         text_time(b, s->oldest_ms / 1000);
-        buf_add_str(b, ": the store keeps no older violations.\n");
+        buf_add_str(b, ": the store does not keep older violations.\n");
     }
     if (s->acted > 0) {
         buf_add_char(b, '\n');
         format_count(b, s->acted);
-        buf_add_str(b, s->acted == 1 ? " violation is left out: the limit acted on it.\n"
-                                     : " violations are left out: limits acted on them.\n");
+        buf_add_str(b, s->acted == 1 ? " violation is not included: the limit acted.\n"
+                                     : " violations are not included: limits acted.\n");
     }
 }
 
@@ -312,7 +315,7 @@ static void add_text(const struct summary *s, struct buf *b)
     add_notes(s, b);
     if (s->accounts.row_count == 0)
         return;
-    buf_add_str(b, "\nAll in all, as counted:\n\n");
+    buf_add_str(b, "\nTotals, as counted:\n\n");
     table_table(&s->accounts, &style, true, b);
 }
 
@@ -349,9 +352,9 @@ static int write_all(const struct summary *s, int format)
 }
 
 int violations_summary(struct cli *cli, struct slice holder, const char *from, const char *to,
-                       int format)
+                       size_t top, int format)
 {
-    struct summary s = {.cli = cli, .holder = holder};
+    struct summary s = {.cli = cli, .holder = holder, .top = top};
     struct err err = {0};
     int code;
 

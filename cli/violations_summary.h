@@ -6,9 +6,10 @@
 
 /*
  * What limits that act would have stopped, and what they would have to be: from the observed
- * entries of the streams, and the counters observed_*. `format`: 0 table, 1 CSV, 2 JSON.
+ * entries of the streams, and the counters observed_*; the `top` most frequent, 0: all. `format`: 0
+ * table, 1 CSV, 2 JSON.
  */
 int violations_summary(struct cli *cli, struct slice holder, const char *from, const char *to,
-                       int format) TG_NONNULL(1);
+                       size_t top, int format) TG_NONNULL(1);
 
 #endif

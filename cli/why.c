@@ -1,6 +1,7 @@
 /* tollgate why: in words, what is known of a queue id, an address, a domain or a client. */
 #include "cli/why.h"
 #include "cli/command.h"
+#include "cli/options.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -11,17 +12,24 @@
 #define ARENA_BYTES ((size_t)256 << 20)
 #define TEXT_BYTES  ((size_t)16 << 20)
 
-static const char help[] =
-    "usage: tollgate why QUEUE-ID | ADDRESS\n"
-    "\n"
-    "  QUEUE-ID   of the mail log, such as 4jWnX03VvBz1cTBS: was it stopped, held, is it in "
-    "doubt?\n"
-    "  ADDRESS    alice@example.com, a domain, a client's IP address, or @server: may they send,\n"
-    "             and if not, until when, and by which limit?\n"
-    "\n"
-    "Run it as root on the node that took the message, so that it can ask tollgated.\n";
-
-static const struct option options[] = {{NULL, 0, NULL, 0}};
+static const struct options_word words[] = {
+    {"QUEUE-ID",
+     "as in the mail log, such as 4jWnX03VvBz1cTBS: was the message stopped, is it held "
+     "or in doubt?"},
+    {"ADDRESS",
+     "alice@example.com, a domain, a client's IP address, or @server: may it send, and if "
+     "not, until when, and by which limit?"},
+    {.name = NULL}};
+static const struct options_row rows[] = {{.name = NULL}};
+static const struct options_table table = {
+    .command = "why",
+    .synopsis = "why QUEUE-ID | ADDRESS",
+    .words = words,
+    .rows = rows,
+    .words_least = 1,
+    .words_most = 1,
+    .missing = "give a queue id or an address",
+    .notes = "Run it as root on the node that took the message, so that it can ask tollgated."};
 
 static bool is_queue_id(const char *text)
 {
@@ -106,14 +114,12 @@ static int run(struct why *w)
 int command_why(struct cli *cli, int argc, char **argv)
 {
     struct why w = {.cli = cli};
-    int id, code;
+    char **typed;
+    int code = options_parse(&table, cli, &w, argc, argv, &typed);
 
-    while ((id = cli_option_next(cli, help, argc, argv, options)) != OPTION_END)
-        return id == OPTION_HELP ? EX_OK : EX_USAGE;
-    if (optind + 1 != argc)
-        return cli_usage("why", optind == argc ? "why what? Give a queue id or an address"
-                                               : "one question at a time");
-    w.typed = argv[optind];
+    if (code != EX_OK)
+        return code == OPTIONS_DONE ? EX_OK : code;
+    w.typed = typed[0];
     arena_init(&w.arena, ARENA_BYTES);
     buf_init(&w.out, TEXT_BYTES);
     code = run(&w);

@@ -298,26 +298,34 @@ static bool unit_parse(struct slice text, enum period_kind *kind)
     return false;
 }
 
-/* `-7days` and its like, `today`, `yesterday`. */
-static bool back_parse(struct slice text, enum period_kind *kind, int *back)
+/* Takes a sign and a number from the front. */
+static bool count_take(struct slice *text, char sign, int *count)
 {
     size_t digits = 1;
     uint64_t n;
 
+    while (digits < text->len && text->ptr[digits] >= '0' && text->ptr[digits] <= '9')
+        digits++;
+    if (text->len == 0 || text->ptr[0] != sign ||
+        !slice_number(slice_from(slice_to(*text, digits), 1), &n) || n > 1000000)
+        return false;
+    *count = (int)n;
+    *text = slice_from(*text, digits);
+    return true;
+}
+
+/* `-7days` and its like, `today`, `yesterday`. */
+static bool back_parse(struct slice text, enum period_kind *kind, int *back)
+{
     *kind = PERIOD_DAY;
     *back = slice_equal_nocase(text, SLICE("yesterday")) ? 1 : 0;
     if (*back == 1 || slice_equal_nocase(text, SLICE("today")))
         return true;
-    while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9')
-        digits++;
-    if (text.len == 0 || text.ptr[0] != '-' ||
-        !slice_number(slice_from(slice_to(text, digits), 1), &n) || n > 1000000)
-        return false;
-    *back = (int)n;
-    return unit_parse(slice_from(text, digits), kind);
+    return count_take(&text, '-', back) && unit_parse(text, kind);
 }
 
-int period_date_parse(struct slice text, time_t now, time_t *start, time_t *end, struct err *err)
+/* A date as it is named; false: it is none. */
+static bool date_parse(struct slice text, time_t now, time_t *start, time_t *end)
 {
     enum period_kind kind;
     uint64_t year;
@@ -327,19 +335,64 @@ int period_date_parse(struct slice text, time_t now, time_t *start, time_t *end,
     if (back_parse(text, &kind, &back)) {
         *start = period_step(kind, now, -back);
         *end = period_end(kind, *start);
-        return 0;
+        return true;
     }
     if (text.len == 4 && slice_number(text, &year) && year >= 1) {
         *start = date_start((struct date){(int)year, 1, 1});
         *end = date_start((struct date){(int)year + 1, 1, 1});
-        return 0;
+        return true;
     }
     if (text.len == 0 || !period_parse(text, &kind, start))
-        return err_set(err, EX_USAGE,
-                       "'%.*s' is no date: write 2026-11-21, 2026-11, 2026-W47, 2026-Q4, 2026, "
-                       "2026-11-21T13, today, "
-                       "yesterday, or so far back: -7days, -3months, -12hours",
-                       SLICE_FMT(slice_to(text, 60)));
+        return false;
     *end = period_end(kind, *start);
+    return true;
+}
+
+int period_date_parse(struct slice text, time_t now, time_t *start, time_t *end, struct err *err)
+{
+    if (date_parse(text, now, start, end))
+        return 0;
+    return err_set(err, EX_USAGE,
+                   "'%.*s' is not a date: use 2026-11-21, 2026-11, 2026-W47, 2026-Q4, 2026, "
+                   "2026-11-21T13, today, yesterday, or a time ago: -7days, -3months, -12hours",
+                   SLICE_FMT(slice_to(text, 60)));
+}
+
+/* +3days: how long, in seconds. */
+static bool length_parse(struct slice text, time_t *seconds)
+{
+    static const time_t lengths[] = {
+        [PERIOD_HOUR] = HOUR_S, [PERIOD_DAY] = DAY_S, [PERIOD_WEEK] = 7 * DAY_S};
+    enum period_kind kind;
+    int count;
+
+    if (!count_take(&text, '+', &count))
+        return false;
+    *seconds = (time_t)count * 60;
+    if (slice_equal_nocase(text, SLICE("min")))
+        return true;
+    if (!unit_parse(text, &kind) || kind > PERIOD_WEEK)
+        return false;
+    *seconds = (time_t)count * lengths[kind];
+    return true;
+}
+
+int period_until_parse(struct slice text, time_t now, time_t *until, struct err *err)
+{
+    time_t seconds, start;
+
+    text = slice_trim(text);
+    if (length_parse(text, &seconds))
+        *until = now + seconds;
+    else if (slice_equal_nocase(text, SLICE("tomorrow")))
+        *until = period_end(PERIOD_DAY, period_end(PERIOD_DAY, now));
+    else if (!date_parse(text, now, &start, until))
+        return err_set(
+            err, EX_USAGE,
+            "'%.*s' is not a date: use 2026-11-30, 2026-12, today, tomorrow, or a length "
+            "of time: +12hours, +3days, +2weeks",
+            SLICE_FMT(slice_to(text, 60)));
+    if (*until <= now)
+        return err_set(err, EX_USAGE, "the time is in the past");
     return 0;
 }

@@ -52,4 +52,9 @@ bool period_parse(struct slice text, enum period_kind *kind, time_t *start);
 int period_date_parse(struct slice text, time_t now, time_t *start, time_t *end,
                       struct err *err) TG_MUST_USE;
 
+/* When something ends, for the command line: the last day (or longer) that it lasts, named like a
+ * date above or `tomorrow`, or a length of time from now on: `+90min`, `+12hours`, `+3days`,
+ * `+2weeks`. *until is the first second after it; what is over already is refused. */
+int period_until_parse(struct slice text, time_t now, time_t *until, struct err *err) TG_MUST_USE;
+
 #endif

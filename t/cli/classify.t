@@ -84,18 +84,21 @@ def texts(tollgate):
 
 
 WRONG = (
-    (64, "where does the message come from?", ["--from", "a@b.test", "--to", "c@d.test"]),
-    (64, "--client wants an IP address", ["--client", "example.com"]),
-    (64, "--non-smtp goes without",
+    (64, "give --client or --non-smtp", ["--from", "a@b.test", "--to", "c@d.test"]),
+    (64, "not an IP address", ["--client", "example.com", "--from", "<>"]),
+    (64, "--non-smtp excludes",
      ["--non-smtp", "--client", "192.0.2.1", "--from", "a@b.test", "--to", "c@d.test"]),
-    (64, "who sends it?", ["--client", "192.0.2.1", "--to", "c@d.test"]),
-    (64, "who is to get it?", ["--client", "192.0.2.1", "--from", "<>"]),
-    (64, "--to wants an address", ["--to", "<>"]),
-    (64, "--from <a@b", ["--from", "<a@b"]),
-    (64, "--bytes wants a number", ["--bytes", "many"]),
-    (64, "--header wants", ["--header", "nonsense"]),
-    (64, 'what is "a@b.test"?', ["a@b.test"]),
-    (64, '"csv" is no value of --format', ["--format", "csv"]),
+    (64, "give --from", ["--client", "192.0.2.1", "--to", "c@d.test"]),
+    (64, "give --to", ["--client", "192.0.2.1", "--from", "<>"]),
+    (64, "--to <>: not an address",
+     ["--non-smtp", "--from", "<>", "--to", "<>"]),
+    (64, "--from <a@b", ["--non-smtp", "--from", "<a@b", "--to", "c@d.test"]),
+    (64, "--bytes many: expected a number", ["--bytes", "many"]),
+    (64, "expected 'Name: value'",
+     ["--non-smtp", "--from", "<>", "--to", "c@d.test", "--header", "nonsense"]),
+    (64, 'unexpected argument "a@b.test"', ["a@b.test"]),
+    (64, 'unknown value of --format "csv"', ["--format", "csv"]),
+    (64, "--from is given twice", ["--from", "<>", "--from", "a@b.test"]),
     (64, "did you mean --client?", ["--cleint", "192.0.2.1"]),
 )
 

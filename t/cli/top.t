@@ -196,9 +196,10 @@ def live(site):
 
 
 def wrong(site):
-    for code, text, args in ((64, "--interval wants", ["--interval", "0"]),
-                             (64, "--interval wants", ["--interval", "soon"]),
-                             (64, 'what is "x"?', ["x"])):
+    for code, text, args in ((64, "--interval 0: expected a number from 1 to 3600",
+                              ["--interval", "0"]),
+                             (64, "--interval soon: expected a number", ["--interval", "soon"]),
+                             (64, 'unexpected argument "x"', ["x"])):
         got, out, err = site.tollgate("top", *args)
         tap.ok(got == code and text in err and out == "", "top " + " ".join(args), got, err)
     site.server.kill()

@@ -136,12 +136,12 @@ def nothing_consumed(tollgate, redis):
 
 def wrong(tollgate, redis):
     for code, text, args in (
-            (64, "whose?", []),
-            (64, 'what is "b"?', ["a.example", "b"]),
+            (64, "name a domain", []),
+            (64, 'unexpected argument "b"', ["a.example", "b"]),
             (64, "each client has its own", ["@client"]),
-            (64, "--user goes with a domain", ["@server", "--user", "a@example.com"]),
+            (64, "--user needs a domain", ["@server", "--user", "a@example.com"]),
             (64, "the whole address", ["example.com", "--user", "alice"]),
-            (64, "--top wants", ["example.com", "--top", "many"]),
+            (64, "--top many: expected a number", ["example.com", "--top", "many"]),
             (64, "did you mean json?", ["example.com", "--format", "jsn"])):
         got, out, err = tollgate("usage", *args)
         tap.ok(got == code and text in err and out == "", "usage " + " ".join(args), got, err)

@@ -76,6 +76,11 @@ def summaries(tollgate, redis):
     golden("violations-summary.csv", tollgate.good("violations", "--summary", "--format", "csv"))
     golden("violations-summary.json", tollgate.good("violations", "example.com", "--summary",
                                                     "--from", "-30days", "--format", "json"))
+    out = tollgate.good("violations", "--summary", "--top", "2", "--format", "csv")
+    every = tollgate.good("violations", "--summary", "--format", "csv").splitlines()
+    tap.ok(out.splitlines() == every[:3] and len(every) > 3, "the two most frequent", out)
+    out = tollgate.good("violations", "--summary", "--top", "2")
+    tap.ok("(%d more)" % (len(every) - 3) in out, "which says how many are left out", out)
     rows = summary(tollgate, "--from", "2026-10", "--to", "2026-10")
     tap.same([(r["limit"], r["times"], r["peak"], r["suggested"]) for r in rows],
              [("domain/recipients/hour", "1", "5003", "8000")], "another month alone")
@@ -113,7 +118,8 @@ def suggestions(tollgate, redis):
         violations.add(redis, ago(seconds=2000 - i), "busy.example", HOUR, 600, 1, observed=True)
     redis("XTRIM", "tg:{busy.example}:violations", "MAXLEN", "=", "1000")
     out = tollgate.good("violations", "busy.example", "--summary")
-    tap.ok("Only since 2026-11-21 12:30:00: the store keeps" in out, "what is missing is told", out)
+    tap.ok("Only since 2026-11-21 12:30:00: the store does not keep" in out,
+           "what is missing is said", out)
 
 
 def follows(folder, server, redis):
@@ -145,11 +151,11 @@ def follows(folder, server, redis):
 
 def wrong(tollgate):
     for code, text, args in (
-            (64, 'what is "b"?', ["a", "b"]),
+            (64, 'unexpected argument "b"', ["a", "b"]),
             (64, "a..b", ["a..b"]),
-            (64, "--last wants", ["--last", "all"]),
-            (64, "--summary goes without", ["--summary", "--follow"]),
-            (64, "go with --summary", ["--from", "today"]),
+            (64, "--last all: expected a number", ["--last", "all"]),
+            (64, "--summary excludes", ["--summary", "--follow"]),
+            (64, "need --summary", ["--from", "today"]),
             (64, "is later than", ["--summary", "--from", "2026-11", "--to", "2026-10"]),
             (64, "did you mean csv?", ["--format", "cvs"])):
         got, out, err = tollgate("violations", *args)

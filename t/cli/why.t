@@ -143,7 +143,8 @@ def senders(site):
 
 
 def wrong(site):
-    for code, text, args in ((64, "why what?", []), (64, "one question", ["a", "b"]),
+    for code, text, args in ((64, "give a queue id or an address", []),
+                             (64, 'unexpected argument "b"', ["a", "b"]),
                              (64, "neither a queue id nor", ["4j W"]),
                              (64, "neither a queue id nor", [""]),
                              (64, "each client has its own", ["@client"]),

@@ -252,6 +252,49 @@ static void test_date(const struct date_case *c)
     IS_INT(end, utc(c->end[0], c->end[1], c->end[2], c->end[3], 0), "end");
 }
 
+static const struct until_case {
+    const char *text;
+    int until[5]; /* year 0: refused */
+} untils[] = {
+    {"2026-11-21", {2026, 11, 22, 0, 0}},
+    {"2026-11", {2026, 12, 1, 0, 0}},
+    {"2027", {2028, 1, 1, 0, 0}},
+    {"today", {2026, 11, 22, 0, 0}},
+    {"Tomorrow", {2026, 11, 23, 0, 0}},
+    {"+90min", {2026, 11, 21, 15, 15}},
+    {"+12hours", {2026, 11, 22, 1, 45}},
+    {"+1day", {2026, 11, 22, 13, 45}},
+    {" +2weeks ", {2026, 12, 5, 13, 45}},
+    {"+0days", {0}},
+    {"2026-11-20", {0}},
+    {"yesterday", {0}},
+    {"-7days", {0}},
+    {"+2months", {0}},
+    {"+days", {0}},
+    {"+", {0}},
+    {"+3", {0}},
+    {"+3fortnights", {0}},
+    {"+99999999999999999999days", {0}},
+    {"soon", {0}},
+    {"", {0}},
+};
+
+static void test_until(const struct until_case *c)
+{
+    time_t until = 0, now = utc(2026, 11, 21, 13, 45);
+    struct err err = {.code = 0};
+    int result = period_until_parse(slice_str(c->text), now, &until, &err);
+
+    if (c->until[0] == 0) {
+        OK(result == -1 && err.code == EX_USAGE, c->text);
+        OK(strstr(err.text, "tomorrow") != NULL || strstr(err.text, "in the past") != NULL,
+           err.text);
+        return;
+    }
+    OK(result == 0, c->text);
+    IS_INT(until, utc(c->until[0], c->until[1], c->until[2], c->until[3], c->until[4]), "until");
+}
+
 int main(void)
 {
     test_names();
@@ -263,5 +306,7 @@ int main(void)
     test_parse();
     for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++)
         test_date(&dates[i]);
+    for (size_t i = 0; i < sizeof untils / sizeof untils[0]; i++)
+        test_until(&untils[i]);
     return tap_done();
 }
