@@ -57,8 +57,10 @@ static bool take_time(struct slice text, int64_t *value)
         *value = -1;
         return true;
     }
-    *value = slice_number(text, &n) && n <= INT64_MAX ? (int64_t)n : 0;
-    return n <= INT64_MAX;
+    if (!slice_number(text, &n) || n > INT64_MAX)
+        return false;
+    *value = (int64_t)n;
+    return true;
 }
 
 /* False: not an entry of violation_log. */

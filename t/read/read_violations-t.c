@@ -132,27 +132,36 @@ static void test_last(struct reader *r)
     arena_fini(&arena);
 }
 
+/* A violation, but for one field. */
+static void foreign_add(struct reader *r, struct slice field, struct slice value)
+{
+    store_pipe_add(r->store, 9,
+                   (struct slice[]){SLICE("XADD"), SLICE("tg:{a.example}:violations"), SLICE("*"),
+                                    SLICE("domain"), SLICE("a.example"), SLICE("limit"),
+                                    SLICE("5/hour"), field, value});
+}
+
 /* Entries of others, and a key of another type. */
 static void test_foreign(struct reader *r)
 {
     struct counting c = {.step = 1};
     struct err err = {0};
 
-    store_pipe_add(r->store, 5,
-                   (struct slice[]){SLICE("XADD"), SLICE("tg:{a.example}:violations"), SLICE("*"),
-                                    SLICE("limit"), SLICE("many")});
+    foreign_add(r, SLICE("limit"), SLICE("many"));
+    foreign_add(r, SLICE("retry_after"), SLICE("soon"));
+    foreign_add(r, SLICE("time_ms"), SLICE("99999999999999999999"));
     store_pipe_add(r->store, 3,
                    (struct slice[]){SLICE("SET"), SLICE("tg:{b.example}:violations"), SLICE("x")});
-    redisReply *replies[2];
+    redisReply *replies[4];
 
     if (store_pipe_run(r->store, replies, 5000, &err) != 0)
         redis_fixture_die(err.text);
-    freeReplyObject(replies[0]);
-    freeReplyObject(replies[1]);
+    for (int i = 0; i < 4; i++)
+        freeReplyObject(replies[i]);
     IS_INT(read_violations_forward(r, SLICE("a.example"), (struct stream_id){0, 0}, INT64_MAX,
                                    count, &c, &err),
            0, "what is no violation");
-    IS_INT(c.next, 0, "is passed over");
+    IS_INT(c.next, 0, "is ignored");
     IS_INT(read_violations_forward(r, SLICE("b.example"), (struct stream_id){0, 0}, INT64_MAX,
                                    count, &c, &err),
            -1, "what is no stream");
