@@ -158,9 +158,10 @@ void limiter_ask(struct limiter *l, const struct limit_rules *rules, const struc
     if (throttle_limits(&context, q->arena, &source, &err) != 0 ||
         limit_checks_build(q->classified, q->facts, q->hosted, &rules->exempt, &source, q->arena,
                            &answer->checks, &err) != 0) {
-        answer->is_unknown = true;
+        answer->is_too_large = true;
         return;
     }
+    answer->reply_more = rules->reply_more;
     if (answer->checks.count == 0)
         return;
     if (q->is_look && !look_is_worth_a_trip(&answer->checks))

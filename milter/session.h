@@ -85,10 +85,12 @@ struct limit_question {
 };
 
 struct limit_answer {
-    bool is_unknown; /* the limits could not be checked: the mail is deferred */
+    bool is_unknown;   /* the limits could not be checked: the mail is deferred */
+    bool is_too_large; /* the question needs more memory than a message may have */
     struct limit_checks checks;
     struct test_answer *tests; /* NULL: no limit applies, or none could be checked */
     struct throttle_verdict verdict;
+    struct slice reply_more; /* throttle.reply_text and reply_url, of the snapshot */
 };
 
 struct session_action {

@@ -61,7 +61,7 @@ static struct session_action stop(struct session *s, const struct limit_answer *
     if (throttled_count(&limits->checks, limits->tests, &limits->verdict, &s->message, &s->record,
                         &s->err) != 0)
         return finish(s, action_no_memory());
-    return commit(s, session_refuse_over_limit(s, &limits->verdict));
+    return commit(s, session_refuse_over_limit(s, limits));
 }
 
 /* Held: charged when it is released. */
@@ -69,7 +69,7 @@ static struct session_action hold(struct session *s, const struct limit_answer *
 {
     struct session_action held = {.what = SESSION_HOLD, .text = s->reply};
 
-    session_reply_make(s, &limits->verdict);
+    session_reply_make(s, limits);
     if (record_of_message(s, limits) != 0)
         return finish(s, action_no_memory());
     s->record.kind = RECORD_HELD;
@@ -138,6 +138,8 @@ struct session_action session_limited(struct session *s, const struct limit_answ
     TG_ASSERT(s->state == LIMITING || s->state == LOOKING);
     if (s->state == LOOKING)
         return session_looked(s, limits);
+    if (limits->is_too_large)
+        return finish(s, action_no_memory());
     if (limits->is_unknown)
         return finish(
             s,

@@ -72,27 +72,39 @@ struct session_action session_look_answered(struct session *s, bool known)
     return action_continue();
 }
 
-void session_reply_make(struct session *s, const struct throttle_verdict *v)
+void session_reply_make(struct session *s, const struct limit_answer *limits)
 {
-    struct slice text = limit_reply(v, &s->look);
+    struct slice text = limit_reply(&limits->verdict, limits->reply_more, &s->look);
 
     (void)snprintf(s->reply, sizeof s->reply, "%s",
                    text.ptr != NULL ? text.ptr : "Over a sending limit");
 }
 
-struct session_action session_refuse_over_limit(struct session *s, const struct throttle_verdict *v)
+struct session_action session_refuse_over_limit(struct session *s,
+                                                const struct limit_answer *limits)
 {
-    bool reject = v->action == ACTION_REJECT;
+    bool reject = limits->verdict.action == ACTION_REJECT;
 
-    session_reply_make(s, v);
+    session_reply_make(s, limits);
     return action_refuse(reject ? "550" : "450", reject ? "5.7.1" : "4.7.1", s->reply, NULL);
+}
+
+/* A server that verifies a sender address asks with the null sender, and would take a permanent
+ * refusal for an address that does not exist. */
+static struct session_action look_refuse(struct session *s, const struct limit_answer *limits)
+{
+    struct limit_answer answer = *limits;
+
+    if (address_is_null(&s->facts.sender))
+        answer.verdict.action = ACTION_DEFER;
+    return session_refuse_over_limit(s, &answer);
 }
 
 /* The recipient was just accepted by the session; limits may refuse it after all. */
 struct session_action session_looked(struct session *s, const struct limit_answer *limits)
 {
     const struct decision *d = &s->look_classified.decisions[0];
-    bool is_bounce = d->class_ != CLASS_OUT;
+    struct limit_payer payer = limit_check_payer(d);
 
     s->state = OPEN;
     if (limits->tests == NULL ||
@@ -103,12 +115,10 @@ struct session_action session_looked(struct session *s, const struct limit_answe
            s->targets[s->target_count - 1].recipient == s->facts.recipient_count)
         s->target_count--;
     s->record = (struct record){.kind = RECORD_EVENT};
-    if (throttled_count_recipient(is_bounce ? METRIC_BOUNCES : METRIC_RECIPIENTS,
-                                  d->class_ == CLASS_LOCAL ? d->received_account : d->account,
-                                  d->class_ == CLASS_LOCAL ? d->received_user : d->user, &s->look,
-                                  &s->record, &s->err) != 0)
-        return session_refuse_over_limit(s, &limits->verdict);
-    s->verdict = session_refuse_over_limit(s, &limits->verdict);
+    s->verdict = look_refuse(s, limits);
+    if (throttled_count_recipient(d->class_ == CLASS_OUT ? METRIC_RECIPIENTS : METRIC_BOUNCES,
+                                  payer.account, payer.user, &s->look, &s->record, &s->err) != 0)
+        return s->verdict;
     s->state = NOTING;
     return (struct session_action){.what = SESSION_COMMIT, .record = &s->record};
 }

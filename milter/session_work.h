@@ -58,8 +58,8 @@ struct session_action session_look(struct session *s) TG_NONNULL(1);
 struct session_action session_look_answered(struct session *s, bool known) TG_NONNULL(1);
 struct session_action session_looked(struct session *s, const struct limit_answer *limits)
     TG_NONNULL(1);
-struct session_action session_refuse_over_limit(struct session *s, const struct throttle_verdict *v)
-    TG_NONNULL(1);
-void session_reply_make(struct session *s, const struct throttle_verdict *v) TG_NONNULL(1);
+struct session_action session_refuse_over_limit(struct session *s,
+                                                const struct limit_answer *limits) TG_NONNULL(1);
+void session_reply_make(struct session *s, const struct limit_answer *limits) TG_NONNULL(1);
 
 #endif

@@ -202,7 +202,8 @@ int limits_merge(const struct plan *plan, const struct limit *overrides, size_t 
     *limits = all;
     *count = 0;
     for (size_t i = 0; i < planned; i++) {
-        if (!is_overridden(&plan->limits[i], overrides, override_count, now_s))
+        if (plan->limits[i].max != LIMIT_UNLIMITED &&
+            !is_overridden(&plan->limits[i], overrides, override_count, now_s))
             all[(*count)++] = plan->limits[i];
     }
     for (size_t i = 0; i < override_count; i++) {

@@ -214,10 +214,20 @@ static bool has(const struct strmap *set, struct slice name)
     return name.len > 0 && strmap_find(set, name) != NULL;
 }
 
+struct limit_payer limit_check_payer(const struct decision *d)
+{
+    if (d->class_ == CLASS_LOCAL)
+        return (struct limit_payer){d->received_account, d->received_user};
+    return (struct limit_payer){d->account, d->user};
+}
+
 static bool decision_is_exempt(const struct decision *d, const struct facts *f,
                                const struct exemptions *x, struct arena *arena)
 {
-    if (has(&x->users, d->user) || has(&x->domains, d->account) || has(&x->recipients, d->target))
+    struct limit_payer payer = limit_check_payer(d);
+
+    if (has(&x->users, payer.user) || has(&x->domains, payer.account) ||
+        has(&x->recipients, d->target))
         return true;
     return x->recipients.count > 0 &&
            has(&x->recipients, address_user(&f->recipients[d->recipient], arena));

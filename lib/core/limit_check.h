@@ -70,6 +70,13 @@ struct limit_source {
     void *context;
 };
 
+/* The account and user that the limits of a recipient's mail are charged to: of local mail the
+ * receiving side, since only its bounces are limited. */
+struct limit_payer {
+    struct slice account, user; /* user empty: none */
+};
+struct limit_payer limit_check_payer(const struct decision *d) TG_NONNULL(1);
+
 /* False for mail to which no limit can apply: incoming and local. */
 bool limit_checks_are_possible(const struct classified *c) TG_NONNULL(1);
 
@@ -92,7 +99,8 @@ struct test_answer {
     bool over;     /* used + amount > max */
     bool crossing; /* the first stop after a time within the limit */
     bool soft;     /* this message reaches the soft percentage, the first one in the window */
-    int64_t retry_after_ms; /* -1: never */
+    int64_t retry_after_ms; /* when the amount fits; -1: never */
+    int64_t room_after_ms;  /* when 1 fits, after this message; 0: it does; -1: never */
 };
 
 /* True where this test, if over, stops the message in enforce mode. */

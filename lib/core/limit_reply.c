@@ -23,31 +23,62 @@ static void add_holder(struct buf *b, const struct limit_check *d)
         add_plain(b, slice_to(d->subject.len > 0 ? d->subject : d->holder, 200));
 }
 
-static void add_wait(struct buf *b, int64_t ms)
+/* "1 second", "3 recipients" */
+static void add_count(struct buf *b, uint64_t n, const char *one)
 {
-    int64_t s = (ms + 999) / 1000;
-
-    if (s < 0)
-        buf_add_str(b, ", a message of this size will never fit");
-    else if (s < 120)
-        buf_addf(b, ", try again in %" PRId64 " seconds", s < 1 ? 1 : s);
-    else if (s < 7200)
-        buf_addf(b, ", try again in %" PRId64 " minutes", (s + 59) / 60);
-    else
-        buf_addf(b, ", try again in %" PRId64 " hours", (s + 3599) / 3600);
+    buf_addf(b, "%" PRIu64 " %s%s", n, one, n == 1 ? "" : "s");
 }
 
-struct slice limit_reply(const struct throttle_verdict *verdict, struct arena *arena)
+static void add_wait(struct buf *b, const struct throttle_verdict *v)
 {
-    const struct limit *l = verdict->limit;
+    uint64_t s = (uint64_t)(v->answer->retry_after_ms + 999) / 1000;
+
+    buf_add_str(b, v->action == ACTION_REJECT ? ", more is accepted in " : ", try again in ");
+    if (s < 120)
+        add_count(b, s < 1 ? 1 : s, "second");
+    else if (s < 7200)
+        add_count(b, (s + 59) / 60, "minute");
+    else
+        add_count(b, (s + 3599) / 3600, "hour");
+}
+
+/* "limit of 600 recipients per hour reached (600 used, 3 more wanted), try again in 12 minutes" */
+static void add_limit(struct buf *b, const struct throttle_verdict *v)
+{
+    static const char *const units[METRIC_COUNT] = {[METRIC_RECIPIENTS] = "recipient",
+                                                    [METRIC_MESSAGES] = "message",
+                                                    [METRIC_BYTES] = "byte",
+                                                    [METRIC_BOUNCES] = "bounce"};
+    const struct limit *l = v->limit;
+
+    buf_add_str(b, "limit of ");
+    add_count(b, l->max, units[l->metric]);
+    buf_addf(b, " per %.*s", SLICE_FMT(l->per));
+    if (l->max == 0) {
+        buf_add_str(b, ": none is accepted");
+    } else if (v->answer->retry_after_ms < 0) {
+        buf_add_str(b, ": a message with ");
+        add_count(b, v->check->amount, units[l->metric]);
+        buf_add_str(b, " never fits");
+    } else {
+        buf_addf(b, " reached (%" PRIu64 " used, %" PRIu64 " more wanted)", v->answer->used,
+                 v->check->amount);
+        add_wait(b, v);
+    }
+}
+
+struct slice limit_reply(const struct throttle_verdict *verdict, struct slice more,
+                         struct arena *arena)
+{
     struct buf b;
     struct slice text;
 
     buf_init(&b, LIMIT_REPLY_MAX_BYTES);
     add_holder(&b, verdict->check);
-    buf_addf(&b, ": limit of %" PRIu64 " %s per %.*s reached (%" PRIu64 " used)", l->max,
-             limit_metric_name(l->metric), SLICE_FMT(l->per), verdict->answer->used);
-    add_wait(&b, verdict->answer->retry_after_ms < 0 ? -1000 : verdict->answer->retry_after_ms);
+    buf_add_str(&b, ": ");
+    add_limit(&b, verdict);
+    if (more.len > 0 && buf_slice(&b).len + 2 + more.len <= LIMIT_REPLY_MAX_BYTES)
+        buf_addf(&b, "; %.*s", SLICE_FMT(more));
     text = arena_copy(arena, buf_slice(&b));
     buf_fini(&b);
     return text;

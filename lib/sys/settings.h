@@ -108,6 +108,7 @@ struct settings {
             struct string_list users, clients, domains, recipients;
         } exempt;
         const char *notify; /* a program; "": none */
+        const char *reply_text, *reply_url; /* "": none */
     } throttle;
     struct plan *plans;
     size_t plan_count;

@@ -40,6 +40,19 @@ int settings_check_zone(struct slice value, struct arena *arena, struct err *err
     return clock_zone_check(value.ptr, err);
 }
 
+/* Part of an SMTP reply: RFC 5321 4.2, textstring without tabs. */
+int settings_check_reply(struct slice value, struct arena *arena, struct err *err)
+{
+    (void)arena;
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] < ' ' || value.ptr[i] > '~')
+            return err_set(err, EX_CONFIG,
+                           "a reply has printable ASCII only: replace the byte at position %zu",
+                           i + 1);
+    }
+    return 0;
+}
+
 int settings_check_path(struct slice value, struct arena *arena, struct err *err)
 {
     (void)arena;

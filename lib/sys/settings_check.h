@@ -11,6 +11,7 @@
 
 int settings_check_node(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
 int settings_check_zone(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
+int settings_check_reply(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
 int settings_check_path(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
 int settings_check_account(struct slice value, struct arena *arena,
                            struct err *err) TG_MUST_USE; /* user or group */

@@ -258,6 +258,13 @@ const struct setting settings_table[] = {
      .check = settings_check_path, .reloadable = true,
      .help = "Program that is run once for each account, limit and window in which a limit is "
              "crossed. Empty: none."},
+    {"throttle.reply_text", SETTING_TEXT, "", AT(throttle.reply_text), .max = 120,
+     .check = settings_check_reply, .reloadable = true,
+     .help = "Text at the end of the reply to a sender whose message is over a limit, in printable "
+             "ASCII. Empty: none."},
+    {"throttle.reply_url", SETTING_TEXT, "", AT(throttle.reply_url), .max = 120,
+     .check = settings_check_reply, .reloadable = true,
+     .help = "URL of a page about limits, at the end of such a reply. Empty: none."},
     {"plans", SETTING_PLANS,
      "( { name = \"default\"; limits = ( { scope = \"domain\"; metric = \"recipients\"; "
      "max = \"600\"; per = \"hour\"; action = \"defer\"; } ); } )",

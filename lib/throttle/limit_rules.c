@@ -48,6 +48,20 @@ static int add_clients(struct limit_rules *r, const struct string_list *list, st
     return 0;
 }
 
+static int add_reply(struct limit_rules *r, const struct settings *s, struct err *err)
+{
+    const char *text = s->throttle.reply_text, *url = s->throttle.reply_url;
+    struct buf b;
+
+    if (text[0] == '\0' && url[0] == '\0')
+        return 0;
+    buf_init(&b, 1024);
+    buf_addf(&b, "%s%s%s", text, text[0] != '\0' && url[0] != '\0' ? " " : "", url);
+    r->reply_more = arena_copy(&r->arena, buf_slice(&b));
+    buf_fini(&b);
+    return r->reply_more.ptr != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
+}
+
 static int fill(struct limit_rules *r, const struct settings *s, struct err *err)
 {
     if (add_addresses(r, &r->exempt.users, &s->throttle.exempt.users, err) != 0)
@@ -58,7 +72,7 @@ static int fill(struct limit_rules *r, const struct settings *s, struct err *err
         return err_prefix(err, "throttle.exempt.domains");
     if (add_addresses(r, &r->exempt.recipients, &s->throttle.exempt.recipients, err) != 0)
         return err_prefix(err, "throttle.exempt.recipients");
-    return 0;
+    return add_reply(r, s, err);
 }
 
 struct limit_rules *limit_rules_new(const struct settings *s, struct err *err)

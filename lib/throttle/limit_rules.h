@@ -26,6 +26,7 @@ struct limit_rules {
     const struct plan *plans;
     size_t plan_count;
     struct exemptions exempt;
+    struct slice reply_more; /* throttle.reply_text and reply_url, for replies; may be empty */
 };
 
 void limit_rules_free(struct limit_rules *r);

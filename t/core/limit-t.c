@@ -91,6 +91,9 @@ static void test_merge(void)
     OK(limits_merge(&plan, over, 3, 1000, &arena, &got, &count) == 0 && count == 1,
        "an ended one is left out");
     OK(limits_merge(&plan, NULL, 0, 0, &arena, &got, &count) == 0 && count == 3, "the plan alone");
+    planned[2].max = LIMIT_UNLIMITED;
+    OK(limits_merge(&plan, NULL, 0, 0, &arena, &got, &count) == 0 && count == 2,
+       "unlimited in a plan is no limit");
     OK(limits_merge(NULL, NULL, 0, 0, &arena, &got, &count) == 0 && count == 0, "nothing");
 }
 

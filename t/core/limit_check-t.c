@@ -197,6 +197,19 @@ static void test_whole(void)
     server = client = (struct limit_list){NULL, 0};
 }
 
+/* Whoever delivers a bounce, it is its recipient's: here example.com is exempt, and alice. */
+static void test_exempt_bounces(void)
+{
+    IS_INT(build("", "198.51.100.1", "<>", TO("bob@example.com")).count, 0,
+           "no bounce by SMTP to an exempt domain is limited");
+    IS_INT(build_by(false, "", "", "<>", TO("bob@example.com")).count, 0,
+           "nor one that was written on this host");
+    strmap_fini(&exemptions.domains);
+    strmap_init(&exemptions.domains);
+    IS_INT(build_by(false, "", "", "<>", TO("alice@example.com")).count, 0, "an exempt user's");
+    OK(build_by(false, "", "", "<>", TO("bob@example.com")).count > 0, "another's is limited");
+}
+
 static void test_exempt(void)
 {
     struct limit_checks d = {0};
@@ -216,6 +229,7 @@ static void test_exempt(void)
     (void)strmap_add(&exemptions.domains, SLICE("example.com"), NULL);
     d = build("carol@example.com", "198.51.100.1", "carol@example.com", TO("a@one.test"));
     IS_INT(d.count, 0, "an exempt domain");
+    test_exempt_bounces();
 }
 
 static void test_verdict(void)

@@ -45,7 +45,9 @@ static void test_defer(void)
     IS_STR(a.code, "450", "code");
     IS_STR(a.enhanced, "4.7.1", "enhanced code");
     IS_STR(a.text,
-           "example.com: limit of 10 recipients per hour reached (8 used), try again in 12 minutes",
+           "example.com: limit of 10 recipients per hour reached (8 used, 3 more wanted), try "
+           "again in "
+           "12 minutes",
            "account, limit, used, and when to come again");
     OK(p.record.kind == RECORD_EVENT && p.record.leg_count == 0, "nothing is charged");
     IS_INT(play_counter(&p, "example.com", COUNTER_THROTTLED_RECIPIENTS), 3, "but the attempt");
@@ -162,6 +164,43 @@ static void test_bounces_asked(void)
     hosted->popauth_asked = false;
 }
 
+/* What a server that verifies a sender address hears must not be permanent. */
+static void test_callout(void)
+{
+    struct session_action a;
+    struct play p;
+
+    begin(&p, "domain/bounces/hour", ACTION_REJECT, 10);
+    (void)play_mail(&p, "<>");
+    a = play_rcpt(&p, "<bob@example.com>");
+    OK(a.what == SESSION_REPLY && strcmp(a.code, "450") == 0 && strcmp(a.enhanced, "4.7.1") == 0,
+       "a RCPT of the null sender is deferred, though the limit says reject");
+    p.used = 0;
+    (void)play_rcpt(&p, "<bob@example.com>");
+    p.used = 10;
+    a = play_end(&p);
+    OK(a.what == SESSION_REPLY && strcmp(a.code, "550") == 0, "a bounce with its body is rejected");
+    begin(&p, "domain/recipients/hour", ACTION_REJECT, 10);
+    mail(&p, "alice@example.com", "<alice@example.com>");
+    OK(strcmp(play_rcpt(&p, "<a@one.test>").code, "550") == 0, "and so is other mail at RCPT");
+    play_fini(&p);
+}
+
+static void test_too_large(void)
+{
+    struct session_action a;
+    struct play p;
+
+    begin(&p, "domain/messages/min", ACTION_REJECT, 0);
+    p.limits_too_large = true;
+    mail(&p, "alice@example.com", "<alice@example.com>");
+    (void)play_rcpt(&p, "<a@one.test>");
+    a = play_end(&p);
+    OK(a.what == SESSION_REPLY && strcmp(a.code, "452") == 0 && strstr(a.why, "store") == NULL,
+       "a message too large to be tested is not blamed on the store");
+    play_fini(&p);
+}
+
 static void test_observe(void)
 {
     struct play p;
@@ -228,6 +267,8 @@ int main(void)
     test_others();
     test_bounces();
     test_bounces_asked();
+    test_callout();
+    test_too_large();
     test_observe();
     test_hold();
     test_unknown();

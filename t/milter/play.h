@@ -15,7 +15,7 @@ struct play {
     struct session *session;
     struct hosted *hosted;
     const struct vectors *vectors; /* who answers; NULL: nothing is known */
-    bool sources_down, journal_full, throttle_down, observe;
+    bool sources_down, journal_full, throttle_down, limits_too_large, observe;
     const struct limit *limits; /* of every domain; none: nothing is limited */
     size_t limit_count;
     uint64_t used; /* of each of their windows */
@@ -111,7 +111,7 @@ static inline int play_domain_limits(void *context, struct slice domain, struct 
 
 static inline struct limit_answer play_limit(struct play *p, const struct limit_question *q)
 {
-    struct limit_answer a = {.is_unknown = p->throttle_down};
+    struct limit_answer a = {.is_unknown = p->throttle_down, .is_too_large = p->limits_too_large};
     struct limit_source source = {{NULL, 0}, {NULL, 0}, play_domain_limits, p};
     struct exemptions nobody = {.clients = {NULL, 0}};
     size_t at = 0;
