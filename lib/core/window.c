@@ -35,11 +35,28 @@ static void slot_clear(struct window *w, int64_t slice)
     *slot = 0;
 }
 
+static int64_t slot_of(int64_t slice)
+{
+    return (slice % SLOTS + SLOTS) % SLOTS;
+}
+
+/* The clock was ahead: the slices keep their order and distance, the newest becomes that of now. */
+static void move(struct window *w, int64_t head)
+{
+    struct window old = *w;
+
+    for (int64_t back = 0; back < SLOTS; back++)
+        w->amount[slot_of(head - back)] = old.amount[slot_of(old.head - back)];
+    w->head = head;
+}
+
 /* Each slice between the old head and the new takes the place of one that has expired. */
 static void advance(struct window *w, int64_t now_ms)
 {
     int64_t head = slice_at(w, now_ms);
 
+    if (head < w->head - 1)
+        move(w, head);
     if (head <= w->head)
         return;
     if (head - w->head >= SLOTS) {
@@ -63,19 +80,6 @@ void window_consume(struct window *w, int64_t now_ms, uint64_t amount)
     advance(w, now_ms);
     w->amount[w->head % SLOTS] += amount;
     w->sum += amount;
-}
-
-void window_give_back(struct window *w, int64_t then_ms, uint64_t amount)
-{
-    int64_t slice = slice_at(w, then_ms);
-    uint64_t *slot = &w->amount[slice % SLOTS];
-
-    if (slice > w->head || slice <= w->head - SLOTS)
-        return;
-    if (amount > *slot)
-        amount = *slot;
-    *slot -= amount;
-    w->sum -= amount;
 }
 
 int64_t window_retry_ms(struct window *w, int64_t now_ms, uint64_t amount, uint64_t max)

@@ -13,6 +13,8 @@
  * does the same in Redis; this is used while the store is away, and by the programs that read
  * windows.
  *
+ * A window that lies in the future, because the clock was ahead, is moved to now.
+ *
  * Units: ms of any clock.
  */
 
@@ -29,8 +31,6 @@ void window_init(struct window *w, int64_t window_ms) TG_NONNULL(1);
 /* Drops what has expired at now_ms and returns what is consumed in the window that ends then. */
 uint64_t window_used(struct window *w, int64_t now_ms) TG_NONNULL(1);
 void window_consume(struct window *w, int64_t now_ms, uint64_t amount) TG_NONNULL(1);
-/* Gives back an amount consumed at then_ms, as far as it has not expired. */
-void window_give_back(struct window *w, int64_t then_ms, uint64_t amount) TG_NONNULL(1);
 /* In how many ms `amount` more fits under max; 0: now; -1: never (amount > max). */
 int64_t window_retry_ms(struct window *w, int64_t now_ms, uint64_t amount, uint64_t max)
     TG_NONNULL(1);

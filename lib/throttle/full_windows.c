@@ -8,10 +8,16 @@
 
 #define NAMES_MAX_BYTES ((size_t)8 << 20)
 
+/* One limit of a window. */
+struct full_test {
+    uint64_t max, used;
+    int64_t until_ms; /* monotonic; not known any more from then on */
+    int64_t room_ms;  /* monotonic; when there is room for 1; -1: never */
+};
+
 struct full_window {
-    uint64_t used;
-    int64_t until_ms; /* monotonic; the entry is ignored from then on */
-    int64_t retry_ms; /* monotonic; when room comes back */
+    struct full_test tests[FULL_WINDOWS_TESTS];
+    size_t count;
 };
 
 struct full_windows {
@@ -72,25 +78,42 @@ static struct full_window *entry_of(struct full_windows *l, struct slice name, b
     return made;
 }
 
-static int64_t age_ms(int64_t window_ms)
+/* How long it is remembered that the next room comes in room_ms. */
+static int64_t age_ms(int64_t window_ms, int64_t room_ms)
 {
-    int64_t slice = window_ms / 60;
+    int64_t age = FULL_WINDOWS_AGE_MS;
 
-    return window_ms == LIMIT_WINDOW_MONTH || slice > FULL_WINDOWS_AGE_MS ? FULL_WINDOWS_AGE_MS
-                                                                          : slice;
+    if (window_ms != LIMIT_WINDOW_MONTH && window_ms / 60 < age)
+        age = window_ms / 60;
+    return room_ms >= 0 && room_ms < age ? room_ms : age;
 }
 
-static bool is_full(const struct limit_check *d, uint64_t used)
+static bool is_full(const struct limit_check *d, const struct test_answer *answers)
 {
     for (size_t t = 0; t < d->test_count; t++) {
-        if (used >= d->tests[t]->max)
+        if (answers[t].room_after_ms != 0)
             return true;
     }
     return false;
 }
 
-void full_windows_note(struct full_windows *l, const struct limit_check *d, uint64_t used,
-                       int64_t retry_after_ms, int64_t now_ms)
+static void entry_fill(struct full_window *entry, const struct limit_check *d,
+                       const struct test_answer *answers, int64_t now_ms)
+{
+    entry->count = 0;
+    for (size_t t = 0; t < d->test_count && entry->count < FULL_WINDOWS_TESTS; t++) {
+        const struct test_answer *a = &answers[t];
+        uint64_t max = d->tests[t]->max;
+
+        if (a->room_after_ms != 0)
+            entry->tests[entry->count++] = (struct full_test){
+                max, a->used > max ? a->used : max, now_ms + age_ms(d->window_ms, a->room_after_ms),
+                a->room_after_ms < 0 ? -1 : now_ms + a->room_after_ms};
+    }
+}
+
+void full_windows_note(struct full_windows *l, const struct limit_check *d,
+                       const struct test_answer *answers, int64_t now_ms)
 {
     struct full_window *entry;
     struct buf name;
@@ -98,10 +121,9 @@ void full_windows_note(struct full_windows *l, const struct limit_check *d, uint
     buf_init(&name, 4096);
     add_name(&name, d, d->scope, d->metric, d->window_ms);
     mutex_lock(&l->lock);
-    entry = name.failed ? NULL : entry_of(l, buf_slice(&name), is_full(d, used));
+    entry = name.failed ? NULL : entry_of(l, buf_slice(&name), is_full(d, answers));
     if (entry != NULL)
-        *entry = (struct full_window){used, now_ms + age_ms(d->window_ms),
-                                      now_ms + (retry_after_ms > 0 ? retry_after_ms : 0)};
+        entry_fill(entry, d, answers, now_ms);
     mutex_unlock(&l->lock);
     buf_fini(&name);
 }
@@ -118,10 +140,12 @@ bool full_windows_is_full(struct full_windows *l, const struct limit_check *like
     add_name(&name, like, limit->scope, limit->metric, limit->window_ms);
     mutex_lock(&l->lock);
     entry = name.failed ? NULL : entry_of(l, buf_slice(&name), false);
-    if (entry != NULL && now_ms < entry->until_ms && entry->used >= limit->max) {
-        full = true;
-        *used = entry->used;
-        *retry_after_ms = entry->retry_ms > now_ms ? entry->retry_ms - now_ms : 0;
+    for (size_t t = 0; entry != NULL && t < entry->count && !full; t++) {
+        const struct full_test *test = &entry->tests[t];
+
+        full = test->max == limit->max && now_ms < test->until_ms;
+        *used = test->used;
+        *retry_after_ms = test->room_ms < 0 ? -1 : test->room_ms - now_ms;
     }
     mutex_unlock(&l->lock);
     buf_fini(&name);

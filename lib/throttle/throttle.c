@@ -1,7 +1,10 @@
 #include "lib/throttle/throttle.h"
 
+#include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sysexits.h>
 
 #include "lib/redis/pool.h"
@@ -20,7 +23,20 @@ struct throttle {
     struct local_windows *local;
     char *prefix;
     _Atomic int64_t timeout_ms;
+    _Atomic int64_t ahead_ms; /* the store's clock before this node's, as of its last answer */
+    char run[17];             /* random; with `calls` the id of a reservation */
+    _Atomic uint64_t calls;
 };
+
+static bool run_make(struct throttle *t)
+{
+    uint64_t random;
+
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+        return false;
+    (void)snprintf(t->run, sizeof t->run, "%016" PRIx64, random);
+    return true;
+}
 
 struct throttle *throttle_new(const struct settings *s, struct err *err)
 {
@@ -36,7 +52,7 @@ struct throttle *throttle_new(const struct settings *s, struct err *err)
     t->accounts = t->pool == NULL ? NULL : account_limits_new(s->store.prefix, err);
     t->full = t->accounts == NULL ? NULL : full_windows_new(err);
     t->local = t->full == NULL ? NULL : local_windows_new(err);
-    if (t->local != NULL && t->prefix != NULL)
+    if (t->local != NULL && t->prefix != NULL && run_make(t))
         return t;
     throttle_free(t);
     return NULL;
@@ -89,24 +105,27 @@ static void full_note(struct throttle *t, const struct limit_checks *d,
     int64_t now_ms = clock_monotonic_ms();
 
     for (size_t i = 0; i < d->count; answers += d->list[i++].test_count)
-        full_windows_note(t->full, &d->list[i], answers->used, answers->retry_after_ms, now_ms);
+        full_windows_note(t->full, &d->list[i], answers, now_ms);
 }
 
-static int ask_store(struct throttle *t, const struct throttle_call *call,
-                     const struct limit_checks *d, struct arena *arena, struct test_answer *answers,
-                     struct err *err)
+static int ask_store(struct throttle *t, struct throttle_call *call, const struct limit_checks *d,
+                     struct arena *arena, struct test_answer *answers, struct err *err)
 {
     struct store *st = pool_take(t->pool, err);
+    int64_t store_ms = 0;
     int result;
 
     if (st == NULL)
         return -1;
-    result = throttle_call(st, call, d, arena, answers, err);
+    call->now_ms = clock_unix_ms() + t->ahead_ms;
+    result = throttle_call(st, call, d, arena, answers, &store_ms, err);
     /* an error reply (out of memory, read-only) comes at once: the connection is good */
     pool_give(t->pool, st, result == 0 || err->code == EX_TEMPFAIL);
-    if (result == 0)
-        full_note(t, d, answers);
-    return result;
+    if (result != 0)
+        return -1;
+    t->ahead_ms = store_ms - clock_unix_ms();
+    full_note(t, d, answers);
+    return 0;
 }
 
 static enum throttle_by ask_nobody(struct throttle *t, const struct limit_rules *rules,
@@ -129,9 +148,9 @@ enum throttle_by throttle_ask(struct throttle *t, const struct limit_rules *rule
     struct throttle_call call = {.prefix = t->prefix,
                                  .observe = rules->observe,
                                  .consume = consume,
-                                 .now_s = (time_t)(clock_unix_ms() / 1000),
                                  .timeout_ms = t->timeout_ms};
 
+    (void)snprintf(call.id, sizeof call.id, "%s.%" PRIx64, t->run, atomic_fetch_add(&t->calls, 1));
     *answers = arena_array(arena, d->test_count + 1, sizeof **answers);
     if (*answers == NULL) {
         (void)err_set(err, EX_TEMPFAIL, "message with too many limits to test: out of memory");

@@ -6,9 +6,9 @@
 #include "lib/throttle/limit_rules.h"
 
 /*
- * The throttle: asks the store whether all checks of a message fit, and consumes them, in one trip
- * and one script call a holder. Where one holder refuses, what the others consumed is given back.
- * The store's clock decides.
+ * The throttle: asks the store whether all checks of a message fit, and consumes them, in one
+ * script call a holder; with several holders nothing is consumed unless all fit
+ * (throttle_script.h). The store's clock decides, for months, too.
  *
  * While the store is away no message waits for it (see pool.h), and store.on_failure decides:
  * limits kept by this process alone, all mail accepted, or all mail deferred.

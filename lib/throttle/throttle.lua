@@ -1,19 +1,29 @@
 -- Tests and consumes the windows of one holder (a domain with its users, the server, a client) in one step.
 --
 -- KEYS     one hash a window
--- ARGV[1]  "consume": all windows or none; "look": consume nothing; "back <ms>": give back what was consumed then
--- then for each key: length_ms, amount, end1_ms, end2_ms, number of tests; for each test: max, soft percent, stops (0 or 1)
---   length_ms 0 is a calendar month: it ends at end1_ms, the next one at end2_ms.
+-- ARGV[1]  the mode:
+--          "consume": all windows or none
+--          "look": consume nothing
+--          "reserve ID MS": consume; what is not kept within MS milliseconds (at most RESERVE_MAX) is given back
+--          "keep ID", "back ID": a reservation stays, or is given back
+-- then for each key: length_ms, amount, start_ms, end1_ms, end2_ms, number of tests; for each test: max, soft
+-- percent, stops (0 or 1)
+--   length_ms 0 is a calendar month: this one lasts from start_ms to end1_ms, the next one to end2_ms.
 --
--- Answers { now_ms, stopped, for each test: used, over, crossing, soft, retry_ms }; retry_ms -1: never.
+-- Answers { now_ms, state, for each test: used, over, crossing, soft, retry_ms, room_ms }
+--   state     0; 1: a test stops the message ("keep": the reservation is gone); -1: now is in neither month, and
+--             nothing else was done
+--   retry_ms  when the amount fits; -1: never.  room_ms: when 1 fits again after this call; 0: it does; -1: never
 --
 -- A window is 60 slices of exactly a sixtieth of its length; the partly expired oldest one counts in full.
 -- Fields: h newest slice, s running sum, 0..60 amounts of slice n at n % 61, o<max> over since the last that fitted,
--- f<max> slice (or month end) of the last soft event, e end of the month that s counts.
+-- f<max> slice (or month end) of the last soft event, e end of the month that s counts, p reservations, each
+-- "ID deadline slice amount;".
+--
+-- A window in the future (the clock was ahead) is moved to now.
 
-local SLICES, SLOTS = 60, 61
-local mode = ARGV[1]
-local back_ms = tonumber(string.match(mode, '^back (%d+)$'))
+local SLICES, SLOTS, RESERVE_MAX = 60, 61, 5000
+local mode, id, reserve_ms = string.match(ARGV[1], '^(%a+) ?(%S*) ?(%d*)$')
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
@@ -29,19 +39,54 @@ local function text(number)
     return string.format('%.0f', number)
 end
 
+local function store(w, changes)
+    redis.call('HSET', w.key, unpack(changes))
+    if w.length == 0 then
+        redis.call('PEXPIREAT', w.key, text(w.head + 86400000))
+    else
+        redis.call('PEXPIRE', w.key, text(w.length + math.ceil(w.length / 30)))
+    end
+end
+
+-- The slices keep their order and distance; the newest one becomes that of now.
+local function move(w, old)
+    local slots = {}
+    for slot = 0, SLICES do
+        slots[#slots + 1] = text(slot)
+    end
+    local amounts, changes = redis.call('HMGET', w.key, unpack(slots)), { 'h', text(w.head) }
+    redis.call('HDEL', w.key, unpack(slots))
+    for back = 0, SLICES do
+        local amount = amounts[(old - back) % SLOTS + 1]
+        if amount then
+            changes[#changes + 1] = text((w.head - back) % SLOTS)
+            changes[#changes + 1] = amount
+        end
+    end
+    store(w, changes)
+end
+
 -- The window as it stands at `now`; what has expired is only noted here, so that a refused message writes little.
 local function open_month(w)
-    local got = redis.call('HMGET', w.key, 'e', 's')
+    local got = redis.call('HMGET', w.key, 'e', 's', 'p')
+    local counted = tonumber(got[1])
     w.head = now < w.end1 and w.end1 or w.end2
-    w.sum = tonumber(got[1]) == w.head and tonumber(got[2]) or 0
+    w.sum, w.pending = 0, ''
+    if counted and counted > now then
+        w.sum, w.pending = tonumber(got[2]), got[3] or ''
+    end
 end
 
 local function open_rolling(w)
-    local got = redis.call('HMGET', w.key, 'h', 's')
+    local got = redis.call('HMGET', w.key, 'h', 's', 'p')
     local old = tonumber(got[1])
-    w.head, w.sum, w.expired = slice_at(w.length, now), 0, {}
+    w.head, w.sum, w.expired, w.pending = slice_at(w.length, now), 0, {}, got[3] or ''
     if not old then
         return
+    end
+    if old > w.head + 1 then
+        move(w, old)
+        old = w.head
     end
     if w.head < old then
         w.head = old
@@ -63,104 +108,148 @@ local function open_rolling(w)
     end
 end
 
--- In how many ms `amount` more fits under max.
-local function retry(w, max)
-    if w.amount > max then
-        return -1
-    end
-    if w.length == 0 then
-        return w.head - now
-    end
-    local gone = {}
-    for _, slot in ipairs(w.expired) do
-        gone[slot] = true
-    end
-    local left, fields, slices = w.sum, {}, {}
-    for slice = w.head - SLICES, w.head do
-        local slot = text(slice % SLOTS)
-        if not gone[slot] then
-            fields[#fields + 1], slices[#slices + 1] = slot, slice
-        end
-    end
-    if #fields > 0 then
-        for i, amount in ipairs(redis.call('HMGET', w.key, unpack(fields))) do
-            left = left - (tonumber(amount) or 0)
-            if left + w.amount <= max then
-                return slice_start(w.length, slices[i] + SLOTS) - now
-            end
-        end
-    end
-    return 0
-end
-
-local function store(w, changes)
-    redis.call('HSET', w.key, unpack(changes))
-    if w.length == 0 then
-        redis.call('PEXPIREAT', w.key, text(w.head + 86400000))
-    else
-        redis.call('PEXPIRE', w.key, text(w.length + math.ceil(w.length / 30)))
-    end
-end
-
 local function add(w, amount)
     w.sum = w.sum + amount
+    w.slices = nil
     if w.length == 0 then
         store(w, { 'e', text(w.head), 's', text(w.sum) })
         return
     end
     if #w.expired > 0 then
         redis.call('HDEL', w.key, unpack(w.expired))
+        w.expired = {}
     end
-    redis.call('HINCRBY', w.key, text(w.head % SLOTS), text(amount))
+    if amount > 0 then
+        redis.call('HINCRBY', w.key, text(w.head % SLOTS), text(amount))
+    end
     store(w, { 'h', text(w.head), 's', text(w.sum) })
 end
 
-local function give_back(w)
-    if w.length == 0 then
-        if back_ms < w.head then
-            store(w, { 'e', text(w.head), 's', text(math.max(0, w.sum - w.amount)) })
-        end
-        return
-    end
-    local slice = slice_at(w.length, back_ms)
-    if slice > w.head or slice <= w.head - SLOTS then
-        return
-    end
+local function give_back(w, slice, amount)
     add(w, 0)
-    local slot = text(slice % SLOTS)
-    local there = tonumber(redis.call('HGET', w.key, slot) or 0)
-    local amount = math.min(there, w.amount)
-    redis.call('HSET', w.key, slot, text(there - amount), 's', text(w.sum - amount))
+    if w.length == 0 then
+        w.sum = math.max(0, w.sum - amount)
+    elseif slice <= w.head and slice > w.head - SLOTS then
+        local slot = text(slice % SLOTS)
+        local there = tonumber(redis.call('HGET', w.key, slot) or 0)
+        amount = math.min(there, amount)
+        redis.call('HSET', w.key, slot, text(there - amount))
+        w.sum = w.sum - amount
+    end
+    redis.call('HSET', w.key, 's', text(w.sum))
+end
+
+-- Reservations that are past their time are given back, and the named one as `how` says ("keep", "back").
+local function settle(w, how)
+    if w.pending == '' then
+        return false
+    end
+    local left, found = {}, false
+    for item, who, deadline, slice, amount in string.gmatch(w.pending, '((%S+) (%d+) (%d+) (%d+);)') do
+        local is_late = tonumber(deadline) <= now or tonumber(deadline) > now + RESERVE_MAX
+        if who == id and not is_late and how then
+            found = true
+        end
+        if is_late or (who == id and how == 'back') then
+            give_back(w, math.min(tonumber(slice), w.head), tonumber(amount))
+        elseif not (who == id and how) then
+            left[#left + 1] = item
+        end
+    end
+    local pending = table.concat(left)
+    if pending == w.pending then
+        return found
+    elseif pending == '' then
+        redis.call('HDEL', w.key, 'p')
+    else
+        redis.call('HSET', w.key, 'p', pending)
+    end
+    w.pending = pending
+    return found
+end
+
+local function reserve(w)
+    w.pending = w.pending .. string.format('%s %.0f %.0f %.0f;', id, now + math.min(tonumber(reserve_ms), RESERVE_MAX),
+                                           w.head, w.amount)
+    redis.call('HSET', w.key, 'p', w.pending)
+end
+
+-- The slices that still count, oldest first, each with its amount.
+local function slices(w)
+    if w.slices then
+        return w.slices
+    end
+    local gone, fields = {}, {}
+    for _, slot in ipairs(w.expired) do
+        gone[slot] = true
+    end
+    w.slices = {}
+    for slice = w.head - SLICES, w.head do
+        local slot = text(slice % SLOTS)
+        if not gone[slot] then
+            fields[#fields + 1] = slot
+            w.slices[#w.slices + 1] = { slice = slice }
+        end
+    end
+    for i, amount in ipairs(redis.call('HMGET', w.key, unpack(fields))) do
+        w.slices[i].amount = tonumber(amount) or 0
+    end
+    return w.slices
+end
+
+-- In how many ms `amount` more fits under max.
+local function wait(w, max, amount)
+    if amount > max then
+        return -1
+    elseif w.sum + amount <= max then
+        return 0
+    elseif w.length == 0 then
+        return w.head - now
+    end
+    local left = w.sum
+    for _, it in ipairs(slices(w)) do
+        left = left - it.amount
+        if left + amount <= max then
+            return slice_start(w.length, it.slice + SLOTS) - now
+        end
+    end
+    return 0
 end
 
 local windows, at, stopped = {}, 2, 0
 for i, key in ipairs(KEYS) do
-    local w = { key = key, length = tonumber(ARGV[at]), amount = tonumber(ARGV[at + 1]),
-                end1 = tonumber(ARGV[at + 2]), end2 = tonumber(ARGV[at + 3]), tests = {} }
-    local tests = tonumber(ARGV[at + 4])
-    at = at + 5
-    if w.length == 0 then
-        open_month(w)
-    else
-        open_rolling(w)
+    local w = { key = key, length = tonumber(ARGV[at]), amount = tonumber(ARGV[at + 1]), start = tonumber(ARGV[at + 2]),
+                end1 = tonumber(ARGV[at + 3]), end2 = tonumber(ARGV[at + 4]), tests = {} }
+    local tests = tonumber(ARGV[at + 5])
+    at = at + 6
+    if w.length == 0 and (now < w.start or now >= w.end2) then
+        return { now, -1 }
     end
     for t = 1, tests do
-        local max = tonumber(ARGV[at])
-        local over = w.sum + w.amount > max
-        w.tests[t] = { max = max, soft = tonumber(ARGV[at + 1]), used = w.sum, over = over }
-        if over and ARGV[at + 2] == '1' then
-            stopped = 1
-        end
+        w.tests[t] = { max = tonumber(ARGV[at]), soft = tonumber(ARGV[at + 1]), stops = ARGV[at + 2] == '1' }
         at = at + 3
     end
     windows[i] = w
 end
 
-if back_ms then
-    for _, w in ipairs(windows) do
-        give_back(w)
+local how = (mode == 'keep' or mode == 'back') and mode or nil
+local found = true
+for _, w in ipairs(windows) do
+    if w.length == 0 then
+        open_month(w)
+    else
+        open_rolling(w)
     end
-    return { now, 0 }
+    found = settle(w, how) and found
+    for _, test in ipairs(w.tests) do
+        test.used, test.over = w.sum, w.sum + w.amount > test.max
+        if test.over and test.stops then
+            stopped = 1
+        end
+    end
+end
+if how then
+    return { now, found and 0 or 1 }
 end
 
 -- The first stop after a time within the limit is a crossing.
@@ -184,7 +273,7 @@ local function note_soft(w, test)
     end
     local field = 'f' .. text(test.max)
     local last = tonumber(redis.call('HGET', w.key, field) or '')
-    if last and (w.length == 0 and last == w.head or w.length > 0 and w.head - last < SLOTS) then
+    if last and last <= w.head and (w.length == 0 and last == w.head or w.length > 0 and w.head - last < SLOTS) then
         return 0
     end
     redis.call('HSET', w.key, field, text(w.head))
@@ -194,19 +283,22 @@ end
 local answer = { now, stopped }
 for _, w in ipairs(windows) do
     for _, test in ipairs(w.tests) do
-        test.retry = test.over and retry(w, test.max) or 0
+        test.retry = test.over and wait(w, test.max, w.amount) or 0
     end
-    if mode == 'consume' and stopped == 0 then
+    if mode ~= 'look' and stopped == 0 then
         add(w, w.amount)
+        if mode == 'reserve' then
+            reserve(w)
+        end
     end
     for _, test in ipairs(w.tests) do
         local crossing, soft = 0, 0
-        if mode == 'consume' then
+        if mode ~= 'look' then
             crossing, soft = note_over(w, test), note_soft(w, test)
         elseif test.over then
             crossing = note_over(w, test) -- who only looks and finds it over, stops
         end
-        for _, value in ipairs({ test.used, test.over and 1 or 0, crossing, soft, test.retry }) do
+        for _, value in ipairs({ test.used, test.over and 1 or 0, crossing, soft, test.retry, wait(w, test.max, 1) }) do
             answer[#answer + 1] = value
         end
     end

@@ -10,17 +10,21 @@
 #include "lib/redis/link.h"
 #include "lib/throttle/scripts.h"
 
-#define ANSWER_HEAD   2 /* now, stopped */
-#define TEST_VALUES   5
+#define ANSWER_HEAD   2 /* now, state */
+#define TEST_VALUES   6
 #define KEY_MAX_BYTES 4096
+
+enum state { STATE_FITS = 0, STATE_STOPPED = 1, STATE_WRONG_MONTH = -1 };
 
 static const struct script throttle_script = {"throttle", script_throttle_source};
 
 /* The checks of one holder: one call of the script. */
 struct throttle_group {
     size_t first, count, tests, first_test;
-    int64_t now_ms;
-    bool stopped;
+    bool stops;        /* one of its tests can stop the message */
+    struct slice mode; /* of the next call; empty: none */
+    int64_t now_ms;    /* the store's, of the last answer */
+    int64_t state;     /* enum state, of the last answer */
 };
 
 struct throttle_work {
@@ -29,13 +33,24 @@ struct throttle_work {
     const struct limit_checks *d;
     struct arena *arena;
     struct throttle_group *groups;
-    size_t count;
-    int64_t month_ends_ms[2];
+    size_t count, stopping;
+    struct test_answer *answers;
+    redisReply **replies; /* room for one a group */
+    int64_t months_ms[3]; /* start of this month, of the next, of the one after it */
 };
 
 static int no_memory(struct err *err)
 {
     return err_set(err, EX_TEMPFAIL, "message with too many limits to test: out of memory");
+}
+
+static bool check_stops(const struct throttle_work *w, const struct limit_check *d)
+{
+    for (size_t t = 0; t < d->test_count && !w->call->observe; t++) {
+        if (limit_check_stops(d, d->tests[t]))
+            return true;
+    }
+    return false;
 }
 
 static int groups_make(struct throttle_work *w)
@@ -44,7 +59,8 @@ static int groups_make(struct throttle_work *w)
     size_t tests = 0;
 
     w->groups = arena_array(w->arena, w->d->count, sizeof *w->groups);
-    if (w->groups == NULL)
+    w->replies = arena_array(w->arena, w->d->count, sizeof(*w->replies));
+    if (w->groups == NULL || w->replies == NULL)
         return -1;
     for (size_t i = 0; i < w->d->count; i++) {
         const struct limit_check *check = &w->d->list[i];
@@ -56,16 +72,18 @@ static int groups_make(struct throttle_work *w)
         g->count++;
         g->tests += check->test_count;
         tests += check->test_count;
+        w->stopping += !g->stops && check_stops(w, check);
+        g->stops = g->stops || check_stops(w, check);
     }
     return 0;
 }
 
-static void month_ends(struct throttle_work *w)
+static void months_set(struct throttle_work *w, int64_t now_ms)
 {
-    time_t end = period_end(PERIOD_MONTH, w->call->now_s);
+    time_t start = period_start(PERIOD_MONTH, (time_t)(now_ms / 1000));
 
-    w->month_ends_ms[0] = (int64_t)end * 1000;
-    w->month_ends_ms[1] = (int64_t)period_end(PERIOD_MONTH, end) * 1000;
+    for (size_t i = 0; i < 3; i++, start = period_end(PERIOD_MONTH, start))
+        w->months_ms[i] = (int64_t)start * 1000;
 }
 
 static struct slice number(struct arena *arena, int64_t value)
@@ -97,13 +115,19 @@ static int64_t amount_of(const struct limit_check *d)
     return (int64_t)(d->amount < most ? d->amount : most);
 }
 
+/* Keeps or gives back a reservation: without tests. */
+static bool is_settling(const struct throttle_group *g)
+{
+    return g->mode.len > 0 && (g->mode.ptr[0] == 'k' || g->mode.ptr[0] == 'b');
+}
+
 static void check_add(struct throttle_work *w, const struct limit_check *d, bool tests,
                       struct slice *argv, size_t *at)
 {
     argv[(*at)++] = number(w->arena, d->window_ms);
     argv[(*at)++] = number(w->arena, amount_of(d));
-    argv[(*at)++] = number(w->arena, w->month_ends_ms[0]);
-    argv[(*at)++] = number(w->arena, w->month_ends_ms[1]);
+    for (size_t i = 0; i < 3; i++)
+        argv[(*at)++] = number(w->arena, w->months_ms[i]);
     argv[(*at)++] = number(w->arena, tests ? (int64_t)d->test_count : 0);
     for (size_t t = 0; tests && t < d->test_count; t++) {
         const struct limit *l = d->tests[t];
@@ -116,16 +140,17 @@ static void check_add(struct throttle_work *w, const struct limit_check *d, bool
 
 /* The arguments of one call; NULL when memory is out. */
 static struct slice *call_make(struct throttle_work *w, const struct throttle_group *g,
-                               struct slice mode, bool tests, size_t *argc)
+                               size_t *argc)
 {
-    struct slice *argv = arena_array(w->arena, 1 + g->count * 6 + g->tests * 3, sizeof *argv);
+    struct slice *argv = arena_array(w->arena, 1 + g->count * 7 + g->tests * 3, sizeof *argv);
+    bool tests = !is_settling(g);
     size_t at = 0;
 
     if (argv == NULL)
         return NULL;
     for (size_t i = 0; i < g->count; i++)
         argv[at++] = key_of(w, &w->d->list[g->first + i]);
-    argv[at++] = mode;
+    argv[at++] = g->mode;
     for (size_t i = 0; i < g->count; i++)
         check_add(w, &w->d->list[g->first + i], tests, argv, &at);
     *argc = at;
@@ -141,100 +166,224 @@ static int64_t value_at(const redisReply *reply, size_t i)
     return reply->element[i]->type == REDIS_REPLY_INTEGER ? reply->element[i]->integer : 0;
 }
 
-static int answer_read(const redisReply *reply, struct throttle_group *g,
-                       struct test_answer *answers, struct err *err)
+/* A crossing that an earlier call of the same message reported stays one. */
+static void test_read(const redisReply *reply, size_t at, struct test_answer *t)
 {
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != ANSWER_HEAD + g->tests * TEST_VALUES)
+    *t = (struct test_answer){.used = (uint64_t)value_at(reply, at),
+                              .over = value_at(reply, at + 1) != 0,
+                              .crossing = t->crossing || value_at(reply, at + 2) != 0,
+                              .soft = value_at(reply, at + 3) != 0,
+                              .retry_after_ms = value_at(reply, at + 4),
+                              .room_after_ms = value_at(reply, at + 5)};
+}
+
+static int answer_read(struct throttle_work *w, struct throttle_group *g, const redisReply *reply,
+                       struct err *err)
+{
+    size_t tests = is_settling(g) ? 0 : g->tests;
+    bool is_array = reply->type == REDIS_REPLY_ARRAY && reply->elements >= ANSWER_HEAD;
+
+    g->state = is_array ? value_at(reply, 1) : STATE_FITS;
+    if (!is_array ||
+        (g->state != STATE_WRONG_MONTH && reply->elements != ANSWER_HEAD + tests * TEST_VALUES))
         return err_set(err, EX_TEMPFAIL, "the store cannot limit: %.*s",
                        SLICE_FMT(link_reply_text(reply)));
     g->now_ms = value_at(reply, 0);
-    g->stopped = value_at(reply, 1) != 0;
-    for (size_t t = 0; t < g->tests; t++) {
-        size_t at = ANSWER_HEAD + t * TEST_VALUES;
-
-        answers[g->first_test + t] =
-            (struct test_answer){.used = (uint64_t)value_at(reply, at),
-                                 .over = value_at(reply, at + 1) != 0,
-                                 .crossing = value_at(reply, at + 2) != 0,
-                                 .soft = value_at(reply, at + 3) != 0,
-                                 .retry_after_ms = value_at(reply, at + 4)};
-    }
+    if (g->state == STATE_WRONG_MONTH)
+        return 0;
+    g->mode = SLICE_NONE;
+    for (size_t t = 0; t < tests; t++)
+        test_read(reply, ANSWER_HEAD + t * TEST_VALUES, &w->answers[g->first_test + t]);
     return 0;
 }
 
-/* One holder goes by the script's digest alone; several in a pipeline, which brings the source. */
-static int trip(struct throttle_work *w, redisReply **replies, struct err *err)
+/* The calls that are due. One goes by the script's digest alone; several in a pipeline, which
+ * brings the source. */
+static int calls_send(struct throttle_work *w, size_t due, struct err *err)
 {
-    struct slice mode = w->call->consume ? SLICE("consume") : SLICE("look");
     struct slice *argv = NULL;
-    size_t argc = 0;
+    size_t argc = 0, keys = 0;
 
     for (size_t i = 0; i < w->count; i++) {
-        argv = call_make(w, &w->groups[i], mode, true, &argc);
+        if (w->groups[i].mode.len == 0)
+            continue;
+        argv = call_make(w, &w->groups[i], &argc);
+        keys = w->groups[i].count;
         if (argv == NULL) {
             store_pipe_reset(w->store);
             return no_memory(err);
         }
-        if (w->count > 1)
-            store_pipe_add_script(w->store, &throttle_script, w->groups[i].count, argc, argv);
+        if (due > 1)
+            store_pipe_add_script(w->store, &throttle_script, keys, argc, argv);
     }
-    if (w->count > 1)
-        return store_pipe_run(w->store, replies, w->call->timeout_ms, err);
-    replies[0] = store_script(w->store, &throttle_script, w->groups[0].count, argc, argv,
-                              w->call->timeout_ms, err);
-    return replies[0] == NULL ? -1 : 0;
+    if (due > 1)
+        return store_pipe_run(w->store, w->replies, w->call->timeout_ms, err);
+    w->replies[0] =
+        store_script(w->store, &throttle_script, keys, argc, argv, w->call->timeout_ms, err);
+    return w->replies[0] == NULL ? -1 : 0;
 }
 
-/* What was consumed for a message that another holder refuses. Where this fails, it expires with
- * its window. */
-static void give_back(struct throttle_work *w, redisReply **replies)
+static size_t calls_due(const struct throttle_work *w)
+{
+    size_t due = 0;
+
+    for (size_t i = 0; i < w->count; i++)
+        due += w->groups[i].mode.len > 0;
+    return due;
+}
+
+static int trip_once(struct throttle_work *w, struct err *err)
+{
+    size_t due = calls_due(w), at = 0;
+    int result = due == 0 ? 0 : calls_send(w, due, err);
+
+    if (due == 0 || result != 0)
+        return result;
+    for (size_t i = 0; i < w->count; i++) {
+        if (w->groups[i].mode.len == 0)
+            continue;
+        if (answer_read(w, &w->groups[i], w->replies[at], err) != 0)
+            result = -1;
+        freeReplyObject(w->replies[at++]);
+    }
+    return result;
+}
+
+/* Where the store is in another month than this node, the calls of months are made again with its
+ * time. */
+static int trip(struct throttle_work *w, struct err *err)
+{
+    if (trip_once(w, err) != 0)
+        return -1;
+    for (size_t i = 0; i < w->count; i++) {
+        if (w->groups[i].mode.len > 0)
+            months_set(w, w->groups[i].now_ms);
+    }
+    if (trip_once(w, err) != 0)
+        return -1;
+    return calls_due(w) == 0 ? 0 : err_set(err, EX_TEMPFAIL, "the store's clock is jumping");
+}
+
+/* Asks the holders that can stop the message (or those that cannot). */
+static void mode_set(struct throttle_work *w, bool stopping, struct slice mode)
 {
     for (size_t i = 0; i < w->count; i++) {
-        struct throttle_group *g = &w->groups[i];
-        struct buf mode;
-        struct slice *argv;
-        size_t argc;
-
-        if (g->stopped || g->now_ms == 0)
-            continue;
-        buf_init(&mode, 64);
-        buf_addf(&mode, "back %" PRId64, g->now_ms);
-        argv = call_make(w, g, buf_slice(&mode), false, &argc);
-        if (argv != NULL)
-            store_pipe_add_script(w->store, &throttle_script, g->count, argc, argv);
-        buf_fini(&mode);
+        if (w->groups[i].stops == stopping)
+            w->groups[i].mode = mode;
     }
-    size_t count = store_pipe_count(w->store);
+}
 
-    if (count == 0 || store_pipe_run(w->store, replies, w->call->timeout_ms, NULL) != 0)
-        return;
-    for (size_t i = 0; i < count; i++)
-        freeReplyObject(replies[i]);
+static bool is_stopped(const struct throttle_work *w)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        if (w->groups[i].state == STATE_STOPPED)
+            return true;
+    }
+    return false;
+}
+
+static struct slice mode_text(struct throttle_work *w, const char *word, int64_t ms)
+{
+    struct slice text;
+    struct buf b;
+
+    buf_init(&b, 128);
+    buf_addf(&b, "%s %s", word, w->call->id);
+    if (ms > 0)
+        buf_addf(&b, " %" PRId64, ms);
+    text = arena_copy(w->arena, buf_slice(&b));
+    buf_fini(&b);
+    return text;
+}
+
+/* Reserved for a message that another holder refuses meanwhile. Where this fails, the reservation
+ * ends by itself. */
+static void reserved_give_back(struct throttle_work *w)
+{
+    struct slice back = mode_text(w, "back", 0);
+
+    for (size_t i = 0; i < w->count; i++) {
+        if (w->groups[i].stops && w->groups[i].state == STATE_FITS)
+            w->groups[i].mode = back;
+    }
+    TG_IGNORE(trip(w, NULL));
+    for (size_t i = 0; i < w->count; i++)
+        w->groups[i].mode = SLICE_NONE;
+}
+
+/* A reservation ends within a sixtieth of the shortest window. */
+static int64_t reserve_ms(const struct throttle_work *w)
+{
+    int64_t ms = THROTTLE_RESERVE_MAX_MS;
+
+    for (size_t i = 0; i < w->d->count; i++) {
+        int64_t slice = w->d->list[i].window_ms / 60;
+
+        if (w->d->list[i].window_ms != LIMIT_WINDOW_MONTH && slice < ms)
+            ms = slice;
+    }
+    return ms > THROTTLE_RESERVE_MIN_MS ? ms : THROTTLE_RESERVE_MIN_MS;
+}
+
+static int reserve(struct throttle_work *w, struct err *err)
+{
+    mode_set(w, true, mode_text(w, "reserve", reserve_ms(w)));
+    if (trip(w, err) != 0)
+        return -1;
+    if (is_stopped(w)) {
+        reserved_give_back(w);
+        return 0;
+    }
+    mode_set(w, true, mode_text(w, "keep", 0));
+    mode_set(w, false, SLICE("consume"));
+    if (trip(w, err) != 0)
+        return -1;
+    return is_stopped(w) ? err_set(err, EX_TEMPFAIL, "the store was too slow to keep a reservation")
+                         : 0;
+}
+
+/* Looks at all holders first, so that a message which one of them refuses takes no room of the
+ * others. Then the only one that can stop it decides; or several reserve, and keep what they
+ * reserved when all have. */
+static int consume_from_several(struct throttle_work *w, struct err *err)
+{
+    mode_set(w, true, SLICE("look"));
+    mode_set(w, false, SLICE("look"));
+    if (trip(w, err) != 0)
+        return -1;
+    if (is_stopped(w))
+        return 0;
+    if (w->stopping > 1)
+        return reserve(w, err);
+    mode_set(w, true, SLICE("consume"));
+    if (trip(w, err) != 0)
+        return -1;
+    if (is_stopped(w))
+        return 0;
+    mode_set(w, false, SLICE("consume"));
+    return trip(w, err);
 }
 
 int throttle_call(struct store *st, const struct throttle_call *call, const struct limit_checks *d,
-                  struct arena *arena, struct test_answer *answers, struct err *err)
+                  struct arena *arena, struct test_answer *answers, int64_t *now_ms,
+                  struct err *err)
 {
-    struct throttle_work w = {.store = st, .call = call, .d = d, .arena = arena};
-    redisReply **replies;
-    bool stopped = false;
-    int result = 0;
+    struct throttle_work w = {
+        .store = st, .call = call, .d = d, .arena = arena, .answers = answers};
+    struct slice mode = call->consume ? SLICE("consume") : SLICE("look");
+    int result;
 
+    memset(answers, 0, d->test_count * sizeof *answers);
     if (groups_make(&w) != 0)
         return no_memory(err);
-    replies = arena_array(arena, w.count, sizeof(*replies));
-    if (replies == NULL)
-        return no_memory(err);
-    month_ends(&w);
-    if (trip(&w, replies, err) != 0)
-        return -1;
-    for (size_t i = 0; i < w.count; i++) {
-        if (answer_read(replies[i], &w.groups[i], answers, err) != 0)
-            result = -1;
-        stopped = stopped || w.groups[i].stopped || result != 0;
-        freeReplyObject(replies[i]);
+    months_set(&w, call->now_ms);
+    if (call->consume && w.count > 1 && w.stopping > 0) {
+        result = consume_from_several(&w, err);
+    } else {
+        mode_set(&w, true, mode);
+        mode_set(&w, false, mode);
+        result = trip(&w, err);
     }
-    if (stopped && call->consume && w.count > 1)
-        give_back(&w, replies);
+    *now_ms = w.groups[0].now_ms;
     return result;
 }

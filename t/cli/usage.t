@@ -22,7 +22,8 @@ from windows import LENGTHS_MS, Windows
 
 UTC = datetime.timezone.utc
 NOW = datetime.datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
-MONTH_ENDS = (datetime.datetime(2026, 11, 30, 23, tzinfo=UTC),
+MONTH_ENDS = (datetime.datetime(2026, 10, 31, 23, tzinfo=UTC),
+              datetime.datetime(2026, 11, 30, 23, tzinfo=UTC),
               datetime.datetime(2026, 12, 31, 23, tzinfo=UTC))
 CONF = """
 throttle: { mode = "enforce"; exempt: { clients = ["192.0.2.0/24"]; }; };
@@ -117,12 +118,12 @@ def exact(tollgate, windows, redis):
 
 
 def months(tollgate, windows):
-    ends = (datetime.datetime(2026, 10, 31, 23, tzinfo=UTC), MONTH_ENDS[0])
+    ends = (datetime.datetime(2026, 9, 30, 22, tzinfo=UTC), *MONTH_ENDS[:2])
     windows.consume("last.wild.example", "bytes", "month", 5, ago(days=30), ends=ends)
     rows = {row["limit"]: row for row in rows_of(tollgate, "last.wild.example")}
     tap.same(rows["domain/bytes/month"]["used"], "0", "last month counts no more")
     rows = {row["limit"]: row for row in rows_of(tollgate, "example.org")}
-    tap.same(int(rows["domain/bytes/month"]["reopens_at"]), int(MONTH_ENDS[0].timestamp()),
+    tap.same(int(rows["domain/bytes/month"]["reopens_at"]), int(MONTH_ENDS[1].timestamp()),
              "a full month reopens at its end")
 
 

@@ -6,108 +6,12 @@
 
 #include "lib/sys/clock.h"
 #include "lib/throttle/account_limits.h"
-#include "t/redis/redis_fixture.h"
 #include "t/tap.h"
+#include "t/throttle/throttle_fixture.h"
 
 #define THREADS          16
 #define MESSAGES         2500
 #define STORE_TIMEOUT_MS 250
-
-static struct redis_fixture redis;
-static struct settings settings;
-static char url[160];
-static struct limit_rules rules;
-static struct arena names; /* of limits; the main thread's */
-
-static struct throttle *throttle_make(void)
-{
-    struct err err = {0};
-    struct throttle *t = throttle_new(&settings, &err);
-
-    if (t == NULL)
-        redis_fixture_die(err.text);
-    return t;
-}
-
-static redisReply *redis_do(const char *text)
-{
-    struct slice rest = slice_str(text), argv[16];
-    struct store *st = store_new(&settings, NULL);
-    redisReply *reply;
-    size_t argc = 0;
-
-    while (slice_word(&rest, " ", &argv[argc]))
-        argc++;
-    reply = store_command(st, argc, argv, 5000, NULL);
-    store_free(st);
-    if (reply == NULL)
-        redis_fixture_die(text);
-    return reply;
-}
-
-static void redis_run(const char *text)
-{
-    freeReplyObject(redis_do(text));
-}
-
-/* One check of one limit. */
-struct want {
-    struct limit limit;
-    const struct limit *tests[1];
-    struct limit_check check;
-};
-
-static void want_set(struct want *w, const char *holder, const char *name, uint64_t max,
-                     uint64_t amount)
-{
-    *w = (struct want){.limit = {.max = max, .action = ACTION_DEFER}};
-    if (limit_parse_name(slice_str(name), &names, &w->limit, NULL) != 0)
-        redis_fixture_die(name);
-    w->tests[0] = &w->limit;
-    w->check = (struct limit_check){.scope = w->limit.scope,
-                                    .metric = w->limit.metric,
-                                    .window_ms = w->limit.window_ms,
-                                    .per = w->limit.per,
-                                    .holder = slice_str(holder),
-                                    .amount = amount,
-                                    .stops = true,
-                                    .tests = w->tests,
-                                    .test_count = 1};
-}
-
-struct lookup {
-    enum throttle_by by;
-    struct test_answer answers[4];
-    struct err err;
-};
-
-static struct lookup ask(struct throttle *t, struct want *wants, size_t count)
-{
-    struct limit_check list[4];
-    struct limit_checks d = {.list = list, .count = count, .test_count = count};
-    struct lookup asked = {.err = {0}};
-    struct test_answer *answers = NULL;
-    struct arena arena;
-
-    for (size_t i = 0; i < count; i++) {
-        list[i] = wants[i].check;
-        list[i].tests = wants[i].tests;
-    }
-    arena_init(&arena, 1 << 20);
-    asked.by = throttle_ask(t, &rules, &d, true, &arena, &answers, &asked.err);
-    memcpy(asked.answers, answers, count * sizeof *answers);
-    arena_fini(&arena);
-    return asked;
-}
-
-static struct lookup ask_one(struct throttle *t, const char *holder, const char *name, uint64_t max,
-                             uint64_t amount)
-{
-    struct want w;
-
-    want_set(&w, holder, name, max, amount);
-    return ask(t, &w, 1);
-}
 
 /* --- many at once ------------------------------------------------------------------------- */
 
@@ -210,12 +114,11 @@ static void test_learned(void)
     struct want w;
 
     want_set(&w, "full.example", "domain/recipients/hour", 5, 5);
-    (void)ask(t, &w, 1);
     OK(!throttle_is_full(t, &w.check, &w.limit, &answer), "nothing is known yet");
     (void)ask(t, &w, 1);
     OK(throttle_is_full(t, &w.check, &w.limit, &answer) && answer.used == 5 &&
            answer.retry_after_ms > 0,
-       "after a refusal it is known to be full");
+       "after the message that fills it, it is known to be full");
     w.limit.max = 50;
     OK(!throttle_is_full(t, &w.check, &w.limit, &answer), "not for a larger maximum");
     throttle_free(t);
@@ -285,9 +188,12 @@ static void test_rules(void)
     s.throttle.exempt.users = (struct string_list){users, 1};
     s.throttle.exempt.clients = (struct string_list){clients, 1};
     s.throttle.mode = THROTTLE_ENFORCE;
+    s.throttle.reply_text = "Ask the help desk:";
+    s.throttle.reply_url = "https://help.example";
     s.store.nodes = 3;
     r = limit_rules_new(&s, NULL);
     OK(r != NULL && !r->observe && r->nodes == 3, "rules out of settings");
+    IS_SLICE(r->reply_more, SLICE("Ask the help desk: https://help.example"), "words for replies");
     OK(strmap_find(&r->exempt.users, SLICE("boss@example.com")) != NULL, "an exempt user");
     OK(networks_ip_parse(SLICE("192.0.2.7"), &ip) && networks_contain(&r->exempt.clients, &ip),
        "an exempt client");
@@ -379,15 +285,7 @@ static void test_refusing(void)
 
 int main(void)
 {
-    arena_init(&names, 1 << 20);
-    redis_fixture_start(&redis);
-    (void)snprintf(url, sizeof url, "unix://%s", redis.socket);
-    settings.state_dir = "/nonexistent";
-    settings.store.url = url;
-    settings.store.prefix = "tg";
-    settings.store.username = settings.store.password_file = "";
-    settings.store.timeout_ms = 10000;
-    rules.nodes = 1;
+    throttle_fixture_start();
     test_race();
     test_all_or_nothing();
     test_learned();
@@ -395,7 +293,6 @@ int main(void)
     test_rules();
     test_stalled();
     test_refusing();
-    redis_fixture_stop(&redis);
-    arena_fini(&names);
+    throttle_fixture_stop();
     return tap_done();
 }

@@ -32,15 +32,16 @@ class Window:
         assert source.count(CLOCK) == 1
         self.sha = redis("SCRIPT", "LOAD", source.replace(CLOCK, SET_CLOCK))
 
-    def ask(self, mode, now, amount, ends=(0, 0)):
-        reply = self.redis("EVALSHA", self.sha, 1, self.key, mode, self.length, amount, *ends, 1,
+    def ask(self, mode, now, amount, month=(0, 0, 0)):
+        reply = self.redis("EVALSHA", self.sha, 1, self.key, mode, self.length, amount, *month, 1,
                            self.maximum, self.soft, 1, now)
-        names = ("now", "stopped", "used", "over", "crossing", "soft", "retry")
+        names = ("now", "stopped", "used", "over", "crossing", "soft", "retry", "room")
         return dict(zip(names, reply))
 
-    def back(self, then, now, amount):
-        self.redis("EVALSHA", self.sha, 1, self.key, "back %d" % then, self.length, amount, 0, 0, 0,
-                   now)
+    def settle(self, mode, now, month=(0, 0, 0)):
+        """0: the reservation was there."""
+        return self.redis("EVALSHA", self.sha, 1, self.key, mode, self.length, 0, *month, 0,
+                          now)[1]
 
 
 def total(events, end, length):
@@ -78,13 +79,81 @@ def rolling(redis, name, length, maximum, largest, seed):
 
 
 def month(redis):
-    ends = (START + 1_000_000, START + 2_000_000)
+    ends = (START, START + 1_000_000, START + 2_000_000)
     window = Window(redis, "month", 0, 10, soft=50)
     steps = [(10, 5, 0), (20, 6, 1), (999_999, 5, 0), (1_000_000, 10, 0), (1_000_001, 1, 1)]
     for at, amount, stopped in steps:
         answer = window.ask("consume", START + at, amount, ends)
         tap.same(answer["stopped"], stopped, "month: %d at %d" % (amount, at))
     tap.same(answer["retry"], 999_999, "month: room at its end")
+    for at, what in ((-1, "before"), (2_000_000, "after")):
+        answer = window.ask("consume", START + at, 1, ends)
+        tap.same((answer["now"], answer["stopped"]), (START + at, -1),
+                 "month: a time %s the two months is said to be so" % what)
+    later = tuple(e + 1_000_000 for e in ends)
+    tap.same(window.ask("look", START + 1_999_999, 1, later)["used"], 10,
+             "month: whoever names it, it is the same month")
+    ahead = Window(redis, "month-ahead", 0, 10)
+    ahead.ask("consume", START + 1_000_000, 10, ends)
+    tap.same(ahead.ask("consume", START + 1, 1, ends)["stopped"], 1,
+             "month: what was consumed while the clock was ahead counts now")
+    tap.same(ahead.ask("consume", START + 1_000_001, 10, ends)["stopped"], 1,
+             "month: and as long as it was said to")
+
+
+def ahead(redis):
+    """The clock was ahead, then it is set right: the window closes no longer than its length."""
+    for name, offset in (("a step", 150_000), ("an hour", HOUR), ("a year", 365 * DAY)):
+        window = Window(redis, "ahead %s" % name, HOUR, 4, soft=50)
+        window.ask("consume", START + offset - 1_800_000, 2)
+        window.ask("consume", START + offset, 2)
+        answer = window.ask("consume", START, 1)
+        tap.same((answer["stopped"], answer["used"]), (1, 4), "%s ahead: never more" % name)
+        tap.ok(0 < answer["retry"] <= HOUR // 2 + HOUR // 60, "%s ahead: room in time" % name,
+               answer)
+        at = START + answer["retry"]
+        tap.same((window.ask("consume", at - 1, 1)["stopped"],
+                  window.ask("consume", at, 2)["stopped"]), (1, 0), "%s ahead: and no sooner" % name)
+        tap.same(window.ask("consume", START + HOUR + HOUR // 60, 2)["stopped"], 0,
+                 "%s ahead: all of it is free after an hour" % name)
+        tap.same(window.ask("look", START + 3 * HOUR, 4)["used"], 0, "%s ahead: then empty" % name)
+    window = Window(redis, "ahead soft", HOUR, 4, soft=50)
+    tap.same(window.ask("consume", START + DAY, 2)["soft"], 1, "ahead: the soft percentage")
+    tap.same(window.ask("consume", START + 2 * HOUR, 2)["soft"], 1,
+             "ahead: reached again after the clock is right")
+
+
+def reservations(redis):
+    ends = (START, START + DAY, START + 2 * DAY)
+    for length in (HOUR, 0):
+        def window(name, maximum=10):
+            return Window(redis, "reserve %s %d" % (name, length), length, maximum)
+        a = window("kept")
+        tap.same(a.ask("reserve x1 5000", START, 6, ends)["stopped"], 0, "reserved")
+        tap.same(a.ask("look", START + 1, 5, ends)["stopped"], 1, "it counts at once")
+        tap.same(a.settle("keep x1", START + 4999, ends), 0, "kept in time")
+        tap.same(a.settle("keep x1", START + 4999, ends), 1, "only once")
+        tap.same(a.ask("look", START + 6000, 5, ends)["used"], 6, "and it stays")
+        b = window("given back")
+        b.ask("consume", START, 1, ends)
+        b.ask("reserve y1 5000", START, 6, ends)
+        b.ask("reserve y2 5000", START + 1, 3, ends)
+        tap.same(b.settle("back y1", START + 2, ends), 0, "given back")
+        tap.same(b.ask("look", START + 3, 5, ends)["used"], 4, "the others stay")
+        c = window("lapsed")
+        c.ask("reserve z1 5000", START, 6, ends)
+        tap.same(c.ask("consume", START + 5000, 10, ends)["stopped"], 0,
+                 "what nobody keeps is given back in time")
+        tap.same(c.settle("keep z1", START + 5001, ends), 1, "and cannot be kept any more")
+        tap.same(c.ask("look", START + 5002, 1, ends)["used"], 10, "which changes nothing")
+        d = window("late")
+        d.ask("reserve z1 5000", START, 6, ends)
+        d.ask("look", START + 5000, 1, ends)
+        tap.same(redis("HEXISTS", d.key, "p"), 0, "nothing is left of it")
+        tap.same(d.ask("look", START + 5001, 1, ends)["used"], 0, "and it is given back once")
+        e = window("clock back")
+        e.ask("reserve z1 5000", START + DAY // 2, 6, ends)
+        tap.same(e.ask("look", START + 1, 1, ends)["used"], 0, "nor does it outlive a clock set back")
 
 
 def events(redis):
@@ -97,10 +166,14 @@ def events(redis):
     tap.same(window.ask("look", START + 5, 1)["stopped"], 0, "a look")
     tap.same(window.ask("consume", START + 6, 1)["stopped"], 0, "does not consume")
     tap.same(window.ask("consume", START + 7, 1)["crossing"], 1, "crossed again after a fit")
-    window.back(START, START + 8, 7)
-    tap.same(window.ask("look", START + 9, 7)["used"], 3, "given back")
-    window.back(START, START + 8, 70)
-    tap.same(window.ask("look", START + 9, 7)["used"], 0, "never below nothing")
+    tap.same(window.ask("look", START + 8, 0)["room"], window.ask("look", START + 8, 1)["retry"],
+             "room for one")
+    tap.same(window.ask("consume", START + 59_000, 1)["soft"], 0, "a later slice, the same window")
+    tap.same(window.ask("consume", START + 62_000, 9)["soft"], 1, "told again in the next")
+    window.ask("reserve r 5000", START + 125_000, 1)
+    window.ask("consume", START + 129_000, 1)
+    window.settle("back r", START + 129_999)
+    tap.same(window.ask("look", START + 130_000, 7)["used"], 1, "given back in a later slice")
     ttl = redis("PTTL", "events")
     tap.ok(60_000 < ttl <= 63_000, "the key goes with its window", ttl)
 
@@ -118,6 +191,8 @@ def main():
             rolling(redis, "7 in 1009 ms", 1009, 7, 3, 5)
             rolling(redis, "5 MB in 7 days", 7 * DAY, 5_000_000, 400_000, 6)
             month(redis)
+            ahead(redis)
+            reservations(redis)
             events(redis)
         finally:
             server.stop()
