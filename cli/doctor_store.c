@@ -152,6 +152,20 @@ static void check_latency(struct doctor *d)
         doctor_fix(d, "raise store.timeout, or move the store closer");
 }
 
+/* Without the store each process allows itself its part of a limit. */
+static void check_node_count(struct doctor *d, size_t count)
+{
+    const struct settings *s = d->cli->settings;
+
+    if (s->store.on_failure != ON_FAILURE_LOCAL || count <= (size_t)s->store.nodes)
+        return;
+    doctor_say(d, DOCTOR_WARN, "store",
+               "%zu nodes share this store, but store.nodes is %" PRId64
+               ": while Redis is away, they let more pass than the limits allow",
+               count, s->store.nodes);
+    doctor_mend(d, "set store.nodes to %zu on each node", count);
+}
+
 static void check_schema(struct doctor *d)
 {
     struct err err = {0};
@@ -166,6 +180,7 @@ static void check_schema(struct doctor *d)
     } else {
         doctor_say(d, DOCTOR_OK, "store", "keys of schema 1, prefix %s, %zu node%s",
                    d->cli->reader.prefix, nodes.count, nodes.count == 1 ? "" : "s");
+        check_node_count(d, nodes.count);
     }
 }
 

@@ -12,10 +12,12 @@
 #define NAMES_MAX_BYTES ((size_t)64 << 20)
 
 struct local_window {
-    struct window window; /* of a rolling one */
+    struct window window; /* of a rolling one: what this process let through */
     int64_t month_end_ms; /* of a month; Unix time */
     uint64_t month_sum;
-    bool over; /* the crossing was reported */
+    uint64_t others;         /* used besides, as far as the store's last answer says so */
+    int64_t others_until_ms; /* Unix time; `others` counts until then */
+    bool over;               /* the crossing was reported */
 };
 
 struct local_windows {
@@ -96,9 +98,10 @@ static struct local_window *window_of(struct local_windows *w, const struct limi
     return found;
 }
 
-static uint64_t used(struct local_window *l, const struct limit_check *d, int64_t now_ms)
+/* What this process let through. */
+static uint64_t own_used(struct local_window *l, int64_t window_ms, int64_t now_ms)
 {
-    if (d->window_ms != LIMIT_WINDOW_MONTH)
+    if (window_ms != LIMIT_WINDOW_MONTH)
         return window_used(&l->window, now_ms);
     if (now_ms >= l->month_end_ms) {
         l->month_end_ms = (int64_t)period_end(PERIOD_MONTH, (time_t)(now_ms / 1000)) * 1000;
@@ -107,25 +110,73 @@ static uint64_t used(struct local_window *l, const struct limit_check *d, int64_
     return l->month_sum;
 }
 
+static uint64_t others_used(const struct local_window *l, int64_t now_ms)
+{
+    return now_ms < l->others_until_ms ? l->others : 0;
+}
+
+/* Room comes back as what is used expires, or at once when `others` ends. */
 static int64_t retry_ms(struct local_window *l, const struct limit_check *d, int64_t now_ms,
                         uint64_t max)
 {
+    uint64_t others = others_used(l, now_ms);
+    int64_t with, without;
+
     if (d->amount > max)
         return -1;
-    if (d->window_ms != LIMIT_WINDOW_MONTH)
-        return window_retry_ms(&l->window, now_ms, d->amount, max);
-    return l->month_end_ms - now_ms;
+    if (d->window_ms == LIMIT_WINDOW_MONTH)
+        return l->month_end_ms - now_ms;
+    without = window_retry_ms(&l->window, now_ms, d->amount, max);
+    if (others == 0)
+        return without;
+    if (without < l->others_until_ms - now_ms)
+        without = l->others_until_ms - now_ms;
+    with = others > max - d->amount ? -1
+                                    : window_retry_ms(&l->window, now_ms, d->amount + others, max);
+    return with >= 0 && with < without ? with : without;
+}
+
+/* Windows in which nothing is used any more give up their place; where that is not enough, all do.
+ */
+static void room_make(struct local_windows *w, size_t wanted, int64_t now_ms) TG_REQUIRES(w->lock)
+{
+    struct strmap kept;
+    struct arena names;
+    struct slice key;
+    void *value;
+
+    if (w->table.count + wanted <= LOCAL_WINDOWS_MAX)
+        return;
+    strmap_init(&kept);
+    arena_init(&names, NAMES_MAX_BYTES);
+    for (size_t at = 0; strmap_next(&w->table, &at, &key, &value);) {
+        struct local_window *l = value;
+        int64_t window_ms = l->month_end_ms > 0 ? LIMIT_WINDOW_MONTH : l->window.length_ms;
+        bool used = own_used(l, window_ms, now_ms) + others_used(l, now_ms) > 0;
+        void **place = used && kept.count < LOCAL_WINDOWS_MAX / 2
+                           ? strmap_add(&kept, arena_copy(&names, key), NULL)
+                           : NULL;
+
+        if (place != NULL)
+            *place = l;
+        else
+            free(l);
+    }
+    strmap_fini(&w->table);
+    arena_fini(&w->names);
+    w->table = kept;
+    w->names = names;
 }
 
 /* Answers for one check; true where one of its tests stops the message. */
-static bool limit_check_test(struct local_window *l, const struct limit_check *d, uint64_t nodes,
-                             int64_t now_ms, struct test_answer *answers)
+static bool check_test(struct local_window *l, const struct limit_check *d, uint64_t nodes,
+                       int64_t now_ms, struct test_answer *answers)
 {
     bool stopped = false;
 
     for (size_t t = 0; t < d->test_count; t++) {
         uint64_t max = d->tests[t]->max / nodes > 0 ? d->tests[t]->max / nodes : 1;
-        uint64_t now = used(l, d, now_ms), after;
+        uint64_t now = own_used(l, d->window_ms, now_ms) + others_used(l, now_ms), after;
 
         if (d->tests[t]->max == 0)
             max = 0;
@@ -139,7 +190,7 @@ static bool limit_check_test(struct local_window *l, const struct limit_check *d
     return stopped;
 }
 
-static void limit_check_consume(struct local_window *l, const struct limit_check *d, int64_t now_ms)
+static void check_consume(struct local_window *l, const struct limit_check *d, int64_t now_ms)
 {
     if (d->window_ms != LIMIT_WINDOW_MONTH)
         window_consume(&l->window, now_ms, d->amount);
@@ -168,13 +219,12 @@ bool local_windows_ask(struct local_windows *w, const struct limit_checks *d, ui
     size_t at = 0;
 
     mutex_lock(&w->lock);
-    if (w->table.count + d->count > LOCAL_WINDOWS_MAX)
-        local_windows_drop(w);
+    room_make(w, d->count, now_ms);
     for (size_t i = 0; i < d->count && known; at += d->list[i++].test_count) {
         struct local_window *l = window_of(w, &d->list[i]);
 
         known = l != NULL;
-        if (known && limit_check_test(l, &d->list[i], nodes, now_ms, &answers[at]) && !observe)
+        if (known && check_test(l, &d->list[i], nodes, now_ms, &answers[at]) && !observe)
             stopped = true;
     }
     at = 0;
@@ -182,9 +232,32 @@ bool local_windows_ask(struct local_windows *w, const struct limit_checks *d, ui
         struct local_window *l = window_of(w, &d->list[i]);
 
         if (!stopped && consume)
-            limit_check_consume(l, &d->list[i], now_ms);
+            check_consume(l, &d->list[i], now_ms);
         crossing_note(l, &d->list[i], stopped || !consume, &answers[at]);
     }
     mutex_unlock(&w->lock);
     return known;
+}
+
+void local_windows_note(struct local_windows *w, const struct limit_checks *d, uint64_t nodes,
+                        bool consumed, int64_t now_ms, const struct test_answer *answers)
+{
+    mutex_lock(&w->lock);
+    room_make(w, d->count, now_ms);
+    for (size_t i = 0; i < d->count; answers += d->list[i++].test_count) {
+        const struct limit_check *check = &d->list[i];
+        struct local_window *l = window_of(w, check);
+        uint64_t own, share = (answers->used + (consumed ? check->amount : 0) + nodes - 1) / nodes;
+
+        if (l == NULL)
+            continue;
+        own = own_used(l, check->window_ms, now_ms);
+        if (consumed)
+            check_consume(l, check, now_ms);
+        own += consumed ? check->amount : 0;
+        l->others = share > own ? share - own : 0;
+        l->others_until_ms =
+            check->window_ms != LIMIT_WINDOW_MONTH ? now_ms + check->window_ms : l->month_end_ms;
+    }
+    mutex_unlock(&w->lock);
 }

@@ -108,6 +108,12 @@ static void full_note(struct throttle *t, const struct limit_checks *d,
         full_windows_note(t->full, &d->list[i], answers, now_ms);
 }
 
+/* As far as it is known. */
+static int64_t store_clock_ms(const struct throttle *t)
+{
+    return clock_unix_ms() + t->ahead_ms;
+}
+
 static int ask_store(struct throttle *t, struct throttle_call *call, const struct limit_checks *d,
                      struct arena *arena, struct test_answer *answers, struct err *err)
 {
@@ -117,7 +123,7 @@ static int ask_store(struct throttle *t, struct throttle_call *call, const struc
 
     if (st == NULL)
         return -1;
-    call->now_ms = clock_unix_ms() + t->ahead_ms;
+    call->now_ms = store_clock_ms(t);
     result = throttle_call(st, call, d, arena, answers, &store_ms, err);
     /* an error reply (out of memory, read-only) comes at once: the connection is good */
     pool_give(t->pool, st, result == 0 || err->code == EX_TEMPFAIL);
@@ -128,6 +134,18 @@ static int ask_store(struct throttle *t, struct throttle_call *call, const struc
     return 0;
 }
 
+/* So that this process can go on from there when the store goes away. */
+static void local_note(struct throttle *t, const struct limit_rules *rules,
+                       const struct limit_checks *d, bool consume,
+                       const struct test_answer *answers)
+{
+    bool passed = limit_checks_decide(d, answers, rules->observe).action == ACTION_LOG;
+
+    if (rules->on_failure == ON_FAILURE_LOCAL)
+        local_windows_note(t->local, d, rules->nodes, consume && passed, store_clock_ms(t),
+                           answers);
+}
+
 static enum throttle_by ask_nobody(struct throttle *t, const struct limit_rules *rules,
                                    const struct limit_checks *d, bool consume,
                                    struct test_answer *answers)
@@ -135,7 +153,7 @@ static enum throttle_by ask_nobody(struct throttle *t, const struct limit_rules 
     if (rules->on_failure == ON_FAILURE_DEFER)
         return THROTTLE_BY_DEFER;
     if (rules->on_failure == ON_FAILURE_LOCAL &&
-        local_windows_ask(t->local, d, rules->nodes, rules->observe, consume, clock_unix_ms(),
+        local_windows_ask(t->local, d, rules->nodes, rules->observe, consume, store_clock_ms(t),
                           answers))
         return THROTTLE_BY_LOCAL;
     return THROTTLE_BY_ACCEPT;
@@ -156,8 +174,10 @@ enum throttle_by throttle_ask(struct throttle *t, const struct limit_rules *rule
         (void)err_set(err, EX_TEMPFAIL, "message with too many limits to test: out of memory");
         return THROTTLE_BY_DEFER;
     }
-    if (ask_store(t, &call, d, arena, *answers, err) == 0)
+    if (ask_store(t, &call, d, arena, *answers, err) == 0) {
+        local_note(t, rules, d, consume, *answers);
         return THROTTLE_BY_STORE;
+    }
     return ask_nobody(t, rules, d, consume, *answers);
 }
 

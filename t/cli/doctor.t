@@ -161,10 +161,13 @@ class Site:
             proc.write_text(path, "".join(line + "\n" for line in text))
             os.utime(path, (0, time.time() - 60))  # postconf waits for files that are new
 
-    def site(self, more="", url=None, domains="example.com\nexample.org\n", user="", now=None):
+    def site(self, more="", url=None, domains="example.com\nexample.org\n", user="", now=None,
+             nodes=2):
         self.tollgate = Tollgate(
             self.folder, url or self.server.url, domains=domains, now=now,
             more='user = "%s"; milter: { socket = "unix:%s"; };\n%s' % (user, self.socket, more))
+        conf = proc.read_text(self.tollgate.conf)
+        proc.write_text(self.tollgate.conf, conf.replace("store: {", "store: { nodes = %d;" % nodes))
 
     def ask(self, env=None, fresh=True):
         """Exit code, [(verdict, what, text, fix)]; `fresh`: the nodes have just been heard of."""
@@ -289,6 +292,9 @@ def wrong_nodes(site):
         site.redis("HSET", "tg:{@mx1}:node", field, now - past_s)
         site.expect(verdict, "node", text, text, fresh=False)
     site.heartbeat()
+    site.site(nodes=1)
+    site.expect("warn", "store", "store.nodes is 1", "more nodes than limits are divided by")
+    site.site()
     site.redis("HSET", "tg:{@mx2}:node", "seen", now - 1000)
     site.expect("warn", "node", "mx2 last reported", "another node is away", fresh=False)
     fix = [f[3] for f in site.ask(fresh=False)[1] if f[0] == "warn"][0]

@@ -259,6 +259,31 @@ static void test_stalled(void)
     throttle_free(t);
 }
 
+/* The store goes away in the middle of a window. */
+static void test_goes_on(void)
+{
+    const char *names_of_limits[] = {"domain/recipients/hour", "domain/messages/month"};
+    struct throttle *t = throttle_make();
+
+    rules.on_failure = ON_FAILURE_LOCAL;
+    rules.nodes = 1;
+    for (size_t i = 0; i < 2; i++) {
+        unsigned passed = 0;
+
+        for (int n = 0; n < 6; n++)
+            (void)ask_one(t, "on.example", names_of_limits[i], 10, 1);
+        redis_run("CONFIG SET maxmemory 1");
+        for (int n = 0; n < 20; n++) {
+            struct lookup a = ask_one(t, "on.example", names_of_limits[i], 10, 1);
+
+            passed += a.by == THROTTLE_BY_LOCAL && !a.answers[0].over;
+        }
+        redis_run("CONFIG SET maxmemory 0");
+        IS_INT(passed, 4, "what the store granted counts when this process goes on alone");
+    }
+    throttle_free(t);
+}
+
 static void test_refusing(void)
 {
     struct throttle *t = throttle_make();
@@ -292,6 +317,7 @@ int main(void)
     test_account_limits();
     test_rules();
     test_stalled();
+    test_goes_on();
     test_refusing();
     throttle_fixture_stop();
     return tap_done();
