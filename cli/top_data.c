@@ -305,7 +305,8 @@ static int choose(struct looking *l, const struct name_list *near, const struct 
         result = look_at(l, arena_copy(&l->d->frame, near->items[i]),
                          arena_copy(&l->d->frame, users->items[i]), err);
     for (size_t i = 0; result == 0 && i < d->violations.count; i++)
-        result = look_at(l, d->violations.items[i].v.domain, d->violations.items[i].v.user, err);
+        result = look_at(l, d->violations.items[i].v.domain,
+                         violation_subject(&d->violations.items[i].v), err);
     return result;
 }
 

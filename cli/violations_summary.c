@@ -56,7 +56,7 @@ static struct summary_group *group_new(struct summary *s, struct slice name,
         return NULL;
     s->groups = list;
     g->account = arena_copy(&s->arena, v->domain);
-    g->user = arena_copy(&s->arena, v->user);
+    g->user = arena_copy(&s->arena, violation_subject(v));
     g->limit.per = arena_copy(&s->arena, v->per);
     place = strmap_add(&s->by_name, name, NULL);
     if (place == NULL || g->account.ptr == NULL || g->limit.per.ptr == NULL)
@@ -74,7 +74,7 @@ static struct summary_group *group_of(struct summary *s, const struct violation 
 
     buf_init(&name, NAME_BYTES);
     limit_name(&l, &name);
-    buf_addf(&name, " %.*s %.*s", SLICE_FMT(v->domain), SLICE_FMT(v->user));
+    buf_addf(&name, " %.*s %.*s", SLICE_FMT(v->domain), SLICE_FMT(violation_subject(v)));
     place = strmap_find(&s->by_name, buf_slice(&name));
     g = place != NULL ? *place : name.failed ? NULL : group_new(s, buf_slice(&name), v);
     buf_fini(&name);
@@ -91,13 +91,13 @@ static int take_entry(void *context, const struct violation_entry *entry, struct
     if (v->soft)
         return 0;
     if (!v->observed) {
-        s->acted++;
+        s->acted += v->peak ? 0 : 1;
         return 0;
     }
     g = group_of(s, v);
     if (g == NULL)
         return err_set(err, EX_OSERR, "out of memory");
-    g->times++;
+    g->times += v->peak ? 0 : 1;
     g->limit.scope = v->scope;
     g->limit.metric = v->metric;
     g->limit.max = v->max;

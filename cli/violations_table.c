@@ -20,7 +20,8 @@ enum violations_column {
     COL_RETRY,
     COL_QUEUE_ID,
     COL_CLIENT,
-    COL_FROM
+    COL_FROM,
+    COL_LOGIN
 };
 
 const struct table_column violations_columns[] = {
@@ -41,6 +42,7 @@ const struct table_column violations_columns[] = {
     [COL_QUEUE_ID] = {.name = "queue_id", .head = "queue id", .minor = true, .least = 12},
     [COL_CLIENT] = {.name = "client", .head = "client", .minor = true, .least = 12},
     [COL_FROM] = {.name = "from", .head = "from", .minor = true},
+    [COL_LOGIN] = {.name = "login", .head = "login", .minor = true},
 };
 const size_t violations_column_count = sizeof violations_columns / sizeof violations_columns[0];
 
@@ -106,7 +108,7 @@ void violations_add_row(struct table *list, const struct violation *v)
     buf_init(&b, 4096);
     table_row(list);
     add_times(list, v, &b);
-    table_shown(list, COL_WHO, v->user.len > 0 ? v->user : v->domain);
+    table_shown(list, COL_WHO, violation_subject(v).len > 0 ? v->user : v->domain);
     table_text(list, COL_ACCOUNT, v->domain);
     add_some(list, COL_USER, v->user);
     add_limit(list, v, &b);
@@ -120,5 +122,6 @@ void violations_add_row(struct table *list, const struct violation *v)
     add_some(list, COL_QUEUE_ID, v->queue_id);
     add_some(list, COL_CLIENT, v->client);
     add_some(list, COL_FROM, v->sender);
+    add_some(list, COL_LOGIN, v->login);
     buf_fini(&b);
 }

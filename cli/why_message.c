@@ -30,16 +30,11 @@ static int take_entry(void *context, const struct violation_entry *entry, struct
 {
     struct why_found *f = context;
     struct violation *v = &f->list[f->count];
-    struct slice *texts[] = {&v->domain, &v->user, &v->per, &v->client, &v->sender};
 
     if (!slice_equal(entry->v.queue_id, f->id))
         return 0;
-    *v = entry->v;
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        *texts[i] = arena_copy(&f->w->arena, *texts[i]);
-        if (texts[i]->ptr == NULL)
-            return err_set(err, EX_OSERR, "out of memory");
-    }
+    if (violation_copy(&entry->v, &f->w->arena, v, err) != 0)
+        return -1;
     return ++f->count == FOUND_MAX;
 }
 
@@ -48,7 +43,7 @@ static void add_limit(struct buf *b, const struct violation *v)
 {
     struct limit l = {.scope = v->scope, .metric = v->metric, .per = v->per};
 
-    buf_add(b, v->user.len > 0 ? v->user : v->domain);
+    buf_add(b, violation_subject(v).len > 0 ? v->user : v->domain);
     buf_add_str(b, " had used ");
     text_amount(b, v->metric, v->used);
     buf_add_str(b, " of ");

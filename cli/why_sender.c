@@ -293,17 +293,14 @@ static int pick(void *context, const struct violation_entry *entry, struct err *
 {
     struct picking *p = context;
     struct violation_entry *e = &p->list[p->count];
-    struct slice *texts[] = {&e->v.domain,   &e->v.user,   &e->v.per,
-                             &e->v.queue_id, &e->v.client, &e->v.sender};
 
-    if (p->s->address != NULL && entry->v.user.len > 0 && !slice_equal(entry->v.user, p->s->user))
+    struct slice subject = violation_subject(&entry->v);
+
+    if (p->s->address != NULL && subject.len > 0 && !slice_equal(subject, p->s->user))
         return 0;
-    *e = *entry;
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        *texts[i] = arena_copy(&p->s->w->arena, *texts[i]);
-        if (texts[i]->ptr == NULL)
-            return err_set(err, EX_OSERR, "out of memory");
-    }
+    e->id = entry->id;
+    if (violation_copy(&entry->v, &p->s->w->arena, &e->v, err) != 0)
+        return -1;
     return ++p->count == VIOLATIONS_SHOWN;
 }
 

@@ -1,5 +1,6 @@
 #include "milter/limiter.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -10,28 +11,50 @@ enum { MINUTE_MS = 60 * 1000, REPEATED_MS = 10 * 1000 };
 
 /* --- reporting ------------------------------------------------------------------------------ */
 
+static bool is_charged(const struct decision *d, const struct limit_check *check)
+{
+    bool bounces = d->class_ == CLASS_IN || d->class_ == CLASS_LOCAL;
+
+    return bounces == (check->metric == METRIC_BOUNCES) && d->class_ != CLASS_RELAY &&
+           (check->scope == LIMIT_SERVER || check->scope == LIMIT_CLIENT ||
+            slice_equal(limit_check_payer(d).account, check->holder));
+}
+
+/* Who is charged, whichever the scope of the limit: the first that is known. */
+static struct slice user_of(const struct classified *c, const struct limit_check *check)
+{
+    struct slice user = check->subject;
+
+    for (size_t i = 0; i < c->count && user.len == 0; i++) {
+        if (is_charged(&c->decisions[i], check))
+            user = limit_check_payer(&c->decisions[i]).user;
+    }
+    return user;
+}
+
 static struct violation violation_of(const struct limit_question *q, const struct limit_check *d,
                                      const struct limit *l, const struct test_answer *t,
                                      bool observed)
 {
-    return (struct violation){.time_ms = clock_unix_ms(),
-                              .domain = d->holder,
-                              .user = d->subject,
-                              .scope = d->scope,
-                              .metric = d->metric,
-                              .max = l->max,
-                              .used = t->used,
-                              .wanted = d->amount,
-                              .per = d->per,
-                              .window_ms = d->window_ms,
-                              .action = l->action,
-                              .retry_after_s =
-                                  t->retry_after_ms < 0 ? -1 : (t->retry_after_ms + 999) / 1000,
-                              .observed = observed,
-                              .crossing = t->crossing,
-                              .queue_id = q->queue_id,
-                              .client = q->facts->client_ip,
-                              .sender = address_text(&q->facts->sender, q->arena)};
+    return (struct violation){
+        .time_ms = clock_unix_ms(),
+        .domain = d->holder,
+        .user = user_of(q->classified, d),
+        .login = q->facts->auth.len > 0 ? q->facts->auth : q->classified->login,
+        .scope = d->scope,
+        .metric = d->metric,
+        .max = l->max,
+        .used = t->used,
+        .wanted = d->amount,
+        .per = d->per,
+        .window_ms = d->window_ms,
+        .action = l->action,
+        .retry_after_s = t->retry_after_ms < 0 ? -1 : (t->retry_after_ms + 999) / 1000,
+        .observed = observed,
+        .crossing = t->crossing,
+        .queue_id = q->queue_id,
+        .client = q->facts->client_ip,
+        .sender = address_text(&q->facts->sender, q->arena)};
 }
 
 static void report(struct limiter *l, const struct violation *v)
@@ -49,7 +72,8 @@ static void report(struct limiter *l, const struct violation *v)
 /* Recipients are refused as fast as a client can name them, and what is only observed is not slowed
  * down at all: after the crossing one line in 10 s for each window. */
 static bool is_repeated(struct limiter *l, const struct limit_question *q,
-                        const struct limit_check *d, const struct test_answer *t, bool observed)
+                        const struct limit_check *d, const struct limit *limit,
+                        const struct test_answer *t, bool observed)
 {
     struct buf name;
     bool due;
@@ -57,8 +81,8 @@ static bool is_repeated(struct limiter *l, const struct limit_question *q,
     if (!q->is_look && !observed)
         return false;
     buf_init(&name, 1024);
-    buf_addf(&name, "violation %.*s %.*s %d %lld", SLICE_FMT(d->holder), SLICE_FMT(d->subject),
-             (int)d->metric, (long long)d->window_ms);
+    buf_addf(&name, "violation %.*s %.*s %d %lld %" PRIu64, SLICE_FMT(d->holder),
+             SLICE_FMT(d->subject), (int)d->metric, (long long)d->window_ms, limit->max);
     due = log_limit_due(l->log_limit, buf_slice(&name), clock_monotonic_ms(), REPEATED_MS, NULL);
     buf_fini(&name);
     return !due && !t->crossing;
@@ -77,11 +101,14 @@ static void report_all(struct limiter *l, const struct limit_question *q,
         for (size_t n = 0; n < d->test_count; n++, t++) {
             struct violation v;
 
-            if ((!t->over && !t->soft) || (t->over && is_repeated(l, q, d, t, observed)))
+            if (!t->over && !t->soft)
                 continue;
             v = violation_of(q, d, d->tests[n], t, observed && t->over);
             v.soft = !t->over;
-            report(l, &v);
+            if (t->over && is_repeated(l, q, d, d->tests[n], t, observed))
+                violation_log_peak(l->violations, &v);
+            else
+                report(l, &v);
         }
     }
 }

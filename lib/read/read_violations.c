@@ -63,6 +63,13 @@ static bool take_time(struct slice text, int64_t *value)
     return true;
 }
 
+static bool take_event(struct violation *v, struct slice text)
+{
+    v->soft = slice_equal(text, SLICE("soft limit"));
+    v->peak = slice_equal(text, SLICE("peak"));
+    return true;
+}
+
 /* False: not an entry of violation_log. */
 static bool take_field(struct violation *v, struct slice name, struct slice text,
                        struct arena *arena)
@@ -70,11 +77,8 @@ static bool take_field(struct violation *v, struct slice name, struct slice text
     const struct {
         const char *name;
         struct slice *into;
-    } texts[] = {{"domain", &v->domain},
-                 {"user", &v->user},
-                 {"qid", &v->queue_id},
-                 {"client", &v->client},
-                 {"from", &v->sender}};
+    } texts[] = {{"domain", &v->domain}, {"user", &v->user},   {"qid", &v->queue_id},
+                 {"client", &v->client}, {"from", &v->sender}, {"login", &v->login}};
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (slice_equal(name, slice_str(texts[i].name)))
@@ -99,7 +103,7 @@ static bool take_field(struct violation *v, struct slice name, struct slice text
     if (slice_equal(name, SLICE("observed")))
         return v->observed = slice_equal(text, SLICE("yes")), true;
     if (slice_equal(name, SLICE("event")))
-        return v->soft = slice_equal(text, SLICE("soft limit")), true;
+        return take_event(v, text);
     return true;
 }
 
@@ -134,6 +138,7 @@ struct paging {
     void *context;
     struct stream_id last;
     size_t seen;
+    bool peaks; /* give them, too */
 };
 
 static void paging_init(struct paging *p, struct reader *r, struct slice holder,
@@ -167,7 +172,7 @@ static int entries_give(struct paging *p, const redisReply *list, struct err *er
         is_ours = entry_take(list->element[i], &p->arena, &entry);
         if (entry.id.ms > 0)
             p->last = entry.id;
-        if (is_ours)
+        if (is_ours && (p->peaks || !entry.v.peak))
             result = p->row(p->context, &entry, err);
     }
     return result;
@@ -205,6 +210,7 @@ int read_violations_forward(struct reader *r, struct slice holder, struct stream
     if (before_ms <= 0)
         return 0;
     paging_init(&p, r, holder, row, context);
+    p.peaks = true;
     p.seen = PAGE;
     id_text((struct stream_id){(uint64_t)before_ms - 1, UINT64_MAX}, to);
     while (result == 0 && p.seen == PAGE) {
@@ -249,15 +255,10 @@ static int collect(void *context, const struct violation_entry *entry, struct er
 {
     struct collecting *c = context;
     struct violation_entry *e = &c->out->items[c->most - ++c->out->count];
-    struct slice *texts[] = {&e->v.domain,   &e->v.user,   &e->v.per,
-                             &e->v.queue_id, &e->v.client, &e->v.sender};
 
-    *e = *entry;
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        *texts[i] = arena_copy(c->arena, *texts[i]);
-        if (texts[i]->ptr == NULL)
-            return read_no_memory(err);
-    }
+    e->id = entry->id;
+    if (violation_copy(&entry->v, c->arena, &e->v, err) != 0)
+        return -1;
     return 0;
 }
 

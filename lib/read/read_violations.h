@@ -7,7 +7,8 @@
 
 /*
  * Violations in the streams tg:violations and tg:{domain}:violations, which
- * lib/throttle/violation_log writes. Entries that it did not write are ignored.
+ * lib/throttle/violation_log writes. Entries that it did not write are ignored. Peaks, which stand
+ * for violations without an entry of their own, are given by read_violations_forward alone.
  *
  * Owner: an entry lives until the function that was given it returns; the reader keeps nothing.
  * Errors: EX_UNAVAILABLE, EX_DATAERR for a key of another type.

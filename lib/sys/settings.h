@@ -107,7 +107,7 @@ struct settings {
         struct {
             struct string_list users, clients, domains, recipients;
         } exempt;
-        const char *notify; /* a program; "": none */
+        const char *notify;                 /* a program; "": none */
         const char *reply_text, *reply_url; /* "": none */
     } throttle;
     struct plan *plans;

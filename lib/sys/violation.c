@@ -1,10 +1,31 @@
 #include "lib/sys/violation.h"
 
 #include <inttypes.h>
+#include <sysexits.h>
 
 const char *violation_event(const struct violation *v)
 {
-    return v->soft ? "soft limit" : "violation";
+    return v->soft ? "soft limit" : v->peak ? "peak" : "violation";
+}
+
+struct slice violation_subject(const struct violation *v)
+{
+    return v->scope == LIMIT_USER ? v->user : SLICE_NONE;
+}
+
+int violation_copy(const struct violation *v, struct arena *arena, struct violation *out,
+                   struct err *err)
+{
+    struct slice *texts[] = {&out->domain, &out->user,     &out->login, &out->per,
+                             &out->client, &out->queue_id, &out->sender};
+
+    *out = *v;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        *texts[i] = arena_copy(arena, *texts[i]);
+        if (texts[i]->ptr == NULL)
+            return err_set(err, EX_OSERR, "out of memory");
+    }
+    return 0;
 }
 
 size_t violation_fields(const struct violation *v, struct buf *text, struct log_field *fields)
@@ -29,5 +50,7 @@ size_t violation_fields(const struct violation *v, struct buf *text, struct log_
     fields[n++] = LOG_TEXT("qid", v->queue_id);
     fields[n++] = LOG_TEXT("client", v->client);
     fields[n++] = LOG_TEXT("from", v->sender);
+    if (v->login.len > 0)
+        fields[n++] = LOG_TEXT("login", v->login);
     return n;
 }

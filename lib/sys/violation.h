@@ -13,7 +13,8 @@
 struct violation {
     int64_t time_ms;
     struct slice domain; /* whose limit: a domain, "@server", "@client:IP" */
-    struct slice user;   /* of a user's limit */
+    struct slice user;   /* who is charged, whichever the scope; empty: not known */
+    struct slice login;  /* as authenticated; empty: none */
     enum limit_scope scope;
     enum limit_metric metric;
     uint64_t max, used, wanted;
@@ -24,13 +25,19 @@ struct violation {
     bool observed;            /* nothing was stopped */
     bool crossing;            /* the first stop after a time within the limit */
     bool soft;                /* no stop: the soft percentage is reached */
+    bool peak;                /* of violations that had no line of their own: the highest value */
     struct slice queue_id, client, sender;
 };
 
 #define VIOLATION_FIELDS_MAX 16
 
-/* "violation" or "soft limit" */
+/* "violation", "soft limit" or "peak" */
 const char *violation_event(const struct violation *v) TG_NONNULL(1);
+/* With its texts in the arena. -1: the arena's cap is reached. */
+int violation_copy(const struct violation *v, struct arena *arena, struct violation *out,
+                   struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* The user of a user's limit; else empty. */
+struct slice violation_subject(const struct violation *v) TG_NONNULL(1);
 /* The number of fields, which borrow from v and `text`. */
 size_t violation_fields(const struct violation *v, struct buf *text, struct log_field *fields)
     TG_NONNULL(1);

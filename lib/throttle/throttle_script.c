@@ -14,7 +14,7 @@
 #define TEST_VALUES   6
 #define KEY_MAX_BYTES 4096
 
-enum state { STATE_FITS = 0, STATE_STOPPED = 1, STATE_WRONG_MONTH = -1 };
+enum throttle_state { STATE_FITS = 0, STATE_STOPPED = 1, STATE_WRONG_MONTH = -1 };
 
 static const struct script throttle_script = {"throttle", script_throttle_source};
 
@@ -24,7 +24,7 @@ struct throttle_group {
     bool stops;        /* one of its tests can stop the message */
     struct slice mode; /* of the next call; empty: none */
     int64_t now_ms;    /* the store's, of the last answer */
-    int64_t state;     /* enum state, of the last answer */
+    int64_t state;     /* enum throttle_state, of the last answer */
 };
 
 struct throttle_work {

@@ -30,7 +30,10 @@ struct violation_log {
     struct mutex lock;
     pthread_cond_t wake; /* the queue or `ending` has changed */
     struct violation_event *first TG_GUARDED_BY(lock), **last TG_GUARDED_BY(lock);
-    size_t count TG_GUARDED_BY(lock); /* of the queue */
+    size_t count TG_GUARDED_BY(lock);                  /* of the queue */
+    struct violation_event *peaks TG_GUARDED_BY(lock); /* a list, to be queued at peaks_due_ms */
+    size_t peak_count TG_GUARDED_BY(lock);
+    int64_t peaks_due_ms TG_GUARDED_BY(lock); /* monotonic */
     bool ending TG_GUARDED_BY(lock);
     char *notify TG_GUARDED_BY(lock);     /* throttle.notify; empty: none */
     uint64_t dropped TG_GUARDED_BY(lock); /* since they were logged last */
@@ -135,7 +138,8 @@ static bool notify_is_first(struct violation_log *e, const struct violation *v)
     bool first;
 
     buf_init(&key, NAME_BYTES);
-    key_window(&key, e->prefix, v->domain, limit_metric_name(v->metric), v->per, v->user);
+    key_window(&key, e->prefix, v->domain, limit_metric_name(v->metric), v->per,
+               violation_subject(v));
     buf_addf(&key, ":%s:%" PRIu64, v->soft ? "soft" : "notified", v->max);
     (void)snprintf(ttl, sizeof ttl, "%" PRId64, window_left_ms(v) > 0 ? window_left_ms(v) : 1);
     reply = store_command(e->store, 6,
@@ -223,14 +227,38 @@ static void event_report(struct violation_log *e, const struct violation *v, con
         program_run_for(e, program, v);
 }
 
+static bool is_due(const struct violation_log *e) TG_REQUIRES(e->lock)
+{
+    return e->first != NULL || e->ending ||
+           (e->peaks != NULL && clock_monotonic_ms() >= e->peaks_due_ms);
+}
+
+/* The peaks become the queue, which is empty. */
+static void peaks_queue(struct violation_log *e) TG_REQUIRES(e->lock)
+{
+    e->first = e->peaks;
+    e->last = &e->first;
+    while (*e->last != NULL)
+        e->last = &(*e->last)->next;
+    e->count = e->peak_count;
+    e->peaks = NULL;
+    e->peak_count = 0;
+}
+
 /* The next event; NULL at the end. *program is the caller's to free. */
 static struct violation_event *event_wait(struct violation_log *e, char **program)
     TG_REQUIRES(e->lock)
 {
     struct violation_event *event;
 
-    while (e->first == NULL && !e->ending)
-        mutex_wait(&e->lock, &e->wake);
+    while (!is_due(e)) {
+        if (e->peaks == NULL)
+            mutex_wait(&e->lock, &e->wake);
+        else
+            (void)mutex_wait_until(&e->lock, &e->wake, e->peaks_due_ms);
+    }
+    if (e->first == NULL)
+        peaks_queue(e);
     event = e->first;
     if (event == NULL)
         return NULL;
@@ -301,6 +329,7 @@ struct violation_log *violation_log_new(const struct settings *s,
                                         struct err *err) TG_NO_THREAD_SAFETY /* not shared yet */
 {
     struct violation_log *e = calloc(1, sizeof *e);
+    pthread_condattr_t attr;
 
     if (e == NULL) {
         (void)err_set(err, EX_OSERR, "out of memory");
@@ -308,7 +337,10 @@ struct violation_log *violation_log_new(const struct settings *s,
     }
     e->last = &e->first;
     mutex_init(&e->lock);
-    (void)pthread_cond_init(&e->wake, NULL);
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&e->wake, &attr);
+    (void)pthread_condattr_destroy(&attr);
     if (start(e, s, err))
         return e;
     release(e);
@@ -351,8 +383,8 @@ static struct slice keep(char **at, struct slice s)
 
 static struct violation_event *event_copy(const struct violation *v)
 {
-    size_t size =
-        v->domain.len + v->user.len + v->per.len + v->queue_id.len + v->client.len + v->sender.len;
+    size_t size = v->domain.len + v->user.len + v->per.len + v->queue_id.len + v->client.len +
+                  v->sender.len + v->login.len;
     struct violation_event *event = malloc(sizeof *event + size);
     char *at;
 
@@ -367,6 +399,7 @@ static struct violation_event *event_copy(const struct violation *v)
     event->v.queue_id = keep(&at, v->queue_id);
     event->v.client = keep(&at, v->client);
     event->v.sender = keep(&at, v->sender);
+    event->v.login = keep(&at, v->login);
     return event;
 }
 
@@ -383,6 +416,59 @@ void violation_log_add(struct violation_log *e, const struct violation *v)
         e->last = &event->next;
         e->count++;
         (void)pthread_cond_signal(&e->wake);
+    }
+    mutex_unlock(&e->lock);
+}
+
+static bool is_same_window(const struct violation *a, const struct violation *b)
+{
+    return a->scope == b->scope && a->metric == b->metric && a->window_ms == b->window_ms &&
+           a->max == b->max && a->action == b->action && a->observed == b->observed &&
+           slice_equal(a->domain, b->domain) &&
+           slice_equal(violation_subject(a), violation_subject(b));
+}
+
+/* Raises the peak of the window, if there is one; false: there is none. */
+static bool peak_raise(struct violation_log *e, const struct violation *v) TG_REQUIRES(e->lock)
+{
+    for (struct violation_event *p = e->peaks; p != NULL; p = p->next) {
+        if (!is_same_window(&p->v, v))
+            continue;
+        if (v->used + v->wanted > p->v.used + p->v.wanted) {
+            p->v.used = v->used;
+            p->v.wanted = v->wanted;
+            p->v.time_ms = v->time_ms;
+        }
+        return true;
+    }
+    return false;
+}
+
+static void peak_add(struct violation_log *e, struct violation_event *event) TG_REQUIRES(e->lock)
+{
+    if (e->peaks == NULL) {
+        e->peaks_due_ms = clock_monotonic_ms() + VIOLATION_LOG_PEAK_MS;
+        (void)pthread_cond_signal(&e->wake);
+    }
+    event->next = e->peaks;
+    e->peaks = event;
+    e->peak_count++;
+}
+
+void violation_log_peak(struct violation_log *e, const struct violation *v)
+{
+    struct violation_event *event;
+
+    mutex_lock(&e->lock);
+    if (!peak_raise(e, v)) {
+        event = e->peak_count < VIOLATION_LOG_PEAKS_MAX ? event_copy(v) : NULL;
+        if (event == NULL) {
+            e->dropped++;
+        } else {
+            event->v.peak = true;
+            event->v.crossing = event->v.soft = false;
+            peak_add(e, event);
+        }
     }
     mutex_unlock(&e->lock);
 }

@@ -14,10 +14,13 @@
  * tollgate.conf(5)), one at a time, and killed after 30 s.
  *
  * Threads: all; one thread of its own does the work.
- * Limits: VIOLATION_LOG_MAX in the queue; more are dropped, counted, and logged once a minute.
+ * Limits: VIOLATION_LOG_MAX in the queue, and peaks of VIOLATION_LOG_PEAKS_MAX windows; more are
+ * dropped, counted, and logged.
  */
 
-#define VIOLATION_LOG_MAX 10000
+#define VIOLATION_LOG_MAX       10000
+#define VIOLATION_LOG_PEAKS_MAX 1000
+#define VIOLATION_LOG_PEAK_MS   2000
 
 struct violation_log;
 
@@ -30,5 +33,8 @@ void violation_log_reload(struct violation_log *e, const struct settings *s) TG_
 
 /* Copies; never waits. */
 void violation_log_add(struct violation_log *e, const struct violation *v) TG_NONNULL(1);
+/* A violation that is not to be reported by itself. The highest value of its window goes into the
+ * streams within VIOLATION_LOG_PEAK_MS, so that a summary knows it. */
+void violation_log_peak(struct violation_log *e, const struct violation *v) TG_NONNULL(1);
 
 #endif

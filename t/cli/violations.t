@@ -104,6 +104,10 @@ def suggestions(tollgate, redis):
         violations.add(redis, ago(seconds=3000 - i), domain, HOUR, used, wanted, observed=True)
         times, peak = want.get(domain, (0, 0))
         want[domain] = (times + 1, max(peak, used + wanted))
+        if i % 100 == 0:  # stands for violations without an entry of their own
+            violations.add(redis, ago(seconds=3000 - i), domain, HOUR, used + 4000, wanted,
+                           observed=True, event="peak", user="alice@" + domain)
+            want[domain] = (times + 1, max(peak, used + 4000 + wanted))
     rows = {r["account"]: r for r in summary(tollgate) if r["account"][0] == "d"}
     tap.same({name: (int(r["times"]), int(r["peak"])) for name, r in rows.items()}, want,
              "times and peaks of 3,000 entries")

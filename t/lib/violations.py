@@ -5,7 +5,7 @@ _sequence = 0
 
 def add(redis, at, holder, limit, used, wanted, **more):
     """`limit`: scope/metric/window and maximum, as ("domain/recipients/hour", 600). `more`: user,
-    action, retry_after, observed, soft, qid, client, sender."""
+    action, retry_after, observed, soft, event, qid, client, sender."""
     global _sequence
     _sequence += 1
     name, maximum = limit
@@ -23,6 +23,6 @@ def add(redis, at, holder, limit, used, wanted, **more):
     fields += ["qid", more.get("qid", "4jWnX03VvBz1cTBS"),
                "client", more.get("client", "192.0.2.1"),
                "from", more.get("sender", "alice@example.com"),
-               "event", "soft limit" if more.get("soft") else "violation"]
+               "event", more.get("event", "soft limit" if more.get("soft") else "violation")]
     for key in ("tg:{%s}:violations" % holder, "tg:violations"):
         redis("XADD", key, "%d-%d" % (ms, _sequence), *fields)

@@ -30,6 +30,7 @@ static struct violation violation(uint64_t number)
                               .soft = number % 7 == 0,
                               .queue_id = SLICE("4jWnX03VvBz1cTBS"),
                               .client = SLICE("192.0.2.1"),
+                              .login = number % 4 == 0 ? SLICE("alice") : SLICE_NONE,
                               .sender = SLICE("\"odd one\"@example.com")};
 }
 
@@ -41,7 +42,8 @@ static bool is_same(const struct violation *a, const struct violation *b)
            slice_equal(a->per, b->per) && a->window_ms == b->window_ms && a->action == b->action &&
            (a->soft || a->retry_after_s == b->retry_after_s) && a->observed == b->observed &&
            a->soft == b->soft && slice_equal(a->queue_id, b->queue_id) &&
-           slice_equal(a->client, b->client) && slice_equal(a->sender, b->sender);
+           slice_equal(a->client, b->client) && slice_equal(a->sender, b->sender) &&
+           slice_equal(a->login, b->login);
 }
 
 struct counting {

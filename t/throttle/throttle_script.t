@@ -113,7 +113,8 @@ def ahead(redis):
                answer)
         at = START + answer["retry"]
         tap.same((window.ask("consume", at - 1, 1)["stopped"],
-                  window.ask("consume", at, 2)["stopped"]), (1, 0), "%s ahead: and no sooner" % name)
+                  window.ask("consume", at, 2)["stopped"]), (1, 0),
+                 "%s ahead: and no sooner" % name)
         tap.same(window.ask("consume", START + HOUR + HOUR // 60, 2)["stopped"], 0,
                  "%s ahead: all of it is free after an hour" % name)
         tap.same(window.ask("look", START + 3 * HOUR, 4)["used"], 0, "%s ahead: then empty" % name)
@@ -153,7 +154,8 @@ def reservations(redis):
         tap.same(d.ask("look", START + 5001, 1, ends)["used"], 0, "and it is given back once")
         e = window("clock back")
         e.ask("reserve z1 5000", START + DAY // 2, 6, ends)
-        tap.same(e.ask("look", START + 1, 1, ends)["used"], 0, "nor does it outlive a clock set back")
+        tap.same(e.ask("look", START + 1, 1, ends)["used"], 0,
+                 "nor does it outlive a clock that is set back")
 
 
 def events(redis):
