@@ -167,7 +167,8 @@ class Site:
             self.folder, url or self.server.url, domains=domains, now=now,
             more='user = "%s"; milter: { socket = "unix:%s"; };\n%s' % (user, self.socket, more))
         conf = proc.read_text(self.tollgate.conf)
-        proc.write_text(self.tollgate.conf, conf.replace("store: {", "store: { nodes = %d;" % nodes))
+        proc.write_text(self.tollgate.conf,
+                        conf.replace("store: {", "store: { nodes = %d;" % nodes))
 
     def ask(self, env=None, fresh=True):
         """Exit code, [(verdict, what, text, fix)]; `fresh`: the nodes have just been heard of."""
