@@ -163,7 +163,7 @@ static void check_node_count(struct doctor *d, size_t count)
                "%zu nodes share this store, but store.nodes is %" PRId64
                ": while Redis is away, they let more pass than the limits allow",
                count, s->store.nodes);
-    doctor_mend(d, "set store.nodes to %zu on each node", count);
+    doctor_fix(d, "set store.nodes to %zu on each node", count);
 }
 
 static void check_schema(struct doctor *d)
