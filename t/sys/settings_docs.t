@@ -34,6 +34,13 @@ def loaded(text):
         return doc("loaded", conf.name)
 
 
+def faults_in(text):
+    try:
+        return [] if loaded(text) else ["nothing is loaded"]
+    except subprocess.CalledProcessError as e:
+        return [str(e)]
+
+
 def bare(text):
     """The sample with every setting in force; a long value goes on in lines that begin with #."""
     text = SETTING.sub(r"\1\2", text)
@@ -49,6 +56,21 @@ def unknown(page, names):
     return ["%s: no such setting: %s" % (page, name) for name in sorted(set(named) - known)]
 
 
+def configurations(page, groups):
+    """The displays of a page that begin with a group or a setting of the top."""
+    for shown in re.findall(r"(?ms)^\.Bd -literal[^\n]*\n(.*?)^\.Ed$", read(page)):
+        if re.match(r"(#[^\n]*\n)*(%s) *[:=]" % "|".join(groups), shown):
+            yield shown.replace('@include "networks.conf"\n', "")
+
+
+def check_examples(pages, names):
+    groups = {name.split(".")[0] for name in names}
+    found = [(page, text) for page in pages for text in configurations(page, groups)]
+    tap.ok(len(found) >= 8, "examples of configuration are found", len(found))
+    for page, text in found:
+        tap.none(faults_in(text), "%s: %s" % (page, text.split("\n")[0]))
+
+
 def main():
     sample, manual = read("etc/tollgate.conf"), read("doc/tollgate.conf.5")
     listed = re.search(r'\.\\" settings: begin\n(.*)\.\\" settings: end\n', manual, re.S).group(1)
@@ -59,6 +81,8 @@ def main():
     tap.ok(unknown("doc/tollgated.8", [n for n in names if n != "throttle.notify"]),
            "one that does not would be found")
 
+    check_examples([p for p in pages if p.startswith("doc/")], names)
+
     tap.same(sample, doc("sample"), "etc/tollgate.conf is what settings_doc sample prints")
     tap.same(listed, doc("manual"), "doc/tollgate.conf.5 lists what settings_doc manual prints")
     tap.same(len(SETTING.findall(sample)), len(names), "the sample has as many settings")
@@ -66,6 +90,7 @@ def main():
     tap.same(loaded(sample), loaded(""), "the sample as it is changes nothing")
     tap.ok(loaded(bare(sample).replace('"250ms"', '"251ms"')) != loaded(""),
            "a value of the sample that differs would be seen")
+    tap.ok(faults_in("node = 1;\n"), "an example that is no configuration would be found")
 
 
 tap.run(main)
