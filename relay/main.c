@@ -1,6 +1,7 @@
 /* tollgate-relay: its options and commands. doc/tollgate-relay.8 says what it does. */
 #include "config.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "lib/sys/daemon.h"
 #include "lib/sys/descriptors.h"
 #include "lib/sys/log.h"
+#include "lib/sys/privileges.h"
 #include "lib/sys/relay_queue.h"
 #include "relay/auth.h"
 #include "relay/policy.h"
@@ -19,6 +21,7 @@
 #include "relay/service.h"
 
 #define PASSWORD_BYTES 1026
+#define ROOM_BYTES     65536 /* of a passwd entry */
 
 static int complain(const struct err *err)
 {
@@ -95,8 +98,27 @@ static int run_user(int argc, char **argv)
     return code;
 }
 
+/* Root goes on with the rights of the account that has the queue: a link that this account put
+ * there then leads only where the account may go itself. */
+static int become_owner(const char *queue_dir, struct err *err)
+{
+    struct privileges_account account;
+    struct passwd p, *found = NULL;
+    char room[ROOM_BYTES];
+    struct stat st;
+
+    if (geteuid() != 0 || stat(queue_dir, &st) != 0 || st.st_uid == 0)
+        return 0;
+    if (getpwuid_r(st.st_uid, &p, room, sizeof room, &found) != 0 || found == NULL)
+        return err_set(err, EX_OSERR, "%s belongs to the unknown user %u: give it to an account",
+                       queue_dir, (unsigned)st.st_uid);
+    return privileges_find(p.pw_name, &account, err) == 0 ? privileges_become(&account, "", err)
+                                                          : -1;
+}
+
 static int run_queue(const char *file, int argc, char **argv)
 {
+    struct err err = {.code = 0};
     struct daemon_options o = {.file = file};
     struct settings *s;
     char path[512];
@@ -106,7 +128,7 @@ static int run_queue(const char *file, int argc, char **argv)
     if (s == NULL)
         return code;
     relay_queue_dir(s, path, sizeof path);
-    code = queue_command(path, argc - 1, argv + 1);
+    code = become_owner(path, &err) == 0 ? queue_command(path, argc - 1, argv + 1) : complain(&err);
     settings_free(s);
     return code;
 }

@@ -3,6 +3,7 @@
 
 import os
 import pwd
+import shutil
 import signal
 import sys
 
@@ -49,6 +50,43 @@ def background(folder):
     proc.wait_for("the end", lambda: gone(pid))
     code, _, err = relay.Relay(proc.scratch("user"), settings={"user": "no-such-account"}).command()
     tap.ok(code == 78 and "no-such-account" in err, "an account that is none", code, err)
+
+
+def links(folder):
+    """Root's queue commands in a directory of the service account, which has put links in it."""
+    r = relay.Relay(folder, settings={"user": ACCOUNT})
+    uid, victims = pwd.getpwnam(ACCOUNT).pw_uid, os.path.join(folder, "victims")
+    os.chmod(folder, 0o755)
+    os.mkdir(victims, 0o700)
+    secret = os.path.join(victims, "secret")
+    proc.write_text(secret, "root's\n")
+    queue = r.settings["relay"]["queue_dir"]
+    for name, target in (("tmp", victims), ("lock", secret), ("mail", victims)):
+        if os.path.isdir(queue):
+            shutil.rmtree(queue)
+        os.mkdir(queue, 0o700)
+        for part in ("mail", "hold", "tmp"):
+            os.mkdir(os.path.join(queue, part), 0o700)
+            os.chown(os.path.join(queue, part), uid, -1)
+        proc.write_text(os.path.join(queue, "lock"), "")
+        os.chown(os.path.join(queue, "lock"), uid, -1)
+        os.chown(queue, uid, -1)
+        place = os.path.join(queue, name)
+        os.unlink(place) if name == "lock" else os.rmdir(place)  # pylint: disable=W0106
+        os.symlink(target, place)
+        for arguments in (["hold", "all"], ["delete", "secret"], ["release", "all"], ["list"]):
+            r.command("queue", *arguments)
+            tap.same(proc.read_text(secret), "root's\n",
+                     "%s is a link: queue %s leaves the file alone" % (name, " ".join(arguments)))
+        tap.same(os.listdir(victims), ["secret"], name + ": and makes none there")
+    proc.write_text(secret, "tollgate-queue 1\nid AAA1\ncreated 1\nbytes 0\nflags \n"
+                    "sender private@x.test\nrecipient b@y.test\n\n")
+    os.chmod(secret, 0o600)
+    os.unlink(os.path.join(queue, "mail"))
+    os.mkdir(os.path.join(queue, "mail"))
+    os.symlink(secret, os.path.join(queue, "mail", "AAA1"))
+    _, out, _ = r.command("queue", "list")
+    tap.ok("private@" not in out, "queue list shows nothing that the account may not read", out)
 
 
 def may_reach(r, domain):
@@ -145,6 +183,7 @@ def calls():
 def main():
     tap.need(root=True)
     background(proc.scratch("service"))
+    links(proc.scratch("links"))
     reloads(proc.scratch("reload"))
     default_domain(proc.scratch("default"))
     calls()
