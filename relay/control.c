@@ -1,4 +1,4 @@
-/* The daemon's end of queue_command.h. */
+/* The daemon's side of queue_command.h. */
 
 #include <errno.h>
 #include <poll.h>
@@ -94,7 +94,7 @@ static int listen_at(const char *dir, struct err *err)
         (void)close(fd);
         return err_set(err, EX_CONFIG, "relay.queue_dir is too long for a socket in it: %s", dir);
     }
-    (void)unlink(a.sun_path); /* ours: we hold the queue's lock */
+    (void)unlink(a.sun_path); /* stale: this process holds the queue's lock */
     if (fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof a) == 0 && listen(fd, 10) == 0)
         return fd;
     (void)err_set(err, EX_CANTCREAT, "cannot make the socket %s: %s", a.sun_path, strerror(errno));

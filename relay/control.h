@@ -6,7 +6,7 @@
 #include "relay/queue.h"
 #include "relay/scheduler.h"
 
-/* The daemon's end of the queue's socket (see queue_command.h): a thread of its own. */
+/* The daemon's side of the queue's socket (relay/queue_command.h), in a thread of its own. */
 struct relay_control;
 struct relay_control *control_start(struct queue *q, struct scheduler *s,
                                     struct err *err) TG_MUST_USE TG_NONNULL(1);

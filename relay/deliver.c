@@ -18,14 +18,13 @@
 #define NOTE_BYTES  ((uint64_t)SMTP_REPLY_CLEAN_MAX_BYTES + 160)
 #define RETRY_BYTES ((uint64_t)64)
 
-/* One try: an outcome for each pending recipient, by its index. */
+/* One attempt: an outcome for each pending recipient, by its index. */
 struct attempt {
     struct relay *relay;
     struct hosting_view *view;
     struct queue_file file;
-    struct smtp_target
-        *targets;   /* as many as there are recipients; those not pending are left NONE */
-    int64_t now_ms; /* Unix time at the start */
+    struct smtp_target *targets; /* one for each recipient; NONE for those not pending */
+    int64_t now_ms;              /* Unix time at the start */
     struct buf lines;
     char *bounce; /* QUEUE_ID_BYTES; "": none was queued */
 };
@@ -44,12 +43,12 @@ static void to_maildir(struct attempt *a, size_t i, const struct address *addres
         0)
         settle(a, i, SMTP_OUTCOME_DONE, "250 2.0.0 Delivered to Maildir");
     else if (err.code == EX_NOUSER)
-        settle(a, i, SMTP_OUTCOME_NEVER, "550 5.1.1 No such mailbox can be");
+        settle(a, i, SMTP_OUTCOME_NEVER, "550 5.1.1 No such user");
     else
         settle(a, i, SMTP_OUTCOME_LATER, err.text);
 }
 
-/* True: it is to go to another server, of that domain. */
+/* True: the recipient goes to another server, of that domain. */
 static bool is_elsewhere(struct attempt *a, size_t i, struct slice *domain)
 {
     struct slice text = a->file.envelope.recipients[i].address;
@@ -81,8 +80,7 @@ struct outgoing {
     bool is_sent;
 };
 
-/* All that go to the same place as list[first]: to its domain, or to the next hop whatever theirs
- * is. */
+/* Sends to all recipients with the same destination as list[first]: its domain, or the next hop. */
 static void send_group(struct attempt *a, struct outgoing *list, size_t count, size_t first)
 {
     bool one_hop = a->relay->settings->relay.next_hop[0] != '\0';
@@ -107,7 +105,7 @@ static void send_group(struct attempt *a, struct outgoing *list, size_t count, s
         a->targets[index[i]] = targets[i];
 }
 
-/* An outcome that cannot be recorded is a message that is sent again and again. */
+/* Without a record of its outcome, a message would be sent again at each attempt. */
 static int reserve_notes(struct attempt *a, struct err *err)
 {
     size_t pending = envelope_count(&a->file.envelope, RECIPIENT_PENDING);
@@ -143,8 +141,7 @@ static const char *word_of(char kind)
     return kind == 'D' ? "delivered" : kind == 'F' ? "failed" : "deferred";
 }
 
-/* A reply that says what the last one said need not be written again: a message may be tried for
- * days. */
+/* A reply that equals the last one is not written again: a message may be tried for days. */
 static bool is_news(const struct attempt *a, const struct recipient *r, struct slice text)
 {
     uint64_t journal_bytes = a->file.whole_at - a->file.text_at - a->file.envelope.text_bytes;
@@ -228,7 +225,8 @@ static int note_outcomes(struct attempt *a, struct err *err)
     return a->lines.len > 0 ? write_notes(a, err) : 0;
 }
 
-/* With the outcomes on the disk: bounces, and removes the message or says when to go on. */
+/* After the outcomes are on the disk: queues a bounce, then removes the message or returns the time
+ * of the next attempt. */
 static int64_t conclude(struct attempt *a)
 {
     struct envelope *e = &a->file.envelope;
@@ -260,7 +258,7 @@ static int64_t attempt(struct attempt *a)
     }
     if (note_outcomes(a, &err) == 0)
         return conclude(a);
-    /* What is not recorded is delivered again: as seldom as possible. */
+    /* An outcome that is not recorded is repeated: as late as possible. */
     log_event(LOG_ERR, "delivery not recorded", LOG_TEXT("qid", id), LOG_ERROR("error", &err));
     return clock_unix_ms() + a->relay->settings->relay.retry_max_ms;
 }

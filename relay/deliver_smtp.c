@@ -17,7 +17,7 @@
 
 #define READ_BYTES    16384
 #define COPY_BYTES    65536
-#define ADDRESSES_MAX 10 /* tried in one go */
+#define ADDRESSES_MAX 10 /* in one attempt */
 
 enum { CONNECT_MAX_MS = 30000 };
 
@@ -56,7 +56,7 @@ static bool flush(struct delivery *d)
     return result == 0;
 }
 
-/* A message that cannot be read must not end with a dot: half of it would be delivered. */
+/* If the message cannot be read to its end, no final dot is sent: half of it would be delivered. */
 static void send_text(struct delivery *d)
 {
     char *block = malloc(COPY_BYTES);
@@ -117,7 +117,7 @@ static void converse(struct delivery *d)
         else
             receive(d);
     }
-    (void)flush(d); /* QUIT, whatever comes of it */
+    (void)flush(d); /* QUIT; its result does not matter */
 }
 
 /* --- one server ------------------------------------------------------------------------------ */
@@ -128,7 +128,7 @@ struct sending {
     struct smtp_target *targets;
     size_t count;
     struct arena *arena;
-    unsigned tried; /* addresses */
+    unsigned tried; /* number of addresses */
 };
 
 static enum smtp_tls tls_of(const struct settings *s)
@@ -144,7 +144,7 @@ static void forget_outcomes(struct sending *x)
         x->targets[i] = (struct smtp_target){.address = x->targets[i].address};
 }
 
-/* A host that is away must not keep a delivery thread for as long as a slow one may. */
+/* An unreachable host must not occupy a delivery thread for as long as a slow one may. */
 static int64_t connect_deadline(const struct relay *relay)
 {
     int64_t timeout_ms = relay->settings->relay.timeout_ms;
@@ -179,8 +179,8 @@ static void connect_and_send(struct sending *x, struct delivery *d, const char *
     smtp_client_fini(&d->client);
 }
 
-/* True: the server has spoken on the message, and its word stands. False: the next address may do
- * better. */
+/* True: the server has replied to MAIL, and its outcome stands. False: the next address may accept
+ * the message. */
 static bool try_address(struct sending *x, const char *host, const struct sockaddr_storage *address)
 {
     enum smtp_tls tls = tls_of(x->relay->settings);

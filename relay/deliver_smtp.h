@@ -13,8 +13,8 @@
  * around relay/smtp_client.h.
  */
 
-/* Sends the message to the targets, all of the given domain (canonical; of no meaning with a next
- * hop). Every target has an outcome then, its text in the arena. */
+/* Sends the message to the targets, all of the given domain (canonical; ignored with a next hop).
+ * Every target has an outcome afterwards, with its text in the arena. */
 void deliver_smtp(struct relay *relay, const struct queue_file *f, struct slice domain,
                   struct smtp_target *targets, size_t count, struct arena *arena) TG_NONNULL(1);
 

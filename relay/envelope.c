@@ -18,7 +18,7 @@ struct slice envelope_path_plain(struct slice path)
     return colon < 0 ? path : slice_from(path, (size_t)colon + 1);
 }
 
-/* The same mailbox: the domain in any case, the local part to the letter. */
+/* The same mailbox: the case of letters matters in the local part only. */
 static bool same_address(struct slice a, struct slice b)
 {
     ptrdiff_t at_a = slice_find_last(a, '@'), at_b = slice_find_last(b, '@');
@@ -178,7 +178,7 @@ int envelope_parse(struct slice file, struct arena *arena, struct envelope *out,
 
     *out = (struct envelope){.next_ms = 0};
     if (!slice_cut(&file, '\n', &line) || !slice_equal(line, SLICE(MAGIC)))
-        return err_set(err, EX_DATAERR, "no queue file of this version");
+        return err_set(err, EX_DATAERR, "not a queue file of this version");
     while (slice_cut(&file, '\n', &line) && file.ptr != NULL) {
         if (line.len == 0) {
             *rest = file;
@@ -188,9 +188,9 @@ int envelope_parse(struct slice file, struct arena *arena, struct envelope *out,
         }
         (void)slice_cut(&line, ' ', &key);
         if (line.ptr == NULL || !take_pair(out, arena, key, line))
-            return err_set(err, EX_DATAERR, "queue file with a damaged line");
+            return err_set(err, EX_DATAERR, "damaged line in the queue file");
     }
-    return err_set(err, EX_DATAERR, "queue file cut short");
+    return err_set(err, EX_DATAERR, "queue file is truncated");
 }
 
 /* --- journal --------------------------------------------------------------------------------- */

@@ -12,19 +12,19 @@
 #include "lib/core/slice.h"
 
 /*
- * Everything about a queued message but its text: who sent it, to whom, and what has become of each
- * recipient; and how a queue file holds it. Pure.
+ * Everything about a queued message except its text: the sender, the recipients and the outcome for
+ * each of them; and the format of a queue file. Pure.
  *
- * A queue file is a head (lines `key value`, ended by an empty line), the message as it goes out
- * (CRLF, not stuffed), and a journal of lines that is only ever appended to:
+ * A queue file is a head (lines `key value`, ended by an empty line), the message as it is sent
+ * (CRLF, dots not doubled), and a journal, which is only appended to:
  *
  *     D <recipient> <time> <reply>         delivered
- *     F <recipient> <time> <reply>         failed for good; a bounce is owed
- *     B <recipient> <time> <what>          failed, and the sender has been told (or is not to be)
- *     T <recipient> <time> <reply>         not yet
- *     R <next try> <tries>                 when to try again
+ *     F <recipient> <time> <reply>         failed permanently; a bounce is due
+ *     B <recipient> <time> <what>          failed, and the bounce is queued (or not wanted)
+ *     T <recipient> <time> <reply>         deferred
+ *     R <next try> <tries>                 time of the next attempt
  *
- * A line without its LF at the end is torn and does not count.
+ * A last line without its LF is torn and ignored. Zero bytes behind the journal are reserved room.
  *
  * Units: times in ms of Unix time.  Owner: the arena given.
  */
@@ -33,7 +33,7 @@ enum recipient_state { RECIPIENT_PENDING, RECIPIENT_DONE, RECIPIENT_FAILED, RECI
 
 struct recipient {
     struct slice address;  /* local@domain as the client wrote it, without brackets or route */
-    struct slice original; /* the forwarder that it came from; empty: none */
+    struct slice original; /* the forwarder that it replaces; empty: none */
     enum recipient_state state;
     struct slice text; /* the last reply */
 };
@@ -54,19 +54,19 @@ struct envelope {
 /* The path within brackets, without a source route: `<@a,@b:c@d>` gives `c@d`. */
 struct slice envelope_path_plain(struct slice path);
 
-/* Copies; a recipient that is there already is not added again. -1: out of memory. */
+/* Copies the texts; a recipient that exists is not added again. -1: out of memory. */
 int envelope_add_recipient(struct envelope *e, struct arena *arena, struct slice address,
                            struct slice original) TG_NONNULL(1);
-/* True if there was one. */
+/* True if there was such a recipient. */
 bool envelope_delete_recipient(struct envelope *e, struct slice address) TG_NONNULL(1);
 size_t envelope_count(const struct envelope *e, enum recipient_state state) TG_NONNULL(1);
 
 /* The head of a queue file. */
 void envelope_format(const struct envelope *e, struct buf *out) TG_NONNULL(1);
-/* From a queue file's head, all of it: *rest is what follows. -1: damaged (EX_DATAERR). */
+/* Parses a complete head; *rest is what follows it. -1: damaged (EX_DATAERR). */
 int envelope_parse(struct slice file, struct arena *arena, struct envelope *out, struct slice *rest,
                    struct err *err) TG_MUST_USE;
-/* Takes the lines of the journal into account, up to the first that is torn or makes no sense. */
+/* Applies the lines of the journal, up to the first that is torn or malformed. */
 void envelope_replay(struct envelope *e, struct arena *arena, struct slice journal) TG_NONNULL(1);
 
 /* Lines of the journal. Control bytes of a reply become blanks. */

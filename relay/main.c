@@ -1,4 +1,4 @@
-/* tollgate-relay: its options and commands. doc/tollgate-relay.8 says what it does. */
+/* tollgate-relay: options and commands. See doc/tollgate-relay.8. */
 #include "config.h"
 
 #include <pwd.h>
@@ -31,7 +31,7 @@ static int complain(const struct err *err)
 
 /* --- the daemon ------------------------------------------------------------------------------ */
 
-/* A failed start is told to whoever started us, and to the log. */
+/* A failed start is reported to the parent's terminal and to the log. */
 static int fail(struct daemon_background *b, const struct err *err)
 {
     int code = complain(err);
@@ -133,7 +133,7 @@ static int run_queue(const char *file, int argc, char **argv)
     return code;
 }
 
-/* Where the words of a command begin: behind `-c FILE`; 0: it is the daemon that is wanted. */
+/* Index of the command's first word, behind `-c FILE`; 0: none, start the daemon. */
 static int find_command(int argc, char **argv, const char **file)
 {
     int at = 1;

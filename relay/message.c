@@ -77,7 +77,7 @@ static void field_done(struct message *m)
     (void)slice_cut(&text, ':', &name);
     name = slice_trim(name);
     if (slice_equal_nocase(name, SLICE("Received")) && ++m->hops > MESSAGE_HOPS_MAX)
-        (void)fail(m, "554 5.4.6 Too many hops: the message goes in circles");
+        (void)fail(m, "554 5.4.6 Too many hops: mail loop");
     if (!is_dropped(name))
         (void)put_field(m, m->field_count, name, text);
     buf_reset(&m->field);
@@ -150,7 +150,7 @@ void message_end(struct message *m)
 
 /* --- changes --------------------------------------------------------------------------------- */
 
-/* CRLF at every line's end, whatever the milter wrote. */
+/* CRLF at the end of every line, whichever form the milter used. */
 static void add_lines(struct buf *b, struct slice text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -161,8 +161,8 @@ static void add_lines(struct buf *b, struct slice text)
     }
 }
 
-/* A fold stays one: what follows a line's end begins with a blank, so that no value can become a
- * field or the body. */
+/* A fold stays a fold: the next line begins with a blank, so that no value can become a field or
+ * the body. */
 static void add_value(struct buf *b, struct slice value)
 {
     struct slice line;

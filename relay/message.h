@@ -10,10 +10,10 @@
 #include "relay/spool.h"
 
 /*
- * A message as it comes in: its header fields one by one, its body laid aside; and the changes that
- * milters make to both. Header and body are told apart as Postfix does: the header ends at the
- * first empty line, or before the first line that is no header line. Return-Path, Bcc, Resent-Bcc
- * and Content-Length are dropped, as by Postfix.
+ * A message that is being received: its header fields one by one, its body in a spool, and the
+ * changes that milters make to both. The header ends, as in Postfix, at the first empty line or
+ * before the first line that is not a header line. Return-Path, Bcc, Resent-Bcc and Content-Length
+ * are removed, as by Postfix.
  *
  * Limits: a header field of MESSAGE_FIELD_BYTES (the milter protocol has no room for more), a
  * header of MESSAGE_HEADER_BYTES. Errors: sticky, in `fault`: a whole SMTP reply.
@@ -43,12 +43,12 @@ void message_init(struct message *m, const char *spool_dir) TG_NONNULL(1);
 void message_fini(struct message *m);
 void message_reset(struct message *m) TG_NONNULL(1);
 
-/* The text, dots un-stuffed, in any portions; then the end. */
+/* The text, without doubled dots, in any portions; then the end. */
 void message_add(struct message *m, struct slice portion) TG_NONNULL(1);
 void message_end(struct message *m) TG_NONNULL(1);
 
-/* Changes. A LF in a value is a fold; `index` as in the milter protocol: from 0 for insert, from 1
- * among fields of that name for change, where an empty value deletes. */
+/* Changes. An LF in a value is a fold; `index` is that of the milter protocol: from 0 for insert,
+ * from 1 among fields of that name for change, where an empty value deletes the field. */
 void message_add_field(struct message *m, struct slice name, struct slice value) TG_NONNULL(1);
 void message_insert_field(struct message *m, uint32_t index, struct slice name, struct slice value)
     TG_NONNULL(1);

@@ -5,7 +5,7 @@
 #include "lib/sys/log.h"
 
 #define CONTENT_TIMES                                                                              \
-    10 /* Postfix too gives the end of a message ten times the time of a command */
+    10 /* as Postfix allows ten times the time of a command at the end of a message */
 
 void milters_init(struct milters *m, const struct settings *s)
 {
@@ -35,7 +35,7 @@ void milters_fini(struct milters *m)
 
 static void slot_lost(struct milter_slot *slot, const struct err *err)
 {
-    log_event(LOG_WARNING, "milter is away", LOG_STR("milter", slot->where),
+    log_event(LOG_WARNING, "milter unavailable", LOG_STR("milter", slot->where),
               LOG_ERROR("error", err));
     slot_close(slot);
     slot->is_away = true;
@@ -49,7 +49,7 @@ static bool refuse(struct smtp_reply *r, const char *text)
     return false;
 }
 
-/* What happens in place of an answer of a milter that is away. */
+/* Replaces the answer of a milter that is unavailable. */
 static bool default_action(struct milters *m, struct smtp_reply *r)
 {
     switch (m->settings->relay.milter_default) {
@@ -66,7 +66,7 @@ static bool default_action(struct milters *m, struct smtp_reply *r)
     return refuse(r, "451 4.7.1 Service unavailable - try again later");
 }
 
-/* A final answer: true to go on. */
+/* Applies a final answer. True: go on. */
 static bool verdict(struct milters *m, const struct milter_answer *a, struct smtp_reply *r)
 {
     switch (a->kind) {
@@ -90,7 +90,7 @@ static bool verdict(struct milters *m, const struct milter_answer *a, struct smt
     }
 }
 
-/* After an event was put into the slot's client: the milter's word on it. */
+/* After an event was put into the slot's client: waits for the milter's answer. */
 static bool ask(struct milters *m, struct milter_slot *slot, bool is_mail, struct smtp_reply *r)
 {
     struct milter_answer a;
@@ -108,7 +108,7 @@ static bool ask(struct milters *m, struct milter_slot *slot, bool is_mail, struc
 
 struct milters_event {
     char kind;
-    bool is_mail; /* of a transaction: the default action applies */
+    bool is_mail; /* within a transaction: the default action applies */
     const struct milter_peer *peer;
     const struct smtp_path *path;
     struct slice text;
@@ -252,7 +252,7 @@ struct content {
     struct milters_mail *mail;
     struct smtp_reply *reply;
     bool is_last; /* of the milters */
-    bool is_done; /* the milter has given its verdict, or is away; `result` is the outcome */
+    bool is_done; /* the milter has given its verdict, or is unavailable; `result` is the outcome */
     bool result;
 };
 
@@ -318,7 +318,7 @@ static void send_body(struct content *x)
     free(chunk);
 }
 
-/* A value without the blank behind the colon comes from milters that did not ask to keep it. */
+/* Milters that did not ask to keep the blank behind the colon give a value without it. */
 static struct slice header_value(struct content *x, struct slice value, struct buf *b)
 {
     if ((x->slot->link.client.steps & MILTER_LEAD_SPACE) != 0 || value.len == 0)
@@ -381,7 +381,7 @@ static void send_end(struct content *x)
     struct err err = {.code = 0};
     int got;
 
-    x->mail->message->body_replaced = false; /* each milter replaces it for itself */
+    x->mail->message->body_replaced = false; /* each milter replaces the whole body */
     (void)milter_client_eom(&x->slot->link.client);
     while ((got = milter_link_next(&x->slot->link, timeout_ms, &a, &err)) > 0 && !a.is_final)
         change(x, &a);

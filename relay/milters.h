@@ -13,12 +13,12 @@
 #include "relay/smtp_reply.h"
 
 /*
- * The milters of one SMTP session, asked one after the other. A function for each event: it changes
- * the reply where a milter refuses, and returns false then. At the end of a message each milter
- * sees the whole of it, with what those before it have changed.
+ * The milters of one SMTP session, called one after the other, with a function for each event. If a
+ * milter refuses, the function changes the reply and returns false. At the end of a message each
+ * milter sees the whole message with the changes of the milters before it.
  *
- * A milter that cannot be reached, breaks the protocol or is too slow counts as away for the rest
- * of the session: what relay.milter_default says happens at its next word on mail.
+ * A milter that cannot be reached, breaks the protocol or is too slow is unavailable for the rest
+ * of the session: relay.milter_default decides in its place.
  *
  * Owner: init/fini.  Threads: one.
  */
@@ -34,11 +34,11 @@ struct milters {
         bool is_open, is_away;
     } slots[MILTERS_MAX];
     size_t count;
-    bool discard, quarantine; /* asked for in this transaction */
+    bool discard, quarantine; /* requested in this transaction */
 };
 
 void milters_init(struct milters *m, const struct settings *s) TG_NONNULL(1);
-void milters_fini(struct milters *m); /* says goodbye */
+void milters_fini(struct milters *m); /* sends QUIT */
 
 bool milters_connect(struct milters *m, const struct milter_peer *peer, struct smtp_reply *r)
     TG_NONNULL(1);
@@ -47,7 +47,8 @@ bool milters_mail(struct milters *m, const struct smtp_path *path, struct smtp_r
     TG_NONNULL(1);
 bool milters_rcpt(struct milters *m, const struct smtp_path *path, struct smtp_reply *r)
     TG_NONNULL(1);
-/* A recipient that we refuse, for those who asked for it; its macros say why. */
+/* A recipient that the relay refuses, for milters that want to see it; its macros give the reason.
+ */
 void milters_rejected_rcpt(struct milters *m, const struct smtp_path *path) TG_NONNULL(1);
 bool milters_data(struct milters *m, struct smtp_reply *r) TG_NONNULL(1);
 bool milters_unknown(struct milters *m, struct slice command, struct smtp_reply *r) TG_NONNULL(1);
@@ -64,7 +65,7 @@ struct milters_mail {
     bool is_changed; /* by the last milter */
 };
 
-/* Header, body, end of message; carries out all changes. `prepare` is not called if an earlier
+/* Header, body, end of message; applies all changes. `prepare` is not called if an earlier
  * milter refused or discarded the message. */
 bool milters_message(struct milters *m, struct milters_mail *mail, struct smtp_reply *r)
     TG_NONNULL(1);

@@ -2,12 +2,12 @@
 
 #include <sysexits.h>
 
-/* IPv4 networks of the mapped form have 96 bits in front. More than a /8, or a /16 of IPv6, is no
- * customer. */
+/* IPv4 networks in the mapped form have 96 bits in front. A network larger than a /8, or a /16 of
+ * IPv6, is not one of customers. */
 #define V4_BITS     96
 #define V4_BITS_MIN (V4_BITS + 8)
 #define V6_BITS_MIN 16
-/* Of all IPv4 addresses, in 1/256 (a /8): the private networks together have less than 2. */
+/* In units of a /8, 1/256 of all IPv4 addresses; the private networks together have less than 2. */
 #define V4_PARTS_MAX 8
 
 enum policy_verdict policy_recipient(struct hosting_view *v, const struct policy_client *client,

@@ -8,10 +8,10 @@
 #include "relay/hosting.h"
 
 /*
- * Who may send where. A hosted domain takes mail from everybody. Anything else may be reached only
- * by clients inside (networks.host and networks.customers), by those who have logged in, and by
- * those who have lately checked their mailbox from the same address. There is no setting that opens
- * it to all.
+ * Who may send where. Mail for a hosted domain is accepted from everybody. Mail for other domains
+ * is accepted only from clients in networks.host and networks.customers, from those that have
+ * logged in, and from addresses that have recently checked a mailbox. No setting opens the relay to
+ * all.
  */
 
 struct policy_client {
@@ -20,16 +20,16 @@ struct policy_client {
 };
 
 enum policy_verdict {
-    POLICY_HOSTED, /* taken: for here */
-    POLICY_RELAY,  /* taken: for elsewhere */
+    POLICY_HOSTED, /* accepted, for a hosted domain */
+    POLICY_RELAY,  /* accepted, for another domain */
     POLICY_DENIED, /* 554 5.7.1 */
-    POLICY_UNKNOWN /* 451 4.3.0: a source is away */
+    POLICY_UNKNOWN /* 451 4.3.0: a source is unavailable */
 };
 
 enum policy_verdict policy_recipient(struct hosting_view *v, const struct policy_client *client,
                                      struct slice domain) TG_NONNULL(1);
 
-/* -1 (EX_CONFIG) where the settings make an open relay: networks of clients inside that hold a
+/* -1 (EX_CONFIG) if the settings make an open relay: if networks.host and networks.customers hold a
  * large part of the Internet, alone or together. */
 int policy_check(const struct settings *s, struct err *err) TG_MUST_USE TG_NONNULL(1);
 

@@ -56,7 +56,7 @@ static int lock(struct queue *q, int64_t wait_ms, struct err *err)
     return 0;
 }
 
-/* What a crash left unfinished was never promised to anybody. */
+/* What a crash left unfinished was not answered with 250. */
 static void empty_tmp(const struct queue *q)
 {
     char path[QUEUE_PATH_BYTES];
@@ -78,7 +78,7 @@ int queue_open_readonly(struct queue *q, const char *dir, struct err *err)
 {
     *q = (struct queue){.lock_fd = -1};
     if (snprintf(q->dir, sizeof q->dir, "%s", dir) >= (int)sizeof q->dir)
-        return err_set(err, EX_CONFIG, "the queue's path is too long: %s", dir);
+        return err_set(err, EX_CONFIG, "the path of the queue is too long: %s", dir);
     return 0;
 }
 
@@ -205,7 +205,7 @@ static int read_part(int fd, uint64_t offset, size_t len, struct buf *b)
     return 0;
 }
 
-/* The head is all up to the first empty line; how long it is, only reading it tells. */
+/* The head ends at the first empty line; its length is not known before. */
 static int read_head(struct queue_file *f, struct buf *b, struct err *err)
 {
     struct slice rest;
@@ -225,7 +225,7 @@ static int read_head(struct queue_file *f, struct buf *b, struct err *err)
     return 0;
 }
 
-/* Behind its last whole line the next will be written. */
+/* The next line is written behind the last complete one. */
 static int read_journal(struct queue_file *f, struct buf *b, struct err *err)
 {
     struct slice journal;
@@ -234,7 +234,7 @@ static int read_journal(struct queue_file *f, struct buf *b, struct err *err)
 
     f->whole_at = f->text_at + f->envelope.text_bytes;
     if (fstat(f->fd, &st) != 0 || (uint64_t)st.st_size < f->whole_at)
-        return err_set(err, EX_DATAERR, "queue file cut short");
+        return err_set(err, EX_DATAERR, "queue file is truncated");
     if (read_part(f->fd, f->whole_at, (size_t)((uint64_t)st.st_size - f->whole_at), b) != 0)
         return err_set(err, EX_IOERR, "cannot read: %s", b->failed ? "too large" : strerror(errno));
     journal = buf_slice(b);
@@ -313,7 +313,7 @@ ssize_t queue_read(const struct queue_file *f, uint64_t offset, char *into, size
     do
         n = pread(f->fd, into, room, (off_t)(f->text_at + offset));
     while (n < 0 && errno == EINTR);
-    return n == 0 ? -1 : n; /* shorter than its head says */
+    return n == 0 ? -1 : n; /* the file is shorter than its head says */
 }
 
 /* --- the rest -------------------------------------------------------------------------------- */

@@ -41,7 +41,7 @@ static void add_age(struct buf *out, int64_t ms)
         buf_addf(out, "%lldd", (long long)(s / 86400));
 }
 
-/* What comes from outside must not move the cursor. */
+/* Text from outside must not move the cursor. */
 static void add_safe(struct buf *out, struct slice text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -127,7 +127,7 @@ static int list_one(void *user, struct slice id, bool held)
     struct err err = {.code = 0};
 
     if (queue_load(l->queue, id, &f, &err) != 0) {
-        if (err.code != EX_NOINPUT && !l->as_json) /* else it has just been delivered */
+        if (err.code != EX_NOINPUT && !l->as_json) /* EX_NOINPUT: it has just been delivered */
             buf_addf(l->out, "%.*s  damaged: %s\n", SLICE_FMT(id), err.text);
         return 0;
     }
@@ -174,7 +174,7 @@ static int do_one(struct doing *d, struct slice id)
 {
     if (d->what != DO_RELEASE && d->scheduler != NULL && !scheduler_take(d->scheduler, id)) {
         d->busy++;
-        return err_set(&d->err, EX_TEMPFAIL, "%.*s is being delivered just now", SLICE_FMT(id));
+        return err_set(&d->err, EX_TEMPFAIL, "%.*s is being delivered: try again", SLICE_FMT(id));
     }
     if (d->what == DO_DELETE && queue_remove(d->queue, id, &d->err) != 0)
         return put_back(d, id);
@@ -203,12 +203,12 @@ static int flush(struct scheduler *s, struct slice id, struct buf *out)
     size_t n;
 
     if (s == NULL) {
-        buf_add_str(out, "tollgate-relay does not run: all is tried when it starts");
+        buf_add_str(out, "tollgate-relay does not run: all messages are tried when it starts");
         return -1;
     }
     n = scheduler_flush(s, id);
     if (n == 0 && id.len > 0) {
-        buf_addf(out, "no such message waits: %.*s", SLICE_FMT(id));
+        buf_addf(out, "no such message is queued: %.*s", SLICE_FMT(id));
         return -1;
     }
     buf_addf(out, "%zu to be tried now", n);
@@ -250,7 +250,7 @@ int queue_do(struct queue *q, struct scheduler *s, struct slice verb, struct sli
     }
     buf_addf(out, "%zu %s", d.done, done);
     if (d.busy > 0)
-        buf_addf(out, ", %zu being delivered just now", d.busy);
+        buf_addf(out, ", %zu being delivered", d.busy);
     return 0;
 }
 
@@ -288,7 +288,7 @@ static int run_list(const char *dir, bool as_json)
     return code;
 }
 
-/* The daemon's answer; false: nobody is there. */
+/* The daemon's answer; false: no daemon runs. */
 static bool ask_daemon(const char *dir, const char *verb, const char *id, struct buf *answer)
 {
     int64_t deadline = clock_monotonic_ms() + ANSWER_MS;
@@ -320,8 +320,7 @@ static int do_alone(const char *dir, const char *verb, const char *id, struct bu
     int result;
 
     (void)snprintf(path, sizeof path, "%s/lock", dir);
-    if (access(path, F_OK) !=
-        0) /* else we would make it, as an account that may be the wrong one */
+    if (access(path, F_OK) != 0) /* else the wrong account might create it */
         (void)err_set(&err, EX_NOINPUT, "no queue at %s", dir);
     if (err.code != 0 || queue_open(&q, dir, 0, &err) != 0)
         return complain(&err);

@@ -31,7 +31,7 @@ void reception_init(struct reception *rc, struct relay *relay, const char *clien
                  arena_copy(&rc->session, slice_str(queue_tmp(&relay->queue, &tmp))).ptr);
     buf_fini(&tmp);
     milters_init(&rc->milters, relay->settings);
-    /* No look-up of names: an address is what counts here, and DNS may be slow. */
+    /* Names are not looked up: DNS may be slow. */
     rc->client_name = net_is_loopback(client_ip) ? SLICE("localhost") : SLICE("unknown");
 }
 
@@ -78,7 +78,7 @@ static void on_connect(void *user, struct smtp_reply *r)
     if (milters_connect(&rc->milters, &peer, r))
         return;
     if (smtp_reply_code(r) != 421)
-        smtp_reply_set(r, "554 5.7.1 %s: no service for you", rc->relay->hostname);
+        smtp_reply_set(r, "554 5.7.1 %s: access denied", rc->relay->hostname);
     r->close = true;
     log_refused(rc, "connect", SLICE_NONE, r);
 }
@@ -88,7 +88,7 @@ static void on_helo(void *user, struct slice name, bool extended, struct smtp_re
     struct reception *rc = user;
 
     rc->helo = arena_copy(&rc->session, name);
-    if (rc->helo.ptr == NULL) { /* EHLO thousands of times */
+    if (rc->helo.ptr == NULL) { /* after thousands of EHLO */
         smtp_reply_set(r, "421 4.3.0 Too many commands");
         r->close = true;
         return;
@@ -114,7 +114,7 @@ static bool parse(struct reception *rc, struct slice path, struct address *out)
            address_parse(path, &rc->arena, out, NULL) == 0;
 }
 
-/* An address without a domain is one of ours. */
+/* An address without a domain is in the default domain. */
 static struct slice with_domain(struct reception *rc, struct slice plain, struct address *address)
 {
     struct slice domain = hosting_default_domain(rc->view);
@@ -202,7 +202,7 @@ static bool has_no_mailbox(struct reception *rc, const struct address *address, 
            hosting_expand(rc->view, plain, &rc->arena, is_other, &plain) == 0;
 }
 
-/* Sets the reply where the recipient is refused. */
+/* Sets the reply if the recipient is refused. */
 static enum policy_verdict judge(struct reception *rc, const struct address *address,
                                  struct smtp_reply *r)
 {
@@ -229,8 +229,8 @@ static void accept_recipient(struct reception *rc, const struct smtp_path *path,
         rc->has_recipient = true;
 }
 
-/* Milters that asked for it see it as Postfix shows it: mailer "error", the code for host, the text
- * for address. */
+/* Milters that asked for it see a refused recipient in Postfix's form: mailer "error", the code as
+ * host, the text as address. */
 static void show_rejected(struct reception *rc, const struct smtp_path *path,
                           const struct smtp_reply *r)
 {
@@ -299,7 +299,7 @@ static int add_target(void *user, struct slice target)
                                   slice_equal(plain, g->original) ? SLICE_NONE : g->original);
 }
 
-/* Forwarders of hosted domains give way to their targets. */
+/* Forwarders of hosted domains are replaced by their targets. */
 static int expand_recipients(struct reception *rc)
 {
     rc->queued = rc->envelope;

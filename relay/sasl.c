@@ -38,7 +38,7 @@ void sasl_free(struct sasl *s)
     free(s);
 }
 
-/* -1: no base64. */
+/* -1: not base64. */
 static ptrdiff_t decode(struct sasl *s, struct slice line)
 {
     int len, padding = 0;
@@ -64,7 +64,7 @@ static bool keep(char *into, size_t *len, struct slice part)
     return true;
 }
 
-/* [authzid] NUL authcid NUL passwd; an authzid other than the authcid is not granted. */
+/* [authzid] NUL authcid NUL passwd; an authzid that differs from the authcid is refused. */
 static enum sasl_step take_plain(struct sasl *s, struct slice message)
 {
     struct slice authzid, login;

@@ -6,8 +6,8 @@
 
 /*
  * The server's side of SASL PLAIN (RFC 4616) and LOGIN in an SMTP AUTH exchange (RFC 4954): from
- * base64 lines to a login and a password. Whether they are right is another's matter. Pure but for
- * its memory, which is wiped when freed.
+ * base64 lines to a login and a password, which it does not check. Pure except for its memory,
+ * which is wiped when freed.
  */
 
 #define SASL_LINE_MAX_BYTES 12290 /* RFC 4954 4, with CRLF */

@@ -19,7 +19,7 @@
 #include "relay/session_thread.h"
 
 #define BACKLOG       256
-#define PAUSE_MS      100 /* after a failed accept: no descriptor left, most likely */
+#define PAUSE_MS      100 /* after a failed accept: probably no descriptor is left */
 #define STACK_BYTES   ((size_t)512 << 10)
 #define LISTENERS_MAX 100
 
@@ -69,7 +69,7 @@ static int open_listener(struct server *s, const struct socket_name *name, bool 
 
     (void)snprintf(port, sizeof port, "%u", (unsigned)name->port);
     if (getaddrinfo(name->host, port, &hints, &list) != 0)
-        return err_set(err, EX_CONFIG, "relay.listen: no such host: %s", name->host);
+        return err_set(err, EX_CONFIG, "relay.listen: unknown host: %s", name->host);
     fd = listen_at(list);
     freeaddrinfo(list);
     if (fd < 0)
@@ -187,7 +187,7 @@ static bool start_thread(struct live *l)
     return started;
 }
 
-/* False: too many of them. */
+/* False: there are too many sessions. */
 static bool admit(struct server *s, struct live *l)
 {
     const struct settings *settings = s->relay->settings;
@@ -211,7 +211,7 @@ static bool admit(struct server *s, struct live *l)
 
 static void turn_away(int fd, const char *ip)
 {
-    static const char text[] = "421 4.7.0 Too many connections, come again later\r\n";
+    static const char text[] = "421 4.7.0 Too many connections, try again later\r\n";
 
     log_event(LOG_NOTICE, "too many connections", LOG_STR("client", ip));
     (void)!send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -23,7 +23,7 @@
 
 #define GRACE_MS      10000
 #define REFRESH_MS    3000
-#define QUEUE_WAIT_MS 5000 /* for the one before us to end */
+#define QUEUE_WAIT_MS 5000 /* for a previous process to end */
 
 struct service {
     struct relay relay;
@@ -35,7 +35,7 @@ struct service {
 
 /* --- signals --------------------------------------------------------------------------------- */
 
-static int wake_pipe[2] = {-1, -1}; /* one byte a signal: 's' to stop, 'r' to reload */
+static int wake_pipe[2] = {-1, -1}; /* one byte for each signal: 's' to stop, 'r' to reload */
 
 static void on_signal(int number)
 {
@@ -126,7 +126,7 @@ static int open_tls(struct relay *relay, struct err *err)
     return relay->tls_client == NULL ? -1 : 0;
 }
 
-/* As root, if it is. */
+/* What may need root; then privileges are dropped. */
 static int open_first(struct service *s, struct err *err)
 {
     struct privileges_account account;
@@ -244,7 +244,7 @@ void service_close(struct service *s)
         control_stop(s->control);
     if (s->relay.scheduler != NULL)
         s->drained = scheduler_stop(s->relay.scheduler, 0) && s->drained;
-    if (!s->drained) /* a thread still uses it all: the process ends anyway */
+    if (!s->drained) /* a thread still uses all of it, and the process ends */
         return;
     hosting_free(s->relay.hosting);
     auth_free(s->relay.auth);

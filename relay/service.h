@@ -6,21 +6,21 @@
 #include "lib/sys/settings.h"
 
 /*
- * The daemon as a whole: what is done once and in which order. First all that root may be needed
- * for (directories, sockets, keys), then root no more, then the queue, the hosting and the threads.
+ * The daemon as a whole: the order of its start and stop. First what may need root (directories,
+ * sockets, keys), then privileges are dropped, then the queue, the hosting and the threads.
  *
- * Threads: one, the main one.
+ * Threads: the main one.
  */
 
 struct service;
 
-/* settings are borrowed. NULL with *err. */
+/* The settings are borrowed. NULL with *err. */
 struct service *service_open(const struct settings *s, struct err *err) TG_MUST_USE TG_NONNULL(1);
-/* Serves until it is told to stop; drains. */
+/* Serves until SIGTERM or SIGINT, then drains. */
 void service_run(struct service *s) TG_NONNULL(1);
 void service_close(struct service *s);
 
-/* Signals from here on are not lost; before anything else. */
+/* No signal is lost from here on; to be called first. */
 int service_catch_signals(struct err *err) TG_MUST_USE;
 
 #endif

@@ -42,7 +42,7 @@ struct dialog {
     struct session_thread *thread;
     struct reception reception;
     struct smtp_session session;
-    int64_t began_ms; /* the command or the text under way */
+    int64_t began_ms; /* the command or text in progress; monotonic clock */
     char block[READ_BYTES];
 };
 
@@ -70,8 +70,8 @@ static bool is_idle(const struct dialog *d)
     return !d->session.has_mail && !d->session.in_text;
 }
 
-/* The clock starts anew with each command, and where the text begins; not with each portion that
- * drips in. */
+/* The time starts with each command and with the text of a message; not with each portion, however
+ * small. */
 static void take(struct dialog *d, struct slice in)
 {
     bool was_text = d->session.in_text;
@@ -85,8 +85,7 @@ static void take(struct dialog *d, struct slice in)
         d->began_ms = clock_monotonic_ms();
 }
 
-/* AUTH shows the password to whoever listens on the way: only under TLS, or where there is no way.
- */
+/* AUTH shows the password to anybody who listens: only under TLS, or on this machine. */
 static bool offers_auth(const struct dialog *d)
 {
     const struct session_thread *t = d->thread;
@@ -101,7 +100,8 @@ static bool handshake(struct dialog *d)
     struct err err = {.code = 0};
 
     if (stream_tls(&t->stream, tls_accept(t->relay->tls_server), until, &err) != 0) {
-        log_event(LOG_NOTICE, "no TLS", LOG_STR("client", t->client_ip), LOG_ERROR("error", &err));
+        log_event(LOG_NOTICE, "TLS handshake failed", LOG_STR("client", t->client_ip),
+                  LOG_ERROR("error", &err));
         return false;
     }
     reception_tls(&d->reception, SSL_get_version(t->stream.ssl), SSL_get_cipher(t->stream.ssl),
@@ -109,8 +109,8 @@ static bool handshake(struct dialog *d)
     return true;
 }
 
-/* Behind STARTTLS. Bytes that came with that command have been thrown away with the block they were
- * in; those still in the socket are taken for a part of the handshake, and fail there. */
+/* After STARTTLS. Bytes that came with that command were discarded with their block; bytes that are
+ * still in the socket become part of the handshake, which fails then. */
 static void begin_tls(struct dialog *d)
 {
     if (!flush(d) || !handshake(d)) {

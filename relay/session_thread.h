@@ -14,11 +14,10 @@
 
 /*
  * One connection of an SMTP client: moves bytes between the socket, relay/smtp_session.h and its
- * handler, and keeps the time. A command has relay.timeout from its first byte to its last, however
- * slowly bytes drip; a message has that and a second more for each relay.min_rate bytes that have
- * come.
+ * handler, within time limits. A command has relay.timeout from its first byte to its last; a
+ * message has that, and one second more for each relay.min_rate bytes received.
  *
- * Threads: run in one of its own; stop from any while the holder keeps the session from being
+ * Threads: run in one of its own; stop from any, while the holder keeps the session from being
  * closed.
  */
 
@@ -28,7 +27,7 @@ struct session_thread {
     char client_ip[64];
     uint16_t client_port, server_port;
     bool begins_with_tls;
-    atomic_bool is_idle; /* waits for a command, no transaction open */
+    atomic_bool is_idle; /* it waits for a command, without a transaction */
     atomic_bool is_stopping;
 };
 
@@ -37,7 +36,7 @@ void session_thread_init(struct session_thread *t, struct relay *relay, int fd,
     TG_NONNULL(1);
 void session_thread_run(struct session_thread *t) TG_NONNULL(1);
 void session_thread_close(struct session_thread *t);
-/* Ends it at once where it is idle, else after its transaction. */
+/* Ends it at once if it is idle, else after its transaction. */
 void session_thread_stop(struct session_thread *t);
 
 #endif

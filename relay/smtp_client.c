@@ -7,7 +7,7 @@
 #define LINE_MAX_BYTES  4096
 #define REPLY_MAX_BYTES 16384
 #define OUT_MAX_BYTES   ((size_t)1 << 20)
-#define BATCH           50 /* recipients under way at once: both sides' buffers hold that */
+#define BATCH           50 /* RCPTs in flight: the buffers of both sides hold that many */
 
 void smtp_client_init(struct smtp_client *c, struct smtp_job *job, struct arena *arena)
 {
@@ -88,7 +88,7 @@ static void add_mail(struct smtp_client *c)
     buf_add_str(&c->out, "\r\n");
 }
 
-/* Sends as many recipients as may be under way, and DATA behind the last where that can be. */
+/* Sends as many RCPTs as may be in flight, and with PIPELINING DATA behind the last. */
 static void add_recipients(struct smtp_client *c)
 {
     size_t batch = c->can_pipeline ? BATCH : 1;
@@ -101,15 +101,15 @@ static void add_recipients(struct smtp_client *c)
     }
 }
 
-/* What the server cannot take it need not be asked. */
+/* A message that the server cannot accept is not offered to it. */
 static const char *impossible(const struct smtp_client *c)
 {
     const struct smtp_job *j = c->job;
 
     if (j->smtputf8 && !c->can_utf8)
-        return "550 5.6.7 The next server does not take internationalised mail (SMTPUTF8)";
+        return "550 5.6.7 The next server does not support internationalised mail (SMTPUTF8)";
     if (c->size_max > 0 && j->text_bytes > c->size_max)
-        return "552 5.3.4 The message is larger than the next server takes";
+        return "552 5.3.4 The message exceeds the size limit of the next server";
     return NULL;
 }
 
@@ -140,7 +140,7 @@ static void on_greeting(struct smtp_client *c, const struct reply *r)
 {
     if (r->code == 220)
         say_ehlo(c);
-    else /* a server that is closed altogether: not this message's fault */
+    else /* the server accepts no mail at all: this does not concern the message */
         give_up(c, SMTP_OUTCOME_LATER, r->text);
 }
 
@@ -236,7 +236,8 @@ static void on_data(struct smtp_client *c, const struct reply *r)
     c->state = SMTP_CLIENT_END;
     if (any_accepted(c))
         c->wants_text = true;
-    else /* pipelined, and taken all the same: end the empty text (RFC 2920 3.1) */
+    else /* DATA in the pipeline was accepted without recipients: end the empty text (RFC 2920 3.1)
+          */
         buf_add(&c->out, SLICE(".\r\n"));
 }
 
@@ -262,7 +263,7 @@ static void on_reply(struct smtp_client *c, const struct reply *r)
 
 /* --- lines ----------------------------------------------------------------------------------- */
 
-/* A line of EHLO's reply behind the first. */
+/* A line of the reply to EHLO, after the first. */
 static void take_extension(struct smtp_client *c, struct slice line)
 {
     struct slice word, number;

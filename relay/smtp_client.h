@@ -15,16 +15,16 @@
  * and STARTTLS where offered), without any socket: replies go in, commands come out, and each
  * recipient gets an outcome.
  *
- * The holder sends `out` and resets it; when `wants_text` is set it gives the text and its end;
- * when `wants_tls`, it begins TLS and says so; when `is_over`, it sends `out` (QUIT) and closes,
- * without waiting.
+ * The holder sends `out` and resets it. If `wants_text` is set, it passes the text and its end; if
+ * `wants_tls`, it begins TLS and calls smtp_client_tls; if `is_over`, it sends `out` (QUIT) and
+ * closes without waiting.
  *
- * Owner: init/fini; texts of outcomes are the arena's given.  Threads: one.
+ * Owner: init/fini; texts of outcomes are in the given arena.  Threads: one.
  */
 
 enum smtp_outcome {
     SMTP_OUTCOME_NONE,
-    SMTP_OUTCOME_DONE,  /* the server has taken it */
+    SMTP_OUTCOME_DONE,  /* the server accepted it */
     SMTP_OUTCOME_LATER, /* try again */
     SMTP_OUTCOME_NEVER  /* return it to the sender */
 };
@@ -33,7 +33,7 @@ struct smtp_target {
     struct slice address;
     enum smtp_outcome outcome;
     struct slice text; /* the reply, or what happened */
-    bool accepted;     /* the server took RCPT */
+    bool accepted;     /* the server accepted RCPT */
 };
 
 enum smtp_tls { SMTP_TLS_NEVER, SMTP_TLS_MAY, SMTP_TLS_MUST };
@@ -66,7 +66,7 @@ struct smtp_client {
     bool wants_tls, wants_text, is_over;
     enum smtp_client_state state;
     bool has_tls, can_pipeline, can_size, can_8bit, can_utf8, can_tls;
-    uint64_t size_max;     /* 0: not said */
+    uint64_t size_max;     /* 0: the server gave none */
     size_t sent, answered; /* targets */
     bool data_sent, at_line_start;
     struct buf line, reply; /* unfinished ones */
@@ -81,10 +81,10 @@ void smtp_client_tls(struct smtp_client *c) TG_NONNULL(1);
 /* CRLF at every line's end; dots are doubled here. */
 void smtp_client_text(struct smtp_client *c, struct slice portion) TG_NONNULL(1);
 void smtp_client_text_end(struct smtp_client *c) TG_NONNULL(1);
-/* The connection is lost: what has no outcome yet is to be tried later. */
+/* The connection is lost: targets without an outcome are to be tried later. */
 void smtp_client_lost(struct smtp_client *c, const char *why) TG_NONNULL(1);
 
-/* Seconds RFC 5321 4.5.3.2 gives the server for what it is doing now. */
+/* How long to wait for the server's next reply (RFC 5321 4.5.3.2). */
 int64_t smtp_client_patience_ms(const struct smtp_client *c, int64_t usual_ms) TG_NONNULL(1);
 
 #endif

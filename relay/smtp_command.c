@@ -69,8 +69,7 @@ bool smtp_command_has_two_ats(struct slice address)
     return count > 1;
 }
 
-/* Where the path ends: behind the `>` that is in no quoted string, or at the first blank outside
- * one. */
+/* The path ends behind the first `>`, or at the first blank, outside quoted strings. */
 static ptrdiff_t path_end(struct slice s)
 {
     bool bracket = s.len > 0 && s.ptr[0] == '<', quoted = false;
@@ -107,7 +106,7 @@ static enum smtp_path_fault param_body(struct slice value, struct smtp_path *out
     return SMTP_PATH_OK;
 }
 
-/* SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531), AUTH (RFC 4954, read and not trusted: as
+/* SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531), AUTH (RFC 4954; read, and treated as
  * `<>`). */
 static enum smtp_path_fault mail_param(struct slice param, struct smtp_path *out)
 {

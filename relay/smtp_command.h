@@ -7,9 +7,9 @@
 #include "lib/core/slice.h"
 
 /*
- * One SMTP command line (RFC 5321 4.1), taken apart. Pure; every slice points into the line given.
- * Accepted beyond the letter of the RFC, as Postfix does: a blank behind `FROM:` and `TO:`, and a
- * path without brackets.
+ * Parses one SMTP command line (RFC 5321 4.1). Pure; every slice points into the given line. Like
+ * Postfix, and beyond the RFC, it accepts a blank behind `FROM:` and `TO:`, and a path without
+ * brackets.
  */
 
 enum smtp_verb {
@@ -29,7 +29,7 @@ enum smtp_verb {
     SMTP_AUTH
 };
 
-/* The verb of the line (without its CRLF); *argument is what stands behind it, trimmed. */
+/* The verb of the line (without its CRLF); *argument is the rest, trimmed. */
 enum smtp_verb smtp_command_verb(struct slice line, struct slice *argument);
 const char *smtp_command_verb_name(enum smtp_verb verb);
 
@@ -42,7 +42,7 @@ struct smtp_path {
     struct slice text; /* as the client wrote it, brackets and all */
     struct slice params[SMTP_PARAMS_MAX];
     size_t param_count;
-    /* MAIL's parameters that we know */
+    /* known parameters of MAIL */
     bool has_size, smtputf8;
     uint64_t size_bytes;
     enum smtp_body body;
@@ -53,17 +53,18 @@ enum smtp_path_fault {
     SMTP_PATH_SYNTAX,      /* 501 5.5.4 */
     SMTP_PATH_BAD_ADDRESS, /* 501 5.1.7 (MAIL), 5.1.3 (RCPT) */
     SMTP_PATH_BAD_PARAM,   /* 501 5.5.4 */
-    SMTP_PATH_NO_PARAM     /* 555 5.5.4: not of an extension we offer */
+    SMTP_PATH_NO_PARAM     /* 555 5.5.4: of no extension that is offered */
 };
 
 /* `FROM:<path> [params]` or `TO:<path> [params]`. */
 enum smtp_path_fault smtp_command_path_parse(struct slice argument, enum smtp_verb verb,
                                              struct smtp_path *out);
 
-/* An address (without brackets and route) with more than one @ outside quotes is none. */
+/* Whether an address (without brackets and route) has more than one @ outside quotes: such an
+ * address is invalid. */
 bool smtp_command_has_two_ats(struct slice address);
 
-/* Any byte above 127? Any control byte? */
+/* Whether any byte is above 127; whether any is a control byte. */
 bool smtp_command_has_8bit(struct slice text);
 bool smtp_command_has_control(struct slice text);
 

@@ -7,7 +7,7 @@ void smtp_data_init(struct smtp_data *d)
     d->state = SMTP_DATA_LINE_START;
 }
 
-/* How many bytes at the front need no look: not CR, LF or NUL. */
+/* The number of bytes before the first CR, LF or NUL. */
 static size_t plain_run(struct slice s)
 {
     size_t n = 0;
@@ -17,7 +17,7 @@ static size_t plain_run(struct slice s)
     return n;
 }
 
-/* A dot at the start of a line is left out, unless it turns out that the line has nothing else. */
+/* A dot at the start of a line is removed; a line with only a dot ends the text. */
 static enum smtp_data_state at_line_start(char c, struct buf *out)
 {
     if (c == '.')
@@ -58,7 +58,7 @@ static enum smtp_data_state step(enum smtp_data_state state, char c, struct buf 
         return at_line_start(c, out);
     if (state == SMTP_DATA_DOT)
         return behind_dot(c, out);
-    return SMTP_DATA_CR; /* within a line, where all but a CR went with the plain run */
+    return SMTP_DATA_CR; /* within a line: only a CR is left after the plain run */
 }
 
 void smtp_data_take(struct smtp_data *d, struct slice *in, struct buf *out)

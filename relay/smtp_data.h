@@ -9,8 +9,9 @@
 
 /*
  * The text of a message on the wire (RFC 5321 4.5.2): dots doubled at the start of lines, ended by
- * CRLF.CRLF and by nothing else. A CR without LF, a LF without CR and a NUL are refused, so that no
- * other server can see an end where we see none. Pure; takes its bytes in any portions.
+ * CRLF.CRLF and by nothing else. A CR without LF, an LF without CR and a NUL are refused, so that
+ * no other server can see an end where the relay sees none. Pure; the bytes may come in any
+ * portions.
  */
 
 enum smtp_data_state {
@@ -29,13 +30,12 @@ struct smtp_data {
 };
 
 void smtp_data_init(struct smtp_data *d) TG_NONNULL(1);
-/* Takes bytes off the front of *in until it is used up, or the text has ended or is refused (END,
- * BARE, NUL: look at d->state); adds the text without the doubled dots to *out, CRLF at every
- * line's end. */
+/* Consumes *in until it is empty, or until the text has ended or is refused (d->state is END, BARE
+ * or NUL); adds the text without doubled dots to *out, with CRLF at the end of every line. */
 void smtp_data_take(struct smtp_data *d, struct slice *in, struct buf *out) TG_NONNULL(1);
 
-/* The way out: adds the text with dots doubled. *at_start: is the next byte the first of a line
- * (true at first)? */
+/* For sending: adds the text with dots doubled. *at_start, true at first: whether the next byte is
+ * the first of a line. */
 void smtp_data_stuff(struct slice text, bool *at_start, struct buf *out);
 
 #endif

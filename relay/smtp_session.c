@@ -6,7 +6,7 @@
 #include "relay/sasl.h"
 
 #define LINE_MAX_BYTES 2048
-#define TEXT_BYTES     65536 /* handed on at once, about */
+#define TEXT_BYTES     65536 /* passed to the handler at a time, about */
 #define OUT_MAX_BYTES  ((size_t)1 << 20)
 #define OVERSHOOT_MAX  10000 /* recipients above the limit in a transaction that are no errors */
 
@@ -257,7 +257,7 @@ static void on_starttls(struct smtp_session *s, enum smtp_verb verb, struct slic
     if (argument.len > 0) {
         say_text(s, "501 5.5.4 Syntax: STARTTLS");
     } else if (s->has_tls) {
-        say_text(s, "503 5.5.1 TLS is on already");
+        say_text(s, "503 5.5.1 TLS is already active");
     } else if (!s->offers_tls) {
         say_text(s, "502 5.5.1 TLS is not offered");
     } else {
@@ -273,11 +273,11 @@ static void on_simple(struct smtp_session *s, enum smtp_verb verb, struct slice 
     if (verb == SMTP_NOOP)
         say_text(s, "250 2.0.0 Ok");
     else if (verb == SMTP_VRFY)
-        say_text(s, "252 2.0.0 Cannot verify, but will take the message and try");
+        say_text(s, "252 2.0.0 Cannot verify, but will accept the message and attempt delivery");
     else if (verb == SMTP_HELP)
         say_text(s, "214 2.0.0 See RFC 5321, and tollgate-relay(8)");
     else
-        say_text(s, "502 5.5.1 Not offered");
+        say_text(s, "502 5.5.1 Command not implemented");
 }
 
 static void on_quit(struct smtp_session *s, enum smtp_verb verb, struct slice argument)
@@ -310,7 +310,7 @@ static void auth_step(struct smtp_session *s, enum sasl_step step)
     if (step == SASL_DONE)
         auth_done(s);
     else if (step == SASL_CANCELLED)
-        say_text(s, "501 5.7.0 Authentication given up");
+        say_text(s, "501 5.7.0 Authentication cancelled");
     else
         say_text(s, "501 5.5.2 Malformed authentication exchange");
     sasl_free(s->sasl);
@@ -330,7 +330,7 @@ static void on_auth(struct smtp_session *s, enum smtp_verb verb, struct slice ar
     else if (!s->is_extended)
         fault = "503 5.5.1 Send EHLO first";
     else if (s->has_login || s->has_mail)
-        fault = "503 5.5.1 Not now";
+        fault = "503 5.5.1 AUTH not permitted now";
     else if ((s->sasl = sasl_new(mechanism)) == NULL)
         fault = "504 5.5.4 Mechanism not offered: use PLAIN or LOGIN";
     if (fault != NULL)
@@ -391,7 +391,7 @@ static void take_line(struct smtp_session *s)
         auth_step(s, sasl_take(s->sasl, line));
     else
         command(s, line);
-    OPENSSL_cleanse(s->line.data, s->line.len); /* it may have held a password */
+    OPENSSL_cleanse(s->line.data, s->line.len); /* it may have had a password */
     buf_reset(&s->line);
 }
 
@@ -438,7 +438,7 @@ static void take_text_bytes(struct smtp_session *s, struct slice *in)
     if (s->text_bytes <= s->limits.message_max_bytes && s->text.len > 0)
         s->handler->text(s->user, buf_slice(&s->text));
     buf_reset(&s->text);
-    if (s->text_bytes / 2 > s->limits.message_max_bytes) /* it may never end */
+    if (s->text_bytes / 2 > s->limits.message_max_bytes) /* the text may never end */
         say_and_close(s, "552 5.3.4 Message size exceeds the limit");
     else if (s->data.state == SMTP_DATA_BARE)
         say_and_close(s, "521 5.5.2 Bare CR or LF: lines end in CRLF");

@@ -17,12 +17,12 @@
  * ENHANCEDSTATUSCODES, STARTTLS and AUTH) without any socket: bytes in, replies out, and a handler
  * that decides.
  *
- * The session knows the order of commands, syntax and limits. What a command means is the
- * handler's: each function fills in the reply, and a reply of 2xx or 3xx moves the session on. It
- * may block: the session has a thread of its own.
+ * The session checks the order of commands, syntax and limits. The handler decides on each command:
+ * its functions fill in the reply, and a reply of 2xx or 3xx moves the session on. They may block:
+ * the session has a thread of its own.
  *
- * Line ends are strict: a bare CR or LF anywhere ends the session, for nobody can say where the
- * next command begins.
+ * Line ends are strict: a bare CR or LF anywhere ends the session, because the start of the next
+ * command is ambiguous then.
  *
  * Owner: the holder; init/fini.  Threads: one.  Limits: those of struct smtp_limits, and lines of 2
  * KB.
@@ -41,15 +41,15 @@ struct smtp_handler {
     void (*mail)(void *user, const struct smtp_path *path, struct smtp_reply *r);
     void (*rcpt)(void *user, const struct smtp_path *path, struct smtp_reply *r);
     void (*data)(void *user, struct smtp_reply *r);
-    /* A portion of the message, dots un-stuffed. What fails here is told at `end`. */
+    /* A portion of the message, without doubled dots. A failure is reported at `end`. */
     void (*text)(void *user, struct slice portion);
     void (*end)(void *user, struct smtp_reply *r);
-    /* The transaction is over, whatever came of it; also where there was none. */
+    /* The transaction is over, with any result; also called if there was none. */
     void (*reset)(void *user);
     /* A login and its password; 235 accepts it. */
     void (*auth)(void *user, struct slice mechanism, struct slice login, struct slice password,
                  struct smtp_reply *r);
-    /* A command that we do not know; the reply is there already and may be changed. */
+    /* An unknown command; *r has a reply, which may be changed. */
     void (*unknown)(void *user, struct slice line, struct smtp_reply *r);
 };
 
@@ -72,7 +72,7 @@ struct smtp_session {
     uint64_t text_bytes;
     struct smtp_data data;
     struct buf line, text;
-    struct sasl *sasl; /* an AUTH exchange under way */
+    struct sasl *sasl; /* an AUTH exchange in progress */
 };
 
 void smtp_session_init(struct smtp_session *s, const struct smtp_handler *handler, void *user,
@@ -80,13 +80,12 @@ void smtp_session_init(struct smtp_session *s, const struct smtp_handler *handle
 void smtp_session_fini(struct smtp_session *s);
 
 void smtp_session_start(struct smtp_session *s) TG_NONNULL(1);
-/* Takes all of *in, unless the session was closed or wants TLS: what is left then is to be thrown
- * away. */
+/* Consumes *in, unless the session was closed or wants TLS: the rest has to be discarded then. */
 void smtp_session_take(struct smtp_session *s, struct slice *in) TG_NONNULL(1);
 /* TLS has begun: EHLO, a login and all else that the client said before are forgotten (RFC 3207
  * 4.2). */
 void smtp_session_tls(struct smtp_session *s, bool offers_auth) TG_NONNULL(1);
-/* The connection is gone, or `why` (a whole reply; NULL: nothing is said) ends it. */
+/* Ends the session with the reply `why`; NULL: without a reply, the connection is lost. */
 void smtp_session_end(struct smtp_session *s, const char *why) TG_NONNULL(1);
 
 #endif

@@ -10,8 +10,8 @@
 #include "lib/core/slice.h"
 
 /*
- * Bytes laid aside while a message comes in: in memory at first, beyond SPOOL_MEMORY_BYTES in a
- * file that has no name, so that nothing is left of it after a crash. Not durable.
+ * The bytes of a message that is being received: in memory at first, beyond SPOOL_MEMORY_BYTES in a
+ * file without a name, so that nothing is left of it after a crash. Not durable.
  *
  * Owner: the holder; init/fini.  Errors: sticky, in `failed` (disk full, out of memory).
  */
@@ -30,7 +30,7 @@ void spool_init(struct spool *s, const char *dir) TG_NONNULL(1);
 void spool_fini(struct spool *s);
 void spool_reset(struct spool *s) TG_NONNULL(1); /* empty again */
 void spool_add(struct spool *s, struct slice bytes) TG_NONNULL(1);
-/* At most `room` bytes from `offset` on into `into`; 0 at the end, -1 on an error. */
+/* Reads at most `room` bytes from `offset` on; 0 at the end, -1 on an error. */
 ssize_t spool_read(struct spool *s, uint64_t offset, char *into, size_t room) TG_NONNULL(1);
 
 #endif

@@ -12,7 +12,7 @@
 
 #define LINGER_BYTES ((size_t)4 << 20)
 
-/* After a TLS call that did not go through: waits for what it wants; false: it cannot go on. */
+/* After a TLS call that did not complete: waits for what it needs. False: the connection failed. */
 static bool tls_wait(struct stream *s, int result, int64_t deadline_ms)
 {
     int why = SSL_get_error(s->ssl, result);

@@ -21,7 +21,7 @@ struct stream {
     SSL *ssl; /* NULL: plain */
 };
 
-/* 0: the other side has closed; -1 with errno (ETIMEDOUT at the deadline). */
+/* 0: the peer has closed; -1 with errno (ETIMEDOUT at the deadline). */
 ssize_t stream_read(struct stream *s, char *into, size_t room, int64_t deadline_ms) TG_NONNULL(1);
 /* All of it, or -1. */
 int stream_write(struct stream *s, struct slice bytes, int64_t deadline_ms) TG_NONNULL(1);
@@ -29,8 +29,8 @@ int stream_write(struct stream *s, struct slice bytes, int64_t deadline_ms) TG_N
 int stream_tls(struct stream *s, SSL *ssl, int64_t deadline_ms, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
 void stream_close(struct stream *s);
-/* Before a close: waits a while for the other side to close first, throwing away what it still
- * sends; else the system resets the connection, and our last words are lost with it. */
+/* Before a close: waits for the peer to close first, and discards what it still sends; otherwise
+ * the system resets the connection, and the last reply is lost. */
 void stream_linger(struct stream *s, int64_t deadline_ms) TG_NONNULL(1);
 
 #endif

@@ -21,7 +21,7 @@ static SSL_CTX *context(const SSL_METHOD *method, struct err *err)
         SSL_CTX_free(ctx);
         return NULL;
     }
-    /* A client that asks for one handshake after the other only costs us time. */
+    /* Renegotiation serves no purpose here, and costs time. */
     (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
     (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);

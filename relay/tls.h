@@ -12,14 +12,16 @@
  * Errors: EX_CONFIG for a certificate or key that cannot be used, with OpenSSL's reason.
  */
 
-/* For clients of ours; needs relay.tls_cert_file. */
+/* For clients of the relay; needs relay.tls_cert_file. */
 SSL_CTX *tls_server_new(const struct settings *s, struct err *err);
-/* For servers we deliver to. Certificates are looked at only where relay.tls_out is "verify". */
+/* For servers that the relay delivers to. Certificates are checked only if relay.tls_out is
+ * "verify". */
 SSL_CTX *tls_client_new(const struct settings *s, struct err *err);
 
 /* A session, for stream_tls. NULL: out of memory. */
 SSL *tls_accept(SSL_CTX *ctx);
-/* `host`: for SNI and, where certificates are verified, the name that it must be for. */
+/* `host`: the name for SNI and, if certificates are checked, the name that the certificate must
+ * have. */
 SSL *tls_connect(SSL_CTX *ctx, const char *host);
 
 #endif

@@ -1,4 +1,4 @@
-/* The other half of milter_client.h: what the milter says. */
+/* The other half of milter_client.h: answers of the milter. */
 
 #include <string.h>
 
@@ -37,17 +37,17 @@ static enum milter_take take_negotiation(struct milter_client *c, struct milter_
                                          struct milter_answer *out)
 {
     if (p.command != MILTER_OPTNEG)
-        return broken(c, "answered the negotiation with something else");
+        return broken(c, "did not answer the negotiation");
     if (!slice_take_u32(&p.data, &c->version) || !slice_take_u32(&p.data, &c->actions) ||
         !slice_take_u32(&p.data, &c->steps))
         return broken(c, "answered the negotiation with a short packet");
     if (c->version < 2 || c->version > MILTER_VERSION)
-        return broken(c, "wants a version of the protocol that was not offered");
+        return broken(c, "requires a version of the protocol that was not offered");
     if ((c->actions & ~MILTER_CAN_ALL) != 0)
-        return broken(c, "wants actions that were not offered");
+        return broken(c, "requires actions that were not offered");
     if (!take_symbols(c, p.data))
         return broken(c, "sent a malformed list of macros");
-    /* Not of these versions: sending them would surprise the milter. */
+    /* Steps of later versions: the milter does not expect them. */
     if (c->version < 3)
         c->steps |= MILTER_NO_UNKNOWN;
     if (c->version < 4)
@@ -89,8 +89,8 @@ static bool is_reply(struct slice text)
     return true;
 }
 
-/* Sendmail takes the text for a format, so milters double each '%' (and a single one is lost);
- * control bytes, which would break the SMTP reply, become blanks. */
+/* Sendmail uses the text as a format, so milters double each '%' (a single one is lost); control
+ * bytes, which would break the SMTP reply, become blanks. */
 static size_t plain_text(char *into, size_t room, struct slice text)
 {
     size_t len = 0;
@@ -137,7 +137,8 @@ static bool take_address(struct slice data, struct milter_answer *out)
     return data.len == 0;
 }
 
-/* What may only come at the end of the message; 0: no such command. */
+/* The action that a change needs; changes are allowed only at the end of a message. 0: no change.
+ */
 static uint32_t needed_action(char command)
 {
     switch (command) {
@@ -186,13 +187,14 @@ static enum milter_take change(struct milter_client *c, struct slice data,
     if (c->event != MILTER_EOM)
         return broken(c, "changed the message before its end");
     if ((c->actions & needed_action(out->kind)) == 0)
-        return broken(c, "changed what it had not asked to be allowed to");
+        return broken(c, "made a change that it had not negotiated");
     if (!take_change(data, out))
         return broken(c, "sent a malformed change");
     return MILTER_TAKE_ANSWER;
 }
 
-/* Which events are about one message: after these a final word ends its interest in the message. */
+/* Events of one message: a final answer to one of these ends the milter's interest in the message.
+ */
 static bool is_connection_event(char event)
 {
     return event == MILTER_CONNECT || event == MILTER_HELO || event == MILTER_UNKNOWN;
@@ -225,9 +227,9 @@ static enum milter_take verdict(struct milter_client *c, struct slice data,
                                 struct milter_answer *out)
 {
     if (out->kind == MILTER_REPLY_CODE && !take_reply_code(c, data, out))
-        return broken(c, "sent a malformed reply (wanted: \"4xx 4.x.x text\" or 5xx)");
+        return broken(c, "sent a malformed reply: \"4xx 4.x.x text\" or 5xx expected");
     if (out->kind != MILTER_REPLY_CODE && data.len > 0)
-        return broken(c, "sent data behind an answer that has none");
+        return broken(c, "sent data with an answer that has none");
     out->is_final = true;
     c->is_waiting = false;
     settle(c, out);
@@ -255,12 +257,12 @@ enum milter_take milter_client_take(struct milter_client *c, struct slice *in,
         case WIRE_MORE:
             return MILTER_TAKE_MORE;
         case WIRE_BAD:
-            return broken(c, "sent a packet of an impossible length");
+            return broken(c, "sent a packet of invalid length");
         case WIRE_PACKET:
             break;
         }
         if (!c->is_waiting)
-            return broken(c, "spoke out of turn");
+            return broken(c, "sent an answer when none was due");
         if (c->event == MILTER_OPTNEG)
             return take_negotiation(c, p, out);
         if (p.command != MILTER_PROGRESS)

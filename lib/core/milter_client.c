@@ -5,7 +5,7 @@
 #define OUT_MAX_BYTES     ((size_t)4 << 20)
 #define SYMBOLS_MAX_BYTES 4096
 
-/* What Postfix sends where the milter does not ask (postconf(5), milter_*_macros). */
+/* What Postfix sends if the milter does not ask (postconf(5), milter_*_macros). */
 static const char *const default_symbols[MILTER_STAGES] = {
     [MILTER_STAGE_CONNECT] = "j {daemon_name} {daemon_addr} v _",
     [MILTER_STAGE_HELO] = "{tls_version} {cipher} {cipher_bits} {cert_subject} {cert_issuer}",
@@ -87,7 +87,7 @@ struct milter_client_event {
     uint32_t declined, unanswered;
 };
 
-/* Ends the packet begun for it: is there an answer to wait for? */
+/* Ends the packet of the event. True: an answer is due. */
 static bool end_event(struct milter_client *c, const struct milter_client_event *e, size_t begun)
 {
     milter_wire_end(&c->out, begun);
@@ -189,7 +189,7 @@ bool milter_client_data(struct milter_client *c)
     return begin_event(c, &e, &begun) && end_event(c, &e, begun);
 }
 
-/* A fold goes out as LF, as both Postfix and Sendmail have it; a bare CR is no fold and stays. */
+/* A fold is sent as LF, as by Postfix and Sendmail; a bare CR is not a fold and stays. */
 static void add_folded(struct buf *b, struct slice value)
 {
     struct slice line;

@@ -15,13 +15,13 @@
  * become bytes in `out`; bytes from the milter go in and become answers. lib/sys/milter_link.h puts
  * a socket and deadlines around it.
  *
- * What the milter declined in the negotiation is not sent, macros go before each event (those that
- * the milter asked for, else those that Postfix sends by default), and after ACCEPT nothing more of
- * the message is sent.
+ * Events that the milter declined in the negotiation are not sent; macros are sent before each
+ * event (those that the milter asked for, else those that Postfix sends by default); after ACCEPT
+ * nothing more of the message is sent.
  *
- * Use: milter_client_offer, then events. An event function returns true where the milter owes an
- * answer: send `out`, then take answers until one with `is_final`. Where it returns false, `out`
- * may still have grown.
+ * Use: milter_client_offer, then events. An event function returns true if an answer is due: send
+ * `out`, then take answers until one with `is_final`. If it returns false, `out` may still have
+ * grown.
  *
  * Owner: the holder; init/fini.  Threads: one.  Limits: packets of 64 KB each way.
  * Errors: MILTER_TAKE_BAD (the milter broke the protocol): close the connection; `problem` says
@@ -41,15 +41,15 @@ struct milter_macros {
 struct milter_client {
     struct buf out; /* to be sent; the holder resets it */
     struct milter_macros
-        macros; /* what there is now; borrowed, set by the holder before an event */
+        macros; /* the present values; borrowed, set by the holder before an event */
     uint32_t version, actions, steps;
     struct buf
         symbols[MILTER_STAGES]; /* asked-for names, blank separated; used where has_symbols */
     bool has_symbols[MILTER_STAGES];
     char event;                   /* the last one sent; 0: none */
-    bool is_waiting;              /* the milter owes an answer to it */
+    bool is_waiting;              /* an answer to it is due */
     bool is_ready;                /* negotiated */
-    bool off_connection;          /* accepted: nothing more of the connection goes to it */
+    bool off_connection;          /* accepted: nothing more of the connection is sent */
     bool off_message, skips_body; /* until the next MAIL */
     char text[1024];              /* the reply of the last answer */
     const char *problem;
@@ -62,7 +62,7 @@ void milter_client_fini(struct milter_client *c);
 bool milter_client_offer(struct milter_client *c) TG_NONNULL(1);
 
 struct milter_peer {
-    struct slice name; /* host name, or "[192.0.2.1]" where it has none */
+    struct slice name; /* host name, or "[192.0.2.1]" if there is none */
     char family;       /* '4', '6', 'L', or 'U' (then port and address are not sent) */
     uint16_t port;
     struct slice address; /* "192.0.2.1", "2001:db8::1", a path */
@@ -76,7 +76,7 @@ bool milter_client_mail(struct milter_client *c, struct slice path, const struct
 bool milter_client_rcpt(struct milter_client *c, struct slice path, const struct slice *params,
                         size_t count) TG_NONNULL(1);
 bool milter_client_data(struct milter_client *c) TG_NONNULL(1);
-/* `value` is all between the colon and the line's last CRLF; CRLF within it goes out as LF. */
+/* `value` is the text between the colon and the last CRLF; CRLF within it is sent as LF. */
 bool milter_client_header(struct milter_client *c, struct slice name, struct slice value)
     TG_NONNULL(1);
 bool milter_client_eoh(struct milter_client *c) TG_NONNULL(1);
@@ -88,13 +88,13 @@ bool milter_client_unknown(struct milter_client *c, struct slice command) TG_NON
 void milter_client_abort(struct milter_client *c) TG_NONNULL(1);
 void milter_client_quit(struct milter_client *c) TG_NONNULL(1);
 
-/* Does it want header lines, body chunks? Saves the caller the work. */
+/* Whether the milter wants header lines, and body chunks. */
 bool milter_client_wants_headers(const struct milter_client *c) TG_NONNULL(1);
 bool milter_client_wants_body(const struct milter_client *c) TG_NONNULL(1);
 bool milter_client_wants_rejected(const struct milter_client *c) TG_NONNULL(1);
 
 struct milter_answer {
-    char kind; /* enum milter_reply; PROGRESS is passed over; SKIP is given as CONTINUE */
+    char kind; /* enum milter_reply; PROGRESS is ignored; SKIP is given as CONTINUE */
     bool is_final;
     uint32_t index;     /* INSERT_HEADER (0: topmost), CHANGE_HEADER (1: first of that name) */
     struct slice name;  /* of a header */
@@ -106,7 +106,7 @@ struct milter_answer {
 
 enum milter_take { MILTER_TAKE_MORE, MILTER_TAKE_ANSWER, MILTER_TAKE_BAD };
 
-/* Takes one answer off the front of *in; its slices point into *in (text: into *c). */
+/* Removes one answer from the front of *in; its slices point into *in (text: into *c). */
 enum milter_take milter_client_take(struct milter_client *c, struct slice *in,
                                     struct milter_answer *out) TG_NONNULL(1);
 

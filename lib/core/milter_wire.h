@@ -10,14 +10,14 @@
 
 /*
  * The milter protocol on the wire, version 6 (libmilter/mfdef.h): packets of a big-endian length, a
- * command byte and data. Pure: makes packets into a buffer, takes them out of one.
+ * command byte and data. Pure: writes packets to a buffer, and reads them from one.
  */
 
 #define MILTER_VERSION     6u
 #define MILTER_CHUNK_BYTES 65535u /* of a body packet */
 #define MILTER_DATA_BYTES  65535u /* of any other packet, unless more was negotiated */
 
-/* What the MTA sends. */
+/* Commands of the MTA. */
 enum milter_command {
     MILTER_ABORT = 'A',
     MILTER_BODY = 'B',
@@ -36,7 +36,7 @@ enum milter_command {
     MILTER_UNKNOWN = 'U'
 };
 
-/* What the milter sends: changes and the like first, then the replies that end its turn. */
+/* Answers of the milter: changes and progress first, then the replies that are final. */
 enum milter_reply {
     MILTER_ADD_RCPT = '+',
     MILTER_ADD_RCPT_PAR = '2',
@@ -115,21 +115,21 @@ struct milter_wire_packet {
     struct slice data;
 };
 
-/* Takes one packet off the front of *in, of at most max_bytes of data. WIRE_BAD: longer than that,
- * or of length 0. */
+/* Removes one packet from the front of *in, with at most max_bytes of data. WIRE_BAD: it is longer,
+ * or its length is 0. */
 enum milter_wire_take milter_wire_take(struct slice *in, size_t max_bytes,
                                        struct milter_wire_packet *out) TG_NONNULL(1);
 /* A packet of the parts given, one after the other. */
 void milter_wire_add(struct buf *b, char command, size_t parts, const struct slice *part)
     TG_NONNULL(1);
-/* One NUL-ended string off the front of *data; false where there is none. */
+/* Removes one NUL-terminated string from the front of *data; false if there is none. */
 bool milter_wire_take_string(struct slice *data, struct slice *text) TG_NONNULL(1);
 
-/* A packet whose size is known only at its end: begin gives its place, end fills in the length. */
+/* A packet whose size is known only at its end: begin returns its place, end fills in the length.
+ */
 size_t milter_wire_begin(struct buf *b, char command) TG_NONNULL(1);
 void milter_wire_end(struct buf *b, size_t begun) TG_NONNULL(1);
-/* A text and the NUL behind it. What follows a NUL within the text is left out: the protocol has C
- * strings. */
+/* Adds a text and a NUL. The text is cut at a NUL: the protocol has C strings. */
 void milter_wire_add_string(struct buf *b, struct slice text) TG_NONNULL(1);
 
 #endif

@@ -56,7 +56,7 @@ int milter_link_flush(struct milter_link *l, int64_t timeout_ms, struct err *err
     if (l->fd < 0)
         return err_set(err, EX_UNAVAILABLE, "milter: not connected");
     if (l->client.out.failed)
-        return fail(l, err, "out of memory, or too much to send at once");
+        return fail(l, err, "out of memory, or too much data to send");
     while (rest.len > 0) {
         ssize_t n = send(l->fd, rest.ptr, rest.len, MSG_NOSIGNAL);
 
@@ -76,7 +76,7 @@ static int receive(struct milter_link *l, int64_t timeout_ms, struct err *err)
     char *room = buf_space(&l->in, READ_BYTES);
 
     if (room == NULL)
-        return fail(l, err, "out of memory, or an answer too long");
+        return fail(l, err, "out of memory, or the answer is too long");
     for (;;) {
         ssize_t n = recv(l->fd, room, READ_BYTES, 0);
 
@@ -93,7 +93,7 @@ static int receive(struct milter_link *l, int64_t timeout_ms, struct err *err)
     }
 }
 
-/* Drops what earlier answers used up; their slices end here. */
+/* Drops the bytes of earlier answers, whose slices end here. */
 static void drop_taken(struct milter_link *l)
 {
     size_t rest = l->in.len - l->taken;
@@ -119,8 +119,8 @@ int milter_link_next(struct milter_link *l, int64_t timeout_ms, struct milter_an
         struct slice in = buf_slice(&l->in);
         enum milter_take got = milter_client_take(&l->client, &in, out);
 
-        /* Progress messages are used up too, and the slices of an answer stay in place until the
-         * next call. */
+        /* Progress messages are consumed, too; the slices of an answer are valid until the next
+         * call. */
         l->taken = l->in.len - in.len;
         if (got == MILTER_TAKE_ANSWER)
             return 1;

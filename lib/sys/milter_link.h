@@ -15,7 +15,7 @@
  *         apply(&answer);
  *
  * Units: ms.  Owner: open/close.  Threads: one.
- * Errors: -1 and the socket is closed: nothing more can be had of this connection (EX_UNAVAILABLE).
+ * Errors: -1 (EX_UNAVAILABLE); the socket is closed then.
  */
 
 struct milter_link {
@@ -28,15 +28,15 @@ struct milter_link {
 /* `where` as socket_name_parse takes it. Connects and negotiates. */
 int milter_link_open(struct milter_link *l, const char *where, int64_t timeout_ms,
                      struct err *err) TG_MUST_USE TG_NONNULL(1);
-/* Says goodbye where it can without waiting, and frees all. Safe after a failed open. */
+/* Sends QUIT if that needs no waiting, and frees all. Safe after a failed open. */
 void milter_link_close(struct milter_link *l);
 
-/* Sends what there is; 0: nothing is owed, the event stands; 1: *out is the next answer, whose
- * slices live until the next call. `timeout_ms` is for each read or write that has to wait. */
+/* Sends `out`. 0: no answer is due; 1: *out is the next answer, whose slices are valid until the
+ * next call. `timeout_ms` is for each read or write that has to wait. */
 int milter_link_next(struct milter_link *l, int64_t timeout_ms, struct milter_answer *out,
                      struct err *err) TG_MUST_USE TG_NONNULL(1);
 
-/* Sends what there is, without waiting for an answer: after milter_client_abort. */
+/* Sends `out` without waiting for an answer: after milter_client_abort. */
 int milter_link_flush(struct milter_link *l, int64_t timeout_ms, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
 

@@ -9,7 +9,7 @@
 
 /* Where the queue of tollgate-relay is: relay.queue_dir, else below state_dir. */
 void relay_queue_dir(const struct settings *s, char *path, size_t room) TG_NONNULL(1);
-/* Has tollgate-relay ever run here? */
+/* Whether tollgate-relay has ever run here. */
 bool relay_queue_exists(const struct settings *s) TG_NONNULL(1);
 
 #endif
