@@ -112,6 +112,7 @@ struct table_layout {
     const struct render_style *style;
     size_t width[COLUMNS_MAX];
     bool hidden[COLUMNS_MAX];
+    bool dropped[COLUMNS_MAX]; /* hidden for lack of room */
 };
 
 /* Columns in which nobody has anything say nothing. */
@@ -159,18 +160,42 @@ static size_t excess(const struct table_layout *y)
     return y->style->width == 0 || width <= y->style->width ? 0 : width - y->style->width;
 }
 
-static void squeeze(struct table_layout *y)
+static void shorten(struct table_layout *y)
 {
     const struct table *l = y->l;
 
-    for (size_t c = l->column_count; c-- > 0 && excess(y) > 0;)
-        y->hidden[c] = y->hidden[c] || l->columns[c].minor;
     for (size_t c = 0; c < l->column_count && excess(y) > 0; c++) {
         size_t least = l->columns[c].cut, over = excess(y);
 
         if (y->hidden[c] || least == 0 || y->width[c] <= least)
             continue;
         y->width[c] = y->width[c] - least < over ? least : y->width[c] - over;
+    }
+}
+
+/* The rightmost one; false: there is none. */
+static bool leave_out(struct table_layout *y, bool expendable)
+{
+    const struct table *l = y->l;
+
+    for (size_t c = l->column_count; c-- > 0;) {
+        if (!y->hidden[c] && (expendable ? l->columns[c].expendable : l->columns[c].minor))
+            return y->hidden[c] = y->dropped[c] = true;
+    }
+    return false;
+}
+
+static void squeeze(struct table_layout *y)
+{
+    size_t whole[COLUMNS_MAX];
+
+    while (excess(y) > 0 && leave_out(y, false))
+        continue;
+    memcpy(whole, y->width, sizeof whole);
+    shorten(y);
+    while (excess(y) > 0 && leave_out(y, true)) {
+        memcpy(y->width, whole, sizeof whole);
+        shorten(y);
     }
 }
 
@@ -224,6 +249,23 @@ void table_table(const struct table *l, const struct render_style *style, bool h
     }
     for (size_t r = 0; r < l->row_count; r++)
         add_line(&y, r, false, b);
+}
+
+void table_note_hidden(const struct table *l, const struct render_style *style, struct buf *b)
+{
+    struct table_layout y = {.l = l, .style = style};
+    const char *between = "\nNot shown for lack of room: ";
+
+    measure(&y);
+    squeeze(&y);
+    for (size_t c = 0; c < l->column_count; c++) {
+        if (!y.dropped[c] || l->columns[c].head[0] == '\0')
+            continue;
+        buf_addf(b, "%s%s", between, l->columns[c].head);
+        between = ", ";
+    }
+    if (between[0] == ',')
+        buf_add_char(b, '\n');
 }
 
 /* --- CSV and JSON ---------------------------------------------------------------------------- */

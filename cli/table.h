@@ -32,10 +32,12 @@ struct table_column {
     const char *name; /* in CSV and JSON; NULL: in tables alone */
     const char *head; /* in tables; NULL: not there */
     bool right;       /* its texts end under each other */
-    bool minor;       /* left out of a table that is wider than the terminal */
-    size_t cut;       /* may be shortened to this; 0: never */
-    size_t least;     /* at least so wide (for tables that go on) */
-    bool canonical;   /* its texts are names of accounts, never a stranger's: exact in CSV */
+    /* A table that is wider than the terminal is fitted in this order: */
+    bool minor;      /* left out first */
+    size_t cut;      /* then shortened to this; 0: never */
+    bool expendable; /* at last left out, too */
+    size_t least;    /* at least so wide (for tables that go on) */
+    bool canonical;  /* its texts are names of accounts, never a stranger's: exact in CSV */
 };
 
 struct table {
@@ -64,6 +66,9 @@ void table_bool(struct table *l, size_t column, bool value, const char *shown) T
 
 void table_table(const struct table *l, const struct render_style *style, bool head, struct buf *b)
     TG_NONNULL(1);
+/* "Not shown for lack of room: client, from", if table_table leaves out columns in that style. */
+void table_note_hidden(const struct table *l, const struct render_style *style, struct buf *b)
+    TG_NONNULL(1, 2, 3);
 void table_csv(const struct table *l, bool head, struct buf *b) TG_NONNULL(1);
 /* An array of objects; the caller's. */
 struct json_t *table_json(const struct table *l) TG_NONNULL(1);

@@ -25,7 +25,8 @@ struct top {
     struct arena arena; /* of one picture */
     struct buf screen;
     struct termios before;
-    bool has_keys; /* stdin is a terminal, and `before` is how it was */
+    struct winsize size; /* of the last picture; another one is drawn on an empty screen */
+    bool has_keys;       /* stdin is a terminal, and `before` is how it was */
 };
 
 /* Only for signals, which know nothing else. */
@@ -98,7 +99,7 @@ static void terminal_give_back(const struct top *t)
 {
     if (t->has_keys)
         (void)tcsetattr(STDIN_FILENO, TCSANOW, &t->before);
-    put("\033[?7h\033[?25h\033[?1049l");
+    put("\033[H\033[2J\033[?7h\033[?25h\033[?1049l");
 }
 
 /* Until the time is over, a key is pressed, or a signal comes. */
@@ -115,11 +116,12 @@ static void wait_for_key(struct top *t)
         ended = 1;
 }
 
-static unsigned terminal_rows(void)
+static struct winsize terminal_size(void)
 {
-    struct winsize size;
+    struct winsize size = {0};
 
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_row : 0;
+    TG_IGNORE(ioctl(STDOUT_FILENO, TIOCGWINSZ, &size)); /* unknown is 0 */
+    return size;
 }
 
 /* --- pictures -------------------------------------------------------------------------------- */
@@ -137,7 +139,9 @@ static void draw_text(struct top *t, unsigned rows)
 /* Each line is drawn over the old one, as many as there is room for. */
 static int draw(struct top *t, const struct err *err)
 {
-    unsigned rows = terminal_rows();
+    struct winsize size = terminal_size();
+    bool is_same = size.ws_row == t->size.ws_row && size.ws_col == t->size.ws_col;
+    unsigned rows = size.ws_row;
     struct slice rest, line;
     struct buf out;
     int code;
@@ -145,7 +149,8 @@ static int draw(struct top *t, const struct err *err)
     draw_text(t, rows > 0 ? rows : 24);
     rest = buf_slice(&t->screen);
     buf_init(&out, SCREEN_BYTES);
-    buf_add_str(&out, "\033[H");
+    buf_add_str(&out, is_same ? "\033[H" : "\033[H\033[2J");
+    t->size = size;
     if (err->code != 0) {
         format_text(&out, slice_str(err->text));
         buf_add_str(&out, "\033[K\n");

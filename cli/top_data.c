@@ -161,8 +161,8 @@ static bool is_active(const struct top_account *a, int64_t now_ms)
 static int read_senders(struct top_data *d, struct err *err)
 {
     int64_t now_ms = clock_monotonic_ms();
-    size_t count = 0, most = d->account_count;
-    struct top_account **list = arena_array(&d->frame, most + 1, sizeof(*list));
+    size_t count = 0, most = d->readings < 2 ? d->account_count : ACCOUNTS_AT_ONCE;
+    struct top_account **list = arena_array(&d->frame, d->account_count + 1, sizeof(*list));
 
     if (list == NULL)
         return no_memory(err);
@@ -170,7 +170,7 @@ static int read_senders(struct top_data *d, struct err *err)
         if (is_active(&d->accounts[i], now_ms))
             list[count++] = &d->accounts[i];
     }
-    for (size_t i = 0; i < d->account_count && count < ACCOUNTS_AT_ONCE; i++) {
+    for (size_t i = 0; i < d->account_count && count < most; i++) {
         struct top_account *a = &d->accounts[d->cursor++ % d->account_count];
 
         if (!is_active(a, now_ms))
@@ -358,6 +358,7 @@ static int read_limits(struct top_data *d, const struct name_list *near,
     result = choose(&l, near, users, first, err);
     while (result == 0 && strmap_next(&l.holders, &at, &name, &value))
         result = read_holder(&l, arena_copy(&d->frame, name), value, err);
+    d->holders_looked_at = l.holders.count;
     strmap_fini(&l.holders);
     d->limits = l.list;
     d->limit_count = result == 0 ? l.count : 0;
@@ -371,9 +372,10 @@ static int read_limits(struct top_data *d, const struct name_list *near,
 static int read_all(struct top_data *d, const struct name_list *near, const struct name_list *users,
                     struct err *err)
 {
-    bool first = d->names_ms == 0;
+    bool first = d->readings == 0;
 
-    if ((first || clock_monotonic_ms() - d->names_ms > NAMES_AGE_MS) && read_names(d, err) != 0)
+    if ((d->names_ms == 0 || clock_monotonic_ms() - d->names_ms > NAMES_AGE_MS) &&
+        read_names(d, err) != 0)
         return -1;
     if (read_senders(d, err) != 0 || read_server(d, err) != 0 || sort_senders(d, err) != 0 ||
         read_violations_last(&d->setup.cli->reader, SLICE_NONE, TOP_VIOLATIONS, &d->frame,
@@ -395,6 +397,7 @@ int top_data_read(struct top_data *d, struct err *err)
     if (result == 0)
         result = read_all(d, &near, &users, err);
     arena_fini(&carried);
+    d->readings += result == 0 ? 1 : 0;
     return result;
 }
 

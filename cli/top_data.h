@@ -10,8 +10,9 @@
  * What `tollgate top` shows, read again and again: how much each account sends (by how its counters
  * grow between two readings), the limits nearest to full, the last violations.
  *
- * A reading asks for at most ACCOUNTS_AT_ONCE accounts: those that have sent within a minute, and
- * in turn some of the others, so that many idle ones cost little.
+ * The first two readings ask for every account, so that the first rates are those of all. Later
+ * ones ask for at most ACCOUNTS_AT_ONCE: those that have sent within a minute, and in turn some of
+ * the others, so that many idle ones cost little.
  *
  * Owner: top_data_open/close. What a reading gave lives until the next.
  */
@@ -44,13 +45,15 @@ struct top_data {
     struct setup setup;
     struct top_account *accounts, *nodes;
     size_t account_count, node_count, cursor;
-    int64_t names_ms; /* when the lists were read */
+    int64_t names_ms;  /* when the lists were read */
+    unsigned readings; /* that came to an end; the second gives the first rates */
     double server[TOP_VALUES];
     struct top_account **senders; /* who has sent in the last interval, the busiest first */
     size_t sender_count;
     struct top_limit *limits; /* the fullest first */
     size_t limit_count;
-    int64_t store_ms; /* the store's clock when the windows were read; 0: none were */
+    size_t holders_looked_at; /* whose limits were read */
+    int64_t store_ms;         /* the store's clock when the windows were read; 0: none were */
     struct violation_list violations; /* the newest last */
     struct arena names, frame;
 };

@@ -37,8 +37,8 @@ static void rate_cell(struct table *list, size_t column, double rate, bool bytes
 
 /* --- head ------------------------------------------------------------------------------------ */
 
-static void add_head(const struct top_data *d, const struct render_style *style, int64_t now_s,
-                     struct buf *b)
+static void add_head(const struct top_data *d, const struct render_style *style, bool watch,
+                     int64_t now_s, struct buf *b)
 {
     bool observe = d->setup.rules->observe;
 
@@ -50,7 +50,13 @@ static void add_head(const struct top_data *d, const struct render_style *style,
     format_count(b, d->account_count);
     buf_addf(b, " account%s", d->account_count == 1 ? "" : "s");
     buf_add_str(b, style->colour ? "\033[0m" : "");
-    buf_add_str(b, "\nmessages a second: in ");
+    if (watch)
+        buf_add_str(b, "  (q quits)");
+    if (d->readings < 2) {
+        buf_add_str(b, "\nmessages/s: measuring\n\n");
+        return;
+    }
+    buf_add_str(b, "\nmessages/s: in ");
     add_rate(b, d->server[TOP_IN]);
     buf_add_str(b, ", out ");
     add_rate(b, d->server[TOP_MESSAGES]);
@@ -88,7 +94,9 @@ static void add_senders(const struct top_data *d, const struct render_style *sty
             rate_cell(&list, 1 + v, a->rate[values[v]], values[v] == TOP_BYTES);
     }
     table_table(&list, style, true, b);
-    buf_add_str(b, d->sender_count == 0 ? "(nobody)\n\n" : "\n");
+    if (d->sender_count == 0)
+        buf_add_str(b, d->readings < 2 ? "(measuring)\n" : "(nobody)\n");
+    buf_add_char(b, '\n');
 }
 
 static void add_limits(const struct top_data *d, const struct render_style *style, size_t most,
@@ -98,7 +106,9 @@ static void add_limits(const struct top_data *d, const struct render_style *styl
     struct table list;
 
     if (columns == NULL || d->limit_count == 0) {
-        buf_add_str(b, "No limit has anything used.\n\n");
+        buf_add_str(b, "No limit is in use by the ");
+        format_count(b, d->holders_looked_at);
+        buf_add_str(b, " accounts checked.\n\n");
         return;
     }
     memcpy(columns, usage_columns, usage_column_count * sizeof *columns);
@@ -141,7 +151,7 @@ void top_screen(const struct top_data *d, const struct render_style *style, unsi
         each = room / 3 > ROWS_LEAST ? room / 3 : ROWS_LEAST;
         rest = room / 3 > ROWS_LEAST ? room % 3 : 0;
     }
-    add_head(d, style, now_s, b);
+    add_head(d, style, rows > 0, now_s, b);
     add_senders(d, style, each + rest, arena, b);
     add_limits(d, style, each, arena, b);
     add_violations(d, style, each, arena, b);

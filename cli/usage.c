@@ -187,8 +187,10 @@ static void add_text(struct usage_command *w, struct buf *b)
     buf_add_char(b, '\n');
     if (w->limits.count == 0)
         buf_add_str(b, "No limit holds.\n");
-    if (own.row_count > 0)
+    if (own.row_count > 0) {
         table_table(&own, &style, true, b);
+        table_note_hidden(&own, &style, b);
+    }
     if (!users_have_limits(w) || (w->top == 0 && w->users_typed.count == 0))
         return;
     buf_add_str(b, own.row_count > 0 ? "\n" : "");

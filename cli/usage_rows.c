@@ -213,14 +213,14 @@ enum usage_column {
 
 const struct table_column usage_columns[] = {
     [COL_USER] = {.name = "user", .head = "user", .cut = 16},
-    [COL_LIMIT] = {.name = "limit", .head = "limit"},
+    [COL_LIMIT] = {.name = "limit", .head = "limit", .cut = 12},
     [COL_ACTION] = {.name = "action"},
     [COL_USED] = {.name = "used", .head = "used", .right = true},
-    [COL_MAX] = {.name = "max", .head = "of", .right = true},
+    [COL_MAX] = {.name = "max", .head = "of", .right = true, .expendable = true},
     [COL_ROOM] = {.name = "room", .head = "room", .right = true, .minor = true},
     [COL_PERCENT] = {.name = "percent", .head = "full", .right = true},
     [COL_BAR] = {.head = "", .minor = true},
-    [COL_REOPENS] = {.name = "reopens_s", .head = "room again"},
+    [COL_REOPENS] = {.name = "reopens_s", .head = "room again", .expendable = true},
     [COL_REOPENS_AT] = {.name = "reopens_at"},
 };
 const size_t usage_column_count = sizeof usage_columns / sizeof usage_columns[0];

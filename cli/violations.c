@@ -137,6 +137,14 @@ static void rows_begin(struct violations_command *w)
     table_init(&w->list, violations_columns, violations_column_count, &w->rows);
 }
 
+static void list_table(const struct violations_command *w, const struct render_style *style,
+                       bool head, struct buf *b)
+{
+    table_table(&w->list, style, head, b);
+    if (!w->follow)
+        table_note_hidden(&w->list, style, b);
+}
+
 static int rows_write(struct violations_command *w)
 {
     struct render_style style;
@@ -147,7 +155,7 @@ static int rows_write(struct violations_command *w)
     cli_style(&style);
     buf_init(&b, TEXT_BYTES);
     if (w->format == 0)
-        table_table(&w->list, &style, head, &b);
+        list_table(w, &style, head, &b);
     else if (w->format == 1)
         table_csv(&w->list, head, &b);
     else

@@ -313,6 +313,7 @@ static void add_text(const struct summary *s, struct buf *b)
     else
         table_table(&s->limits, &style, true, b);
     add_notes(s, b);
+    table_note_hidden(&s->limits, &style, b);
     if (s->accounts.row_count == 0)
         return;
     buf_add_str(b, "\nTotals, as counted:\n\n");

@@ -320,6 +320,7 @@ static int add_violations(struct sender *s, struct err *err)
         violations_add_row(&list, &p.list[i].v);
     buf_addf(&s->w->out, "\nThe last violations:\n\n");
     table_table(&list, &s->w->style, true, &s->w->out);
+    table_note_hidden(&list, &s->w->style, &s->w->out);
     return 0;
 }
 

@@ -293,7 +293,7 @@ static void add_foot(struct render_layout *l, struct buf *b)
 
 static void add_hidden(const struct render_layout *l, struct buf *b)
 {
-    static const char lead[] = "Not shown for want of room:";
+    static const char lead[] = "Not shown for lack of room:";
     bool any = false;
     size_t used = 0;
 

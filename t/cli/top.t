@@ -120,6 +120,35 @@ def once(site):
     tap.ok("(nobody)" in picture, "no terminal: one picture; nobody sends", picture)
 
 
+def many():
+    """The first picture of many accounts has who sends, wherever its name stands."""
+    folder = proc.scratch("top-many")
+    server = RedisServer(folder)
+    redis = server.connect()
+    counted = Counted()
+    counted.accounts.update("d%05d.example" % i for i in range(50000))
+    counted.add(NOW, "zz.example", {"out_messages": 1})
+    counted.write(redis, {"mx1": int(NOW.timestamp())})
+    tollgate = Tollgate(folder, server.url, more=CONF, domains="zz.example\n")
+    stop = threading.Event()
+
+    def send():
+        sender = server.connect()
+        while not stop.wait(0.05):
+            for key in ("tg:{zz.example}:total", "tg:{@mx1}:total"):
+                sender("HINCRBY", key, "out_messages", 1)
+    thread = threading.Thread(target=send)
+    thread.start()
+    picture = tollgate.good("top", "--once", "--interval", "1")
+    stop.set()
+    thread.join()
+    senders = parts(picture)[0]
+    tap.ok(len(senders) == 1 and senders[0].startswith("zz.example "),
+           "one of 50,001 sends, and is seen", picture)
+    tap.ok(re.search(r"by the [\d,]+ accounts checked", picture), "no limit: of how many", picture)
+    server.stop()
+
+
 class Screen:
     """tollgate top on a terminal of its own."""
 
@@ -171,6 +200,9 @@ def live(site):
     end = site.sending()
     screen = Screen(site, 24, 80)
     first = screen.until(r"\033\[J.*?\033\[J")
+    tap.ok("(measuring)" in first and "(nobody)" not in first and "messages/s: measuring" in first,
+           "the first one knows no rates yet", first)
+    tap.ok("(q quits)" in first, "how to end it", first)
     tap.ok("\033[?1049h" in first and "\033[?25l" in first, "a screen of its own", repr(first[:80]))
     picture = screen.until(r"example\.com +\d+\.\d")
     tap.ok("example.com" in picture, "who sends is drawn as it goes on", picture)
@@ -211,6 +243,7 @@ def main():
     site = Site()
     once(site)
     live(site)
+    many()
     wrong(site)
 
 

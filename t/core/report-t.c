@@ -273,7 +273,7 @@ static void test_table(void)
                 "─────────────────────────────────────────────────\n"
                 "total           117.8 MB  4.9 KB   0  B  117.8 MB\n"
                 "\n"
-                "Not shown for want of room: in_messages\n"
+                "Not shown for lack of room: in_messages\n"
                 "out_messages forward_messages total_messages\n"
                 "\n"
                 "So far.\n");
