@@ -33,6 +33,13 @@ static bool directory_of(const char *path, struct stat *st)
     return stat(dirname(dir), st) == 0 && S_ISDIR(st->st_mode);
 }
 
+bool listen_has_directory(const char *path)
+{
+    struct stat st;
+
+    return directory_of(path, &st);
+}
+
 /* In a sticky directory of root's, such as /tmp, names of root's stay root's. */
 bool listen_is_shared(const char *path)
 {
@@ -55,7 +62,7 @@ int listen_prepare(struct listen_socket *l, const char *path, struct err *err)
                        "milter.socket: %s: too long for a Unix socket; choose a shorter path",
                        path);
     (void)unlink(l->made);
-    if (!directory_of(path, &st))
+    if (!listen_has_directory(path))
         return err_set(
             err, EX_CANTCREAT,
             "milter.socket: the directory of %s does not exist; make it, owned by the account of "

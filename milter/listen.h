@@ -21,6 +21,8 @@ struct listen_socket {
     ino_t inode;
 };
 
+/* Is the directory of that socket there? */
+bool listen_has_directory(const char *path) TG_NONNULL(1);
 /* May another than root change names in the directory of that socket? Root works there with the
  * account's rights only. */
 bool listen_is_shared(const char *path) TG_NONNULL(1);

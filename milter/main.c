@@ -13,6 +13,7 @@
 #include "lib/sys/log.h"
 #include "lib/sys/privileges.h"
 #include "lib/sys/socket_name.h"
+#include "milter/check.h"
 #include "milter/engine.h"
 #include "milter/listen.h"
 #include "milter/signals.h"
@@ -26,18 +27,22 @@ static int complain(const struct err *err)
     return err->code != 0 ? err->code : EX_SOFTWARE;
 }
 
-/* A source that is missing or wrong is a fault; a server that is unreachable is not. */
-static int test_sources(const struct settings *s)
+/* A start, but for serving. A source that is missing or wrong is a fault; a server that is
+ * unreachable is not. */
+static int test(const struct settings *s)
 {
     struct err err = {0};
+    int exit_code = check_machine(s, CHECK_TEST, stderr, &err) == 0 ? EX_OK : EX_CONFIG;
     struct hosted *w = source_load(s, stderr, &err);
 
-    if (w != NULL) {
-        hosted_free(w);
-        return EX_OK;
+    check_warn(s, w, stderr);
+    if (w == NULL) {
+        (void)complain(&err);
+        if (err.code != EX_UNAVAILABLE && err.code != EX_TEMPFAIL)
+            exit_code = EX_CONFIG;
     }
-    (void)complain(&err);
-    return err.code == EX_UNAVAILABLE || err.code == EX_TEMPFAIL ? EX_OK : EX_CONFIG;
+    hosted_free(w);
+    return exit_code;
 }
 
 /* The state directory and its lock, which is held until the process ends. */
@@ -97,7 +102,8 @@ static int settle(const struct settings *s, struct err *err)
 
 static int start(struct tollgated *d, const char *file, struct settings *s, struct err *err)
 {
-    if (clock_zone_set(s->timezone, err) != 0 || settle(s, err) != 0) {
+    if (clock_zone_set(s->timezone, err) != 0 || check_machine(s, CHECK_START, NULL, err) != 0 ||
+        settle(s, err) != 0) {
         settings_free(s);
         return -1;
     }
@@ -142,6 +148,10 @@ static int serve(const struct daemon_options *o, struct settings *s)
     signals_ignore();
     (void)umask(077);
     log_open("tollgated", (enum log_target)s->log.target, s->log.facility, s->log.level);
+    if (!o->foreground && !has_log)
+        (void)fputs("tollgated: warning: log.target is \"stderr\", which leads nowhere in the "
+                    "background; set it to \"syslog\", or start with -f\n",
+                    stderr);
     if (!o->foreground)
         begun = daemon_background_begin(&background, &exit_code, &err);
     if (begun != 0) {
@@ -173,7 +183,7 @@ static int run_main(int argc, char **argv)
     if (o.print)
         settings_print(s, stdout);
     if (o.test)
-        exit_code = test_sources(s);
+        exit_code = test(s);
     settings_free(s);
     return exit_code;
 }

@@ -74,6 +74,30 @@ static int add_forwards(struct listing *l, const struct source_entry *entry, boo
     return result;
 }
 
+static bool plan_exists(const struct settings *s, struct slice name)
+{
+    for (size_t i = 0; i < s->plan_count; i++)
+        if (slice_equal(s->plans[i].name, name))
+            return true;
+    return false;
+}
+
+/* A domain with an unknown plan has the default one. */
+static int add_plan(struct listing *l, const struct source_entry *entry, struct err *err)
+{
+    int result = judge(l, hosted_add_plan(l->hosted, entry->key, entry->value, err), err);
+    char text[512];
+
+    if (result == 0 && l->settings != NULL && entry->value.len > 0 &&
+        !plan_exists(l->settings, entry->value)) {
+        (void)snprintf(
+            text, sizeof text, "%.*s: there is no plan \"%.*s\"; the plan \"default\" applies",
+            SLICE_FMT(slice_to(entry->key, 200)), SLICE_FMT(slice_to(entry->value, 100)));
+        listing_warn(l, text);
+    }
+    return result;
+}
+
 int listing_add(struct listing *l, const struct source_entry *entry, bool whole, struct err *err)
 {
     struct err own;
@@ -90,7 +114,7 @@ int listing_add(struct listing *l, const struct source_entry *entry, bool whole,
     case SOURCE_PLANS:
         break;
     }
-    return judge(l, hosted_add_plan(l->hosted, entry->key, entry->value, err), err);
+    return add_plan(l, entry, err);
 }
 
 int listing_add_line(struct listing *l, struct slice line, struct err *err)

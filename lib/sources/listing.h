@@ -20,8 +20,9 @@
 /* A listing in progress: where the entries go, and what was said about them. */
 struct listing {
     struct hosted *hosted;
-    struct store *store; /* for redis: sources */
-    FILE *warnings;      /* NULL: nobody wants them */
+    const struct settings *settings; /* their plans are the known ones; NULL: all are */
+    struct store *store;             /* for redis: sources */
+    FILE *warnings;                  /* NULL: nobody wants them */
     enum source_use use;
     const char *where; /* the source or file being read */
     size_t line;       /* 0: it has no lines */

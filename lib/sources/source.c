@@ -89,27 +89,6 @@ static int list_sources(struct listing *l, const struct settings *s, struct err 
     return 0;
 }
 
-static bool plan_exists(const struct settings *s, struct slice name)
-{
-    for (size_t i = 0; i < s->plan_count; i++)
-        if (slice_equal(s->plans[i].name, name))
-            return true;
-    return false;
-}
-
-/* A domain with a plan that there is not has the default one. */
-static void warn_of_plans(const struct listing *l, const struct settings *s)
-{
-    size_t at = 0;
-    struct slice domain;
-    void *plan;
-
-    while (l->warnings != NULL && strmap_next(&l->hosted->plans, &at, &domain, &plan))
-        if (!plan_exists(s, *(const struct slice *)plan))
-            (void)fprintf(l->warnings, "throttle.assign: %.*s: there is no plan \"%.*s\"\n",
-                          SLICE_FMT(domain), SLICE_FMT(*(const struct slice *)plan));
-}
-
 static int add_networks(struct hosted *w, struct networks *set, const struct string_list *list,
                         struct err *err)
 {
@@ -137,7 +116,7 @@ static int set_up(struct hosted *w, const struct settings *s, struct err *err)
 
 struct hosted *source_load(const struct settings *s, FILE *warnings, struct err *err)
 {
-    struct listing l = {.hosted = hosted_new(WORLD_MAX_BYTES), .warnings = warnings};
+    struct listing l = {.hosted = hosted_new(WORLD_MAX_BYTES), .settings = s, .warnings = warnings};
     struct err own;
     int result;
 
@@ -151,8 +130,6 @@ struct hosted *source_load(const struct settings *s, FILE *warnings, struct err 
     result = set_up(l.hosted, s, err);
     if (result == 0)
         result = list_sources(&l, s, err);
-    if (result == 0)
-        warn_of_plans(&l, s);
     strmap_fini(&l.taken);
     arena_fini(&l.taken_keys);
     store_free(l.store);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -10,16 +11,24 @@
 static void usage(const char *program, FILE *out)
 {
     (void)fprintf(out,
-                  "usage: %s [-f] [-c FILE]   serve; -f: in the foreground\n"
-                  "       %s -t [-c FILE]     test the configuration and exit\n"
-                  "       %s -T [-c FILE]     print the effective configuration and exit\n"
-                  "       %s -V | -h          the version; this help\n"
-                  "The configuration is %s where -c names no other.\n",
-                  program, program, program, program, settings_default_file);
+                  "usage: %s [-f] [-c FILE]    serve; -f: in the foreground\n"
+                  "       %s -t [-c FILE]      test the configuration and exit\n"
+                  "       %s -T [-c FILE]      print the effective configuration and exit\n"
+                  "       %s -V, --version     print the version and exit\n"
+                  "       %s -h, --help        print this help and exit\n"
+                  "The configuration is %s, unless -c names another.\n",
+                  program, program, program, program, program, settings_default_file);
 }
 
-static int misused(const char *program, FILE *complaints)
+/* getopt has reported nothing: opterr is 0. */
+static int misused(const char *program, char **argv, FILE *complaints)
 {
+    if (optopt == 'c')
+        (void)fprintf(complaints, "%s: -c: a file name is missing\n", program);
+    else if (optopt != 0)
+        (void)fprintf(complaints, "%s: unknown option -%c\n", program, optopt);
+    else
+        (void)fprintf(complaints, "%s: unknown option %s\n", program, argv[optind - 1]);
     usage(program, complaints);
     return EX_USAGE;
 }
@@ -27,12 +36,14 @@ static int misused(const char *program, FILE *complaints)
 int daemon_options_read(int argc, char **argv, const char *program, const char *version,
                         struct daemon_options *options, FILE *out, FILE *complaints)
 {
+    static const struct option names[] = {
+        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
     int option;
 
     *options = (struct daemon_options){.file = settings_default_file};
     opterr = 0;
-    optind = 1;
-    while ((option = getopt(argc, argv, "+c:fhtTV")) != -1) {
+    optind = 0; /* begin anew, also within an argument of several letters */
+    while ((option = getopt_long(argc, argv, "+c:fhtTV", names, NULL)) != -1) {
         switch (option) {
         case 'c':
             options->file = optarg;
@@ -52,15 +63,14 @@ int daemon_options_read(int argc, char **argv, const char *program, const char *
             usage(program, out);
             return EX_OK;
         default:
-            (void)fprintf(complaints, "%s: -%c: %s\n", program, optopt,
-                          optopt == 'c' ? "a file name is missing" : "no such option");
-            return misused(program, complaints);
+            return misused(program, argv, complaints);
         }
     }
     if (optind == argc)
         return -1;
     (void)fprintf(complaints, "%s: unexpected argument: %s\n", program, argv[optind]);
-    return misused(program, complaints);
+    usage(program, complaints);
+    return EX_USAGE;
 }
 
 /* A file that cannot be read is a fault of the configuration, too. */

@@ -19,8 +19,8 @@ struct daemon_options {
     bool foreground, test, print;
 };
 
-/* -c FILE, -f, -t, -T, -V, -h. -1: go on; else the exit code, after the requested text has been
- * written to `out` or the error to `complaints`. */
+/* -c FILE, -f, -t, -T, -V (--version), -h (--help). -1: go on; else the exit code, after the
+ * requested text has been written to `out` or the error to `complaints`. */
 int daemon_options_read(int argc, char **argv, const char *program, const char *version,
                         struct daemon_options *options, FILE *out, FILE *complaints);
 

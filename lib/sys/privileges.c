@@ -52,6 +52,35 @@ static int group_find(const char *name, gid_t *gid, struct err *err)
     return 0;
 }
 
+static bool is_member(gid_t gid)
+{
+    gid_t list[GROUPS_MAX];
+    int count = getgroups(GROUPS_MAX, list);
+
+    for (int i = 0; i < count; i++) {
+        if (list[i] == gid)
+            return true;
+    }
+    return getegid() == gid;
+}
+
+int privileges_group_check(const char *group, struct err *err)
+{
+    gid_t gid;
+
+    if (group[0] == '\0')
+        return 0;
+    if (group_find(group, &gid, err) != 0)
+        return -1;
+    if (geteuid() == 0 || is_member(gid))
+        return 0;
+    return err_set(
+        err, EX_CONFIG,
+        "milter.group: the present account is not in the group \"%s\": start as root, or "
+        "add it (usermod -a -G)",
+        group);
+}
+
 /* Adds one to the groups that initgroups has set. */
 static int group_add(gid_t gid)
 {

@@ -22,6 +22,9 @@ struct privileges_account {
 /* The account to change to; the present one if the name is empty or the process is not root's. */
 int privileges_find(const char *name, struct privileges_account *out, struct err *err) TG_MUST_USE;
 
+/* Is there such a group ("": none is wanted), and may a socket be given to it? */
+int privileges_group_check(const char *group, struct err *err) TG_MUST_USE TG_NONNULL(1);
+
 /* Changes to that account for good: with its groups, and `group` in addition (milter.group, so that
  * a socket can be given to it; "": none). No-op for the present account. */
 int privileges_become(const struct privileges_account *a, const char *group,

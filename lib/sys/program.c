@@ -6,6 +6,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -75,6 +77,21 @@ pid_t program_start(const char *const *argv, const struct program_files *files, 
         return pid;
     return err_set(err, result == ENOENT ? EX_UNAVAILABLE : EX_OSERR, "cannot start %s: %s",
                    argv[0], strerror(result));
+}
+
+bool program_exists(const char *name)
+{
+    const char *path = getenv("PATH");
+    struct slice rest = slice_str(path != NULL ? path : "/usr/bin:/bin"), dir;
+    char file[PATH_MAX];
+
+    if (strchr(name, '/') != NULL)
+        return access(name, X_OK) == 0;
+    while (slice_cut(&rest, ':', &dir))
+        if (snprintf(file, sizeof file, "%.*s/%s", SLICE_FMT(dir), name) < (int)sizeof file &&
+            access(file, X_OK) == 0)
+            return true;
+    return false;
 }
 
 /* --- running one to its end ------------------------------------------------------------------ */

@@ -1,6 +1,7 @@
 #ifndef TG_SYS_PROGRAM_H
 #define TG_SYS_PROGRAM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -27,6 +28,9 @@ struct program_files {
  * it. */
 pid_t program_start(const char *const *argv, const struct program_files *files,
                     struct err *err) TG_MUST_USE;
+
+/* Is there such a program in PATH (or at that path)? */
+bool program_exists(const char *name) TG_NONNULL(1);
 
 /* Runs it to its end: `input` goes to its standard input, *out and *errors (with their caps) get
  * what it writes. Returns its exit status, 128 + the signal that ended it, or -1 if it could not be

@@ -43,9 +43,16 @@ enum throttle_mode { THROTTLE_OBSERVE, THROTTLE_ENFORCE };
 enum tls_out { TLS_OUT_NONE, TLS_OUT_MAY, TLS_OUT_ENCRYPT, TLS_OUT_VERIFY };
 enum ledger_sync { SYNC_ALWAYS, SYNC_TIMED, SYNC_NEVER };
 
+/* Where a setting stands; file NULL: nowhere, it has its default. */
+struct setting_place {
+    const char *file;
+    size_t line;
+};
+
 struct settings {
     struct arena arena;
-    const char *file; /* where it was read from */
+    const char *file;             /* where it was read from */
+    struct setting_place *places; /* by row of the settings table */
 
     const char *node, *timezone, *state_dir, *user; /* node: the host's name where none is given */
     struct {
@@ -119,6 +126,10 @@ struct settings {
  * EX_NOINPUT for a file that cannot be read. */
 struct settings *settings_load(const char *file, FILE *faults, struct err *err) TG_MUST_USE;
 void settings_free(struct settings *s);
+
+/* Where a setting stands, for messages; one that has its default: line 1 of the file. */
+void settings_place(const struct settings *s, const char *path, const char **file, size_t *line)
+    TG_NONNULL(1, 2, 3, 4);
 
 /* Writes the effective configuration as valid configuration: loaded again it gives the same
  * settings, but for a password within store.url, which is masked as `***`. */

@@ -172,6 +172,9 @@ static void load_setting(struct loader *l, const config_setting_t *from, struct 
     size_t line;
 
     if (row != NULL) {
+        struct setting_place *place = &l->s->places[row - settings_table];
+
+        locate(l, config_setting_source_line(from), &place->file, &place->line);
         load_value(l, from, row);
     } else if (!setting_is_group(path)) {
         unknown_fault(l, from, path);
@@ -270,7 +273,8 @@ static int load(struct loader *l, const char *file, struct err *err)
     int result;
 
     l->s->file = arena_copy(&l->s->arena, slice_str(file)).ptr;
-    if (l->s->file == NULL)
+    l->s->places = arena_array(&l->s->arena, settings_count, sizeof *l->s->places);
+    if (l->s->file == NULL || l->s->places == NULL)
         return err_set(err, EX_OSERR, "cannot load %s: out of memory", file);
     if (set_standards(l->s, err) != 0)
         return -1;
@@ -300,6 +304,15 @@ struct settings *settings_load(const char *file, FILE *faults, struct err *err)
         return l.s;
     settings_free(l.s);
     return NULL;
+}
+
+void settings_place(const struct settings *s, const char *path, const char **file, size_t *line)
+{
+    const struct setting *row = setting_find(slice_str(path));
+    const struct setting_place *place = row != NULL ? &s->places[row - settings_table] : NULL;
+
+    *file = place != NULL && place->file != NULL ? place->file : s->file;
+    *line = place != NULL && place->file != NULL ? place->line : 1;
 }
 
 void settings_free(struct settings *s)

@@ -55,7 +55,11 @@ static void test_options(void)
     free(complained);
     is_exit("-V", NULL, EX_OK, "prog 1.2\n", "");
     is_exit("-h", NULL, EX_OK, "usage: prog [-f] [-c FILE]", "");
-    is_exit("-x", NULL, EX_USAGE, "", "prog: -x: no such option\nusage: ");
+    is_exit("--version", NULL, EX_OK, "prog 1.2\n", "");
+    is_exit("--help", NULL, EX_OK, "usage: prog [-f] [-c FILE]", "");
+    is_exit("-x", NULL, EX_USAGE, "", "prog: unknown option -x\nusage: ");
+    is_exit("--nonsense", NULL, EX_USAGE, "", "prog: unknown option --nonsense\nusage: ");
+    is_exit("-f", "--", -1, "", "");
     is_exit("-c", NULL, EX_USAGE, "", "prog: -c: a file name is missing\n");
     is_exit("-f", "more", EX_USAGE, "", "prog: unexpected argument: more\n");
 }
