@@ -24,6 +24,7 @@ static const struct command commands[] = {
     {"top", command_top, "live view: who sends, limits nearly full, violations"},
     {"why", command_why, "why a message was stopped; whether an address may send now"},
     {"classify", command_classify, "how a message would be counted, and by which rule"},
+    {"held", command_held, "messages that limits keep on hold, on all nodes"},
     {"release", command_release, "releases messages held by a limit, as room returns"},
     {"doctor", command_doctor, "checks the installation and says how to fix what is wrong"},
 };
