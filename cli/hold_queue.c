@@ -1,5 +1,6 @@
 #include "cli/hold_queue.h"
 
+#include <ctype.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +92,14 @@ static int run_relay(const struct hold_queue *q, const char *verb, const char *w
     return run(argv, "queue", timeout_ms, out, err);
 }
 
+/* `sendmail -bp`, of what is quarantined or of the rest. */
+static int run_mailq(bool quarantined, struct buf *out, struct err *err)
+{
+    const char *const argv[] = {"sendmail", "-bp", quarantined ? "-qQ" : NULL, NULL};
+
+    return run(argv, "-bp", LIST_MS, out, err);
+}
+
 /* --- which queues there are ------------------------------------------------------------------ */
 
 static int add(struct hold_queues *q, struct hold_queue one, struct err *err)
@@ -127,6 +136,22 @@ static int add_instance(struct hold_queues *q, struct slice line, struct arena *
     return folder.len > 0 && folder.ptr[0] == '/' ? add_folder(q, folder, arena, err) : 0;
 }
 
+/* Postfix has a sendmail program, too; only Sendmail's sums up like this. */
+static bool is_sendmail(void)
+{
+    struct err ignored = {0};
+    struct buf list;
+    bool result;
+
+    if (!is_there("sendmail"))
+        return false;
+    buf_init(&list, OUTPUT_BYTES);
+    result = run_mailq(true, &list, &ignored) == 0 &&
+             memmem(list.data, list.len, "Total requests:", 15) != NULL;
+    buf_fini(&list);
+    return result;
+}
+
 static int add_instances(struct hold_queues *q, struct arena *arena, struct err *err)
 {
     const char *const argv[] = {"postmulti", "-l", NULL};
@@ -152,10 +177,15 @@ int hold_queue_find_all(struct hold_queues *q, const char *config_dir, const cha
 {
     *q = (struct hold_queues){.is_every = config_dir == NULL};
     if (relay_conf != NULL)
-        (void)add(q, (struct hold_queue){HOLD_QUEUE_RELAY, relay_conf, true, {0}}, err);
+        (void)add(q,
+                  (struct hold_queue){HOLD_QUEUE_TOLLGATE_RELAY, HOLD_QUEUE_RELAY, relay_conf, {0}},
+                  err);
     if (config_dir != NULL)
         return add_folder(q, slice_str(config_dir), arena, err);
-    if (relay_conf != NULL && !is_there("postqueue"))
+    if (is_sendmail() &&
+        add(q, (struct hold_queue){HOLD_QUEUE_SENDMAIL, "sendmail", NULL, {0}}, err) != 0)
+        return -1;
+    if (q->count > 0 && !is_there("postqueue"))
         return 0;
     return add_instances(q, arena, err);
 }
@@ -190,7 +220,7 @@ static int take_line(const struct hold_queue *q, struct slice line, struct arena
     m.is_on_hold = queue != NULL && strcmp(queue, "hold") == 0;
     if (queue == NULL || id == NULL || !json_is_integer(arrival))
         result = err_set(err, EX_UNAVAILABLE, "unexpected output of %s -j: \"%.*s\"",
-                         q->is_relay ? "tollgate-relay queue list" : "postqueue",
+                         q->kind == HOLD_QUEUE_POSTFIX ? "postqueue" : "tollgate-relay queue list",
                          SLICE_FMT(slice_to(line, 100)));
     else if (put(arena, out, id, m) != 0)
         result = err_set(err, EX_OSERR, "out of memory for the mail queue");
@@ -198,16 +228,52 @@ static int take_line(const struct hold_queue *q, struct slice line, struct arena
     return result;
 }
 
-static int read_one(const struct hold_queue *q, struct arena *arena, struct strmap *out,
-                    struct err *err)
+/* A message begins with its id, which flags may follow; headers, reasons and recipients begin
+ * otherwise. */
+static int take_mailq_line(const struct hold_queue *q, struct slice line, bool quarantined,
+                           struct arena *arena, struct strmap *out, struct err *err)
+{
+    const struct queued m = {.queue = q, .is_on_hold = quarantined};
+    struct slice id;
+    size_t len = 0;
+
+    while (len < line.len && isalnum((unsigned char)line.ptr[len]))
+        len++;
+    if (len == 0 || len == line.len || strchr(" *-X!+", line.ptr[len]) == NULL)
+        return 0;
+    id = arena_copy(arena, slice_to(line, len));
+    if (id.ptr == NULL || put(arena, out, id.ptr, m) != 0)
+        return err_set(err, EX_OSERR, "out of memory for the mail queue");
+    return 0;
+}
+
+static int read_sendmail(const struct hold_queue *q, bool quarantined, struct arena *arena,
+                         struct strmap *out, struct err *err)
 {
     struct slice rest, line;
     struct buf list;
     int result;
 
     buf_init(&list, OUTPUT_BYTES);
-    result = q->is_relay ? run_relay(q, "list", "-j", LIST_MS, &list, err)
-                         : run_postfix(q, "postqueue", "-j", NULL, LIST_MS, &list, err);
+    result = run_mailq(quarantined, &list, err);
+    rest = buf_slice(&list);
+    while (result == 0 && slice_cut(&rest, '\n', &line))
+        result = take_mailq_line(q, line, quarantined, arena, out, err);
+    buf_fini(&list);
+    return result;
+}
+
+static int read_json(const struct hold_queue *q, struct arena *arena, struct strmap *out,
+                     struct err *err)
+{
+    struct slice rest, line;
+    struct buf list;
+    int result;
+
+    buf_init(&list, OUTPUT_BYTES);
+    result = q->kind == HOLD_QUEUE_POSTFIX
+                 ? run_postfix(q, "postqueue", "-j", NULL, LIST_MS, &list, err)
+                 : run_relay(q, "list", "-j", LIST_MS, &list, err);
     rest = buf_slice(&list);
     while (result == 0 && slice_cut(&rest, '\n', &line)) {
         if (slice_trim(line).len > 0)
@@ -215,6 +281,15 @@ static int read_one(const struct hold_queue *q, struct arena *arena, struct strm
     }
     buf_fini(&list);
     return result;
+}
+
+static int read_one(const struct hold_queue *q, struct arena *arena, struct strmap *out,
+                    struct err *err)
+{
+    if (q->kind != HOLD_QUEUE_SENDMAIL)
+        return read_json(q, arena, out, err);
+    return read_sendmail(q, true, arena, out, err) == 0 ? read_sendmail(q, false, arena, out, err)
+                                                        : -1;
 }
 
 int hold_queue_read_all(struct hold_queues *q, struct arena *arena, struct strmap *out,
@@ -245,14 +320,28 @@ static int postfix_release(const struct hold_queue *q, const char *id, struct bu
     return 0;
 }
 
+/* Without a reason -Q ends the quarantine; Sendmail's next run of the queue delivers it. */
+static int sendmail_release(const char *id, struct buf *out, struct err *err)
+{
+    char match[128];
+    const char *const argv[] = {"sendmail", "-Q", "-qQ", match, NULL};
+
+    (void)snprintf(match, sizeof match, "-qI%s", id);
+    return run(argv, "-Q", RELEASE_MS, out, err);
+}
+
 int hold_queue_release(const struct hold_queue *q, const char *id, struct err *err)
 {
     struct buf out;
     int result;
 
     buf_init(&out, ERROR_BYTES);
-    result = q->is_relay ? run_relay(q, "release", id, RELEASE_MS, &out, err)
-                         : postfix_release(q, id, &out, err);
+    if (q->kind == HOLD_QUEUE_POSTFIX)
+        result = postfix_release(q, id, &out, err);
+    else if (q->kind == HOLD_QUEUE_SENDMAIL)
+        result = sendmail_release(id, &out, err);
+    else
+        result = run_relay(q, "release", id, RELEASE_MS, &out, err);
     buf_fini(&out);
     return result;
 }

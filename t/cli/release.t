@@ -33,6 +33,26 @@ RELAY = """#!/bin/sh
 echo "relay $4 $5" >>"$FAKE/calls"
 case "$4" in list) cat "$FAKE/queue-relay";; esac
 """
+SENDMAIL = """#!/bin/sh
+test -e "$FAKE/mailq" || { echo "sendmail: fatal: -qQ is not implemented" >&2; exit 64; }
+echo "sendmail $*" >>"$FAKE/calls"
+case "$*" in
+"-bp -qQ") cat "$FAKE/mailq";;
+-bp) cat "$FAKE/mailq-rest";;
+esac
+"""
+# As Sendmail 8.17 writes it.
+MAILQ = """\
+\t\t/var/spool/mqueue (2 requests)
+-----Q-ID----- --Size-- -----Q-Time----- ------------Sender/Recipient-----------
+%s        6 Sat Nov 28 18:19 <alice@example.com>
+     QUARANTINE: example.com: limit of 1 messages per day reached (1 used), t
+\t\t\t\t\t <x1@gmail.test>
+%s*   12345 Sat Nov 28 18:19 <alice@example.com>
+\t\t\t\t\t <x2@gmail.test>
+\t\tTotal requests: 2
+"""
+NO_MAILQ = "/var/spool/mqueue is empty\n\t\tTotal requests: 0\n"
 NEVER = {"error": "the message is larger than its limit", "never": True}
 MAIN, OTHER = "/etc/postfix", "/etc/postfix-out"
 LIST = ["postqueue -c /etc/postfix -j"]
@@ -44,7 +64,8 @@ class Site:
         self.bin = os.path.join(self.folder, "bin")
         os.mkdir(self.bin)
         for name, text in (("postqueue", POSTQUEUE), ("postsuper", POSTSUPER),
-                           ("postmulti", POSTMULTI), ("tollgate-relay", RELAY)):
+                           ("postmulti", POSTMULTI), ("tollgate-relay", RELAY),
+                           ("sendmail", SENDMAIL)):
             proc.write_text(os.path.join(self.bin, name), text)
             os.chmod(os.path.join(self.bin, name), 0o755)
         self.tollgate = Tollgate(self.folder, "unix:///nonexistent/redis.sock")
@@ -247,6 +268,40 @@ def relay(site):
     site.reset()
 
 
+def sendmail(site):
+    """Sendmail's quarantine, on a machine without Postfix."""
+    ids = ["6ASIJeK20192%02d" % n for n in range(1, 6)]
+    for number, id in enumerate(ids, 1):
+        site.hold(number, id=id, on_hold=False, seen="sendmail" if number > 1 else "")
+    for name in ("mailq", "mailq-rest"):
+        proc.write_text(os.path.join(site.folder, name), MAILQ % tuple(ids[:2]) if name == "mailq"
+                        else MAILQ % (ids[2], "6ASIJeK2019299"))
+    names = ("postqueue", "postsuper", "postmulti")
+    for name in names:
+        os.rename(os.path.join(site.bin, name), os.path.join(site.folder, name))
+    path = site.tollgate.env["PATH"]
+    site.tollgate.env["PATH"] = site.bin + ":/bin"
+    code, out, err, asked, calls = site.run()
+    tap.same((code, err), (0, ""), "Sendmail alone")
+    tap.same(asked[1:], [("place", "sendmail", [1]), ("release", ids[0], 1), ("release", ids[1], 2),
+                         ("release", ids[2], 3, "mta"), ("forget", ids[3], 4, "sendmail"),
+                         ("forget", ids[4], 5, "sendmail")],
+             "quarantined: released; queued: charged; gone: forgotten")
+    tap.same(calls, ["sendmail -bp -qQ", "sendmail -bp -qQ", "sendmail -bp",
+                     "sendmail -Q -qQ -qI" + ids[0], "sendmail -Q -qQ -qI" + ids[1]],
+             "out of quarantine, with Sendmail's own means")
+    proc.write_text(os.path.join(site.folder, "mailq"), NO_MAILQ)
+    proc.write_text(os.path.join(site.folder, "mailq-rest"), NO_MAILQ)
+    code, out, err, asked, calls = site.run()
+    tap.same((code, [a[0] for a in asked[1:]]), (0, ["forget"] * 5), "an empty queue")
+    for name in ("mailq", "mailq-rest"):
+        os.unlink(os.path.join(site.folder, name))
+    for name in names:
+        os.rename(os.path.join(site.folder, name), os.path.join(site.bin, name))
+    site.tollgate.env["PATH"] = path
+    site.reset()
+
+
 def nothing(site):
     code, out, err, _, calls = site.run()
     tap.same((code, out, err, calls), (0, "No mail is held.\n", "", []),
@@ -313,6 +368,7 @@ def main():
     one(site)
     instances(site)
     relay(site)
+    sendmail(site)
     nothing(site)
     trouble(site)
     nobody(site)
