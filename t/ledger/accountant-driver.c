@@ -18,7 +18,7 @@
  * Appends records until the journal's last is LAST, then lets the accountant finish, and ends.
  * MODE: append: without an accountant; doubtful: the last two are in flight when the program is
  * aborted; wait: says "ready", then goes on until standard input ends; hurry: the accountant's
- * turns are an hour apart, and it is waited for.
+ * turns are an hour apart, and it is waited for; sync: each record is synced.
  */
 
 static struct err err;
@@ -142,6 +142,8 @@ int main(int argc, char **argv)
     if (argc < 5)
         return 64;
     s = settings_of(argv);
+    if (strcmp(mode, "sync") == 0)
+        config.sync = SYNC_ALWAYS;
     (void)mkdir(s.state_dir, 0700);
     (void)snprintf(dir, sizeof dir, "%s/%s", s.state_dir, ACCOUNTANT_JOURNAL);
     j = journal_open(&config, &err);

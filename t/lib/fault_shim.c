@@ -1,9 +1,9 @@
 /*
  * Preloaded into a program: counts calls of the system, and makes them fail.
  *
- * TG_FAULTS is a folder. A file CALL in it makes that call fail with EIO; each fsync and fdatasync
- * adds a line to the file `calls`: its name, and what the descriptor is open on. Calls: fsync,
- * fdatasync, accept.
+ * TG_FAULTS is a folder. A file CALL in it makes that call fail with EIO; each fsync, fdatasync and
+ * unlink, and each pwrite to a file *-wal, adds a line to the file `calls`: its name, and the file.
+ * Calls: fsync, fdatasync, accept.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,16 +25,23 @@ static int at(const char *name, int flags)
 }
 
 /* One write(2) a line, appended: lines of threads and of processes do not mix. */
-static void note(const char *call, int fd)
+static void note(const char *call, const char *file)
 {
-    char link[64], target[256] = "", line[400];
-    int log = at("calls", O_WRONLY | O_CREAT | O_APPEND), len;
+    char line[400];
+    int log = at("calls", O_WRONLY | O_CREAT | O_APPEND);
+    int len = snprintf(line, sizeof line, "%s %s\n", call, file);
+
+    (void)!write(log, line, (size_t)len);
+    (void)close(log);
+}
+
+static void note_fd(const char *call, int fd)
+{
+    char link[64], target[256] = "";
 
     (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     (void)!readlink(link, target, sizeof target - 1);
-    len = snprintf(line, sizeof line, "%s %s\n", call, target);
-    (void)!write(log, line, (size_t)len);
-    (void)close(log);
+    note(call, target);
 }
 
 static int fails(const char *call)
@@ -49,14 +57,33 @@ static int fails(const char *call)
 
 int fsync(int fd)
 {
-    note("fsync", fd);
+    note_fd("fsync", fd);
     return fails("fsync") ? -1 : ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(fd);
 }
 
 int fdatasync(int fd)
 {
-    note("fdatasync", fd);
+    note_fd("fdatasync", fd);
     return fails("fdatasync") ? -1 : ((int (*)(int))dlsym(RTLD_NEXT, "fdatasync"))(fd);
+}
+
+/* SQLite's write-ahead log: what is in it alone is not in the database yet. */
+ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at_byte)
+{
+    char link[64], target[256] = "";
+
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    (void)!readlink(link, target, sizeof target - 1);
+    if (strlen(target) > 4 && strcmp(target + strlen(target) - 4, "-wal") == 0)
+        note("pwrite", target);
+    return ((ssize_t(*)(int, const void *, size_t, off64_t))dlsym(RTLD_NEXT, "pwrite64"))(
+        fd, bytes, count, at_byte);
+}
+
+int unlink(const char *path)
+{
+    note("unlink", path);
+    return ((int (*)(const char *))dlsym(RTLD_NEXT, "unlink"))(path);
 }
 
 /* tollgated's accept(2), too, ends here. */
