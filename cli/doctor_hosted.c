@@ -2,6 +2,7 @@
  * are not hosted? */
 #include <stdlib.h>
 
+#include "cli/control.h"
 #include "cli/doctor.h"
 #include "lib/core/format.h"
 #include "lib/sources/source.h"
@@ -115,6 +116,23 @@ static void compare(struct doctor *d, const struct hosted *w)
     hosted_free(postfix);
 }
 
+/* What tollgated does not take over from the sources; where it does not run, others say so. */
+static void check_in_force(struct doctor *d)
+{
+    struct err err = {0};
+    json_t *answer =
+        control_ask(d->cli->settings->state_dir, json_pack("{s:s}", "cmd", "sources"), NULL, &err);
+    const char *why = json_string_value(json_object_get(answer, "kept_why"));
+
+    if (why != NULL && why[0] != '\0') {
+        doctor_say(d, DOCTOR_FAIL, "hosted", "tollgated does not use what its sources say now: %s",
+                   why);
+        doctor_fix(d,
+                   "correct the source; tollgated reads it again when it changes, and on reload");
+    }
+    json_decref(answer);
+}
+
 void doctor_hosted(struct doctor *d)
 {
     struct err err = {0};
@@ -138,5 +156,6 @@ void doctor_hosted(struct doctor *d)
             compare(d, w);
         hosted_free(w);
     }
+    check_in_force(d);
     free(warnings);
 }

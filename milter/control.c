@@ -269,12 +269,26 @@ static json_t *with_message(struct control *c, const json_t *request, bool is_re
     return answer;
 }
 
+static json_t *sources(struct control *c)
+{
+    struct buf why;
+    json_t *answer;
+
+    buf_init(&why, sizeof(struct err));
+    maintenance_kept_why(c->maintenance, &why);
+    answer = json_pack("{s:o}", "kept_why", json_text(buf_slice(&why)));
+    buf_fini(&why);
+    return answer;
+}
+
 static json_t *handle(struct control *c, const json_t *request)
 {
     const char *cmd = json_string_value(json_object_get(request, "cmd"));
 
     if (cmd == NULL)
-        return error("no command: give held, place, release or forget");
+        return error("no command: give held, place, release, forget or sources");
+    if (strcmp(cmd, "sources") == 0)
+        return sources(c);
     if (!catch_up(c))
         return error("the ledger is behind the journal: see tollgate doctor");
     if (strcmp(cmd, "held") == 0)
@@ -283,7 +297,7 @@ static json_t *handle(struct control *c, const json_t *request)
         return with_message(c, request, cmd[0] == 'r');
     if (strcmp(cmd, "place") == 0)
         return place(c, request);
-    return error("unknown command: give held, place, release or forget");
+    return error("unknown command: give held, place, release, forget or sources");
 }
 
 static bool send_all(int fd, struct slice text)
@@ -388,11 +402,12 @@ static int listen_at(struct control *c, const char *state_dir, struct err *err)
 }
 
 int control_start(struct control *c, struct dispatch *dispatch, struct accountant *accountant,
-                  const char *state_dir, struct err *err)
+                  struct maintenance *maintenance, const char *state_dir, struct err *err)
 {
     c->dispatch = dispatch;
     c->journal = dispatch->journal;
     c->accountant = accountant;
+    c->maintenance = maintenance;
     c->listener = c->wake[0] = c->wake[1] = -1;
     c->has_thread = false;
     c->held = held_open(state_dir, err);

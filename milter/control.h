@@ -8,6 +8,7 @@
 #include "lib/ledger/accountant.h"
 #include "lib/ledger/held.h"
 #include "milter/dispatch.h"
+#include "milter/maintenance.h"
 
 /*
  * The control socket, STATE_DIR/control.sock, through which `tollgate release` releases held
@@ -27,6 +28,8 @@
  *                                            already
  *   {"cmd":"forget","id":..,"number":..,     {"ok":true}: it is never charged. The queue has to be
  *    "queue":"/etc/postfix"}                 the one that it was seen in
+ *   {"cmd":"sources"}                        {"kept_why":""}: why the sources in force are not
+ * those on disk; empty where they are
  *
  * or {"error":"..."}, with "never":true where waiting is useless (the message is larger than its
  * limit). Whoever may write to the socket (its owner and root) may send all of these.
@@ -40,6 +43,7 @@ struct control {
     struct dispatch *dispatch; /* borrowed, as the next two */
     struct journal *journal;
     struct accountant *accountant;
+    struct maintenance *maintenance;
     char path[108];
     struct held_messages *held;
     int listener, wake[2]; /* descriptors; writing to wake[1] ends the thread */
@@ -47,9 +51,10 @@ struct control {
     pthread_t thread;
 };
 
-/* Listens in `state_dir`. dispatch (and its journal) and accountant are borrowed. */
+/* Listens in `state_dir`. dispatch (and its journal), accountant and maintenance are borrowed. */
 int control_start(struct control *c, struct dispatch *dispatch, struct accountant *accountant,
-                  const char *state_dir, struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3, 4);
+                  struct maintenance *maintenance, const char *state_dir,
+                  struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3, 4, 5);
 void control_stop(struct control *c); /* one that was not started is a no-op */
 
 #endif

@@ -150,17 +150,44 @@ static int apply(struct maintenance *k, struct snapshot *after, const struct set
     return 0;
 }
 
+/* Empty: what is on disk is in force. Returns whether the reason is a new one. */
+static bool keep_why(struct maintenance *k, const char *why)
+{
+    bool is_new;
+
+    mutex_lock(&k->lock);
+    is_new = strcmp(k->kept_why, why) != 0;
+    (void)snprintf(k->kept_why, sizeof k->kept_why, "%s", why);
+    mutex_unlock(&k->lock);
+    return is_new;
+}
+
+/* The snapshot that comes into force next; NULL with *err: the old one stays. */
+static struct snapshot *load_next(struct maintenance *k, struct snapshot_settings *shared,
+                                  struct source_watch *watch, const struct snapshot *before,
+                                  bool is_asked_for, struct err *err)
+{
+    struct snapshot *after = maintenance_snapshot_load(snapshot_settings_hold(shared), before, err);
+
+    if (after == NULL ||
+        (source_watch_still(watch, err) == 0 &&
+         hosted_guard_check(&k->guard, before->hosted, after->hosted, is_asked_for, err) == 0))
+        return after;
+    snapshot_drop(after);
+    return NULL;
+}
+
 /* The snapshot of the new settings, put in force. The watch is made before the hosted set is
  * loaded, so that no change is missed. */
 static int replace(struct maintenance *k, struct snapshot_settings *shared,
                    const struct snapshot *before, struct err *err)
 {
-    struct source_watch *watch = source_watch_new(shared->settings, err);
+    struct source_watch *watch = source_watch_new(shared->settings, k->parts.watch, err);
     struct snapshot *after;
 
     if (watch == NULL)
         return -1;
-    after = maintenance_snapshot_load(snapshot_settings_hold(shared), before, err);
+    after = load_next(k, shared, watch, before, true, err);
     if (after == NULL || apply(k, after, shared->settings, err) != 0) {
         source_watch_free(watch);
         return -1;
@@ -185,36 +212,44 @@ static int replace_all(struct maintenance *k, struct settings *fresh, struct err
     return done;
 }
 
-static void reload_all(struct maintenance *k)
+static bool reload_all(struct maintenance *k)
 {
     struct settings *fresh = load_settings(k->parts.file);
     struct err err;
 
     if (fresh != NULL && replace_all(k, fresh, &err) == 0) {
         k->parts.hosted_is_due = false;
+        (void)keep_why(k, "");
         log_event(LOG_NOTICE, "configuration reloaded", LOG_STR("file", k->parts.file));
-        return;
+        return true;
     }
-    if (fresh != NULL)
+    if (fresh != NULL) {
+        (void)keep_why(k, err.text);
         log_event(LOG_ERR, "configuration fault", LOG_ERROR("what", &err));
+    }
     log_event(LOG_ERR, "configuration not reloaded; the old one stays in force",
               LOG_STR("file", k->parts.file));
+    return false;
 }
 
 static void reload_world(struct maintenance *k)
 {
     struct snapshot *before = dispatch_snapshot(k->parts.dispatch), *after;
     struct err err;
-    uint64_t held_back;
+    uint64_t held_back = 0;
+    bool is_new;
 
-    after = maintenance_snapshot_load(snapshot_settings_hold(before->shared), before, &err);
+    after = load_next(k, before->shared, k->parts.watch, before, false, &err);
+    k->hosted_due_ms = clock_monotonic_ms() + (k->guard.complaint.code != 0 ? MINUTE_MS : 0);
+    is_new = keep_why(k, after != NULL ? "" : err.text);
     if (after != NULL && apply(k, snapshot_hold(after), NULL, &err) == 0) {
         k->parts.hosted_is_due = false;
         log_event(LOG_INFO, "sources reloaded", LOG_NUM("domains", after->hosted->domains.count),
                   LOG_NUM("forwards", after->hosted->forwards.count),
                   LOG_NUM("logins", after->hosted->logins.count));
     } else if (log_limit_due(&k->parts.dispatch->log_limit, SLICE("hosted"), clock_monotonic_ms(),
-                             MINUTE_MS, &held_back)) {
+                             MINUTE_MS, &held_back) ||
+               is_new) {
         log_event(LOG_ERR,
                   before->hosted != NULL ? "sources not reloaded; the old ones stay in force"
                                          : "no hosted domains yet; all mail is deferred",
@@ -243,18 +278,31 @@ static bool wait_a_while(struct maintenance *k, int64_t ms, bool *reload)
     return !stop;
 }
 
+/* A source that is being written holds every reload up until it rests. */
+static void reload_what_is_due(struct maintenance *k)
+{
+    enum source_state state = source_watch_look(k->parts.watch);
+
+    if (state == SOURCES_CHANGED) {
+        k->parts.hosted_is_due = true;
+        k->hosted_due_ms = 0;
+    }
+    if (state == SOURCES_WRITTEN)
+        return;
+    if (k->reload_is_due)
+        k->reload_is_due = !reload_all(k) && source_watch_look(k->parts.watch) == SOURCES_WRITTEN;
+    if (k->parts.hosted_is_due && clock_monotonic_ms() >= k->hosted_due_ms)
+        reload_world(k);
+}
+
 static void *run_reloads(void *argument)
 {
     struct maintenance *k = argument;
     bool reload;
 
     while (wait_a_while(k, POLL_MS, &reload)) {
-        if (reload)
-            reload_all(k);
-        if (source_watch_changed(k->parts.watch))
-            k->parts.hosted_is_due = true;
-        if (k->parts.hosted_is_due)
-            reload_world(k);
+        k->reload_is_due = k->reload_is_due || reload;
+        reload_what_is_due(k);
     }
     mutex_lock(&k->lock);
     k->reloader_ended = true;
@@ -358,6 +406,13 @@ static bool wait_for_reloader(struct maintenance *k, int64_t until_ms)
     ended = k->reloader_ended;
     mutex_unlock(&k->lock);
     return ended;
+}
+
+void maintenance_kept_why(struct maintenance *k, struct buf *out)
+{
+    mutex_lock(&k->lock);
+    buf_add_str(out, k->kept_why);
+    mutex_unlock(&k->lock);
 }
 
 void maintenance_stop(struct maintenance *k, int64_t wait_ms)

@@ -4,8 +4,10 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "lib/core/buf.h"
 #include "lib/core/contract.h"
 #include "lib/core/err.h"
+#include "lib/core/hosted_guard.h"
 #include "lib/ledger/accountant.h"
 #include "lib/redis/own_server.h"
 #include "lib/sys/journal.h"
@@ -54,6 +56,12 @@ struct maintenance {
     bool stop_wanted TG_GUARDED_BY(lock);
     bool applying TG_GUARDED_BY(lock); /* a reload is being put in force */
     bool reloader_ended TG_GUARDED_BY(lock);
+    /* Why the sources in force are not those on disk; "" where they are. */
+    char kept_why[512] TG_GUARDED_BY(lock);
+
+    struct hosted_guard guard; /* the reloader's, as are the next two */
+    bool reload_is_due;        /* requested, but a source is being written */
+    int64_t hosted_due_ms;     /* parts.hosted_is_due: not before; of clock_monotonic_ms */
 
     bool has_threads; /* the main thread's, as are the next two */
     pthread_t reloader, ticker;
@@ -68,6 +76,8 @@ struct snapshot *maintenance_snapshot_load(struct snapshot_settings *shared,
 int maintenance_start(struct maintenance *k, const struct maintenance_parts *parts,
                       struct err *err) TG_MUST_USE TG_NONNULL(1, 2);
 void maintenance_reload(struct maintenance *k) TG_NONNULL(1);
+/* Why the sources in force are not those on disk; adds nothing where they are. From any thread. */
+void maintenance_kept_why(struct maintenance *k, struct buf *out) TG_NONNULL(1);
 /* Ends the upkeep, and waits at most `wait_ms` for a reload under way. The parts may be freed
  * afterwards in any case. No-op if it was not started. */
 void maintenance_stop(struct maintenance *k, int64_t wait_ms) TG_NONNULL(1);

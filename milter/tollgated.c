@@ -85,12 +85,13 @@ static bool comes_later(const struct err *err)
 static int load_snapshot(struct tollgated *d, struct snapshot **snapshot,
                          struct maintenance_parts *parts, struct err *err)
 {
-    parts->watch = source_watch_new(d->shared->settings, err);
+    parts->watch = source_watch_new(d->shared->settings, NULL, err);
     if (parts->watch == NULL)
         return -1;
     *snapshot = maintenance_snapshot_load(snapshot_settings_hold(d->shared), NULL, err);
-    if (*snapshot != NULL)
+    if (*snapshot != NULL && source_watch_still(parts->watch, err) == 0)
         return 0;
+    snapshot_drop(*snapshot);
     if (!comes_later(err)) {
         err->code = EX_CONFIG;
         return -1;
@@ -158,7 +159,8 @@ static int open_all(struct tollgated *d, struct err *err)
         return -1;
     d->accountant = accountant_start(s, d->journal, err);
     if (d->accountant == NULL || open_throttle(d, err) != 0 || open_dispatch(d, err) != 0 ||
-        control_start(&d->control, &d->dispatch, d->accountant, s->state_dir, err) != 0)
+        control_start(&d->control, &d->dispatch, d->accountant, &d->maintenance, s->state_dir,
+                      err) != 0)
         return -1;
     if (pthread_create(&d->engine, NULL, run_engine, d) != 0)
         return err_set(err, EX_OSERR, "cannot start a thread");

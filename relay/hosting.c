@@ -6,18 +6,28 @@
 #include <sysexits.h>
 
 #include "lib/core/forwarders.h"
-#include "lib/core/hosted.h"
+#include "lib/core/hosted_guard.h"
 #include "lib/sources/resolver.h"
 #include "lib/sources/source.h"
+#include "lib/sys/clock.h"
 #include "lib/sys/log.h"
 #include "lib/sys/mutex.h"
 
 #define TARGETS_MAX    10000
 #define QUESTION_BYTES ((size_t)1 << 20)
 
-struct hosting_view {
+#define GONE_MS        60000 /* so long mail for a domain that went is not refused for good */
+
+/* A hosted set, shared by the view made of it and the next one. */
+struct hosting_set {
     _Atomic unsigned references;
     struct hosted *hosted;
+};
+
+struct hosting_view {
+    _Atomic unsigned references;
+    struct hosting_set *set, *before; /* before: of the view that this one replaced; NULL: none */
+    int64_t made_ms;                  /* of clock_monotonic_ms */
     struct resolver *resolver;
     uint64_t min_free_bytes;
 };
@@ -27,13 +37,39 @@ struct hosting {
     struct hosting_view *current TG_GUARDED_BY(lock);
     const struct settings *settings; /* of the thread that reloads, as `watch` */
     struct source_watch *watch;
+    struct hosted_guard guard;
 };
+
+static struct hosting_set *set_new(const struct settings *s, struct err *err)
+{
+    struct hosting_set *set = calloc(1, sizeof *set);
+
+    if (set == NULL) {
+        (void)err_set(err, EX_OSERR, "out of memory");
+        return NULL;
+    }
+    atomic_init(&set->references, 1);
+    set->hosted = source_load(s, NULL, err);
+    if (set->hosted != NULL)
+        return set;
+    free(set);
+    return NULL;
+}
+
+static void set_drop(struct hosting_set *set)
+{
+    if (set == NULL || atomic_fetch_sub(&set->references, 1) != 1)
+        return;
+    hosted_free(set->hosted);
+    free(set);
+}
 
 void hosting_give_back(struct hosting_view *v)
 {
     if (v == NULL || atomic_fetch_sub(&v->references, 1) != 1)
         return;
-    hosted_free(v->hosted);
+    set_drop(v->set);
+    set_drop(v->before);
     resolver_free(v->resolver);
     free(v);
 }
@@ -48,13 +84,12 @@ static struct hosting_view *view_new(const struct settings *s, struct err *err)
     }
     atomic_init(&v->references, 1);
     v->min_free_bytes = (uint64_t)s->ledger.min_free_bytes;
-    v->hosted = source_load(s, NULL, err);
-    v->resolver = v->hosted == NULL ? NULL : resolver_new(s, err);
+    v->made_ms = clock_monotonic_ms();
+    v->set = set_new(s, err);
+    v->resolver = v->set == NULL ? NULL : resolver_new(s, err);
     if (v->resolver != NULL)
         return v;
-    if (v->hosted != NULL)
-        hosted_free(v->hosted);
-    free(v);
+    hosting_give_back(v);
     return NULL;
 }
 
@@ -91,7 +126,8 @@ struct hosting_view *hosting_take(struct hosting *hosting)
 
     mutex_lock(&hosting->lock);
     v = hosting->current;
-    atomic_fetch_add(&v->references, 1);
+    if (v != NULL)
+        atomic_fetch_add(&v->references, 1);
     mutex_unlock(&hosting->lock);
     return v;
 }
@@ -102,25 +138,48 @@ static void replace(struct hosting *hosting, struct hosting_view *v)
 
     mutex_lock(&hosting->lock);
     before = hosting->current;
-    if (before != NULL)
-        resolver_inherit(v->resolver, before->resolver);
     hosting->current = v;
     mutex_unlock(&hosting->lock);
     hosting_give_back(before);
 }
 
+/* What is loaded now goes on from the view before; NULL with *err: that one stays. */
+static struct hosting_view *view_next(struct hosting *hosting, const struct settings *s,
+                                      struct source_watch *watch, bool is_asked_for,
+                                      struct err *err)
+{
+    struct hosting_view *before = hosting_take(hosting), *v = view_new(s, err);
+    const struct hosted *old = before != NULL ? before->set->hosted : NULL;
+
+    if (v != NULL &&
+        (source_watch_still(watch, err) != 0 ||
+         hosted_guard_check(&hosting->guard, old, v->set->hosted, is_asked_for, err) != 0)) {
+        hosting_give_back(v);
+        v = NULL;
+    }
+    if (v != NULL && before != NULL) {
+        resolver_inherit(v->resolver, before->resolver);
+        v->before = before->set;
+        atomic_fetch_add(&v->before->references, 1);
+    }
+    hosting_give_back(before);
+    return v;
+}
+
 int hosting_reload(struct hosting *hosting, const struct settings *s, struct err *err)
 {
-    struct source_watch *watch = source_watch_new(s, err);
-    struct hosting_view *v = watch == NULL ? NULL : view_new(s, err);
+    struct source_watch *watch;
+    struct hosting_view *v;
 
+    if (hosting->watch != NULL && source_watch_look(hosting->watch) == SOURCES_WRITTEN)
+        return err_set(err, EX_TEMPFAIL, "a source is being written");
+    watch = source_watch_new(s, hosting->watch, err);
+    v = watch == NULL ? NULL : view_next(hosting, s, watch, true, err);
     if (v == NULL) {
-        if (watch != NULL)
-            source_watch_free(watch);
+        source_watch_free(watch);
         return -1;
     }
-    if (hosting->watch != NULL)
-        source_watch_free(hosting->watch);
+    source_watch_free(hosting->watch);
     hosting->watch = watch;
     hosting->settings = s;
     replace(hosting, v);
@@ -132,15 +191,16 @@ void hosting_refresh(struct hosting *hosting)
     struct err err = {.code = 0};
     struct hosting_view *v;
 
-    if (!source_watch_changed(hosting->watch))
+    if (source_watch_look(hosting->watch) != SOURCES_CHANGED)
         return;
-    v = view_new(hosting->settings, &err);
+    v = view_next(hosting, hosting->settings, hosting->watch, false, &err);
     if (v == NULL) {
-        log_event(LOG_WARNING, "sources could not be read again", LOG_ERROR("error", &err));
+        log_event(LOG_WARNING, "sources not reloaded; the old ones stay in force",
+                  LOG_ERROR("error", &err));
         return;
     }
     replace(hosting, v);
-    log_plain(LOG_INFO, "sources read again");
+    log_plain(LOG_INFO, "sources reloaded");
 }
 
 /* --- questions ------------------------------------------------------------------------------- */
@@ -180,6 +240,15 @@ static enum hosting_answer to_answer(enum hosted_result l)
     return l == HOSTED_YES ? HOSTING_YES : l == HOSTED_NO ? HOSTING_NO : HOSTING_UNKNOWN;
 }
 
+/* A moment ago: who wrote the source may not have meant it. */
+static bool was_hosted(const struct hosting_view *v, struct slice domain)
+{
+    struct slice charged;
+
+    return v->before != NULL && clock_monotonic_ms() - v->made_ms < GONE_MS &&
+           hosted_domain(v->before->hosted, NULL, domain, &charged) == HOSTED_YES;
+}
+
 enum hosting_answer hosting_hosts(struct hosting_view *v, struct slice domain)
 {
     struct slice charged;
@@ -187,10 +256,12 @@ enum hosting_answer hosting_hosts(struct hosting_view *v, struct slice domain)
     enum hosted_result l;
 
     asking_init(&a, v);
-    l = hosted_domain(v->hosted, &a.answers, domain, &charged);
+    l = hosted_domain(v->set->hosted, &a.answers, domain, &charged);
     if (l == HOSTED_ASK && asking_answer(&a))
-        l = hosted_domain(v->hosted, &a.answers, domain, &charged);
+        l = hosted_domain(v->set->hosted, &a.answers, domain, &charged);
     asking_fini(&a);
+    if (l == HOSTED_NO && was_hosted(v, domain))
+        return HOSTING_UNKNOWN;
     return to_answer(l);
 }
 
@@ -201,7 +272,7 @@ enum hosting_answer hosting_popauth(struct hosting_view *v, struct slice ip, str
     const struct answer *answer;
     struct hosting_asking a;
 
-    if (!v->hosted->popauth_asked)
+    if (!v->set->hosted->popauth_asked)
         return HOSTING_NO;
     asking_init(&a, v);
     answer = answers_get(&a.answers, QUESTION_POPAUTH, ip);
@@ -217,7 +288,7 @@ enum hosting_answer hosting_popauth(struct hosting_view *v, struct slice ip, str
 
 struct slice hosting_default_domain(const struct hosting_view *v)
 {
-    return v->hosted->default_domain;
+    return v->set->hosted->default_domain;
 }
 
 uint64_t hosting_min_free_bytes(const struct hosting_view *v)
@@ -227,7 +298,8 @@ uint64_t hosting_min_free_bytes(const struct hosting_view *v)
 
 bool hosting_is_inside(const struct hosting_view *v, const struct ip *ip)
 {
-    return networks_contain(&v->hosted->host, ip) || networks_contain(&v->hosted->customers, ip);
+    return networks_contain(&v->set->hosted->host, ip) ||
+           networks_contain(&v->set->hosted->customers, ip);
 }
 
 /* --- forwarders ------------------------------------------------------------------------------ */
@@ -257,7 +329,7 @@ static bool visit(void *user, const struct forwarders_place *place)
 static enum hosted_result expand(struct hosting_asking *a, const struct address *address,
                                  struct slice text, struct hosting_targets *t)
 {
-    const struct hosted *w = a->view->hosted;
+    const struct hosted *w = a->view->set->hosted;
     enum hosted_result found;
 
     do

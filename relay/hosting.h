@@ -26,9 +26,11 @@ struct hosting_view;
 void hosting_free(struct hosting *hosting);
 struct hosting *hosting_new(const struct settings *s, struct err *err)
     TG_NONNULL(1) TG_MUST_USE; /* settings are borrowed */
-/* Loads the sources again if one has changed; logs a fault and keeps the old view. */
+/* Reloads if a source has changed and rests; logs what is wrong and keeps the old view. One thread
+ * only. */
 void hosting_refresh(struct hosting *hosting) TG_NONNULL(1);
-/* The same for new settings (borrowed from now on), whether or not a source has changed. */
+/* Reloads with new settings (borrowed from now on), whatever has changed. -1 with EX_TEMPFAIL: a
+ * source is being written; try again. */
 int hosting_reload(struct hosting *hosting, const struct settings *s, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
 
@@ -38,7 +40,7 @@ void hosting_give_back(struct hosting_view *v);
 enum hosting_answer {
     HOSTING_NO,
     HOSTING_YES,
-    HOSTING_UNKNOWN /* a source is unavailable: try again later */
+    HOSTING_UNKNOWN /* a source is unavailable, or the domain was hosted a minute ago: try later */
 };
 
 /* Domain of addresses without one; empty: none is configured. */

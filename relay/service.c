@@ -183,8 +183,8 @@ struct service *service_open(const struct settings *settings, struct err *err)
 /* --- serving --------------------------------------------------------------------------------- */
 
 /* What the table of settings says: domains, forwarders, logins, networks and the log; the settings
- * of the group relay need a restart. */
-static void reload(struct service *s)
+ * of the group relay need a restart. False: a source is being written; to be tried again. */
+static bool reload(struct service *s)
 {
     struct err err = {.code = 0};
     struct settings *fresh = settings_load(s->relay.settings->file, NULL, &err);
@@ -192,16 +192,19 @@ static void reload(struct service *s)
     if (fresh == NULL || policy_check(fresh, &err) != 0 ||
         settings_keep_fixed(fresh, s->relay.settings, &err) != 0 ||
         hosting_reload(s->relay.hosting, fresh, &err) != 0) {
+        settings_free(fresh);
+        if (err.code == EX_TEMPFAIL)
+            return false;
         log_event(LOG_ERR, "not reloaded: the old configuration stays in force",
                   LOG_ERROR("error", &err));
-        settings_free(fresh);
-        return;
+        return true;
     }
     settings_free(s->reloaded);
     s->reloaded = fresh;
     log_open("tollgate-relay", (enum log_target)fresh->log.target, fresh->log.facility,
              fresh->log.level);
     log_event(LOG_NOTICE, "reloaded", LOG_STR("file", fresh->file));
+    return true;
 }
 
 static void drain(struct service *s)
@@ -220,18 +223,19 @@ static void drain(struct service *s)
 
 void service_run(struct service *s)
 {
+    bool reload_is_due = false;
     char what = '\0';
 
     log_event(LOG_NOTICE, "started", LOG_STR("version", PACKAGE_VERSION),
               LOG_STR("hostname", s->relay.hostname), LOG_STR("queue", s->relay.queue.dir));
     while (what != 's') {
-        if (!server_run(s->server, wake_pipe[0], clock_monotonic_ms() + REFRESH_MS)) {
+        if (server_run(s->server, wake_pipe[0], clock_monotonic_ms() + REFRESH_MS))
+            what = woken();
+        else
             hosting_refresh(s->relay.hosting);
-            continue;
-        }
-        what = woken();
-        if (what == 'r')
-            reload(s);
+        if (what == 'r' || reload_is_due)
+            reload_is_due = !reload(s);
+        what = what == 'r' ? '\0' : what;
     }
     drain(s);
 }

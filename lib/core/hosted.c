@@ -273,6 +273,20 @@ int hosted_add_network(struct hosted *w, struct networks *set, struct slice text
     return 0;
 }
 
+int hosted_add_source(struct hosted *w, const char *list, struct slice name, size_t entries,
+                      struct err *err)
+{
+    struct slice kept = arena_copy(&w->arena, name);
+    struct hosted_source *grown =
+        arena_grow(&w->arena, w->sources, w->source_count, &w->source_room, sizeof *grown);
+
+    if (grown == NULL || kept.ptr == NULL)
+        return no_memory(err);
+    w->sources = grown;
+    w->sources[w->source_count++] = (struct hosted_source){list, kept, entries};
+    return 0;
+}
+
 int hosted_set_default_domain(struct hosted *w, struct slice name, struct err *err)
 {
     w->default_domain = SLICE_NONE;

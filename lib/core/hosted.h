@@ -25,6 +25,13 @@
 
 enum out_bytes { OUT_BYTES_DESTINATION, OUT_BYTES_RECIPIENT, OUT_BYTES_MESSAGE };
 
+/* What one source gave, for the comparison with the next load. */
+struct hosted_source {
+    const char *list; /* the setting that names it: "hosted.domains" */
+    struct slice name;
+    size_t entries;
+};
+
 struct hosted {
     struct arena arena;
     struct strmap
@@ -38,6 +45,8 @@ struct hosted {
     struct networks host, customers;
     struct slice default_domain;          /* for addresses without a domain; empty: none */
     struct slice spam_header, spam_value; /* "X-Spam-Flag", "YES"; empty: no spam split */
+    struct hosted_source *sources;
+    size_t source_count, source_room;
     enum out_bytes out_bytes;
     bool users; /* count users too */
     bool domains_asked, forwards_asked, logins_asked, popauth_asked;
@@ -70,6 +79,9 @@ int hosted_set_default_domain(struct hosted *w, struct slice name, struct err *e
 int hosted_set_spam_header(struct hosted *w, struct slice name_and_value,
                            struct err *err) TG_MUST_USE TG_NONNULL(1); /* empty: none */
 
+/* Notes what a source gave; `list` is borrowed. */
+int hosted_add_source(struct hosted *w, const char *list, struct slice name, size_t entries,
+                      struct err *err) TG_MUST_USE TG_NONNULL(1, 2);
 /* Bytes that it holds: its arena and its tables. */
 size_t hosted_bytes(const struct hosted *w) TG_NONNULL(1);
 

@@ -53,6 +53,7 @@ static int take_address(struct listing *l, struct slice key, bool whole, struct 
 /* Bad data are the entry's fault, everything else is ours. */
 static int judge(struct listing *l, int result, struct err *err)
 {
+    l->entries += result == 0;
     if (result == 0 || err->code != EX_DATAERR)
         return result;
     listing_warn(l, err->text);
@@ -131,13 +132,16 @@ int listing_add_line(struct listing *l, struct slice line, struct err *err)
 uint64_t listing_stamp_file(uint64_t stamp, const char *path)
 {
     struct stat st = {0};
-    uint64_t facts[4] = {0};
+    uint64_t facts[7] = {0};
 
     if (stat(path, &st) == 0) {
         facts[0] = (uint64_t)st.st_mtim.tv_sec;
         facts[1] = (uint64_t)st.st_mtim.tv_nsec;
         facts[2] = (uint64_t)st.st_size;
         facts[3] = (uint64_t)st.st_ino;
+        facts[4] = (uint64_t)st.st_dev;
+        facts[5] = (uint64_t)st.st_ctim.tv_sec; /* who sets the other time back cannot set this */
+        facts[6] = (uint64_t)st.st_ctim.tv_nsec;
     }
     return hash_add(stamp, (struct slice){(const char *)facts, sizeof facts});
 }

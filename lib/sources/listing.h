@@ -27,6 +27,7 @@ struct listing {
     const char *where; /* the source or file being read */
     size_t line;       /* 0: it has no lines */
     size_t warning_count;
+    size_t entries; /* good ones of the source being listed */
 
     /* Forwarders add up in the hosted set, but only within one group: of several files or tables
      * that know the same address one counts, the first that is listed. taken: address in lower case
@@ -52,7 +53,7 @@ void listing_warn(struct listing *l, const char *what) TG_NONNULL(1);
 
 /* A sum of what a source is now, begun with HASH_BEGIN. */
 uint64_t listing_stamp_file(uint64_t stamp,
-                            const char *path); /* time, size, inode; or its absence */
+                            const char *path); /* times, size, inode; or its absence */
 
 int listing_file(const struct source_name *name, struct listing *l, struct err *err) TG_MUST_USE
     TG_NONNULL(1);

@@ -9,6 +9,7 @@
 /* One of the settings' lists of sources. */
 struct source_list {
     enum source_use use;
+    const char *setting;
     const struct string_list *names;
     bool *asked; /* set where one of them can only be asked */
 };
@@ -38,21 +39,24 @@ static int need_store(struct listing *l, const struct settings *s, const struct 
     return name->kind == SOURCE_REDIS && l->store == NULL ? -1 : 0;
 }
 
-static int list_named(const char *text, struct listing *l, const struct settings *s, bool *asked,
-                      struct err *err)
+static int list_named(const char *text, const struct source_list *list, struct listing *l,
+                      const struct settings *s, struct err *err)
 {
     struct source_name name;
     struct arena scratch;
     int result;
 
+    l->entries = 0;
     arena_init(&scratch, 65536);
     result = source_name_parse(slice_str(text), &scratch, &name, err);
     if (result == 0)
         result = need_store(l, s, &name, err);
     if (result == 0)
-        result = list_one(&name, l, asked, err);
+        result = list_one(&name, l, list->asked, err);
     arena_fini(&scratch);
-    return result;
+    if (result != 0)
+        return -1;
+    return hosted_add_source(l->hosted, list->setting, slice_str(text), l->entries, err);
 }
 
 /* In a table of domains or logins a later entry replaces an earlier one; with forwarders the first
@@ -66,7 +70,7 @@ static int list_all(const struct source_list *list, struct listing *l, const str
     for (size_t i = 0; i < count; i++) {
         size_t at = list->use == SOURCE_FORWARDS ? count - 1 - i : i;
 
-        if (list_named(list->names->items[at], l, s, list->asked, err) != 0)
+        if (list_named(list->names->items[at], list, l, s, err) != 0)
             return -1;
     }
     return 0;
@@ -77,10 +81,10 @@ static int list_sources(struct listing *l, const struct settings *s, struct err 
     struct hosted *w = l->hosted;
     bool never = false; /* a source of plans can be listed: see settings_check_plan_source */
     const struct source_list lists[] = {
-        {SOURCE_DOMAINS, &s->hosted.domains, &w->domains_asked},
-        {SOURCE_FORWARDS, &s->hosted.forwards, &w->forwards_asked},
-        {SOURCE_LOGINS, &s->hosted.logins, &w->logins_asked},
-        {SOURCE_PLANS, &s->throttle.assign, &never},
+        {SOURCE_DOMAINS, "hosted.domains", &s->hosted.domains, &w->domains_asked},
+        {SOURCE_FORWARDS, "hosted.forwards", &s->hosted.forwards, &w->forwards_asked},
+        {SOURCE_LOGINS, "hosted.logins", &s->hosted.logins, &w->logins_asked},
+        {SOURCE_PLANS, "throttle.assign", &s->throttle.assign, &never},
     };
 
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)

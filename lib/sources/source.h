@@ -39,13 +39,24 @@ struct hosted *source_load(const struct settings *s, FILE *warnings, struct err 
 
 /* Notices that a source is not what it was: files and Postfix tables by time, size and inode, Redis
  * by content (at most every 10 s). Make it before the hosted set that it is to watch is loaded;
- * settings are borrowed. Threads: one. */
+ * settings are borrowed. `before` (may be NULL): the watch that it replaces, whose last look counts
+ * as its own. Threads: one. */
 struct source_watch;
 void source_watch_free(struct source_watch *w);
-struct source_watch *source_watch_new(const struct settings *s, struct err *err)
-    TG_NONNULL(1) TG_MUST_USE;
-/* True once for each change. Cheap; to be called every few seconds. A source that cannot be looked
- * at has not changed. */
-bool source_watch_changed(struct source_watch *w) TG_NONNULL(1);
+struct source_watch *source_watch_new(const struct settings *s, const struct source_watch *before,
+                                      struct err *err) TG_NONNULL(1) TG_MUST_USE;
+
+/* A file that is rewritten in place is empty or half full for a while: a change counts once the
+ * file has been the same (size, both times, inode) for 2 s. */
+enum source_state {
+    SOURCES_SAME,
+    SOURCES_WRITTEN, /* a source has changed and does not rest yet: nothing is to be loaded */
+    SOURCES_CHANGED, /* reported once for each change */
+};
+/* Cheap; to be called every few seconds. A source that cannot be looked at has not changed. */
+enum source_state source_watch_look(struct source_watch *w) TG_MUST_USE TG_NONNULL(1);
+/* After loading: is each source still what the last look saw? -1 (EX_TEMPFAIL): what has been
+ * loaded may be half of a file, and is to be dropped. */
+int source_watch_still(struct source_watch *w, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

@@ -1,10 +1,14 @@
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "lib/sources/listing.h"
 #include "lib/sources/postfix.h"
 #include "lib/sources/source.h"
 #include "lib/sys/clock.h"
+
+/* A change counts once it has rested for so long: who writes a file in place truncates it first. */
+#define REST_MS 2000
 
 /* A key is scanned at most this often, and for a hundredth of the time at most. */
 #define SCAN_PAUSE_MS   10000
@@ -13,12 +17,15 @@
 #define PATHS_MAX_BYTES ((size_t)1 << 20)
 
 struct watched {
+    const char *text; /* as the settings name it */
     struct source_name name;
-    uint64_t stamp; /* 0: not known yet */
+    uint64_t loaded;  /* the stamp of what has been reported, or was there at the beginning */
+    uint64_t seen;    /* the stamp of the last look */
+    int64_t since_ms; /* when `seen` came up; of clock_monotonic_ms */
 
-    int64_t next_ms; /* REDIS: not looked at before */
+    int64_t next_ms; /* REDIS: the earliest time of the next look */
 
-    /* POSTFIX: the files that main.cf names, and the main.cf that named them */
+    /* POSTFIX: the files that main.cf names, and the stamp of the main.cf that named them */
     struct arena paths_arena;
     const char **paths;
     size_t path_count, path_room;
@@ -105,32 +112,42 @@ static uint64_t stamp_postfix(struct watched *item)
     return stamp;
 }
 
-/* --- all kinds
- * ------------------------------------------------------------------------------------ */
+/* --- redis
+ * ---------------------------------------------------------------------------------------- */
 
-static uint64_t stamp_redis(struct source_watch *w, struct watched *item)
+/* A key that has changed is looked at again after its rest; one that goes on changing counts then:
+ * unlike a file it is never half written. */
+static uint64_t stamp_redis(struct source_watch *w, struct watched *item, int64_t now_ms)
 {
     uint64_t stamp = HASH_BEGIN;
-    int64_t begin_ms = clock_monotonic_ms(), pause_ms;
+    int64_t pause_ms;
     int result;
 
-    if (begin_ms < item->next_ms)
-        return item->stamp;
+    if (now_ms < item->next_ms)
+        return item->seen;
     if (w->store == NULL)
         w->store = store_new(w->settings, NULL);
     result = w->store != NULL ? listing_redis_stamp(&item->name, w->store, &stamp, NULL) : -1;
-    pause_ms = (clock_monotonic_ms() - begin_ms) * SCAN_SHARE;
-    item->next_ms = begin_ms + (pause_ms > SCAN_PAUSE_MS ? pause_ms : SCAN_PAUSE_MS);
-    return result == 0 ? stamp : item->stamp;
+    if (result != 0)
+        stamp = item->seen;
+    pause_ms = (clock_monotonic_ms() - now_ms) * SCAN_SHARE;
+    if (stamp != item->loaded && item->seen == item->loaded)
+        item->next_ms = now_ms + REST_MS;
+    else
+        item->next_ms = now_ms + (pause_ms > SCAN_PAUSE_MS ? pause_ms : SCAN_PAUSE_MS);
+    return stamp;
 }
 
-static uint64_t stamp_now(struct source_watch *w, struct watched *item)
+/* --- all kinds
+ * ------------------------------------------------------------------------------------ */
+
+static uint64_t stamp_now(struct source_watch *w, struct watched *item, int64_t now_ms)
 {
     switch (item->name.kind) {
     case SOURCE_FILE:
         return listing_stamp_file(HASH_BEGIN, item->name.path.ptr);
     case SOURCE_REDIS:
-        return stamp_redis(w, item);
+        return stamp_redis(w, item, now_ms);
     case SOURCE_POSTFIX:
         return stamp_postfix(item);
     case SOURCE_SOCKETMAP:
@@ -139,34 +156,98 @@ static uint64_t stamp_now(struct source_watch *w, struct watched *item)
     return HASH_BEGIN; /* it is asked anyway */
 }
 
-bool source_watch_changed(struct source_watch *w)
+static void look(struct source_watch *w, struct watched *item, int64_t now_ms)
 {
-    bool changed = false;
+    uint64_t stamp = stamp_now(w, item, now_ms);
 
-    for (size_t i = 0; i < w->count; i++) {
-        uint64_t stamp = stamp_now(w, &w->items[i]);
-
-        changed = changed || stamp != w->items[i].stamp;
-        w->items[i].stamp = stamp;
-    }
-    return changed;
+    if (stamp == item->seen)
+        return;
+    if (item->name.kind != SOURCE_REDIS || item->seen == item->loaded)
+        item->since_ms = now_ms;
+    item->seen = stamp;
 }
 
-static int add_source(struct source_watch *w, const char *text, struct err *err)
+enum source_state source_watch_look(struct source_watch *w)
 {
-    struct watched *grown = arena_grow(&w->arena, w->items, w->count, &w->room, sizeof *grown);
+    enum source_state state = SOURCES_SAME;
+    int64_t now_ms = clock_monotonic_ms();
 
-    if (grown == NULL)
-        return err_set(err, EX_OSERR, "out of memory for the watch over sources");
-    w->items = grown;
-    if (source_name_parse(slice_str(text), &w->arena, &w->items[w->count].name, err) != 0)
-        return -1;
-    arena_init(&w->items[w->count].paths_arena, PATHS_MAX_BYTES);
-    w->count++;
+    for (size_t i = 0; i < w->count; i++) {
+        struct watched *item = &w->items[i];
+
+        look(w, item, now_ms);
+        if (item->seen == item->loaded)
+            continue;
+        if (now_ms - item->since_ms < REST_MS)
+            state = SOURCES_WRITTEN;
+        else if (state == SOURCES_SAME)
+            state = SOURCES_CHANGED;
+    }
+    for (size_t i = 0; i < w->count && state == SOURCES_CHANGED; i++)
+        w->items[i].loaded = w->items[i].seen;
+    return state;
+}
+
+/* A key of Redis is not half written: it is not scanned once more. */
+int source_watch_still(struct source_watch *w, struct err *err)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        struct watched *item = &w->items[i];
+
+        if (item->name.kind != SOURCE_REDIS && stamp_now(w, item, 0) != item->seen)
+            return err_set(err, EX_TEMPFAIL,
+                           "source \"%s\" was written while it was read: it is read again once it "
+                           "has not changed for %d seconds",
+                           item->text, REST_MS / 1000);
+    }
     return 0;
 }
 
-struct source_watch *source_watch_new(const struct settings *s, struct err *err)
+static const struct watched *find_watched(const struct source_watch *w, const char *text)
+{
+    for (size_t i = 0; w != NULL && i < w->count; i++)
+        if (strcmp(w->items[i].text, text) == 0)
+            return &w->items[i];
+    return NULL;
+}
+
+/* What the watch before this one has seen is what is about to be loaded. */
+static void begin(struct source_watch *w, struct watched *item, const struct source_watch *before)
+{
+    const struct watched *known = find_watched(before, item->text);
+
+    if (known != NULL) {
+        item->next_ms = known->next_ms;
+        item->seen = known->seen;
+    } else {
+        item->seen = stamp_now(w, item, clock_monotonic_ms());
+    }
+    item->loaded = item->seen;
+}
+
+static int add_source(struct source_watch *w, const char *text, const struct source_watch *before,
+                      struct err *err)
+{
+    struct slice kept = arena_copy(&w->arena, slice_str(text));
+    struct watched *grown = arena_grow(&w->arena, w->items, w->count, &w->room, sizeof *grown);
+
+    struct watched *item;
+
+    if (grown == NULL || kept.ptr == NULL)
+        return err_set(err, EX_OSERR, "out of memory for the watch over sources");
+    w->items = grown;
+    item = &grown[w->count];
+    item->text = kept.ptr;
+    if (source_name_parse(kept, &w->arena, &item->name, err) != 0)
+        return -1;
+    arena_init(&item->paths_arena, PATHS_MAX_BYTES);
+    w->count++;
+    begin(w, item, before);
+    return 0;
+}
+
+struct source_watch *source_watch_new(const struct settings *s, const struct source_watch *before,
+                                      struct err *err)
 {
     const struct string_list *lists[] = {&s->hosted.domains, &s->hosted.forwards, &s->hosted.logins,
                                          &s->throttle.assign};
@@ -179,11 +260,9 @@ struct source_watch *source_watch_new(const struct settings *s, struct err *err)
     arena_init(&w->arena, PATHS_MAX_BYTES);
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         for (size_t k = 0; k < lists[i]->count && result == 0; k++)
-            result = add_source(w, lists[i]->items[k], err);
-    if (result == 0) {
-        (void)source_watch_changed(w);
+            result = add_source(w, lists[i]->items[k], before, err);
+    if (result == 0)
         return w;
-    }
     source_watch_free(w);
     return NULL;
 }

@@ -1,7 +1,19 @@
 #include "relay/hosting.h"
 
+#include <sysexits.h>
+
 #include "t/relay/hosting_fixture.h"
 #include "t/tap.h"
+
+static int64_t skew_ms; /* the clock is ahead by this much */
+
+int64_t __real_clock_monotonic_ms(void);
+int64_t __wrap_clock_monotonic_ms(void);
+
+int64_t __wrap_clock_monotonic_ms(void)
+{
+    return __real_clock_monotonic_ms() + skew_ms;
+}
 
 static struct settings *load(void)
 {
@@ -62,18 +74,54 @@ static void test_expand(struct hosting_view *v)
     }
 }
 
+static void rewrite(struct hosting *hosting, const char *domains)
+{
+    fixture_write("domains", domains);
+    hosting_refresh(hosting);
+    skew_ms += 2000;
+    hosting_refresh(hosting);
+}
+
 static void test_refresh(struct hosting *hosting)
 {
     struct hosting_view *before = hosting_take(hosting), *after;
 
     OK(hosting_hosts(before, SLICE("new.test")) == HOSTING_NO, "not hosted");
-    fixture_write("domains", "host.test\nnew.test\nanother.test\n");
-    hosting_refresh(hosting);
+    rewrite(hosting, "host.test\nnew.test\nanother.test\n");
     after = hosting_take(hosting);
     OK(hosting_hosts(after, SLICE("new.test")) == HOSTING_YES, "hosted once the file has changed");
     OK(hosting_hosts(before, SLICE("new.test")) == HOSTING_NO, "a view in use stays as it was");
     hosting_give_back(before);
     hosting_give_back(after);
+}
+
+static enum hosting_answer hosts_now(struct hosting *hosting, const char *domain)
+{
+    struct hosting_view *v = hosting_take(hosting);
+    enum hosting_answer answer = hosting_hosts(v, slice_str(domain));
+
+    hosting_give_back(v);
+    return answer;
+}
+
+static void test_shrunk(struct hosting *hosting, const struct settings *s)
+{
+    struct err err = {.code = 0};
+
+    fixture_write("domains", "");
+    OK(hosting_reload(hosting, s, &err) != 0 && err.code == EX_TEMPFAIL,
+       "a file that was just written is not read");
+    rewrite(hosting, "");
+    OK(hosts_now(hosting, "new.test") == HOSTING_YES, "an emptied file leaves all as it was");
+    rewrite(hosting, "host.test\n");
+    OK(hosts_now(hosting, "new.test") == HOSTING_UNKNOWN,
+       "a domain that has gone is not refused for good at once");
+    OK(hosts_now(hosting, "never.test") == HOSTING_NO, "one that never was is");
+    skew_ms += 60000;
+    OK(hosts_now(hosting, "new.test") == HOSTING_NO, "after a minute it is gone");
+    rewrite(hosting, "");
+    OK(hosting_reload(hosting, s, &err) == 0 && hosts_now(hosting, "host.test") == HOSTING_UNKNOWN,
+       "a reload confirms that there are no domains");
 }
 
 int main(void)
@@ -91,6 +139,7 @@ int main(void)
         test_expand(v);
         hosting_give_back(v);
         test_refresh(hosting);
+        test_shrunk(hosting, s);
     }
     hosting_free(hosting);
     settings_free(s);

@@ -1,8 +1,10 @@
 /* Worlds out of file: and redis: sources; changes noticed. */
 #include "t/tap.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "t/redis/redis_fixture.h"
 #include "t/sources/source_fixture.h"
@@ -164,6 +166,17 @@ static void test_redis_faults(void)
     hosted_free(w);
 }
 
+/* Looks now, and again after the rest. */
+static enum source_state look_twice(struct source_watch *w)
+{
+    enum source_state first = source_watch_look(w);
+
+    if (first != SOURCES_WRITTEN)
+        return first;
+    skew_ms += 2000;
+    return source_watch_look(w);
+}
+
 static void test_watch(void)
 {
     struct err err = {0};
@@ -171,28 +184,117 @@ static void test_watch(void)
 
     write_file("w1", "a.example\n");
     use_sources("file:w1 file:w2", "redis:watched", "");
-    w = source_watch_new(&settings, &err);
+    w = source_watch_new(&settings, NULL, &err);
     OK(w != NULL, "a watch");
-    OK(!source_watch_changed(w), "nothing has changed");
+    OK(source_watch_look(w) == SOURCES_SAME, "nothing has changed");
     write_file("w1", "a.example\nb.example\n");
-    OK(source_watch_changed(w), "a file has");
-    OK(!source_watch_changed(w), "told once");
+    OK(source_watch_look(w) == SOURCES_WRITTEN, "a file is being written");
+    skew_ms += 1999;
+    OK(source_watch_look(w) == SOURCES_WRITTEN, "and does not rest yet");
+    skew_ms += 1;
+    OK(source_watch_look(w) == SOURCES_CHANGED, "it rests");
+    OK(source_watch_look(w) == SOURCES_SAME, "it is reported once");
     write_file("w2", "c.example\n");
-    OK(source_watch_changed(w), "a file has appeared");
+    OK(look_twice(w) == SOURCES_CHANGED, "a file has appeared");
     command("HSET watched a@example.com x@x.org");
-    OK(!source_watch_changed(w), "Redis is not looked at each time");
+    skew_ms += 3000;
+    OK(source_watch_look(w) == SOURCES_SAME, "Redis is not looked at each time");
+    skew_ms += 8000;
+    OK(look_twice(w) == SOURCES_CHANGED, "but after 10 s");
     skew_ms += 11000;
-    OK(source_watch_changed(w), "but after 10 s");
-    skew_ms += 11000;
-    OK(!source_watch_changed(w), "told once");
+    OK(source_watch_look(w) == SOURCES_SAME, "it is reported once");
     command("HSET watched a@example.com y@x.org");
     redis_fixture_kill(&redis);
     skew_ms += 11000;
-    OK(!source_watch_changed(w), "what cannot be looked at has not changed");
+    OK(source_watch_look(w) == SOURCES_SAME, "what cannot be looked at has not changed");
     redis_fixture_run(&redis, "");
     skew_ms += 11000;
-    OK(source_watch_changed(w), "Redis came back empty");
+    OK(look_twice(w) == SOURCES_CHANGED, "Redis came back empty");
     source_watch_free(w);
+}
+
+/* A key that changes all the time is reported, unlike a file. */
+static void test_restless(void)
+{
+    struct err err = {0};
+    struct source_watch *w;
+    bool reported = false;
+
+    write_file("w1", "a.example\n");
+    use_sources("file:w1", "redis:watched", "");
+    w = source_watch_new(&settings, NULL, &err);
+    for (int i = 0; i < 10; i++) {
+        write_file("w1", i % 2 == 0 ? "" : "a.example\n");
+        skew_ms += 1000;
+        reported = reported || source_watch_look(w) != SOURCES_WRITTEN;
+    }
+    OK(!reported, "a file that is written again and again does not rest");
+    skew_ms += 2000;
+    OK(source_watch_look(w) == SOURCES_CHANGED, "it does once it is left alone");
+    for (int i = 0; i < 10 && !reported; i++) {
+        char text[64];
+
+        (void)snprintf(text, sizeof text, "HSET watched a@example.com y%d@x.org", i);
+        command(text);
+        skew_ms += 11000;
+        reported = source_watch_look(w) == SOURCES_CHANGED;
+    }
+    OK(reported, "a key that never rests is read all the same");
+    source_watch_free(w);
+}
+
+/* Changes that only one of the facts tells. */
+static void test_facts(void)
+{
+    struct timespec before[2];
+    char path[128], moved[128];
+    struct err err = {0};
+    struct source_watch *w;
+    struct stat st;
+
+    write_file("w1", "a.example\n");
+    (void)snprintf(path, sizeof path, "%s/w1", redis.dir);
+    (void)snprintf(moved, sizeof moved, "%s/w2", redis.dir);
+    use_sources("file:w1", "", "");
+    w = source_watch_new(&settings, NULL, &err);
+    (void)stat(path, &st);
+    before[0] = st.st_atim;
+    before[1] = st.st_mtim;
+    (void)usleep(20000); /* the kernel's times have steps */
+    write_file("w1", "b.example\n");
+    (void)utimensat(AT_FDCWD, path, before, 0);
+    OK(look_twice(w) == SOURCES_CHANGED, "same size and mtime, written in place");
+    write_file("w2", "c.example\n");
+    (void)utimensat(AT_FDCWD, moved, before, 0);
+    (void)rename(moved, path);
+    OK(look_twice(w) == SOURCES_CHANGED, "another file in its place");
+    (void)unlink(path);
+    OK(look_twice(w) == SOURCES_CHANGED, "gone");
+    source_watch_free(w);
+}
+
+/* What is loaded is what rested: neither newer, nor changed while it was read. */
+static void test_still(void)
+{
+    struct err err = {0};
+    struct source_watch *first, *second;
+
+    write_file("w1", "a.example\nb.example\n");
+    write_file("w2", "c.example\n");
+    use_sources("file:w1", "", "");
+    first = source_watch_new(&settings, NULL, &err);
+    OK(source_watch_still(first, &err) == 0, "nothing happened meanwhile");
+    write_file("w1", "a.example\n");
+    OK(source_watch_still(first, &err) != 0 && err.code == EX_TEMPFAIL &&
+           strstr(err.text, "/w1\" was written"),
+       err.text);
+    use_sources("file:w1 file:w2", "", "");
+    second = source_watch_new(&settings, first, &err);
+    OK(source_watch_still(second, &err) != 0, "a new watch goes by what the old one saw last");
+    OK(look_twice(second) == SOURCES_CHANGED && source_watch_still(second, &err) == 0,
+       "until it has rested");
+    source_watch_free(first);
+    source_watch_free(second);
 }
 
 int main(void)
@@ -212,6 +314,9 @@ int main(void)
     test_redis();
     test_redis_faults();
     test_watch();
+    test_restless();
+    test_facts();
+    test_still();
     redis_fixture_stop(&redis);
     return tap_done();
 }
