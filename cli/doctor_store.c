@@ -152,20 +152,6 @@ static void check_latency(struct doctor *d)
         doctor_fix(d, "raise store.timeout, or move the store closer");
 }
 
-/* Without the store each process allows itself its part of a limit. */
-static void check_node_count(struct doctor *d, size_t count)
-{
-    const struct settings *s = d->cli->settings;
-
-    if (s->store.on_failure != ON_FAILURE_LOCAL || count <= (size_t)s->store.nodes)
-        return;
-    doctor_say(d, DOCTOR_WARN, "store",
-               "%zu nodes share this store, but store.nodes is %" PRId64
-               ": while Redis is away, they let more pass than the limits allow",
-               count, s->store.nodes);
-    doctor_fix(d, "set store.nodes to %zu on each node", count);
-}
-
 static void check_schema(struct doctor *d)
 {
     struct err err = {0};
@@ -180,7 +166,6 @@ static void check_schema(struct doctor *d)
     } else {
         doctor_say(d, DOCTOR_OK, "store", "keys of schema 1, prefix %s, %zu node%s",
                    d->cli->reader.prefix, nodes.count, nodes.count == 1 ? "" : "s");
-        check_node_count(d, nodes.count);
     }
 }
 
@@ -344,12 +329,27 @@ static void check_other(struct doctor *d, const struct node_info *n)
                d->cli->reader.prefix, SLICE_FMT(n->name));
 }
 
+/* Without the store each process allows itself its part of a limit. */
+static void check_node_count(struct doctor *d, size_t count)
+{
+    const struct settings *s = d->cli->settings;
+
+    if (s->store.on_failure != ON_FAILURE_LOCAL || count <= (size_t)s->store.nodes)
+        return;
+    doctor_say(d, DOCTOR_WARN, "store",
+               "%zu nodes share this store, but store.nodes is %" PRId64
+               ": while Redis is away, they let more pass than the limits allow",
+               count, s->store.nodes);
+    doctor_fix(d, "set store.nodes to %zu on each node", count);
+}
+
 void doctor_nodes(struct doctor *d)
 {
     struct slice own = slice_str(d->cli->settings->node);
     struct node_infos nodes;
     struct err err = {.text = "there is no store"};
     bool found = false;
+    size_t working = 0; /* without those that have another name now, and those gone for good */
 
     if (!d->store_is_there || read_node_infos(&d->cli->reader, &d->arena, &nodes, &err) != 0) {
         doctor_say(d, DOCTOR_UNKNOWN, "node", "the nodes cannot be read: %s", err.text);
@@ -358,14 +358,17 @@ void doctor_nodes(struct doctor *d)
     }
     for (size_t i = 0; i < nodes.count; i++) {
         const struct node_info *n = &nodes.items[i];
+        bool works = !n->is_renamed && n->pushed_through <= d->now_s;
 
+        working += works;
         if (slice_equal(n->name, own)) {
             found = true;
             check_own(d, n);
-        } else if (!n->is_renamed && n->pushed_through <= d->now_s) {
+        } else if (works) {
             check_other(d, n);
         }
     }
+    check_node_count(d, working);
     if (!found) {
         doctor_say(d, DOCTOR_FAIL, "node", "%s has never reported to this store",
                    d->cli->settings->node);

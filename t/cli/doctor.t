@@ -302,6 +302,10 @@ def wrong_nodes(site):
     site.redis(*fix.split("redis-cli ")[1].replace("'", "").split(" "))
     tap.same([f for f in site.ask(fresh=False)[1] if f[0] != "ok"], [],
              "and no longer missed after its fix")
+    site.site(nodes=1)
+    site.redis("HSET", "tg:{@mx2}:node", "pushed_through", 253402300799)
+    tap.same([f for f in site.ask(fresh=False)[1] if f[0] != "ok"], [], "nor counted for limits")
+    site.site()
     site.sql("INSERT OR REPLACE INTO meta VALUES ('ledger', '0badcafe')")
     site.redis("HSET", "tg:{@mx1}:node", "_ledger", "0badcafe")
     tap.same([f for f in site.ask()[1] if f[0] != "ok"], [], "its own ledger reports")
