@@ -87,10 +87,10 @@ def main():
         tap.ok(not send(w, [FAR]).accepted, "over the limit")
     first = wait_mails(w, 2)[-1]
     tap.ok("Subject: tollgate: example.com is over its limit (mail is rejected)\r\n" in first,
-           "a message was stopped: the admin is told", first)
+           "a message was stopped: the admin is notified", first)
     tap.none([x for x in ("  limit           domain/recipients/hour\r\n",
-                          "  most            4/hour recipients\r\n",
-                          "  used            4\r\n", "  wanted          1\r\n",
+                          "  allows          4 recipients per hour\r\n",
+                          "  used            4\r\n", "  this message    1 recipients\r\n",
                           "  sender          alice@example.com\r\n",
                           "  client          203.0.113.9\r\n",
                           "Auto-Submitted: auto-generated\r\n") if x not in first],
