@@ -3,6 +3,7 @@
 #include <jansson.h>
 
 #include "cli/cli.h"
+#include "cli/text.h"
 #include "lib/core/format.h"
 #include "lib/sys/json.h"
 
@@ -13,9 +14,10 @@
 
 static void line(struct buf *b, const char *name, struct slice value)
 {
-    format_left(b, slice_str(name), INDENT);
-    format_text(b, value);
-    buf_add_char(b, '\n');
+    struct render_style style;
+
+    cli_style(&style);
+    text_entry(b, slice_str(name), INDENT, style.width, value);
 }
 
 static struct slice address_shown(const struct address *a, struct arena *arena)
@@ -48,7 +50,7 @@ static void add_message(const struct shown *s, struct arena *arena, struct buf *
              classify_origin_name(c->origin));
     if (s->popauth_unknown != NULL) {
         format_left(b, SLICE(""), INDENT);
-        buf_addf(b, "(POP-before-SMTP is not known, and taken for no: %s)\n", s->popauth_unknown);
+        buf_addf(b, "(POP-before-SMTP is unknown and treated as no: %s)\n", s->popauth_unknown);
     }
     if (c->login.len > 0)
         add_login(s, b);
@@ -63,7 +65,7 @@ static void add_message(const struct shown *s, struct arena *arena, struct buf *
     format_count(b, c->bytes);
     buf_add_str(b, c->spam ? "\nspam       yes\n" : "\n");
     if (c->is_bounce)
-        buf_add_str(b, "bounce     yes: counted for each hosted domain that receives it\n");
+        line(b, "bounce", SLICE("yes: counted for each hosted domain that receives it"));
 }
 
 static void add_decision(const struct shown *s, const struct decision *d, struct arena *arena,
@@ -136,7 +138,7 @@ int classify_show_text(const struct shown *s, struct arena *arena)
     add_message(s, arena, &b);
     for (size_t i = 0; i < s->classified.count; i++)
         add_decision(s, &s->classified.decisions[i], arena, &b);
-    buf_add_str(&b, "\nIt would count:\n");
+    buf_add_str(&b, "\nWould be counted:\n");
     for (size_t i = 0; i < s->record.leg_count; i++) {
         if (tally_of_leg(&s->record, i, &t))
             add_leg(&s->record.legs[i], &t, &b);

@@ -81,7 +81,7 @@ static json_t *exchange(int fd, json_t *request, struct err *err)
     if (!json_is_object(answer)) {
         json_decref(answer);
         answer = NULL;
-        (void)err_set(err, EX_UNAVAILABLE, "tollgated's control socket gave no answer");
+        (void)err_set(err, EX_UNAVAILABLE, "tollgated did not answer on its control socket");
     }
     buf_fini(&line);
     free(text);

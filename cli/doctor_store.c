@@ -42,7 +42,8 @@ static bool info_is(const redisReply *info, const char *name, const char *value)
     return slice_equal(info_field(info, name), slice_str(value));
 }
 
-/* Where a server does not tell, what it tells would be for nobody to know. */
+/* Without the field nothing is known: the user may not run INFO, or the server has no such field.
+ */
 static bool is_told(struct doctor *d, const redisReply *info, const char *field, const char *what)
 {
     if (info_field(info, field).len > 0)

@@ -15,7 +15,7 @@ static int domain_parse(struct setup *s, struct slice typed, struct arena *arena
 {
     out->kind = HOLDER_IS_DOMAIN;
     if (typed.len > 0 && typed.ptr[0] == '.')
-        return err_set(err, EX_USAGE, "%.*s: each sub-domain has limits of its own; name one",
+        return err_set(err, EX_USAGE, "%.*s: limits belong to single sub-domains; name one",
                        SLICE_FMT(typed));
     if (domain_canonical(typed, arena, &out->name, err) != 0) {
         err->code = EX_USAGE;
@@ -39,7 +39,7 @@ static int client_parse(struct setup *s, struct slice typed, struct arena *arena
     struct ip ip;
 
     if (!networks_ip_parse(text, &ip))
-        return err_set(err, EX_USAGE, "\"%.*s\" is no IP address", SLICE_FMT(text));
+        return err_set(err, EX_USAGE, "\"%.*s\" is not an IP address", SLICE_FMT(text));
     plain = name + sizeof HOLDER_CLIENT - 1;
     (void)snprintf(plain, INET6_ADDRSTRLEN, "%.*s", SLICE_FMT(text));
     if (inet_pton(AF_INET6, plain, &v6) == 1)
@@ -69,7 +69,7 @@ int holder_parse(struct setup *s, const char *typed, struct arena *arena, struct
         return client_parse(s, name, arena, out, err);
     if (name.len > 0 && name.ptr[0] == '@')
         return err_set(err, EX_USAGE,
-                       "\"%s\" has no limits: there are domains, @server, @client and "
+                       "\"%s\" has no limits: name a domain, @server, @client or "
                        "@client:IP",
                        typed);
     return domain_parse(s, name, arena, out, err);
@@ -80,17 +80,16 @@ int holder_check(const struct holder *h, bool force)
     if (h->is_hosted)
         return EX_OK;
     if (h->charged.len > 0)
-        (void)fprintf(stderr,
-                      "tollgate: the mail of %.*s is charged to %.*s, whose limits hold for it\n",
+        (void)fprintf(stderr, "tollgate: the mail of %.*s is charged to %.*s, whose limits apply\n",
                       SLICE_FMT(h->name), SLICE_FMT(h->charged));
     else
         (void)fprintf(stderr,
-                      "tollgate: %.*s is not hosted here (hosted.domains), so nothing is ever "
+                      "tollgate: %.*s is not hosted here (hosted.domains), so nothing is "
                       "charged to it\n",
                       SLICE_FMT(h->name));
     if (force)
         return EX_OK;
-    (void)fprintf(stderr, "tollgate: nothing was changed; --force does it all the same\n");
+    (void)fprintf(stderr, "tollgate: nothing was changed; use --force to do it anyway\n");
     return EX_DATAERR;
 }
 
@@ -126,7 +125,7 @@ static void warn_overrides(const struct holder *h, const struct buf *warnings)
 
         if (line.len == 0)
             continue;
-        (void)err_set(&err, EX_DATAERR, "an override of %.*s does nothing: %.*s",
+        (void)err_set(&err, EX_DATAERR, "an override of %.*s has no effect: %.*s",
                       SLICE_FMT(h->rules), SLICE_FMT(line));
         (void)cli_fail(&err);
     }
@@ -194,9 +193,9 @@ const struct limit *holder_override(const struct holder_limits *l, const struct 
 
 const char *holder_plan_origin_text(enum plan_origin origin)
 {
-    static const char *const texts[] = {[PLAN_NONE] = "there is no plan of the name default",
-                                        [PLAN_DEFAULT] = "no other is set or assigned",
-                                        [PLAN_ASSIGNED] = "given by throttle.assign",
+    static const char *const texts[] = {[PLAN_NONE] = "there is no plan named default",
+                                        [PLAN_DEFAULT] = "no other plan is set or assigned",
+                                        [PLAN_ASSIGNED] = "assigned by throttle.assign",
                                         [PLAN_GIVEN] = "set at run time"};
 
     return texts[origin];

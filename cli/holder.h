@@ -46,7 +46,7 @@ struct holder_limits {
     size_t count;
 };
 
-/* Overrides that cannot be read are told on stderr. */
+/* Overrides that cannot be read are reported on stderr. */
 int holder_limits_read(struct setup *s, const struct holder *h, int64_t now_s, struct arena *arena,
                        struct holder_limits *out, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* The override that a limit comes from; NULL: the plan's. */

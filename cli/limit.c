@@ -252,6 +252,23 @@ static void add_before(const struct limit_command *w, const struct limit *l, str
     buf_add_str(b, any ? ")" : " (before: none)");
 }
 
+/* What the override before had and this one has not. */
+static void add_lost(const struct limit_command *w, const struct limit *l, struct buf *b)
+{
+    const struct limit *before = holder_override(&w->limits, l, w->now_s);
+
+    if (before != NULL && before->until_s != 0 && l->until_s == 0) {
+        buf_add_str(b, "\nIt ended at ");
+        text_time(b, before->until_s);
+        buf_add_str(b, " before; now it has no end (--until).");
+    }
+    if (before != NULL && before->reason.len > 0 && l->reason.len == 0) {
+        buf_add_str(b, "\nIts reason was \"");
+        format_text(b, before->reason);
+        buf_add_str(b, "\"; now it has none (--reason).");
+    }
+}
+
 static int say_set(const struct limit_command *w, const struct limit *l)
 {
     struct buf b;
@@ -264,6 +281,7 @@ static int say_set(const struct limit_command *w, const struct limit *l)
     buf_add_str(&b, " is ");
     text_amount(&b, l->metric, l->max);
     add_before(w, l, &b);
+    add_lost(w, l, &b);
     if (l->max != LIMIT_UNLIMITED)
         buf_addf(&b, "\nA message over it is %s.", text_stopped(l->action));
     if (l->max != LIMIT_UNLIMITED && w->setup.rules->observe && l->action != ACTION_LOG)

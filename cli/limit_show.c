@@ -99,9 +99,9 @@ static void add_hosted(const struct holder *h, struct buf *b)
     if (h->is_hosted)
         line(b, "  hosted", "yes");
     else if (h->charged.len > 0)
-        line(b, "  hosted", "yes, but charged to %.*s, whose limits hold", SLICE_FMT(h->charged));
+        line(b, "  hosted", "yes, but charged to %.*s, whose limits apply", SLICE_FMT(h->charged));
     else
-        line(b, "  hosted", "no: nothing is ever charged to it");
+        line(b, "  hosted", "no: nothing is charged to it");
 }
 
 static void add_plan(const struct holder *h, const struct holder_limits *l, struct buf *b)
@@ -112,10 +112,10 @@ static void add_plan(const struct holder *h, const struct holder_limits *l, stru
         line(b, "  plan", "%.*s (%s)", SLICE_FMT(l->plan->name),
              holder_plan_origin_text(l->origin));
     if (l->said.plan.len > 0 && l->origin != PLAN_GIVEN)
-        line(b, "", "(set at run time to \"%.*s\", which the configuration does not have)",
+        line(b, "", "(set at run time to \"%.*s\", which is not configured)",
              SLICE_FMT(l->said.plan));
     if (h->assigned.len > 0 && l->origin == PLAN_DEFAULT)
-        line(b, "", "(throttle.assign says \"%.*s\", which the configuration does not have)",
+        line(b, "", "(throttle.assign has \"%.*s\", which is not configured)",
              SLICE_FMT(h->assigned));
 }
 
@@ -127,8 +127,8 @@ void limit_show_head(const struct setup *s, const struct holder *h, const struct
     add_hosted(h, b);
     add_plan(h, l, b);
     line(b, "  mode", "%s",
-         s->rules->observe ? "observe: nothing is stopped, only logged and counted"
-                           : "enforce: limits act");
+         s->rules->observe ? "observe: limits are logged and counted, nothing is stopped"
+                           : "enforce");
     if (h->is_exempt)
         line(b, "  exempt", "yes, by throttle.exempt: no limit applies");
 }
@@ -140,8 +140,8 @@ static const char *override_state(const struct holder *h, const struct limit *o,
     if (o->until_s != 0 && o->until_s <= now_s)
         return "ended";
     if (!holder_has_scope(h, o->scope))
-        return "does nothing: of another scope";
-    return o->max == LIMIT_UNLIMITED ? "holds: no limit" : "holds";
+        return "no effect: of another scope";
+    return o->max == LIMIT_UNLIMITED ? "in force: no limit" : "in force";
 }
 
 static void add_override(const struct holder *h, const struct limit *o, int64_t now_s,
@@ -208,7 +208,7 @@ static void add_text(const struct setup *s, const struct holder *h, const struct
     limit_show_head(s, h, l, b);
     buf_add_char(b, '\n');
     if (l->count == 0)
-        buf_add_str(b, "No limit holds.\n");
+        buf_add_str(b, "No limit is in force.\n");
     else
         table_table(list, &style, true, b);
     if (l->said.count > 0)
@@ -322,9 +322,9 @@ void limit_show_name(const struct holder_limits *l, const struct limit *name, st
             continue;
         buf_add_str(b, any ? "     " : "Now: ");
         text_limit(b, &l->limits[i]);
-        buf_addf(b, ", else %s\n", text_stopped(l->limits[i].action));
+        buf_addf(b, ", otherwise %s\n", text_stopped(l->limits[i].action));
         any = true;
     }
     if (!any)
-        buf_add_str(b, "Now there is no such limit.\n");
+        buf_add_str(b, "No such limit is in force now.\n");
 }

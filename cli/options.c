@@ -19,33 +19,23 @@
 
 static void add_name(const struct options_row *row, struct buf *b)
 {
-    buf_addf(b, "--%s", row->name);
+    buf_addf(b, "  --%s", row->name);
     if (row->value != NULL)
         buf_addf(b, "%s%s%s", row->optional ? "[=" : " ", row->value, row->optional ? "]" : "");
 }
 
-/* "  NAME   help", the help behind `column` columns. */
-static void add_line(struct buf *b, struct slice name, size_t column, const char *help)
-{
-    size_t start = b->len;
-
-    text_wrap(b, column, false, HELP_WIDTH, slice_str(help));
-    if (!b->failed)
-        memcpy(b->data + start + 2, name.ptr, name.len);
-}
-
 static size_t column_of(const struct options_table *t, struct buf *name)
 {
-    size_t widest = strlen("-h, --help");
+    size_t widest = strlen("  -h, --help");
 
     for (const struct options_word *w = t->words; w->name != NULL; w++)
-        widest = strlen(w->name) > widest ? strlen(w->name) : widest;
+        widest = strlen(w->name) + 2 > widest ? strlen(w->name) + 2 : widest;
     for (const struct options_row *row = t->rows; row->name != NULL; row++) {
         buf_reset(name);
         add_name(row, name);
         widest = name->len > widest ? name->len : widest;
     }
-    return widest + 4;
+    return widest + 2;
 }
 
 static void add_help(const struct options_table *t, struct buf *b)
@@ -56,15 +46,18 @@ static void add_help(const struct options_table *t, struct buf *b)
     buf_init(&name, 1024);
     column = column_of(t, &name);
     buf_addf(b, "usage: tollgate %s\n\n", t->synopsis);
-    for (const struct options_word *w = t->words; w->name != NULL; w++)
-        add_line(b, slice_str(w->name), column, w->help);
+    for (const struct options_word *w = t->words; w->name != NULL; w++) {
+        buf_reset(&name);
+        buf_addf(&name, "  %s", w->name);
+        text_entry(b, buf_slice(&name), column, HELP_WIDTH, slice_str(w->help));
+    }
     for (const struct options_row *row = t->rows; row->name != NULL; row++) {
         buf_reset(&name);
         add_name(row, &name);
-        add_line(b, buf_slice(&name), column, row->help);
+        text_entry(b, buf_slice(&name), column, HELP_WIDTH, slice_str(row->help));
     }
-    add_line(b, SLICE("-c FILE"), column, "configuration file");
-    add_line(b, SLICE("-h, --help"), column, "this text");
+    text_entry(b, SLICE("  -c FILE"), column, HELP_WIDTH, SLICE("configuration file"));
+    text_entry(b, SLICE("  -h, --help"), column, HELP_WIDTH, SLICE("this text"));
     if (t->notes != NULL) {
         buf_add_char(b, '\n');
         text_wrap(b, 0, false, HELP_WIDTH, slice_str(t->notes));
@@ -97,7 +90,7 @@ static void *field(const struct options_reading *r, const struct options_row *ro
     return (char *)r->into + row->offset;
 }
 
-static int list_add(struct options_list *list, const char *text)
+int options_list_add(struct options_list *list, const char *text)
 {
     if (list->count == list->room) {
         size_t room = list->room == 0 ? 8 : list->room * 2;
@@ -166,7 +159,7 @@ static int set_value(struct options_reading *r, size_t at)
         *(const char **)field(r, row) = optarg;
         return EX_OK;
     case OPTIONS_LIST:
-        return list_add(field(r, row), optarg);
+        return options_list_add(field(r, row), optarg);
     case OPTIONS_NUMBER:
         return set_number(r, row);
     case OPTIONS_CHOICE:

@@ -61,6 +61,8 @@ int options_parse(const struct options_table *t, struct cli *cli, void *into, in
  */
 int options_verb(const struct options_table *t, const char *word, const char *const *verbs)
     TG_NONNULL(1, 2, 3);
+/* EX_OK, or EX_OSERR, said. */
+int options_list_add(struct options_list *list, const char *text) TG_NONNULL(1);
 void options_list_free(struct options_list *list) TG_NONNULL(1);
 
 #endif

@@ -21,7 +21,7 @@ int person_find(const char *name, struct person *out, struct err *err)
 
     *out = (struct person){.group_count = (int)(sizeof out->groups / sizeof out->groups[0])};
     if (user == NULL)
-        return err_set(err, EX_NOUSER, "there is no user \"%s\" on this machine", name);
+        return err_set(err, EX_NOUSER, "no user \"%s\" on this machine", name);
     (void)snprintf(out->name, sizeof out->name, "%s", name);
     out->uid = user->pw_uid;
     out->gid = user->pw_gid;
@@ -67,7 +67,7 @@ static int barred(const struct person *p, const char *path, const struct stat *s
     char owner[192];
 
     owner_text(s, owner, sizeof owner);
-    return err_set(err, EX_NOPERM, "the user %s may not %s %s (%s)", p->name, what, path, owner);
+    return err_set(err, EX_NOPERM, "the user %s cannot %s %s (%s)", p->name, what, path, owner);
 }
 
 static int bits_check(const struct person *p, const char *path, unsigned bits, const char *what,
@@ -149,7 +149,7 @@ int person_access(const struct person *p, const char *path, enum person_want wan
     if (error == 0)
         return 0;
     if (error < 0)
-        return err_set(err, EX_OSERR, "cannot become the user %s to try it", p->name);
+        return err_set(err, EX_OSERR, "cannot switch to the user %s to try", p->name);
     if (error != EACCES)
         return err_set(err, EX_UNAVAILABLE, "%s: %s", path, strerror(error));
     /* The bits know which component it is; where they do not, the system's word must do. */

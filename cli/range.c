@@ -52,12 +52,11 @@ static int gone(const struct stored_period *c, struct err *err)
 {
     if (c->kind == PERIOD_HOUR)
         return err_set(err, EX_USAGE,
-                       "single hours are kept for %d days, and %s is longer ago; ask for days or "
-                       "months",
+                       "hours are kept for %d days, and %s is older; ask for days or months",
                        (int)(HOUR_KEPT_S / DAY_S), c->name);
     return err_set(err, EX_USAGE,
-                   "single days are kept for %d days, and %s is longer ago; ask for whole months, "
-                   "which are kept for ever",
+                   "days are kept for %d days, and %s is older; ask for whole months, which are "
+                   "kept for ever",
                    (int)(DAY_KEPT_S / DAY_S), c->name);
 }
 
@@ -95,19 +94,19 @@ static void add_time(struct buf *b, int64_t unix_s)
 static void note_add(const struct range *r, const struct node_infos *nodes, struct buf *b)
 {
     const struct node_info *last = read_node_infos_last(nodes);
-    const char *lead = r->to > r->now ? "So far" : "Not complete";
+    const char *lead = r->to > r->now ? "So far" : "Incomplete";
 
     if (last == NULL) {
         buf_addf(b, "%s: no node has ever reported to this store.", lead);
     } else if (last->pushed_through == 0) {
-        buf_addf(b, "%s: the node %.*s does not say up to when it has counted.", lead,
+        buf_addf(b, "%s: the node %.*s does not report until when it has counted.", lead,
                  SLICE_FMT(last->name));
     } else if (r->to > r->now && last->pushed_through + LATE_S >= r->now) {
         buf_addf(b, "%s: counted until ", lead);
         add_time(b, last->pushed_through);
         buf_add_char(b, '.');
     } else {
-        buf_addf(b, "%s: the node %.*s has handed in its counters only until ", lead,
+        buf_addf(b, "%s: the node %.*s has reported its counters only until ", lead,
                  SLICE_FMT(last->name));
         add_time(b, last->pushed_through);
         buf_add_str(b, " (see `tollgate doctor').");

@@ -18,7 +18,7 @@ struct setup {
     struct hosted *hosted;
     struct resolver *resolver;
     struct limit_rules *rules;
-    bool is_quiet; /* overrides that cannot be read are not told of */
+    bool is_quiet; /* overrides that cannot be read are not reported */
 };
 
 /* 0, or an exit code after having said why; opens the store, too. */

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/text.h"
 #include "lib/core/err.h"
 #include "lib/core/format.h"
 #include "lib/sys/json.h"
 
 #define COLUMNS_MAX 32
 #define GAP         2
+#define NOTE_BYTES  4096
 
 /* --- filling --------------------------------------------------------------------------------- */
 
@@ -254,18 +256,23 @@ void table_table(const struct table *l, const struct render_style *style, bool h
 void table_note_hidden(const struct table *l, const struct render_style *style, struct buf *b)
 {
     struct table_layout y = {.l = l, .style = style};
-    const char *between = "\nNot shown for lack of room: ";
+    const char *between = "Not shown for lack of room: ";
+    struct buf note;
 
+    buf_init(&note, NOTE_BYTES);
     measure(&y);
     squeeze(&y);
     for (size_t c = 0; c < l->column_count; c++) {
         if (!y.dropped[c] || l->columns[c].head[0] == '\0')
             continue;
-        buf_addf(b, "%s%s", between, l->columns[c].head);
+        buf_addf(&note, "%s%s", between, l->columns[c].head);
         between = ", ";
     }
-    if (between[0] == ',')
+    if (note.len > 0) {
         buf_add_char(b, '\n');
+        text_wrap(b, 0, false, style->width, buf_slice(&note));
+    }
+    buf_fini(&note);
 }
 
 /* --- CSV and JSON ---------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 #include "cli/text.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <time.h>
 
 #include "lib/core/format.h"
@@ -106,7 +107,7 @@ void text_limit(struct buf *b, const struct limit *l)
 
 const char *text_stopped(enum limit_action action)
 {
-    static const char *const words[] = {[ACTION_LOG] = "let through, and logged",
+    static const char *const words[] = {[ACTION_LOG] = "accepted and logged",
                                         [ACTION_HOLD] = "held",
                                         [ACTION_DEFER] = "deferred",
                                         [ACTION_REJECT] = "refused"};
@@ -140,6 +141,15 @@ void text_wrap(struct buf *b, size_t indent, bool bullet, size_t width, struct s
         used += wide;
     }
     buf_add_char(b, '\n');
+}
+
+void text_entry(struct buf *b, struct slice name, size_t column, size_t width, struct slice text)
+{
+    size_t start = b->len;
+
+    text_wrap(b, column, false, width, text);
+    if (!b->failed)
+        memcpy(b->data + start, name.ptr, name.len);
 }
 
 void text_bar(struct buf *b, uint64_t percent, size_t width, bool utf8)

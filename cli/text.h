@@ -28,6 +28,9 @@ const char *text_stopped(enum limit_action action);
  * with a bullet those after the first behind two more. */
 void text_wrap(struct buf *b, size_t indent, bool bullet, size_t width, struct slice text)
     TG_NONNULL(1);
+/* "NAME   text": the text wrapped behind `column` columns, of which the name needs less. */
+void text_entry(struct buf *b, struct slice name, size_t column, size_t width, struct slice text)
+    TG_NONNULL(1);
 /* A bar of that width, full from 100 percent on. */
 void text_bar(struct buf *b, uint64_t percent, size_t width, bool utf8) TG_NONNULL(1);
 

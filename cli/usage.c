@@ -38,8 +38,8 @@ struct usage_command {
 
 /* --- the command line ------------------------------------------------------------------------ */
 
-static const struct options_word words[] = {{"D", "a hosted domain, @server, or @client:192.0.2.1"},
-                                            {.name = NULL}};
+static const struct options_word words[] = {
+    {"D", "a hosted domain, alice@example.com, @server, or @client:192.0.2.1"}, {.name = NULL}};
 static const struct options_row rows[] = {
     {.name = "user",
      OPTIONS_LIST,
@@ -66,9 +66,21 @@ static const struct options_table table = {
     .rows = rows,
     .words_least = 1,
     .words_most = 1,
-    .missing = "name a domain, @server or @client:IP",
+    .missing = "name a domain, a user, @server or @client:IP",
     .notes = "Every limit in force, how much of it is used, and when there is room again. Looking "
              "consumes nothing."};
+
+/* alice@example.com is `example.com --user alice@example.com'. */
+static int take_account(struct usage_command *w, const char *typed)
+{
+    const char *at = strrchr(typed, '@');
+
+    w->holder_typed = typed;
+    if (at == NULL || at == typed)
+        return EX_OK;
+    w->holder_typed = at + 1;
+    return options_list_add(&w->users_typed, typed);
+}
 
 static int parse(struct usage_command *w, int argc, char **argv)
 {
@@ -76,7 +88,7 @@ static int parse(struct usage_command *w, int argc, char **argv)
     int code = options_parse(&table, w->cli, w, argc, argv, &typed);
 
     if (code == EX_OK)
-        w->holder_typed = typed[0];
+        code = take_account(w, typed[0]);
     return code;
 }
 
@@ -175,6 +187,19 @@ static bool users_have_limits(const struct usage_command *w)
     return false;
 }
 
+static void add_exempt_users(const struct usage_command *w, struct buf *b)
+{
+    for (size_t i = 0; w->users_typed.count > 0 && i < w->users.count; i++) {
+        struct slice user = w->users.items[i];
+
+        if (strmap_find(&w->setup.rules->exempt.users, user) == NULL)
+            continue;
+        buf_add_char(b, '\n');
+        format_text(b, user);
+        buf_add_str(b, " is exempt by throttle.exempt.users: no limit applies.\n");
+    }
+}
+
 static void add_text(struct usage_command *w, struct buf *b)
 {
     struct render_style style;
@@ -186,7 +211,7 @@ static void add_text(struct usage_command *w, struct buf *b)
     limit_show_head(&w->setup, &w->holder, &w->limits, b);
     buf_add_char(b, '\n');
     if (w->limits.count == 0)
-        buf_add_str(b, "No limit holds.\n");
+        buf_add_str(b, "No limit is in force.\n");
     if (own.row_count > 0) {
         table_table(&own, &style, true, b);
         table_note_hidden(&own, &style, b);
@@ -197,9 +222,10 @@ static void add_text(struct usage_command *w, struct buf *b)
     if (users.row_count > 0)
         table_table(&users, &style, true, b);
     else if (w->cli->settings->accounting.users)
-        buf_add_str(b, "No user has used anything of the limits of users.\n");
+        buf_add_str(b, "No user has used any of the limits of users.\n");
     else
-        buf_add_str(b, "Users are not counted (accounting.users): name them by --user.\n");
+        buf_add_str(b, "Users are not counted (accounting.users); name them with --user.\n");
+    add_exempt_users(w, b);
 }
 
 static json_t *to_json(struct usage_command *w, const struct table *list)

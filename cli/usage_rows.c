@@ -212,7 +212,7 @@ enum usage_column {
 };
 
 const struct table_column usage_columns[] = {
-    [COL_USER] = {.name = "user", .head = "user", .cut = 16},
+    [COL_USER] = {.name = "user", .head = "user", .cut = 14},
     [COL_LIMIT] = {.name = "limit", .head = "limit", .cut = 12},
     [COL_ACTION] = {.name = "action"},
     [COL_USED] = {.name = "used", .head = "used", .right = true},

@@ -38,7 +38,7 @@ static int take_entry(void *context, const struct violation_entry *entry, struct
     return ++f->count == FOUND_MAX;
 }
 
-/* "example.com had used 598 of 600 recipients per hour, and the message wanted 3 more (...)" */
+/* "example.com had used 598 of 600 recipients per hour, and the message needed 3 more (...)" */
 static void add_limit(struct buf *b, const struct violation *v)
 {
     struct limit l = {.scope = v->scope, .metric = v->metric, .per = v->per};
@@ -50,7 +50,7 @@ static void add_limit(struct buf *b, const struct violation *v)
     text_amount(b, v->metric, v->max);
     if (v->metric != METRIC_BYTES)
         buf_addf(b, " %s", limit_metric_name(v->metric));
-    buf_addf(b, " per %.*s, and the message wanted ", SLICE_FMT(v->per));
+    buf_addf(b, " per %.*s, and the message needed ", SLICE_FMT(v->per));
     text_amount(b, v->metric, v->wanted);
     buf_add_str(b, " more (");
     limit_name(&l, b);
@@ -71,14 +71,14 @@ static void add_origin(struct buf *b, const struct violation *v)
 }
 
 static const char *const stopped[] = {
-    [ACTION_LOG] = "The message was let through. A limit of the action log noted it:",
-    [ACTION_HOLD] = "The message was taken and put on hold by a limit:",
+    [ACTION_LOG] = "The message was accepted. A limit that only logs recorded it:",
+    [ACTION_HOLD] = "The message was accepted and put on hold by a limit:",
     [ACTION_DEFER] = "The message was deferred (450) by a limit:",
     [ACTION_REJECT] = "The message was refused (550) by a limit:"};
 static const char *const after[] = {
-    [ACTION_DEFER] = "The sender's mail server, or mail program, tries again by itself, under a "
-                     "new queue id.",
-    [ACTION_REJECT] = "The sender has been told so, and must send it again."};
+    [ACTION_DEFER] = "The sender's mail server or mail program retries by itself, under a new "
+                     "queue id.",
+    [ACTION_REJECT] = "The sender was notified and has to send it again."};
 
 /* What was decided of one message: the strongest of what its entries say. */
 static enum limit_action decided(const struct violation *list, size_t count)
@@ -101,10 +101,10 @@ static void say_verdict(struct why *w, const struct violation *list, size_t coun
         observed = observed || (list[i].observed && list[i].action != ACTION_LOG);
     }
     if (!over)
-        why_say(w, "The message was let through. With it a soft percentage was reached:");
+        why_say(w, "The message was accepted. It reached a soft limit:");
     else if (observed)
-        why_say(w, "The message was let through, because limits were only observed. Had they "
-                   "acted, this would have stopped it:");
+        why_say(w, "The message was accepted, because limits were only observed. Enforced, this "
+                   "one would have stopped it:");
     else
         why_say(w, "%s", stopped[decided(list, count)]);
 }
@@ -117,9 +117,9 @@ static void say_retry(struct why *w, const struct violation *v)
         return;
     buf_init(&b, NAME_BYTES);
     if (v->retry_after_s < 0) {
-        buf_add_str(&b, "It can never fit: it wants more than the limit allows at all.");
+        buf_add_str(&b, "It can never fit: it needs more than the whole limit.");
     } else {
-        buf_add_str(&b, "There was to be room for it again at ");
+        buf_add_str(&b, "There would be room for it again at ");
         text_time(&b, v->time_ms / 1000 + v->retry_after_s);
         buf_add_str(&b, ", after ");
         text_duration(&b, v->retry_after_s);
@@ -204,14 +204,14 @@ static void say_held(struct why *w, const struct why_place *p)
 
     buf_init(&b, NAME_BYTES);
     if (json_is_true(json_object_get(p->message, "released"))) {
-        buf_add_str(&b, "It was held until within the last hour, has been charged and let go: look "
+        buf_add_str(&b, "It was held, and has been charged and released within the last hour: look "
                         "for it in the mail queue and log of this node.");
     } else {
         buf_add_str(&b, "It has been on hold on this node since ");
         text_time(&b, json_integer_value(json_object_get(p->message, "time")));
         buf_addf(&b,
-                 ", number %zu of %zu in the line of %s. `tollgate release' lets it go when "
-                 "its turn comes and there is room.",
+                 ", number %zu of %zu in the queue of %s. `tollgate release' releases it "
+                 "when its turn comes and there is room.",
                  p->ahead + 1, p->of, json_string_value(json_object_get(p->message, "account")));
     }
     why_say_text(w, buf_slice(&b));
@@ -245,7 +245,7 @@ static int held_elsewhere(struct why *w, const struct why_found *f, bool *is_hel
         if (read_held_id(&w->cli->reader, f->list[i].domain, &nodes, f->id, is_held, err) != 0)
             return -1;
         if (*is_held)
-            why_say(w, "It is on hold for %.*s on a node.", SLICE_FMT(f->list[i].domain));
+            why_say(w, "It is on hold on a node, for %.*s.", SLICE_FMT(f->list[i].domain));
     }
     return 0;
 }
@@ -258,7 +258,7 @@ static void say_not_held(struct why *w, const struct why_found *f)
     while (end < f->count && f->list[0].time_ms - f->list[end].time_ms <= SAME_MS)
         end++;
     if (f->count > 0 && decided(f->list, end) == ACTION_HOLD)
-        why_say(w, "It is not on hold any more: more than an hour ago it was let go, or deleted.");
+        why_say(w, "It is no longer on hold: it was released more than an hour ago, or deleted.");
 }
 
 /* --- in doubt -------------------------------------------------------------------------------- */
@@ -272,16 +272,16 @@ static int say_doubtful(struct why *w)
     if (found != 1)
         return found;
     buf_init(&b, NAME_BYTES);
-    buf_add_str(&b, "It was let through and counted");
+    buf_add_str(&b, "It was accepted and counted");
     if (time_s > 0) {
         buf_add_str(&b, " at ");
         text_time(&b, time_s);
     }
     buf_addf(
         &b,
-        ", but tollgated ended before it is known that the MTA heard so. If the mail log has a "
-        "line of qmgr with %s, the message is queued, and counted rightly; if not, the sender "
-        "has sent it again, and it is counted once too often.",
+        ", but tollgated stopped before the mail server confirmed the reply. If the mail log has "
+        "a line of qmgr with %s, the message was queued, and the count is right; if not, the "
+        "sender has sent it again, and it is counted once too often.",
         w->typed);
     why_say_text(w, buf_slice(&b));
     buf_fini(&b);
@@ -292,12 +292,11 @@ static int say_doubtful(struct why *w)
 
 static void say_nothing(struct why *w)
 {
-    why_say(w, "Nothing is known of this queue id: no limit has stopped or noted it among the last "
-               "violations, and it is neither held nor in doubt. Of messages that were simply let "
-               "through no list is kept.");
+    why_say(w, "Nothing is known about this queue id: it is not in the recorded violations, and is "
+               "neither held nor in doubt. Accepted messages are not listed.");
     buf_add_char(&w->out, '\n');
     why_say(w,
-            "The mail log says more: grep %s /var/log/mail.log (or: journalctl -u "
+            "See the mail log: grep %s /var/log/mail.log (or: journalctl -u "
             "'postfix*' -g %s)",
             w->typed, w->typed);
 }
@@ -310,9 +309,9 @@ static void say_unasked(struct why *w, const struct err *control, int ledger)
         return;
     buf_add_char(&w->out, '\n');
     if (denied)
-        why_say(w, "(Run it as root to ask tollgated and its ledger, too.)");
+        why_say(w, "(Run it as root to include tollgated and its ledger.)");
     else if (control->code != 0)
-        why_say(w, "(What is held on this node could not be asked: %s)", control->text);
+        why_say(w, "(The held messages of this node could not be read: %s)", control->text);
     else
         why_say(w, "(This node's ledger could not be read.)");
 }

@@ -84,9 +84,10 @@ static void add_network(struct sender *s)
     if (!networks_ip_parse(slice_from(s->holder.name, sizeof HOLDER_CLIENT - 1), &ip))
         return;
     line(s, "  network",
-         networks_contain(&w->host, &ip)        ? SLICE("this host (networks.host)")
-         : networks_contain(&w->customers, &ip) ? SLICE("a customer (networks.customers)")
-                                                : SLICE("outside: sends for us only with a login"));
+         networks_contain(&w->host, &ip) ? SLICE("this host (networks.host)")
+         : networks_contain(&w->customers, &ip)
+             ? SLICE("a customer (networks.customers)")
+             : SLICE("outside: may send to other servers only with a login"));
 }
 
 static int add_held(struct sender *s, struct err *err)
@@ -177,12 +178,12 @@ static void add_until(const struct sender *s, const struct usage_row *row, struc
     int64_t at_s = (s->usage.now_ms + row->reopens_ms) / 1000;
 
     if (row->reopens_ms < 0) {
-        buf_add_str(b, ". The limit is 0: there will never be room");
+        buf_add_str(b, ". The limit is 0: it never has room");
         return;
     }
     buf_add_str(b, ". There is room again from ");
     text_clock(b, at_s, s->usage.now_ms / 1000);
-    buf_add_str(b, " on (in ");
+    buf_add_str(b, " (in ");
     text_duration(b, (row->reopens_ms + 999) / 1000);
     buf_add_char(b, ')');
 }
@@ -206,20 +207,20 @@ static void say_full(struct sender *s, const struct usage_row *row, const char *
 
     buf_init(&b, NAME_BYTES);
     if (acts)
-        buf_addf(&b, "NO: %s %s now: ", what, text_stopped(row->limit->action));
+        buf_addf(&b, "%s %s now: ", what, text_stopped(row->limit->action));
     else if (row->limit->action == ACTION_LOG)
-        buf_addf(&b, "YES: %s let through. A limit that only logs is full: ", what);
+        buf_addf(&b, "%s accepted. A limit that only logs is full: ", what);
     else
         buf_addf(&b,
-                 "YES: %s let through, because throttle.mode is \"observe\". Otherwise it would "
-                 "be %s now: ",
+                 "%s accepted, because throttle.mode is \"observe\". Enforced, it would be "
+                 "%s now: ",
                  what, text_stopped(row->limit->action));
     add_full(s, row, &b);
     if (acts && row->limit->metric != METRIC_BOUNCES)
         buf_add_str(&b, row->limit->forwards
-                            ? " Mail that comes for its forwarders is stopped, too; other mail "
-                              "that comes in, and local mail, go on."
-                            : " Mail that comes in, and local mail, go on.");
+                            ? " Incoming mail for its forwarders is stopped, too; other "
+                              "incoming and local mail is not."
+                            : " Incoming and local mail is not affected.");
     why_say_text(s->w, buf_slice(&b));
     buf_fini(&b);
 }
@@ -230,11 +231,11 @@ static void say_room(struct sender *s)
     struct buf b;
 
     if (row == NULL) {
-        why_say(s->w, "YES: no limit that acts holds for mail to other servers.");
+        why_say(s->w, "Mail to other servers is accepted: no enforced limit applies.");
         return;
     }
     buf_init(&b, NAME_BYTES);
-    buf_add_str(&b, "YES: nothing stops its mail now. The fullest limit is ");
+    buf_add_str(&b, "Mail to other servers is accepted now. The fullest limit is ");
     limit_name(row->limit, &b);
     buf_add_str(&b, ", ");
     format_count(&b, row->percent);
@@ -243,7 +244,10 @@ static void say_room(struct sender *s)
     buf_add_str(&b, row->limit->metric == METRIC_BYTES ? " more." : " more ");
     if (row->limit->metric != METRIC_BYTES)
         buf_addf(&b, "%s.", limit_metric_name(row->limit->metric));
-    buf_add_str(&b, " A message that wants more than that is stopped as a whole.");
+    buf_add_str(&b,
+                s->w->setup.rules->observe
+                    ? " throttle.mode is \"observe\": a message that needs more is accepted, too."
+                    : " A message that needs more is stopped as a whole.");
     why_say_text(s->w, buf_slice(&b));
     buf_fini(&b);
 }
@@ -253,15 +257,15 @@ static void say_verdict(struct sender *s)
     const struct usage_row *sent = find_full(s, false), *bounces = find_full(s, true);
 
     if (s->is_exempt) {
-        why_say(s->w, "YES: it is exempt, no limit applies.");
+        why_say(s->w, "Mail to other servers is accepted: it is exempt, and no limit applies.");
         return;
     }
     if (sent != NULL)
-        say_full(s, sent, "mail to other servers is");
+        say_full(s, sent, "Mail to other servers is");
     else
         say_room(s);
     if (bounces != NULL)
-        say_full(s, bounces, "bounces that come for it are");
+        say_full(s, bounces, "Bounces to it are");
 }
 
 /* --- details --------------------------------------------------------------------------------- */
@@ -312,13 +316,13 @@ static int add_violations(struct sender *s, struct err *err)
     if (read_violations_backward(&s->w->cli->reader, s->holder.name, SEARCHED, pick, &p, err) < 0)
         return -1;
     if (p.count == 0) {
-        buf_add_str(&s->w->out, "\nNo violation of it is recorded.\n");
+        buf_add_str(&s->w->out, "\nIt has no recorded violation.\n");
         return 0;
     }
     table_init(&list, violations_columns, violations_column_count, &s->w->arena);
     for (size_t i = p.count; i-- > 0;)
         violations_add_row(&list, &p.list[i].v);
-    buf_addf(&s->w->out, "\nThe last violations:\n\n");
+    buf_addf(&s->w->out, "\nLatest violations:\n\n");
     table_table(&list, &s->w->style, true, &s->w->out);
     table_note_hidden(&list, &s->w->style, &s->w->out);
     return 0;
@@ -350,7 +354,7 @@ static int find_holder(struct sender *s, const char *typed, struct err *err)
         return 0;
     if (holder_parse(&s->w->setup, s->holder.charged.ptr, &s->w->arena, &s->holder, err) != 0)
         return -1;
-    why_say(s->w, "The mail of %.*s is charged to %.*s, so this is about that one's limits.",
+    why_say(s->w, "The mail of %.*s is charged to %.*s; these are the limits of the latter.",
             SLICE_FMT(domain), SLICE_FMT(s->holder.name));
     buf_add_char(&s->w->out, '\n');
     return 0;
@@ -359,11 +363,16 @@ static int find_holder(struct sender *s, const char *typed, struct err *err)
 static void say_foreign(struct sender *s)
 {
     why_say(s->w,
-            "%.*s is not hosted here (hosted.domains). Mail for it from outside is relay, mail of "
-            "its senders from outside has no owner: nothing is charged to it, and no limit of a "
-            "domain applies. Should it be hosted? `tollgate classify' shows what a message would "
-            "count as.",
+            "%.*s is not hosted here (hosted.domains). Nothing is charged to it, and no limit of a "
+            "domain "
+            "applies. If it should be hosted, add it; `tollgate classify' shows how a message is "
+            "counted.",
             SLICE_FMT(s->holder.name));
+    if (s->w->typed[0] == '<')
+        why_say(s->w,
+                "If this is a Message-ID, give the queue id instead: grep 'message-id=%s' "
+                "/var/log/mail.log",
+                s->w->typed);
 }
 
 int why_sender(struct why *w, const struct address *address, const char *holder, struct err *err)
@@ -382,7 +391,8 @@ int why_sender(struct why *w, const struct address *address, const char *holder,
         return 0;
     }
     if (s.holder.kind == HOLDER_IS_CLIENTS)
-        return err_set(err, EX_USAGE, "each client has its own: name one by its IP address");
+        return err_set(err, EX_USAGE,
+                       "each client has limits of its own: name one by its IP address");
     if (read_all(&s, err) != 0)
         return -1;
     if (add_who(&s, err) != 0)

@@ -7,7 +7,7 @@
 
 static int list_full(struct err *err)
 {
-    return err_set(err, EX_USAGE, "the time asked for has too many periods; ask for a shorter one");
+    return err_set(err, EX_USAGE, "the time range has too many periods; use a shorter one");
 }
 
 static int cover_add(enum period_kind kind, time_t start, struct arena *arena,
@@ -50,11 +50,11 @@ int period_range_stored(time_t from, time_t to, time_t now, bool hours, struct a
         enum period_kind kind = coarsest(t, to, open_end, hours);
 
         if (kind == PERIOD_TOTAL)
-            return err_set(err, EX_USAGE,
-                           hours
-                               ? "the time asked for does not begin and end with an hour"
-                               : "the time asked for does not begin and end with a day: use whole "
-                                 "days, or --step hour");
+            return err_set(
+                err, EX_USAGE,
+                hours ? "the time range does not begin and end on the hour"
+                      : "the time range does not begin and end with a day: use whole days, "
+                        "or --step hour");
         if (cover_add(kind, t, arena, out, err) != 0)
             return -1;
         t = out->items[out->count - 1].end;

@@ -244,7 +244,7 @@ static int message_decode(struct slice *s, struct arena *arena, struct record *o
     if (!slice_take_varint(s, &out->bytes) || !byte_take(s, &flags))
         return err_set(err, EX_DATAERR, "not a record: it ends too early");
     if ((flags & ~(unsigned)SPAM_FLAG) >= PRIORITIES)
-        return err_set(err, EX_DATAERR, "not a record: it has a priority that does not exist");
+        return err_set(err, EX_DATAERR, "not a record: its priority is unknown");
     out->priority = (enum priority)(flags & ~(unsigned)SPAM_FLAG);
     out->spam = (flags & SPAM_FLAG) != 0;
     return legs_decode(s, arena, &out->legs, &out->leg_count, err);
@@ -263,7 +263,7 @@ static int head_decode(struct slice *s, struct record *out, unsigned *parts, str
     else if (version != VERSION_1 && !byte_take(s, &kind))
         fault = "it ends too early";
     else if (kind >= RECORD_KINDS)
-        fault = "it is of a kind that does not exist";
+        fault = "it is of an unknown kind";
     else if (!text_take(s, &out->queue_id))
         fault = "it ends too early";
     if (fault != NULL)

@@ -200,8 +200,8 @@ static int prune(struct report_grid *g)
 static int report_grid_full(struct err *err)
 {
     return err_set(err, EX_UNAVAILABLE,
-                   "the report has too many rows for the memory it may take; ask for a shorter "
-                   "time, a longer step, or --top");
+                   "the report has too many rows for its memory; use a shorter time, a longer "
+                   "step, or --top");
 }
 
 int report_grid_add(struct report_grid *g, struct slice step, struct slice by,

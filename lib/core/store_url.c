@@ -38,12 +38,12 @@ static int decode(struct slice text, struct arena *arena, struct slice *out, str
             int low = text.len - i > 2 ? hex_digit(text.ptr[i + 2]) : -1;
 
             if (high < 0 || low < 0)
-                return bad_url(err, "a % wants two hexadecimal digits after it");
+                return bad_url(err, "% must be followed by two hexadecimal digits");
             c = (char)(high * 16 + low);
             i += 2;
         }
         if (c == '\0')
-            return bad_url(err, "there is a NUL byte in it");
+            return bad_url(err, "it has a NUL byte");
         to[len++] = c;
     }
     *out = (struct slice){to, len};
@@ -67,7 +67,7 @@ static int take_login(struct slice *rest, struct arena *arena, struct store_url 
         login = slice_to(login, (size_t)colon);
     }
     if (password.len == 0)
-        return bad_url(err, "there is an @ without a password before it");
+        return bad_url(err, "@ without a password before it");
     if (decode(login, arena, &out->username, err) != 0)
         return -1;
     return decode(password, arena, &out->password, err);
@@ -78,7 +78,7 @@ static int parse_db(struct slice text, struct store_url *out, struct err *err)
     uint64_t db = 0;
 
     if (text.len > 0 && (!slice_number(text, &db) || db > DB_MAX))
-        return bad_url(err, "the database is no number");
+        return bad_url(err, "the database is not a number");
     out->db = (unsigned)db;
     return 0;
 }
@@ -90,19 +90,19 @@ static int parse_unix(struct slice rest, struct arena *arena, struct store_url *
     struct slice login, db = SLICE_NONE;
 
     if (slash < 0)
-        return bad_url(err, "unix:// wants an absolute path after it");
+        return bad_url(err, "unix:// must be followed by an absolute path");
     login = slice_to(rest, (size_t)slash);
     rest = slice_from(rest, (size_t)slash);
     if (take_login(&login, arena, out, err) != 0)
         return -1;
     if (login.len != 0)
-        return bad_url(err, "unix:// wants an absolute path after it");
+        return bad_url(err, "unix:// must be followed by an absolute path");
     query = slice_find(rest, '?');
     if (query >= 0) {
         db = slice_from(rest, (size_t)query + 1);
         rest = slice_to(rest, (size_t)query);
         if (!slice_starts_nocase(db, SLICE("db=")) || db.len == 3)
-            return bad_url(err, "after ? only db=NUMBER is known");
+            return bad_url(err, "only db=NUMBER may follow ?");
         db = slice_from(db, 3);
     }
     if (parse_db(db, out, err) != 0)
@@ -120,22 +120,22 @@ static int parse_host(struct slice text, struct arena *arena, struct store_url *
     uint64_t number;
 
     if (literal && end < 0)
-        return bad_url(err, "there is a [ without ]");
+        return bad_url(err, "[ without ]");
     if (colon > end) {
         host = slice_to(text, (size_t)colon);
         port = slice_from(text, (size_t)colon + 1);
     }
     if (literal) {
         if ((size_t)end + 1 != host.len)
-            return bad_url(err, "after ] only :port may follow");
+            return bad_url(err, "only :port may follow ]");
         host = slice_from(slice_to(host, (size_t)end), 1);
     } else if (slice_find(host, ':') >= 0) {
-        return bad_url(err, "an IPv6 address wants brackets, as in redis://[::1]:6379");
+        return bad_url(err, "an IPv6 address needs brackets: redis://[::1]:6379");
     }
     if (host.len == 0 || host.len > 255 || memchr(host.ptr, '\0', host.len) != NULL)
         return bad_url(err, "the host is missing");
     if (!slice_number(port, &number) || number == 0 || number > 65535)
-        return bad_url(err, "the port is no number of 1 to 65535");
+        return bad_url(err, "the port is not a number from 1 to 65535");
     out->host = arena_copy(arena, host);
     out->port = arena_copy(arena, port);
     if (out->host.ptr == NULL || out->port.ptr == NULL)
@@ -176,7 +176,7 @@ int store_url_parse(struct slice text, struct arena *arena, struct store_url *ou
     }
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
         if (slice_starts_nocase(text, slice_str(later[i])))
-            return bad_url(err, "this version knows no TLS, Sentinel and Cluster");
+            return bad_url(err, "TLS, Sentinel and Cluster are not supported yet");
     return bad_url(err, "unknown kind of store");
 }
 

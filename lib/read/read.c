@@ -25,7 +25,7 @@ static int schema_take(const struct reader *r, const redisReply *reply, struct s
         return 0;
     return err_set(
         err, EX_DATAERR,
-        "redis at %s: its keys are of schema %.*s (%.*s), and this program knows schema " SCHEMA
+        "redis at %s: its keys have schema %.*s (%.*s), and this program reads schema " SCHEMA
         " only: install the release of tollgated that wrote them, or look at "
         "store.prefix",
         store_where(r->store), SLICE_FMT(slice_to(link_reply_text(reply), 20)), SLICE_FMT(key));

@@ -5,9 +5,8 @@
 static int wrong_type(const struct reader *r, struct slice key, struct err *err)
 {
     return err_set(err, EX_DATAERR,
-                   "redis at %s: the key %.*s is not of the type it must be: something else than "
-                   "tollgated has written it; delete or rename it, and tollgated writes it anew "
-                   "within 10 minutes",
+                   "redis at %s: the key %.*s has the wrong type: another program has written it; "
+                   "delete or rename it, and tollgated writes it again within 10 minutes",
                    store_where(r->store), SLICE_FMT(key));
 }
 
@@ -36,7 +35,7 @@ int read_number(const struct reader *r, const redisReply *reply, struct slice ke
         return -1;
     if (slice_number(link_reply_text(reply), value))
         return 0;
-    return err_set(err, EX_DATAERR, "redis at %s: the field %.*s of %.*s is no number: \"%.*s\"",
+    return err_set(err, EX_DATAERR, "redis at %s: the field %.*s of %.*s is not a number: \"%.*s\"",
                    store_where(r->store), SLICE_FMT(field), SLICE_FMT(key),
                    SLICE_FMT(slice_to(link_reply_text(reply), 40)));
 }

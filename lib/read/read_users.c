@@ -38,8 +38,7 @@ struct users_reading {
 
 static int too_many(struct err *err)
 {
-    return err_set(err, EX_UNAVAILABLE,
-                   "too many users for the memory that a report may take; ask for one domain");
+    return err_set(err, EX_UNAVAILABLE, "too many users for the memory of a report; use --domain");
 }
 
 static struct user_amounts *user_find(struct users_reading *d, struct user_scan *s,

@@ -81,6 +81,8 @@ def texts(tollgate):
         if os.environ.get("TG_GOLDEN") == "write":
             proc.write_text(path, got)
         tap.same(got, proc.read_text(path), "as in t/data/cli/classify-%s.txt" % name)
+        got = tollgate.good("classify", *args, env={"COLUMNS": "50"})
+        tap.none([line for line in got.splitlines() if len(line) > 50], "and at 50 columns")
 
 
 WRONG = (
@@ -111,13 +113,13 @@ def wrong_calls(tollgate):
 
 
 def away(tollgate, server, folder):
-    """Redis away: POP-before-SMTP is not known, the rest is."""
+    """Redis away: POP-before-SMTP is unknown, the rest is known."""
     stranger = ["--client", "192.0.2.77", "--from", "pop@example.org", "--to", "alice@example.com"]
     sender = ["--client", "192.0.2.77", "--auth", "alice@example.com", "--from", "<>", "--to",
               "a@b.test"]
     server.kill()
     code, out, err = tollgate("classify", *stranger)
-    tap.ok(code == 0 and "POP-before-SMTP is not known" in out and server.path in out,
+    tap.ok(code == 0 and "POP-before-SMTP is unknown" in out and server.path in out,
            "said of a stranger", code, out, err)
     data = json.loads(tollgate.good("classify", *stranger, "--format", "json"))
     tap.ok(data["origin"] == "outside" and server.path in data["popauth_unknown"], "in JSON too",

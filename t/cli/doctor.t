@@ -204,7 +204,7 @@ def wrong_settings(site):
     site.expect("fail", "state_dir", "no-such-user", "no such user")
     site.site(user=OTHER)
     os.chmod(site.state, 0o700)
-    site.expect("fail", "state_dir", OTHER + " may not write in", "a folder that is not its own")
+    site.expect("fail", "state_dir", OTHER + " cannot write in", "a folder that is not its own")
     site.site(more='ledger: { min_free = "1024GB"; };')
     fs = os.statvfs(site.state)
     verdict = "fail" if fs.f_bavail * fs.f_frsize <= 1 << 40 else "warn"
@@ -322,7 +322,7 @@ def without_root(site):
     code, out, _ = proc.run(["setpriv", "--reuid", "daemon", "--regid", "daemon", "--clear-groups",
                              os.path.join(proc.BUILD, "tollgate"), "-c", site.tollgate.conf,
                              "doctor", "--postfix", site.conf], env=site.tollgate.env)
-    tap.ok(code == 1 and "%s may not connect to %s (root:root, mode 600)" % (OTHER, site.socket)
+    tap.ok(code == 1 and "%s cannot connect to %s (root:root, mode 600)" % (OTHER, site.socket)
            in out, "found without root too", out)
 
 
@@ -341,10 +341,10 @@ def wrong_socket(site):
     os.chmod(site.socket, 0o600)
     if os.geteuid() == 0:
         without_root(site)
-    site.expect("fail", "socket", OTHER + " may not connect to " + site.socket, "mode 0600")
+    site.expect("fail", "socket", OTHER + " cannot connect to " + site.socket, "mode 0600")
     os.chmod(site.socket, 0o666)
     os.chmod(site.socket_folder, 0o700)
-    site.expect("fail", "socket", OTHER + " may not enter " + site.socket_folder, "folder 0700")
+    site.expect("fail", "socket", OTHER + " cannot enter " + site.socket_folder, "folder 0700")
     os.chmod(site.socket_folder, 0o755)
     site.postfix({"mail_owner": "no-such-user"})
     site.expect("fail", "socket", "no-such-user", "no mail_owner")

@@ -78,8 +78,8 @@ def sets(tollgate, redis):
     redis("HSET", LIMITS, "domain/recipients/3600s", "max=9")
     out = tollgate.good("limit", "unset", "example.com", "domain/recipients/60min")
     tap.same(sorted(redis.hash(LIMITS)), ["user/bytes/7days"], "all spellings are removed")
-    tap.ok("removed" in out and "600 recipients per hour, else held" in out,
-           "and what holds now is told", out)
+    tap.ok("removed" in out and "600 recipients per hour, otherwise held" in out,
+           "and what is in force now is said", out)
     out = tollgate.good("limit", "unset", "example.com", HOUR)
     tap.ok("has no override" in out, "there is none any more", out)
     redis("DEL", LIMITS)
@@ -103,16 +103,22 @@ def shows(tollgate, redis):
     golden("limit-show-client.txt", tollgate.good("limit", "show", "@client"))
     golden("limit-show-ascii.txt", tollgate.good("limit", "show", "example.org",
                                                  env={"LC_ALL": "C", "COLUMNS": "80"}))
+    out = tollgate.good("limit", "set", "example.com", HOUR, "300")
+    tap.ok("It ended at 2026-11-29 00:00:00 before; now it has no end" in out and
+           'Its reason was "black friday, ticket 4711"; now it has none' in out,
+           "what a new override no longer has is said", out)
+    out = tollgate.good("limit", "set", "example.com", HOUR, "400")
+    tap.ok("before; now" not in out and "now it has none" not in out, "once", out)
     out = tollgate.good("limit", "show", "free.wild.example")
     tap.ok("exempt" in out, "an exempt domain", out)
-    for domain, text in (("nobody.example", "no: nothing is ever charged"),
+    for domain, text in (("nobody.example", "no: nothing is charged"),
                          ("alias.example", "charged to example.com"),
-                         ("wrong.wild.example", 'throttle.assign says "nosuch"')):
+                         ("wrong.wild.example", 'throttle.assign has "nosuch"')):
         out = tollgate.good("limit", "show", domain)
         tap.ok(text in out, domain, out)
     redis("HSET", LIMITS, "domain/recipients/day", "max=many", "rubbish", "x=1")
     code, out, err = tollgate("limit", "show", "example.com")
-    tap.ok(code == 0 and err.count("an override of example.com does nothing") == 2 and
+    tap.ok(code == 0 and err.count("an override of example.com has no effect") == 2 and
            '"many"' in err, "overrides that cannot be read are named", code, err)
     tollgate.good("limit", "unset", "example.com", "rubbish")
     tap.same(redis("HEXISTS", LIMITS, "rubbish"), 0, "and can be removed")
@@ -127,7 +133,7 @@ def plans(tollgate, redis):
     golden("plan-show.txt", tollgate.good("plan", "show", "example.com"))
     tollgate.good("plan", "set", "example.org", "default")
     out = tollgate.good("plan", "unset", "example.org")
-    tap.ok("the plan is business (given by throttle.assign)" in out, "unset: the file's", out)
+    tap.ok("the plan is business (assigned by throttle.assign)" in out, "unset: the file's", out)
     tap.same(redis("GET", "tg:{example.org}:plan"), None, "and gone")
     out = tollgate.good("plan", "unset", "example.org")
     tap.ok("no plan was set" in out, "there was none", out)
@@ -155,8 +161,8 @@ WRONG = (
     (64, "limits of scope domain or user, not server",
      ["limit", "set", "example.com", "server/bytes/day", "5"]),
     (64, "limits of scope client", ["limit", "set", "@client", HOUR, "5"]),
-    (64, "has no limits: there are", ["limit", "show", "@mx1"]),
-    (64, "is no IP address", ["limit", "show", "@client:example.com"]),
+    (64, "has no limits: name", ["limit", "show", "@mx1"]),
+    (64, "is not an IP address", ["limit", "show", "@client:example.com"]),
     (64, "name one", ["limit", "show", ".wild.example"]),
     (64, "a..b", ["limit", "show", "a..b"]),
     (64, "takes no such option", ["limit", "show", "example.com", "--force"]),
@@ -218,7 +224,7 @@ def main():
     plans(tollgate, redis)
     wrong(tollgate, redis)
     out = tollgate.good("limit", "set", "example.com", HOUR, "5")
-    tap.ok('throttle.mode is "observe"' in out, "observe mode is told", out)
+    tap.ok('throttle.mode is "observe"' in out, "observe mode is said", out)
     out = make(folder, server, "enforce").good("limit", "set", "example.com", HOUR, "6")
     tap.ok("observe" not in out and "is held" in out and "(before: 5)" in out, "enforce mode", out)
     refused(tollgate, redis, server)

@@ -26,7 +26,8 @@ MONTH_ENDS = (datetime.datetime(2026, 10, 31, 23, tzinfo=UTC),
               datetime.datetime(2026, 11, 30, 23, tzinfo=UTC),
               datetime.datetime(2026, 12, 31, 23, tzinfo=UTC))
 CONF = """
-throttle: { mode = "enforce"; exempt: { clients = ["192.0.2.0/24"]; }; };
+throttle: { mode = "enforce"; exempt: { clients = ["192.0.2.0/24"];
+    users = ["vip@example.com"]; }; };
 plans = ( { name = "default"; limits = (
     { scope = "domain"; metric = "recipients"; max = "500"; per = "hour"; action = "log"; },
     { scope = "domain"; metric = "recipients"; max = "600"; per = "hour"; action = "defer"; },
@@ -139,7 +140,7 @@ def wrong(tollgate, redis):
     for code, text, args in (
             (64, "name a domain", []),
             (64, 'unexpected argument "b"', ["a.example", "b"]),
-            (64, "each client has its own", ["@client"]),
+            (64, "each client has", ["@client"]),
             (64, "--user needs a domain", ["@server", "--user", "a@example.com"]),
             (64, "the whole address", ["example.com", "--user", "alice"]),
             (64, "--top many: expected a number", ["example.com", "--top", "many"]),
@@ -167,10 +168,18 @@ def main():
     data = json.loads(tollgate.good("usage", "example.com", "--format", "json"))
     tap.same([row["user"] for row in data["limits"] if row["user"]][0],
              "a.long.name.of.a.newsletter@example.com", "the fullest user comes first")
+    tap.same(tollgate.good("usage", "a.long.name.of.a.newsletter@example.com"),
+             tollgate.good("usage", "example.com", "--user",
+                           "a.long.name.of.a.newsletter@example.com"), "an address is its user")
+    out = tollgate.good("usage", "vip@example.com")
+    tap.ok("vip@example.com is exempt by throttle.exempt.users" in out, "an exempt user", out)
+    out = tollgate.good("usage", "example.com", env={"COLUMNS": "40"})
+    tap.none([line for line in out.split("hosted")[1].splitlines()[3:] if len(line) > 40],
+             "tables fit 40 columns")
     uncounted = Tollgate(folder, server.url, "UTC", now=NOW, domains="example.org\n",
                          more=CONF + "accounting: { users = false; };")
     out = uncounted.good("usage", "example.org")
-    tap.ok("name them by --user" in out, "where users are not counted, that is said", out)
+    tap.ok("name them with --user" in out, "where users are not counted, that is said", out)
     wrong(tollgate, redis)
 
 

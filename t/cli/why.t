@@ -110,14 +110,14 @@ def messages(site):
         golden("why-%s.txt" % name.lower(), why.good("why", name))
     violations.add(site.redis, NOW, "example.com", HOUR, 600, 3, qid="OTHER", action="hold")
     out = why.good("why", "OTHER")
-    tap.ok("on hold for example.com on a node" in out, "held by another node", out)
+    tap.ok("on hold on a node, for example.com" in out, "held by another node", out)
     site.control.messages[:] = [m for m in site.control.messages if m["id"] != "HELD1"]
     site.redis("ZREM", "tg:{example.com}:held", "mx1/HELD1")
     out = why.good("why", "HELD1")
-    tap.ok("It is not on hold any more" in out, "held no more", out)
+    tap.ok("It is no longer on hold" in out, "held no more", out)
     site.control.close()
     out = why.good("why", "HELD1")
-    tap.ok("put on hold" in out and "could not be asked: tollgated is not running" in
+    tap.ok("put on hold" in out and "could not be read: tollgated is not running" in
            " ".join(out.split()), "without tollgated", out)
     os.unlink(os.path.join(site.folder, "state", "ledger.db"))
     out = why.good("why", "DOUBT1")
@@ -134,12 +134,17 @@ def senders(site):
                         ("customer", "198.51.100.7"), ("server", "@server"),
                         ("foreign", "someone@elsewhere.test"), ("name", "localname")):
         golden("why-%s.txt" % name, why.good("why", typed))
+    out = why.good("why", "<20261121.1@vm.test>")
+    tap.ok("give the queue id" in out and "message-id=<20261121.1@vm.test>" in out,
+           "a Message-ID is not a queue id", out)
+    out = site.command("observe").good("why", "localname")
+    tap.ok("stopped as a whole" not in out, "nothing is stopped in observe mode", out)
     golden("why-observed.txt", site.command("observe").good("why", "example.com"))
     site.command("enforce")
     site.redis("HSET", "tg:{localname}:limits", "domain/recipients/hour", "max=unlimited",
                "domain/bounces/10min", "max=unlimited", "user/messages/day", "max=unlimited")
     out = why.good("why", "localname")
-    tap.ok("YES: no limit that acts holds" in out, "no limit", out)
+    tap.ok("accepted: no enforced limit applies" in out, "no limit", out)
 
 
 def wrong(site):
@@ -147,7 +152,7 @@ def wrong(site):
                              (64, 'unexpected argument "b"', ["a", "b"]),
                              (64, "neither a queue id nor", ["4j W"]),
                              (64, "neither a queue id nor", [""]),
-                             (64, "each client has its own", ["@client"]),
+                             (64, "each client has limits", ["@client"]),
                              (64, "has no limits", ["@mx1"]),
                              (64, "no domain", ["alice@"])):
         got, out, err = site.tollgate("why", *args)
