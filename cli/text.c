@@ -28,6 +28,18 @@ void text_time(struct buf *b, int64_t unix_s)
     buf_add_str(b, text);
 }
 
+void text_time_exact(struct buf *b, int64_t unix_s)
+{
+    char text[64] = "", zone[8] = "";
+    struct tm tm;
+
+    if (local(unix_s, &tm)) {
+        (void)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+        (void)strftime(zone, sizeof zone, "%z", &tm); /* +0100 */
+        buf_addf(b, "%s%.3s:%s", text, zone, zone + 3);
+    }
+}
+
 void text_clock(struct buf *b, int64_t unix_s, int64_t now_s)
 {
     char text[64] = "?";

@@ -207,8 +207,11 @@ static void add_group(struct summary *s, const struct summary_group *g, struct b
     add_amount(s, COL_PEAK, g->limit.metric, g->peak, b);
     add_amount(s, COL_SUGGESTED, g->limit.metric, suggest(g), b);
     buf_reset(b);
-    text_time(b, g->last_ms / 1000);
+    text_time_exact(b, g->last_ms / 1000);
     table_text(l, COL_LAST, buf_slice(b));
+    buf_reset(b);
+    text_time(b, g->last_ms / 1000);
+    table_shorten(l, COL_LAST, buf_slice(b));
 }
 
 static void fill_limits(struct summary *s)

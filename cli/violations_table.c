@@ -63,8 +63,10 @@ const char *violations_outcome(const struct violation *v)
 static void add_times(struct table *list, const struct violation *v, struct buf *b)
 {
     buf_reset(b);
-    text_time(b, v->time_ms / 1000);
+    text_time_exact(b, v->time_ms / 1000);
     table_text(list, COL_TIME, buf_slice(b));
+    buf_reset(b);
+    text_time(b, v->time_ms / 1000);
     /* in tables without the year */
     table_shorten(list, COL_TIME, slice_from(buf_slice(b), sizeof "2026-" - 1));
     table_number(list, COL_TIME_MS, (uint64_t)v->time_ms, SLICE_NONE);

@@ -145,6 +145,18 @@ def senders(site):
                "domain/bounces/10min", "max=unlimited", "user/messages/day", "max=unlimited")
     out = why.good("why", "localname")
     tap.ok("accepted: no enforced limit applies" in out, "no limit", out)
+    site.redis("HSET", "tg:{localname}:limits", "domain/recipients/hour", "max=5 action=defer",
+               "domain/messages/day", "max=5 action=reject", "domain/recipients/day",
+               "max=5 action=reject", "domain/bytes/7days", "max=5 action=log")
+    for metric, window, when in (("recipients", "hour", ago(minutes=5)),
+                                 ("messages", "day", ago(hours=2)),
+                                 ("recipients", "day", ago(hours=3)),
+                                 ("bytes", "7days", ago(hours=1))):
+        site.windows.consume("localname", metric, window, 5, when)
+    out = " ".join(why.good("why", "localname").split())
+    tap.ok("Mail to other servers is refused now: domain/messages/day is full" in out,
+           "of several full limits the strongest decides, and of two the one that is full longer",
+           out)
 
 
 def wrong(site):

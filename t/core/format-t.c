@@ -89,6 +89,7 @@ static const struct {
     {"=\"a,b\"", "\"'=\"\"a,b\"\"\""},
     {"\t=1", "\\x09=1"},
     {"\r=1", "\\x0d=1"},
+    {"a\"b", "\"a\"\"b\""},
     {"a\r\nb", "a\\x0d\\x0ab"},
     {"\xc2\x9b", "\\u009b"},
     {"\xe2\x80\xaegnp.exe", "\\u202egnp.exe"},
