@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 
 #define EX_SICK 1 /* something fails */
 
+static const char *const formats[] = {"text", "json", NULL};
 static const struct options_word words[] = {{.name = NULL}};
 static const struct options_row rows[] = {
     {.name = "postfix",
@@ -28,10 +30,16 @@ static const struct options_row rows[] = {
      offsetof(struct doctor, postfix_dir),
      "DIR",
      "directory of the main.cf to check (default: Postfix's own)"},
+    {.name = "format",
+     OPTIONS_CHOICE,
+     offsetof(struct doctor, format),
+     "text|json",
+     "output format (text)",
+     .choices = formats},
     {.name = NULL}};
 static const struct options_table table = {
     .command = "doctor",
-    .synopsis = "doctor [--postfix DIR]",
+    .synopsis = "doctor [--postfix DIR] [--format text|json]",
     .words = words,
     .rows = rows,
     .notes =
@@ -209,13 +217,16 @@ static void (*const checks[])(struct doctor *) = {doctor_state_dir, doctor_store
 
 static int examine(struct doctor *d)
 {
+    int code;
+
     d->now_s = clock_unix_ms() / 1000;
     if (check_settings(d)) {
         for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
             checks[i](d);
     }
-    (void)printf("\n%u ok, %u warn, %u fail, %u unknown\n", d->counts[DOCTOR_OK],
-                 d->counts[DOCTOR_WARN], d->counts[DOCTOR_FAIL], d->counts[DOCTOR_UNKNOWN]);
+    code = doctor_finish(d);
+    if (code != EX_OK)
+        return code;
     return d->counts[DOCTOR_FAIL] > 0 ? EX_SICK : EX_OK;
 }
 
@@ -231,8 +242,10 @@ int command_doctor(struct cli *cli, int argc, char **argv)
     cli_style(&style);
     d.colour = style.colour;
     d.width = style.width;
+    d.findings = d.format == 1 ? json_array() : NULL;
     arena_init(&d.arena, (size_t)256 << 20);
     code = examine(&d);
+    json_decref(d.findings);
     arena_fini(&d.arena);
     return code;
 }

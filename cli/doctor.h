@@ -20,13 +20,19 @@ struct doctor {
     bool store_is_there; /* found by doctor_store, used by what comes after */
     int64_t now_s;
     unsigned counts[DOCTOR_VERDICTS];
+    int format;              /* 0: text, 1: JSON */
+    struct json_t *findings; /* of JSON, written at the end; NULL: each is written at once */
     struct arena arena;
 };
 
 void doctor_say(struct doctor *d, enum verdict verdict, const char *what, const char *format, ...)
     TG_PRINTF(4, 5) TG_NONNULL(1);
-/* Belongs to the finding before it. */
+/* Both belong to the finding before them. */
+void doctor_detail(const struct doctor *d, const char *format, ...) TG_PRINTF(2, 3) TG_NONNULL(1);
 void doctor_fix(const struct doctor *d, const char *format, ...) TG_PRINTF(2, 3) TG_NONNULL(1);
+
+/* What stands below all findings, or the whole JSON. An exit code, said. */
+int doctor_finish(const struct doctor *d) TG_NONNULL(1);
 
 void doctor_state_dir(struct doctor *d) TG_NONNULL(1);
 void doctor_store(struct doctor *d) TG_NONNULL(1);

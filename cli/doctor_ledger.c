@@ -39,7 +39,6 @@ static void list_in_doubt(const struct doctor *d, sqlite3 *db)
 {
     sqlite3_stmt *st = NULL;
 
-    (void)d;
     if (sqlite3_prepare_v2(db,
                            "SELECT number, queue_id, time_ms FROM doubtful ORDER BY number DESC "
                            "LIMIT ?1",
@@ -53,9 +52,9 @@ static void list_in_doubt(const struct doctor *d, sqlite3 *db)
 
             if (t > 0 && localtime_r(&t, &tm) != NULL)
                 (void)strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm);
-            (void)printf("         record %" PRId64 ", queue id %s, %s\n",
-                         (int64_t)sqlite3_column_int64(st, 0),
-                         id != NULL && id[0] != '\0' ? (const char *)id : "unknown", text);
+            doctor_detail(d, "record %" PRId64 ", queue id %s, %s",
+                          (int64_t)sqlite3_column_int64(st, 0),
+                          id != NULL && id[0] != '\0' ? (const char *)id : "unknown", text);
         }
     }
     (void)sqlite3_finalize(st);

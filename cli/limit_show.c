@@ -313,6 +313,31 @@ int limit_show_plan(const struct plan *plan)
     return code;
 }
 
+int limit_show_plans_json(const struct plan *plans, size_t count)
+{
+    json_t *all = json_array();
+    struct arena arena;
+    struct buf b;
+    int code;
+
+    arena_init(&arena, TEXT_BYTES);
+    buf_init(&b, TEXT_BYTES);
+    for (size_t i = 0; i < count; i++) {
+        struct table list;
+
+        table_init(&list, columns, COL_FROM, &arena);
+        for (size_t k = 0; k < plans[i].count; k++)
+            row_add(&list, &plans[i].limits[k], NULL);
+        (void)json_array_append_new(all, json_pack("{s:o,s:o}", "plan", json_text(plans[i].name),
+                                                   "limits", table_json(&list)));
+    }
+    cli_add_json(&b, all);
+    code = cli_write(&b);
+    buf_fini(&b);
+    arena_fini(&arena);
+    return code;
+}
+
 void limit_show_name(const struct holder_limits *l, const struct limit *name, struct buf *b)
 {
     bool any = false;

@@ -15,6 +15,7 @@
 #define PLANS_SHOWN 256
 
 static const char *const verbs[] = {"set", "unset", "show", NULL};
+static const char *const formats[] = {"table", "json", NULL};
 enum plan_verb { VERB_SET, VERB_UNSET, VERB_SHOW };
 
 struct plan_command {
@@ -22,6 +23,7 @@ struct plan_command {
     enum plan_verb verb;
     const char *holder_typed, *plan_typed; /* NULL: not given */
     bool force;
+    int format; /* -1: not given */
 
     struct setup setup;
     struct holder holder;
@@ -39,12 +41,18 @@ static const struct options_row rows[] = {{.name = "force",
                                            offsetof(struct plan_command, force),
                                            NULL,
                                            "even if the domain is not hosted"},
+                                          {.name = "format",
+                                           OPTIONS_CHOICE,
+                                           offsetof(struct plan_command, format),
+                                           "table|json",
+                                           "output format of plan show",
+                                           .choices = formats},
                                           {.name = NULL}};
 static const struct options_table table = {
     .command = "plan",
     .synopsis = "plan set D NAME [--force]\n"
                 "       tollgate plan unset D\n"
-                "       tollgate plan show [D]",
+                "       tollgate plan show [D] [--format table|json]",
     .words = words,
     .rows = rows,
     .words_least = 1,
@@ -64,6 +72,8 @@ static int check(const struct plan_command *w, char **typed)
         return cli_usage("plan", "unexpected argument \"%s\"", typed[2]);
     if (w->verb != VERB_SET && w->force)
         return cli_usage("plan", "--force needs plan set");
+    if (w->verb != VERB_SHOW && w->format >= 0)
+        return cli_usage("plan", "--format needs plan show");
     return EX_OK;
 }
 
@@ -155,6 +165,8 @@ static int show_plans(struct plan_command *w)
 {
     int code = cli_load(w->cli);
 
+    if (code == EX_OK && w->format == 1)
+        return limit_show_plans_json(w->cli->settings->plans, w->cli->settings->plan_count);
     for (size_t i = 0; code == EX_OK && i < w->cli->settings->plan_count; i++) {
         const struct plan *plan = &w->cli->settings->plans[i];
 
@@ -173,6 +185,8 @@ static int show(struct plan_command *w)
 
     if (holder_limits_read(&w->setup, &w->holder, clock_unix_ms() / 1000, &w->arena, &l, &err) != 0)
         return cli_fail(&err);
+    if (w->format == 1)
+        return limit_show(&w->setup, &w->holder, &l, clock_unix_ms() / 1000, true);
     buf_init(&b, 65536);
     limit_show_head(&w->setup, &w->holder, &l, &b);
     buf_add_char(&b, '\n');
@@ -200,7 +214,7 @@ static int run(struct plan_command *w)
 
 int command_plan(struct cli *cli, int argc, char **argv)
 {
-    struct plan_command w = {.cli = cli};
+    struct plan_command w = {.cli = cli, .format = -1};
     int code = parse(&w, argc, argv);
 
     if (code != EX_OK)

@@ -5,6 +5,7 @@ found, named and given a fix."""
 import contextlib
 import datetime
 import fcntl
+import json
 import os
 import pwd
 import re
@@ -194,6 +195,18 @@ class Site:
         tap.ok(all(f[3] for f in found if f[0] != "ok"), "every warn and fail has a fix", *found)
 
 
+def as_json(site, found):
+    """The same as the text."""
+    site.heartbeat()
+    code, out, err = site.tollgate("doctor", "--postfix", site.conf, "--format", "json")
+    data = json.loads(out)
+    keep = lambda rows: [row for row in rows if row[1] not in ("disk", "node", "clock", "store")]
+    tap.same((code, err), (0, ""), "doctor --format json")
+    tap.same(keep([[f["verdict"], f["subject"], f["text"], f["fix"] or ""]
+                   for f in data["findings"]]), keep(found), "finds the same")
+    tap.same((data["ok"], data["fail"], data["unknown"]), (len(data["findings"]), 0, 0), "counted")
+
+
 # --- one thing wrong at a time -------------------------------------------------------------------
 
 def wrong_settings(site):
@@ -220,6 +233,9 @@ def wrong_state(site):
     site.expect("warn", "ledger", "1 message was counted just before a crash", "a message in doubt")
     out = site.tollgate("doctor", "--postfix", site.conf)[1]
     tap.ok("record 7, queue id 4jWnX03VvBz1cTBS, 2026-11-21 12:00:00" in out, "named", out)
+    data = json.loads(site.tollgate("doctor", "--postfix", site.conf, "--format", "json")[1])
+    tap.same([f["details"] for f in data["findings"] if f["details"]],
+             [["record 7, queue id 4jWnX03VvBz1cTBS, 2026-11-21 12:00:00"]], "in JSON, too")
     site.sql("DELETE FROM doubtful; UPDATE rows SET dirty = 2 WHERE id = 2")
     with contextlib.closing(sqlite3.connect(site.ledger)) as db:
         db.execute("SELECT * FROM rows").fetchall()  # somebody else has it open
@@ -425,6 +441,7 @@ def main():
     code, found = site.ask()
     tap.same([f for f in found if f[0] != "ok"], [], "an installation that is well", *found)
     tap.same(code, 0, "exit code 0")
+    as_json(site, found)
     tap.same(sorted({f[1] for f in found}),
              ["clock", "disk", "hosted", "ledger", "node", "postfix", "settings", "socket",
               "state_dir", "store", "tollgated"], "all was looked at")

@@ -130,6 +130,13 @@ def plans(tollgate, redis):
     out = tollgate.good("plan", "set", "example.com", "business")
     tap.same(redis("GET", "tg:{example.com}:plan"), "business", "the plan is set")
     tap.ok("example.com: the plan is business" in out, "and said", out)
+    plans = json.loads(tollgate.good("plan", "show", "--format", "json"))
+    tap.ok("business" in [p["plan"] for p in plans] and all("max" in row for p in plans
+                                                            for row in p["limits"]),
+           "all plans as JSON", plans)
+    tap.same(json.loads(tollgate.good("plan", "show", "example.com", "--format", "json")),
+             json.loads(tollgate.good("limit", "show", "example.com", "--format", "json")),
+             "one account's is that of limit show")
     golden("plan-show.txt", tollgate.good("plan", "show", "example.com"))
     tollgate.good("plan", "set", "example.org", "default")
     out = tollgate.good("plan", "unset", "example.org")
@@ -176,6 +183,7 @@ WRONG = (
     (64, "plan unset needs", ["plan", "unset"]),
     (64, 'unexpected argument "x"', ["plan", "show", "example.com", "x"]),
     (64, "--force needs", ["plan", "show", "example.com", "--force"]),
+    (64, "--format needs plan show", ["plan", "unset", "example.com", "--format", "json"]),
     (65, "not hosted here", ["plan", "set", "nobody.example", "business"]),
 )
 
