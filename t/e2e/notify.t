@@ -90,7 +90,7 @@ def main():
            "a message was stopped: the admin is notified", first)
     tap.none([x for x in ("  limit           domain/recipients/hour\r\n",
                           "  allows          4 recipients per hour\r\n",
-                          "  used            4\r\n", "  this message    1 recipients\r\n",
+                          "  used            4\r\n", "  this message    1 recipient\r\n",
                           "  sender          alice@example.com\r\n",
                           "  client          203.0.113.9\r\n",
                           "Auto-Submitted: auto-generated\r\n") if x not in first],
