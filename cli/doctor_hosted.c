@@ -20,7 +20,7 @@ static void show_warnings(struct doctor *d, char *text)
             doctor_say(d, DOCTOR_WARN, "hosted", "%.*s", SLICE_FMT(line));
     }
     if (count > 0)
-        doctor_fix(d, "correct the %s (%zu in all): such entries are passed over",
+        doctor_fix(d, "correct the %s (%zu in all): such entries are ignored",
                    count == 1 ? "line" : "lines", count);
 }
 

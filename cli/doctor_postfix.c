@@ -14,7 +14,7 @@ struct wiring {
     struct socket_name own; /* milter.socket */
     struct slice queue;     /* queue_directory */
     struct slice ours;      /* as main.cf should name it */
-    struct slice action;    /* milter_default_action of ours in smtpd_milters */
+    struct slice action;    /* milter_default_action of tollgated in smtpd_milters */
     size_t good;            /* smtpd services where all is well */
 };
 
@@ -104,7 +104,7 @@ enum doctor_place { PLACE_LAST, PLACE_NOT_LAST, PLACE_OUTSIDE_CHROOT, PLACE_MISS
 
 struct doctor_found {
     enum doctor_place place;
-    struct slice action; /* default action of ours */
+    struct slice action; /* default action of tollgated */
     struct slice after;  /* who comes behind */
 };
 
@@ -134,7 +134,7 @@ static bool is_in_queue(const struct wiring *w)
            slice_starts_nocase(slice_str(w->own.path), joined(w, w->queue, "/", SLICE_NONE));
 }
 
-static void mend_missing(const struct wiring *w, const char *list, bool chrooted)
+static void fix_missing(const struct wiring *w, const char *list, bool chrooted)
 {
     if (chrooted && !is_in_queue(w))
         doctor_fix(w->d,
@@ -156,7 +156,7 @@ static void say_bad_place(const struct wiring *w, const struct doctor_found *f, 
     if (f->place == PLACE_MISSING) {
         doctor_say(d, DOCTOR_FAIL, "postfix", "%s of %.*s does not name tollgated", list,
                    SLICE_FMT(service));
-        mend_missing(w, list, chrooted);
+        fix_missing(w, list, chrooted);
     } else if (f->place == PLACE_OUTSIDE_CHROOT) {
         doctor_say(d, DOCTOR_FAIL, "postfix",
                    "%s of %.*s: it runs in a chroot, where %s is another file", list,

@@ -53,7 +53,7 @@ struct options_table {
 #define OPTIONS_DONE (-1) /* -h was asked for and shown */
 
 /* EX_OK, OPTIONS_DONE, or EX_USAGE after having said why. `into` is the struct of the offsets;
- * *words is what is no option, ended by NULL. */
+ * *words are the other arguments, ended by NULL. */
 int options_parse(const struct options_table *t, struct cli *cli, void *into, int argc, char **argv,
                   char ***words) TG_NONNULL(1, 2, 3, 5, 6);
 /* Which of the verbs, ended by NULL, the word is: its place, or -1 after having said that it is

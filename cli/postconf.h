@@ -7,7 +7,7 @@
 #include "lib/core/contract.h"
 
 /*
- * What Postfix is told by its main.cf and master.cf, asked through postconf.
+ * What main.cf and master.cf set, as postconf prints it.
  * Owner: the doctor's arena.
  */
 

@@ -166,7 +166,7 @@ static const struct err *problem_of(const struct release_run *w, const struct re
 }
 
 /* In none of the queues. One that was never seen on hold may be in a queue that is not looked at:
- * only after a long time in which it is in none of this machine's it is taken for gone. */
+ * only after a long time in which it is in none of this machine's it counts as gone. */
 static void missing(struct release_run *w, struct held_line *line, const struct release_message *m)
 {
     const struct err *problem = problem_of(w, m);

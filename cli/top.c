@@ -165,7 +165,7 @@ static int draw(struct top *t, const struct err *err)
     return code;
 }
 
-/* A store that goes away is waited for; what went wrong stands above. */
+/* If the store goes away, the error is shown above until it is back. */
 static int watch(struct top *t)
 {
     int code = EX_OK;

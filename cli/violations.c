@@ -198,7 +198,8 @@ static int follow_row(void *context, const struct violation_entry *entry, struct
     return 0;
 }
 
-/* A store that goes away is said once, and waited for. Ends only with an error. */
+/* If the store goes away, that is reported once; reading continues when it is back. Ends only with
+ * an error. */
 static int follow(struct violations_command *w)
 {
     bool is_away = false;

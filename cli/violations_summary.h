@@ -5,7 +5,7 @@
 #include "lib/core/contract.h"
 
 /*
- * What limits that act would have stopped, and what they would have to be: from the observed
+ * What limits would have stopped if enforced, and what they would have to be: from the observed
  * entries of the streams, and the counters observed_*; the `top` most frequent, 0: all. `format`: 0
  * table, 1 CSV, 2 JSON.
  */

@@ -37,12 +37,13 @@ int address_parse(struct slice path, struct arena *arena, struct address *out,
 struct address address_unparsed(void);
 
 /* The first address of a header field's value (RFC 5322 3.4): display names, comments and groups
- * are passed over; null where there is none. -1: the arena's cap is reached. */
+ * are skipped; null if there is none. -1: the arena's cap is reached. */
 int address_parse_header(struct slice value, struct arena *arena, struct address *out);
 
 /* The user's name in counters: `local@domain`, lower case (ASCII), the extension (+tag) cut; quoted
- * where RFC 5321 wants it; valid UTF-8; never holds a blank or a control byte (such bytes become
- * `?`). Never begins with `_` where there is no domain, so that it is no name of ours. */
+ * where RFC 5321 requires it; valid UTF-8; never holds a blank or a control byte (such bytes become
+ * `?`). Never begins with `_` where there is no domain, so that it is none of the reserved names.
+ */
 struct slice address_user(const struct address *a, struct arena *arena) TG_NONNULL(1);
 /* The whole address for look-ups: as address_user, with the extension kept. */
 struct slice address_text(const struct address *a, struct arena *arena) TG_NONNULL(1);

@@ -5,7 +5,7 @@
 
 /*
  * What went wrong, for a person: filled in by the function that fails, owned by the caller, logged
- * once by the floor that decides. The text says what is wrong, where, and the mend.
+ * once by the floor that decides. The text says what is wrong, where, and the fix.
  *
  * Threads: no shared state.  Limits: longer texts are cut.
  */

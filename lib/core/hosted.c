@@ -150,7 +150,7 @@ static int target_check(struct slice target, struct arena *scratch, struct err *
 }
 
 struct forward_entry {
-    struct forward_targets targets; /* first: the table's values are taken for these */
+    struct forward_targets targets; /* first: the table's values are cast to it */
     size_t room;
 };
 

@@ -14,7 +14,7 @@
  * program sets once at its start (clock_zone_set in lib/sys/clock); hours are UTC. Weeks begin on
  * Monday (ISO 8601). Nothing here reads the clock.
  *
- * Limits: years 1 to 9999; times beyond are taken for the nearest.
+ * Limits: years 1 to 9999; times beyond count as the nearest.
  */
 
 enum period_kind {

@@ -30,8 +30,8 @@
  */
 
 enum record_kind {
-    RECORD_MESSAGE, /* let through: legs and amounts count */
-    RECORD_EVENT,   /* not let through: amounts */
+    RECORD_MESSAGE, /* accepted: legs and amounts count */
+    RECORD_EVENT,   /* not accepted: amounts */
     RECORD_HELD,    /* kept back: amounts count, legs are kept */
     RECORD_RELEASE, /* of a held message: its legs count, at this record's time; amounts count */
     RECORD_FORGET,  /* a held message is gone (an admin deleted it): its legs never count */
@@ -46,7 +46,7 @@ enum leg_kind {
     LEG_RELAY,
     LEG_LOCAL_SENT,
     LEG_LOCAL_RECEIVED,
-    LEG_MESSAGE, /* the node's: a message let through */
+    LEG_MESSAGE, /* the node's: an accepted message */
     LEG_KINDS
 };
 

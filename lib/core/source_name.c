@@ -61,7 +61,7 @@ static int parse_map_inet(struct slice text, struct slice rest, struct arena *ar
     if (host.len == 0 || host.len > 255)
         return bad_name(text, err, "the host is missing");
     if (!slice_number(port, &number) || number == 0 || number > 65535)
-        return bad_name(text, err, "the port is no number of 1 to 65535");
+        return bad_name(text, err, "the port is not a number from 1 to 65535");
     if (keep(host, arena, &out->host, err) != 0 || keep(port, arena, &out->port, err) != 0)
         return -1;
     return keep(left, arena, &out->key, err);

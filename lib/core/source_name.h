@@ -15,7 +15,7 @@
  * brackets)
  *
  * Paths are absolute.  Owner: the arena given; slices made here also serve as C strings.
- * Errors: EX_CONFIG, with the mend.
+ * Errors: EX_CONFIG, with the fix.
  */
 
 enum source_kind { SOURCE_FILE, SOURCE_REDIS, SOURCE_POSTFIX, SOURCE_SOCKETMAP };
