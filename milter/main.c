@@ -168,10 +168,11 @@ static int serve(const struct daemon_options *o, struct settings *s)
 
 static int run_main(int argc, char **argv)
 {
+    static const struct daemon_program program = {
+        .name = "tollgated", .version = PACKAGE_VERSION, .commands = ""};
     struct daemon_options o;
     struct settings *s;
-    int exit_code =
-        daemon_options_read(argc, argv, "tollgated", PACKAGE_VERSION, &o, stdout, stderr);
+    int exit_code = daemon_options_read(argc, argv, &program, &o, stdout, stderr);
 
     if (exit_code >= 0)
         return exit_code;

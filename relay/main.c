@@ -21,6 +21,7 @@
 #include "relay/service.h"
 
 #define PASSWORD_BYTES 1026
+#define USER_USAGE     "       tollgate-relay user LOGIN <PASSWORD\n"
 #define ROOM_BYTES     65536 /* of a passwd entry */
 
 static int complain(const struct err *err)
@@ -73,15 +74,16 @@ static int serve(const struct daemon_options *o, const struct settings *s)
 /* --- commands -------------------------------------------------------------------------------- */
 
 /* Prints a line for relay.users_file; the password is the first line of the standard input. */
-static int run_user(int argc, char **argv)
+static int run_user(const char *file, int argc, char **argv)
 {
     char password[PASSWORD_BYTES];
     struct err err = {.code = 0};
     struct buf hash;
     int code = EX_OK;
 
+    (void)file;
     if (argc != 2 || argv[1][0] == '\0' || strpbrk(argv[1], ":\r\n") != NULL) {
-        (void)fputs("usage: tollgate-relay user login <password\n", stderr);
+        (void)fputs("usage:\n" USER_USAGE, stderr);
         return EX_USAGE;
     }
     if (fgets(password, sizeof password, stdin) == NULL || password[0] == '\n') {
@@ -145,18 +147,39 @@ static int find_command(int argc, char **argv, const char **file)
     return at < argc && argv[at][0] != '-' ? at : 0;
 }
 
+static const struct command {
+    const char *name;
+    int (*run)(const char *file, int argc, char **argv);
+} commands[] = {{"queue", run_queue}, {"user", run_user}};
+
 static int run_command(const char *file, int argc, char **argv)
 {
-    if (strcmp(argv[0], "queue") == 0)
-        return run_queue(file, argc, argv);
-    if (strcmp(argv[0], "user") == 0)
-        return run_user(argc, argv);
-    (void)fprintf(stderr, "tollgate-relay: %s: no such command: queue or user\n", argv[0]);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(argv[0], commands[i].name) == 0)
+            return commands[i].run(file, argc, argv);
+    }
+    (void)fprintf(stderr, "tollgate-relay: %s: no such command: use queue or user\n", argv[0]);
     return EX_USAGE;
+}
+
+/* What a start would refuse. As root, with the rights of the account that the daemon runs as. */
+static int test(const struct settings *s)
+{
+    struct privileges_account account;
+    struct err err = {.code = 0};
+
+    if (service_check_as_root(s, &err) == 0 && privileges_find(s->user, &account, &err) == 0 &&
+        privileges_become(&account, "", &err) == 0 && service_check(s, &err) == 0)
+        return EX_OK;
+    (void)complain(&err);
+    return err.code == EX_UNAVAILABLE || err.code == EX_TEMPFAIL ? EX_OK : EX_CONFIG;
 }
 
 static int run_main(int argc, char **argv)
 {
+    static const struct daemon_program program = {.name = "tollgate-relay",
+                                                  .version = PACKAGE_VERSION,
+                                                  .commands = QUEUE_COMMAND_USAGE USER_USAGE};
     const char *file = settings_default_file;
     struct daemon_options o;
     struct settings *s;
@@ -165,20 +188,21 @@ static int run_main(int argc, char **argv)
 
     if (at > 0)
         return run_command(file, argc - at, argv + at);
-    code = daemon_options_read(argc, argv, "tollgate-relay", PACKAGE_VERSION, &o, stdout, stderr);
+    code = daemon_options_read(argc, argv, &program, &o, stdout, stderr);
     if (code >= 0)
         return code;
     s = daemon_settings(&o, "tollgate-relay", stderr, &code);
     if (s == NULL)
         return code;
-    code = EX_OK;
     if (policy_check(s, &err) != 0) {
         (void)err_prefix(&err, "%s", o.file);
         code = complain(&err);
     } else if (!o.print && !o.test) {
         code = serve(&o, s);
-    } else if (o.print) {
-        settings_print(s, stdout);
+    } else {
+        if (o.print)
+            settings_print(s, stdout);
+        code = o.test ? test(s) : EX_OK;
     }
     settings_free(s);
     return code;

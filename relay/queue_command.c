@@ -258,10 +258,7 @@ int queue_do(struct queue *q, struct scheduler *s, struct slice verb, struct sli
 
 static int usage(void)
 {
-    (void)fputs("usage: tollgate-relay [-c file] queue list [-j]\n"
-                "       tollgate-relay [-c file] queue flush [id]\n"
-                "       tollgate-relay [-c file] queue hold|release|delete id|all\n",
-                stderr);
+    (void)fputs("usage:\n" QUEUE_COMMAND_USAGE, stderr);
     return EX_USAGE;
 }
 

@@ -31,7 +31,13 @@ int queue_list(struct queue *q, bool as_json, int64_t now_ms, struct buf *out,
 int queue_do(struct queue *q, struct scheduler *s, struct slice verb, struct slice id,
              struct buf *out) TG_NONNULL(1);
 
-/* The command line behind `queue`; gives the exit code. */
+/* Its lines of the help. */
+#define QUEUE_COMMAND_USAGE                                                                        \
+    "       tollgate-relay [-c FILE] queue list [-j]\n"                                            \
+    "       tollgate-relay [-c FILE] queue flush [ID]\n"                                           \
+    "       tollgate-relay [-c FILE] queue hold|release|delete ID|all\n"
+
+/* The command line behind `queue`; returns the exit code. */
 int queue_command(const char *queue_dir, int argc, char **argv);
 
 #endif

@@ -106,9 +106,7 @@ static int open_all(struct server *s, struct err *err)
     if (open_list(s, &settings->relay.listen, false, err) != 0 ||
         open_list(s, &settings->relay.listen_tls, true, err) != 0)
         return -1;
-    return s->listener_count > 0
-               ? 0
-               : err_set(err, EX_CONFIG, "relay.listen is empty: name at least one host:port");
+    return s->listener_count > 0 ? 0 : err_set(err, EX_CONFIG, SERVER_NO_LISTENER);
 }
 
 static void free_server(struct server *s)

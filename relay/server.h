@@ -17,6 +17,8 @@
 
 struct server;
 
+#define SERVER_NO_LISTENER "relay.listen is empty: name at least one host:port"
+
 /* Opens the listening sockets; may need root. */
 struct server *server_open(struct relay *relay, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Accepts connections until `wake_fd` is readable (true) or until `until_ms` of the monotonic clock

@@ -140,18 +140,49 @@ static int open_first(struct service *s, struct err *err)
     return privileges_become(&account, "", err);
 }
 
-static int open_then(struct relay *relay, struct err *err)
+/* A file that the configuration names and that cannot be read is a fault of the configuration. */
+static int open_sources(struct relay *relay, struct err *err)
 {
     const char *users = relay->settings->relay.users_file;
+
+    if (users[0] == '\0' || (relay->auth = auth_new(users, err)) != NULL)
+        relay->hosting = hosting_new(relay->settings, err);
+    if (relay->hosting != NULL)
+        return 0;
+    if (err->code == EX_NOINPUT)
+        err->code = EX_CONFIG;
+    return -1;
+}
+
+static int open_then(struct relay *relay, struct err *err)
+{
     char queue_dir[512];
 
     relay_queue_dir(relay->settings, queue_dir, sizeof queue_dir);
-    if (queue_open(&relay->queue, queue_dir, QUEUE_WAIT_MS, err) != 0)
-        return -1;
-    if (users[0] != '\0' && (relay->auth = auth_new(users, err)) == NULL)
-        return -1;
-    relay->hosting = hosting_new(relay->settings, err);
-    return relay->hosting == NULL ? -1 : 0;
+    return queue_open(&relay->queue, queue_dir, QUEUE_WAIT_MS, err) == 0 ? open_sources(relay, err)
+                                                                         : -1;
+}
+
+int service_check_as_root(const struct settings *s, struct err *err)
+{
+    struct relay relay = {.settings = s};
+    int result = s->relay.listen.count + s->relay.listen_tls.count > 0
+                     ? open_tls(&relay, err)
+                     : err_set(err, EX_CONFIG, SERVER_NO_LISTENER);
+
+    SSL_CTX_free(relay.tls_server);
+    SSL_CTX_free(relay.tls_client);
+    return result;
+}
+
+int service_check(const struct settings *s, struct err *err)
+{
+    struct relay relay = {.settings = s};
+    int result = open_sources(&relay, err);
+
+    hosting_free(relay.hosting);
+    auth_free(relay.auth);
+    return result;
 }
 
 static int start_threads(struct service *s, struct err *err)

@@ -8,32 +8,34 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-static void usage(const char *program, FILE *out)
+static void usage(const struct daemon_program *program, FILE *out)
 {
+    const char *name = program->name;
+
     (void)fprintf(out,
                   "usage: %s [-f] [-c FILE]    serve; -f: in the foreground\n"
                   "       %s -t [-c FILE]      test the configuration and exit\n"
                   "       %s -T [-c FILE]      print the effective configuration and exit\n"
                   "       %s -V, --version     print the version and exit\n"
                   "       %s -h, --help        print this help and exit\n"
-                  "The configuration is %s, unless -c names another.\n",
-                  program, program, program, program, program, settings_default_file);
+                  "%sThe configuration is %s, unless -c names another.\n",
+                  name, name, name, name, name, program->commands, settings_default_file);
 }
 
 /* getopt has reported nothing: opterr is 0. */
-static int misused(const char *program, char **argv, FILE *complaints)
+static int misused(const struct daemon_program *program, char **argv, FILE *complaints)
 {
     if (optopt == 'c')
-        (void)fprintf(complaints, "%s: -c: a file name is missing\n", program);
+        (void)fprintf(complaints, "%s: -c: a file name is missing\n", program->name);
     else if (optopt != 0)
-        (void)fprintf(complaints, "%s: unknown option -%c\n", program, optopt);
+        (void)fprintf(complaints, "%s: unknown option -%c\n", program->name, optopt);
     else
-        (void)fprintf(complaints, "%s: unknown option %s\n", program, argv[optind - 1]);
+        (void)fprintf(complaints, "%s: unknown option %s\n", program->name, argv[optind - 1]);
     usage(program, complaints);
     return EX_USAGE;
 }
 
-int daemon_options_read(int argc, char **argv, const char *program, const char *version,
+int daemon_options_read(int argc, char **argv, const struct daemon_program *program,
                         struct daemon_options *options, FILE *out, FILE *complaints)
 {
     static const struct option names[] = {
@@ -58,7 +60,7 @@ int daemon_options_read(int argc, char **argv, const char *program, const char *
             options->print = true;
             break;
         case 'V':
-            return fprintf(out, "%s %s\n", program, version) > 0 ? EX_OK : EX_IOERR;
+            return fprintf(out, "%s %s\n", program->name, program->version) > 0 ? EX_OK : EX_IOERR;
         case 'h':
             usage(program, out);
             return EX_OK;
@@ -68,7 +70,7 @@ int daemon_options_read(int argc, char **argv, const char *program, const char *
     }
     if (optind == argc)
         return -1;
-    (void)fprintf(complaints, "%s: unexpected argument: %s\n", program, argv[optind]);
+    (void)fprintf(complaints, "%s: unexpected argument: %s\n", program->name, argv[optind]);
     usage(program, complaints);
     return EX_USAGE;
 }

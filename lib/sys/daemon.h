@@ -19,9 +19,16 @@ struct daemon_options {
     bool foreground, test, print;
 };
 
+/* A program: what its options print. */
+struct daemon_program {
+    const char *name, *version;
+    const char
+        *commands; /* lines of the help for its commands, each with its LF; "": it has none */
+};
+
 /* -c FILE, -f, -t, -T, -V (--version), -h (--help). -1: go on; else the exit code, after the
  * requested text has been written to `out` or the error to `complaints`. */
-int daemon_options_read(int argc, char **argv, const char *program, const char *version,
+int daemon_options_read(int argc, char **argv, const struct daemon_program *program,
                         struct daemon_options *options, FILE *out, FILE *complaints);
 
 /* The configuration; its faults go to `complaints`. NULL with *exit_code (EX_CONFIG). */

@@ -298,27 +298,32 @@ def bad_configurations(folder, ca):
         ({"relay": {"tls_cert_file": "/nonexistent.pem"}}, 78, "tls_cert_file"),
         ({"relay": {"tls_cert_file": cert[0], "tls_key_file": ca[1]}}, 78, "tls_key_file"),
         ({"relay": {"listen_tls": ["127.0.0.1:1"]}}, 78, "needs a certificate"),
-        ({"relay": {"users_file": "/nonexistent"}}, 66, "/nonexistent"),
+        ({"relay": {"users_file": "/nonexistent"}}, 78, "/nonexistent"),
         ({"relay": {"listen": []}}, 78, "relay.listen is empty"),
         ({"relay": {"listen": ["192.0.2.1:25"]}}, 71, "cannot listen at 192.0.2.1:25"),
         ({"relay": {"listen": ["nonsense"]}}, 78, "not a host and port"),
         ({"relay": {"milters": ["nonsense"]}}, 78, "is not a socket"),
         ({"relay": {"message_max": "huge"}}, 78, "message_max"),
         ({"relay": {"nonsense": 1}}, 78, "nonsense"),
-        ({"hosted": {"domains": ["file:/nonexistent"]}}, 66, "/nonexistent"),
+        ({"hosted": {"domains": ["file:/nonexistent"]}}, 78, "/nonexistent"),
         ({"relay": {"queue_dir": "/dev/null/queue"}}, 73, "/dev/null"),
     ]
     for settings, want, text in cases:
         r = relay.Relay(proc.scratch("bad"), settings=settings)
         code, _, err = r.command("-f")
         tap.ok(code == want and text in err, "exit %d, and says why: %s" % (want, text), code, err)
+        code, _, err = r.command("-t")
+        tap.ok((code == 78) == (want == 78) and (code == 0 or text in err),
+               "-t refuses it, too, if it is the configuration: " + text, code, err)
     with open(os.path.join(folder, "bad-users"), "w", encoding="ascii") as f:
         f.write("# fine\njoe:x\n")
     r = relay.Relay(folder, settings={"relay": {"users_file": os.path.join(folder, "bad-users")}})
     code, _, err = r.command("-f")
     tap.ok(code == 78 and "bad-users:2:" in err, "a bad line of the users' file", code, err)
-    code, out, _ = r.command("-t")
-    tap.same((code, out), (0, ""), "-t: the configuration itself is good")
+    code, _, err = r.command("-t")
+    tap.ok(code == 78 and "bad-users:2:" in err, "-t refuses it, too", code, err)
+    r = relay.Relay(folder)
+    tap.same(r.command("-t"), (0, "", ""), "-t of a good one")
     code, out, _ = r.command("-T")
     tap.ok(code == 0 and "users_file" in out, "-T prints it", out)
 

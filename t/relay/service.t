@@ -171,11 +171,16 @@ def default_domain(folder):
 
 def calls():
     program = os.path.join(proc.BUILD, "tollgate-relay")
-    for arguments, want in ((["-V"], 0), (["-h"], 0), (["-x"], 64), (["nonsense"], 64),
+    for arguments, want in ((["-V"], 0), (["-h"], 0), (["--version"], 0), (["--help"], 0),
+                            (["-x"], 64), (["--nonsense"], 64), (["nonsense"], 64),
                             (["user"], 64), (["user", "a:b"], 64), (["-c", "/nonexistent"], 78),
                             (["-c", "/nonexistent", "queue", "list"], 78)):
         code, out, err = proc.run([program] + arguments)
         tap.ok(code == want and out + err, "%s: %d" % (" ".join(arguments), want), code, out, err)
+    out = proc.run([program, "-h"])[1]
+    for command in ("queue list [-j]", "queue flush [ID]", "queue hold|release|delete ID|all",
+                    "user LOGIN"):
+        tap.ok(command in out, "-h shows " + command, out)
     code, _, err = proc.run([program, "user", "joe"], b"\n")
     tap.ok(code == 66 and "no password" in err, "an empty password", err)
 

@@ -15,10 +15,11 @@ static char *written, *complained;
 
 static int read_options(struct daemon_options *o, int argc, const char *const *argv)
 {
+    static const struct daemon_program program = {
+        .name = "prog", .version = "1.2", .commands = "       prog sing\n"};
     size_t len, other;
     FILE *out = open_memstream(&written, &len), *complaints = open_memstream(&complained, &other);
-    int code =
-        daemon_options_read(argc, (char **)(uintptr_t)argv, "prog", "1.2", o, out, complaints);
+    int code = daemon_options_read(argc, (char **)(uintptr_t)argv, &program, o, out, complaints);
 
     (void)fclose(out);
     (void)fclose(complaints);
@@ -55,6 +56,7 @@ static void test_options(void)
     free(complained);
     is_exit("-V", NULL, EX_OK, "prog 1.2\n", "");
     is_exit("-h", NULL, EX_OK, "usage: prog [-f] [-c FILE]", "");
+    is_exit("-h", NULL, EX_OK, "       prog sing\n", "");
     is_exit("--version", NULL, EX_OK, "prog 1.2\n", "");
     is_exit("--help", NULL, EX_OK, "usage: prog [-f] [-c FILE]", "");
     is_exit("-x", NULL, EX_USAGE, "", "prog: unknown option -x\nusage: ");
