@@ -22,6 +22,9 @@
 #define PAUSE_MS      100 /* after a failed accept: probably no descriptor is left */
 #define STACK_BYTES   ((size_t)512 << 10)
 #define LISTENERS_MAX 100
+/* With sessions_max sessions, a client may be silent for this part of relay.timeout: 10 s of 5 min.
+ */
+#define PATIENCE_WHEN_FULL 30
 
 struct server {
     struct relay *relay;
@@ -185,6 +188,25 @@ static bool start_thread(struct live *l)
     return started;
 }
 
+/* The session whose client has been silent for the longest makes room for the next connection. */
+static void evict_silent(struct server *s) TG_REQUIRES(s->lock)
+{
+    int64_t latest_ms =
+        clock_monotonic_ms() - s->relay->settings->relay.timeout_ms / PATIENCE_WHEN_FULL;
+    struct live *silent = NULL;
+
+    for (struct live *l = s->sessions; l != NULL; l = l->next) {
+        int64_t since_ms = atomic_load(&l->session.waiting_since_ms);
+
+        if (since_ms == 0 || since_ms > latest_ms || atomic_load(&l->session.is_evicted))
+            continue;
+        latest_ms = since_ms;
+        silent = l;
+    }
+    if (silent != NULL)
+        session_thread_evict(&silent->session);
+}
+
 /* False: there are too many sessions. */
 static bool admit(struct server *s, struct live *l)
 {
@@ -202,6 +224,8 @@ static bool admit(struct server *s, struct live *l)
             unlink_session(s, l);
             good = false;
         }
+    } else if (s->session_count >= (size_t)settings->relay.sessions_max) {
+        evict_silent(s);
     }
     mutex_unlock(&s->lock);
     return good;

@@ -36,6 +36,12 @@ void session_thread_stop(struct session_thread *t)
         (void)shutdown(t->stream.fd, SHUT_RD);
 }
 
+void session_thread_evict(struct session_thread *t)
+{
+    atomic_store(&t->is_evicted, true);
+    (void)shutdown(t->stream.fd, SHUT_RD);
+}
+
 /* --- one session ----------------------------------------------------------------------------- */
 
 struct dialog {
@@ -121,19 +127,42 @@ static void begin_tls(struct dialog *d)
     d->began_ms = clock_monotonic_ms();
 }
 
-static void on_silence(struct dialog *d, ssize_t n)
+/* False: the client says nothing, so there is nothing to wait for when the connection is closed. */
+static bool on_silence(struct dialog *d, ssize_t n)
 {
+    bool is_late = n < 0 && errno == ETIMEDOUT;
+
     if (atomic_load(&d->thread->is_stopping))
         smtp_session_end(&d->session, "421 4.3.2 Shutting down");
-    else if (n < 0 && errno == ETIMEDOUT)
+    else if (atomic_load(&d->thread->is_evicted))
+        smtp_session_end(&d->session, "421 4.7.0 Too many connections");
+    else if (is_late)
         smtp_session_end(&d->session, "421 4.4.2 Timeout");
     else
         smtp_session_end(&d->session, NULL);
+    return !is_late;
+}
+
+/* The client's next bytes, as stream_read. */
+static ssize_t hear(struct dialog *d)
+{
+    struct session_thread *t = d->thread;
+    bool idle = is_idle(d);
+    ssize_t n = 0;
+
+    atomic_store(&t->is_idle, idle);
+    atomic_store(&t->waiting_since_ms, d->session.in_text ? clock_monotonic_ms() : d->began_ms);
+    if (!atomic_load(&t->is_stopping) || !idle)
+        n = stream_read(&t->stream, d->block, sizeof d->block, deadline(d));
+    atomic_store(&t->waiting_since_ms, 0);
+    atomic_store(&t->is_idle, false);
+    return n;
 }
 
 static void converse(struct dialog *d)
 {
     struct session_thread *t = d->thread;
+    bool may_say_more = true;
 
     if (t->begins_with_tls && !handshake(d))
         return;
@@ -143,21 +172,18 @@ static void converse(struct dialog *d)
     smtp_session_start(&d->session);
     d->began_ms = clock_monotonic_ms();
     while (flush(d) && !d->session.is_closed) {
-        ssize_t n = 0;
+        ssize_t n = hear(d);
 
-        atomic_store(&t->is_idle, is_idle(d));
-        if (!atomic_load(&t->is_stopping) || !is_idle(d))
-            n = stream_read(&t->stream, d->block, sizeof d->block, deadline(d));
-        atomic_store(&t->is_idle, false);
         if (n > 0)
             take(d, (struct slice){d->block, (size_t)n});
         else
-            on_silence(d, n);
+            may_say_more = on_silence(d, n);
         if (d->session.wants_tls)
             begin_tls(d);
     }
     d->session.handler->reset(d->session.user);
-    stream_linger(&t->stream, clock_monotonic_ms() + LINGER_MS);
+    if (may_say_more)
+        stream_linger(&t->stream, clock_monotonic_ms() + LINGER_MS);
 }
 
 void session_thread_run(struct session_thread *t)

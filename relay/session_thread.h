@@ -29,6 +29,10 @@ struct session_thread {
     bool begins_with_tls;
     atomic_bool is_idle; /* it waits for a command, without a transaction */
     atomic_bool is_stopping;
+    /* Since when it waits for the client, who has not completed what it began; monotonic clock; 0:
+     * it works. */
+    _Atomic int64_t waiting_since_ms;
+    atomic_bool is_evicted;
 };
 
 void session_thread_init(struct session_thread *t, struct relay *relay, int fd,
@@ -38,5 +42,7 @@ void session_thread_run(struct session_thread *t) TG_NONNULL(1);
 void session_thread_close(struct session_thread *t);
 /* Ends it at once if it is idle, else after its transaction. */
 void session_thread_stop(struct session_thread *t);
+/* Ends it at once, with 421, to make room for others. */
+void session_thread_evict(struct session_thread *t) TG_NONNULL(1);
 
 #endif

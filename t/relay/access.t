@@ -263,6 +263,23 @@ def slow(folder):
     r.stop()
 
 
+def full(folder):
+    """With relay.sessions_max sessions, the one that is silent for the longest makes room."""
+    r = relay.Relay(folder, settings={"relay": {"timeout": "15s", "sessions_max": 3}})
+    r.start()
+    silent, second, third = [smtp.Smtp(r.port, source="127.0.0.%d" % n) for n in (2, 3, 4)]
+    for c in (second, third):
+        c.command("MAIL FROM:<a@x.test>")
+    start = time.monotonic()
+    proc.wait_for("room", lambda: can_greet(r))
+    tap.ok(time.monotonic() - start < 10, "room comes before relay.timeout")
+    tap.same(silent.reply()[0], 421, "the one that was silent first is told")
+    for c in (second, third):
+        c.command("RCPT TO:<b@host.test>")
+    tap.ok(True, "the others go on")
+    tap.same(r.stop(), 0, "stopped")
+
+
 def can_greet(r):
     with socket.create_connection(("127.0.0.1", r.port)) as s:
         return s.recv(100).startswith(b"220")
@@ -351,6 +368,7 @@ def main():
     tap.same(r.stop(), 0, "stopped")
     tap.none(r.complaints(), "no complaints in the log")
     slow(proc.scratch("slow"))
+    full(proc.scratch("full"))
     plain_auth(folder, ca)
     login_before_tls(folder, ca, cert)
     bad_configurations(folder, ca)
