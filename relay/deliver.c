@@ -26,7 +26,7 @@ struct attempt {
     struct smtp_target *targets; /* one for each recipient; NONE for those not pending */
     int64_t now_ms;              /* Unix time at the start */
     struct buf lines;
-    char *bounce; /* QUEUE_ID_BYTES; "": none was queued */
+    struct deliver_bounced bounced;
 };
 
 static void settle(struct attempt *a, size_t i, enum smtp_outcome outcome, const char *text)
@@ -183,16 +183,14 @@ static int write_notes(struct attempt *a, struct err *err)
 static int return_to_sender(struct attempt *a, struct err *err)
 {
     struct envelope *e = &a->file.envelope;
-    const char *id = "nobody";
+    char id[QUEUE_ID_BYTES] = "nobody";
 
     if (envelope_count(e, RECIPIENT_FAILED) == 0)
         return 0;
     if (e->sender.len > 0) {
-        if (bounce_send(a->relay, &a->file, a->bounce, err) != 0) {
-            a->bounce[0] = '\0';
+        if (bounce_send(a->relay, &a->file, id, err) != 0)
             return -1;
-        }
-        id = a->bounce;
+        a->bounced.queued(a->bounced.user, slice_str(id));
     }
     log_event(LOG_NOTICE, e->sender.len > 0 ? "returned to sender" : "given up",
               LOG_TEXT("qid", e->id), LOG_TEXT("sender", e->sender), LOG_STR("bounce", id));
@@ -263,13 +261,12 @@ static int64_t attempt(struct attempt *a)
     return clock_unix_ms() + a->relay->settings->relay.retry_max_ms;
 }
 
-int64_t deliver_message(struct relay *relay, struct slice id, char bounce[QUEUE_ID_BYTES])
+int64_t deliver_message(struct relay *relay, struct slice id, struct deliver_bounced bounced)
 {
-    struct attempt a = {.relay = relay, .now_ms = clock_unix_ms(), .bounce = bounce};
+    struct attempt a = {.relay = relay, .now_ms = clock_unix_ms(), .bounced = bounced};
     struct err err = {.code = 0};
     int64_t next_ms;
 
-    bounce[0] = '\0';
     if (queue_load(&relay->queue, id, &a.file, &err) != 0) {
         log_event(LOG_ERR, "message cannot be read", LOG_TEXT("qid", id), LOG_ERROR("error", &err));
         return err.code == EX_NOINPUT ? 0 : a.now_ms + relay->settings->relay.retry_max_ms;

@@ -5,7 +5,6 @@
 
 #include "lib/core/contract.h"
 #include "lib/core/slice.h"
-#include "relay/queue.h"
 #include "relay/relay.h"
 
 /*
@@ -16,9 +15,14 @@
  * Threads: any, one at a time a message.
  */
 
-/* When to try again (Unix time, ms), or 0: the message has left the queue. `bounce` is the id of
- * the bounce that was queued, for the caller to schedule; "": none. */
-int64_t deliver_message(struct relay *relay, struct slice id, char bounce[QUEUE_ID_BYTES])
-    TG_NONNULL(1, 3);
+/* Called with the id of each bounce that was queued, before the message leaves the queue. */
+struct deliver_bounced {
+    void (*queued)(void *user, struct slice id);
+    void *user;
+};
+
+/* When to try again (Unix time, ms), or 0: the message has left the queue. */
+int64_t deliver_message(struct relay *relay, struct slice id, struct deliver_bounced bounced)
+    TG_NONNULL(1);
 
 #endif

@@ -99,18 +99,21 @@ static bool put_back(struct scheduler *s, struct worker *w, int64_t next_ms) TG_
     return done;
 }
 
+static void add_bounce(void *user, struct slice id)
+{
+    scheduler_add(user, id, true);
+}
+
 /* With the lock, which is given back meanwhile. */
 static void deliver(struct scheduler *s, struct worker *w) TG_REQUIRES(s->lock)
 {
-    char id[QUEUE_ID_BYTES], bounce[QUEUE_ID_BYTES];
+    char id[QUEUE_ID_BYTES];
     int64_t next_ms;
     bool done;
 
     memcpy(id, w->id, sizeof id);
     mutex_unlock(&s->lock);
-    next_ms = deliver_message(s->relay, slice_str(id), bounce);
-    if (bounce[0] != '\0')
-        scheduler_add(s, slice_str(bounce), true);
+    next_ms = deliver_message(s->relay, slice_str(id), (struct deliver_bounced){add_bounce, s});
     mutex_lock(&s->lock);
     done = put_back(s, w, next_ms);
     (void)pthread_cond_broadcast(&s->changed);
