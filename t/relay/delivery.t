@@ -48,7 +48,7 @@ def by_mx(folder):
         "nomx.test": {"MX": [(10, "no-address.test")]},
         "loop.test": {"MX": [(10, "relay.test"), (20, "mx2.test")]},
         "backup.test": {"MX": [(10, "mx1.test"), (20, "RELAY.test"), (30, "mx2.test")]},
-        "equal.test": {"MX": [(10, "mx1.test"), (20, "relay.test"), (20, "mx2.test"),
+        "equal.test": {"MX": [(10, "gone.test"), (20, "relay.test"), (20, "mx2.test"),
                               (20, "mx3.test")]},
         "only-equal.test": {"MX": [(20, "mx2.test"), (20, "relay.test"), (20, "mx3.test")]},
         "mx3.test": {"A": ["127.0.0.13"]},
@@ -80,10 +80,13 @@ def by_mx(folder):
     proc.wait_for("the better one", lambda: "a@backup.test" in first.recipients())
     tap.ok(True, "to those better than ourselves only")
     others = second.count(), third.count()
-    for number in range(20):  # equal ones come in any order
-        send(r, ["a%d@equal.test" % number])
-    proc.wait_for("the better one", lambda: "a19@equal.test" in first.recipients())
-    r.wait_empty()
+    for number in range(10):  # equal ones come in any order
+        qid = send(r, ["a%d@equal.test" % number])
+        r.wait_log("deferred qid=%s .*gone.test" % qid)
+        r.command("queue", "delete", qid)
+        count = len(r.mail("told@host.test"))
+        send(r, ["a%d@only-equal.test" % number])
+        r.wait_mail("told@host.test", count + 1)
     tap.same((second.count(), third.count()), others, "never to those as good as ourselves")
     for domain, status in (("null.test", "5.1.10"), ("empty.test", "5.1.2"), ("none.test", "5.1.2"),
                            ("nomx.test", "5.4.4"), ("loop.test", "5.4.6"),
