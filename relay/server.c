@@ -36,12 +36,14 @@ struct server {
     pthread_cond_t ended; /* of sessions; monotonic clock */
     struct live *sessions TG_GUARDED_BY(lock);
     size_t session_count TG_GUARDED_BY(lock);
+    struct live *finished TG_GUARDED_BY(lock); /* their threads are to be joined */
 };
 
 /* An open session. */
 struct live {
     struct live *next;
     struct server *server;
+    pthread_t thread;
     struct session_thread session;
 };
 
@@ -160,9 +162,26 @@ static void *run_session(void *data)
     mutex_lock(&s->lock);
     unlink_session(s, l);
     session_thread_close(&l->session); /* under the lock: server_close reaches for its socket */
+    l->next = s->finished;
+    s->finished = l;
     mutex_unlock(&s->lock);
-    free(l);
     return NULL;
+}
+
+/* By the thread that starts them: until a thread is joined, it may still use the server. */
+static void join_finished(struct server *s)
+{
+    struct live *list, *next;
+
+    mutex_lock(&s->lock);
+    list = s->finished;
+    s->finished = NULL;
+    mutex_unlock(&s->lock);
+    for (; list != NULL; list = next) {
+        next = list->next;
+        (void)pthread_join(list->thread, NULL);
+        free(list);
+    }
 }
 
 static size_t count_from(const struct server *s, const char *ip) TG_REQUIRES(s->lock)
@@ -177,13 +196,11 @@ static size_t count_from(const struct server *s, const char *ip) TG_REQUIRES(s->
 static bool start_thread(struct live *l)
 {
     pthread_attr_t attr;
-    pthread_t thread;
     bool started;
 
     (void)pthread_attr_init(&attr);
-    (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     (void)pthread_attr_setstacksize(&attr, STACK_BYTES);
-    started = pthread_create(&thread, &attr, run_session, l) == 0;
+    started = pthread_create(&l->thread, &attr, run_session, l) == 0;
     (void)pthread_attr_destroy(&attr);
     return started;
 }
@@ -275,6 +292,7 @@ bool server_run(struct server *s, int wake_fd, int64_t until_ms)
     for (;;) {
         int64_t left_ms = until_ms - clock_monotonic_ms();
 
+        join_finished(s);
         if (left_ms <= 0)
             return false;
         if (poll(s->listeners, count + 1, (int)left_ms) <= 0)
@@ -311,6 +329,7 @@ bool server_close(struct server *s, int64_t grace_ms)
         (void)shutdown(l->session.stream.fd, SHUT_RDWR);
     all_ended = all_ended || wait_for_sessions(s, clock_monotonic_ms() + 1000);
     mutex_unlock(&s->lock);
+    join_finished(s);
     if (all_ended)
         free_server(s);
     return all_ended;
