@@ -9,6 +9,7 @@
 #include "lib/ledger/changes_merge.h"
 #include "lib/ledger/ledger_changes.h"
 #include "lib/ledger/push_batch.h"
+#include "lib/ledger/violations_copy.h"
 #include "lib/redis/keys.h"
 #include "lib/redis/link.h"
 #include "lib/sys/clock.h"
@@ -24,7 +25,7 @@
 #define MARK_SIZE   32
 
 /* The parts of a walk, in order. */
-enum walk_part { WALK_COPY, WALK_INDEX, WALK_ACCOUNTS, WALK_END };
+enum walk_part { WALK_COPY, WALK_INDEX, WALK_ACCOUNTS, WALK_VIOLATIONS, WALK_END };
 
 struct changes {
     char *prefix;
@@ -32,6 +33,7 @@ struct changes {
     struct store *store;
     struct arena arena; /* of one step */
     struct changes_merge merge;
+    struct violations_copy violations;
 
     uint64_t generation;                 /* of the connection */
     char mark[MARK_SIZE];                /* as last written; "": not yet */
@@ -59,6 +61,9 @@ struct changes *changes_new(const char *prefix, struct ledger *ledger, struct st
     arena_init(&c->arena, ARENA_BYTES);
     c->merge = (struct changes_merge){
         .prefix = c->prefix, .ledger = ledger, .store = store, .arena = &c->arena};
+    c->violations = (struct violations_copy){
+        .prefix = c->prefix, .ledger = ledger, .store = store, .arena = &c->arena};
+    buf_init(&c->violations.after, KEY_BYTES);
     buf_init(&c->after, KEY_BYTES);
     if (c->prefix != NULL)
         return c;
@@ -71,6 +76,7 @@ void changes_free(struct changes *c)
 {
     if (c == NULL)
         return;
+    buf_fini(&c->violations.after);
     buf_fini(&c->after);
     arena_fini(&c->arena);
     free(c->prefix);
@@ -117,6 +123,11 @@ static struct slice *texts(struct changes *c, const redisReply *reply, size_t st
 
 static void report_restored(struct changes *c)
 {
+    if (c->violations.restored > 0)
+        log_event(LOG_WARNING, "redis had lost violations, they are there again",
+                  LOG_NUM("count", c->violations.restored),
+                  LOG_STR("redis", store_where(c->store)));
+    c->violations.restored = 0;
     if (c->merge.restored > 0)
         log_event(LOG_WARNING, "redis had lost limits or plans, they are set again",
                   LOG_NUM("count", c->merge.restored), LOG_STR("redis", store_where(c->store)));
@@ -302,8 +313,21 @@ static int walk_accounts(struct changes *c, struct err *err)
         merge_unknown(c, names, count, err) != 0)
         return -1;
     if (scan_is_over(c))
-        part_begin(c, c->shard + 1 < SHARDS ? WALK_ACCOUNTS : WALK_END, c->shard + 1);
+        part_begin(c, c->shard + 1 < SHARDS ? WALK_ACCOUNTS : WALK_VIOLATIONS, c->shard + 1);
     return 0;
+}
+
+/* First all that Redis has is read, then what it lacks is put back. */
+static int walk_violations(struct changes *c, struct err *err)
+{
+    int rc =
+        c->violations.stage != VIOLATIONS_WHOLE ? 0 : violations_copy_read(&c->violations, err);
+
+    if (rc == 0)
+        rc = violations_copy_restore(&c->violations, err);
+    if (rc == 0)
+        c->part = WALK_END;
+    return rc < 0 ? -1 : 0;
 }
 
 static int walk_step(struct changes *c, struct err *err)
@@ -315,6 +339,8 @@ static int walk_step(struct changes *c, struct err *err)
         return walk_index(c, err);
     case WALK_ACCOUNTS:
         return walk_accounts(c, err);
+    case WALK_VIOLATIONS:
+        return walk_violations(c, err);
     case WALK_END:
         break;
     }
@@ -391,6 +417,8 @@ static int step(struct changes *c, struct err *err)
         if (poll_index(c, err) != 0)
             return -1;
         c->poll_next_ms = now_ms + CHANGES_POLL_MS;
+        if (c->part == WALK_END && violations_copy_read(&c->violations, err) < 0)
+            return -1;
         if (c->part == WALK_END && now_ms >= c->walk_began_ms + CHANGES_WALK_MS)
             walk_begin(c);
     }

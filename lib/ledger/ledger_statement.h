@@ -63,6 +63,17 @@
                          " ORDER BY number LIMIT ?2")                                              \
     X(HELD_MARK, "UPDATE held SET state = ?3 WHERE number = ?1 AND state = ?2")                    \
     X(HELD_PRUNE, "DELETE FROM held WHERE state = 3 AND gone < ?1")                                \
+    X(VIOLATION_ADD, "INSERT OR IGNORE INTO violations (ms, seq, holder, body)"                    \
+                     " VALUES (?1, ?2, ?3, ?4)")                                                   \
+    X(VIOLATION_PRUNE, "DELETE FROM violations WHERE (ms, seq) < (SELECT ms, seq FROM violations"  \
+                       " ORDER BY ms DESC, seq DESC LIMIT 1 OFFSET ?1)")                           \
+    X(VIOLATION_NEWEST, "SELECT ms, seq FROM violations ORDER BY ms DESC, seq DESC LIMIT 1")       \
+    X(VIOLATION_COUNT, "SELECT count(*) FROM violations")                                          \
+    X(VIOLATION_AFTER, "SELECT ms, seq, body FROM violations WHERE (ms, seq) > (?2, ?3)"           \
+                       " ORDER BY ms, seq LIMIT ?1")                                               \
+    X(VIOLATION_OF_HOLDER, "SELECT ms, seq, body FROM violations WHERE holder = ?2"                \
+                           " ORDER BY ms DESC, seq DESC LIMIT ?1")                                 \
+    X(VIOLATION_HOLDER, "SELECT holder FROM violations WHERE holder > ?1 ORDER BY holder LIMIT 1") \
     X(CHANGES_OF, "SELECT name, version, value FROM changes WHERE holder = ?1")                    \
     X(CHANGES_HOLDERS, "SELECT DISTINCT holder FROM changes WHERE holder > ?1"                     \
                        " ORDER BY holder LIMIT ?2")                                                \

@@ -131,6 +131,11 @@ void key_violations(struct buf *b, const char *prefix)
     buf_addf(b, "%s:violations", prefix);
 }
 
+void key_violations_restored(struct buf *b, const char *prefix, struct slice node)
+{
+    buf_addf(b, "%s:restored:{%s:violations}:%.*s", prefix, prefix, SLICE_FMT(node));
+}
+
 void key_held(struct buf *b, const char *prefix, struct slice account)
 {
     add_account(b, prefix, account);

@@ -42,6 +42,8 @@ void key_window(struct buf *b, const char *prefix, struct slice holder, const ch
 /* The streams tg:{example.com}:violations and tg:violations. */
 void key_account_violations(struct buf *b, const char *prefix, struct slice holder) TG_NONNULL(1);
 void key_violations(struct buf *b, const char *prefix) TG_NONNULL(1);
+/* While a node restores that stream, in its slot: tg:restored:{tg:violations}:mx1 */
+void key_violations_restored(struct buf *b, const char *prefix, struct slice node) TG_NONNULL(1);
 /* tg:{example.com}:held */
 void key_held(struct buf *b, const char *prefix, struct slice account) TG_NONNULL(1);
 void key_popauth(struct buf *b, const char *prefix, struct slice ip) TG_NONNULL(1);

@@ -4,6 +4,7 @@ not."""
 
 import os
 import re
+import sqlite3
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -25,13 +26,14 @@ KEYS = {
     "tg:{example.com}:plan": True, "tg:{example.com}:limits": True, "tg:{@server}:limits": True,
     "tg:{@client}:limits": True, "tg:{example.com}:held": True,
     "tg:{example.com}:changed": True, "tg:changed": True, "tg:{@mx1}:changes": True,
+    "tg:{example.com}:violations": True, "tg:violations": True,
     # Short-lived by nature: windows begin anew, a POP login is written by the next check.
     "tg:{example.com}:window:recipients:hour": False,
     "tg:{example.com}:window:recipients:hour:alice@example.com": False,
     "tg:{@server}:window:...": False, "tg:{@client:192.0.2.1}:window:...": False,
+    "tg:restored:{tg:violations}:mx1": False,
     "tg:{example.com}:window:recipients:hour:notified:600": False,
     "tg:{example.com}:window:recipients:hour:soft:600": False, "tg:popauth:{192.0.2.1}": False,
-    "tg:{example.com}:violations": False, "tg:violations": False,
 }
 
 
@@ -56,10 +58,12 @@ def snapshot(redis):
     found = {}
     for key in redis("KEYS", "tg:*"):
         form = redis("TYPE", key)
+        if form == "none":
+            continue  # gone meanwhile
         value = {"string": lambda: redis("GET", key), "set": lambda: sorted(redis("SMEMBERS", key)),
                  "hash": lambda: sorted(redis.hash(key).items()),
                  "zset": lambda: redis("ZRANGE", key, "0", "-1"),
-                 "stream": lambda: redis("XRANGE", key, "-", "+")}[form]()
+                 "stream": lambda: [e[1] for e in redis("XRANGE", key, "-", "+")]}[form]()
         if kind(key) in ("tg:{@mx1}:node", "tg:{@mx1}:changes"):
             value = "there"
         found.setdefault(kind(key), {})[key] = value
@@ -103,6 +107,13 @@ class Site:
         proc.wait_for("a held message", lambda: self.redis("ZCARD", "tg:{example.com}:held") > 0)
         proc.wait_for("a violation", lambda: self.redis("XLEN", "tg:violations") > 0)
         proc.wait_for("the copy", lambda: self.copied("domain/bytes/day") and self.copied("plan"))
+        proc.wait_for("the violations' copy", self.copied_violations)
+
+    def copied_violations(self):
+        with sqlite3.connect(self.daemon.state + "/ledger.db") as ledger:
+            count = ledger.execute("SELECT count(*) FROM violations").fetchone()[0]
+        ledger.close()
+        return count == self.redis("XLEN", "tg:violations")
 
     def copied(self, name):
         """Has the mark been written since the last change?"""
