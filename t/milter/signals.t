@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Signals that come at once, under load: none ends the daemon, none costs a message. And an engine
-that ends by itself: an exit code that makes the unit start it again.
+"""What libmilter would make of the world around it. Signals that come at once, under load: none
+ends the daemon, none costs a message. An engine that ends by itself: an exit code that makes the
+unit start it again. A clock that is set: no session is closed.
 
 TG_PAIRS: how many pairs of signals (1,000 without it).
 """
@@ -104,6 +105,25 @@ def test_engine_ends():
     tap.same(daemon.stop(), 0, "a clean end")
 
 
+def test_clock():
+    """The clock is set forward by more than milter.timeout: no session is closed."""
+    _, daemon = site("clock")
+    shim = faults.Faults(proc.scratch("shim"))
+    daemon.env = shim.env
+    daemon.start()
+    sessions = [milterclient.Session(daemon.socket) for _ in range(10)]
+    tap.ok(all(s.deliver(OUTSIDE, [ALICE], MESSAGE).accepted for s in sessions), "it serves")
+    proc.write_text(shim.folder + "/ahead", str(3 * 3600))
+    try:
+        good = [s.deliver(OUTSIDE, [ALICE], MESSAGE).accepted for _ in range(3) for s in sessions]
+    except (milterclient.Lost, OSError) as e:
+        good = [repr(e)]
+    tap.same(good, [True] * 30, "three hours later by the clock: the same sessions")
+    for s in sessions:
+        s.close()
+    tap.same(daemon.stop(), 0, "a clean end")
+
+
 def main():
     tap.note("pairs of signals")
     test_pairs(signal.SIGHUP, signal.SIGUSR1)
@@ -111,6 +131,8 @@ def main():
     test_pairs(signal.SIGHUP, signal.SIGHUP)
     tap.note("an engine that ends")
     test_engine_ends()
+    tap.note("a clock that is set")
+    test_clock()
 
 
 tap.run(main)
