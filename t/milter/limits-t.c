@@ -180,6 +180,7 @@ static void test_callout(void)
     p.used = 10;
     a = play_end(&p);
     OK(a.what == SESSION_REPLY && strcmp(a.code, "550") == 0, "a bounce with its body is rejected");
+    play_fini(&p);
     begin(&p, "domain/recipients/hour", ACTION_REJECT, 10);
     mail(&p, "alice@example.com", "<alice@example.com>");
     OK(strcmp(play_rcpt(&p, "<a@one.test>").code, "550") == 0, "and so is other mail at RCPT");

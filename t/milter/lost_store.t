@@ -106,6 +106,7 @@ class Site:
             self.send()
         proc.wait_for("a held message", lambda: self.redis("ZCARD", "tg:{example.com}:held") > 0)
         proc.wait_for("a violation", lambda: self.redis("XLEN", "tg:violations") > 0)
+        proc.wait_for("the counters", lambda: self.total("out") + self.total("throttled") == 3)
         proc.wait_for("the copy", lambda: self.copied("domain/bytes/day") and self.copied("plan"))
         proc.wait_for("the violations' copy", self.copied_violations)
 
@@ -114,6 +115,9 @@ class Site:
             count = ledger.execute("SELECT count(*) FROM violations").fetchone()[0]
         ledger.close()
         return count == self.redis("XLEN", "tg:violations")
+
+    def total(self, name):
+        return int(self.redis("HGET", "tg:{example.com}:total", name + "_messages") or 0)
 
     def copied(self, name):
         """Has the mark been written since the last change?"""
