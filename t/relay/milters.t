@@ -196,9 +196,21 @@ def refused_recipients(bench):
     tap.same(plain.named("rcpt"), [], "others do not")
 
 
+def look_up_fails(bench):
+    """What fails before a message is queued fails before the last milter could count it."""
+    first, last = FakeMilter(), FakeMilter()
+    r = bench.through(first, last, more={"hosted": {
+        "forwards": ["socketmap:unix:/nonexistent/socket:forwards"]}})
+    tap.ok(send(r).startswith("451 4.3.0"), "a forwarder cannot be looked up: 451")
+    tap.same((len(first.named("eom")), len(last.named("eom"))), (1, 0),
+             "the last milter is not asked for its verdict")
+    tap.same((r.queued(), r.mail("bob@host.test")), ([], []), "nothing is queued")
+
+
 def main():
     bench = Bench()
-    for part in (sight, declined, verdicts, one_recipient, changes, away, refused_recipients):
+    for part in (sight, declined, verdicts, one_recipient, changes, away, refused_recipients,
+                 look_up_fails):
         part(bench)
     bench.through()
     bench.relay.stop()
