@@ -88,10 +88,17 @@ static int64_t age_ms(int64_t window_ms, int64_t room_ms)
     return room_ms >= 0 && room_ms < age ? room_ms : age;
 }
 
+/* A message that fills the window to the brim is no reason to remember it: the first one that is
+ * stopped has to reach the store, which alone can tell that it crosses the limit. */
+static bool is_worth_noting(const struct test_answer *a)
+{
+    return a->over && a->room_after_ms != 0;
+}
+
 static bool is_full(const struct limit_check *d, const struct test_answer *answers)
 {
     for (size_t t = 0; t < d->test_count; t++) {
-        if (answers[t].room_after_ms != 0)
+        if (is_worth_noting(&answers[t]))
             return true;
     }
     return false;
@@ -105,7 +112,7 @@ static void entry_fill(struct full_window *entry, const struct limit_check *d,
         const struct test_answer *a = &answers[t];
         uint64_t max = d->tests[t]->max;
 
-        if (a->room_after_ms != 0)
+        if (is_worth_noting(a))
             entry->tests[entry->count++] = (struct full_test){
                 max, a->used > max ? a->used : max, now_ms + age_ms(d->window_ms, a->room_after_ms),
                 a->room_after_ms < 0 ? -1 : now_ms + a->room_after_ms};

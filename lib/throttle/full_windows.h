@@ -21,7 +21,8 @@ struct full_windows;
 void full_windows_free(struct full_windows *l);
 struct full_windows *full_windows_new(struct err *err) TG_FREED_BY(full_windows_free);
 
-/* Remembers or forgets the check's window, as the throttle's answer says that it is full or not. */
+/* Remembers or forgets the check's window, as the throttle's answer says that it is full or not. It
+ * is remembered from the first message that it stops, not from the one that fills it. */
 void full_windows_note(struct full_windows *l, const struct limit_check *d,
                        const struct test_answer *answers, int64_t now_ms) TG_NONNULL(1);
 /* True where the window is known to have no room for 1 more under the limit. *retry_after_ms: when

@@ -111,14 +111,19 @@ static void test_learned(void)
 {
     struct throttle *t = throttle_make();
     struct test_answer answer;
+    struct lookup a;
     struct want w;
 
     want_set(&w, "full.example", "domain/recipients/hour", 5, 5);
     OK(!throttle_is_full(t, &w.check, &w.limit, &answer), "nothing is known yet");
     (void)ask(t, &w, 1);
+    OK(!throttle_is_full(t, &w.check, &w.limit, &answer),
+       "nor after the message that fills it: the store has to see the first that is stopped");
+    a = ask_one(t, "full.example", "domain/recipients/hour", 5, 1);
+    OK(a.answers[0].over && a.answers[0].crossing, "which crosses the limit");
     OK(throttle_is_full(t, &w.check, &w.limit, &answer) && answer.used == 5 &&
            answer.retry_after_ms > 0,
-       "after the message that fills it, it is known to be full");
+       "and after it, it is known to be full");
     w.limit.max = 50;
     OK(!throttle_is_full(t, &w.check, &w.limit, &answer), "not for a larger maximum");
     throttle_free(t);
