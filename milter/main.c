@@ -57,7 +57,7 @@ static int own_state(const struct settings *s, const struct privileges_account *
     (void)snprintf(path, sizeof path, "%s/lock", s->state_dir);
     lock = lock_file_take(path, LOCK_WAIT_MS, err);
     if (lock < 0)
-        return err_prefix(err, "is another tollgated running? state_dir");
+        return err_prefix(err, "state_dir");
     lock_file_sign(lock);
     return 0;
 }

@@ -191,7 +191,7 @@ static int back_off(struct store *st, struct err *err)
     st->next_try_ms = clock_monotonic_ms() + st->pause_ms;
     (void)snprintf(st->last_error, sizeof st->last_error, "%.255s", err->text);
     if (st->url.scheme == STORE_PRIVATE)
-        return err_prefix(err, "redis at %s (tollgated's own: is it running?)", st->where);
+        return err_prefix(err, "redis at %s (tollgated runs it)", st->where);
     return err_prefix(err, "redis at %s", st->where);
 }
 
