@@ -1,6 +1,5 @@
 #include "cli/holder.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -34,21 +33,42 @@ static int client_parse(struct setup *s, struct slice typed, struct arena *arena
                         struct holder *out, struct err *err)
 {
     struct slice text = slice_from(typed, sizeof HOLDER_CLIENT - 1);
-    char name[sizeof HOLDER_CLIENT + INET6_ADDRSTRLEN] = HOLDER_CLIENT, *plain;
-    struct in6_addr v6;
+    unsigned v6_prefix = (unsigned)s->cli->settings->throttle.client_v6_prefix;
+    char room[NETWORKS_TEXT_ROOM], name[sizeof HOLDER_CLIENT + NETWORKS_TEXT_ROOM];
+    ptrdiff_t slash = slice_find(text, '/'); /* of a network, as it is shown */
     struct ip ip;
 
+    if (slash >= 0)
+        text = slice_to(text, (size_t)slash);
     if (!networks_ip_parse(text, &ip))
         return err_set(err, EX_USAGE, "\"%.*s\" is not an IP address", SLICE_FMT(text));
-    plain = name + sizeof HOLDER_CLIENT - 1;
-    (void)snprintf(plain, INET6_ADDRSTRLEN, "%.*s", SLICE_FMT(text));
-    if (inet_pton(AF_INET6, plain, &v6) == 1)
-        (void)inet_ntop(AF_INET6, &v6, plain, INET6_ADDRSTRLEN);
+    (void)snprintf(name, sizeof name, HOLDER_CLIENT "%.*s",
+                   SLICE_FMT(networks_client_text(text, v6_prefix, room)));
     out->kind = HOLDER_IS_CLIENT;
     out->name = arena_copy(arena, slice_str(name));
     out->rules = SLICE(CLIENTS);
+    out->subject = slice_from(out->name, sizeof HOLDER_CLIENT - 1);
     out->is_exempt = networks_contain(&s->rules->exempt.clients, &ip);
     return out->name.ptr != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
+}
+
+static int user_parse(struct setup *s, struct slice typed, struct arena *arena, struct holder *out,
+                      struct err *err)
+{
+    struct address a;
+
+    if (address_parse(typed, arena, &a, err) != 0 || a.domain.len == 0) {
+        err->code = EX_USAGE;
+        return err_prefix(err, "%.*s", SLICE_FMT(typed));
+    }
+    out->subject = address_user(&a, arena);
+    if (out->subject.ptr == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    if (domain_parse(s, a.domain, arena, out, err) != 0)
+        return -1;
+    out->kind = HOLDER_IS_USER;
+    out->is_exempt = out->is_exempt || strmap_find(&s->rules->exempt.users, out->subject) != NULL;
+    return 0;
 }
 
 int holder_parse(struct setup *s, const char *typed, struct arena *arena, struct holder *out,
@@ -72,7 +92,8 @@ int holder_parse(struct setup *s, const char *typed, struct arena *arena, struct
                        "\"%s\" has no limits: name a domain, @server, @client or "
                        "@client:IP",
                        typed);
-    return domain_parse(s, name, arena, out, err);
+    return slice_find(name, '@') > 0 ? user_parse(s, name, arena, out, err)
+                                     : domain_parse(s, name, arena, out, err);
 }
 
 int holder_check(const struct holder *h, bool force)
@@ -98,6 +119,8 @@ bool holder_has_scope(const struct holder *h, enum limit_scope scope)
     switch (h->kind) {
     case HOLDER_IS_DOMAIN:
         return scope == LIMIT_DOMAIN || scope == LIMIT_USER;
+    case HOLDER_IS_USER:
+        return scope == LIMIT_USER;
     case HOLDER_IS_SERVER:
         return scope == LIMIT_SERVER;
     case HOLDER_IS_CLIENTS:
@@ -110,6 +133,7 @@ bool holder_has_scope(const struct holder *h, enum limit_scope scope)
 const char *holder_scopes(const struct holder *h)
 {
     return h->kind == HOLDER_IS_DOMAIN   ? "domain or user"
+           : h->kind == HOLDER_IS_USER   ? "user"
            : h->kind == HOLDER_IS_SERVER ? "server"
                                          : "client";
 }
@@ -189,6 +213,21 @@ const struct limit *holder_override(const struct holder_limits *l, const struct 
             return o;
     }
     return NULL;
+}
+
+struct slice holder_title(const struct holder *h)
+{
+    return h->kind == HOLDER_IS_USER ? h->subject : h->name;
+}
+
+bool holder_limit_is(const struct holder_limits *l, const struct holder *h, size_t i,
+                     const struct limit *name)
+{
+    const struct limit *limit = &l->limits[i];
+
+    return limit_is_for(l->limits, l->count, limit, h->subject) &&
+           (name == NULL || (limit->scope == name->scope && limit->metric == name->metric &&
+                             limit->window_ms == name->window_ms));
 }
 
 const char *holder_plan_origin_text(enum plan_origin origin)

@@ -11,12 +11,19 @@
  * arena's.
  */
 
-enum holder_kind { HOLDER_IS_DOMAIN, HOLDER_IS_SERVER, HOLDER_IS_CLIENTS, HOLDER_IS_CLIENT };
+enum holder_kind {
+    HOLDER_IS_DOMAIN,
+    HOLDER_IS_USER,
+    HOLDER_IS_SERVER,
+    HOLDER_IS_CLIENTS,
+    HOLDER_IS_CLIENT
+};
 
 struct holder {
     enum holder_kind kind;
     struct slice name;     /* of its windows: "example.com", "@server", "@client:192.0.2.1" */
     struct slice rules;    /* of its plan and overrides: the same, but "@client" for any client */
+    struct slice subject;  /* a user, or the client as it has overrides of its own; else empty */
     struct slice assigned; /* the plan that the files give it; empty: none */
     bool is_hosted;        /* a domain: itself, not charged to another */
     struct slice charged;  /* to whom the domain's mail is charged; empty: not hosted */
@@ -42,7 +49,7 @@ struct holder_limits {
     enum plan_origin origin;
     const struct plan *plan;       /* NULL: none */
     struct account_overrides said; /* what the store gives: plan and overrides */
-    struct limit *limits;          /* those that hold now, of the holder's scopes alone */
+    struct limit *limits;          /* those in force, of the holder's scopes alone */
     size_t count;
 };
 
@@ -52,6 +59,11 @@ int holder_limits_read(struct setup *s, const struct holder *h, int64_t now_s, s
 /* The override that a limit comes from; NULL: the plan's. */
 const struct limit *holder_override(const struct holder_limits *l, const struct limit *limit,
                                     int64_t now_s) TG_NONNULL(1);
+/* "alice@example.com", "@client:192.0.2.1", "example.com" */
+struct slice holder_title(const struct holder *h) TG_NONNULL(1);
+/* Is limits[i] the one that is in force for the holder itself, and of that name? NULL: any name. */
+bool holder_limit_is(const struct holder_limits *l, const struct holder *h, size_t i,
+                     const struct limit *name) TG_NONNULL(1);
 const char *holder_plan_origin_text(enum plan_origin origin); /* "set at run time" ... */
 
 #endif

@@ -46,7 +46,8 @@ struct limit_command {
 /* --- the command line ------------------------------------------------------------------------ */
 
 static const struct options_word words[] = {
-    {"D", "a hosted domain; @server or @client: the limits of the server, or of clients"},
+    {"D", "a hosted domain, or a user (alice@example.com); @server; @client (all clients) or "
+          "@client:192.0.2.1 (one)"},
     {"NAME", "scope/metric/window: domain/recipients/hour, user/bytes/month ..."},
     {"MAX", "a number, a size (10GB), or unlimited"},
     {.name = NULL}};
@@ -186,13 +187,17 @@ static const struct limit *predecessor(const struct limit_command *w, const stru
 {
     const struct limit *found = holder_override(&w->limits, l, w->now_s);
     const struct plan *plan = w->limits.plan;
+    struct limit of_all = *l;
 
+    of_all.subject = SLICE_NONE;
+    if (found == NULL)
+        found = holder_override(&w->limits, &of_all, w->now_s);
     if (found != NULL || plan == NULL)
         return found;
     for (size_t i = 0; i < plan->count; i++) {
         const struct limit *planned = &plan->limits[i];
 
-        if (limit_same_name(planned, l) && (found == NULL || planned->action > found->action))
+        if (limit_same_name(planned, &of_all) && (found == NULL || planned->action > found->action))
             found = planned;
     }
     return found;
@@ -219,6 +224,7 @@ static int limit_make(struct limit_command *w, struct limit *l, struct err *err)
         err->code = EX_USAGE;
         return -1;
     }
+    l->subject = w->holder.subject;
     if (!holder_has_scope(&w->holder, l->scope))
         return err_set(err, EX_USAGE, "%s has limits of scope %s, not %s", c->holder,
                        holder_scopes(&w->holder), limit_scope_name(l->scope));
@@ -242,7 +248,7 @@ static void add_before(const struct limit_command *w, const struct limit *l, str
     bool any = false;
 
     for (size_t i = 0; i < w->limits.count; i++) {
-        if (!limit_same_name(&w->limits.limits[i], l))
+        if (!holder_limit_is(&w->limits, &w->holder, i, l))
             continue;
         buf_add_str(b, between);
         text_amount(b, l->metric, w->limits.limits[i].max);
@@ -275,7 +281,7 @@ static int say_set(const struct limit_command *w, const struct limit *l)
     int code;
 
     buf_init(&b, 65536);
-    format_text(&b, w->holder.rules);
+    format_text(&b, holder_title(&w->holder));
     buf_add_str(&b, ": ");
     limit_name(l, &b);
     buf_add_str(&b, " is ");
@@ -323,16 +329,32 @@ static int set(struct limit_command *w)
 
 /* --- unset ----------------------------------------------------------------------------------- */
 
+/* As it stands in the store: with the user or client that it is of. */
+static int field_make(struct limit_command *w, struct slice *field, struct err *err)
+{
+    struct buf b;
+
+    buf_init(&b, 4096);
+    if (w->holder.subject.len > 0)
+        buf_addf(&b, "%.*s ", SLICE_FMT(w->holder.subject));
+    buf_add_str(&b, w->typed->name);
+    *field = arena_copy(&w->arena, buf_slice(&b));
+    buf_fini(&b);
+    return field->ptr != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
+}
+
 static int unset(struct limit_command *w)
 {
     struct account_change change = change_of(w);
     struct limit l = {.action = ACTION_DEFER};
     struct err err = {0};
     struct buf b;
+    struct slice field;
     size_t removed;
     int code;
 
-    if (account_change_override_unset(&change, slice_str(w->typed->name), &removed, &err) != 0)
+    if (field_make(w, &field, &err) != 0 ||
+        account_change_override_unset(&change, field, &removed, &err) != 0)
         return cli_fail(&err);
     if (limit_parse_name(slice_str(w->typed->name), &w->arena, &l, &err) != 0 && removed == 0) {
         err.code = EX_USAGE;
@@ -341,11 +363,11 @@ static int unset(struct limit_command *w)
     if (holder_limits_read(&w->setup, &w->holder, w->now_s, &w->arena, &w->limits, &err) != 0)
         return cli_fail(&err);
     buf_init(&b, 65536);
-    format_text(&b, w->holder.rules);
+    format_text(&b, holder_title(&w->holder));
     buf_addf(&b, "%s %s\n", removed > 0 ? ": removed the override of" : " has no override of",
              w->typed->name);
     if (l.per.len > 0)
-        limit_show_name(&w->limits, &l, &b);
+        limit_show_name(&w->limits, &w->holder, &l, &b);
     code = cli_write(&b);
     buf_fini(&b);
     return code;

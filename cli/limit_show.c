@@ -144,11 +144,28 @@ static const char *override_state(const struct holder *h, const struct limit *o,
     return o->max == LIMIT_UNLIMITED ? "in force: no limit" : "in force";
 }
 
+/* Of one user or client only what can be in force for it. */
+static bool override_concerns(const struct holder *h, const struct limit *o)
+{
+    return h->subject.len == 0 || (holder_has_scope(h, o->scope) &&
+                                   (o->subject.len == 0 || slice_equal(o->subject, h->subject)));
+}
+
+/* "user/messages/hour of alice@example.com" */
+static void add_field(const struct limit *o, struct buf *b)
+{
+    limit_name(o, b);
+    if (o->subject.len == 0)
+        return;
+    buf_add_str(b, " of ");
+    format_text(b, o->subject);
+}
+
 static void add_override(const struct holder *h, const struct limit *o, int64_t now_s,
                          struct buf *b)
 {
     buf_add_str(b, "  ");
-    limit_name(o, b);
+    add_field(o, b);
     buf_add_char(b, ' ');
     text_amount(b, o->metric, o->max);
     buf_addf(b, "\n    %s", override_state(h, o, now_s));
@@ -177,6 +194,8 @@ static int by_name(const void *a, const void *b)
         return x->metric < y->metric ? -1 : 1;
     if (x->window_ms != y->window_ms)
         return x->window_ms < y->window_ms ? -1 : 1;
+    if (!slice_equal(x->subject, y->subject))
+        return slice_compare(x->subject, y->subject);
     return x->max < y->max ? -1 : x->max > y->max;
 }
 
@@ -191,12 +210,15 @@ static void overrides_sort(const struct holder_limits *l)
 
 /* --- limit show ------------------------------------------------------------------------------ */
 
-static void fill(const struct holder_limits *l, int64_t now_s, struct table *list)
+static void fill(const struct holder_limits *l, const struct holder *h, int64_t now_s,
+                 struct table *list)
 {
     overrides_sort(l);
-    for (size_t i = 0; i < l->count; i++)
-        row_add(list, &l->limits[i],
-                holder_override(l, &l->limits[i], now_s) != NULL ? "override" : "plan");
+    for (size_t i = 0; i < l->count; i++) {
+        if (holder_limit_is(l, h, i, NULL))
+            row_add(list, &l->limits[i],
+                    holder_override(l, &l->limits[i], now_s) != NULL ? "override" : "plan");
+    }
 }
 
 static void add_text(const struct setup *s, const struct holder *h, const struct holder_limits *l,
@@ -214,7 +236,8 @@ static void add_text(const struct setup *s, const struct holder *h, const struct
     if (l->said.count > 0)
         buf_add_str(b, "\nOverrides:\n");
     for (size_t i = 0; i < l->said.count; i++)
-        add_override(h, &l->said.overrides[i], now_s, b);
+        if (override_concerns(h, &l->said.overrides[i]))
+            add_override(h, &l->said.overrides[i], now_s, b);
 }
 
 static json_t *text_or_null(struct slice text)
@@ -231,6 +254,7 @@ static json_t *override_json(const struct limit *o, const struct holder *h, int6
     limit_name(o, &name);
     (void)json_object_set_new(json, "limit", json_text(buf_slice(&name)));
     buf_fini(&name);
+    (void)json_object_set_new(json, "of", text_or_null(o->subject));
     (void)json_object_set_new(json, "max",
                               o->max == LIMIT_UNLIMITED ? json_string("unlimited")
                                                         : json_integer((json_int_t)o->max));
@@ -262,7 +286,8 @@ static json_t *to_json(const struct setup *s, const struct holder *h, const stru
     (void)json_object_set_new(o, "plan_from", json_string(origins[l->origin]));
     (void)json_object_set_new(o, "limits", table_json(list));
     for (size_t i = 0; i < l->said.count; i++)
-        (void)json_array_append_new(overrides, override_json(&l->said.overrides[i], h, now_s));
+        if (override_concerns(h, &l->said.overrides[i]))
+            (void)json_array_append_new(overrides, override_json(&l->said.overrides[i], h, now_s));
     (void)json_object_set_new(o, "overrides", overrides);
     return o;
 }
@@ -278,7 +303,7 @@ int limit_show(const struct setup *s, const struct holder *h, const struct holde
     arena_init(&arena, TEXT_BYTES);
     buf_init(&b, TEXT_BYTES);
     table_init(&list, columns, sizeof columns / sizeof columns[0], &arena);
-    fill(l, now_s, &list);
+    fill(l, h, now_s, &list);
     if (json)
         cli_add_json(&b, to_json(s, h, l, now_s, &list));
     else
@@ -338,12 +363,13 @@ int limit_show_plans_json(const struct plan *plans, size_t count)
     return code;
 }
 
-void limit_show_name(const struct holder_limits *l, const struct limit *name, struct buf *b)
+void limit_show_name(const struct holder_limits *l, const struct holder *h,
+                     const struct limit *name, struct buf *b)
 {
     bool any = false;
 
     for (size_t i = 0; i < l->count; i++) {
-        if (!limit_same_name(&l->limits[i], name))
+        if (!holder_limit_is(l, h, i, name))
             continue;
         buf_add_str(b, any ? "     " : "Now: ");
         text_limit(b, &l->limits[i]);

@@ -13,8 +13,8 @@ int limit_show_plan(const struct plan *plan) TG_NONNULL(1);
 /* Plans and their limits, as JSON. */
 int limit_show_plans_json(const struct plan *plans, size_t count);
 /* "Now: 600 recipients per hour", of all limits of that name. */
-void limit_show_name(const struct holder_limits *l, const struct limit *name, struct buf *b)
-    TG_NONNULL(1);
+void limit_show_name(const struct holder_limits *l, const struct holder *h,
+                     const struct limit *name, struct buf *b) TG_NONNULL(1);
 /* Lines `name  value` about the holder: hosted, plan, mode, exempt. */
 void limit_show_head(const struct setup *s, const struct holder *h, const struct holder_limits *l,
                      struct buf *b) TG_NONNULL(1);

@@ -31,7 +31,8 @@ static void ask(struct usage_asking *a, bool users, struct slice user)
     for (size_t i = 0; i < a->l->count; i++) {
         const struct limit *limit = &a->l->limits[i];
 
-        if ((limit->scope == LIMIT_USER) != users)
+        if ((limit->scope == LIMIT_USER) != users ||
+            !limit_is_for(a->l->limits, a->l->count, limit, users ? user : a->h->subject))
             continue;
         a->questions[a->count] = (struct window_question){a->h->name, user, limit};
         a->rows[a->count++] = (struct usage_row){.user = user, .limit = limit};
@@ -117,7 +118,8 @@ static int busy_row(void *context, struct slice name, const struct tally *sum, s
         const struct limit *l = &s->l->limits[i];
         double part = (double)counted(sum, l->metric) / (l->max > 0 ? (double)l->max : 0.5);
 
-        if (l->scope == LIMIT_USER && part > b.part)
+        if (l->scope == LIMIT_USER && part > b.part &&
+            limit_is_for(s->l->limits, s->l->count, l, name))
             b.part = part;
     }
     if (b.part == 0)

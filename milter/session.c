@@ -65,11 +65,12 @@ struct session_action session_connect(struct session *s, const struct session_cl
 {
     bool has_ip = client->family == FAMILY_INET || client->family == FAMILY_INET6;
     struct slice ip = has_ip ? client->address : macros->client_addr;
+    char text[NETWORKS_TEXT_ROOM];
 
     session_reset(s);
     arena_reset(&s->connection);
     s->smtp = !is_submitted(client);
-    s->client_ip = s->smtp ? arena_copy(&s->connection, slice_to(ip, 64)) : SLICE_NONE;
+    s->client_ip = s->smtp ? arena_copy(&s->connection, networks_ip_text(ip, text)) : SLICE_NONE;
     s->version = arena_copy(&s->connection, slice_to(macros->version, 128));
     s->mta = envelope_mta(s->version, s->smtp);
     return action_continue();

@@ -173,7 +173,8 @@ void limit_name(const struct limit *l, struct buf *b)
 
 bool limit_same_name(const struct limit *a, const struct limit *b)
 {
-    return a->scope == b->scope && a->metric == b->metric && a->window_ms == b->window_ms;
+    return a->scope == b->scope && a->metric == b->metric && a->window_ms == b->window_ms &&
+           slice_equal(a->subject, b->subject);
 }
 
 static bool limit_holds(const struct limit *l, int64_t now_s)
@@ -207,8 +208,26 @@ int limits_merge(const struct plan *plan, const struct limit *overrides, size_t 
             all[(*count)++] = plan->limits[i];
     }
     for (size_t i = 0; i < override_count; i++) {
-        if (limit_holds(&overrides[i], now_s) && overrides[i].max != LIMIT_UNLIMITED)
+        if (limit_holds(&overrides[i], now_s) &&
+            (overrides[i].max != LIMIT_UNLIMITED || overrides[i].subject.len > 0))
             all[(*count)++] = overrides[i];
     }
     return 0;
+}
+
+bool limit_is_for(const struct limit *all, size_t count, const struct limit *l,
+                  struct slice subject)
+{
+    struct limit own = *l;
+
+    if (l->max == LIMIT_UNLIMITED)
+        return false;
+    if (l->subject.len > 0 || subject.len == 0)
+        return slice_equal(l->subject, subject);
+    own.subject = subject;
+    for (size_t i = 0; i < count; i++) {
+        if (limit_same_name(&all[i], &own))
+            return false;
+    }
+    return true;
 }

@@ -46,7 +46,8 @@ struct limit {
     unsigned soft_percent; /* 1..99; 0: none */
     bool forwards;         /* may stop inbound mail of a forwarder */
     /* overrides only */
-    int64_t until_s; /* Unix seconds; 0: no end */
+    struct slice subject; /* the one user or client that it is for; empty: all */
+    int64_t until_s;      /* Unix seconds; 0: no end */
     struct slice reason, author;
 };
 
@@ -66,6 +67,7 @@ int limit_parse_max(struct slice text, enum limit_metric metric, uint64_t *max,
 int limit_parse_name(struct slice text, struct arena *arena, struct limit *out,
                      struct err *err) TG_MUST_USE;
 void limit_name(const struct limit *l, struct buf *b) TG_NONNULL(1);
+/* The same name, and of the same user or client. */
 bool limit_same_name(const struct limit *a, const struct limit *b) TG_NONNULL(1);
 
 const char *limit_scope_name(enum limit_scope s);
@@ -75,7 +77,12 @@ bool limit_scope_parse(struct slice text, enum limit_scope *s);
 bool limit_metric_parse(struct slice text, enum limit_metric *m);
 bool limit_action_parse(struct slice text, enum limit_action *a);
 
-/* An override as the field and value of tg:{domain}:limits: field = the limit's name, value =
+/* The field of an override: the limit's name; of one user or client, `alice@example.com
+ * user/messages/hour`. */
+int limit_parse_field(struct slice text, struct arena *arena, struct limit *out,
+                      struct err *err) TG_MUST_USE;
+void limit_field(const struct limit *l, struct buf *b) TG_NONNULL(1);
+/* An override as the field and value of tg:{domain}:limits: value =
  * `max=600 action=defer soft=80 forwards=yes until=1793000000 author="root" reason="black friday"`.
  */
 int limit_parse_override(struct slice field, struct slice value, struct arena *arena,
@@ -84,9 +91,13 @@ void limit_print_override(const struct limit *l, struct buf *value) TG_NONNULL(1
 
 /* The limits in force for an account at now_s (Unix time): those of the plan, where an override
  * replaces all limits of its name, and the overrides of other names. Unlimited and ended ones are
- * left out. -1: the arena's cap is reached. */
+ * left out, but not unlimited ones of one user or client. -1: the arena's cap is reached. */
 int limits_merge(const struct plan *plan, const struct limit *overrides, size_t override_count,
                  int64_t now_s, struct arena *arena, struct limit **limits,
                  size_t *count) TG_MUST_USE;
+/* True where that one of `all` is in force for the subject (a user, a client; empty: none): its
+ * own, or that of all where it has none of the name. */
+bool limit_is_for(const struct limit *all, size_t count, const struct limit *l,
+                  struct slice subject) TG_NONNULL(1);
 
 #endif

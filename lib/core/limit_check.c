@@ -49,9 +49,11 @@ static struct limit_check *limit_check_of(struct limit_check_build *b, size_t fi
     return d;
 }
 
-/* The checks of one holder and subject: each limit of the scope whose metric the message has. */
+/* The checks of one holder and subject (a client is its holder, too): each limit of the scope whose
+ * metric the message has. */
 static int limit_check_add(struct limit_check_build *b, const struct limit_check *like,
-                           const struct wants *w, struct limit_list limits, struct err *err)
+                           struct slice subject, const struct wants *w, struct limit_list limits,
+                           struct err *err)
 {
     size_t first = b->out->count;
 
@@ -59,7 +61,8 @@ static int limit_check_add(struct limit_check_build *b, const struct limit_check
         const struct limit *l = &limits.limits[i];
         struct limit_check *d;
 
-        if (l->scope != like->scope || w->of[l->metric] == 0)
+        if (l->scope != like->scope || w->of[l->metric] == 0 ||
+            !limit_is_for(limits.limits, limits.count, l, subject))
             continue;
         d = limit_check_of(b, first, like, l, limits.count);
         if (d == NULL)
@@ -125,7 +128,7 @@ static int domain_add(struct limit_check_build *b, const struct charged *p,
         return -1;
     if (limits.count == 0)
         return 0;
-    if (limit_check_add(b, &like, &domain->wants, limits, err) != 0)
+    if (limit_check_add(b, &like, SLICE_NONE, &domain->wants, limits, err) != 0)
         return -1;
     like.scope = LIMIT_USER;
     for (size_t next = domain->users; next != 0; next = p->list[next - 1].next) {
@@ -134,20 +137,21 @@ static int domain_add(struct limit_check_build *b, const struct charged *p,
 
         like.subject = user->user;
         wants.sends = domain->wants.sends;
-        if (limit_check_add(b, &like, &wants, limits, err) != 0)
+        if (limit_check_add(b, &like, user->user, &wants, limits, err) != 0)
             return -1;
     }
     return 0;
 }
 
-static struct slice client_holder(struct slice client_ip, struct arena *arena)
+static struct slice client_holder(struct slice client_ip, unsigned v6_prefix, struct arena *arena)
 {
+    char text[NETWORKS_TEXT_ROOM];
     struct slice holder;
     struct buf name;
 
     buf_init(&name, 256);
     buf_add_str(&name, HOLDER_CLIENT);
-    buf_add(&name, client_ip);
+    buf_add(&name, networks_client_text(client_ip, v6_prefix, text));
     holder = arena_copy(arena, buf_slice(&name));
     buf_fini(&name);
     return holder;
@@ -160,14 +164,16 @@ static int whole_add(struct limit_check_build *b, struct slice client_ip,
     struct wants wants = charged_node_wants(b->out->legs, b->out->leg_count);
     struct limit_check like = {.scope = LIMIT_SERVER, .holder = SLICE(HOLDER_SERVER)};
 
-    if (limit_check_add(b, &like, &wants, source->server, err) != 0)
+    if (limit_check_add(b, &like, SLICE_NONE, &wants, source->server, err) != 0)
         return -1;
     if (source->client.count == 0 || client_ip.len == 0)
         return 0;
     like.scope = LIMIT_CLIENT;
-    like.holder = client_holder(client_ip, b->arena);
-    return like.holder.ptr == NULL ? full(err)
-                                   : limit_check_add(b, &like, &wants, source->client, err);
+    like.holder = client_holder(client_ip, source->client_v6_prefix, b->arena);
+    if (like.holder.ptr == NULL)
+        return full(err);
+    return limit_check_add(b, &like, slice_from(like.holder, sizeof HOLDER_CLIENT - 1), &wants,
+                           source->client, err);
 }
 
 static bool party_is_limited(const struct charged_party *p)

@@ -25,7 +25,7 @@
  */
 
 #define HOLDER_SERVER "@server"
-#define HOLDER_CLIENT "@client:" /* and the client's IP */
+#define HOLDER_CLIENT "@client:" /* and the client, as networks_client_text has it */
 
 struct limit_check {
     enum limit_scope scope;
@@ -64,6 +64,7 @@ struct limit_list {
 /* The limits in force: of the server and of clients, and of each account by a function. */
 struct limit_source {
     struct limit_list server, client;
+    unsigned client_v6_prefix; /* IPv6 addresses that share so many bits are one client */
     /* -1: not known, *err says why. */
     int (*of_domain)(void *context, struct slice domain, struct arena *arena,
                      struct limit_list *out, struct err *err);

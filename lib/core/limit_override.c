@@ -76,6 +76,29 @@ static int apply_word(struct limit *l, const struct word *w, struct err *err)
                    SLICE_FMT(w->name), SLICE_FMT(w->value));
 }
 
+/* A user may have blanks in it, the name of a limit has none. */
+int limit_parse_field(struct slice text, struct arena *arena, struct limit *out, struct err *err)
+{
+    size_t at = text.len;
+
+    while (at > 0 && text.ptr[at - 1] != ' ')
+        at--;
+    if (limit_parse_name(slice_from(text, at), arena, out, err) != 0)
+        return -1;
+    out->subject = at > 0 ? slice_to(text, at - 1) : SLICE_NONE;
+    if (at == 0 || (at > 1 && (out->scope == LIMIT_USER || out->scope == LIMIT_CLIENT)))
+        return 0;
+    return err_set(err, EX_DATAERR, "\"%.*s\": only limits of users and clients have one for each",
+                   SLICE_FMT(text));
+}
+
+void limit_field(const struct limit *l, struct buf *b)
+{
+    if (l->subject.len > 0)
+        buf_addf(b, "%.*s ", SLICE_FMT(l->subject));
+    limit_name(l, b);
+}
+
 int limit_parse_override(struct slice field, struct slice value, struct arena *arena,
                          struct limit *out, struct err *err)
 {
@@ -84,7 +107,7 @@ int limit_parse_override(struct slice field, struct slice value, struct arena *a
     int got;
 
     *out = (struct limit){.max = LIMIT_UNLIMITED, .action = ACTION_DEFER};
-    if (limit_parse_name(field, arena, out, err) != 0)
+    if (limit_parse_field(field, arena, out, err) != 0)
         return -1;
     while ((got = take_word(&rest, arena, &w)) > 0) {
         if (apply_word(out, &w, err) != 0)

@@ -1,6 +1,7 @@
 #include "lib/core/networks.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -46,6 +47,34 @@ static bool host_bits_clear(struct ip *ip, unsigned bits)
         ip->bytes[i / 8] = (uint8_t)(ip->bytes[i / 8] & ~bit);
     }
     return clear;
+}
+
+struct slice networks_ip_text(struct slice text, char room[NETWORKS_TEXT_ROOM])
+{
+    return networks_client_text(text, 128, room);
+}
+
+struct slice networks_client_text(struct slice text, unsigned v6_prefix,
+                                  char room[NETWORKS_TEXT_ROOM])
+{
+    struct ip ip;
+    size_t len;
+
+    if (!networks_ip_parse(text, &ip)) {
+        len = text.len < INET6_ADDRSTRLEN ? text.len : INET6_ADDRSTRLEN - 1;
+        memcpy(room, text.ptr != NULL ? text.ptr : "", len);
+        return (struct slice){room, len};
+    }
+    if (is_mapped(&ip)) {
+        (void)inet_ntop(AF_INET, ip.bytes + 12, room, NETWORKS_TEXT_ROOM);
+        return slice_str(room);
+    }
+    (void)host_bits_clear(&ip, v6_prefix);
+    (void)inet_ntop(AF_INET6, ip.bytes, room, NETWORKS_TEXT_ROOM);
+    len = strlen(room);
+    if (v6_prefix < 128)
+        len += (size_t)snprintf(room + len, NETWORKS_TEXT_ROOM - len, "/%u", v6_prefix);
+    return (struct slice){room, len};
 }
 
 int network_parse(struct slice text, struct network *out, struct err *err)

@@ -115,6 +115,7 @@ struct settings {
             struct string_list users, clients, domains, recipients;
         } exempt;
         const char *notify;                 /* a program; "": none */
+        int64_t client_v6_prefix;           /* bits */
         const char *reply_text, *reply_url; /* "": none */
     } throttle;
     struct plan *plans;

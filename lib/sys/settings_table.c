@@ -258,6 +258,10 @@ const struct setting settings_table[] = {
      .check = settings_check_path, .reloadable = true,
      .help = "Program that is run once for each account, limit and window in which a limit is "
              "crossed. Empty: none."},
+    {"throttle.client_v6_prefix", SETTING_NUMBER, "64", AT(throttle.client_v6_prefix), .min = 1,
+     .max = 128, .reloadable = true,
+     .help = "Limits of clients take IPv6 addresses that share this many leading bits for one "
+             "client."},
     {"throttle.reply_text", SETTING_TEXT, "", AT(throttle.reply_text), .max = 120,
      .check = settings_check_reply, .reloadable = true,
      .help = "Text at the end of the reply to a sender whose message is over a limit, in printable "

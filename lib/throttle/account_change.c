@@ -130,8 +130,8 @@ static bool names_same(struct slice field, struct slice name, struct arena *aren
 
     if (slice_equal(field, name))
         return true;
-    return limit_parse_name(field, arena, &a, NULL) == 0 &&
-           limit_parse_name(name, arena, &b, NULL) == 0 && limit_same_name(&a, &b);
+    return limit_parse_field(field, arena, &a, NULL) == 0 &&
+           limit_parse_field(name, arena, &b, NULL) == 0 && limit_same_name(&a, &b);
 }
 
 /* A removal of all fields that name the limit but `keep`, in a call with room for one more. */
@@ -187,7 +187,7 @@ int account_change_override_set(const struct account_change *c, const struct lim
     arena_init(&arena, FIELDS_BYTES);
     buf_init(&name, KEY_BYTES);
     buf_init(&value, VALUE_BYTES);
-    limit_name(limit, &name);
+    limit_field(limit, &name);
     limit_print_override(limit, &value);
     result = value.failed ? err_set(err, EX_USAGE, "the reason is too long")
                           : change(c, buf_slice(&name), buf_slice(&value), &arena, &unused, err);

@@ -154,8 +154,9 @@ static int limits_own(struct limit *limits, size_t count, struct arena *arena)
 {
     for (size_t i = 0; i < count; i++) {
         limits[i].per = arena_copy(arena, limits[i].per);
+        limits[i].subject = arena_copy(arena, limits[i].subject);
         limits[i].reason = limits[i].author = SLICE_NONE;
-        if (limits[i].per.ptr == NULL)
+        if (limits[i].per.ptr == NULL || limits[i].subject.ptr == NULL)
             return -1;
     }
     return 0;

@@ -87,6 +87,7 @@ struct limit_rules *limit_rules_new(const struct settings *s, struct err *err)
     r->observe = s->throttle.mode == THROTTLE_OBSERVE;
     r->on_failure = s->store.on_failure;
     r->nodes = (uint64_t)s->store.nodes;
+    r->client_v6_prefix = (unsigned)s->throttle.client_v6_prefix;
     r->plans = s->plans;
     r->plan_count = s->plan_count;
     if (fill(r, s, err) == 0)

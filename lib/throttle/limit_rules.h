@@ -22,6 +22,7 @@ struct limit_rules {
     struct arena arena;
     bool observe;
     enum on_failure on_failure;
+    unsigned client_v6_prefix;
     uint64_t nodes; /* each limit is divided by it while limiting locally */
     const struct plan *plans;
     size_t plan_count;

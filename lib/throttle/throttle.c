@@ -93,7 +93,9 @@ static int domain_limits(void *context, struct slice domain, struct arena *arena
 int throttle_limits(struct throttle_context *context, struct arena *arena, struct limit_source *out,
                     struct err *err)
 {
-    *out = (struct limit_source){.of_domain = domain_limits, .context = context};
+    *out = (struct limit_source){.of_domain = domain_limits,
+                                 .context = context,
+                                 .client_v6_prefix = context->rules->client_v6_prefix};
     if (limits_of(context, SLICE(HOLDER_SERVER), arena, &out->server, err) != 0)
         return -1;
     return limits_of(context, SLICE("@client"), arena, &out->client, err);

@@ -54,7 +54,7 @@ def fill(windows):
     windows.consume("example.org", "bytes", "month", 12 << 30, ago(days=3), ends=MONTH_ENDS)
     windows.consume("@server", "messages", "day", 4321, ago(hours=2))
     windows.consume("@client:192.0.2.7", "messages", "10min", 3, ago(minutes=2))
-    windows.consume("@client:2001:db8::7", "messages", "10min", 250, ago(minutes=2))
+    windows.consume("@client:2001:db8::/64", "messages", "10min", 250, ago(minutes=2))
 
 
 def fill_users(windows, redis):

@@ -97,6 +97,48 @@ static void test_merge(void)
     OK(limits_merge(NULL, NULL, 0, 0, &arena, &got, &count) == 0 && count == 0, "nothing");
 }
 
+static void test_field(const char *text, const char *subject, const char *name)
+{
+    struct limit l = {.max = 1};
+    struct buf b;
+
+    buf_init(&b, 1024);
+    OK((limit_parse_field(slice_str(text), &arena, &l, NULL) == 0) == (name != NULL), text);
+    if (name != NULL) {
+        IS_SLICE(l.subject, slice_str(subject), "of whom");
+        limit_name(&l, &b);
+        IS_SLICE(buf_slice(&b), slice_str(name), "its name");
+        buf_reset(&b);
+        limit_field(&l, &b);
+        IS_SLICE(buf_slice(&b), slice_str(text), "and back");
+    }
+    buf_fini(&b);
+}
+
+static void test_single(void)
+{
+    struct limit planned[] = {limit_of("user/messages/day", 100),
+                              limit_of("user/messages/day", 200)};
+    struct plan plan = {.name = SLICE("p"), .limits = planned, .count = 2};
+    struct limit over[] = {limit_of("user/messages/day", LIMIT_UNLIMITED),
+                           limit_of("user/messages/day", 7)};
+    const struct slice alice = SLICE("alice@example.com"), bob = SLICE("bob@example.com"),
+                       carol = SLICE("carol@example.com");
+    struct limit *got;
+    size_t count;
+
+    over[0].subject = alice;
+    over[1].subject = bob;
+    OK(limits_merge(&plan, over, 2, 0, &arena, &got, &count) == 0 && count == 4,
+       "overrides of one user stand beside the limits of all");
+    for (size_t i = 0; i < count; i++) {
+        OK(!limit_is_for(got, count, &got[i], alice), "unlimited for one");
+        OK(limit_is_for(got, count, &got[i], bob) == (got[i].max == 7), "another number for one");
+        OK(limit_is_for(got, count, &got[i], carol) == (got[i].subject.len == 0),
+           "as planned for others");
+    }
+}
+
 int main(void)
 {
     arena_init(&arena, 1 << 20);
@@ -124,6 +166,14 @@ int main(void)
     test_max("9007199254740992", METRIC_RECIPIENTS, false, 0);
     test_override();
     test_merge();
+    test_field("user/messages/hour", "", "user/messages/hour");
+    test_field("alice@example.com user/messages/hour", "alice@example.com", "user/messages/hour");
+    test_field("\"a b\"@example.com user/bytes/month", "\"a b\"@example.com", "user/bytes/month");
+    test_field("192.0.2.1 client/messages/hour", "192.0.2.1", "client/messages/hour");
+    test_field("alice@example.com domain/messages/hour", "", NULL);
+    test_field(" user/messages/hour", "", NULL);
+    test_field("alice@example.com", "", NULL);
+    test_single();
     arena_fini(&arena);
     return tap_done();
 }

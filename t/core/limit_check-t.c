@@ -69,7 +69,8 @@ static struct limit_checks build_by(bool smtp, const char *auth, const char *cli
                       .auth = slice_str(auth),
                       .recipients = recipients,
                       .bytes = 1000};
-    struct limit_source source = {server, client, of_domain, NULL};
+    struct limit_source source = {
+        .server = server, .client = client, .client_v6_prefix = 64, .of_domain = of_domain};
     struct classified c;
     struct limit_checks d = {0};
 
@@ -194,7 +195,44 @@ static void test_whole(void)
     IS_INT(amount(&d, LIMIT_SERVER, METRIC_MESSAGES, HOLDER_SERVER), 1, "the server's messages");
     IS_INT(amount(&d, LIMIT_CLIENT, METRIC_RECIPIENTS, HOLDER_CLIENT "203.0.113.9"), 2,
            "the client's recipients");
+    d = build("alice@example.com", "2001:db8:1:2:3::4", "alice@example.com", TO("a@one.test"));
+    IS_INT(amount(&d, LIMIT_CLIENT, METRIC_RECIPIENTS, HOLDER_CLIENT "2001:db8:1:2::/64"), 1,
+           "an IPv6 client is its network");
+    d = build("alice@example.com", "::ffff:203.0.113.9", "alice@example.com", TO("a@one.test"));
+    IS_INT(amount(&d, LIMIT_CLIENT, METRIC_RECIPIENTS, HOLDER_CLIENT "203.0.113.9"), 1,
+           "an IPv4-mapped one is IPv4");
     server = client = (struct limit_list){NULL, 0};
+}
+
+/* Limits of one user or client replace those of all. */
+static void test_single(void)
+{
+    static struct limit of_clients[2];
+    struct limit_checks d;
+
+    for (size_t i = 0; i < 2; i++)
+        of_clients[i] = (struct limit){.max = 5 + i, .action = ACTION_DEFER};
+    TG_IGNORE(limit_parse_field(SLICE("client/messages/min"), &arena, &of_clients[0], NULL));
+    TG_IGNORE(
+        limit_parse_field(SLICE("203.0.113.9 client/messages/min"), &arena, &of_clients[1], NULL));
+    client = (struct limit_list){of_clients, 2};
+    d = build("alice@example.com", "203.0.113.9", "alice@example.com", TO("a@one.test"));
+    OK(find(&d, LIMIT_CLIENT, METRIC_MESSAGES, HOLDER_CLIENT "203.0.113.9")->tests[0]->max == 6,
+       "a client's own limit");
+    OK(find(&d, LIMIT_CLIENT, METRIC_MESSAGES, HOLDER_CLIENT "203.0.113.9")->test_count == 1,
+       "and no other");
+    d = build("alice@example.com", "203.0.113.8", "alice@example.com", TO("a@one.test"));
+    OK(find(&d, LIMIT_CLIENT, METRIC_MESSAGES, HOLDER_CLIENT "203.0.113.8")->tests[0]->max == 5,
+       "that of all for another");
+    client = (struct limit_list){NULL, 0};
+    TG_IGNORE(limit_parse_field(SLICE("alice@example.com user/messages/day"), &arena,
+                                limit_add("user/messages/day", LIMIT_UNLIMITED, ACTION_DEFER),
+                                NULL));
+    d = build("alice@example.com", "203.0.113.9", "alice@example.com", TO("a@one.test"));
+    OK(find(&d, LIMIT_USER, METRIC_MESSAGES, "example.com") == NULL, "no limit for one user");
+    d = build("bob@example.com", "203.0.113.9", "bob@example.com", TO("a@one.test"));
+    OK(find(&d, LIMIT_USER, METRIC_MESSAGES, "example.com") != NULL, "another has his");
+    limit_count--;
 }
 
 /* Whoever delivers a bounce, it is its recipient's: here example.com is exempt, and alice. */
@@ -277,6 +315,7 @@ int main(void)
     test_bounces();
     test_own_bounces();
     test_whole();
+    test_single();
     test_exempt();
     test_verdict();
     strmap_fini(&exemptions.users);

@@ -111,8 +111,37 @@ static void test_random(void)
     OK(same && both[0] && both[1], "as a comparison bit by bit has it");
 }
 
+static const struct client {
+    const char *text;
+    unsigned v6_prefix;
+    const char *client, *plain;
+} clients[] = {
+    {"192.0.2.1", 64, "192.0.2.1", "192.0.2.1"},
+    {"::ffff:192.0.2.1", 64, "192.0.2.1", "192.0.2.1"},
+    {"::FFFF:C000:201", 56, "192.0.2.1", "192.0.2.1"},
+    {"2001:DB8:7::1", 64, "2001:db8:7::/64", "2001:db8:7::1"},
+    {"2001:db8:7:0:ffff::2", 64, "2001:db8:7::/64", "2001:db8:7:0:ffff::2"},
+    {"2001:db8:7:1ff::1", 56, "2001:db8:7:100::/56", "2001:db8:7:1ff::1"},
+    {"2001:db8::1", 128, "2001:db8::1", "2001:db8::1"},
+    {"IPv6:2001:db8::1", 1, "::/1", "2001:db8::1"},
+    {"fe80::1%eth0", 64, "fe80::/64", "fe80::1"},
+    {"unknown", 64, "unknown", "unknown"},
+    {"", 64, "", ""},
+};
+
+static void test_client(const struct client *c)
+{
+    char room[NETWORKS_TEXT_ROOM];
+
+    IS_SLICE(networks_client_text(slice_str(c->text), c->v6_prefix, room), slice_str(c->client),
+             c->text);
+    IS_SLICE(networks_ip_text(slice_str(c->text), room), slice_str(c->plain), "and by itself");
+}
+
 int main(void)
 {
+    for (size_t i = 0; i < sizeof clients / sizeof clients[0]; i++)
+        test_client(&clients[i]);
     for (size_t i = 0; i < sizeof ips / sizeof ips[0]; i++)
         test_ip(&ips[i]);
     for (size_t i = 0; i < sizeof networks / sizeof networks[0]; i++)

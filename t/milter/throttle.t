@@ -257,6 +257,52 @@ def test_fields():
         site.stop()
 
 
+def test_clients():
+    """An IPv6 client is its /64; ::ffff:a.b.c.d is IPv4, for limits and POP before SMTP alike."""
+    site = Site("clients", limit("client/messages/hour", 3))
+    sent = lambda client: site.send(ALICE, [FAR], auth=ALICE, client=client).accepted
+    tap.same([sent("2001:db8:7::%x" % i) for i in range(1, 6)], [True] * 3 + [False] * 2,
+             "five addresses of one network")
+    tap.ok(sent("2001:db8:7:1::1"), "another network is another client")
+    tap.same([sent(c) for c in ("198.51.100.7", "::ffff:198.51.100.7") * 2],
+             [True, True, True, False], "two spellings, one client")
+    keys = site.redis("KEYS", "tg:{@client*window*")
+    tap.same(sorted(keys), ["tg:{@client:%s}:window:messages:hour" % c for c in
+                            ("198.51.100.7", "2001:db8:7:1::/64", "2001:db8:7::/64")],
+             "one window each")
+    site.redis("SET", "tg:popauth:{192.0.2.77}", "pop@example.org", "EX", "1800")
+    tap.ok(site.send("pop@example.org", [FAR], client="::ffff:192.0.2.77").accepted, "POP")
+    tap.same(site.wait_counter("out_messages", 1, "example.org"), 1,
+             "POP before SMTP of ::ffff:192.0.2.77")
+    tollgate = os.path.join(proc.BUILD, "tollgate"), "-c", site.nodes[0].conf
+    for who in ("@client:2001:db8:7:0:1::9", "@client:198.51.100.7"):
+        code, out, err = proc.run([*tollgate, "limit", "set", who, "client/messages/hour", "5"])
+        tap.same(code, 0, "more for one client: " + who, out, err)
+    proc.wait_for("override", lambda: sent("198.51.100.7"))
+    tap.same([sent("198.51.100.7"), sent("::ffff:198.51.100.7")], [True, False], "to its limit")
+    tap.same([sent("2001:db8:7::%x" % i) for i in range(10, 13)], [True, True, False],
+             "a network, too")
+    tap.same([sent("198.51.100.8") for _ in range(4)], [True] * 3 + [False],
+             "another has the limit of all")
+    site.stop()
+
+
+def test_one_user():
+    site = Site("one-user", limit("user/messages/day", 1))
+    tollgate = os.path.join(proc.BUILD, "tollgate"), "-c", site.nodes[0].conf
+    code, out, err = proc.run([*tollgate, "limit", "set", ALICE, "user/messages/day", "2"])
+    tap.same((code, out.startswith(ALICE + ": user/messages/day is 2 (before: 1)")),
+             (0, True), "a limit of one user", out, err)
+    proc.wait_for("override", lambda: site.send(ALICE, [FAR], auth=ALICE).accepted and
+                  site.send(ALICE, [FAR], auth=ALICE).accepted)
+    tap.same([site.send(u, [FAR], auth=u).accepted for u in (ALICE, BOB, BOB)],
+             [False, True, False], "others keep theirs")
+    code, out, err = proc.run([*tollgate, "limit", "unset", ALICE, "user/messages/day"])
+    tap.ok(code == 0 and "removed" in out, "taken back", out, err)
+    tap.same(site.redis("HGETALL", "tg:{example.com}:limits"), [], "nothing is left of it")
+    site.stop()
+
+
 def test_run_time():
     site = Site("run-time", limit("user/messages/day", 1))
     tap.ok(site.send(ALICE, [FAR], auth=ALICE).accepted, "alice's one")
@@ -330,6 +376,8 @@ def main():
     test_observe()
     test_peak()
     test_fields()
+    test_clients()
+    test_one_user()
     test_run_time()
     for on_failure in ("local", "accept", "defer"):
         stalled(on_failure)

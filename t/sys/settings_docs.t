@@ -15,7 +15,7 @@ BUILD = os.environ["TG_BUILD"]
 SOURCE = os.environ["TG_SOURCE"]
 DOC = os.path.join(BUILD, "t/sys/settings_doc")
 FILES = ("ledger.db", "ledger.id", "milter.sock", "networks.conf")
-SETTING = re.compile(r"^( *)#([a-z_]+ = )", re.M)
+SETTING = re.compile(r"^( *)#([a-z0-9_]+ = )", re.M)
 
 
 def doc(*arguments):
@@ -74,7 +74,7 @@ def check_examples(pages, names):
 def main():
     sample, manual = read("etc/tollgate.conf"), read("doc/tollgate.conf.5")
     listed = re.search(r'\.\\" settings: begin\n(.*)\.\\" settings: end\n', manual, re.S).group(1)
-    names = re.findall(r"^\.It Ic ([a-z_.]+)", listed, re.M)
+    names = re.findall(r"^\.It Ic ([a-z0-9_.]+)", listed, re.M)
 
     pages = [p for p in tree.files() if re.match(r"doc/.*\.[1-9]$|README$|NEWS$", p)]
     tap.none([f for p in pages for f in unknown(p, names)], "settings that the pages name exist")
