@@ -25,6 +25,23 @@ struct dispatch_connection {
     size_t lead;
 };
 
+static bool name_has_account(void *context, struct slice entry, struct slice name)
+{
+    struct name_quota *names = context;
+
+    return name_quota_take(names, entry, name, clock_unix_ms() / 1000);
+}
+
+/* Before a session has the snapshot. */
+static void names_attach(struct dispatch *g, struct snapshot *snapshot)
+{
+    name_quota_set(&g->names, (uint64_t)snapshot->settings->accounting.names_max);
+    if (snapshot->hosted == NULL)
+        return;
+    snapshot->hosted->name_has_account = name_has_account;
+    snapshot->hosted->names_context = &g->names;
+}
+
 /* Before any thread has it. */
 void dispatch_init(struct dispatch *g, const struct dispatch_parts *parts) TG_NO_THREAD_SAFETY
 {
@@ -33,6 +50,8 @@ void dispatch_init(struct dispatch *g, const struct dispatch_parts *parts) TG_NO
     log_limit_init(&g->log_limit);
     g->journal = parts->journal;
     g->snapshot = parts->snapshot;
+    name_quota_init(&g->names, 0);
+    names_attach(g, parts->snapshot);
     g->limiter = (struct limiter){parts->throttle, parts->violations, &g->log_limit};
     g->sessions_max = parts->sessions_max;
     g->message_bytes = MESSAGE_BYTES;
@@ -53,6 +72,7 @@ void dispatch_snapshot_swap(struct dispatch *g, struct snapshot *snapshot)
 {
     struct snapshot *old;
 
+    names_attach(g, snapshot);
     mutex_lock(&g->lock);
     old = g->snapshot;
     g->snapshot = snapshot;

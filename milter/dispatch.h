@@ -9,6 +9,7 @@
 #include "lib/sys/journal.h"
 #include "lib/sys/log_limit.h"
 #include "lib/sys/mutex.h"
+#include "lib/sys/name_quota.h"
 #include "milter/limiter.h"
 #include "milter/session.h"
 #include "milter/snapshot.h"
@@ -43,7 +44,8 @@ struct dispatch {
     struct journal *journal;
     struct log_limit log_limit;
     struct limiter limiter;
-    size_t message_bytes; /* memory cap of a message */
+    struct name_quota names; /* under wildcard entries; outlives the snapshots */
+    size_t message_bytes;    /* memory cap of a message */
     unsigned sessions_max;
 
     struct mutex lock;

@@ -1,7 +1,5 @@
 #include "lib/core/charged.h"
 
-#include <string.h>
-
 static uint64_t sum(uint64_t a, uint64_t b)
 {
     uint64_t s;
@@ -30,20 +28,23 @@ static void wants_add(struct wants *w, const struct leg *leg)
     w->sends = w->sends || leg->sends;
 }
 
-/* The index: an account by its name, a user (user@domain, of one account only) with a blank before
- * it. */
+/* The index: an account by its name; a user behind a blank and, where the user has no domain and so
+ * may be in several accounts, the account. */
 static struct slice key_of(const struct leg *leg, struct arena *arena)
 {
-    char *text;
+    bool has_domain = slice_find(leg->user, '@') >= 0;
+    struct slice text;
+    struct buf key;
 
     if (leg->user.len == 0)
         return leg->account;
-    text = arena_alloc(arena, leg->user.len + 1);
-    if (text == NULL)
-        return SLICE_NONE;
-    text[0] = ' ';
-    memcpy(text + 1, leg->user.ptr, leg->user.len);
-    return (struct slice){text, leg->user.len + 1};
+    buf_init(&key, 1024);
+    if (!has_domain)
+        buf_add(&key, leg->account);
+    buf_addf(&key, " %.*s", SLICE_FMT(leg->user));
+    text = arena_copy(arena, buf_slice(&key));
+    buf_fini(&key);
+    return text;
 }
 
 static void user_chain(struct charged *p)

@@ -9,11 +9,19 @@
 
 static const struct slice unattributed = {ACCOUNT_UNATTRIBUTED, sizeof ACCOUNT_UNATTRIBUTED - 1};
 
+/* Strangers make up SRS and BATV forms: they are one user, or the address inside. */
 static struct slice user_of(struct classify_work *k, const struct address *a)
 {
-    struct slice user = address_is_null(a) || k->dry ? SLICE_NONE : address_user(a, k->arena);
+    struct address plain = *a;
+    struct slice user;
 
-    k->failed = k->failed || (user.ptr == NULL && !k->dry && !address_is_null(a));
+    if (address_is_null(a) || k->dry)
+        return SLICE_NONE;
+    if (srs_is(a->local))
+        return SLICE(USER_SRS);
+    plain.local = srs_untagged(a->local);
+    user = address_user(&plain, k->arena);
+    k->failed = k->failed || user.ptr == NULL;
     return user;
 }
 

@@ -34,6 +34,7 @@ struct facts {
 };
 
 #define ACCOUNT_UNATTRIBUTED "_unattributed"
+#define USER_SRS             "_srs" /* all SRS forms of an account */
 
 /* Which rule applied; classify_rule_text says it in words for `tollgate classify`. */
 enum rule {

@@ -47,6 +47,10 @@ struct hosted {
     struct slice spam_header, spam_value; /* "X-Spam-Flag", "YES"; empty: no spam split */
     struct hosted_source *sources;
     size_t source_count, source_room;
+    /* May a name under the wildcard entry have an account of its own? NULL: any may. Threads: all.
+     */
+    bool (*name_has_account)(void *context, struct slice entry, struct slice name);
+    void *names_context;
     enum out_bytes out_bytes;
     bool users; /* count users too */
     bool domains_asked, forwards_asked, logins_asked, popauth_asked;
@@ -94,9 +98,10 @@ enum hosted_result {
     HOSTED_FAILED /* the arena's cap is reached */
 };
 
-/* Hosted? An exact entry beats a wildcard, a longer wildcard a shorter one. *charged: the owner.
- * Where domains are asked, the question comes after the hosted set's exact entries and before its
- * wildcards; its answer covers exact entries and wildcards of the source asked. */
+/* Hosted? An exact entry beats a wildcard, a longer wildcard a shorter one. *charged: the owner; of
+ * a name under a wildcard without one the name itself, or the entry without its dot. Where domains
+ * are asked, the question comes after the hosted set's exact entries and before its wildcards; its
+ * answer covers exact entries and wildcards of the source asked. */
 enum hosted_result hosted_domain(const struct hosted *w, struct answers *a, struct slice domain,
                                  struct slice *charged) TG_NONNULL(1);
 /* Targets of one forwarder, one level: tries user+ext@domain, user@domain, user (domains of

@@ -15,6 +15,17 @@ static bool domain_entry(const struct hosted *w, struct slice key, struct slice 
     return true;
 }
 
+static bool wildcard_entry(const struct hosted *w, struct slice entry, struct slice domain,
+                           struct slice *charged)
+{
+    if (!domain_entry(w, entry, domain, charged))
+        return false;
+    if (charged->ptr == domain.ptr && w->name_has_account != NULL &&
+        !w->name_has_account(w->names_context, entry, domain))
+        *charged = slice_from(entry, 1);
+    return true;
+}
+
 /* An answer's owner comes from outside: it was made canonical by who brought it. */
 static enum hosted_result domain_ask(struct answers *a, struct slice domain, struct slice *charged)
 {
@@ -42,7 +53,7 @@ enum hosted_result hosted_domain(const struct hosted *w, struct answers *a, stru
             return found;
     }
     for (size_t i = 1; i < domain.len; i++) {
-        if (domain.ptr[i] == '.' && domain_entry(w, slice_from(domain, i), domain, charged))
+        if (domain.ptr[i] == '.' && wildcard_entry(w, slice_from(domain, i), domain, charged))
             return HOSTED_YES;
     }
     return HOSTED_NO;

@@ -116,6 +116,52 @@ static int legs_reduce(struct record *r, const struct classified *c)
     return result;
 }
 
+static bool limits_have(struct limit_list limits, enum limit_scope scope)
+{
+    for (size_t i = 0; i < limits.count; i++) {
+        if (limits.limits[i].scope == scope)
+            return true;
+    }
+    return false;
+}
+
+static void wants_sum(struct wants *sum, const struct wants *w)
+{
+    for (int m = 0; m < METRIC_COUNT; m++) {
+        if (__builtin_add_overflow(sum->of[m], w->of[m], &sum->of[m]))
+            sum->of[m] = UINT64_MAX;
+    }
+}
+
+static int user_add(struct limit_check_build *b, const struct charged_party *domain,
+                    struct slice user, struct wants wants, struct limit_list limits,
+                    struct err *err)
+{
+    struct limit_check like = {.scope = LIMIT_USER, .holder = domain->account, .subject = user};
+
+    wants.sends = domain->wants.sends;
+    return limit_check_add(b, &like, user, &wants, limits, err);
+}
+
+static int users_add(struct limit_check_build *b, const struct charged *p,
+                     const struct charged_party *domain, const struct limit_source *source,
+                     struct limit_list limits, struct err *err)
+{
+    struct wants others = {.sends = false};
+    bool any = limits_have(limits, LIMIT_USER);
+
+    for (size_t next = any ? domain->users : 0; next != 0; next = p->list[next - 1].next) {
+        const struct charged_party *user = &p->list[next - 1];
+
+        if (source->user_has_windows != NULL &&
+            !source->user_has_windows(source->context, domain->account, user->user))
+            wants_sum(&others, &user->wants);
+        else if (user_add(b, domain, user->user, user->wants, limits, err) != 0)
+            return -1;
+    }
+    return user_add(b, domain, SLICE(OTHER_USERS), others, limits, err);
+}
+
 /* A domain with its users: one holder, so its checks stand together. */
 static int domain_add(struct limit_check_build *b, const struct charged *p,
                       const struct charged_party *domain, const struct limit_source *source,
@@ -130,17 +176,7 @@ static int domain_add(struct limit_check_build *b, const struct charged *p,
         return 0;
     if (limit_check_add(b, &like, SLICE_NONE, &domain->wants, limits, err) != 0)
         return -1;
-    like.scope = LIMIT_USER;
-    for (size_t next = domain->users; next != 0; next = p->list[next - 1].next) {
-        const struct charged_party *user = &p->list[next - 1];
-        struct wants wants = user->wants;
-
-        like.subject = user->user;
-        wants.sends = domain->wants.sends;
-        if (limit_check_add(b, &like, user->user, &wants, limits, err) != 0)
-            return -1;
-    }
-    return 0;
+    return users_add(b, p, domain, source, limits, err);
 }
 
 static struct slice client_holder(struct slice client_ip, unsigned v6_prefix, struct arena *arena)

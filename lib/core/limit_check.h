@@ -68,8 +68,13 @@ struct limit_source {
     /* -1: not known, *err says why. */
     int (*of_domain)(void *context, struct slice domain, struct arena *arena,
                      struct limit_list *out, struct err *err);
+    /* May the user have windows of his own? Those who may not share the user OTHER_USERS. NULL: all
+     * may. */
+    bool (*user_has_windows)(void *context, struct slice domain, struct slice user);
     void *context;
 };
+
+#define OTHER_USERS "_other"
 
 /* The account and user that the limits of a recipient's mail are charged to: of local mail the
  * receiving side, since only its bounces are limited. */

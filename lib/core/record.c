@@ -41,7 +41,7 @@ static size_t leg_new(struct record_build *b, enum leg_kind kind, struct slice a
 }
 
 /* The leg that stands in `index` under `name`, made if need be; NULL when memory is out. A kind,
- * and within it a user's name, belong to one account only, so that the name alone will do. */
+ * and within it a user's key, belong to one account only. */
 static struct leg *leg_of(struct record_build *b, struct strmap *index, struct slice name,
                           const struct leg *like)
 {
@@ -98,6 +98,21 @@ static void leg_add(struct record_build *b, struct leg *leg, struct slice destin
         leg->bounces = 1;
 }
 
+/* An address is a user of one account only; a name without a domain ("_srs") may be in several. */
+static struct slice user_key(struct record_build *b, const struct leg *like)
+{
+    struct buf key;
+    struct slice text;
+
+    if (slice_find(like->user, '@') >= 0)
+        return like->user;
+    buf_init(&key, 1024);
+    buf_addf(&key, "%.*s %.*s", SLICE_FMT(like->user), SLICE_FMT(like->account));
+    text = arena_copy(b->arena, buf_slice(&key));
+    buf_fini(&key);
+    return text;
+}
+
 /* One recipient of one kind, for the account and for its user. */
 static void charge(struct record_build *b, const struct leg *like, struct slice destination,
                    bool users)
@@ -110,7 +125,7 @@ static void charge(struct record_build *b, const struct leg *like, struct slice 
         leg_add(b, leg, destination);
     if (!users || like->user.len == 0 || b->failed)
         return;
-    leg = leg_of(b, &b->sums[like->kind].users, like->user, like);
+    leg = leg_of(b, &b->sums[like->kind].users, user_key(b, like), like);
     if (leg != NULL)
         leg_add(b, leg, destination);
 }

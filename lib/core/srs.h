@@ -13,4 +13,8 @@
 /* Is this local part such an address? `srs0-fan`, without the fields behind, is not. */
 bool srs_is(struct slice local);
 
+/* Bounce Address Tag Validation and its like: the local part within `prvs=TAG=user`,
+ * `msprvs1=TAG=user` or `btv1==TAG==user`; any other local part as it is. */
+struct slice srs_untagged(struct slice local);
+
 #endif

@@ -127,7 +127,7 @@ static struct slice user_name(struct slice user)
 {
     if (user.len > NAME_MAX_LEN || has_byte_of_no_name(user))
         return SLICE(USER_OTHER);
-    if (slice_find(user, '@') < 0 && user.len > 0 &&
+    if (slice_find(user, '@') < 0 && user.len > 0 && !slice_equal(user, SLICE(USER_SRS)) &&
         (user.ptr[0] == '_' || counter_find(user) >= 0))
         return SLICE(USER_OTHER);
     return user;

@@ -89,7 +89,7 @@ struct settings {
         enum out_bytes out_bytes;
         const char *spam_header; /* "Name: value", or "" */
         bool users;
-        int64_t users_max;
+        int64_t users_max, names_max;
     } accounting;
     struct {
         struct string_list listen;  /* as socket_name_host_port_parse takes them */

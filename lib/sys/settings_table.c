@@ -155,6 +155,11 @@ const struct setting settings_table[] = {
          "Header field, name and value, that marks spam. Empty: spam is not counted separately."},
     {"accounting.users", SETTING_BOOL, "true", AT(accounting.users), .reloadable = true,
      .help = "Whether users are counted as well as domains."},
+    {"accounting.names_max", SETTING_NUMBER, "1000", AT(accounting.names_max), .min = 1,
+     .max = 1000000, .reloadable = true,
+     .help =
+         "Most names under a wildcard entry without an owner that have an account of their own, "
+         "per entry and month. The others are charged to the entry's name without its dot."},
     {"accounting.users_max", SETTING_NUMBER, "10000", AT(accounting.users_max), .min = 1,
      .max = 10000000, .reloadable = true,
      .help = "Maximum number of users counted by name per domain and period. The others are "

@@ -9,6 +9,7 @@
 
 #include "lib/redis/pool.h"
 #include "lib/sys/clock.h"
+#include "lib/sys/name_quota.h"
 #include "lib/throttle/account_limits.h"
 #include "lib/throttle/full_windows.h"
 #include "lib/throttle/local_windows.h"
@@ -21,6 +22,7 @@ struct throttle {
     struct account_limits *accounts;
     struct full_windows *full;
     struct local_windows *local;
+    struct name_quota users; /* that have windows */
     char *prefix;
     _Atomic int64_t timeout_ms;
     _Atomic int64_t ahead_ms; /* the store's clock before this node's, as of its last answer */
@@ -47,6 +49,7 @@ struct throttle *throttle_new(const struct settings *s, struct err *err)
         return NULL;
     }
     t->timeout_ms = s->store.timeout_ms;
+    name_quota_init(&t->users, (uint64_t)s->accounting.users_max);
     t->prefix = strdup(s->store.prefix);
     t->pool = pool_new(s, CONNECTIONS_MAX, err);
     t->accounts = t->pool == NULL ? NULL : account_limits_new(s->store.prefix, err);
@@ -62,6 +65,7 @@ void throttle_free(struct throttle *t)
 {
     if (t == NULL)
         return;
+    name_quota_fini(&t->users);
     local_windows_free(t->local);
     full_windows_free(t->full);
     account_limits_free(t->accounts);
@@ -73,6 +77,7 @@ void throttle_free(struct throttle *t)
 void throttle_reload(struct throttle *t, const struct settings *s)
 {
     t->timeout_ms = s->store.timeout_ms;
+    name_quota_set(&t->users, (uint64_t)s->accounting.users_max);
     pool_reload(t->pool, s);
 }
 
@@ -82,6 +87,13 @@ static int limits_of(struct throttle_context *c, struct slice holder, struct are
     return account_limits_get(c->throttle->accounts, c->throttle->pool, c->rules, holder,
                               hosted_plan(c->hosted, holder), clock_monotonic_ms(),
                               clock_unix_ms() / 1000, arena, out, err);
+}
+
+static bool user_has_windows(void *context, struct slice domain, struct slice user)
+{
+    struct throttle_context *c = context;
+
+    return name_quota_take(&c->throttle->users, domain, user, clock_unix_ms() / 1000);
 }
 
 static int domain_limits(void *context, struct slice domain, struct arena *arena,
@@ -94,6 +106,7 @@ int throttle_limits(struct throttle_context *context, struct arena *arena, struc
                     struct err *err)
 {
     *out = (struct limit_source){.of_domain = domain_limits,
+                                 .user_has_windows = user_has_windows,
                                  .context = context,
                                  .client_v6_prefix = context->rules->client_v6_prefix};
     if (limits_of(context, SLICE(HOLDER_SERVER), arena, &out->server, err) != 0)

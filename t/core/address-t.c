@@ -333,8 +333,22 @@ static void test_srs(const struct srs_case *c)
     OK(srs_is(slice_str(c->local)) == c->srs, c->local);
 }
 
+static void test_untagged(const char *local, const char *user)
+{
+    IS_SLICE(srs_untagged(slice_str(local)), slice_str(user), local);
+}
+
 int main(void)
 {
+    test_untagged("prvs=1234abcdef=alice", "alice");
+    test_untagged("PRVS=1234abcdef=alice+x", "alice+x");
+    test_untagged("msprvs1=17852abcd=alice", "alice");
+    test_untagged("btv1==0123456789a==alice", "alice");
+    test_untagged("prvs=alice", "prvs=alice");
+    test_untagged("prvs==alice", "prvs==alice");
+    test_untagged("prvs=tag=", "prvs=tag=");
+    test_untagged("alice=prvs=x", "alice=prvs=x");
+    test_untagged("", "");
     arena_init(&arena, 1 << 20);
     EACH(paths, test_path);
     test_path_bounds();

@@ -42,6 +42,12 @@ static void domain_is(const char *name, const char *charged)
         IS_SLICE(got, slice_str(charged), name);
 }
 
+/* A bound of names under a wildcard entry. */
+static bool only_first(void *context, struct slice entry, struct slice name)
+{
+    return slice_equal(entry, SLICE(".wild.example")) && slice_equal(name, slice_str(context));
+}
+
 static void test_domains(void)
 {
     w = hosted_new(1 << 20);
@@ -65,6 +71,13 @@ static void test_domains(void)
     domain_is("com", NULL);
     domain_is("notexample.com", NULL);
     domain_is("alias.example", "example.com");
+    w->name_has_account = only_first;
+    w->names_context = (void *)"first.wild.example";
+    domain_is("first.wild.example", "first.wild.example");
+    domain_is("other.wild.example", "wild.example");
+    domain_is("x.deeper.wild.example", "owner.example");
+    domain_is("deep.wild.example", "deep.wild.example");
+    w->name_has_account = NULL;
     domain_is("wild.example", NULL);
     domain_is("a.wild.example", "a.wild.example");
     domain_is("a.b.wild.example", "a.b.wild.example");

@@ -9,6 +9,7 @@ static struct exemptions exemptions;
 static struct limit limits[8];
 static size_t limit_count;
 static struct limit_list server, client;
+static bool (*may_have_windows)(void *, struct slice, struct slice);
 
 static int of_domain(void *context, struct slice domain, struct arena *a, struct limit_list *out,
                      struct err *err)
@@ -69,8 +70,11 @@ static struct limit_checks build_by(bool smtp, const char *auth, const char *cli
                       .auth = slice_str(auth),
                       .recipients = recipients,
                       .bytes = 1000};
-    struct limit_source source = {
-        .server = server, .client = client, .client_v6_prefix = 64, .of_domain = of_domain};
+    struct limit_source source = {.server = server,
+                                  .client = client,
+                                  .client_v6_prefix = 64,
+                                  .of_domain = of_domain,
+                                  .user_has_windows = may_have_windows};
     struct classified c;
     struct limit_checks d = {0};
 
@@ -297,6 +301,32 @@ static void test_verdict(void)
     OK(limit_checks_decide(&d, answers, false).check == NULL, "nothing crossed");
 }
 
+static bool only_alice(void *context, struct slice domain, struct slice user)
+{
+    (void)context;
+    return slice_equal(domain, SLICE("example.com")) &&
+           slice_equal(user, SLICE("alice@example.com"));
+}
+
+/* Users without windows of their own share one. */
+static void test_other_users(void)
+{
+    struct limit_checks d;
+    const struct limit_check *found;
+
+    may_have_windows = only_alice;
+    (void)limit_add("user/bounces/day", 5, ACTION_DEFER);
+    d = build("", "198.51.100.1", "<>", TO("bob@example.com", "carol@example.com"));
+    found = find(&d, LIMIT_USER, METRIC_BOUNCES, "example.com");
+    OK(found != NULL && found->amount == 2, "two users: one check with both amounts");
+    IS_SLICE(found->subject, SLICE("_other"), "of the others");
+    d = build("", "198.51.100.1", "<>", TO("alice@example.com"));
+    IS_SLICE(find(&d, LIMIT_USER, METRIC_BOUNCES, "example.com")->subject,
+             SLICE("alice@example.com"), "who may has a window of her own");
+    limit_count--;
+    may_have_windows = NULL;
+}
+
 int main(void)
 {
     arena_init(&arena, 1 << 22);
@@ -316,6 +346,7 @@ int main(void)
     test_own_bounces();
     test_whole();
     test_single();
+    test_other_users();
     test_exempt();
     test_verdict();
     strmap_fini(&exemptions.users);

@@ -27,15 +27,17 @@ def limit(name, maximum, action="defer", **more):
     return dict(scope=scope, metric=metric, max=str(maximum), per=per, action=action, **more)
 
 
-def settings(*limits, mode="enforce", throttle=None, **store):
+def settings(*limits, mode="enforce", throttle=None, accounting=None, **store):
     return {"throttle": dict({"mode": mode}, **(throttle or {})), "store": store,
+            "accounting": accounting or {},
             "plans": [{"name": "default", "limits": list(limits)}]}
 
 
 class Site:
     """One Redis and a tollgated for each node."""
 
-    def __init__(self, name, *limits, nodes=1, mode="enforce", throttle=None, **store):
+    def __init__(self, name, *limits, nodes=1, mode="enforce", throttle=None,
+                 accounting=None, **store):
         self.folder = proc.scratch(name)
         os.mkdir(self.folder + "/redis")
         self.server = redis_server.RedisServer(self.folder + "/redis")
@@ -46,7 +48,7 @@ class Site:
             os.mkdir(folder)
             node = tollgated.Tollgated(folder, self.server.url, "unix:%s/milter.sock" % folder,
                                        settings(*limits, mode=mode, throttle=throttle,
-                                                **store))
+                                                accounting=accounting, **store))
             node.write_settings(node="mx%d" % number)
             node.host(["example.com", "example.org"])
             node.start()
@@ -303,6 +305,37 @@ def test_one_user():
     site.stop()
 
 
+def test_strangers():
+    """Names that strangers make up, under a wildcard entry and as recipients of bounces."""
+    site = Site("strangers", limit("user/bounces/day", 100), limit("domain/bounces/day", 1000),
+                accounting={"names_max": 3, "users_max": 5})
+    site.nodes[0].host(["example.com", ".wild.example"])
+    site.nodes[0].reload()
+    proc.wait_for("the wildcard", lambda: site.send(OUTSIDE, ["a@n0.wild.example"]).accepted and
+                  site.counter("in_messages", "n0.wild.example"))
+    site.send("<>", ["SRS0=h=XY=gmail.test=u@example.com", "prvs=1234567890=alice@example.com"])
+    site.wait_counter("bounces_received", 1)
+    for i in range(20):
+        site.send("<>", ["a@n%d.wild.example" % i, "u%d@example.com" % i,
+                         "SRS0=h%d=XY=gmail.test=u%d@example.com" % (i, i),
+                         "prvs=%010d=alice@example.com" % i])
+    tap.same(site.wait_counter("bounces_received", 17, "wild.example"), 17,
+             "names beyond accounting.names_max are the entry's")
+    keys = site.redis("KEYS", "tg:{*wild.example}:total")
+    tap.same(len(keys), 4, "accounts of three names and the entry", keys)
+    windows = site.redis("KEYS", "tg:{*}:window:bounces:day*")
+    names = sorted(k.partition(":window:bounces:day:")[2] for k in windows if "{example.com}" in k)
+    tap.same(names[:2], ["", "_other"], "windows of users are bounded, too")
+    tap.ok("_srs" in names and ALICE in names, "an SRS form is one user, BATV the user inside",
+           names)
+    tap.same(len(names), 7, "users_max, the others' and the domain's own", names)
+    tap.same(len({k for k in windows if "wild.example}" in k and k.endswith(":day")}), 4,
+             "and those of names", windows)
+    users = site.redis("HKEYS", site.redis("KEYS", "tg:{example.com}:users:month:*")[0])
+    tap.ok("_srs bounces_received" in users, "it is counted as such", users)
+    site.stop()
+
+
 def test_run_time():
     site = Site("run-time", limit("user/messages/day", 1))
     tap.ok(site.send(ALICE, [FAR], auth=ALICE).accepted, "alice's one")
@@ -378,6 +411,7 @@ def main():
     test_fields()
     test_clients()
     test_one_user()
+    test_strangers()
     test_run_time()
     for on_failure in ("local", "accept", "defer"):
         stalled(on_failure)

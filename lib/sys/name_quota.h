@@ -1,0 +1,39 @@
+#ifndef TG_SYS_NAME_QUOTA_H
+#define TG_SYS_NAME_QUOTA_H
+
+#include <stdint.h>
+
+#include "lib/core/arena.h"
+#include "lib/core/contract.h"
+#include "lib/core/strmap.h"
+#include "lib/sys/mutex.h"
+
+/*
+ * How many different names a group may have in a calendar month: names that strangers can make up,
+ * such as domains under a wildcard entry, or recipients of bounces. The first ones have a place,
+ * later ones have none until the month is over.
+ *
+ * Owner: name_quota_init/name_quota_fini; names are copied.  Threads: all.
+ * Limits: NAME_QUOTA_BYTES of names; what has no room there has no place.
+ */
+
+#define NAME_QUOTA_BYTES ((size_t)64 << 20)
+
+struct name_quota {
+    struct mutex lock;
+    uint64_t max TG_GUARDED_BY(lock);         /* names a group */
+    int64_t month_end_s TG_GUARDED_BY(lock);  /* Unix time; then all begins anew */
+    struct arena memory TG_GUARDED_BY(lock);  /* of both tables */
+    struct strmap names TG_GUARDED_BY(lock);  /* "GROUP NAME" */
+    struct strmap groups TG_GUARDED_BY(lock); /* group -> number of its names */
+};
+
+void name_quota_init(struct name_quota *q, uint64_t max) TG_NONNULL(1);
+void name_quota_fini(struct name_quota *q);
+void name_quota_set(struct name_quota *q, uint64_t max) TG_NONNULL(1);
+
+/* Has the name a place, or does it get one? now_s: Unix time. */
+bool name_quota_take(struct name_quota *q, struct slice group, struct slice name, int64_t now_s)
+    TG_NONNULL(1);
+
+#endif
