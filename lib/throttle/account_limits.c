@@ -8,26 +8,62 @@
 #include "lib/sys/mutex.h"
 #include "lib/throttle/account_overrides.h"
 
-#define NAMES_MAX_BYTES ((size_t)32 << 20)
-#define ENTRY_MAX_BYTES ((size_t)256 << 10)
-#define READ_TIMEOUT_MS 250
+#define MEMORY_MAX_BYTES ((size_t)64 << 20)
+#define ENTRY_MAX_BYTES  ((size_t)256 << 10)
+#define READ_TIMEOUT_MS  250
+
+/* What was set at run time for one holder. */
+struct account_limits_said {
+    struct arena arena;
+    struct account_overrides overrides;
+};
 
 /* The store's last answer about one holder. */
 struct account_limits_entry {
-    struct arena arena;
-    struct account_overrides said;
-    int64_t read_ms; /* monotonic */
+    int64_t read_ms;                  /* monotonic; 0: none yet */
+    struct account_limits_said *said; /* NULL: nothing, as for most holders */
+};
+
+struct generation {
+    struct arena memory;   /* of keys and entries */
+    struct strmap entries; /* holder -> struct account_limits_entry * */
 };
 
 struct account_limits {
     struct mutex lock;
-    struct arena names TG_GUARDED_BY(lock); /* keys of the table: they outlive an entry */
-    /* holder -> struct account_limits_entry *, which the lock guards, too */
-    struct strmap entries TG_GUARDED_BY(lock);
-    char *prefix; /* store.prefix */
+    size_t most; /* holders, in both generations */
+    struct generation young TG_GUARDED_BY(lock), old TG_GUARDED_BY(lock);
+    struct generation dropped TG_GUARDED_BY(lock); /* to be freed without the lock */
+    char *prefix;                                  /* store.prefix */
 };
 
-struct account_limits *account_limits_new(const char *prefix,
+static void generation_init(struct generation *g)
+{
+    arena_init(&g->memory, MEMORY_MAX_BYTES);
+    strmap_init(&g->entries);
+}
+
+static void said_free(struct account_limits_said *said)
+{
+    if (said == NULL)
+        return;
+    arena_fini(&said->arena);
+    free(said);
+}
+
+static void generation_fini(struct generation *g)
+{
+    size_t at = 0;
+    struct slice key;
+    void *value;
+
+    while (strmap_next(&g->entries, &at, &key, &value))
+        said_free(((struct account_limits_entry *)value)->said);
+    strmap_fini(&g->entries);
+    arena_fini(&g->memory);
+}
+
+struct account_limits *account_limits_new(const char *prefix, size_t most,
                                           struct err *err) TG_NO_THREAD_SAFETY /* not shared yet */
 {
     struct account_limits *a = calloc(1, sizeof *a);
@@ -39,114 +75,117 @@ struct account_limits *account_limits_new(const char *prefix,
         (void)err_set(err, EX_OSERR, "out of memory");
         return NULL;
     }
+    a->most = most;
     mutex_init(&a->lock);
-    arena_init(&a->names, NAMES_MAX_BYTES);
-    strmap_init(&a->entries);
+    generation_init(&a->young);
+    generation_init(&a->old);
+    generation_init(&a->dropped);
     return a;
-}
-
-static void entry_free(struct account_limits_entry *e)
-{
-    if (e == NULL)
-        return;
-    arena_fini(&e->arena);
-    free(e);
-}
-
-static void entries_drop(struct account_limits *a) TG_REQUIRES(a->lock)
-{
-    size_t at = 0;
-    struct slice key;
-    void *value;
-
-    while (strmap_next(&a->entries, &at, &key, &value))
-        entry_free(value);
-    strmap_fini(&a->entries);
-    arena_reset(&a->names);
 }
 
 void account_limits_free(struct account_limits *a) TG_NO_THREAD_SAFETY /* the last holder */
 {
     if (a == NULL)
         return;
-    entries_drop(a);
-    arena_fini(&a->names);
+    generation_fini(&a->young);
+    generation_fini(&a->old);
+    generation_fini(&a->dropped);
     mutex_fini(&a->lock);
     free(a->prefix);
     free(a);
 }
 
-static struct account_limits_entry *entry_read(struct account_limits *a, struct pool *pool,
-                                               struct slice holder, int64_t now_ms)
+/* 0: *said is what the store has for the holder; NULL: nothing. */
+static int said_read(struct account_limits *a, struct pool *pool, struct slice holder,
+                     struct account_limits_said **said)
 {
-    struct account_limits_entry *e = calloc(1, sizeof *e);
+    struct account_limits_said *s = calloc(1, sizeof *s);
     struct err err = {0};
-    struct store *st;
-    int result;
+    struct store *st = pool_take(pool, &err);
+    int result = -1;
 
-    if (e == NULL)
-        return NULL;
-    arena_init(&e->arena, ENTRY_MAX_BYTES);
-    e->read_ms = now_ms;
-    st = pool_take(pool, &err);
-    if (st == NULL) {
-        entry_free(e);
-        return NULL;
-    }
-    result = account_overrides_read(st, a->prefix, holder, READ_TIMEOUT_MS, &e->arena, &e->said,
-                                    NULL, &err);
-    pool_give(pool, st, result == 0 || err.code == EX_DATAERR);
-    if (result == 0)
-        return e;
-    entry_free(e);
-    return NULL;
+    *said = NULL;
+    if (s != NULL)
+        arena_init(&s->arena, ENTRY_MAX_BYTES);
+    if (st != NULL && s != NULL)
+        result = account_overrides_read(st, a->prefix, holder, READ_TIMEOUT_MS, &s->arena,
+                                        &s->overrides, NULL, &err);
+    if (st != NULL)
+        pool_give(pool, st, result == 0 || err.code == EX_DATAERR);
+    if (result == 0 && (s->overrides.plan.len > 0 || s->overrides.count > 0))
+        *said = s;
+    else
+        said_free(s);
+    return result;
 }
 
-/* The holder's place in the table; NULL when memory is out. */
-static void **entry_place(struct account_limits *a, struct slice holder) TG_REQUIRES(a->lock)
+static struct account_limits_entry *entry_in(const struct generation *g, struct slice holder)
 {
-    void **place = strmap_find(&a->entries, holder);
-
-    if (place != NULL)
-        return place;
-    if (a->entries.count >= ACCOUNT_LIMITS_MAX)
-        entries_drop(a);
-    holder = arena_copy(&a->names, holder);
-    return holder.ptr == NULL ? NULL : strmap_add(&a->entries, holder, NULL);
-}
-
-static struct account_limits_entry *entry_now(const struct account_limits *a, struct slice holder)
-    TG_REQUIRES(a->lock)
-{
-    void **place = strmap_find(&a->entries, holder);
+    void **place = strmap_find(&g->entries, holder);
 
     return place == NULL ? NULL : *place;
 }
 
-/* Reads what is missing or too old; the lock is released meanwhile. Where that fails the old entry
+/* When the young are half of all, they become the old, and what was old is dropped: holders that
+ * were not asked about since. */
+static void generations_turn(struct account_limits *a) TG_REQUIRES(a->lock)
+{
+    if (a->young.entries.count < a->most / 2)
+        return;
+    generation_fini(&a->dropped); /* mostly empty: whoever turned before has freed it */
+    a->dropped = a->old;
+    a->old = a->young;
+    generation_init(&a->young);
+}
+
+/* The holder's entry among the young; NULL when memory is out. */
+static struct account_limits_entry *entry_of(struct account_limits *a, struct slice holder)
+    TG_REQUIRES(a->lock)
+{
+    struct account_limits_entry *e = entry_in(&a->young, holder), *before;
+    void **place;
+
+    if (e != NULL)
+        return e;
+    generations_turn(a);
+    before = entry_in(&a->old, holder);
+    e = arena_alloc(&a->young.memory, sizeof *e);
+    holder = arena_copy(&a->young.memory, holder);
+    place = e == NULL || holder.ptr == NULL ? NULL : strmap_add(&a->young.entries, holder, NULL);
+    if (place == NULL)
+        return NULL;
+    *e = (struct account_limits_entry){.read_ms = 0};
+    if (before != NULL) {
+        *e = *before;
+        before->said = NULL;
+    }
+    *place = e;
+    return e;
+}
+
+/* Reads what is missing or too old; the lock is released meanwhile. Where that fails the old answer
  * stays and is read again after its next age. */
 static void entry_refresh(struct account_limits *a, struct pool *pool, struct slice holder,
                           int64_t now_ms) TG_REQUIRES(a->lock)
 {
-    struct account_limits_entry *e = entry_now(a, holder), *fresh;
-    void **place;
+    struct account_limits_entry *e = entry_of(a, holder);
+    struct account_limits_said *said;
+    int result;
 
-    if (e != NULL && now_ms - e->read_ms < ACCOUNT_LIMITS_AGE_MS)
+    if (e != NULL && e->read_ms != 0 && now_ms - e->read_ms < ACCOUNT_LIMITS_AGE_MS)
         return;
-    if (e != NULL)
+    if (e != NULL && e->read_ms != 0)
         e->read_ms = now_ms; /* one thread is enough */
     mutex_unlock(&a->lock);
-    fresh = entry_read(a, pool, holder, now_ms);
+    result = said_read(a, pool, holder, &said);
     mutex_lock(&a->lock);
-    if (fresh == NULL)
-        return;
-    place = entry_place(a, holder);
-    if (place == NULL) {
-        entry_free(fresh);
+    e = result == 0 ? entry_of(a, holder) : NULL;
+    if (e == NULL) {
+        said_free(said);
         return;
     }
-    entry_free(*place);
-    *place = fresh;
+    said_free(e->said);
+    *e = (struct account_limits_entry){now_ms, said};
 }
 
 /* A limit that no longer borrows from the entry. */
@@ -166,12 +205,13 @@ static int limits_of(const struct account_limits_entry *e, const struct limit_ru
                      struct slice assigned, int64_t now_s, struct arena *arena,
                      struct limit_list *out)
 {
-    const struct plan *plan =
-        limit_rules_plan_of(rules, e == NULL ? SLICE_NONE : e->said.plan, assigned);
+    const struct account_overrides none = {.count = 0};
+    const struct account_overrides *said =
+        e == NULL || e->said == NULL ? &none : &e->said->overrides;
+    const struct plan *plan = limit_rules_plan_of(rules, said->plan, assigned);
     struct limit *limits;
 
-    if (limits_merge(plan, e == NULL ? NULL : e->said.overrides, e == NULL ? 0 : e->said.count,
-                     now_s, arena, &limits, &out->count) != 0)
+    if (limits_merge(plan, said->overrides, said->count, now_s, arena, &limits, &out->count) != 0)
         return -1;
     out->limits = limits;
     return limits_own(limits, out->count, arena);
@@ -181,11 +221,15 @@ int account_limits_get(struct account_limits *a, struct pool *pool, const struct
                        struct slice holder, struct slice assigned, int64_t now_ms, int64_t now_s,
                        struct arena *arena, struct limit_list *out, struct err *err)
 {
+    struct generation dropped;
     int result;
 
     mutex_lock(&a->lock);
     entry_refresh(a, pool, holder, now_ms);
-    result = limits_of(entry_now(a, holder), rules, assigned, now_s, arena, out);
+    result = limits_of(entry_in(&a->young, holder), rules, assigned, now_s, arena, out);
+    dropped = a->dropped;
+    generation_init(&a->dropped);
     mutex_unlock(&a->lock);
+    generation_fini(&dropped);
     return result == 0 ? 0 : err_set(err, EX_TEMPFAIL, "too many limits for one message");
 }

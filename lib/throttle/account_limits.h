@@ -12,7 +12,8 @@
  * stays in force; without one, the files decide.
  *
  * Threads: all; the lock guards the table only and is never held across a trip.
- * Limits: ACCOUNT_LIMITS_MAX holders, then the table starts afresh.
+ * Limits: as many holders as account_limits_new is told; those go that were not asked about for the
+ * longest time. A holder for which nothing was set takes some 100 bytes.
  */
 
 #define ACCOUNT_LIMITS_MAX    100000
@@ -21,7 +22,8 @@
 struct account_limits;
 
 void account_limits_free(struct account_limits *a);
-struct account_limits *account_limits_new(const char *prefix, struct err *err)
+/* `most`: holders that are remembered. */
+struct account_limits *account_limits_new(const char *prefix, size_t most, struct err *err)
     TG_FREED_BY(account_limits_free);
 
 /* `assigned`: the plan that the files give the holder, or empty. The limits and their strings are

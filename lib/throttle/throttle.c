@@ -52,7 +52,8 @@ struct throttle *throttle_new(const struct settings *s, struct err *err)
     name_quota_init(&t->users, (uint64_t)s->accounting.users_max);
     t->prefix = strdup(s->store.prefix);
     t->pool = pool_new(s, CONNECTIONS_MAX, err);
-    t->accounts = t->pool == NULL ? NULL : account_limits_new(s->store.prefix, err);
+    t->accounts =
+        t->pool == NULL ? NULL : account_limits_new(s->store.prefix, ACCOUNT_LIMITS_MAX, err);
     t->full = t->accounts == NULL ? NULL : full_windows_new(err);
     t->local = t->full == NULL ? NULL : local_windows_new(err);
     if (t->local != NULL && t->prefix != NULL && run_make(t))

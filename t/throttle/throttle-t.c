@@ -2,6 +2,7 @@
  * away. */
 #include "lib/throttle/throttle.h"
 
+#include <malloc.h>
 #include <pthread.h>
 
 #include "lib/sys/clock.h"
@@ -148,7 +149,7 @@ static void test_account_limits(void)
     static struct plan plans[2];
     struct arena arena;
     struct pool *pool = pool_new(&settings, 4, NULL);
-    struct account_limits *a = account_limits_new("tg", NULL);
+    struct account_limits *a = account_limits_new("tg", 100, NULL);
     struct limit_list list;
 
     arena_init(&arena, 1 << 20);
@@ -177,6 +178,52 @@ static void test_account_limits(void)
     pool_free(pool);
     arena_fini(&arena);
     rules.plan_count = 0;
+}
+
+static uint64_t max_of(struct account_limits *a, struct pool *pool, const char *holder)
+{
+    struct limit_list list = {NULL, 0};
+    struct arena arena;
+    uint64_t max;
+
+    arena_init(&arena, 1 << 20);
+    if (account_limits_get(a, pool, &rules, slice_str(holder), SLICE_NONE, 20000, 1000, &arena,
+                           &list, NULL) != 0)
+        redis_fixture_die(holder);
+    max = list.count == 0 ? 0 : list.limits[0].max;
+    arena_fini(&arena);
+    return max;
+}
+
+/* Many holders for which nothing was set, beside some that are asked about again and again. */
+static void test_many_accounts(void)
+{
+    struct pool *pool = pool_new(&settings, 4, NULL);
+    struct account_limits *a = account_limits_new("tg", 4000, NULL);
+    size_t before = 0, grown = 0;
+    char holder[40];
+
+    redis_run("HSET tg:{used.example}:limits domain/bounces/hour max=7");
+    redis_run("HSET tg:{once.example}:limits domain/bounces/hour max=7");
+    IS_INT(max_of(a, pool, "once.example"), 7, "a holder that is asked about once");
+    for (int i = 0; i < 6000; i++) {
+        if (i == 1000)
+            before = mallinfo2().uordblks;
+        (void)snprintf(holder, sizeof holder, "many%d.example", i);
+        (void)max_of(a, pool, holder);
+        if (i % 500 == 0 && max_of(a, pool, "used.example") != 7)
+            OK(false, "a holder that is asked about often");
+        if (i == 1900)
+            grown = mallinfo2().uordblks - before;
+    }
+    OK(grown < 900 * 400, "one for which nothing was set takes little memory");
+    printf("# %zu bytes for 900 holders\n", grown);
+    redis_run("HSET tg:{used.example}:limits domain/bounces/hour max=8");
+    redis_run("HSET tg:{once.example}:limits domain/bounces/hour max=8");
+    IS_INT(max_of(a, pool, "used.example"), 7, "what is used stays");
+    IS_INT(max_of(a, pool, "once.example"), 8, "what is not used goes, and is read again");
+    account_limits_free(a);
+    pool_free(pool);
 }
 
 /* --- what the files say --------------------------------------------------------------------- */
@@ -320,6 +367,7 @@ int main(void)
     test_all_or_nothing();
     test_learned();
     test_account_limits();
+    test_many_accounts();
     test_rules();
     test_stalled();
     test_goes_on();
