@@ -13,7 +13,7 @@
  */
 
 #define FULL_WINDOWS_MAX    10000
-#define FULL_WINDOWS_AGE_MS 5000
+#define FULL_WINDOWS_AGE_MS 1000
 #define FULL_WINDOWS_TESTS  4 /* that are remembered of one window */
 
 struct full_windows;

@@ -80,9 +80,10 @@ def deferred(w):
     # one refused at its end, two recipients at RCPT
     tap.same(wait_counter(w, "throttled_recipients", "example.com", 3), 3, "they are all counted")
     line = [x for x in w.tollgated.log().split("\n") if " violation " in x][0]
-    tap.ok(re.search("domain=example.com scope=domain metric=recipients limit=3/hour used=3 "
+    tap.ok(re.search("domain=example.com user=alice@example.com scope=domain "
+                     "metric=recipients limit=3/hour used=3 "
                      r"wanted=1 action=defer retry_after=\d+ qid=\w+ client=203\.0\.113\.9 "
-                     "from=alice@example.com$", line), "a violation is a line in the log", line)
+                     "from=alice@example.com login=alice@example.com$", line), "a violation is a line in the log", line)
 
 
 def others_go_on(w):

@@ -7,6 +7,7 @@
 
 #include "lib/sys/clock.h"
 #include "lib/throttle/account_limits.h"
+#include "lib/throttle/full_windows.h"
 #include "t/tap.h"
 #include "t/throttle/throttle_fixture.h"
 
@@ -128,6 +129,49 @@ static void test_learned(void)
     w.limit.max = 50;
     OK(!throttle_is_full(t, &w.check, &w.limit, &answer), "not for a larger maximum");
     throttle_free(t);
+}
+
+/* It is not known any longer than there is no room, in windows of seconds either; each limit of a
+ * window has its own time. */
+static void test_memory(void)
+{
+    static const struct {
+        const char *name;
+        int64_t room_ms, known_ms;
+    } rows[] = {{"domain/recipients/hour", 3000000, FULL_WINDOWS_AGE_MS},
+                {"domain/recipients/hour", 700, 700},
+                {"domain/recipients/10s", 9000, 10000 / 60},
+                {"domain/recipients/10s", 3, 3},
+                {"domain/recipients/month", -1, FULL_WINDOWS_AGE_MS}};
+    struct full_windows *l = full_windows_new(NULL);
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct limit high;
+        const struct limit *tests[2];
+        struct test_answer t[2] = {{.used = 6, .over = true, .room_after_ms = rows[i].room_ms},
+                                   {.used = 6, .over = true, .room_after_ms = 2}};
+        int64_t retry_ms = 0;
+        uint64_t used = 0;
+        struct want w;
+
+        want_set(&w, "memory.example", rows[i].name, 5, 1);
+        high = w.limit;
+        high.max = 6;
+        tests[0] = &w.limit;
+        tests[1] = &high;
+        w.check.tests = tests;
+        w.check.test_count = 2;
+        full_windows_note(l, &w.check, t, 1000);
+        OK(full_windows_is_full(l, &w.check, &w.limit, 1000 + rows[i].known_ms - 1, &used,
+                                &retry_ms) &&
+               used == 6 && (retry_ms < 0) == (rows[i].room_ms < 0),
+           "known to be full");
+        OK(!full_windows_is_full(l, &w.check, &w.limit, 1000 + rows[i].known_ms, &used, &retry_ms),
+           "not when there may be room");
+        OK(full_windows_is_full(l, &w.check, &high, 1001, &used, &retry_ms) && retry_ms == 1,
+           "another limit with its own time");
+    }
+    full_windows_free(l);
 }
 
 /* --- what an account was given at run time -------------------------------------------------- */
@@ -366,6 +410,7 @@ int main(void)
     test_race();
     test_all_or_nothing();
     test_learned();
+    test_memory();
     test_account_limits();
     test_many_accounts();
     test_rules();
