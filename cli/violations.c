@@ -114,11 +114,31 @@ static int parse(struct violations_command *w, int argc, char **argv)
     return code;
 }
 
-/* No look at the hosted set: what was hosted once may still be looked up. */
+/* An address is shown as the client that it belongs to. */
+static int find_client(struct violations_command *w, struct slice typed, struct err *err)
+{
+    unsigned v6_prefix = (unsigned)w->cli->settings->throttle.client_v6_prefix;
+    struct slice text = slice_from(typed, sizeof HOLDER_CLIENT - 1);
+    ptrdiff_t slash = slice_find(text, '/');
+    char room[NETWORKS_TEXT_ROOM];
+    struct buf name;
+
+    buf_init(&name, 256);
+    buf_add_str(&name, HOLDER_CLIENT);
+    buf_add(&name, networks_client_text(slash < 0 ? text : slice_to(text, (size_t)slash), v6_prefix,
+                                        room));
+    w->holder = arena_copy(&w->arena, buf_slice(&name));
+    buf_fini(&name);
+    return w->holder.ptr != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
+}
+
+/* The hosted set does not matter: what was hosted once may still be looked up. */
 static int find_holder(struct violations_command *w, struct err *err)
 {
     struct slice typed = slice_str(w->typed);
 
+    if (slice_starts_nocase(typed, SLICE(HOLDER_CLIENT)))
+        return find_client(w, typed, err);
     if (typed.len == 0 || typed.ptr[0] == '@') {
         w->holder = typed;
         return 0;

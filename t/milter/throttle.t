@@ -284,6 +284,9 @@ def test_clients():
     tap.same([sent("198.51.100.7"), sent("::ffff:198.51.100.7")], [True, False], "to its limit")
     tap.same([sent("2001:db8:7::%x" % i) for i in range(10, 13)], [True, True, False],
              "a network, too")
+    for who in ("2001:db8:7::1", "2001:db8:7::/64", "::ffff:198.51.100.7", "198.51.100.7"):
+        _, out, _ = proc.run([*tollgate, "violations", "@client:" + who, "--format", "json"])
+        tap.ok('"account"' in out, "violations of one client: " + who, out)
     tap.same([sent("198.51.100.8") for _ in range(4)], [True] * 3 + [False],
              "another has the limit of all")
     site.stop()
