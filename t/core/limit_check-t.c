@@ -199,6 +199,12 @@ static void test_whole(void)
     IS_INT(amount(&d, LIMIT_SERVER, METRIC_MESSAGES, HOLDER_SERVER), 1, "the server's messages");
     IS_INT(amount(&d, LIMIT_CLIENT, METRIC_RECIPIENTS, HOLDER_CLIENT "203.0.113.9"), 2,
            "the client's recipients");
+    d = build("", "203.0.113.9", "x@gmail.test", TO("sales@example.com"));
+    OK(find(&d, LIMIT_SERVER, METRIC_MESSAGES, HOLDER_SERVER) != NULL &&
+           !limit_check_stops(find(&d, LIMIT_SERVER, METRIC_MESSAGES, HOLDER_SERVER), &whole[0]) &&
+           !limit_check_stops(
+               find(&d, LIMIT_CLIENT, METRIC_RECIPIENTS, HOLDER_CLIENT "203.0.113.9"), &whole[1]),
+       "mail that passes a forwarder counts for server and client, but is not stopped by them");
     d = build("alice@example.com", "2001:db8:1:2:3::4", "alice@example.com", TO("a@one.test"));
     IS_INT(amount(&d, LIMIT_CLIENT, METRIC_RECIPIENTS, HOLDER_CLIENT "2001:db8:1:2::/64"), 1,
            "an IPv6 client is its network");

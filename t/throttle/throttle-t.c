@@ -109,6 +109,44 @@ static void test_all_or_nothing(void)
     throttle_free(t);
 }
 
+/* Two limits of one window with different answers. */
+static void test_two_limits(void)
+{
+    struct limit log = {.max = 5, .action = ACTION_LOG}, defer = {.max = 6, .action = ACTION_DEFER};
+    const struct limit *tests[] = {&log, &defer};
+    static const struct {
+        uint64_t amount, used;
+        bool over[2], crossing[2];
+    } steps[] = {{5, 0, {false, false}, {false, false}},
+                 {2, 5, {true, true}, {true, true}},
+                 {1, 5, {true, false}, {false, false}},
+                 {1, 6, {true, true}, {false, true}},
+                 {1, 6, {true, true}, {false, false}}};
+    struct throttle *t = throttle_make();
+    struct want w;
+
+    want_set(&w, "two-limits.example", "domain/recipients/hour", 5, 1);
+    w.check.tests = tests;
+    w.check.test_count = 2;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        struct limit_checks d = {.list = &w.check, .count = 1, .test_count = 2};
+        struct test_answer *a = NULL;
+        struct arena arena;
+        struct err err = {0};
+
+        arena_init(&arena, 1 << 20);
+        w.check.amount = steps[i].amount;
+        OK(throttle_ask(t, &rules, &d, true, &arena, &a, &err) == THROTTLE_BY_STORE &&
+               a[0].used == steps[i].used && a[1].used == steps[i].used,
+           "what was used");
+        OK(a[0].over == steps[i].over[0] && a[1].over == steps[i].over[1], "which are over");
+        OK(a[0].crossing == steps[i].crossing[0] && a[1].crossing == steps[i].crossing[1],
+           "which are crossed now");
+        arena_fini(&arena);
+    }
+    throttle_free(t);
+}
+
 static void test_learned(void)
 {
     struct throttle *t = throttle_make();
@@ -409,6 +447,7 @@ int main(void)
     throttle_fixture_start();
     test_race();
     test_all_or_nothing();
+    test_two_limits();
     test_learned();
     test_memory();
     test_account_limits();
