@@ -83,7 +83,8 @@ def deferred(w):
     tap.ok(re.search("domain=example.com user=alice@example.com scope=domain "
                      "metric=recipients limit=3/hour used=3 "
                      r"wanted=1 action=defer retry_after=\d+ qid=\w+ client=203\.0\.113\.9 "
-                     "from=alice@example.com login=alice@example.com$", line), "a violation is a line in the log", line)
+                     "from=alice@example.com login=alice@example.com$", line),
+           "a violation is a line in the log", line)
 
 
 def others_go_on(w):

@@ -55,11 +55,11 @@ struct want {
     struct limit_check check;
 };
 
-static inline void want_set(struct want *w, const char *holder, const char *name, uint64_t max,
-                            uint64_t amount)
+static inline void want_set_in(struct arena *arena, struct want *w, const char *holder,
+                               const char *name, uint64_t max, uint64_t amount)
 {
     *w = (struct want){.limit = {.max = max, .action = ACTION_DEFER}};
-    if (limit_parse_name(slice_str(name), &names, &w->limit, NULL) != 0)
+    if (limit_parse_name(slice_str(name), arena, &w->limit, NULL) != 0)
         redis_fixture_die(name);
     w->tests[0] = &w->limit;
     w->check = (struct limit_check){.scope = w->limit.scope,
@@ -71,6 +71,13 @@ static inline void want_set(struct want *w, const char *holder, const char *name
                                     .stops = true,
                                     .tests = w->tests,
                                     .test_count = 1};
+}
+
+/* For the main thread. */
+static inline void want_set(struct want *w, const char *holder, const char *name, uint64_t max,
+                            uint64_t amount)
+{
+    want_set_in(&names, w, holder, name, max, amount);
 }
 
 struct lookup {

@@ -43,16 +43,16 @@ static bool message(struct sender *s, const uint64_t amounts[HOLDERS], const cha
     int64_t now_ms;
     bool passes = true;
 
+    arena_init(&arena, 1 << 20);
     (void)snprintf(call.id, sizeof call.id, "%u.%u", s->number, s->seed);
     for (size_t h = 0; h < HOLDERS; h++) {
         if (amounts[h] == 0)
             continue;
-        want_set(&wants[h], names_of_holders[h], limit, max[h], amounts[h]);
+        want_set_in(&arena, &wants[h], names_of_holders[h], limit, max[h], amounts[h]);
         list[d.count] = wants[h].check;
         list[d.count++].tests = wants[h].tests;
     }
     d.test_count = d.count;
-    arena_init(&arena, 1 << 20);
     if (throttle_call(s->store, &call, &d, &arena, answers, &now_ms, NULL) != 0) {
         s->failed++;
         passes = false;
