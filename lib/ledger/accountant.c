@@ -15,9 +15,12 @@
 #include "lib/ledger/changes.h"
 #include "lib/ledger/folding.h"
 #include "lib/ledger/in_doubt.h"
+#include "lib/ledger/learn.h"
 #include "lib/ledger/ledger.h"
 #include "lib/ledger/ledger_recover.h"
+#include "lib/ledger/ledger_share.h"
 #include "lib/ledger/push.h"
+#include "lib/ledger/push_schema.h"
 #include "lib/redis/store.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/files.h"
@@ -30,6 +33,7 @@
 #define STOP_FOLD_MS   10000 /* at the end; the rest waits for the next start */
 #define PUSH_PAUSE_MS  1000  /* after a problem with Redis */
 #define SYNC_EVERY_MS  60000
+#define RIVAL_QUIET_MS 60000 /* then it is over */
 
 MUTEX_NAME(accountant_lock)
 #define GUARDED MUTEX_GUARDS(accountant_lock)
@@ -47,7 +51,7 @@ struct accountant {
     struct push_now now;
     int64_t push_next_ms, sync_next_ms; /* monotonic */
     struct journal_position synced;
-    struct log_problem store_problem, refused, older, foreign;
+    struct log_problem store_problem, refused, undone, rival;
 
     pthread_t thread;
     struct mutex lock;
@@ -69,18 +73,20 @@ static void report_findings(struct accountant *a)
 
     if (f->refused > 0)
         log_problem_raise(&a->refused, &f->refused_first, now_ms);
-    if (f->older > 0)
-        log_problem_raise(&a->older, &f->older_first, now_ms);
-    if (f->foreign.code != 0)
-        log_problem_raise(&a->foreign, &f->foreign, now_ms);
+    if (f->undone > 0)
+        log_problem_raise(&a->undone, &f->undone_first, now_ms);
+    if (f->rival.code != 0)
+        log_problem_raise(&a->rival, &f->rival, now_ms);
+    if (f->left.code != 0)
+        log_event(LOG_ERR, "counting goes on under a new share", LOG_STR("reason", f->left.text));
     if (f->losses > 0)
         log_event(LOG_WARNING, "redis has lost counters, pushing all again",
                   LOG_STR("redis", store_where(a->store)));
     *f = (struct push_findings){0};
     /* All rows are looked at within the time of a scrub. */
     log_problem_settle(&a->refused, now_ms, SCRUB_MS * 2);
-    log_problem_settle(&a->older, now_ms, SCRUB_MS * 2);
-    log_problem_settle(&a->foreign, now_ms, SCRUB_MS * 2);
+    log_problem_settle(&a->undone, now_ms, SCRUB_MS * 2);
+    log_problem_settle(&a->rival, now_ms, RIVAL_QUIET_MS);
 }
 
 /* 1: there is more to push at once. */
@@ -91,6 +97,7 @@ static int push_some(struct accountant *a, int64_t budget_ms)
 
     a->now.now_s = clock_unix_ms() / 1000;
     a->now.counted_through = a->folding.counted_through;
+    a->now.is_caught_up = ledger_run_is_reached(a->ledger);
     rc = push_step(a->push, &a->now, budget_ms, &e);
     report_findings(a);
     changes = rc < 0 ? -1 : changes_step(a->changes, &e);
@@ -140,9 +147,9 @@ static const char *first_problem(const struct accountant *a)
     const struct log_problem *all[] = {&a->folding.journal_problem,
                                        &a->folding.ledger_problem,
                                        &a->store_problem,
-                                       &a->foreign,
+                                       &a->rival,
                                        &a->refused,
-                                       &a->older,
+                                       &a->undone,
                                        &a->folding.strays};
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -201,7 +208,7 @@ static void finish(struct accountant *a)
     folding_run(&a->folding, STOP_FOLD_MS);
     folding_run(&a->folding, STOP_FOLD_MS);
     take_gauges(a);
-    push_finish(a->push);
+    push_finish(a->push, true);
     while (!push_is_finished(a->push) && clock_monotonic_ms() < until_ms) {
         if (push_some(a, until_ms - clock_monotonic_ms()) < 0)
             clock_sleep_ms(20);
@@ -254,12 +261,34 @@ static void check_numbers(struct accountant *a)
               LOG_NUM("ledger_number", position), LOG_NUM("journal_number", next_number));
 }
 
+/* No record of this run is in the journal yet. */
+static int run_begin(struct accountant *a, const struct settings *s, struct identity *id,
+                     struct err *err)
+{
+    uint64_t next_number;
+
+    (void)journal_now(a->journal, &next_number);
+    if (identity_read(s->state_dir, id, err) < 0)
+        return -1;
+    return ledger_run_begin(a->ledger, slice_str(id->run), next_number, err);
+}
+
+/* A store that counts otherwise is found at the start, if it answers by then. */
+static int check_agreement(struct accountant *a, const struct settings *s, struct err *err)
+{
+    struct push_schema schema = {a->store, s->store.prefix, s->timezone};
+
+    return push_schema_check(&schema, err) < 0 && err->code == EX_CONFIG ? -1 : 0;
+}
+
 /* Before the thread begins, so without the lock. */
 static int open_parts(struct accountant *a, const struct settings *s,
                       struct err *err) TG_NO_THREAD_SAFETY
 {
     struct push_config config = {.prefix = s->store.prefix,
                                  .version = PACKAGE_VERSION,
+                                 .timezone = s->timezone,
+                                 .watch_ms = LEARN_WATCH_MS,
                                  .started_s = clock_unix_ms() / 1000,
                                  .scrub_ms = SCRUB_MS};
 
@@ -268,16 +297,17 @@ static int open_parts(struct accountant *a, const struct settings *s,
         return err_set(err, EX_OSERR, "out of memory");
     }
     a->ledger = ledger_place_open(s->state_dir, s->node, err);
-    if (a->ledger == NULL)
+    if (a->ledger == NULL || ledger_zone_check(a->ledger, s->timezone, err) < 0)
         return -1;
     check_numbers(a);
-    if (in_doubt_note(a->ledger, a->journal, a->journal_dir, err) < 0)
+    if (in_doubt_note(a->ledger, a->journal, a->journal_dir, err) < 0 ||
+        run_begin(a, s, &config.identity, err) < 0)
         return -1;
     (void)snprintf(a->node_account, sizeof a->node_account, "@%s", s->node);
     folding_init(&a->folding, &(struct folding_parts){a->journal, a->journal_dir, a->ledger,
                                                       a->fold_config, slice_str(a->node_account)});
     a->store = store_new(s, err);
-    if (a->store == NULL)
+    if (a->store == NULL || check_agreement(a, s, err) < 0)
         return -1;
     a->push = push_new(&config, a->ledger, a->store, err);
     a->changes = changes_new(s->store.prefix, a->ledger, a->store, err);
@@ -321,13 +351,13 @@ static struct accountant *accountant_new(struct journal *journal, const struct s
 
     if (a == NULL)
         return NULL;
-    *a =
-        (struct accountant){.journal = journal,
-                            .store_problem = {"counters are not pushed to redis",
-                                              "counters are pushed again", LOG_WARNING, .times = 0},
-                            .refused = {"redis refuses counters", NULL, LOG_ERR, .times = 0},
-                            .older = {"redis is ahead of the ledger", NULL, LOG_ERR, .times = 0},
-                            .foreign = {"two nodes of the same name", NULL, LOG_ERR, .times = 0}};
+    *a = (struct accountant){
+        .journal = journal,
+        .store_problem = {"counters are not pushed to redis", "counters are pushed again",
+                          LOG_WARNING, .times = 0},
+        .refused = {"redis refuses counters", NULL, LOG_ERR, .times = 0},
+        .undone = {"counters in redis were changed from outside", NULL, LOG_ERR, .times = 0},
+        .rival = {"two nodes of the same name", NULL, LOG_ERR, .times = 0}};
     mutex_init(&a->lock);
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

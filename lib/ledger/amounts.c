@@ -93,20 +93,17 @@ int amounts_sum(struct slice text, const struct tally *more, struct buf *out, st
     return rc;
 }
 
-int amounts_larger(struct slice older, struct slice newer, struct buf *out, struct err *err)
+int amounts_difference(struct slice text, struct slice less, struct buf *out, struct err *err)
 {
     struct tally a = {0}, b = {0};
-    struct buf unknown;
-    int rc;
 
-    buf_init(&unknown, UNKNOWN_MAX_BYTES);
-    rc = read_pairs(older, &a, NULL, err);
-    if (rc == 0)
-        rc = read_pairs(newer, &b, &unknown, err);
-    for (int i = 0; i < COUNTER_COUNT; i++)
-        b.value[i] = a.value[i] > b.value[i] ? a.value[i] : b.value[i];
-    if (rc == 0)
-        rc = write_all(&b, &unknown, out, err);
-    buf_fini(&unknown);
-    return rc;
+    if (read_pairs(text, &a, NULL, err) < 0 || read_pairs(less, &b, NULL, err) < 0)
+        return -1;
+    for (int i = 0; i < COUNTER_COUNT; i++) {
+        if (b.value[i] > a.value[i])
+            return err_set(err, EX_DATAERR, "%s went back from %" PRIu64 " to %" PRIu64,
+                           counter_table[i].name, b.value[i], a.value[i]);
+        a.value[i] -= b.value[i];
+    }
+    return write_known(&a, out, err);
 }

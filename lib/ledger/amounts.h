@@ -22,9 +22,10 @@
 int amounts_sum(struct slice text, const struct tally *more, struct buf *out,
                 struct err *err) TG_MUST_USE;
 
-/* Adds the larger of each counter to *out; of names unknown here, those of `newer`. */
-int amounts_larger(struct slice older, struct slice newer, struct buf *out,
-                   struct err *err) TG_MUST_USE;
+/* Adds `text` - `less` to *out, of the counters known here: no others change under this version.
+ * -1 where one of them is larger in `less`. */
+int amounts_difference(struct slice text, struct slice less, struct buf *out,
+                       struct err *err) TG_MUST_USE;
 
 /* Reads them; unknown names are ignored. */
 int amounts_read(struct slice text, struct tally *out, struct err *err) TG_MUST_USE;

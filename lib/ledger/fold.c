@@ -280,7 +280,7 @@ int fold_add(struct fold *f, struct ledger *l, const struct record *r, struct er
     rc = kind_add(f, l, r, err);
     if (rc < 0 || (rc == 1 && amounts_add(f, r, err) < 0))
         return -1;
-    f->latest_ms = r->time_ms > f->latest_ms ? r->time_ms : f->latest_ms;
+    f->latest_ms = r->time_ms;
     f->records++;
     return 0;
 }
@@ -383,8 +383,7 @@ static int meta_advance(const struct fold *f, struct ledger *l, struct journal_p
     struct ledger_meta meta = *ledger_meta(l);
 
     meta.position = position;
-    if (f->latest_ms > meta.latest_ms)
-        meta.latest_ms = f->latest_ms;
+    meta.latest_ms = f->latest_ms;
     return ledger_meta_set(l, &meta, err);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/ledger/ledger_share.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
 
@@ -115,6 +116,18 @@ static bool reader_open(struct folding *f)
     return f->reader != NULL;
 }
 
+/* First what was there before this run, which may belong to another share than the rest. */
+static void due_set(struct folding *f)
+{
+    uint64_t from = ledger_run_from(f->ledger);
+
+    f->due_ms = journal_now(f->journal, &f->due_number);
+    if (ledger_run_is_reached(f->ledger) || from >= f->due_number)
+        return;
+    f->due_number = from;
+    f->due_ms = f->counted_through * 1000;
+}
+
 /* All that was in the journal when it began is in the ledger when it ends well; then every
  * message dated before that beginning is. */
 void folding_run(struct folding *f, int64_t budget_ms)
@@ -125,7 +138,7 @@ void folding_run(struct folding *f, int64_t budget_ms)
     if (now_ms < f->next_ms || !reader_open(f))
         return;
     if (!f->is_under_way)
-        f->due_ms = journal_now(f->journal, &f->due_number);
+        due_set(f);
     f->is_under_way = true;
     is_done = read_on(f, now_ms + budget_ms);
     if (f->fold.strays > 0)

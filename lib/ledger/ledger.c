@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -17,19 +16,23 @@
 
 static const char schema_sql[] =
     "BEGIN IMMEDIATE;"
-    "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
-    "CREATE TABLE nodes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
-    "CREATE TABLE rows (id INTEGER PRIMARY KEY, node INTEGER NOT NULL, account TEXT NOT NULL,"
-    " kind TEXT NOT NULL, period TEXT NOT NULL, user TEXT NOT NULL, counters TEXT NOT NULL,"
-    " number INTEGER NOT NULL, expires INTEGER NOT NULL, dirty INTEGER NOT NULL);"
-    "CREATE UNIQUE INDEX rows_key ON rows (account, kind, period, user, node);"
-    "CREATE INDEX rows_dirty ON rows (dirty) WHERE dirty > 0;"
-    "CREATE TABLE users (account TEXT NOT NULL, kind TEXT NOT NULL, period TEXT NOT NULL,"
-    " count INTEGER NOT NULL, expires INTEGER NOT NULL,"
-    " PRIMARY KEY (account, kind, period)) WITHOUT ROWID;"
-    "CREATE TABLE doubtful (number INTEGER PRIMARY KEY, queue_id TEXT NOT NULL,"
-    " time_ms INTEGER NOT NULL);"
-    "CREATE TABLE peers (name TEXT PRIMARY KEY) WITHOUT ROWID;";
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;" LEDGER_SHARES_SQL(
+        "nodes") "CREATE TABLE rows (id INTEGER PRIMARY KEY, node INTEGER NOT NULL, account TEXT "
+                 "NOT NULL,"
+                 " kind TEXT NOT NULL, period TEXT NOT NULL, user TEXT NOT NULL, counters TEXT NOT "
+                 "NULL,"
+                 " number INTEGER NOT NULL, expires INTEGER NOT NULL, dirty INTEGER NOT NULL,"
+                 " base TEXT, base_number INTEGER);"
+                 "CREATE INDEX rows_base ON rows (id) WHERE base IS NOT NULL;"
+                 "CREATE UNIQUE INDEX rows_key ON rows (account, kind, period, user, node);"
+                 "CREATE INDEX rows_dirty ON rows (dirty) WHERE dirty > 0;"
+                 "CREATE TABLE users (account TEXT NOT NULL, kind TEXT NOT NULL, period TEXT NOT "
+                 "NULL,"
+                 " count INTEGER NOT NULL, expires INTEGER NOT NULL,"
+                 " PRIMARY KEY (account, kind, period)) WITHOUT ROWID;"
+                 "CREATE TABLE doubtful (number INTEGER PRIMARY KEY, queue_id TEXT NOT NULL,"
+                 " time_ms INTEGER NOT NULL);"
+                 "CREATE TABLE peers (name TEXT PRIMARY KEY) WITHOUT ROWID;";
 
 static const char *const statement_sql[STATEMENT_COUNT] = {
 #define X(id, sql) sql,
@@ -102,20 +105,29 @@ static int file_open(struct ledger *l, struct err *err)
 
 static int schema_make(struct ledger *l, struct err *err)
 {
-    unsigned char random[4];
-    char sql[200];
+    char sql[200], id[9];
 
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        return err_set(err, EX_OSERR, "no random bytes: %s", strerror(errno));
-    (void)snprintf(
-        sql, sizeof sql,
-        "INSERT INTO meta VALUES ('schema', %d), ('ledger', '%02x%02x%02x%02x'); COMMIT;",
-        LEDGER_SCHEMA, random[0], random[1], random[2], random[3]);
+    if (ledger_id_make(id, err) < 0)
+        return -1;
+    (void)snprintf(sql, sizeof sql,
+                   "INSERT INTO meta VALUES ('schema', %d), ('ledger', '%s'); COMMIT;",
+                   LEDGER_SCHEMA, id);
     if (execute(l, schema_sql, "making its tables", err) < 0)
         return -1;
     l->is_new = true;
     return execute(l, sql, "making its tables", err);
 }
+
+/* Schema 1 had one share for each name, of the file's id, and no runs. */
+static const char schema_2_sql[] = "BEGIN IMMEDIATE;" LEDGER_SHARES_SQL(
+    "nodes2") "INSERT INTO nodes2 (id, name, share, met) SELECT id, name,"
+              " (SELECT value FROM meta WHERE name = 'ledger'),"
+              " EXISTS (SELECT 1 FROM meta WHERE name = 'stamp' AND value > 0) FROM nodes;"
+              "DROP TABLE nodes; ALTER TABLE nodes2 RENAME TO nodes;"
+              "ALTER TABLE rows ADD COLUMN base TEXT; ALTER TABLE rows ADD COLUMN base_number "
+              "INTEGER;"
+              "CREATE INDEX rows_base ON rows (id) WHERE base IS NOT NULL;"
+              "UPDATE meta SET value = 2 WHERE name = 'schema'; COMMIT;";
 
 static int schema_check(struct ledger *l, struct err *err)
 {
@@ -133,6 +145,8 @@ static int schema_check(struct ledger *l, struct err *err)
                        "%s: an SQLite file, but no ledger of Tollgate: move it away", l->path);
     if (query_number(l, "SELECT value FROM meta WHERE name = 'schema'", &schema, err) < 0)
         return -1;
+    if (schema == 1)
+        return execute(l, schema_2_sql, "bringing it to schema 2", err);
     if (schema != LEDGER_SCHEMA)
         return err_set(err, EX_DATAERR,
                        "%s: the ledger has schema %" PRId64 ", this version knows %d: install "
@@ -184,48 +198,6 @@ static int meta_read(struct ledger *l, struct err *err)
     return 0;
 }
 
-static int node_append(struct ledger *l, int64_t id, struct slice name, struct err *err)
-{
-    struct ledger_node_name *list = realloc(l->nodes, (l->node_count + 1) * sizeof *list);
-    char *copy = list != NULL ? strndup(name.ptr, name.len) : NULL;
-
-    if (list != NULL)
-        l->nodes = list;
-    if (copy == NULL)
-        return err_set(err, EX_OSERR, "out of memory");
-    l->nodes[l->node_count++] = (struct ledger_node_name){id, copy};
-    return 0;
-}
-
-static int nodes_read(struct ledger *l, const char *node, struct err *err)
-{
-    sqlite3_stmt *add = l->statements[STATEMENT_NODE_ADD], *st = l->statements[STATEMENT_NODES];
-    int rc, failed = 0;
-
-    ledger_bind(add, 1, slice_str(node));
-    if (ledger_run(l, add, "adding the node", err) < 0)
-        return -1;
-    ledger_bind(st, 1, slice_str(node));
-    while (failed == 0 && (rc = sqlite3_step(st)) != SQLITE_DONE) {
-        if (rc != SQLITE_ROW)
-            failed = ledger_fail(l, "reading its nodes", err);
-        else
-            failed = node_append(l, sqlite3_column_int64(st, 0), ledger_text(st, 1), err);
-    }
-    (void)sqlite3_reset(st);
-    return failed;
-}
-
-static int dirty_read(struct ledger *l, struct err *err)
-{
-    int64_t count;
-
-    if (ledger_number(l, l->statements[STATEMENT_DIRTY_COUNT], 0, &count, err) < 0)
-        return -1;
-    l->dirty_rows = (uint64_t)count;
-    return 0;
-}
-
 struct ledger *ledger_open(const char *path, const char *node, struct err *err)
 {
     struct ledger *l = calloc(1, sizeof *l);
@@ -240,7 +212,7 @@ struct ledger *ledger_open(const char *path, const char *node, struct err *err)
     if (file_open(l, err) < 0 || schema_check(l, err) < 0 || ledger_held_open(l, err) < 0 ||
         ledger_changes_open(l, err) < 0 || ledger_violations_open(l, err) < 0 ||
         statements_prepare(l, err) < 0 || id_read(l, err) < 0 || meta_read(l, err) < 0 ||
-        nodes_read(l, node, err) < 0 || dirty_read(l, err) < 0) {
+        ledger_shares_read(l, node, err) < 0 || ledger_dirty_read(l, err) < 0) {
         ledger_close(l);
         return NULL;
     }
@@ -254,9 +226,7 @@ void ledger_close(struct ledger *l)
     for (int i = 0; i < STATEMENT_COUNT; i++)
         (void)sqlite3_finalize(l->statements[i]);
     (void)sqlite3_close(l->db);
-    for (size_t i = 0; i < l->node_count; i++)
-        free(l->nodes[i].name);
-    free(l->nodes);
+    ledger_shares_free(l);
     free(l->path);
     free(l);
 }
@@ -271,17 +241,27 @@ bool ledger_is_new(const struct ledger *l)
     return l->is_new;
 }
 
-struct slice ledger_node(const struct ledger *l)
+int ledger_zone_check(struct ledger *l, const char *zone, struct err *err)
 {
-    return slice_str(l->nodes[0].name);
-}
+    sqlite3_stmt *get = l->statements[STATEMENT_META_GET], *set = l->statements[STATEMENT_META_SET];
+    int step, rc = 0;
 
-bool ledger_node_at(const struct ledger *l, size_t index, struct slice *name)
-{
-    if (index >= l->node_count)
-        return false;
-    *name = slice_str(l->nodes[index].name);
-    return true;
+    ledger_bind(get, 1, SLICE("timezone"));
+    step = sqlite3_step(get);
+    if (step == SQLITE_ROW && !slice_equal(ledger_text(get, 0), slice_str(zone)))
+        rc = err_set(err, EX_CONFIG,
+                     "%s has counted days and months in timezone \"%.*s\", and timezone is \"%s\" "
+                     "now: set it back; or, to count in another zone from now on, set another "
+                     "store.prefix and an empty state_dir",
+                     l->path, SLICE_FMT(ledger_text(get, 0)), zone);
+    else if (step != SQLITE_ROW && step != SQLITE_DONE)
+        rc = ledger_fail(l, "reading its time zone", err);
+    (void)sqlite3_reset(get);
+    if (rc < 0 || step == SQLITE_ROW)
+        return rc;
+    ledger_bind(set, 1, SLICE("timezone"));
+    ledger_bind(set, 2, slice_str(zone));
+    return ledger_run(l, set, "noting its time zone", err);
 }
 
 int ledger_begin(struct ledger *l, struct err *err)

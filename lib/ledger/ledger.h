@@ -18,14 +18,17 @@
  *
  * A row is an account's counters in one period, or one user's. Its number is that of the last
  * record it counts: the same number always goes with the same counters, however the journal was cut
- * into transactions. Rows stay under the name the node had when they were counted; a node that is
- * renamed begins new ones.
+ * into transactions.
+ *
+ * Rows belong to a share: the node's name and an id, _NAME.ID in Redis. New rows go to the present
+ * one; a node that is renamed, or that must not continue its share (lib/ledger/learn), begins a new
+ * share, and the old rows stay where they are. Files of schema 1 are brought to schema 2.
  *
  * Owner: ledger_open/ledger_close.  Threads: one thread a struct ledger; other processes may read.
  * Errors: EX_DATAERR for a damaged, foreign or newer file, EX_IOERR, EX_TEMPFAIL (locked).
  */
 
-#define LEDGER_SCHEMA 1
+#define LEDGER_SCHEMA 2
 
 enum row_kind { ROW_TOTAL, ROW_MONTH, ROW_DAY, ROW_HOUR, ROW_USERS_MONTH, ROW_USERS_DAY };
 
@@ -44,7 +47,8 @@ struct row_key {
 
 struct row {
     int64_t id;
-    struct slice node; /* under whose name it was counted */
+    struct slice node, share_id; /* of its share */
+    bool is_present;             /* the present share's */
     struct row_key key;
     struct slice counters; /* lib/ledger/amounts */
     uint64_t number;
@@ -52,10 +56,10 @@ struct row {
     enum row_dirty dirty;
 };
 
-/* What stands beside the rows. */
+/* What stands beside the rows. Units: in the names; seconds are Unix time. */
 struct ledger_meta {
     struct journal_position position;        /* everything before it is in the rows */
-    int64_t latest_ms;                       /* time of the newest record */
+    int64_t latest_ms;                       /* of the last record; goes back with the clock */
     int64_t counted_through, pushed_through; /* Unix seconds */
     uint64_t stamp_tried, stamp; /* lib/ledger/push: last written to Redis, last confirmed */
 };
@@ -66,11 +70,15 @@ struct ledger;
 struct ledger *ledger_open(const char *path, const char *node, struct err *err) TG_MUST_USE;
 void ledger_close(struct ledger *l); /* NULL is allowed */
 
-const char *ledger_id(const struct ledger *l) TG_NONNULL(1); /* 8 hex digits, made with it */
+const char *ledger_id(const struct ledger *l) TG_NONNULL(1); /* of the file: 8 hex digits */
 bool ledger_is_new(const struct ledger *l) TG_NONNULL(1);    /* made by this ledger_open */
 struct slice ledger_node(const struct ledger *l) TG_NONNULL(1);
 /* The names that the node has had, the present one first; false after the last. */
 bool ledger_node_at(const struct ledger *l, size_t index, struct slice *name) TG_NONNULL(1);
+
+/* Its days and months are those of that zone: noted the first time, later compared (EX_CONFIG). */
+int ledger_zone_check(struct ledger *l, const char *zone, struct err *err) TG_MUST_USE
+    TG_NONNULL(1, 2);
 
 int ledger_begin(struct ledger *l, struct err *err) TG_MUST_USE TG_NONNULL(1);
 int ledger_commit(struct ledger *l, struct err *err) TG_MUST_USE TG_NONNULL(1);

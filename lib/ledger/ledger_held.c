@@ -35,7 +35,7 @@ int ledger_held_add(struct ledger *l, const struct held_row *row, struct slice b
     int rc;
 
     (void)sqlite3_bind_int64(st, 1, (int64_t)row->number);
-    (void)sqlite3_bind_int64(st, 2, l->nodes[0].id);
+    (void)sqlite3_bind_int64(st, 2, l->shares[0].id);
     ledger_bind(st, 3, row->queue_id);
     ledger_bind(st, 4, row->account);
     (void)sqlite3_bind_int64(st, 5, row->time_ms);

@@ -1,6 +1,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/ledger/ledger_share.h"
 #include "lib/ledger/ledger_statement.h"
 
 static const char *const kind_names[] = {"total", "month",       "day",
@@ -27,14 +28,16 @@ int ledger_row_find(struct ledger *l, const struct row_key *key, struct row *out
     ledger_bind(st, 4, key->user);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         seen = true;
-        if (sqlite3_column_int64(st, 5) == l->nodes[0].id)
+        if (sqlite3_column_int64(st, 5) == l->shares[0].id)
             break;
     }
     if (elsewhere != NULL)
         *elsewhere = seen && rc != SQLITE_ROW;
     if (rc == SQLITE_ROW) {
         *out = (struct row){.id = sqlite3_column_int64(st, 0),
-                            .node = ledger_node(l),
+                            .node = slice_str(l->shares[0].name),
+                            .share_id = slice_str(l->shares[0].share_id),
+                            .is_present = true,
                             .key = *key,
                             .counters = ledger_text(st, 1),
                             .number = (uint64_t)sqlite3_column_int64(st, 2),
@@ -55,10 +58,11 @@ int ledger_row_add(struct ledger *l, const struct row_key *key, struct slice cou
 
     bind_key(st, key);
     ledger_bind(st, 4, key->user);
-    (void)sqlite3_bind_int64(st, 5, l->nodes[0].id);
+    (void)sqlite3_bind_int64(st, 5, l->shares[0].id);
     ledger_bind(st, 6, counters);
     (void)sqlite3_bind_int64(st, 7, (int64_t)number);
     (void)sqlite3_bind_int64(st, 8, expires_s);
+    (void)sqlite3_bind_int(st, 9, ledger_run_is_reached(l));
     if (ledger_run(l, st, "adding a row", err) < 0)
         return -1;
     l->dirty_rows++;
@@ -74,6 +78,7 @@ int ledger_row_set(struct ledger *l, const struct row *row, struct slice counter
     (void)sqlite3_bind_int64(st, 1, row->id);
     ledger_bind(st, 2, counters);
     (void)sqlite3_bind_int64(st, 3, (int64_t)number);
+    (void)sqlite3_bind_int(st, 4, ledger_run_is_reached(l));
     if (ledger_run(l, st, "changing a row", err) < 0)
         return -1;
     if (row->dirty == ROW_CLEAN)
@@ -191,7 +196,9 @@ int ledger_walk_next(struct ledger *l, struct row *out, struct err *err)
                         .counters = ledger_text(st, 6),
                         .number = (uint64_t)sqlite3_column_int64(st, 7),
                         .expires_s = sqlite3_column_int64(st, 8),
-                        .dirty = (enum row_dirty)sqlite3_column_int(st, 9)};
+                        .dirty = (enum row_dirty)sqlite3_column_int(st, 9),
+                        .share_id = ledger_text(st, 10),
+                        .is_present = sqlite3_column_int64(st, 11) == l->shares[0].id};
     if (kind_find(ledger_text(st, 3), &out->key.kind) < 0)
         return err_set(err, EX_DATAERR,
                        "%s: row %lld is of an unknown kind: restore the ledger "

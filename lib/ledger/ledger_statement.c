@@ -1,5 +1,9 @@
 #include "lib/ledger/ledger_statement.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
 #include <sysexits.h>
 
 int ledger_fail(struct ledger *l, const char *doing, struct err *err)
@@ -62,4 +66,24 @@ int ledger_number(struct ledger *l, sqlite3_stmt *st, int64_t missing, int64_t *
         failed = ledger_fail(l, "reading", err);
     (void)sqlite3_reset(st);
     return failed;
+}
+
+int ledger_dirty_read(struct ledger *l, struct err *err)
+{
+    int64_t count;
+
+    if (ledger_number(l, l->statements[STATEMENT_DIRTY_COUNT], 0, &count, err) < 0)
+        return -1;
+    l->dirty_rows = (uint64_t)count;
+    return 0;
+}
+
+int ledger_id_make(char id[9], struct err *err)
+{
+    unsigned char random[4];
+
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        return err_set(err, EX_OSERR, "no random bytes: %s", strerror(errno));
+    (void)snprintf(id, 9, "%02x%02x%02x%02x", random[0], random[1], random[2], random[3]);
+    return 0;
 }

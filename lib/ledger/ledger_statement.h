@@ -8,6 +8,14 @@
 
 /* What the files of the ledger share; for nobody else. */
 
+/* The table of shares, under a name; the runs are new with it. */
+#define LEDGER_SHARES_SQL(name)                                                                    \
+    "CREATE TABLE " name " (id INTEGER PRIMARY KEY, name TEXT NOT NULL, share TEXT NOT NULL,"      \
+    " met INTEGER NOT NULL DEFAULT 0, speaks INTEGER NOT NULL DEFAULT 0,"                          \
+    " claim INTEGER NOT NULL DEFAULT 0, UNIQUE (name, share));"                                    \
+    "CREATE TABLE runs (id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL UNIQUE,"           \
+    " began INTEGER NOT NULL, met INTEGER NOT NULL);"
+
 /* X(id, SQL): prepared once, at opening. */
 #define LEDGER_STATEMENTS(X)                                                                       \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
@@ -15,23 +23,42 @@
     X(ROLLBACK, "ROLLBACK")                                                                        \
     X(META_GET, "SELECT value FROM meta WHERE name = ?1")                                          \
     X(META_SET, "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)")                       \
-    X(NODE_ADD, "INSERT OR IGNORE INTO nodes (name) VALUES (?1)")                                  \
-    X(NODES, "SELECT id, name FROM nodes ORDER BY name = ?1 DESC, id DESC")                        \
+    X(SHARE_ADD, "INSERT INTO nodes (name, share) VALUES (?1, ?2)")                                \
+    X(SHARES, "SELECT id, name, share, met, speaks, claim FROM nodes"                              \
+              " ORDER BY name = ?1 DESC, id DESC")                                                 \
+    X(SHARE_SET, "UPDATE nodes SET met = ?2, speaks = ?3, claim = ?4 WHERE id = ?1")               \
+    X(RUN_ADD, "INSERT INTO runs (run, began, met) VALUES (?1, ?2, 0)")                            \
+    X(RUN_PRUNE, "DELETE FROM runs WHERE id <= (SELECT max(id) FROM runs) - 1000")                 \
+    X(RUN_LAST, "SELECT began FROM runs WHERE met = 0 AND id = (SELECT max(id) FROM runs)")        \
+    X(RUN_FIND, "SELECT id FROM runs WHERE run = ?1")                                              \
+    X(RUN_END, "SELECT began FROM runs WHERE id > ?1 ORDER BY id LIMIT 1")                         \
+    X(RUN_MET, "UPDATE runs SET met = 1 WHERE id = (SELECT max(id) FROM runs)")                    \
+    X(BASE_CLEAR, "UPDATE rows SET base = NULL, base_number = NULL WHERE base IS NOT NULL")        \
+    X(BASE_NEXT, "SELECT id, account, kind, period, user, counters, number, expires, base,"        \
+                 " base_number FROM rows WHERE base IS NOT NULL LIMIT 1")                          \
+    X(BASE_MOVE, "UPDATE rows SET node = ?2, base = NULL, base_number = NULL, dirty = 1"           \
+                 " WHERE id = ?1")                                                                 \
+    X(BASE_RESTORE, "UPDATE rows SET counters = base, number = base_number, base = NULL,"          \
+                    " base_number = NULL, dirty = 1 WHERE id = ?1")                                \
+    X(ROW_ADOPT, "UPDATE rows SET counters = ?2, number = ?3, dirty = 0 WHERE id = ?1")            \
     X(ROW_FIND, "SELECT id, counters, number, expires, dirty, node FROM rows"                      \
                 " WHERE account = ?1 AND kind = ?2 AND period = ?3 AND user = ?4")                 \
     X(ROW_ADD, "INSERT INTO rows (node, account, kind, period, user, counters, number, expires,"   \
-               " dirty) VALUES (?5, ?1, ?2, ?3, ?4, ?6, ?7, ?8, 1)")                               \
-    X(ROW_SET, "UPDATE rows SET counters = ?2, number = ?3, dirty = max(dirty, 1) WHERE id = ?1")  \
+               " dirty, base, base_number) VALUES (?5, ?1, ?2, ?3, ?4, ?6, ?7, ?8, 1,"             \
+               " iif(?9, '', NULL), iif(?9, 0, NULL))")                                            \
+    X(ROW_SET, "UPDATE rows SET base = iif(?4, coalesce(base, counters), base),"                   \
+               " base_number = iif(?4, coalesce(base_number, number), base_number),"               \
+               " counters = ?2, number = ?3, dirty = max(dirty, 1) WHERE id = ?1")                 \
     X(ROW_STATE, "SELECT dirty FROM rows WHERE id = ?1 AND number = ?2")                           \
     X(ROW_MARK, "UPDATE rows SET dirty = ?2 WHERE id = ?1")                                        \
     X(ROW_DIRTY, "SELECT dirty FROM rows WHERE id = ?1")                                           \
     X(ROW_DELETE, "DELETE FROM rows WHERE id = ?1")                                                \
     X(DIRTY_COUNT, "SELECT count(*) FROM rows WHERE dirty > 0")                                    \
     X(WALK_ALL, "SELECT r.id, n.name, account, kind, period, user, counters, number, expires,"     \
-                " dirty FROM rows r JOIN nodes n ON n.id = r.node WHERE r.id > ?1"                 \
+                " dirty, n.share, n.id FROM rows r JOIN nodes n ON n.id = r.node WHERE r.id > ?1"  \
                 " ORDER BY r.id LIMIT ?2")                                                         \
     X(WALK_STATE, "SELECT r.id, n.name, account, kind, period, user, counters, number, expires,"   \
-                  " dirty FROM rows r JOIN nodes n ON n.id = r.node"                               \
+                  " dirty, n.share, n.id FROM rows r JOIN nodes n ON n.id = r.node"                \
                   " WHERE dirty > 0 AND dirty = ?3 AND r.id > ?1 ORDER BY r.id LIMIT ?2")          \
     X(USERS_GET, "SELECT count FROM users WHERE account = ?1 AND kind = ?2 AND period = ?3")       \
     X(USERS_SET, "INSERT OR REPLACE INTO users (account, kind, period, count, expires)"            \
@@ -87,9 +114,12 @@ enum ledger_statement {
         STATEMENT_COUNT
 };
 
-struct ledger_node_name {
+struct ledger_share {
     int64_t id;
     char *name;
+    char share_id[9];
+    bool has_met, speaks;
+    uint64_t claim;
 };
 
 struct ledger {
@@ -97,8 +127,9 @@ struct ledger {
     char *path;
     char id[9];
     bool is_new;
-    struct ledger_node_name *nodes; /* the present one first */
-    size_t node_count;
+    struct ledger_share *shares; /* the present one first */
+    size_t share_count;
+    uint64_t run_from;                    /* from this record on, rows keep what they were (base) */
     struct ledger_meta meta, meta_before; /* before: when the transaction began */
     uint64_t dirty_rows, dirty_rows_before;
     sqlite3_stmt *statements[STATEMENT_COUNT];
@@ -114,6 +145,15 @@ struct slice ledger_text(sqlite3_stmt *st, int column);
 /* Steps a statement that gives no rows, and resets it. */
 int ledger_run(struct ledger *l, sqlite3_stmt *st, const char *doing, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
+/* For ledger_open and _close: the shares, the present one first (made where there is none of that
+ * name). */
+int ledger_shares_read(struct ledger *l, const char *node, struct err *err) TG_MUST_USE
+    TG_NONNULL(1, 2);
+int ledger_shares_add(struct ledger *l, struct slice node, const char *share_id,
+                      struct err *err) TG_MUST_USE TG_NONNULL(1, 3);
+void ledger_shares_free(struct ledger *l) TG_NONNULL(1);
+int ledger_dirty_read(struct ledger *l, struct err *err) TG_MUST_USE TG_NONNULL(1);
+int ledger_id_make(char id[9], struct err *err) TG_MUST_USE;
 /* The first column of its first row, or `missing`; resets it. */
 int ledger_number(struct ledger *l, sqlite3_stmt *st, int64_t missing, int64_t *value,
                   struct err *err) TG_MUST_USE TG_NONNULL(1);

@@ -1,23 +1,25 @@
--- Writes a node's hash, if it is as the node left it. If not, Redis has lost something since: it was
--- flushed, restored from an older snapshot or replaced by a stale replica.
+-- Writes a node's hash, if it is as the node left it; or looks at it.
 --
 -- KEYS[1]      the node's hash
--- ARGV[1]      its ledger's id
--- ARGV[2], [3] the stamps that may be there: last confirmed, last tried
--- ARGV[4]      the new stamp
--- ARGV[5...]   further fields and values
+-- ARGV[1]      the run that has to be there; '' for none
+-- ARGV[2], [3] the stamp there has to be between these; '' for none
+-- ARGV[4...]   fields and values to write; none: only look
 --
--- Answers {1} (written) or {0, ledger, stamp, pushed_through} as found, '' where missing. An empty
--- ARGV[2] writes whatever is there.
+-- Answers {1, rival} (written) or {0, share, run, place, stamp, number, stopped, from,
+-- pushed_through, host} as found, '' where missing.
 
-if ARGV[2] ~= '' then
-    local found = redis.call('HMGET', KEYS[1], '_ledger', '_stamp', 'pushed_through')
-    local stamp = tonumber(found[2] or '')
-
-    if found[1] ~= ARGV[1] or not stamp or stamp < tonumber(ARGV[2]) or
-        stamp > tonumber(ARGV[3]) then
-        return {0, found[1] or '', found[2] or '', found[3] or ''}
-    end
+local found = redis.call('HMGET', KEYS[1], '_ledger', '_run', '_place', '_stamp', '_number',
+    '_stopped', '_from', 'pushed_through', '_host', '_rival')
+for i = 1, 10 do
+    found[i] = found[i] or ''
 end
-redis.call('HSET', KEYS[1], '_ledger', ARGV[1], '_stamp', ARGV[4], unpack(ARGV, 5))
-return {1}
+local stamp = tonumber(found[4])
+local fits = not stamp and ARGV[2] == ''
+if stamp and ARGV[2] ~= '' then
+    fits = stamp >= tonumber(ARGV[2]) and stamp <= tonumber(ARGV[3])
+end
+if #ARGV > 3 and fits and found[2] == ARGV[1] then
+    redis.call('HSET', KEYS[1], unpack(ARGV, 4))
+    return {1, found[10]}
+end
+return {0, found[1], found[2], found[3], found[4], found[5], found[6], found[7], found[8], found[9]}

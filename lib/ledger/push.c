@@ -9,6 +9,7 @@
 #include "lib/ledger/push_batch.h"
 #include "lib/ledger/push_held.h"
 #include "lib/ledger/push_node.h"
+#include "lib/ledger/push_schema.h"
 #include "lib/sys/clock.h"
 
 #define NODE_EVERY_MS    1000
@@ -31,7 +32,7 @@ struct held_pass {
 
 struct push {
     int64_t scrub_ms;
-    char *prefix;
+    char *prefix, *timezone;
     struct ledger *ledger;
     struct store *store;
     struct push_batch trip;
@@ -40,14 +41,15 @@ struct push {
 
     uint64_t generation; /* of the connection that all below is about */
     bool is_admitted;    /* Redis has our schema */
-    bool has_written;    /* our node's hash, since this program began */
+    bool has_rival;      /* pushed_through stands still meanwhile */
     bool is_news;        /* rows have been pushed that the node's hash does not tell of yet */
     unsigned writes_due; /* of it, to tell */
 
     struct pass dirty, refused, walk;
     struct held_pass held_changes, held_walk;
-    bool walk_is_fast; /* after a new connection or a loss */
-    bool has_lost;     /* until the walk is through, pushed_through stands still */
+    bool walk_is_fast;         /* after a new connection or a loss */
+    bool has_lost;             /* until the walk is through, pushed_through stands still */
+    int64_t aging_s, aging_ms; /* learn_aging, and when it was asked last (monotonic) */
     int64_t walk_began_ms, refused_next_ms, node_next_ms;
     uint64_t walk_rows, walk_rows_before;
 
@@ -62,9 +64,11 @@ struct push *push_new(const struct push_config *config, struct ledger *ledger, s
 {
     struct push *p = calloc(1, sizeof *p);
 
-    if (p != NULL)
+    if (p != NULL) {
         p->prefix = strdup(config->prefix);
-    if (p == NULL || p->prefix == NULL) {
+        p->timezone = strdup(config->timezone);
+    }
+    if (p == NULL || p->prefix == NULL || p->timezone == NULL) {
         (void)err_set(err, EX_OSERR, "out of memory");
         push_free(p);
         return NULL;
@@ -72,7 +76,14 @@ struct push *push_new(const struct push_config *config, struct ledger *ledger, s
     p->scrub_ms = config->scrub_ms;
     p->ledger = ledger;
     p->store = store;
-    p->node = (struct push_node_hash){ledger, store, p->prefix, config->version, config->started_s};
+    p->node = (struct push_node_hash){.ledger = ledger,
+                                      .store = store,
+                                      .prefix = p->prefix,
+                                      .version = config->version,
+                                      .started_s = config->started_s,
+                                      .watch_ms = config->watch_ms,
+                                      .id = config->identity};
+    p->aging_s = ledger_meta(ledger)->counted_through;
     if (push_batch_init(&p->trip, ledger, store, p->prefix, err) < 0) {
         push_free(p);
         return NULL;
@@ -86,6 +97,7 @@ void push_free(struct push *p)
         return;
     push_batch_fini(&p->trip);
     free(p->prefix);
+    free(p->timezone);
     free(p);
 }
 
@@ -114,18 +126,27 @@ static void note(struct push *p, const struct push_batch_result *r)
 {
     if (r->refused > 0 && p->findings.refused == 0)
         p->findings.refused_first = r->refused_first;
-    if (r->older > 0 && p->findings.older == 0)
-        p->findings.older_first = r->older_first;
+    if (r->undone > 0 && p->findings.undone == 0)
+        p->findings.undone_first = r->undone_first;
     p->findings.refused += r->refused;
-    p->findings.older += r->older;
+    p->findings.undone += r->undone;
 }
 
-/* By the wall clock, but never ahead of the mail: a clock that jumped must not clear the ledger. */
+/* A clock that jumped must not clear the ledger. */
 static int64_t expiry_now(const struct push *p, const struct push_now *now)
 {
-    int64_t latest_s = ledger_meta(p->ledger)->latest_ms / 1000;
+    return learn_aging(p->aging_s, 0, now->now_s, ledger_meta(p->ledger)->latest_ms / 1000);
+}
 
-    return now->now_s < latest_s ? now->now_s : latest_s;
+static void grow_older(struct push *p, const struct push_now *now)
+{
+    int64_t now_ms = clock_monotonic_ms();
+
+    if (p->aging_s == 0)
+        p->aging_s = now->now_s;
+    if (p->aging_ms > 0)
+        p->aging_s = learn_aging(p->aging_s, now_ms - p->aging_ms, now->now_s, INT64_MAX);
+    p->aging_ms = now_ms;
 }
 
 /* One trip of a pass; closes the pass at its end. */
@@ -219,7 +240,8 @@ static int push_walk(struct push *p, const struct push_now *now, int64_t until_m
     struct push_batch_result r;
     int64_t now_ms = clock_monotonic_ms();
 
-    if (!p->walk.is_open && now_ms >= p->walk_began_ms + p->scrub_ms)
+    /* After a fast one the next begins at once: each row is due again within scrub_ms. */
+    if (!p->walk.is_open && (p->walk_is_fast || now_ms >= p->walk_began_ms + p->scrub_ms))
         walk_begin(p, false);
     while (p->walk.is_open && p->walk_rows < walk_due(p, now_ms) && now_ms < until_ms) {
         if (pass_trip(p, &p->walk, WALK_ALL, now, &r, err) < 0) {
@@ -282,58 +304,57 @@ static int push_held_rows(struct push *p, const struct push_now *now, int64_t un
 
 /* --- the node's hash ------------------------------------------------------------------------- */
 
-/* Redis lost what we gave it, and the walk brings it again. */
+/* Redis has lost something, and the walk brings it again. */
 static void take_loss(struct push *p)
 {
-    p->findings.losses += p->has_written || ledger_meta(p->ledger)->stamp > 0;
+    p->findings.losses++;
     p->clean_through = p->confirmed_through = 0;
     p->has_lost = true;
     p->dirty.is_open = false;
     walk_begin(p, true);
 }
 
-/* At the first contact that is a ledger of ours which is gone; later, it is another machine's. */
-static void take_foreign(struct push *p, const struct push_node_found *found)
+static void note_node(struct push *p, const struct push_node_found *found)
 {
-    if (p->has_written)
-        (void)err_set(&p->findings.foreign, EX_CONFIG,
-                      "node \"%.*s\" is written by another tollgated too (its ledger is %s, ours "
-                      "%s): give each machine a node name of its own",
-                      SLICE_FMT(ledger_node(p->ledger)), found->ledger, ledger_id(p->ledger));
+    p->has_rival = found->rival.code != 0;
+    if (p->has_rival)
+        p->findings.rival = found->rival;
+    if (found->left.code != 0)
+        p->findings.left = found->left;
+    if (found->refused.code != 0 && p->findings.refused++ == 0)
+        p->findings.refused_first = found->refused;
 }
 
-static int64_t smaller(int64_t a, int64_t b)
+/* What may be said: no more than before while another one writes the same hash, and nothing that
+ * the clock has taken back. */
+static int64_t through_now(const struct push *p, const struct push_now *now)
 {
-    return a < b ? a : b;
+    int64_t through = push_through(p);
+
+    if (p->confirmed_through > through && !p->has_rival)
+        through = p->confirmed_through;
+    return through < now->counted_through ? through : now->counted_through;
 }
 
 static int write_node(struct push *p, const struct push_now *now, struct err *err)
 {
-    int64_t through = push_through(p);
     struct push_node_found found;
 
-    if (p->confirmed_through > through)
-        through = p->confirmed_through;
-    if (push_node_schema(&p->node, err) < 0 ||
-        push_node_write(&p->node, now, through, false, &found, err) < 0)
+    if (push_schema_check(&(struct push_schema){p->store, p->prefix, p->timezone}, err) < 0 ||
+        push_node_write(&p->node, now, through_now(p, now), &found, err) < 0)
         return -1;
-    if (found.state == NODE_FOREIGN)
-        take_foreign(p, &found);
-    if (found.state == NODE_LOST) {
+    note_node(p, &found);
+    p->node_next_ms = clock_monotonic_ms() + NODE_EVERY_MS;
+    p->is_admitted = found.state != NODE_WAIT;
+    if (!p->is_admitted)
+        return 0;
+    if (found.state == NODE_LOST)
         take_loss(p);
-        /* What it says of itself is true of what it has. */
-        through = smaller(through, found.pushed_through);
-    }
-    if (found.state != NODE_WRITTEN &&
-        push_node_write(&p->node, now, through, true, &found, err) < 0)
-        return -1;
-    p->has_written = true;
     /* A connection made meanwhile may be to a server that came back without its last second. */
     if (store_generation(p->store) == p->generation)
         p->confirmed_through = p->clean_through;
     p->writes_due -= p->writes_due > 0;
-    p->node_next_ms = clock_monotonic_ms() + NODE_EVERY_MS;
-    return 0;
+    return p->node.is_writing ? push_former_write(&p->node, now, err) : 0;
 }
 
 /* --- a step ---------------------------------------------------------------------------------- */
@@ -342,41 +363,66 @@ static int write_node(struct push *p, const struct push_now *now, struct err *er
 static int greet(struct push *p, const struct push_now *now, struct err *err)
 {
     p->is_admitted = false;
-    if (push_node_schema(&p->node, err) < 0)
+    if (push_schema_check(&(struct push_schema){p->store, p->prefix, p->timezone}, err) < 0)
         return -1;
     p->generation = store_generation(p->store);
     p->clean_through = p->confirmed_through = 0;
     p->dirty.is_open = false;
     walk_begin(p, true);
-    if (write_node(p, now, err) < 0)
-        return -1;
-    p->is_admitted = true;
-    return 0;
+    return write_node(p, now, err);
 }
 
-int push_step(struct push *p, const struct push_now *now, int64_t budget_ms, struct err *err)
+/* 1: rows may be pushed; 0: not now. */
+static int admit(struct push *p, const struct push_now *now, struct err *err)
 {
-    int64_t until_ms = clock_monotonic_ms() + budget_ms;
-    int dirty, held, walk;
+    bool is_new = store_generation(p->store) != p->generation;
+    uint64_t number = ledger_meta(p->ledger)->position.number;
 
-    if ((!p->is_admitted || store_generation(p->store) != p->generation) && greet(p, now, err) < 0)
+    if (!is_new && !p->is_admitted && clock_monotonic_ms() < p->node_next_ms)
+        return 0;
+    if ((is_new || !p->is_admitted) && greet(p, now, err) < 0)
         return -1;
-    dirty = push_dirty(p, now, until_ms, err);
+    /* First the claim, then rows that count so far. */
+    if (p->is_admitted && p->node.is_writing && p->node.claimed < number &&
+        ledger_dirty_rows(p->ledger) > 0 && write_node(p, now, err) < 0)
+        return -1;
+    return p->is_admitted && now->is_caught_up;
+}
+
+static int push_rows(struct push *p, const struct push_now *now, int64_t until_ms, struct err *err)
+{
+    int dirty = push_dirty(p, now, until_ms, err), held, walk;
+
     if (dirty < 0 || push_refused(p, now, err) < 0)
         return -1;
     held = push_held_rows(p, now, until_ms, err);
     walk = held < 0 ? -1 : push_walk(p, now, until_ms, err);
     if (walk < 0)
         return -1;
-    if ((p->writes_due > 0 || clock_monotonic_ms() >= p->node_next_ms) &&
-        write_node(p, now, err) < 0)
-        return -1;
     return dirty > 0 || held > 0 || walk > 0;
 }
 
-void push_finish(struct push *p)
+int push_step(struct push *p, const struct push_now *now, int64_t budget_ms, struct err *err)
+{
+    int64_t until_ms = clock_monotonic_ms() + budget_ms;
+    int rc;
+
+    grow_older(p, now);
+    rc = admit(p, now, err);
+    if (rc == 1)
+        rc = push_rows(p, now, until_ms, err);
+    if (rc < 0)
+        return -1;
+    if (p->is_admitted && (p->writes_due > 0 || clock_monotonic_ms() >= p->node_next_ms) &&
+        write_node(p, now, err) < 0)
+        return -1;
+    return rc;
+}
+
+void push_finish(struct push *p, bool is_last)
 {
     p->is_news = true;
+    p->node.is_stopping = is_last;
 }
 
 bool push_is_finished(const struct push *p)

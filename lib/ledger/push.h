@@ -6,6 +6,7 @@
 
 #include "lib/core/contract.h"
 #include "lib/core/err.h"
+#include "lib/ledger/identity.h"
 #include "lib/ledger/ledger.h"
 #include "lib/redis/store.h"
 
@@ -14,13 +15,19 @@
  * (push.lua makes the plain fields the sum of all shares), so pushing again, late or out of order
  * changes nothing.
  *
+ * Whether this ledger may go on as the one that Redis knows is decided before the first row
+ * (lib/ledger/learn), and again whenever the node's hash is not as this run left it. No row goes
+ * out before the ledger has all that was in the journal when the run began: the ledger may be older
+ * than the journal and Redis. Nor before the node's hash says up to which number the share may
+ * count.
+ *
  * Redis may have lost what it was given. Three things find that out, and all end in pushing every
  * row again (a walk through the ledger):
  * - a new connection: at full speed;
  * - the stamp, a number that grows with each writing of the node's hash, is not the one last
  *   written (Redis was flushed, restored from an older snapshot, or another server has
  *   taken over): at full speed, and pushed_through goes back to what Redis itself says of it;
- * - the scrub: every row once in `scrub_ms`, whatever happened.
+ * - the scrub: every row once in `scrub_ms`, whatever happened; it also undoes what others changed.
  *
  * Held messages go along (lib/ledger/push_held), changes at once and all of them with each walk;
  * they count nothing, so pushed_through does not wait for them.
@@ -37,8 +44,11 @@
 #define SCRUB_MS 590000
 
 struct push_config {
-    const char *prefix;  /* store.prefix; copied */
-    const char *version; /* of this program; static */
+    const char *prefix;       /* store.prefix; copied */
+    const char *version;      /* of this program; static */
+    const char *timezone;     /* of days and months; copied */
+    struct identity identity; /* of this run, which the ledger has begun */
+    int64_t watch_ms;         /* LEARN_WATCH_MS */
     int64_t started_s;
     int64_t scrub_ms;
 };
@@ -46,15 +56,17 @@ struct push_config {
 /* What the caller knows better. */
 struct push_now {
     int64_t now_s, counted_through;
+    bool is_caught_up; /* what was in the journal when the run began is in the ledger */
     uint64_t journal_records, journal_bytes; /* gauges: waiting to be folded; on the disk */
 };
 
 /* What a person should know, and no step fails of. The caller empties them. */
 struct push_findings {
-    uint64_t refused, older; /* rows since the caller looked last */
-    struct err refused_first, older_first;
-    uint64_t losses;    /* times Redis was found to have lost something */
-    struct err foreign; /* another ledger writes our node's hash; code 0: none */
+    uint64_t refused, undone; /* rows since the caller looked last */
+    struct err refused_first, undone_first;
+    uint64_t losses;  /* times Redis was found to have lost something */
+    struct err rival; /* another tollgated writes our node's hash; code 0: none */
+    struct err left;  /* the share was left for a new one; code 0: it was not */
 };
 
 struct push;
@@ -68,9 +80,9 @@ struct push *push_new(const struct push_config *config, struct ledger *ledger, s
 int push_step(struct push *p, const struct push_now *now, int64_t budget_ms,
               struct err *err) TG_MUST_USE TG_NONNULL(1);
 
-/* Before the end of the program: to be stepped until push_is_finished, or until patience ends. Then
- * all that Redis takes is there, and the node's hash says so. */
-void push_finish(struct push *p) TG_NONNULL(1);
+/* To be stepped until push_is_finished, or until patience ends. Then all that Redis takes is there,
+ * and the node's hash says so; `is_last`: also that this run is over. */
+void push_finish(struct push *p, bool is_last) TG_NONNULL(1);
 bool push_is_finished(const struct push *p) TG_NONNULL(1);
 
 int64_t push_through(const struct push *p) TG_NONNULL(1);

@@ -24,6 +24,7 @@ struct push_batch_row {
     uint64_t number;
     enum row_dirty was;
     enum outcome outcome;
+    char found[24]; /* OUTCOME_OLDER: the larger number */
 };
 
 /* A command of the pipeline: whose row it is about, and its key (for texts). */
@@ -39,7 +40,7 @@ struct push_batch_rows {
     redisReply *replies[TRIP_COMMANDS];
     size_t command_count;
     struct buf keys, share, text;
-    struct slice expired_key; /* the last key that got an EXPIREAT: a users' hash has many rows */
+    bool is_sweep; /* plain fields that nobody counts become 0 */
 };
 
 int push_batch_init(struct push_batch *t, struct ledger *ledger, struct store *store,
@@ -90,12 +91,12 @@ static void add_push(struct push_batch *t, const struct row *row)
 {
     struct push_batch_rows *r = t->rows;
     struct push_batch_command *c = command_begin(r);
-    struct slice argv[5];
+    struct slice argv[7];
     char number[24];
 
     reconcile_key_add(&r->keys, t->prefix, &row->key);
     buf_reset(&r->share);
-    reconcile_share_add(&r->share, t->ledger, row);
+    reconcile_share_add(&r->share, row);
     (void)snprintf(number, sizeof number, "%" PRIu64, row->number);
     c->is_push = true;
     argv[0] = command_key(r, c);
@@ -103,7 +104,9 @@ static void add_push(struct push_batch *t, const struct row *row)
     argv[2] = slice_str(number);
     argv[3] = row->counters;
     argv[4] = row->key.user;
-    store_pipe_add_script(t->store, &push_script, 1, 5, argv);
+    argv[5] = SLICE_NONE;
+    argv[6] = r->is_sweep && row->key.user.len == 0 ? SLICE("sweep") : SLICE_NONE;
+    store_pipe_add_script(t->store, &push_script, 1, 7, argv);
 }
 
 /* Once a key and trip: r->keys may have moved since the last, so the key is compared by its place.
@@ -170,6 +173,7 @@ static int collect(struct push_batch *t, enum ledger_walk which, int64_t after, 
     int rc;
 
     r->count = r->command_count = 0;
+    r->is_sweep = which == WALK_ALL;
     buf_reset(&r->keys);
     ledger_walk_start(t->ledger, which, after, limit);
     while ((rc = ledger_walk_next(t->ledger, &row, err)) == 1) {
@@ -242,19 +246,10 @@ static void note_refused(struct push_batch *t, const struct push_batch_command *
                       SLICE_FMT(key), (int)(text.len < 200 ? text.len : 200), text.ptr);
 }
 
-static void note_older(struct push_batch *t, const struct push_batch_command *c, long long newer,
-                       struct push_batch_result *out)
+static void note_older(struct push_batch_row *row, const redisReply *reply)
 {
-    struct slice key = key_of(t->rows, c);
-
-    t->rows->rows[c->row].outcome = OUTCOME_OLDER;
-    if (out->older++ > 0)
-        return;
-    (void)err_set(&out->older_first, EX_DATAERR,
-                  "redis key %.*s counts our records up to %lld, the ledger only up to %" PRIu64
-                  ": the ledger is older than it was (restored from a backup, or a crash of the "
-                  "machine). It takes over what Redis has",
-                  SLICE_FMT(key), newer, t->rows->rows[c->row].number);
+    row->outcome = OUTCOME_OLDER;
+    (void)snprintf(row->found, sizeof row->found, "%.*s", SLICE_FMT(link_reply_text(reply)));
 }
 
 /* 0, or -1 for an error that concerns the store. */
@@ -265,8 +260,8 @@ static int take_reply(struct push_batch *t, const struct push_batch_command *c,
         if (!reply_has(reply, SLICE("WRONGTYPE")) && !reply_has(reply, SLICE("TOLLGATE ")))
             return push_batch_store_error(t->store, reply, err);
         note_refused(t, c, reply, out);
-    } else if (c->is_push && reply->type == REDIS_REPLY_INTEGER && reply->integer < 0) {
-        note_older(t, c, -reply->integer, out);
+    } else if (c->is_push && reply->type == REDIS_REPLY_STRING) {
+        note_older(&t->rows->rows[c->row], reply);
     }
     return 0;
 }
@@ -329,13 +324,37 @@ static int note_rows(struct push_batch *t, struct push_batch_result *out, struct
     return rc;
 }
 
-/* Rows that are behind count as refused until they have been caught up. */
-static int catch_up_rows(struct push_batch *t, const struct push_batch_result *out, struct err *err)
+static void note_undone(struct push_batch *t, size_t row, struct push_batch_result *out)
 {
-    for (size_t i = 0; out->older > 0 && i < t->rows->count; i++) {
-        if (t->rows->rows[i].outcome == OUTCOME_OLDER &&
-            reconcile_row(t->ledger, t->store, t->prefix, t->rows->rows[i].id, err) < 0)
+    const struct push_batch_rows *r = t->rows;
+    size_t i = 0;
+
+    if (out->undone++ > 0)
+        return;
+    while (r->commands[i].row != row || !r->commands[i].is_push)
+        i++;
+    (void)err_set(
+        &out->undone_first, EX_DATAERR,
+        "redis key %.*s: our share said number %s, which this ledger has not given: it is "
+        "written anew. Find out what changes the keys of Tollgate",
+        SLICE_FMT(key_of(r, &r->commands[i])), r->rows[row].found);
+}
+
+/* Rows that Redis has with a larger number count as refused until that is settled. */
+static int settle_rows(struct push_batch *t, struct push_batch_result *out, struct err *err)
+{
+    struct push_batch_row *rows = t->rows->rows;
+
+    for (size_t i = 0; i < t->rows->count; i++) {
+        enum learn_row verdict;
+
+        if (rows[i].outcome != OUTCOME_OLDER)
+            continue;
+        if (reconcile_row(t->ledger, t->store, t->prefix, rows[i].id, slice_str(rows[i].found),
+                          &verdict, err) < 0)
             return -1;
+        if (verdict == LEARN_UNDO)
+            note_undone(t, i, out);
     }
     return 0;
 }
@@ -357,5 +376,5 @@ int push_batch_run(struct push_batch *t, enum ledger_walk which, int64_t after, 
     rc = take_replies(t, out, err);
     if (note_rows(t, out, rc < 0 ? &later : err) < 0)
         return -1;
-    return rc < 0 ? -1 : catch_up_rows(t, out, err);
+    return rc < 0 ? -1 : settle_rows(t, out, err);
 }

@@ -16,8 +16,8 @@
  * row is marked and the others go on. Anything else that it refuses (out of memory, read-only,
  * loading) is a problem with the store: the rows stay dirty.
  *
- * Where Redis has a newer share of ours than the ledger, the ledger is not what it was: after a
- * power failure, or restored from a backup. It takes over from Redis what is larger.
+ * Where Redis has a share of ours with a larger number than the ledger, lib/ledger/reconcile
+ * settles it.
  *
  * Threads: one.  Limits: TRIP_ROWS rows a trip.
  */
@@ -34,8 +34,9 @@ struct push_batch {
 struct push_batch_result {
     size_t seen;     /* rows looked at; fewer than asked for: there are no more */
     int64_t last_id; /* of the last one seen */
-    size_t pushed, refused, older, expired;
-    struct err refused_first, older_first; /* with key and fix; set where the number is not 0 */
+    size_t pushed, refused, expired;
+    size_t undone;                          /* shares of ours that somebody else had changed */
+    struct err refused_first, undone_first; /* with key and fix; set where the number is not 0 */
 };
 
 int push_batch_init(struct push_batch *t, struct ledger *ledger, struct store *store,

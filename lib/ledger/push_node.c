@@ -10,11 +10,14 @@
 #include "lib/ledger/scripts.h"
 #include "lib/redis/keys.h"
 #include "lib/redis/link.h"
+#include "lib/sys/clock.h"
 
 #define NODE_TIMEOUT_MS 5000
 #define NODE_NAME_SIZE  256
 #define PEERS_MAX_BYTES ((size_t)1 << 20)
-#define WORDS_MAX       32
+#define WORDS_MAX       64
+#define MEET_TRIES      4
+#define RIVAL_QUIET_MS  60000 /* then it is gone */
 
 static const struct script node_script = {"node", script_node_source};
 
@@ -45,42 +48,10 @@ static void field_add(struct words *w, const char *name, uint64_t value)
     number_add(w, value);
 }
 
-static int schema_check(const struct push_node_hash *n, const redisReply *set,
-                        const redisReply *get, struct err *err)
+static void text_add(struct words *w, const char *name, struct slice text)
 {
-    struct slice found = link_reply_text(get);
-
-    if (set->type == REDIS_REPLY_ERROR)
-        return push_batch_store_error(n->store, set, err);
-    if (get->type == REDIS_REPLY_ERROR)
-        return push_batch_store_error(n->store, get, err);
-    if (!slice_equal(found, SLICE(SCHEMA)))
-        return err_set(err, EX_CONFIG,
-                       "redis at %s: %s:schema is \"%.*s\", this version writes %s: set another "
-                       "store.prefix, or install the version that wrote it",
-                       store_where(n->store), n->prefix, (int)(found.len < 40 ? found.len : 40),
-                       found.ptr, SCHEMA);
-    return 0;
-}
-
-int push_node_schema(const struct push_node_hash *n, struct err *err)
-{
-    redisReply *replies[2];
-    struct buf key;
-    int rc;
-
-    buf_init(&key, 1024);
-    key_schema(&key, n->prefix);
-    store_pipe_add(n->store, 4,
-                   (struct slice[]){SLICE("SET"), buf_slice(&key), SLICE(SCHEMA), SLICE("NX")});
-    store_pipe_add(n->store, 2, (struct slice[]){SLICE("GET"), buf_slice(&key)});
-    buf_fini(&key);
-    if (store_pipe_run(n->store, replies, NODE_TIMEOUT_MS, err) < 0)
-        return -1;
-    rc = schema_check(n, replies[0], replies[1], err);
-    freeReplyObject(replies[0]);
-    freeReplyObject(replies[1]);
-    return rc;
+    word_add(w, slice_str(name));
+    word_add(w, text);
 }
 
 static void add_key(const struct push_node_hash *n, struct slice node, struct buf *key)
@@ -92,23 +63,117 @@ static void add_key(const struct push_node_hash *n, struct slice node, struct bu
     key_node(key, n->prefix, name);
 }
 
-static void add_script(const struct push_node_hash *n, const struct push_now *now, bool force,
-                       struct buf *key)
+/* --- looking --------------------------------------------------------------------------------- */
+
+static bool is_wrong_type(const redisReply *reply)
+{
+    struct slice text = link_reply_text(reply);
+
+    return reply->type == REDIS_REPLY_ERROR && memmem(text.ptr, text.len, "WRONGTYPE", 9) != NULL;
+}
+
+static void refuse(struct slice key, struct err *refused)
+{
+    (void)err_set(refused, EX_DATAERR,
+                  "redis key %.*s has the wrong type: find out what wrote it, then delete it (DEL)",
+                  SLICE_FMT(key));
+}
+
+static struct slice element_text(const redisReply *reply, size_t i)
+{
+    return i < reply->elements ? link_reply_text(reply->element[i]) : SLICE_NONE;
+}
+
+static void text_take(const redisReply *reply, size_t at, char text[NODE_TEXT])
+{
+    struct slice found = slice_to(element_text(reply, at), NODE_TEXT - 1);
+
+    (void)snprintf(text, NODE_TEXT, "%.*s", SLICE_FMT(found));
+}
+
+static int look_take(const struct push_node_hash *n, const redisReply *reply,
+                     struct push_node_look *out, struct err *err)
+{
+    uint64_t through = 0;
+
+    *out = (struct push_node_look){.is_there = false};
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 10)
+        return err_set(err, EX_UNAVAILABLE, "redis at %s: unexpected answer of node.lua",
+                       store_where(n->store));
+    text_take(reply, 1, out->share_id);
+    text_take(reply, 2, out->run);
+    text_take(reply, 3, out->place);
+    text_take(reply, 4, out->stamp);
+    text_take(reply, 9, out->host);
+    (void)slice_number(element_text(reply, 5), &out->number);
+    out->is_stopped = slice_equal(element_text(reply, 6), SLICE("1"));
+    (void)slice_number(element_text(reply, 7), &out->from);
+    if (slice_number(element_text(reply, 8), &through))
+        out->pushed_through = (int64_t)through;
+    out->is_there = out->share_id[0] != '\0' && out->stamp[0] != '\0';
+    return 0;
+}
+
+int push_node_look(const struct push_node_hash *n, struct slice node, struct push_node_look *out,
+                   struct err *refused, struct err *err)
+{
+    redisReply *reply;
+    struct buf key;
+    int rc = 0;
+
+    buf_init(&key, 1024);
+    add_key(n, node, &key);
+    *out = (struct push_node_look){.is_there = false};
+    reply = store_script(n->store, &node_script, 1, 4,
+                         (struct slice[]){buf_slice(&key), SLICE_NONE, SLICE_NONE, SLICE_NONE},
+                         NODE_TIMEOUT_MS, err);
+    if (reply == NULL)
+        rc = -1;
+    else if (is_wrong_type(reply))
+        refuse(buf_slice(&key), refused);
+    else if (reply->type == REDIS_REPLY_ERROR)
+        rc = push_batch_store_error(n->store, reply, err);
+    else
+        rc = look_take(n, reply, out, err);
+    if (reply != NULL)
+        freeReplyObject(reply);
+    buf_fini(&key);
+    return rc;
+}
+
+/* --- writing --------------------------------------------------------------------------------- */
+
+/* What has to be there for the hash to be written. */
+struct condition {
+    struct slice run, low, high; /* stamps */
+    bool is_taking;              /* from somebody else: then nobody is our rival yet */
+};
+
+static void add_script(const struct push_node_hash *n, const struct push_now *now,
+                       const struct condition *c, struct buf *key)
 {
     const struct ledger_meta *meta = ledger_meta(n->ledger);
+    uint64_t from = ledger_run_from(n->ledger);
+    struct ledger_share_info present;
     struct words w = {.count = 0};
 
     add_key(n, ledger_node(n->ledger), key);
+    (void)ledger_share_at(n->ledger, 0, &present);
     word_add(&w, buf_slice(key));
-    word_add(&w, slice_str(ledger_id(n->ledger)));
-    if (force)
-        word_add(&w, SLICE_NONE);
-    else
-        number_add(&w, meta->stamp);
-    number_add(&w, meta->stamp_tried - 1);
-    number_add(&w, meta->stamp_tried);
-    word_add(&w, SLICE("version"));
-    word_add(&w, slice_str(n->version));
+    word_add(&w, c->run);
+    word_add(&w, c->low);
+    word_add(&w, c->high);
+    text_add(&w, "_ledger", present.share_id);
+    text_add(&w, "_run", slice_str(n->id.run));
+    text_add(&w, "_place", slice_str(n->id.place));
+    text_add(&w, "_host", slice_str(n->id.host));
+    field_add(&w, "_stamp", meta->stamp_tried);
+    field_add(&w, "_number", meta->position.number > from ? meta->position.number : from);
+    field_add(&w, "_from", from);
+    field_add(&w, "_stopped", n->is_stopping);
+    if (c->is_taking)
+        text_add(&w, "_rival", SLICE_NONE);
+    text_add(&w, "version", slice_str(n->version));
     field_add(&w, "started", (uint64_t)n->started_s);
     field_add(&w, "seen", (uint64_t)now->now_s);
     field_add(&w, "counted_through", (uint64_t)now->counted_through);
@@ -119,26 +184,10 @@ static void add_script(const struct push_node_hash *n, const struct push_now *no
     store_pipe_add_script(n->store, &node_script, 1, w.count, w.list);
 }
 
-/* What the node counted under an older name is as complete as the rest. */
-static void add_old_node(const struct push_node_hash *n, const struct push_now *now,
-                         struct slice old, struct buf *key)
-{
-    struct words w = {.count = 0};
-
-    add_key(n, old, key);
-    word_add(&w, SLICE("HSET"));
-    word_add(&w, buf_slice(key));
-    word_add(&w, SLICE("renamed"));
-    word_add(&w, ledger_node(n->ledger));
-    field_add(&w, "counted_through", (uint64_t)now->counted_through);
-    field_add(&w, "pushed_through", (uint64_t)ledger_meta(n->ledger)->pushed_through);
-    store_pipe_add(n->store, w.count, w.list);
-}
-
-/* The set is read before the script finds out whether there was a loss: a set that was
- * read after one is never kept. */
-static void add_commands(const struct push_node_hash *n, const struct push_now *now, bool force,
-                         struct slice peers)
+/* The set is read before the script finds out whether there was a loss: a set that was read after
+ * one is never kept. */
+static void add_commands(const struct push_node_hash *n, const struct push_now *now,
+                         const struct condition *c, struct slice peers)
 {
     struct buf key, nodes_key;
     struct slice name;
@@ -147,24 +196,24 @@ static void add_commands(const struct push_node_hash *n, const struct push_now *
     buf_init(&nodes_key, 1024);
     key_nodes(&nodes_key, n->prefix);
     store_pipe_add(n->store, 2, (struct slice[]){SLICE("SMEMBERS"), buf_slice(&nodes_key)});
-    add_script(n, now, force, &key);
+    add_script(n, now, c, &key);
     while (slice_word(&peers, " ", &name))
         store_pipe_add(n->store, 3, (struct slice[]){SLICE("SADD"), buf_slice(&nodes_key), name});
-    for (size_t i = 0; ledger_node_at(n->ledger, i, &name); i++) {
+    for (size_t i = 0; ledger_node_at(n->ledger, i, &name); i++)
         store_pipe_add(n->store, 3, (struct slice[]){SLICE("SADD"), buf_slice(&nodes_key), name});
-        if (i > 0)
-            add_old_node(n, now, name, &key);
-    }
     buf_fini(&key);
     buf_fini(&nodes_key);
 }
 
-static int stamp_next(const struct push_node_hash *n, int64_t counted_through,
+/* The next stamp, above that one too. */
+static int stamp_next(const struct push_node_hash *n, uint64_t above, int64_t counted_through,
                       int64_t pushed_through, struct err *err)
 {
     struct ledger_meta meta = *ledger_meta(n->ledger);
     int rc = ledger_begin(n->ledger, err);
 
+    if (meta.stamp_tried < above)
+        meta.stamp_tried = above;
     meta.stamp_tried++;
     meta.counted_through = counted_through;
     meta.pushed_through = pushed_through;
@@ -175,11 +224,6 @@ static int stamp_next(const struct push_node_hash *n, int64_t counted_through,
     if (rc < 0)
         ledger_rollback(n->ledger);
     return rc;
-}
-
-static struct slice element_text(const redisReply *reply, size_t i)
-{
-    return i < reply->elements ? link_reply_text(reply->element[i]) : SLICE_NONE;
 }
 
 /* Which nodes there are is written only where it has changed. */
@@ -207,47 +251,95 @@ static int take_peers(const struct push_node_hash *n, const redisReply *reply, s
     return rc;
 }
 
-static int take_script(const struct push_node_hash *n, const redisReply *reply,
-                       struct push_node_found *found, struct err *err)
+/* Redis has the claim: what the ledger has counted up to now belongs to the share. */
+static int claim_note(struct push_node_hash *n, struct err *err)
 {
-    struct slice ledger = element_text(reply, 1);
     struct ledger_meta meta = *ledger_meta(n->ledger);
-    uint64_t through = 0;
+    struct ledger_share_info present;
+    int rc = ledger_begin(n->ledger, err);
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0)
-        return err_set(err, EX_UNAVAILABLE, "redis at %s: an answer that no node.lua gives",
-                       store_where(n->store));
-    if (reply->element[0]->integer == 1) {
-        found->state = NODE_WRITTEN;
-        meta.stamp = meta.stamp_tried;
-        return ledger_meta_set(n->ledger, &meta, err);
+    (void)ledger_share_at(n->ledger, 0, &present);
+    meta.stamp = meta.stamp_tried;
+    if (rc == 0)
+        rc = ledger_meta_set(n->ledger, &meta, err);
+    if (rc == 0 && !present.has_met) {
+        present.has_met = true;
+        rc = ledger_share_set(n->ledger, 0, &present, err);
     }
-    found->state = NODE_LOST;
-    if (ledger.len > 0 && !slice_equal(ledger, slice_str(ledger_id(n->ledger))))
-        found->state = NODE_FOREIGN;
-    (void)snprintf(found->ledger, sizeof found->ledger, "%.*s", SLICE_FMT(slice_to(ledger, 60)));
-    if (slice_number(element_text(reply, 3), &through))
-        found->pushed_through = (int64_t)through;
-    return 0;
+    if (rc == 0)
+        rc = ledger_run_met(n->ledger, err);
+    if (rc == 0)
+        rc = ledger_commit(n->ledger, err);
+    if (rc < 0)
+        ledger_rollback(n->ledger);
+    n->claimed = meta.position.number;
+    n->is_writing = true;
+    return rc;
 }
 
-/* `peers` NULL: the set was read before they were listed again, and says nothing. */
-static int take_replies(const struct push_node_hash *n, redisReply **replies, size_t count,
+static void say_rival(const struct push_node_hash *n, const char *who, struct err *rival)
+{
+    (void)err_set(
+        rival, EX_CONFIG,
+        "node \"%.*s\" is written by another tollgated, too (%s): their counters are kept "
+        "apart and none is lost, but no period becomes complete: give each machine a node "
+        "name and a state_dir of its own",
+        SLICE_FMT(ledger_node(n->ledger)), who);
+}
+
+/* What a rival says of itself changes with each of its writings. */
+static void rival_take(struct push_node_hash *n, struct slice text, struct push_node_found *found)
+{
+    int64_t now_ms = clock_monotonic_ms();
+
+    text = slice_to(text, sizeof n->rival.text - 1);
+    if (!slice_equal(text, slice_str(n->rival.text))) {
+        (void)snprintf(n->rival.text, sizeof n->rival.text, "%.*s", SLICE_FMT(text));
+        n->rival.changed_ms = now_ms;
+    }
+    if (text.len > 0 && now_ms - n->rival.changed_ms < RIVAL_QUIET_MS)
+        say_rival(n, n->rival.text, &found->rival);
+}
+
+static void refuse_node(const struct push_node_hash *n, bool is_hash, struct err *refused)
+{
+    struct buf key;
+
+    buf_init(&key, 1024);
+    if (is_hash)
+        add_key(n, ledger_node(n->ledger), &key);
+    else
+        key_nodes(&key, n->prefix);
+    refuse(buf_slice(&key), refused);
+    buf_fini(&key);
+}
+
+/* 1: written; 0: it was not as expected. */
+static int take_replies(struct push_node_hash *n, redisReply **replies, size_t count,
                         const struct buf *peers, struct push_node_found *found, struct err *err)
 {
+    const redisReply *script = replies[1];
+
     for (size_t i = 0; i < count; i++) {
-        if (replies[i]->type == REDIS_REPLY_ERROR)
+        if (is_wrong_type(replies[i]))
+            refuse_node(n, i == 1, &found->refused);
+        else if (replies[i]->type == REDIS_REPLY_ERROR)
             return push_batch_store_error(n->store, replies[i], err);
     }
-    if (take_script(n, replies[1], found, err) < 0)
-        return -1;
-    if (found->state != NODE_WRITTEN || peers == NULL)
+    if (script->type != REDIS_REPLY_ARRAY || script->elements == 0 ||
+        script->element[0]->integer != 1)
         return 0;
-    return take_peers(n, replies[0], buf_slice(peers), err);
+    rival_take(n, element_text(script, 1), found);
+    if (claim_note(n, err) < 0)
+        return -1;
+    if (peers != NULL && replies[0]->type == REDIS_REPLY_ARRAY &&
+        take_peers(n, replies[0], buf_slice(peers), err) < 0)
+        return -1;
+    return 1;
 }
 
-static int trip(const struct push_node_hash *n, const struct buf *peers,
-                struct push_node_found *found, struct err *err)
+static int trip(struct push_node_hash *n, const struct buf *peers, struct push_node_found *found,
+                struct err *err)
 {
     size_t count = store_pipe_count(n->store);
     redisReply **replies = calloc(count, sizeof(redisReply *));
@@ -268,22 +360,127 @@ static int trip(const struct push_node_hash *n, const struct buf *peers,
     return rc;
 }
 
-int push_node_write(const struct push_node_hash *n, const struct push_now *now,
-                    int64_t pushed_through, bool force, struct push_node_found *found,
-                    struct err *err)
+/* `lists_peers`: the nodes once seen are listed again, and the set that was read is not kept. */
+static int write_if(struct push_node_hash *n, const struct push_now *now, const struct condition *c,
+                    bool lists_peers, struct push_node_found *found, struct err *err)
 {
     struct buf peers;
     int rc;
 
-    *found = (struct push_node_found){.state = NODE_LOST};
     buf_init(&peers, PEERS_MAX_BYTES);
     rc = ledger_peers(n->ledger, &peers, err);
-    if (rc == 0)
-        rc = stamp_next(n, now->counted_through, pushed_through, err);
     if (rc == 0) {
-        add_commands(n, now, force, force ? buf_slice(&peers) : SLICE_NONE);
-        rc = trip(n, force ? NULL : &peers, found, err);
+        add_commands(n, now, c, lists_peers ? buf_slice(&peers) : SLICE_NONE);
+        rc = trip(n, lists_peers ? NULL : &peers, found, err);
     }
     buf_fini(&peers);
     return rc;
+}
+
+/* The hash as this run left it. */
+static int keep(struct push_node_hash *n, const struct push_now *now, int64_t through,
+                struct push_node_found *found, struct err *err)
+{
+    char low[24], high[24];
+
+    if (stamp_next(n, 0, now->counted_through, through, err) < 0)
+        return -1;
+    (void)snprintf(low, sizeof low, "%" PRIu64, ledger_meta(n->ledger)->stamp);
+    (void)snprintf(high, sizeof high, "%" PRIu64, ledger_meta(n->ledger)->stamp_tried - 1);
+    return write_if(
+        n, now, &(struct condition){slice_str(n->id.run), slice_str(low), slice_str(high), false},
+        false, found, err);
+}
+
+/* The hash as it was looked at, whoever left it. */
+static int take(struct push_node_hash *n, const struct push_now *now, int64_t through,
+                const struct push_node_look *look, struct push_node_found *found, struct err *err)
+{
+    bool is_loss = found->state == NODE_LOST || !look->is_there;
+    uint64_t above = 0;
+
+    (void)slice_number(slice_str(look->stamp), &above);
+    if (is_loss && look->pushed_through < through)
+        through = look->pushed_through;
+    found->pushed_through = through;
+    if (stamp_next(n, above, now->counted_through, through, err) < 0)
+        return -1;
+    return write_if(n, now,
+                    &(struct condition){slice_str(look->run), slice_str(look->stamp),
+                                        slice_str(look->stamp), true},
+                    is_loss, found, err);
+}
+
+/* Tells the one that writes the hash. */
+static int rival_write(const struct push_node_hash *n, const struct push_now *now,
+                       const struct push_node_look *look, struct push_node_found *found,
+                       struct err *err)
+{
+    struct buf key, text;
+    redisReply *reply;
+
+    say_rival(n, look->host, &found->rival);
+    buf_init(&key, 1024);
+    buf_init(&text, 1024);
+    add_key(n, ledger_node(n->ledger), &key);
+    buf_addf(&text, "%s %" PRId64, n->id.host, now->now_s);
+    reply = store_command(
+        n->store, 4,
+        (struct slice[]){SLICE("HSET"), buf_slice(&key), SLICE("_rival"), buf_slice(&text)},
+        NODE_TIMEOUT_MS, err);
+    buf_fini(&key);
+    buf_fini(&text);
+    if (reply == NULL)
+        return -1;
+    freeReplyObject(reply);
+    return 0;
+}
+
+/* One try. 1: it is decided; 0: something changed in between. */
+static int meet(struct push_node_hash *n, const struct push_now *now, int64_t through,
+                struct push_node_found *found, struct err *err)
+{
+    enum learn_verdict verdict;
+    struct push_node_look look;
+
+    if (push_node_look(n, ledger_node(n->ledger), &look, &found->refused, err) < 0)
+        return -1;
+    found->state = NODE_REFUSED;
+    if (found->refused.code != 0)
+        return 1;
+    if (push_meet_decide(n, &look, &verdict, err) < 0)
+        return -1;
+    switch (verdict) {
+    case LEARN_WRITE:
+    case LEARN_LOST:
+        found->state = verdict == LEARN_LOST ? NODE_LOST : NODE_WRITTEN;
+        return take(n, now, through, &look, found, err);
+    case LEARN_WAIT:
+        found->state = NODE_WAIT;
+        return 1;
+    case LEARN_NEW_SHARE:
+        return push_meet_leave(n, &look, &found->left, err);
+    case LEARN_WATCH:
+    case LEARN_RIVAL:
+        break;
+    }
+    found->state = NODE_RIVAL;
+    if (verdict == LEARN_RIVAL && rival_write(n, now, &look, found, err) < 0)
+        return -1;
+    return 1;
+}
+
+int push_node_write(struct push_node_hash *n, const struct push_now *now, int64_t pushed_through,
+                    struct push_node_found *found, struct err *err)
+{
+    int rc = 0;
+
+    *found = (struct push_node_found){.state = NODE_WRITTEN, .pushed_through = pushed_through};
+    if (n->is_writing)
+        rc = keep(n, now, pushed_through, found, err);
+    for (int i = 0; i < MEET_TRIES && rc == 0; i++)
+        rc = meet(n, now, pushed_through, found, err);
+    if (rc == 0)
+        found->state = NODE_WAIT;
+    return rc < 0 ? -1 : 0;
 }

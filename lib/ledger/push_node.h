@@ -2,17 +2,21 @@
 #define TG_LEDGER_PUSH_NODE_H
 
 #include "lib/core/contract.h"
-#include "lib/ledger/ledger.h"
+#include "lib/ledger/identity.h"
+#include "lib/ledger/learn.h"
+#include "lib/ledger/ledger_share.h"
 #include "lib/ledger/push.h"
 #include "lib/redis/store.h"
 
 /*
- * The node's hash in Redis, the set of nodes, and the schema: what a node says of itself.
+ * The node's hash in Redis and the set of nodes: what a node says of itself, and whether it is this
+ * ledger that may say it (lib/ledger/learn decides).
  *
- * Each writing carries a stamp, one higher than the last. A hash that does not have the stamp last
- * written is not as we left it, and nothing is written then: Redis has lost something, or
- * another ledger writes the same node. The stamp goes into the ledger before it goes to Redis;
- * killed in between, both values are good.
+ * Each writing carries a stamp, one higher than the last, the run that wrote it, and a claim: the
+ * number up to which the share may count. The stamp goes into the ledger before it goes to Redis;
+ * killed in between, both values are good. A hash that does not have run and stamp last written is
+ * not as this run left it, and nothing is written before that is decided. Who finds another one
+ * alive in it (a rival) leaves it alone, and says so in the field _rival.
  *
  * Nodes seen in Redis are remembered in the ledger and listed again after a loss: else a period
  * could pass for complete before the others have noticed.
@@ -20,28 +24,76 @@
  * Threads: one.
  */
 
+#define NODE_TEXT 65
+
+/* The hash as it was found. */
+struct push_node_look {
+    bool is_there;
+    char share_id[NODE_TEXT], run[NODE_TEXT], place[NODE_TEXT], stamp[NODE_TEXT], host[NODE_TEXT];
+    uint64_t number, from;
+    bool is_stopped;
+    int64_t pushed_through;
+};
+
 struct push_node_hash {
     struct ledger *ledger;
     struct store *store;
-    const char *prefix, *version;
-    int64_t started_s;
+    const char *prefix, *version; /* borrowed */
+    int64_t started_s, watch_ms;
+    struct identity id;
+    bool is_writing;  /* this run has written the hash */
+    bool is_stopping; /* what is written now may be the last */
+    uint64_t claimed; /* the last claim that Redis has confirmed */
+    struct push_node_watch {
+        char run[NODE_TEXT], stamp[NODE_TEXT];
+        int64_t since_ms; /* monotonic; 0: nothing is watched */
+        bool is_moving;
+    } watch;
+    struct push_node_rival {
+        char text[128];
+        int64_t changed_ms;
+    } rival;
 };
 
-enum node_state { NODE_WRITTEN, NODE_LOST, NODE_FOREIGN };
+enum node_state {
+    NODE_WRITTEN,
+    NODE_LOST,   /* written, and Redis has lost something */
+    NODE_WAIT,   /* not written: first see whether another one is alive; push no rows */
+    NODE_RIVAL,  /* not written: another one's; rows may be pushed */
+    NODE_REFUSED /* the key is no hash; rows may be pushed */
+};
 
 struct push_node_found {
     enum node_state state;
-    char ledger[64];        /* NODE_FOREIGN: its id */
-    int64_t pushed_through; /* NODE_LOST: what the hash says, 0 where it is gone */
+    int64_t pushed_through; /* NODE_LOST: what the hash said, 0 where it was gone */
+    struct err rival;       /* another one writes the same node; code 0: none */
+    struct err left;        /* the share was left for a new one; code 0: it was not */
+    struct err refused;     /* a key of the wrong type; code 0: none */
 };
 
-/* Makes the schema known, or finds that it is ours; -1 with EX_CONFIG where it is another. */
-int push_node_schema(const struct push_node_hash *n, struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* Writes the hash where it is ours to write, with that pushed_through (less after a loss), which
+ * the ledger keeps too. */
+int push_node_write(struct push_node_hash *n, const struct push_now *now, int64_t pushed_through,
+                    struct push_node_found *found, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
-/* Writes the hash, with that pushed_through, which the ledger keeps too. `force`: whatever is
- * there, and all nodes ever seen are listed again. */
-int push_node_write(const struct push_node_hash *n, const struct push_now *now,
-                    int64_t pushed_through, bool force, struct push_node_found *found,
+/* --- between push_node.c, push_meet.c and push_former.c --- */
+
+/* To be called after each writing: the hashes of the node's former names, where it may speak for
+ * them. */
+int push_former_write(struct push_node_hash *n, const struct push_now *now,
+                      struct err *err) TG_MUST_USE TG_NONNULL(1);
+
+/* Looks at the hash of a name. A key of the wrong type: *refused says so. */
+int push_node_look(const struct push_node_hash *n, struct slice node, struct push_node_look *out,
+                   struct err *refused, struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* What is to be done with what was found. */
+int push_meet_decide(struct push_node_hash *n, const struct push_node_look *look,
+                     enum learn_verdict *verdict, struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* Goes on under a new share, as another run. */
+int push_meet_leave(struct push_node_hash *n, const struct push_node_look *look, struct err *left,
                     struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* May this ledger write the hash of a former name of the node? */
+int push_meet_speaks(struct push_node_hash *n, size_t share, const struct push_node_look *look,
+                     bool *speaks, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

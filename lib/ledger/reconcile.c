@@ -1,13 +1,20 @@
 #include "lib/ledger/reconcile.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "lib/core/period.h"
 #include "lib/ledger/amounts.h"
+#include "lib/ledger/ledger_share.h"
+#include "lib/ledger/scripts.h"
 #include "lib/redis/keys.h"
 #include "lib/redis/link.h"
 
-#define CATCH_UP_TIMEOUT_MS 5000
-#define NAME_BYTES          4096
-#define COUNTERS_BYTES      65536
+#define RECONCILE_TIMEOUT_MS 5000
+#define NAME_BYTES           4096
+#define COUNTERS_BYTES       65536
+
+static const struct script reconcile_script = {"push", script_push_source};
 
 void reconcile_key_add(struct buf *b, const char *prefix, const struct row_key *key)
 {
@@ -20,16 +27,28 @@ void reconcile_key_add(struct buf *b, const char *prefix, const struct row_key *
         key_counters(b, prefix, key->account, kinds[key->kind], key->period);
 }
 
-void reconcile_share_add(struct buf *b, const struct ledger *ledger, const struct row *row)
+void reconcile_share_add(struct buf *b, const struct row *row)
 {
-    buf_addf(b, "_%.*s.%s", SLICE_FMT(row->node), ledger_id(ledger));
+    buf_addf(b, "_%.*s.%.*s", SLICE_FMT(row->node), SLICE_FMT(row->share_id));
 }
 
-/* What is kept of a row while others are looked at. */
+/* What is kept of a row while Redis is asked. */
 struct kept {
-    struct row row; /* id, number, dirty */
-    struct buf key, field, counters;
+    uint64_t number, claim;
+    bool is_present;
+    struct buf key, share, user, counters;
 };
+
+static uint64_t claim_of(const struct ledger *l, const struct row *row)
+{
+    struct ledger_share_info info;
+
+    for (size_t i = 0; ledger_share_at(l, i, &info); i++) {
+        if (slice_equal(info.node, row->node) && slice_equal(info.share_id, row->share_id))
+            return info.claim;
+    }
+    return 0;
+}
 
 static int row_read(struct ledger *l, const char *prefix, int64_t id, struct kept *k,
                     struct err *err)
@@ -42,64 +61,110 @@ static int row_read(struct ledger *l, const char *prefix, int64_t id, struct kep
     if (rc == 1 && row.id != id)
         rc = 0;
     if (rc == 1) {
-        k->row = (struct row){.id = row.id, .number = row.number, .dirty = row.dirty};
+        k->number = row.number;
+        k->is_present = row.is_present;
+        k->claim = claim_of(l, &row);
         reconcile_key_add(&k->key, prefix, &row.key);
-        reconcile_share_add(&k->field, l, &row);
-        if (row.key.user.len > 0)
-            buf_addf(&k->field, " %.*s", SLICE_FMT(row.key.user));
+        reconcile_share_add(&k->share, &row);
+        buf_add(&k->user, row.key.user);
         buf_add(&k->counters, row.counters);
     }
     ledger_walk_end(l);
     return rc;
 }
 
-static int share_merge(struct ledger *l, const struct kept *k, struct slice share, struct err *err)
+/* Ours over a share with that very number, and nothing over any other. */
+static int undo(struct ledger *l, struct store *store, int64_t id, const struct kept *k,
+                struct slice found, struct err *err)
 {
-    struct slice word;
-    struct err unreadable;
-    struct buf merged;
-    uint64_t number;
+    char number[24];
+    redisReply *reply;
     int rc = 0;
 
-    if (!slice_cut(&share, ' ', &word) || !slice_number(word, &number) || number <= k->row.number)
-        return 0;
-    buf_init(&merged, COUNTERS_BYTES);
-    if (amounts_larger(buf_slice(&k->counters), share, &merged, &unreadable) == 0)
-        rc = ledger_row_set(l, &k->row, buf_slice(&merged), number, err);
-    if (rc == 0)
-        rc = ledger_row_mark(l, k->row.id, number, ROW_DIRTY, err);
-    buf_fini(&merged);
-    return rc;
-}
-
-static int share_take(struct ledger *l, struct store *store, const struct kept *k, struct err *err)
-{
-    redisReply *reply = store_command(
-        store, 3, (struct slice[]){SLICE("HGET"), buf_slice(&k->key), buf_slice(&k->field)},
-        CATCH_UP_TIMEOUT_MS, err);
-    int rc;
-
+    (void)snprintf(number, sizeof number, "%" PRIu64, k->number);
+    reply = store_script(store, &reconcile_script, 1, 7,
+                         (struct slice[]){buf_slice(&k->key), buf_slice(&k->share),
+                                          slice_str(number), buf_slice(&k->counters),
+                                          buf_slice(&k->user), found, SLICE_NONE},
+                         RECONCILE_TIMEOUT_MS, err);
     if (reply == NULL)
         return -1;
-    rc = reply->type == REDIS_REPLY_STRING ? share_merge(l, k, link_reply_text(reply), err) : 0;
+    if (reply->type == REDIS_REPLY_INTEGER)
+        rc = ledger_row_mark(l, id, k->number, ROW_CLEAN, err);
     freeReplyObject(reply);
     return rc;
 }
 
-int reconcile_row(struct ledger *ledger, struct store *store, const char *prefix, int64_t id,
-                  struct err *err)
+static int share_take(struct ledger *l, int64_t id, const struct kept *k, struct slice share,
+                      struct err *err)
 {
-    struct kept k = {.row = {.id = id}};
+    struct tally readable;
+    struct err unreadable;
+    struct slice word;
+    uint64_t number;
+
+    if (!slice_cut(&share, ' ', &word) || !slice_number(word, &number) || number >= k->claim ||
+        amounts_read(share, &readable, &unreadable) < 0)
+        return 0;
+    if (ledger_row_mark(l, id, k->number, ROW_CLEAN, err) < 0)
+        return -1;
+    return ledger_share_adopt(l, id, share, number, err);
+}
+
+static int adopt(struct ledger *l, struct store *store, int64_t id, struct kept *k, struct err *err)
+{
+    redisReply *reply;
+    int rc = 0;
+
+    if (k->user.len > 0)
+        buf_addf(&k->share, " %.*s", SLICE_FMT(buf_slice(&k->user)));
+    reply = store_command(store, 3,
+                          (struct slice[]){SLICE("HGET"), buf_slice(&k->key), buf_slice(&k->share)},
+                          RECONCILE_TIMEOUT_MS, err);
+    if (reply == NULL)
+        return -1;
+    if (reply->type == REDIS_REPLY_STRING)
+        rc = share_take(l, id, k, link_reply_text(reply), err);
+    freeReplyObject(reply);
+    return rc;
+}
+
+static int row_settle(struct ledger *l, struct store *store, int64_t id, struct kept *k,
+                      struct slice found, enum learn_row *verdict, struct err *err)
+{
+    uint64_t number;
+
+    if (!slice_number(found, &number))
+        number = UINT64_MAX;
+    *verdict = learn_share(k->is_present, number, k->claim);
+    switch (*verdict) {
+    case LEARN_UNDO:
+        return undo(l, store, id, k, found, err);
+    case LEARN_ADOPT:
+        return adopt(l, store, id, k, err);
+    case LEARN_LEAVE:
+        break;
+    }
+    return ledger_row_mark(l, id, k->number, ROW_CLEAN, err);
+}
+
+int reconcile_row(struct ledger *ledger, struct store *store, const char *prefix, int64_t id,
+                  struct slice found, enum learn_row *verdict, struct err *err)
+{
+    struct kept k = {.number = 0};
     int rc;
 
+    *verdict = LEARN_LEAVE;
     buf_init(&k.key, NAME_BYTES);
-    buf_init(&k.field, NAME_BYTES);
+    buf_init(&k.share, NAME_BYTES);
+    buf_init(&k.user, NAME_BYTES);
     buf_init(&k.counters, COUNTERS_BYTES);
     rc = row_read(ledger, prefix, id, &k, err);
     if (rc == 1)
-        rc = share_take(ledger, store, &k, err);
+        rc = row_settle(ledger, store, id, &k, found, verdict, err);
     buf_fini(&k.key);
-    buf_fini(&k.field);
+    buf_fini(&k.share);
+    buf_fini(&k.user);
     buf_fini(&k.counters);
     return rc;
 }

@@ -43,6 +43,11 @@ void key_schema(struct buf *b, const char *prefix)
     buf_addf(b, "%s:schema", prefix);
 }
 
+void key_timezone(struct buf *b, const char *prefix)
+{
+    buf_addf(b, "%s:timezone", prefix);
+}
+
 void key_counters(struct buf *b, const char *prefix, struct slice account, enum period_kind kind,
                   struct slice period)
 {

@@ -12,6 +12,7 @@
 #define SCHEMA "1"
 
 void key_schema(struct buf *b, const char *prefix) TG_NONNULL(1);
+void key_timezone(struct buf *b, const char *prefix) TG_NONNULL(1);
 /* tg:{account}:total, :month:2026-11, :day:2026-11-21, :hour:2026-11-21T13; `period` is the
  * period's name. */
 void key_counters(struct buf *b, const char *prefix, struct slice account, enum period_kind kind,

@@ -306,6 +306,106 @@ def tail_lost(server, node, others):
              "what the ledger counted stays counted")
 
 
+def messages(nodes):
+    """What the node's own account has to say, for nodes of one name."""
+    return sum(expected([node]).get("@" + node.name, [0])[0] for node in nodes)
+
+
+def shown(server, name):
+    return int(server.connect().hash("tg:{@%s}:total" % name)["messages"])
+
+
+def ledger_restored(folder, server):
+    """ledger.db comes out of a backup; journal and Redis are whole: all is counted once."""
+    os.environ["TG_SEGMENT_BYTES"] = "100000000"
+    node = Node(folder, "mx4", server.url)
+    node.run(100)
+    path = os.path.join(node.state, "ledger.db")
+    shutil.copy(path, path + ".backup")
+    node.run(45000)
+    tap.same(shown(server, "mx4"), messages([node]), "before")
+    os.rename(path + ".backup", path)
+    with open(node.log, "ab") as log:
+        p = subprocess.Popen(node.argv(45010, "wait"), stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, stderr=log)
+    most = 0
+    node.last = 45010
+    while p.stdout.readable() and most < messages([node]) and p.poll() is None:
+        most = max(most, shown(server, "mx4"))
+    p.communicate()
+    tap.same(shown(server, "mx4"), messages([node]), "a restored ledger: once")
+    tap.same(most, messages([node]), "and never more on the way")
+    del os.environ["TG_SEGMENT_BYTES"]
+
+
+def state_dir_restored(folder, server):
+    """All of state_dir comes out of a backup: what Redis has stays, what comes later is added."""
+    node = Node(folder, "mx5", server.url)
+    node.run(100)
+    shutil.copytree(node.state, node.state + ".backup")
+    node.run(400)
+    then = messages([node])
+    shutil.rmtree(node.state)
+    os.rename(node.state + ".backup", node.state)
+    node.last = 100
+    begin = messages([node])
+    _, said = node.run(200)
+    tap.ok("counting goes on under a new share" in said, "a restored state_dir is noticed", said)
+    tap.same(shown(server, "mx5"), then + messages([node]) - begin, "and nothing lost or doubled")
+    server.connect()("DEL", "tg:{@mx5}:node")
+    node.run(node.last)
+    tap.same(shown(server, "mx5"), then + messages([node]) - begin, "also later")
+
+
+def state_dir_copied(folder, server):
+    """Two machines with one state_dir and one name at the same time."""
+    nodes = [Node(folder, "mx6", server.url), Node(folder, "mx6", server.url)]
+    nodes[0].run(100)
+    nodes[1].state, nodes[1].log = nodes[0].state + ".copy", nodes[0].log + ".copy"
+    shutil.copytree(nodes[0].state, nodes[1].state)
+    nodes[1].last = 100
+    common = messages([nodes[1]])
+    running = []
+    for node in nodes:
+        with open(node.log, "ab") as log:
+            running.append(subprocess.Popen(node.argv(300, "wait"), stdin=subprocess.PIPE,
+                                            stdout=subprocess.PIPE, stderr=log))
+        node.last = 300
+    want = messages(nodes) - common
+    seen = []
+    proc.wait_for("both have pushed", lambda: shown(server, "mx6") == want)
+    proc.wait_for("the original hears of it", lambda: all(
+        "two nodes of the same name" in proc.read_text(node.log) for node in nodes))
+    for _ in range(40):
+        seen.append(shown(server, "mx6"))
+        time.sleep(0.05)
+    tap.same(set(seen), {want}, "copies of one state_dir: all is counted, and nothing swings")
+    for node in nodes:
+        lines = [x for x in proc.read_text(node.log).split("\n") if " error: " in x]
+        tap.ok(len(lines) <= 3, "told once a minute, not at each push", *lines)
+    for p in running:
+        p.communicate()
+    tap.same(shown(server, "mx6"), want, "also at the end")
+
+
+def other_zone(folder, server):
+    os.environ["TG_ZONE"] = "Asia/Kolkata"
+    node = Node(folder, "mx7", server.url)
+    code, said = node.run(10)
+    tap.ok(code == 1 and "tg:timezone" in said or "Asia/Kolkata" in said and "UTC" in said,
+           "a node of another time zone does not start", said)
+    del os.environ["TG_ZONE"]
+    shutil.rmtree(node.state)
+    node.run(10)
+    os.environ["TG_ZONE"] = "Asia/Kolkata"
+    server.connect()("SET", "tg:timezone", "Asia/Kolkata")
+    code, said = node.run(20)
+    tap.ok(code == 1 and "ledger.db has counted days and months in timezone" in said,
+           "nor does a ledger go on in another one", said)
+    del os.environ["TG_ZONE"]
+    server.connect()("SET", "tg:timezone", "UTC")
+
+
 def hurry(node):
     node.run(node.last)
     tap.same(node.run(node.last + 30, "hurry")[0], 0, "who waits for it need not wait for its turn")
@@ -357,6 +457,10 @@ def main():
     hurry(second)
     ledger_gone(second)
     doubtful(folder, server)
+    ledger_restored(folder, server)
+    state_dir_restored(folder, server)
+    state_dir_copied(folder, server)
+    other_zone(folder, server)
     server.stop()
     torn_file(proc.scratch("accountant-aof"))
 

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "lib/ledger/amounts.h"
-#include "lib/ledger/ledger.h"
+#include "lib/ledger/ledger_share.h"
 #include "t/tap.h"
 
 /* The ledger's tables: kept over reopening, taken back by a rollback, and refused where they are
@@ -69,10 +69,12 @@ static void test_amounts(void)
     IS_INT(out.len, 0, "is nothing");
 
     buf_reset(&out);
-    OK(amounts_larger(SLICE("in_bytes 5 out_bytes 9 new_thing 8"), SLICE("in_bytes 6 new_thing 7"),
-                      &out, &err) == 0,
-       "larger");
-    IS_SLICE(buf_slice(&out), SLICE("in_bytes 6 out_bytes 9 new_thing 7"), "the larger of each");
+    OK(amounts_difference(SLICE("in_bytes 6 out_bytes 9 new_thing 8"),
+                          SLICE("in_bytes 6 out_bytes 2 new_thing 8"), &out, &err) == 0,
+       "a difference");
+    IS_SLICE(buf_slice(&out), SLICE("out_bytes 7"), "of what is known");
+    OK(amounts_difference(SLICE("in_bytes 6"), SLICE("in_bytes 7"), &out, &err) < 0,
+       "no counter goes back");
 
     OK(amounts_sum(SLICE("in_bytes"), &more, &out, &err) < 0, "a name without an amount");
     OK(amounts_sum(SLICE("in_bytes -1"), &more, &out, &err) < 0, "a negative amount");
@@ -275,6 +277,71 @@ static void refused(int code, const char *text, const char *what)
     ledger_close(l);
 }
 
+/* A file as the version before shares made it. */
+static void test_schema_1(void)
+{
+    struct row_key key = key_of("example.com", ROW_TOTAL, "", "");
+    struct ledger_share_info share;
+    struct ledger *l = open_as("mx1");
+    struct row row;
+
+    OK(ledger_row_add(l, &key, SLICE("in_bytes 1"), 1, 0, &err) == 0, "a row");
+    ledger_close(l);
+    outside_sql("CREATE TABLE old (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+                "INSERT INTO old SELECT id, name FROM nodes; DROP TABLE nodes; DROP TABLE runs;"
+                "ALTER TABLE old RENAME TO nodes; DROP INDEX rows_base;"
+                "ALTER TABLE rows DROP COLUMN base; ALTER TABLE rows DROP COLUMN base_number;"
+                "INSERT INTO meta VALUES ('stamp', 5);"
+                "UPDATE meta SET value = 1 WHERE name = 'schema'");
+    l = open_as("mx1");
+    OK(ledger_run_begin(l, SLICE("0123456789abcdef"), 2, &err) == 0, "runs are kept");
+    OK(ledger_row_find(l, &key, &row, NULL, &err) == 1 && row.is_present, "is found again");
+    OK(ledger_share_at(l, 0, &share) && share.has_met, "under a share that Redis knows");
+    IS_SLICE(share.share_id, slice_str(ledger_id(l)), "of the same id");
+    ledger_close(l);
+    ledger_close(open_as("mx1"));
+}
+
+/* What was counted since the last claim goes to the new share, the rest stays. */
+static void test_share_left(void)
+{
+    struct row_key a = key_of("a.example", ROW_TOTAL, "", ""),
+                   b = key_of("b.example", ROW_TOTAL, "", ""),
+                   c = key_of("c.example", ROW_TOTAL, "", "");
+    struct ledger *l = open_as("mx1");
+    struct row row;
+    int rows = 0;
+
+    OK(ledger_row_add(l, &a, SLICE("in_bytes 5"), 1, 0, &err) == 0, "before the run");
+    OK(ledger_row_add(l, &c, SLICE("in_bytes 7"), 1, 0, &err) == 0, "and another");
+    OK(ledger_run_begin(l, SLICE("0123456789abcde0"), 0, &err) == 0, "the run");
+    OK(ledger_row_find(l, &a, &row, NULL, &err) == 1 &&
+           ledger_row_set(l, &row, SLICE("in_bytes 6"), 2, &err) == 0,
+       "changed");
+    OK(ledger_run_met(l, &err) == 0, "and claimed");
+    for (uint64_t n = 3; n < 5; n++)
+        OK(ledger_row_find(l, &a, &row, NULL, &err) == 1 &&
+               ledger_row_set(l, &row, n == 3 ? SLICE("in_bytes 8") : SLICE("in_bytes 9"), n,
+                              &err) == 0,
+           "changed again");
+    OK(ledger_row_add(l, &b, SLICE("in_bytes 4"), 4, 0, &err) == 0, "and a new one");
+    OK(ledger_share_begin(l, 100, &err) == 0, "the share is left");
+    OK(ledger_row_find(l, &a, &row, NULL, &err) == 1, "the new share's");
+    IS_SLICE(row.counters, SLICE("in_bytes 3"), "what came since the claim");
+    OK(ledger_row_find(l, &b, &row, NULL, &err) == 1, "what is new since");
+    IS_SLICE(row.counters, SLICE("in_bytes 4"), "moves as it is");
+    IS_INT(ledger_row_find(l, &c, &row, NULL, &err), 0, "what did not change stays");
+    ledger_walk_start(l, WALK_ALL, 0, 100);
+    while (ledger_walk_next(l, &row, &err) == 1) {
+        rows++;
+        if (!row.is_present && slice_equal(row.key.account, SLICE("a.example")))
+            IS_SLICE(row.counters, SLICE("in_bytes 6"), "the old share as it was claimed");
+    }
+    ledger_walk_end(l);
+    IS_INT(rows, 4, "no row is lost");
+    ledger_close(l);
+}
+
 static void write_garbage(size_t size, off_t at)
 {
     int fd = open(path, O_WRONLY | O_CREAT, 0600);
@@ -293,8 +360,8 @@ static void test_refused(void)
     refused(EX_DATAERR, "no ledger", "a database of something else");
     remake();
     ledger_close(open_as("mx1"));
-    outside_sql("UPDATE meta SET value = 2 WHERE name = 'schema'");
-    refused(EX_DATAERR, "schema 2", "a newer ledger");
+    outside_sql("UPDATE meta SET value = 3 WHERE name = 'schema'");
+    refused(EX_DATAERR, "schema 3", "a newer ledger");
     remake();
     ledger_close(open_as("mx1"));
     write_garbage(3000, 1000);
@@ -311,8 +378,9 @@ static void test_refused(void)
 
 int main(void)
 {
-    static void (*const tests[])(void) = {test_new,    test_rows,   test_walk,   test_renamed,
-                                          test_beside, test_reader, test_refused};
+    static void (*const tests[])(void) = {test_new,     test_rows,     test_walk,
+                                          test_renamed, test_beside,   test_reader,
+                                          test_refused, test_schema_1, test_share_left};
 
     (void)snprintf(dir, sizeof dir, "/tmp/ledger-t.XXXXXX");
     if (mkdtemp(dir) == NULL)

@@ -14,7 +14,7 @@ static void test_flushed(void)
     OK(push_all(&other) && push_all(&n), "pushed");
     IS_INT(push_findings(n.push)->losses, 0, "nothing lost so far");
     run("FLUSHALL");
-    push_finish(n.push);
+    push_finish(n.push, false);
     OK(push_step(n.push, &n.now, 100, &err) >= 0, "the step that finds out");
     is_text("HGET|tg:{@mx1}:node|pushed_through", "0");
     is_number("SISMEMBER|tg:nodes|mx2", 1);
@@ -25,7 +25,7 @@ static void test_flushed(void)
     is_number("SISMEMBER|tg:accounts:{0a}|example.com", 1);
     IS_INT(push_findings(n.push)->losses, 1, "reported");
     run("FLUSHALL");
-    push_finish(n.push);
+    push_finish(n.push, false);
     OK(push_step(n.push, &n.now, 100, &err) >= 0, "lost, and on the way back");
     run("FLUSHALL");
     OK(push_all(&n), "lost again");
@@ -239,7 +239,7 @@ static void test_went_back(void)
     f = push_findings(n.push);
     count_total(&n, "b.example", "in_messages 1", 8);
     OK(push_all(&n) && push_all(&n), "pushed from the older ledger");
-    OK(f->older > 0 && found(&f->older_first, "tg:{a.example}:", "up to 9"), "reported");
+    OK(found(&f->left, "mx1", "restored"), "reported");
     is_text("HGET|tg:{a.example}:total|in_messages", "3");
     IS_INT(ledger_dirty_rows(n.ledger), 0, "nothing is left to push");
     count_total(&n, "a.example", "in_messages 1", 10);
@@ -250,31 +250,15 @@ static void test_went_back(void)
     is_text("HGET|tg:{a.example}:total|in_bytes", "15");
     is_text("HGET|tg:{a.example}:total|out_messages", "1");
     is_text("HGET|tg:{a.example}:users:month:2026-11|u@a.example in_messages", "4");
-    IS_INT(f->older, 0, "without further ado");
+    IS_INT(f->left.code, 0, "without further ado");
     node_remove(&n);
-}
-
-static void test_foreign(void)
-{
-    struct node n, other;
-
-    node_open(&n, "a.db", "mx1", SCRUB_MS);
-    node_open(&other, "b.db", "mx1", SCRUB_MS);
-    OK(push_all(&n), "one");
-    OK(push_findings(n.push)->foreign.code == 0, "alone");
-    OK(push_all(&other), "another of that name");
-    OK(push_findings(other.push)->foreign.code == 0, "which may be its successor");
-    OK(push_all(&n), "but the first is still there");
-    OK(found(&push_findings(n.push)->foreign, "mx1", ledger_id(other.ledger)), "reported");
-    node_remove(&n);
-    node_remove(&other);
 }
 
 int main(void)
 {
     static void (*const tests[])(void) = {test_flushed,   test_reconnected,   test_scrub,
                                           test_refused,   test_store_problem, test_schema,
-                                          test_went_back, test_foreign,       test_snapshot};
+                                          test_went_back, test_snapshot};
 
     return push_tests_run(tests, sizeof tests / sizeof tests[0]);
 }

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 
 #include "lib/ledger/amounts.h"
+#include "lib/ledger/identity.h"
+#include "lib/ledger/ledger_share.h"
 #include "lib/ledger/push.h"
 #include "lib/redis/link.h"
 #include "lib/sys/clock.h"
@@ -17,6 +19,7 @@
 static struct redis_fixture redis;
 static struct store *store; /* the test's own connection */
 static struct err err;
+static uint64_t journal_next; /* at a start; 0: the ledger has all of the journal */
 
 /* One node: its ledger, its connection, its pusher. */
 struct node {
@@ -52,17 +55,29 @@ static inline struct settings settings_of(char url[128])
 static inline void node_open(struct node *n, const char *file, const char *name, int64_t scrub_ms)
 {
     static char url[128];
-    struct push_config config = {"tg", "0.1", NOW_S, scrub_ms};
+    struct push_config config = {.prefix = "tg",
+                                 .version = "0.1",
+                                 .timezone = "UTC",
+                                 .watch_ms = 1500,
+                                 .started_s = NOW_S,
+                                 .scrub_ms = scrub_ms};
 
     n->settings = settings_of(url);
     (void)snprintf(n->path, sizeof n->path, "%s/%s", redis.dir, file);
     n->ledger = ledger_open(n->path, name, &err);
     must(n->ledger == NULL, "ledger_open");
+    must(identity_renew(&config.identity, &err), "identity_renew");
+    (void)snprintf(config.identity.place, sizeof config.identity.place, "%s", file);
+    (void)snprintf(config.identity.host, sizeof config.identity.host, "host of %s", file);
+    must(ledger_run_begin(n->ledger, slice_str(config.identity.run),
+                          journal_next > 0 ? journal_next : ledger_meta(n->ledger)->position.number,
+                          &err),
+         "ledger_run_begin");
     n->store = store_new(&n->settings, &err);
     must(n->store == NULL, "store_new");
     n->push = push_new(&config, n->ledger, n->store, &err);
     must(n->push == NULL, "push_new");
-    n->now = (struct push_now){.now_s = NOW_S, .counted_through = NOW_S - 1};
+    n->now = (struct push_now){.now_s = NOW_S, .counted_through = NOW_S - 1, .is_caught_up = true};
 }
 
 static inline void node_close(struct node *n)
@@ -95,7 +110,7 @@ static inline void node_remove(struct node *n)
 /* Steps until all is there; false with *err where a step fails. */
 static inline bool push_all(struct node *n)
 {
-    push_finish(n->push);
+    push_finish(n->push, false);
     for (int i = 0; i < 1000; i++) {
         if (push_step(n->push, &n->now, 100, &err) < 0)
             return false;
@@ -170,6 +185,16 @@ static inline struct row_key key_of(const char *account, enum row_kind kind, con
     return (struct row_key){slice_str(account), kind, slice_str(period), slice_str(user)};
 }
 
+static inline void position_set(struct node *n, uint64_t number)
+{
+    struct ledger_meta meta = *ledger_meta(n->ledger);
+
+    if (number <= meta.position.number)
+        return;
+    meta.position.number = number;
+    must(ledger_meta_set(n->ledger, &meta, &err), "meta_set");
+}
+
 /* Counts as a fold does: adds to the row, or makes it. */
 static inline void count_into(struct node *n, struct row_key key, const char *counters,
                               uint64_t number, int64_t expires_s)
@@ -187,6 +212,7 @@ static inline void count_into(struct node *n, struct row_key key, const char *co
     else
         must(ledger_row_add(n->ledger, &key, buf_slice(&text), number, expires_s, &err), "row_add");
     buf_fini(&text);
+    position_set(n, number + 1);
 }
 
 static inline void count_total(struct node *n, const char *account, const char *counters,

@@ -75,8 +75,12 @@ static void test_scrub(void)
 
     site_open(&s, "mx1");
     push_free(s.node.push);
-    s.node.push =
-        push_new(&(struct push_config){"tg", "0.1", NOW_S, 50}, s.node.ledger, s.node.store, &err);
+    s.node.push = push_new(&(struct push_config){.prefix = "tg",
+                                                 .version = "0.1",
+                                                 .timezone = "UTC",
+                                                 .started_s = NOW_S,
+                                                 .scrub_ms = 50},
+                           s.node.ledger, s.node.store, &err);
     (void)hold(&s, "a.example", "Q1", 1700000000000);
     apply(&s);
     OK(push_all(&s.node), "pushed");

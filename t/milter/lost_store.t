@@ -19,7 +19,8 @@ ALICE, FAR = "alice@example.com", "a@far.test"
 MESSAGE = milterclient.message_of(["Subject: hi"], 300)
 # Names in the manual -> does the key come back? A name that is missing here fails the test.
 KEYS = {
-    "tg:schema": True, "tg:{example.com}:total": True, "tg:{example.com}:month:2026-11": True,
+    "tg:schema": True, "tg:timezone": True, "tg:{example.com}:total": True,
+    "tg:{example.com}:month:2026-11": True,
     "tg:{example.com}:day:2026-11-21": True, "tg:{example.com}:hour:2026-11-21T13": True,
     "tg:{example.com}:users:month:2026-11": True, "tg:{example.com}:users:day:2026-11-21": True,
     "tg:{@mx1}:total": True, "tg:accounts:{00}": True, "tg:nodes": True, "tg:{@mx1}:node": True,

@@ -47,9 +47,9 @@ def counter_faults(manual, table):
 
 
 def node_fields():
-    source = text("lib/ledger/push_node.c")
-    return set(re.findall(r'field_add\(&w, "(\w+)"', source) +
-               re.findall(r'word_add\(&w, SLICE\("([a-z]\w+)"\)\)', source))
+    former = text("lib/ledger/push_former.c")
+    return set(re.findall(r'(?:field|text)_add\(&w, "([a-z]\w+)"', text("lib/ledger/push_node.c")) +
+               re.findall(r'SLICE\("([a-z]\w+)"\)', former))
 
 
 def kept_days(name):

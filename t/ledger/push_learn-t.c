@@ -1,0 +1,401 @@
+#include <sysexits.h>
+
+#include "t/ledger/push_fixture.h"
+
+/* A ledger that was restored or copied, and a Redis that others write to: each message is counted
+ * once. */
+
+static bool found(const struct err *e, const char *one, const char *two)
+{
+    bool good = strstr(e->text, one) != NULL && strstr(e->text, two) != NULL;
+
+    if (!good)
+        printf("# %s\n", e->text);
+    return good;
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    char line[1000];
+
+    (void)snprintf(line, sizeof line, "cd %s && rm -f %s-* && cp %s %s", redis.dir, to, from, to);
+    must(system(line), line);
+}
+
+/* A state_dir is copied: the ledger's file, with what is on the disk of it. */
+static void copy_ledger(struct node *n, const char *to)
+{
+    must(ledger_sync(n->ledger, &err) == 1 ? 0 : -1, "ledger_sync");
+    copy_file(strrchr(n->path, '/') + 1, to);
+}
+
+/* Works as long as there is something to do at once, and for that time. */
+static void steps(struct node *n, int64_t ms)
+{
+    int64_t until_ms = clock_monotonic_ms() + ms;
+
+    while (push_step(n->push, &n->now, 50, &err) > 0 || clock_monotonic_ms() < until_ms)
+        clock_sleep_ms(5);
+}
+
+static struct push_findings *clear(struct node *n)
+{
+    *push_findings(n->push) = (struct push_findings){0};
+    return push_findings(n->push);
+}
+
+/* The ledger's file is as it was when it had counted 5 messages of a.example; after that, `more`
+ * was counted and pushed. */
+static void restore(struct node *n, const char *more, uint64_t number)
+{
+    node_open(n, "a.db", "mx1", SCRUB_MS);
+    count_total(n, "a.example", "in_messages 5", 5);
+    OK(push_all(n), "pushed");
+    copy_ledger(n, "backup.db");
+    count_total(n, "a.example", more, number);
+    OK(push_all(n), "pushed more");
+    node_close(n);
+    copy_file("backup.db", "a.db");
+}
+
+static void test_restored(void)
+{
+    struct node n;
+
+    restore(&n, "in_messages 2", 7);
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    count_total(&n, "a.example", "in_messages 2", 7);
+    count_total(&n, "b.example", "in_messages 3", 10);
+    OK(push_all_patiently(&n), "pushed from the restored ledger");
+    OK(found(&push_findings(n.push)->left, "mx1", "restored"), "reported");
+    is_text("HGET|tg:{a.example}:total|in_messages", "9");
+    is_text("HGET|tg:{b.example}:total|in_messages", "3");
+    count_total(&n, "b.example", "in_messages 1", 11);
+    OK(push_all(&n), "and goes on");
+    is_text("HGET|tg:{b.example}:total|in_messages", "4");
+    run("FLUSHALL");
+    OK(push_all(&n), "a loss");
+    is_text("HGET|tg:{a.example}:total|in_messages", "9");
+    is_text("HGET|tg:{b.example}:total|in_messages", "4");
+    node_remove(&n);
+}
+
+/* The same, and Redis is away at the start: what is counted before it answers is not mixed with
+ * what the backup had. */
+static void test_restored_away(void)
+{
+    struct node n;
+
+    restore(&n, "in_messages 25", 30);
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    count_total(&n, "a.example", "in_messages 2", 8);
+    node_reopen(&n, "mx1");
+    count_total(&n, "a.example", "in_messages 3", 31);
+    OK(push_all_patiently(&n), "it answers only in the second run");
+    is_text("HGET|tg:{a.example}:total|in_messages", "35");
+    node_remove(&n);
+}
+
+/* A power failure took the end of the ledger, the journal has it all: no new share. */
+static void test_refolded(void)
+{
+    struct ledger_share_info share;
+    struct node n;
+
+    restore(&n, "in_messages 25", 30);
+    journal_next = 31;
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    journal_next = 0;
+    n.now.is_caught_up = false;
+    count_total(&n, "a.example", "in_messages 10", 15);
+    steps(&n, 50);
+    is_text("HGET|tg:{a.example}:total|in_messages", "30");
+    is_text("HGET|tg:{@mx1}:node|_number", "31");
+    count_total(&n, "a.example", "in_messages 15", 30);
+    n.now.is_caught_up = true;
+    count_total(&n, "a.example", "in_messages 1", 31);
+    OK(push_all(&n), "pushed after the fold");
+    is_text("HGET|tg:{a.example}:total|in_messages", "31");
+    OK(!ledger_share_at(n.ledger, 1, &share), "under the same share");
+    node_remove(&n);
+}
+
+/* A hand in Redis, at every kind of field. */
+static void test_hand(void)
+{
+    struct node n;
+    struct push_findings *f;
+
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    count_total(&n, "a.example", "in_messages 12", 5);
+    count_total(&n, "b.example", "in_messages 2", 6);
+    OK(push_all(&n), "pushed");
+    run("HSET|tg:{b.example}:total|_mx9.00000009|4 in_messages 40|_nodes|_mx9.00000009");
+    {
+        char line[200];
+
+        (void)snprintf(line, sizeof line,
+                       "HSET|tg:{a.example}:total|_mx1.%s|999999999999 in_messages 5000",
+                       ledger_id(n.ledger));
+        run(line);
+    }
+    run("HSET|tg:{a.example}:total|in_messages|77|out_bytes|99999999999|stray|5");
+    node_reopen(&n, "mx1");
+    f = push_findings(n.push);
+    OK(push_all(&n), "the next walk");
+    OK(f->undone == 1 && found(&f->undone_first, "tg:{a.example}:total", "999999999999"),
+       "the share is reported");
+    is_text("HGET|tg:{a.example}:total|in_messages", "12");
+    is_text("HGET|tg:{a.example}:total|out_bytes", "0");
+    is_text("HGET|tg:{a.example}:total|stray", "0");
+    is_text("HGET|tg:{b.example}:total|in_messages", "42");
+    run("HDEL|tg:{b.example}:total|_nodes");
+    count_total(&n, "b.example", "in_messages 1", 7);
+    count_total(&n, "a.example", "in_messages 1", 8);
+    OK(push_all(&n), "the list of shares is gone");
+    is_text("HGET|tg:{b.example}:total|in_messages", "43");
+    run("FLUSHALL");
+    OK(push_all(&n), "a loss");
+    is_text("HGET|tg:{a.example}:total|in_messages", "13");
+    node_remove(&n);
+}
+
+/* Both take mail, with the same node name. */
+static void test_copied(void)
+{
+    struct node n, copy;
+
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    count_total(&n, "a.example", "in_messages 5", 5);
+    OK(push_all(&n), "pushed");
+    copy_ledger(&n, "copy.db");
+    node_reopen(&n, "mx1");
+    OK(push_all(&n), "the original starts again");
+    node_open(&copy, "copy.db", "mx1", SCRUB_MS);
+    for (uint64_t i = 0; i < 4; i++) {
+        count_total(&n, "a.example", "in_messages 1", 6 + i);
+        count_total(&copy, "a.example", "in_messages 1", 6 + i);
+        steps(&n, 100);
+        steps(&copy, 100);
+    }
+    steps(&n, 1100);
+    steps(&copy, 1100);
+    steps(&n, 1100);
+    is_text("HGET|tg:{a.example}:total|in_messages", "13");
+    OK(found(&push_findings(copy.push)->left, "copy", "host of a.db"), "the copy knows it is one");
+    OK(found(&push_findings(copy.push)->rival, "mx1", "host of a.db"), "says so");
+    OK(found(&push_findings(n.push)->rival, "mx1", "host of copy.db"), "and so does the original");
+    OK(clear(&n)->losses + clear(&copy)->losses == 0, "nothing swings");
+    node_close(&n);
+    count_total(&copy, "a.example", "in_messages 1", 10);
+    steps(&copy, 7500);
+    OK(push_all(&copy), "the original is gone");
+    is_text("HGET|tg:{a.example}:total|in_messages", "14");
+    is_text("HGET|tg:{@mx1}:node|_host", "host of copy.db");
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    count_total(&n, "a.example", "in_messages 1", 10);
+    steps(&n, 100);
+    is_text("HGET|tg:{a.example}:total|in_messages", "15");
+    node_remove(&n);
+    node_remove(&copy);
+}
+
+/* A machine that was moved: nobody else writes its hash. */
+static void test_moved(void)
+{
+    struct ledger_share_info share;
+    struct node n, moved;
+
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    count_total(&n, "a.example", "in_messages 5", 5);
+    OK(push_all(&n), "pushed");
+    copy_ledger(&n, "moved.db");
+    node_close(&n);
+    node_open(&moved, "moved.db", "mx1", SCRUB_MS);
+    count_total(&moved, "a.example", "in_messages 1", 6);
+    steps(&moved, 100);
+    is_text("HGET|tg:{a.example}:total|in_messages", "5");
+    steps(&moved, 3200);
+    is_text("HGET|tg:{a.example}:total|in_messages", "6");
+    OK(!ledger_share_at(moved.ledger, 1, &share), "the share goes on");
+    OK(push_findings(moved.push)->rival.code == 0, "nobody is suspected");
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    count_total(&n, "a.example", "in_messages 1", 6);
+    steps(&n, 100);
+    OK(found(&push_findings(n.push)->left, "host of moved.db", "share"), "the original comes back");
+    is_text("HGET|tg:{a.example}:total|in_messages", "7");
+    node_remove(&n);
+    node_remove(&moved);
+}
+
+/* The share is taken over while the original cannot reach Redis. */
+static void test_taken_over(void)
+{
+    struct node n, copy;
+
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    count_total(&n, "a.example", "in_messages 5", 5);
+    OK(push_all(&n), "pushed");
+    copy_ledger(&n, "copy.db");
+    count_total(&n, "a.example", "in_messages 2", 7);
+    node_open(&copy, "copy.db", "mx1", SCRUB_MS);
+    count_total(&copy, "a.example", "in_messages 1", 6);
+    steps(&copy, 3200);
+    is_text("HGET|tg:{a.example}:total|in_messages", "6");
+    steps(&n, 1100);
+    is_text("HGET|tg:{a.example}:total|in_messages", "8");
+    OK(found(&push_findings(n.push)->left, "mx1", "host of copy.db"), "reported");
+    node_remove(&n);
+    node_remove(&copy);
+}
+
+/* A copy under another name does not say that the original has pushed all. */
+static void test_other_name(void)
+{
+    struct node n, copy;
+
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    n.now.counted_through = 1000;
+    count_total(&n, "a.example", "in_messages 5", 5);
+    OK(push_all(&n), "pushed");
+    copy_ledger(&n, "copy.db");
+    node_close(&n);
+    node_open(&copy, "copy.db", "mx2", SCRUB_MS);
+    count_total(&copy, "a.example", "in_messages 1", 6);
+    OK(push_all(&copy) && clear(&copy)->losses == 0, "as mx2, and nothing was lost");
+    steps(&copy, 1100);
+    is_text("HGET|tg:{a.example}:total|in_messages", "6");
+    is_text("HGET|tg:{@mx1}:node|pushed_through", "1000");
+    is_number("HEXISTS|tg:{@mx1}:node|renamed", 0);
+    node_remove(&copy);
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    push_finish(n.push, true);
+    OK(push_all(&n), "the original ends in order");
+    push_finish(n.push, true);
+    steps(&n, 1100);
+    copy_ledger(&n, "copy.db");
+    node_open(&copy, "copy.db", "mx3", SCRUB_MS);
+    copy.now.counted_through = NOW_S + 5;
+    OK(push_all(&copy), "and is moved under another name");
+    is_text("HGET|tg:{@mx1}:node|renamed", "mx3");
+    is_text("HGET|tg:{@mx1}:node|pushed_through", "1763730005");
+    node_remove(&n);
+    node_remove(&copy);
+}
+
+/* What is said follows the clock back. */
+static void test_clock_back(void)
+{
+    struct node n;
+
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    n.now.now_s = NOW_S + 40 * 86400;
+    n.now.counted_through = n.now.now_s;
+    count_total(&n, "a.example", "in_messages 1", 1);
+    OK(push_all(&n), "the clock is ahead");
+    n.now.now_s = n.now.counted_through = NOW_S;
+    count_total(&n, "a.example", "in_messages 1", 2);
+    OK(push_all(&n), "and right again");
+    is_text("HGET|tg:{@mx1}:node|pushed_through", "1763730000");
+    IS_INT(push_through(n.push), NOW_S, "in the ledger too");
+    node_remove(&n);
+}
+
+static void test_clock_ahead(void)
+{
+    struct row_key key = key_of("a.example", ROW_HOUR, "2025-11-21T10", "");
+    struct ledger_meta meta;
+    struct node n;
+    struct row row;
+
+    node_open(&n, "a.db", "mx1", 100);
+    count_into(&n, key, "in_messages 1", 1, NOW_S + 45 * 86400);
+    OK(push_all(&n), "an hour");
+    meta = *ledger_meta(n.ledger);
+    meta.latest_ms = (NOW_S + 46 * 86400) * 1000;
+    must(ledger_meta_set(n.ledger, &meta, &err), "meta");
+    n.now.now_s = NOW_S + 46 * 86400;
+    steps(&n, 500);
+    IS_INT(ledger_row_find(n.ledger, &key, &row, NULL, &err), 1,
+           "a clock that is ahead, and mail of that time, do not delete it");
+    node_remove(&n);
+}
+
+static void test_wrong_types(void)
+{
+    struct node n;
+
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    count_total(&n, "a.example", "in_messages 1", 1);
+    OK(push_all(&n), "pushed");
+    run("DEL|tg:nodes|tg:{@mx1}:node");
+    run("SET|tg:nodes|x");
+    run("SET|tg:{@mx1}:node|x");
+    node_reopen(&n, "mx1");
+    count_total(&n, "a.example", "in_messages 1", 2);
+    steps(&n, 100);
+    is_text("HGET|tg:{a.example}:total|in_messages", "2");
+    OK(found(&push_findings(n.push)->refused_first, "tg:{@mx1}:node", "DEL"), "the hash is named");
+    run("DEL|tg:{@mx1}:node");
+    clear(&n);
+    steps(&n, 1100);
+    OK(found(&push_findings(n.push)->refused_first, "tg:nodes", "DEL"), "and the set");
+    run("DEL|tg:nodes");
+    steps(&n, 1100);
+    is_number("SISMEMBER|tg:nodes|mx1", 1);
+    node_remove(&n);
+}
+
+/* A change by hand right after a fast walk is undone within the time of one scrub. */
+static void test_within_a_scrub(void)
+{
+    int64_t began_ms;
+    struct node n;
+    bool is_back = false;
+
+    node_open(&n, "a.db", "mx1", 1000);
+    for (int i = 0; i < 600; i++) {
+        char name[40];
+
+        (void)snprintf(name, sizeof name, "d%d.example", i);
+        count_total(&n, name, "in_messages 1", 1);
+    }
+    OK(push_all(&n), "pushed");
+    run("HSET|tg:{d599.example}:total|in_messages|2");
+    began_ms = clock_monotonic_ms();
+    while (!is_back && clock_monotonic_ms() - began_ms < 5000) {
+        redisReply *r;
+
+        must(push_step(n.push, &n.now, 10, &err) < 0, "step");
+        r = command("HGET|tg:{d599.example}:total|in_messages");
+        is_back = strcmp(r->str, "1") == 0;
+        freeReplyObject(r);
+        clock_sleep_ms(5);
+    }
+    OK(is_back && clock_monotonic_ms() - began_ms < 1500, "within the scrub's time");
+    node_remove(&n);
+}
+
+static void test_zone(void)
+{
+    struct node n;
+
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    run("SET|tg:timezone|Asia/Kolkata");
+    OK(!push_all(&n) && err.code == EX_CONFIG && found(&err, "Asia/Kolkata", "\"UTC\""),
+       "another zone is refused");
+    run("DEL|tg:timezone");
+    OK(push_all(&n), "the first one to come");
+    is_text("GET|tg:timezone", "UTC");
+    node_remove(&n);
+}
+
+int main(void)
+{
+    static void (*const tests[])(void) = {
+        test_restored,    test_restored_away,  test_refolded,   test_hand,       test_copied,
+        test_moved,       test_taken_over,     test_other_name, test_clock_back, test_clock_ahead,
+        test_wrong_types, test_within_a_scrub, test_zone};
+
+    return push_tests_run(tests, sizeof tests / sizeof tests[0]);
+}
