@@ -16,6 +16,7 @@ int command_doctor(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_usage(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_limit(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_plan(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
+int command_node(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_violations(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_top(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_why(struct cli *cli, int argc, char **argv) TG_NONNULL(1);

@@ -121,23 +121,24 @@ static bool reporting_ledger(struct doctor *d, struct slice *id)
     return id->len > 0;
 }
 
-/* Two nodes of one name overwrite each other's counters. */
+/* The hash of the node has one ledger that writes it. */
 static void check_identity(struct doctor *d, sqlite3 *db)
 {
+    static const char sql[] = "SELECT share FROM nodes WHERE name = ?1 ORDER BY id DESC LIMIT 1";
     sqlite3_stmt *st = NULL;
     struct slice there;
 
     if (!reporting_ledger(d, &there))
         return;
-    if (sqlite3_prepare_v2(db, "SELECT value FROM meta WHERE name = 'ledger'", -1, &st, NULL) ==
-            SQLITE_OK &&
+    if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK &&
+        sqlite3_bind_text(st, 1, d->cli->settings->node, -1, SQLITE_STATIC) == SQLITE_OK &&
         sqlite3_step(st) == SQLITE_ROW &&
         !slice_equal(there, slice_str((const char *)sqlite3_column_text(st, 0)))) {
         doctor_say(d, DOCTOR_FAIL, "node",
                    "another ledger (%.*s, not %s) reports as %s: two nodes have the same name",
                    SLICE_FMT(there), (const char *)sqlite3_column_text(st, 0),
                    d->cli->settings->node);
-        doctor_fix(d, "give each node a `node' name of its own, and restart both");
+        doctor_fix(d, "give each node a `node' name and a state_dir of its own, and restart both");
     }
     (void)sqlite3_finalize(st);
 }

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "cli/doctor.h"
+#include "lib/redis/keys.h"
 #include "lib/redis/link.h"
 #include "lib/sys/clock.h"
 
@@ -14,6 +15,7 @@
 #define CLOCK_WARN_S 2
 #define CLOCK_FAIL_S 60
 #define SEEN_WARN_S  30 /* a node writes its hash every second */
+#define RIVAL_S      60 /* so does its rival */
 #define OTHER_WARN_S 300
 #define LAG_WARN_S   60
 
@@ -252,6 +254,27 @@ static void say_zone(struct doctor *d)
                d->cli->settings->timezone, text);
 }
 
+/* All nodes of a store count in one time zone. */
+static void check_zone(struct doctor *d)
+{
+    redisReply *reply;
+    struct err err;
+    struct buf key;
+
+    buf_init(&key, 1024);
+    key_timezone(&key, d->cli->reader.prefix);
+    reply = ask(d, 2, (const struct slice[]){SLICE("GET"), buf_slice(&key)}, &err);
+    buf_fini(&key);
+    if (reply != NULL && reply->type == REDIS_REPLY_STRING &&
+        !slice_equal(link_reply_text(reply), slice_str(d->cli->settings->timezone))) {
+        doctor_say(d, DOCTOR_FAIL, "clock", "the store counts days and months in %.*s, not in %s",
+                   SLICE_FMT(link_reply_text(reply)), d->cli->settings->timezone);
+        doctor_fix(d, "set timezone = \"%.*s\"", SLICE_FMT(link_reply_text(reply)));
+    }
+    if (reply != NULL)
+        freeReplyObject(reply);
+}
+
 static void clock_unknown(struct doctor *d, struct slice why)
 {
     doctor_say(d, DOCTOR_UNKNOWN, "clock", "the clock of the store cannot be read: %.*s",
@@ -269,6 +292,8 @@ void doctor_clock(struct doctor *d)
     uint64_t seconds;
 
     say_zone(d);
+    if (d->store_is_there)
+        check_zone(d);
     if (d->store_is_there)
         reply = ask(d, 1, (const struct slice[]){SLICE("TIME")}, &err);
     after = clock_unix_ms();
@@ -302,6 +327,17 @@ static void say_lag(struct doctor *d, const struct node_info *n, const char *wha
     }
 }
 
+static void check_rival(struct doctor *d, const struct node_info *n)
+{
+    if (n->rival.len == 0 || d->now_s - n->rival_seen > RIVAL_S)
+        return;
+    doctor_say(d, DOCTOR_FAIL, "node",
+               "%.*s is the node name of another tollgated, too (on %.*s); no period becomes "
+               "complete",
+               SLICE_FMT(n->name), SLICE_FMT(n->rival));
+    doctor_fix(d, "set another node name there, and give it a state_dir of its own");
+}
+
 static void check_own(struct doctor *d, const struct node_info *n)
 {
     if (d->now_s - n->seen > SEEN_WARN_S) {
@@ -313,6 +349,7 @@ static void check_own(struct doctor *d, const struct node_info *n)
     }
     say_lag(d, n, "counted", n->counted_through);
     say_lag(d, n, "reported", n->pushed_through);
+    check_rival(d, n);
 }
 
 static void check_other(struct doctor *d, const struct node_info *n)
@@ -324,10 +361,8 @@ static void check_other(struct doctor *d, const struct node_info *n)
     }
     doctor_say(d, DOCTOR_WARN, "node", "%.*s last reported %s; periods since then are incomplete",
                SLICE_FMT(n->name), ago(d, n->seen).text);
-    doctor_fix(d,
-               "start it. If it is gone for good and all its counts are in the store: redis-cli "
-               "HSET '%s:{@%.*s}:node' pushed_through 253402300799",
-               d->cli->reader.prefix, SLICE_FMT(n->name));
+    doctor_fix(d, "start it; or, if it is gone for good: tollgate node retire %.*s",
+               SLICE_FMT(n->name));
 }
 
 /* Without the store each process allows itself its part of a limit. */
@@ -359,7 +394,7 @@ void doctor_nodes(struct doctor *d)
     }
     for (size_t i = 0; i < nodes.count; i++) {
         const struct node_info *n = &nodes.items[i];
-        bool works = !n->is_renamed && n->pushed_through <= d->now_s;
+        bool works = !n->is_renamed && !n->is_retired && n->pushed_through <= d->now_s;
 
         working += works;
         if (slice_equal(n->name, own)) {

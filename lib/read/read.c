@@ -356,8 +356,9 @@ int read_user(struct reader *r, struct slice account, struct slice user,
 
 /* --- nodes ----------------------------------------------------------------------------------- */
 
-static const char *const node_fields[] = {
-    "version", "started", "seen", "counted_through", "pushed_through", "dirty_rows", "renamed"};
+static const char *const node_fields[] = {"version",         "started",        "seen",
+                                          "counted_through", "pushed_through", "dirty_rows",
+                                          "renamed",         "retired",        "_rival"};
 #define NODE_FIELDS (sizeof node_fields / sizeof node_fields[0])
 
 static int64_t node_number(const redisReply *reply)
@@ -368,6 +369,18 @@ static int64_t node_number(const redisReply *reply)
                    n <= INT64_MAX
                ? (int64_t)n
                : 0;
+}
+
+/* "HOST TIME" */
+static void rival_take(struct slice text, struct arena *arena, struct node_info *node)
+{
+    struct slice host;
+    uint64_t seen;
+
+    if (slice_cut(&text, ' ', &host) && slice_number(text, &seen) && seen <= INT64_MAX) {
+        node->rival = arena_copy(arena, host);
+        node->rival_seen = (int64_t)seen;
+    }
 }
 
 static int node_take(const struct reader *r, const redisReply *reply, struct slice key,
@@ -385,6 +398,9 @@ static int node_take(const struct reader *r, const redisReply *reply, struct sli
     node->pushed_through = node_number(reply->element[4]);
     node->dirty_rows = node_number(reply->element[5]);
     node->is_renamed = reply->element[6]->type == REDIS_REPLY_STRING;
+    /* One that is heard of again is not. */
+    node->is_retired = node_number(reply->element[7]) > node->seen;
+    rival_take(link_reply_text(reply->element[8]), arena, node);
     return 0;
 }
 
@@ -433,6 +449,8 @@ const struct node_info *read_node_infos_last(const struct node_infos *nodes)
     const struct node_info *last = NULL;
 
     for (size_t i = 0; i < nodes->count; i++) {
+        if (nodes->items[i].is_retired)
+            continue;
         if (last == NULL || nodes->items[i].pushed_through < last->pushed_through)
             last = &nodes->items[i];
     }

@@ -144,7 +144,8 @@ class Site:
                  "CREATE TABLE rows (id INTEGER PRIMARY KEY, dirty INTEGER NOT NULL);"
                  "INSERT INTO rows (dirty) VALUES (0), (1);"
                  "CREATE TABLE doubtful (number INTEGER PRIMARY KEY, queue_id TEXT,"
-                 " time_ms INTEGER)")
+                 " time_ms INTEGER);"
+                 "CREATE TABLE nodes (id INTEGER PRIMARY KEY, name TEXT, share TEXT)")
 
     def heartbeat(self):
         counted = Counted()
@@ -315,14 +316,21 @@ def wrong_nodes(site):
     site.redis("HSET", "tg:{@mx2}:node", "seen", now - 1000)
     site.expect("warn", "node", "mx2 last reported", "another node is away", fresh=False)
     fix = [f[3] for f in site.ask(fresh=False)[1] if f[0] == "warn"][0]
-    site.redis(*fix.split("redis-cli ")[1].replace("'", "").split(" "))
+    site.tollgate(*fix.split("tollgate ")[1].split(" "))
     tap.same([f for f in site.ask(fresh=False)[1] if f[0] != "ok"], [],
              "and no longer missed after its fix")
     site.site(nodes=1)
-    site.redis("HSET", "tg:{@mx2}:node", "pushed_through", 253402300799)
     tap.same([f for f in site.ask(fresh=False)[1] if f[0] != "ok"], [], "nor counted for limits")
     site.site()
-    site.sql("INSERT OR REPLACE INTO meta VALUES ('ledger', '0badcafe')")
+    site.redis("HDEL", "tg:{@mx2}:node", "retired")
+    site.redis("HSET", "tg:{@mx1}:node", "_rival", "mx1-copy.example.com %d" % now)
+    site.expect("fail", "node", "another tollgated, too (on mx1-copy.example.com)",
+                "two of one name")
+    site.redis("HDEL", "tg:{@mx1}:node", "_rival")
+    site.redis("SET", "tg:timezone", "Asia/Kolkata")
+    site.expect("fail", "clock", "in Asia/Kolkata, not in UTC", "another time zone")
+    site.redis("DEL", "tg:timezone")
+    site.sql("INSERT INTO nodes (name, share) VALUES ('mx1', 'deadbeef'), ('mx1', '0badcafe')")
     site.redis("HSET", "tg:{@mx1}:node", "_ledger", "0badcafe")
     tap.same([f for f in site.ask()[1] if f[0] != "ok"], [], "its own ledger reports")
     site.redis("HSET", "tg:{@mx1}:node", "_ledger", "deadbeef")

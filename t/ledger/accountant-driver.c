@@ -18,8 +18,8 @@
  * Appends records until the journal's last is LAST, then lets the accountant finish, and ends.
  * MODE: append: without an accountant; doubtful: the last two are in flight when the program is
  * aborted; wait: says "ready", then goes on until standard input ends; hurry: the accountant's
- * turns are an hour apart, and it is waited for; sync: each record is synced. TG_SEGMENT_BYTES: size
- * of the journal's segments, instead of 20,000; TG_ZONE: the time zone, instead of UTC.
+ * turns are an hour apart, and it is waited for; sync: each record is synced. TG_SEGMENT_BYTES:
+ * size of the journal's segments, instead of 20,000; TG_ZONE: the time zone, instead of UTC.
  */
 
 static struct err err;

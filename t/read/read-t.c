@@ -227,6 +227,16 @@ static void test_nodes(void)
     OK(!nodes.items[0].is_renamed && nodes.items[1].is_renamed, "one is a former name");
     IS_INT(nodes.items[1].seen, 0, "what is no time is none");
     OK(read_node_infos_last(&nodes) == &nodes.items[1], "the one that is furthest behind");
+    put("HSET", "t:{@mx2}:node", "retired", "1795262500");
+    put("HSET", "t:{@mx1}:node", "_rival", "mx9.example.com 1795262390");
+    OK(read_node_infos(&reader, &arena, &nodes, &error) == 0 && nodes.items[1].is_retired &&
+           read_node_infos_last(&nodes) == &nodes.items[0],
+       "nothing waits for one that is retired");
+    IS_SLICE(nodes.items[0].rival, SLICE("mx9.example.com"), "another one of the same name");
+    IS_INT(nodes.items[0].rival_seen, 1795262390, "and when it said so");
+    put("HSET", "t:{@mx2}:node", "seen", "1795262501");
+    OK(read_node_infos(&reader, &arena, &nodes, &error) == 0 && !nodes.items[1].is_retired,
+       "who is heard of again is back");
     put("SADD", "t:nodes", "mx3", NULL);
     OK(read_node_infos(&reader, &arena, &nodes, &error) == 0 &&
            slice_equal(read_node_infos_last(&nodes)->name, SLICE("mx3")),

@@ -49,7 +49,8 @@ def counter_faults(manual, table):
 def node_fields():
     former = text("lib/ledger/push_former.c")
     return set(re.findall(r'(?:field|text)_add\(&w, "([a-z]\w+)"', text("lib/ledger/push_node.c")) +
-               re.findall(r'SLICE\("([a-z]\w+)"\)', former))
+               re.findall(r'SLICE\("([a-z]\w+)"\)', former)) | \
+        set(re.findall(r'SLICE\("(retired)"\)', text("cli/node.c")))
 
 
 def kept_days(name):
