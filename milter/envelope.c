@@ -6,9 +6,14 @@
 /* Of a login, what is kept. */
 enum { LOGIN_MAX_BYTES = 1024 };
 
+/* Postfix has "$mail_name $mail_version", and the name is often changed; Sendmail has its version
+ * alone. */
 enum envelope_mta envelope_mta(struct slice version, bool smtp)
 {
-    if (!slice_starts_nocase(version, SLICE("Postfix")))
+    ptrdiff_t blank = slice_find_last(version, ' ');
+    struct slice number = slice_from(version, (size_t)(blank + 1));
+
+    if (blank < 0 || number.len == 0 || number.ptr[0] < '0' || number.ptr[0] > '9')
         return MTA_OTHER;
     return smtp ? MTA_POSTFIX : MTA_POSTFIX_LOCAL;
 }

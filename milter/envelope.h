@@ -22,6 +22,7 @@
 
 enum envelope_mta { MTA_OTHER, MTA_POSTFIX, MTA_POSTFIX_LOCAL };
 
+/* By the macro v. */
 enum envelope_mta envelope_mta(struct slice version, bool smtp);
 
 /* Sender or recipient. A text that is not an address becomes a local part without a domain. */

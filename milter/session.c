@@ -52,12 +52,15 @@ void session_free(struct session *s)
 }
 
 /* The sendmail command reaches us through Postfix's pickup as a connection from no client:
- * FAMILY_INET, port 0. */
-static bool is_submitted(const struct session_client *c)
+ * FAMILY_INET, port 0. Sendmail's own (sendmail -bs with sendmail.cf) has no address at all. */
+static bool is_submitted(const struct session_client *c, const struct session_macros *macros)
 {
-    return c->family == FAMILY_INET && c->port == 0 &&
-           slice_equal(c->address, SLICE("127.0.0.1")) &&
-           slice_equal_nocase(c->host, SLICE("localhost"));
+    if (!slice_equal_nocase(c->host, SLICE("localhost")))
+        return false;
+    if (c->family == FAMILY_INET)
+        return c->port == 0 && slice_equal(c->address, SLICE("127.0.0.1"));
+    return c->family == FAMILY_UNKNOWN && macros->client_addr.len == 0 && macros->version.len > 0 &&
+           envelope_mta(macros->version, true) == MTA_OTHER;
 }
 
 struct session_action session_connect(struct session *s, const struct session_client *client,
@@ -69,7 +72,7 @@ struct session_action session_connect(struct session *s, const struct session_cl
 
     session_reset(s);
     arena_reset(&s->connection);
-    s->smtp = !is_submitted(client);
+    s->smtp = !is_submitted(client, macros);
     s->client_ip = s->smtp ? arena_copy(&s->connection, networks_ip_text(ip, text)) : SLICE_NONE;
     s->version = arena_copy(&s->connection, slice_to(macros->version, 128));
     s->mta = envelope_mta(s->version, s->smtp);

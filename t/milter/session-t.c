@@ -1,6 +1,7 @@
 /* The session: what MTAs send and what it makes of it, beyond the classification cases. */
 #include "t/tap.h"
 
+#include "milter/envelope.h"
 #include "t/milter/play.h"
 
 #define POSTFIX  "Postfix 3.7.11"
@@ -112,6 +113,18 @@ static void test_origins(void)
     (void)play_connect(&p, "unknown", FAMILY_UNKNOWN, 0, NULL);
     (void)deliver(&p, "<alice@example.com>", "<x@y.test>");
     IS_INT(play_counter(&p, "_unattributed", COUNTER_RELAY_MESSAGES), 1, "nobody knows: outside");
+    p.macros.version = SLICE("8.17.1.9");
+    (void)play_connect(&p, "localhost", FAMILY_UNKNOWN, 0, NULL);
+    (void)deliver(&p, "<alice@example.com>", "<x@y.test>");
+    IS_INT(play_counter(&p, "example.com", COUNTER_OUT_MESSAGES), 1, "sendmail -bs of Sendmail");
+    (void)play_connect(&p, "unknown", FAMILY_UNKNOWN, 0, NULL);
+    (void)deliver(&p, "<alice@example.com>", "<x@y.test>");
+    IS_INT(play_counter(&p, "_unattributed", COUNTER_RELAY_MESSAGES), 1,
+           "a client of another name is not the host");
+    p.macros.version = SLICE("Postfix 3.7.11");
+    (void)play_connect(&p, "localhost", FAMILY_UNKNOWN, 0, NULL);
+    (void)deliver(&p, "<alice@example.com>", "<x@y.test>");
+    IS_INT(play_counter(&p, "_unattributed", COUNTER_RELAY_MESSAGES), 1, "nor is one of Postfix");
     p.macros.client_addr = SLICE("198.51.100.7");
     (void)play_connect(&p, "unknown", FAMILY_UNKNOWN, 0, NULL);
     (void)deliver(&p, "<alice@example.com>", "<x@y.test>");
@@ -433,9 +446,36 @@ static void test_memory(void)
     play_fini(&p);
 }
 
+/* By what it says of itself, whatever it calls itself. */
+static void test_mta(void)
+{
+    static const struct {
+        const char *version;
+        enum envelope_mta want;
+    } cases[] = {
+        {"Postfix 3.7.11", MTA_POSTFIX},
+        {"ACME Mail 3.7.11", MTA_POSTFIX},
+        {"Sendmail 3.10.1-RC1", MTA_POSTFIX},
+        {" 3.7.11", MTA_POSTFIX},
+        {"8.17.1.9", MTA_OTHER},
+        {"AIX7.1/8.14.4", MTA_OTHER},
+        {"Haraka", MTA_OTHER},
+        {"Some Mail", MTA_OTHER},
+        {"Mail ", MTA_OTHER},
+        {"", MTA_OTHER},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        IS_INT(envelope_mta(slice_str(cases[i].version), true), cases[i].want, cases[i].version);
+        IS_INT(envelope_mta(slice_str(cases[i].version), false),
+               cases[i].want == MTA_POSTFIX ? MTA_POSTFIX_LOCAL : MTA_OTHER, "not by SMTP");
+    }
+}
+
 int main(void)
 {
     hosted_make();
+    test_mta();
     test_bytes();
     test_origins();
     test_pickup();
