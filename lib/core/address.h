@@ -28,7 +28,7 @@ struct address {
  * the domain goes; the last `@` outside quotes parts the domain off; `user%domain@host` stays as it
  * is.
  * `<>` and the empty string are the null sender: both parts empty. Returns -1 for what is no path,
- * or has a domain that can be none; a domain that IDNA refuses is kept in ASCII lower case. */
+ * or has a domain that can be none (see domain_canonical). */
 int address_parse(struct slice path, struct arena *arena, struct address *out,
                   struct err *err) TG_MUST_USE;
 

@@ -80,7 +80,9 @@ int domain_canonical(struct slice text, struct arena *arena, struct slice *out, 
     fault = name_fault(name);
     if (fault != NULL)
         return refuse(err, fault, text);
-    if (is_ascii(name) || !idna_map(dot, name, arena, out))
+    if (is_ascii(name))
         *out = arena_lower(arena, whole);
+    else if (!idna_map(dot, name, arena, out))
+        return refuse(err, "IDNA has no such name", text);
     return out->ptr == NULL ? err_set(err, EX_OSERR, "out of memory for a domain") : 0;
 }

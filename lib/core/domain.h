@@ -15,10 +15,10 @@
 
 #define DOMAIN_MAX_BYTES 255
 
-/* A domain in canonical form. -1 for what can be none (empty, blanks, control bytes, over-long, no
- * UTF-8, empty labels, ASCII other than letters, digits, `-`, `_`; address literals are refused
- * too); what only IDNA (RFC 5891, with the mapping of UTS 46) refuses is kept in ASCII lower case.
- * `.example.com` keeps its leading dot. */
+/* A domain in canonical form. -1 for what can be none: empty, blanks, control bytes, over-long, no
+ * UTF-8, empty labels, ASCII other than letters, digits, `-`, `_`, address literals, and what IDNA
+ * (RFC 5891, with the mapping of UTS 46) refuses, such as a name with U+2028. `.example.com` keeps
+ * its leading dot. */
 int domain_canonical(struct slice text, struct arena *arena, struct slice *out,
                      struct err *err) TG_MUST_USE;
 
