@@ -6,6 +6,7 @@
 #include "cli/doctor.h"
 #include "lib/core/format.h"
 #include "lib/sources/source.h"
+#include "lib/sys/privileges.h"
 
 #define WARNINGS_SHOWN 5
 #define MISSING_SHOWN  5
@@ -116,6 +117,29 @@ static void compare(struct doctor *d, const struct hosted *w)
     hosted_free(postfix);
 }
 
+static int load_sources(void *context, struct err *err)
+{
+    struct hosted *w = source_load(context, NULL, err);
+
+    hosted_free(w);
+    return w != NULL ? 0 : -1;
+}
+
+/* Root may read more than the account that tollgated runs as. */
+static void check_readable(struct doctor *d)
+{
+    struct settings *s = d->cli->settings;
+    struct privileges_account account;
+    struct err err = {0};
+
+    if (privileges_find(s->user, &account, &err) != 0 || account.name[0] == '\0' ||
+        privileges_try(&account, load_sources, s, &err) == 0)
+        return;
+    doctor_say(d, DOCTOR_FAIL, "hosted", "as %s: %s", account.name, err.text);
+    doctor_fix(d, "tollgated reads its sources as %s (the setting user): let it read them",
+               account.name);
+}
+
 /* What tollgated does not take over from the sources; where it does not run, others say so. */
 static void check_in_force(struct doctor *d)
 {
@@ -151,6 +175,7 @@ void doctor_hosted(struct doctor *d)
                    d->cli->config);
     } else {
         say_counts(d, w);
+        check_readable(d);
         show_warnings(d, warnings);
         if (!w->domains_asked)
             compare(d, w);

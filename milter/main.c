@@ -27,22 +27,30 @@ static int complain(const struct err *err)
     return err->code != 0 ? err->code : EX_SOFTWARE;
 }
 
-/* A start, but for serving. A source that is missing or wrong is a fault; a server that is
- * unreachable is not. */
-static int test(const struct settings *s)
+static int load_sources(void *context, struct err *err)
 {
-    struct err err = {0};
-    int exit_code = check_machine(s, CHECK_TEST, stderr, &err) == 0 ? EX_OK : EX_CONFIG;
-    struct hosted *w = source_load(s, stderr, &err);
+    const struct settings *s = context;
+    struct hosted *w = source_load(s, stderr, err);
 
     check_warn(s, w, stderr);
-    if (w == NULL) {
-        (void)complain(&err);
-        if (err.code != EX_UNAVAILABLE && err.code != EX_TEMPFAIL)
-            exit_code = EX_CONFIG;
-    }
     hosted_free(w);
-    return exit_code;
+    return w != NULL ? 0 : -1;
+}
+
+/* A start, but for serving; sources are read with the privileges of `user`, as the daemon does. A
+ * source that is missing or wrong is a fault; a server that is unreachable is not. */
+static int test(struct settings *s)
+{
+    struct privileges_account account;
+    struct err err = {0};
+    int exit_code = check_machine(s, CHECK_TEST, stderr, &err) == 0 ? EX_OK : EX_CONFIG;
+
+    if (privileges_find(s->user, &account, &err) != 0)
+        return EX_CONFIG; /* check_machine has said so */
+    if (privileges_try(&account, load_sources, s, &err) == 0)
+        return exit_code;
+    (void)complain(&err);
+    return err.code == EX_UNAVAILABLE || err.code == EX_TEMPFAIL ? exit_code : EX_CONFIG;
 }
 
 /* The state directory and its lock, which is held until the process ends. */

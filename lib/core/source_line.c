@@ -16,6 +16,16 @@ static struct slice cut_comment(struct slice line)
     return line;
 }
 
+struct slice source_line_content(struct slice line)
+{
+    return slice_trim(cut_comment(line));
+}
+
+bool source_line_continues(enum source_use use, struct slice line)
+{
+    return use == SOURCE_FORWARDS && line.len > 0 && is_blank(line.ptr[0]);
+}
+
 /* The length of what stands before the first separator outside double quotes. */
 static size_t token_len(struct slice s, bool (*is_separator)(char))
 {
@@ -83,7 +93,7 @@ int source_line_parse(enum source_use use, struct slice line, struct source_entr
 {
     size_t len;
 
-    line = slice_trim(cut_comment(line));
+    line = source_line_content(line);
     if (line.len == 0)
         return 0;
     if (memchr(line.ptr, '\0', line.len) != NULL)

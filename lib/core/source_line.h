@@ -13,6 +13,7 @@
  *     example.com                       domains: name, and the owner it is charged to
  *     .example.net   example.com
  *     sales@example.com  a@x.org, b@y.org     forwards: address, and its targets
+ *         c@z.org                       more of them, on a line that begins with a blank
  *     joe            joe@example.com    logins
  *     example.com    gold               plans: domain, and its plan
  *
@@ -24,6 +25,11 @@ enum source_use { SOURCE_DOMAINS, SOURCE_FORWARDS, SOURCE_LOGINS, SOURCE_PLANS }
 struct source_entry {
     struct slice key, value; /* value: owner (or empty), all targets, address, plan */
 };
+
+/* What is left of a line without its comment and the blanks around it. */
+struct slice source_line_content(struct slice line);
+/* A line of forwarders that begins with a blank goes on with the one before (virtual(5)). */
+bool source_line_continues(enum source_use use, struct slice line);
 
 /* 1: an entry, 0: nothing on this line, -1: a bad line, *err says what it should be (EX_DATAERR).
  */

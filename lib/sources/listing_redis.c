@@ -123,12 +123,15 @@ static int list_field(void *context, struct slice field, struct slice value, str
 }
 
 /* Domains gone all at once are a flushed server rather than a wish: without them every message
- * would be of the wrong class. The last forwarder or login may well go. */
+ * would be of the wrong class. They come back, as a server that is away does. The last forwarder or
+ * login may well go. */
 static int list_nothing(const struct source_name *name, struct listing *l, struct err *err)
 {
     if (l->use == SOURCE_DOMAINS)
-        return bad_key(name, err, EX_NOINPUT,
-                       "there is no such key: make a set (SADD) or a hash (HSET) of domains");
+        return bad_key(
+            name, err, EX_UNAVAILABLE,
+            "there is no such key, as in a Redis that was flushed: add a set (SADD) or a "
+            "hash (HSET) of domains");
     listing_warn(l, "there is no such key: no entries");
     return 0;
 }

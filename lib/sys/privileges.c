@@ -1,11 +1,14 @@
 #include "lib/sys/privileges.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -145,4 +148,55 @@ void privileges_files_root(const struct privileges_account *a)
         return;
     (void)setfsuid(0);
     (void)setfsgid(0);
+}
+
+/* --- in a child ------------------------------------------------------------------------------ */
+
+/* What the child reports; small enough to be written in one piece (pipe(7)). */
+struct privileges_outcome {
+    int result;
+    struct err err;
+};
+
+static void child_run(const struct privileges_account *a,
+                      int (*work)(void *context, struct err *err), void *context, int out)
+{
+    struct privileges_outcome o = {.result = -1};
+
+    if (privileges_become(a, "", &o.err) == 0)
+        o.result = work(context, &o.err);
+    _exit(write(out, &o, sizeof o) == (ssize_t)sizeof o ? 0 : EX_OSERR);
+}
+
+static int child_failed(struct err *err, const char *name)
+{
+    return err_set(err, EX_OSERR, "cannot try it as %s: %s", name, strerror(errno));
+}
+
+int privileges_try(const struct privileges_account *a, int (*work)(void *context, struct err *err),
+                   void *context, struct err *err)
+{
+    struct privileges_outcome o;
+    int ends[2];
+    ssize_t got;
+    pid_t child;
+
+    if (a->name[0] == '\0')
+        return work(context, err);
+    (void)fflush(NULL);
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return child_failed(err, a->name);
+    child = fork();
+    if (child == 0)
+        child_run(a, work, context, ends[1]);
+    (void)close(ends[1]);
+    got = child < 0 ? -1 : read(ends[0], &o, sizeof o);
+    (void)close(ends[0]);
+    if (child < 0)
+        return child_failed(err, a->name);
+    (void)waitpid(child, NULL, 0);
+    if (got != (ssize_t)sizeof o)
+        return err_set(err, EX_SOFTWARE, "what was tried as %s ended before it was done", a->name);
+    *err = o.err;
+    return o.result;
 }

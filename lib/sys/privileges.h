@@ -30,6 +30,12 @@ int privileges_group_check(const char *group, struct err *err) TG_MUST_USE TG_NO
 int privileges_become(const struct privileges_account *a, const char *group,
                       struct err *err) TG_MUST_USE TG_NONNULL(1);
 
+/* Does some work in a child process that has become the account, and returns its result and error:
+ * whether the daemon will be able to do it. What the work leaves in memory is lost. At once in this
+ * process for the present account. */
+int privileges_try(const struct privileges_account *a, int (*work)(void *context, struct err *err),
+                   void *context, struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 4);
+
 /* For work in directories of the account before privileges are dropped: until privileges_files_root
  * the calling thread makes and opens files with the rights of the account and of `group` ("": none)
  * only, so that no link there leads root anywhere. No-op for the present account. */

@@ -189,8 +189,49 @@ def ways_to_change():
     site.stop()
 
 
+def root_only():
+    """A file that the account of the daemon cannot read."""
+    if os.geteuid() != 0:
+        return
+    folder = proc.scratch("user")
+    site = tollgated.Tollgated(folder, "unix://%s/none" % folder, "unix:%s/milter.sock" % folder,
+                               {"user": "nobody"})
+    site.host(DOMAINS)
+    test = [os.path.join(proc.BUILD, "tollgated"), "-t", "-c", site.conf]
+    tap.same(proc.run(test), (0, "", ""), "-t: the account can read it")
+    os.chmod(site.domains, 0o600)
+    code, _, err = proc.run(test)
+    tap.ok(code == 78 and "Permission denied" in err, "-t: it cannot, though root can", code, err)
+    report = site.command("doctor")[1]
+    tap.ok("as nobody" in report and "Permission denied" in " ".join(report.split()),
+           "doctor sees it, too", report)
+
+
+def flushed():
+    """A start while the key of the domains is gone."""
+    folder = proc.scratch("flushed")
+    server = redis_server.RedisServer(folder)
+    redis = server.connect()
+    site = tollgated.Tollgated(folder, server.url, "unix:%s/milter.sock" % folder,
+                               {"hosted": {"domains": ["redis:hosted"]}})
+    code, _, err = proc.run([os.path.join(proc.BUILD, "tollgated"), "-t", "-c", site.conf])
+    tap.ok(code == 0 and "no such key" in err, "-t tells of it", code, err)
+    site.start()
+
+    def deliver():
+        with milterclient.Session(site.socket) as s:
+            return s.deliver(OUTSIDE, ["a@d1.example"], MESSAGE)
+
+    tap.ok(deliver().text.startswith("451"), "mail waits")
+    redis("SADD", "hosted", "d1.example")
+    tap.ok(proc.wait_for("domains", lambda: deliver().accepted), "until the key is there")
+    tap.same(site.stop(), 0, "it ends well")
+
+
 def main():
     tap.need("redis-server")
+    root_only()
+    flushed()
     shrunk()
     relay_waits()
     ways_to_change()

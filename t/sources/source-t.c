@@ -81,6 +81,74 @@ static void test_order(void)
     hosted_free(w);
 }
 
+/* A table of virtual(5), as it is. */
+static void test_continued(void)
+{
+    struct err err = {0};
+    struct hosted *w;
+
+    write_file("virtual", "# forwarders\n"
+                          "team@example.com a@x.test,\n"
+                          "   b@y.test # the second\n"
+                          "\n"
+                          "# one more\n"
+                          "\tc@z.test\n"
+                          "late@example.com\n"
+                          "  d@x.test\n"
+                          "bad..domain@b..c x@y.test\n"
+                          " z@y.test\n"
+                          "last@example.com e@x.test,\n"
+                          " f@x.test");
+    write_file("indented", "  one.example\n  two.example\n");
+    use_sources("file:indented", "file:virtual", "");
+    w = load(&err);
+    OK(w != NULL, err.text);
+    IS_STR(targets(w, "team@example.com"), "a@x.test b@y.test c@z.test", "over three lines");
+    IS_STR(targets(w, "late@example.com"), "d@x.test", "the first target on the second line");
+    IS_STR(targets(w, "last@example.com"), "e@x.test f@x.test", "up to the end of the file");
+    OK(strstr(warnings, "/virtual:9: ") != NULL, "a bad entry has the number of its first line");
+    IS_STR(charged(w, "two.example"), "two.example", "domains are not continued");
+    hosted_free(w);
+}
+
+/* Files in which nothing is what it should be are no empty files. */
+static void test_wrong_files(void)
+{
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        {"a.example, b.example\n", "none of its 1 lines"},
+        {"a.example smtp:[mx.example] x\nb.example smtp:[mx.example] y\n", "none of its 2 lines"},
+        {"a.example\rb.example\r", "CR alone"},
+        {"\xff\xfe"
+         "a",
+         "none of its 1 lines"},
+    };
+    struct err err = {0};
+    struct hosted *w;
+    char path[128];
+    FILE *out;
+
+    use_sources("file:wrong", "", "");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        write_file("wrong", cases[i].text);
+        w = load(&err);
+        OK(w == NULL && err.code == EX_DATAERR && strstr(err.text, cases[i].want), err.text);
+        hosted_free(w);
+    }
+    (void)snprintf(path, sizeof path, "%s/wrong", redis.dir);
+    out = fopen(path, "w");
+    (void)fwrite("\xff\xfe"
+                 "a\0.\0b\0\n\0",
+                 1, 10, out);
+    (void)fclose(out);
+    OK(load(&err) == NULL && strstr(err.text, "UTF-16"), err.text);
+    write_file("wrong", "a.example, b.example\nc.example\n");
+    w = load(&err);
+    OK(w != NULL && strstr(warnings, "/wrong:1: ") != NULL, "one good line makes it a list");
+    hosted_free(w);
+}
+
 static void test_file_faults(void)
 {
     char path[128];
@@ -97,6 +165,7 @@ static void test_file_faults(void)
     FILE *out = fopen(path, "w");
     for (int i = 0; i < 1000; i++)
         (void)fputs("a b c\n", out);
+    (void)fputs("a.example\n", out);
     (void)fclose(out);
     use_sources("file:many", "", "");
     hosted_free(load(&err));
@@ -158,7 +227,7 @@ static void test_redis_faults(void)
     use_sources("redis:list", "", "");
     OK(load(&err) == NULL && err.code == EX_DATAERR && strstr(err.text, "list"), err.text);
     use_sources("redis:nothing", "", "");
-    OK(load(&err) == NULL && err.code == EX_NOINPUT && strstr(err.text, "nothing"), err.text);
+    OK(load(&err) == NULL && err.code == EX_UNAVAILABLE && strstr(err.text, "nothing"), err.text);
     use_sources("socketmap:unix:/x:d", "socketmap:inet:h:1:f", "socketmap:unix:/x:l");
     struct hosted *w = load(&err);
     OK(w != NULL && w->domains_asked && w->forwards_asked && w->logins_asked,
@@ -310,6 +379,8 @@ int main(void)
     settings.accounting.spam_header = "";
     test_files();
     test_order();
+    test_continued();
+    test_wrong_files();
     test_file_faults();
     test_redis();
     test_redis_faults();
