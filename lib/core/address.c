@@ -180,16 +180,33 @@ static size_t clean(struct slice s, char *out)
     return s.len;
 }
 
-static struct slice extension_cut(struct slice local)
+/* Postfix's owner_request_special. */
+static bool is_list_name(struct slice local)
 {
-    ptrdiff_t plus = slice_find(local, '+');
+    static const struct slice owner = {"owner-", 6}, request = {"-request", 8};
 
-    return plus > 0 ? slice_to(local, (size_t)plus) : local;
+    return slice_starts_nocase(local, owner) ||
+           (local.len > request.len &&
+            slice_equal_nocase(slice_from(local, local.len - request.len), request));
 }
 
-size_t address_write_local(const struct address *a, enum address_part part, char *room, size_t size)
+struct address address_without_extension(const struct address *a, struct slice delimiters)
 {
-    struct slice local = part == ADDRESS_NO_EXTENSION ? extension_cut(a->local) : a->local;
+    struct address cut = *a;
+
+    if (slice_find(delimiters, '-') >= 0 && is_list_name(a->local))
+        return cut;
+    for (size_t i = 1; i < a->local.len; i++)
+        if (slice_find(delimiters, a->local.ptr[i]) >= 0) {
+            cut.local = slice_to(a->local, i);
+            break;
+        }
+    return cut;
+}
+
+size_t address_write_local(const struct address *a, char *room, size_t size)
+{
+    struct slice local = a->local;
     struct slice text = {room + local.len + 2, local.len};
     size_t len = 0;
 
@@ -214,13 +231,13 @@ size_t address_write_local(const struct address *a, enum address_part part, char
     return len;
 }
 
-size_t address_write(const struct address *a, enum address_part part, char *room, size_t size)
+size_t address_write(const struct address *a, char *room, size_t size)
 {
     size_t len;
 
     if (address_is_null(a) || size < 2 * a->local.len + 4 + a->domain.len)
         return 0;
-    len = address_write_local(a, part, room, size);
+    len = address_write_local(a, room, size);
     if (a->domain.len == 0) {
         if (room[0] == '_')
             room[0] = '?';
@@ -230,20 +247,22 @@ size_t address_write(const struct address *a, enum address_part part, char *room
     return len + clean(a->domain, room + len);
 }
 
-static struct slice text_new(const struct address *a, enum address_part part, struct arena *arena)
+struct slice address_text(const struct address *a, struct arena *arena)
 {
     char text[ADDRESS_TEXT_ROOM];
-    size_t len = address_write(a, part, text, sizeof text);
+    size_t len = address_write(a, text, sizeof text);
 
     return arena_copy(arena, (struct slice){text, len});
 }
 
-struct slice address_user(const struct address *a, struct arena *arena)
+struct slice address_user_by(const struct address *a, struct slice delimiters, struct arena *arena)
 {
-    return text_new(a, ADDRESS_NO_EXTENSION, arena);
+    struct address user = address_without_extension(a, delimiters);
+
+    return address_text(&user, arena);
 }
 
-struct slice address_text(const struct address *a, struct arena *arena)
+struct slice address_user(const struct address *a, struct arena *arena)
 {
-    return text_new(a, ADDRESS_WHOLE, arena);
+    return address_user_by(a, SLICE("+"), arena);
 }

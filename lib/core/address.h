@@ -45,17 +45,22 @@ int address_parse_header(struct slice value, struct arena *arena, struct address
  * `?`). Never begins with `_` where there is no domain, so that it is none of the reserved names.
  */
 struct slice address_user(const struct address *a, struct arena *arena) TG_NONNULL(1);
+/* The address without its extension: its local part up to the first of these delimiters (a set, as
+ * Postfix's recipient_delimiter), which is not its first byte. With `-` among them, list names
+ * (owner-list, list-request) are whole. */
+struct address address_without_extension(const struct address *a, struct slice delimiters)
+    TG_NONNULL(1);
+/* address_user with other delimiters than `+`. */
+struct slice address_user_by(const struct address *a, struct slice delimiters, struct arena *arena)
+    TG_NONNULL(1);
 /* The whole address for look-ups: as address_user, with the extension kept. */
 struct slice address_text(const struct address *a, struct arena *arena) TG_NONNULL(1);
 
 /* The same into a caller's room (ADDRESS_TEXT_ROOM is enough for what address_parse gave): the
  * length, or 0 where it does not fit. */
-enum address_part { ADDRESS_WHOLE, ADDRESS_NO_EXTENSION };
-size_t address_write(const struct address *a, enum address_part part, char *room, size_t size)
-    TG_NONNULL(1);
+size_t address_write(const struct address *a, char *room, size_t size) TG_NONNULL(1);
 /* The local part alone, as address_write has it. */
-size_t address_write_local(const struct address *a, enum address_part part, char *room, size_t size)
-    TG_NONNULL(1);
+size_t address_write_local(const struct address *a, char *room, size_t size) TG_NONNULL(1);
 
 bool address_is_null(const struct address *a) TG_NONNULL(1);
 

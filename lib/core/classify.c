@@ -20,7 +20,7 @@ static struct slice user_of(struct classify_work *k, const struct address *a)
     if (srs_is(a->local))
         return SLICE(USER_SRS);
     plain.local = srs_untagged(a->local);
-    user = address_user(&plain, k->arena);
+    user = address_user_by(&plain, k->hosted->user_delimiters, k->arena);
     k->failed = k->failed || user.ptr == NULL;
     return user;
 }

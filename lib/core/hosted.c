@@ -14,6 +14,7 @@ struct hosted *hosted_new(size_t cap_bytes)
         return NULL;
     arena_init(&w->arena, cap_bytes);
     w->users = true;
+    w->user_delimiters = w->forward_delimiters = SLICE("+");
     return w;
 }
 
@@ -285,6 +286,14 @@ int hosted_add_source(struct hosted *w, const char *list, struct slice name, siz
     w->sources = grown;
     w->sources[w->source_count++] = (struct hosted_source){list, kept, entries};
     return 0;
+}
+
+int hosted_set_delimiters(struct hosted *w, struct slice users, struct slice forwards,
+                          struct err *err)
+{
+    w->user_delimiters = arena_copy(&w->arena, users);
+    w->forward_delimiters = arena_copy(&w->arena, forwards);
+    return w->user_delimiters.ptr != NULL && w->forward_delimiters.ptr != NULL ? 0 : no_memory(err);
 }
 
 int hosted_set_default_domain(struct hosted *w, struct slice name, struct err *err)

@@ -43,6 +43,8 @@ struct hosted {
     struct strmap logins;      /* login, lower case -> struct address * */
     struct strmap plans;       /* domain -> struct slice * (name of its plan) */
     struct networks host, customers;
+    /* Which bytes part an extension off: of users, and of addresses looked up among forwarders. */
+    struct slice user_delimiters, forward_delimiters;
     struct slice default_domain;          /* for addresses without a domain; empty: none */
     struct slice spam_header, spam_value; /* "X-Spam-Flag", "YES"; empty: no spam split */
     struct hosted_source *sources;
@@ -78,6 +80,9 @@ int hosted_add_plan(struct hosted *w, struct slice domain, struct slice plan,
                     struct err *err) TG_MUST_USE TG_NONNULL(1);
 int hosted_add_network(struct hosted *w, struct networks *set, struct slice text,
                        struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* Copies them. */
+int hosted_set_delimiters(struct hosted *w, struct slice users, struct slice forwards,
+                          struct err *err) TG_MUST_USE TG_NONNULL(1);
 int hosted_set_default_domain(struct hosted *w, struct slice name, struct err *err) TG_MUST_USE
     TG_NONNULL(1); /* empty: none */
 int hosted_set_spam_header(struct hosted *w, struct slice name_and_value,

@@ -69,13 +69,23 @@ static bool forward_entry(const struct hosted *w, struct slice key, struct forwa
     return true;
 }
 
-static bool forward_part(const struct hosted *w, const struct address *address,
-                         enum address_part part, struct forward_targets *targets)
+static bool forward_whole(const struct hosted *w, const struct address *address,
+                          struct forward_targets *targets)
 {
     char text[ADDRESS_TEXT_ROOM];
-    struct slice key = {text, address_write(address, part, text, sizeof text)};
+    struct slice key = {text, address_write(address, text, sizeof text)};
 
     return forward_entry(w, key, targets);
+}
+
+/* As it is, then without its extension. */
+static bool forward_parts(const struct hosted *w, const struct address *address,
+                          struct forward_targets *targets)
+{
+    struct address cut = address_without_extension(address, w->forward_delimiters);
+
+    return forward_whole(w, address, targets) ||
+           (cut.local.len < address->local.len && forward_whole(w, &cut, targets));
 }
 
 /* alias_maps: the user alone, for the domains that are delivered to the system's own users. */
@@ -86,8 +96,7 @@ static bool forward_bare(const struct hosted *w, const struct address *address,
 
     if (address->domain.len > 0 && strmap_find(&w->bare_forwards_domains, address->domain) == NULL)
         return false;
-    return forward_part(w, &bare, ADDRESS_WHOLE, targets) ||
-           forward_part(w, &bare, ADDRESS_NO_EXTENSION, targets);
+    return forward_parts(w, &bare, targets);
 }
 
 /* Without a source to ask there may still be an answer that came unasked. */
@@ -96,7 +105,7 @@ static enum hosted_result forward_ask(const struct hosted *w, struct answers *a,
                                       struct forward_targets *targets)
 {
     char text[ADDRESS_TEXT_ROOM];
-    struct slice key = {text, address_write(address, ADDRESS_WHOLE, text, sizeof text)};
+    struct slice key = {text, address_write(address, text, sizeof text)};
     const struct answer *answer = w->forwards_asked ? answers_get(a, QUESTION_FORWARD, key)
                                                     : answers_find(a, QUESTION_FORWARD, key);
 
@@ -122,9 +131,8 @@ enum hosted_result hosted_forward(const struct hosted *w, struct answers *a,
 {
     if (address_is_null(address))
         return HOSTED_NO;
-    if (w->forwards.count > 0 && (forward_part(w, address, ADDRESS_WHOLE, targets) ||
-                                  forward_part(w, address, ADDRESS_NO_EXTENSION, targets) ||
-                                  forward_bare(w, address, targets)))
+    if (w->forwards.count > 0 &&
+        (forward_parts(w, address, targets) || forward_bare(w, address, targets)))
         return HOSTED_YES;
     if (a != NULL && (w->forwards_asked || a->known.count > 0)) {
         enum hosted_result found = forward_ask(w, a, address, targets);

@@ -47,6 +47,13 @@ static bool is_listable(struct slice type, bool *has_file)
     return *has_file || slice_equal(type, SLICE("inline"));
 }
 
+/* Postfix asks these for no part of an address, neither without its extension nor for @domain. */
+static bool is_pattern(struct slice type)
+{
+    return slice_equal(type, SLICE("regexp")) || slice_equal(type, SLICE("pcre")) ||
+           slice_equal(type, SLICE("cidr"));
+}
+
 static void set_kind(struct postfix_item *item)
 {
     size_t type = type_len(item->text);
@@ -59,6 +66,7 @@ static void set_kind(struct postfix_item *item)
         return;
     item->kind = POSTFIX_TABLE;
     item->listable = is_listable(slice_to(item->text, type), &has_file);
+    item->is_pattern = is_pattern(slice_to(item->text, type));
     if (has_file)
         item->path = slice_from(item->text, type + 1);
 }

@@ -18,8 +18,9 @@ enum postfix_item_kind {
 
 struct postfix_item {
     enum postfix_item_kind kind;
-    bool negated;  /* !item: no match */
-    bool listable; /* POSTFIX_TABLE: `postmap -s` can give all of it; else it can only be asked */
+    bool negated;    /* !item: no match */
+    bool listable;   /* POSTFIX_TABLE: `postmap -s` can give all of it; else it can only be asked */
+    bool is_pattern; /* POSTFIX_TABLE: asked for whole addresses only (regexp_table(5)) */
     struct slice text; /* without ! and proxy:, whose service only Postfix itself may talk to */
     struct slice path; /* of a listable table's file; empty: none */
 };

@@ -18,7 +18,8 @@ struct postfix_work {
     const struct postfix_config *config;
     struct strmap excluded; /* !name, in the setting at hand */
     bool *asked;
-    bool bare_domains; /* mydestination as the domains of alias_maps, not as domains */
+    bool may_be_missing; /* a table of forwarders without its file is none */
+    bool bare_domains;   /* mydestination as the domains of alias_maps, not as domains */
 };
 
 typedef int each_pair(struct postfix_work *w, struct slice key, struct slice value,
@@ -36,6 +37,17 @@ static int prefix(const struct postfix_work *w, int result, struct err *err)
     return result;
 }
 
+/* Postfix delivers as long as it need not ask that table. */
+static int warn_missing(struct postfix_work *w, const char *table)
+{
+    listing_begin(w->l, table);
+    listing_warn(w->l,
+                 "the table is missing, and its forwarders are not known: make it with postmap "
+                 "or postalias, or take it out of main.cf");
+    listing_end(w->l);
+    return 1;
+}
+
 /* 1: listed, 0: the table can only be asked. */
 static int list_table(struct postfix_work *w, struct slice table, each_pair *each, struct err *err)
 {
@@ -46,6 +58,8 @@ static int list_table(struct postfix_work *w, struct slice table, each_pair *eac
     if (name.ptr == NULL)
         return no_memory(err);
     result = postfix_table_list(w->config->dir, name.ptr, &pairs, err);
+    if (result < 0 && w->may_be_missing && strstr(err->text, "No such file") != NULL)
+        return warn_missing(w, name.ptr);
     if (result <= 0)
         return prefix(w, result, err);
     listing_begin(w->l, name.ptr);
@@ -250,11 +264,18 @@ static int list_forward_maps(struct postfix_work *w, struct slice list, each_pai
  * first. */
 static int list_forwards(struct postfix_work *w, struct err *err)
 {
-    if (list_forward_maps(w, w->config->virtual_alias_maps, each_virtual, err) != 0 ||
-        list_forward_maps(w, w->config->alias_maps, each_alias, err) != 0)
+    const struct postfix_config *c = w->config;
+
+    w->may_be_missing = true;
+    if (hosted_set_delimiters(w->l->hosted, w->l->hosted->user_delimiters, c->recipient_delimiter,
+                              err) != 0 ||
+        list_forward_maps(w, c->virtual_alias_maps, each_virtual, err) != 0)
         return -1;
-    if (w->config->alias_maps.len == 0)
+    if (!postfix_has_aliases(c))
         return 0;
+    if (list_forward_maps(w, c->alias_maps, each_alias, err) != 0)
+        return -1;
+    w->may_be_missing = false;
     w->bare_domains = true;
     return add_setting(w, "mydestination", w->config->mydestination, err);
 }
@@ -287,6 +308,9 @@ int listing_postfix(const struct source_name *name, struct listing *l, bool *ask
             name->path.ptr);
     arena_init(&arena, ARENA_MAX_BYTES);
     result = prefix(&w, postfix_config_read(name->path.ptr, &arena, &config, err), err);
+    if (result == 0 && config.recipient_delimiter.len > 0)
+        result = hosted_set_delimiters(l->hosted, config.recipient_delimiter,
+                                       l->hosted->forward_delimiters, err);
     if (result == 0)
         result = l->use == SOURCE_DOMAINS ? list_domains(&w, err) : list_forwards(&w, err);
     arena_fini(&arena);

@@ -77,6 +77,7 @@ static void keep_setting(struct postfix_config *c, struct slice line, struct are
         {"virtual_mailbox_domains", &c->virtual_mailbox_domains},
         {"virtual_alias_maps", &c->virtual_alias_maps},
         {"alias_maps", &c->alias_maps},
+        {"recipient_delimiter", &c->recipient_delimiter},
         {"myorigin", &c->myorigin},
     };
     struct slice name, value;
@@ -118,6 +119,7 @@ int postfix_config_read(const char *dir, struct arena *arena, struct postfix_con
                                 "virtual_mailbox_domains",
                                 "virtual_alias_maps",
                                 "alias_maps",
+                                "recipient_delimiter",
                                 "myorigin",
                                 NULL};
     struct slice rest, line;
@@ -136,6 +138,11 @@ int postfix_config_read(const char *dir, struct arena *arena, struct postfix_con
     if (failed)
         return err_set(err, EX_OSERR, "out of memory for the settings of Postfix");
     return result;
+}
+
+bool postfix_has_aliases(const struct postfix_config *c)
+{
+    return c->alias_maps.len > 0 && c->mydestination.len > 0;
 }
 
 /* --- postmap

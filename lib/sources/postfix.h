@@ -21,10 +21,14 @@ struct postfix_config {
     const char *dir;
     struct slice mydestination, virtual_alias_domains, virtual_mailbox_domains;
     struct slice virtual_alias_maps, alias_maps;
+    struct slice recipient_delimiter;
     struct slice myorigin; /* /file resolved; empty: unknown */
 };
 int postfix_config_read(const char *dir, struct arena *arena, struct postfix_config *out,
                         struct err *err) TG_MUST_USE;
+
+/* Aliases matter for the domains of mydestination alone. */
+bool postfix_has_aliases(const struct postfix_config *c) TG_NONNULL(1);
 
 /* All of a table: *out gets lines `key TAB value`. 1: done, 0: this type cannot be listed after
  * all, -1. */

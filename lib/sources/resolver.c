@@ -30,8 +30,8 @@ struct way {
 
 struct resolver {
     struct arena arena;
-    const char *prefix; /* of the popauth keys */
-    struct way *ways;   /* in the order in which they are asked */
+    struct resolver_names names;
+    struct way *ways; /* in the order in which they are asked */
     size_t count, room;
     struct resolver_postfix **sites; /* to be freed */
     size_t site_count, site_room;
@@ -74,8 +74,8 @@ static int add_tables(struct resolver *r, const struct resolver_postfix *site, s
     while (postfix_list_next(&list, &item)) {
         if (item.kind != POSTFIX_TABLE || item.listable || item.negated)
             continue;
-        if (add_way(r, kind, form, lookup_postfix_new(site->config.dir, item.text, err), site,
-                    err) != 0)
+        if (add_way(r, kind, item.is_pattern && form == FORM_VIRTUAL ? FORM_PATTERN : form,
+                    lookup_postfix_new(site->config.dir, item.text, err), site, err) != 0)
             return -1;
     }
     return 0;
@@ -106,7 +106,8 @@ static int add_postfix(struct resolver *r, enum source_use use, const char *dir,
     if (use == SOURCE_FORWARDS)
         return add_tables(r, site, c->virtual_alias_maps, QUESTION_FORWARD, FORM_VIRTUAL, err) != 0
                    ? -1
-                   : add_tables(r, site, c->alias_maps, QUESTION_FORWARD, FORM_ALIAS, err);
+                   : add_tables(r, site, postfix_has_aliases(c) ? c->alias_maps : SLICE_NONE,
+                                QUESTION_FORWARD, FORM_ALIAS, err);
     if (add_tables(r, site, c->mydestination, QUESTION_DOMAIN, FORM_NAME, err) != 0 ||
         add_tables(r, site, c->virtual_alias_domains, QUESTION_DOMAIN, FORM_NAME, err) != 0)
         return -1;
@@ -143,9 +144,10 @@ static int add_list(struct resolver *r, enum source_use use, const struct string
 
 static int set_up(struct resolver *r, const struct settings *s, struct err *err)
 {
-    r->prefix = arena_copy(&r->arena, slice_str(s->store.prefix)).ptr;
+    r->names.prefix = arena_copy(&r->arena, slice_str(s->store.prefix)).ptr;
+    r->names.delimiters = arena_copy(&r->arena, slice_str(s->accounting.delimiter));
     r->cache = answer_cache_new();
-    if (r->prefix == NULL || r->cache == NULL)
+    if (r->names.prefix == NULL || r->names.delimiters.ptr == NULL || r->cache == NULL)
         return no_memory(err);
     if (add_list(r, SOURCE_DOMAINS, &s->hosted.domains, err) != 0 ||
         add_list(r, SOURCE_FORWARDS, &s->hosted.forwards, err) != 0 ||
@@ -259,7 +261,7 @@ static ptrdiff_t make_keys(struct batch *b, const struct way *way)
         if (b->list[i].found)
             continue;
         *k = (struct lookup_keys){.keys = NULL};
-        if (!resolver_keys_make(way->form, way->site, b->r->prefix, b->list[i].question->key,
+        if (!resolver_keys_make(way->form, way->site, &b->r->names, b->list[i].question->key,
                                 b->scratch, k))
             return -1;
         count++;

@@ -59,22 +59,22 @@ static bool add_wildcards(struct lookup_keys *k, struct slice domain, struct are
     return true;
 }
 
-static bool add_part(struct lookup_keys *k, const struct address *a, enum address_part part,
-                     struct arena *arena)
+static bool add_one(struct lookup_keys *k, const struct address *a, struct arena *arena)
 {
     char text[ADDRESS_TEXT_ROOM];
-    size_t len = a->domain.len > 0 ? address_write(a, part, text, sizeof text)
-                                   : address_write_local(a, part, text, sizeof text);
-    struct slice key = {text, len};
+    size_t len = a->domain.len > 0 ? address_write(a, text, sizeof text)
+                                   : address_write_local(a, text, sizeof text);
 
-    if (len == 0 || (k->count > 0 && slice_equal(k->keys[k->count - 1], key)))
-        return true; /* without an extension both parts are the same */
-    return add_key(k, key, arena);
+    return len == 0 || add_key(k, (struct slice){text, len}, arena);
 }
 
-static bool add_both_parts(struct lookup_keys *k, const struct address *a, struct arena *arena)
+/* As it is, then without its extension. */
+static bool add_both_parts(struct lookup_keys *k, const struct address *a, struct slice delimiters,
+                           struct arena *arena)
 {
-    return add_part(k, a, ADDRESS_WHOLE, arena) && add_part(k, a, ADDRESS_NO_EXTENSION, arena);
+    struct address cut = address_without_extension(a, delimiters);
+
+    return add_one(k, a, arena) && (cut.local.len == a->local.len || add_one(k, &cut, arena));
 }
 
 static bool add_catch_all(struct lookup_keys *k, const struct address *a, struct arena *arena)
@@ -88,8 +88,8 @@ static bool add_catch_all(struct lookup_keys *k, const struct address *a, struct
 }
 
 static bool add_address_keys(struct lookup_keys *k, enum key_form form,
-                             const struct resolver_postfix *site, struct slice question,
-                             struct arena *arena)
+                             const struct resolver_postfix *site, struct slice delimiters,
+                             struct slice question, struct arena *arena)
 {
     struct address whole, bare;
     bool local;
@@ -98,9 +98,9 @@ static bool add_address_keys(struct lookup_keys *k, enum key_form form,
         return true;
     bare = (struct address){.local = whole.local};
     local = site != NULL && strmap_find(&site->bare->bare_forwards_domains, whole.domain) != NULL;
-    if (form != FORM_ALIAS && !add_both_parts(k, &whole, arena))
+    if (form != FORM_ALIAS && !add_both_parts(k, &whole, delimiters, arena))
         return false;
-    if (form != FORM_ADDRESS && local && !add_both_parts(k, &bare, arena))
+    if (form != FORM_ADDRESS && local && !add_both_parts(k, &bare, delimiters, arena))
         return false;
     return form == FORM_ALIAS || add_catch_all(k, &whole, arena);
 }
@@ -118,9 +118,11 @@ static bool add_popauth_key(struct lookup_keys *k, const char *prefix, struct sl
     return good;
 }
 
-bool resolver_keys_make(enum key_form form, const struct resolver_postfix *site, const char *prefix,
-                        struct slice question, struct arena *arena, struct lookup_keys *out)
+bool resolver_keys_make(enum key_form form, const struct resolver_postfix *site,
+                        const struct resolver_names *names, struct slice question,
+                        struct arena *arena, struct lookup_keys *out)
 {
+    struct slice delimiters = site != NULL ? site->config.recipient_delimiter : names->delimiters;
     size_t room = 6; /* of an address: two parts with the domain, two without, and the domain */
 
     for (size_t i = 0; form == FORM_WILDCARDS && i < question.len; i++)
@@ -130,17 +132,18 @@ bool resolver_keys_make(enum key_form form, const struct resolver_postfix *site,
         return false;
     switch (form) {
     case FORM_NAME:
+    case FORM_PATTERN:
         return add_key(out, question, arena);
     case FORM_WILDCARDS:
         return add_key(out, question, arena) && add_wildcards(out, question, arena);
     case FORM_POPAUTH:
-        return add_popauth_key(out, prefix, question, arena);
+        return add_popauth_key(out, names->prefix, question, arena);
     case FORM_ADDRESS:
     case FORM_VIRTUAL:
     case FORM_ALIAS:
         break;
     }
-    return add_address_keys(out, form, site, question, arena);
+    return add_address_keys(out, form, site, delimiters, question, arena);
 }
 
 /* --- values
@@ -154,7 +157,7 @@ bool resolver_value_read(enum key_form form, const struct resolver_postfix *site
 
     if (site != NULL && form == FORM_NAME)
         value = SLICE_NONE; /* what a table of domains says besides is no owner */
-    if (form != FORM_VIRTUAL && form != FORM_ALIAS) {
+    if (form != FORM_VIRTUAL && form != FORM_PATTERN && form != FORM_ALIAS) {
         *out = arena_copy(arena, value);
         return out->ptr != NULL;
     }

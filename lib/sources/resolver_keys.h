@@ -16,6 +16,7 @@ enum key_form {
     FORM_WILDCARDS, /* a domain: itself, then .parent, longest first */
     FORM_ADDRESS,   /* user+ext@domain, user@domain, @domain */
     FORM_VIRTUAL,   /* virtual(5): the same, and user where the domain is of mydestination */
+    FORM_PATTERN,   /* a table of patterns in the place of virtual(5): the whole address alone */
     FORM_ALIAS,     /* aliases(5): user+ext, user, where the domain is of mydestination */
     FORM_POPAUTH,   /* the key of Redis */
 };
@@ -31,8 +32,14 @@ struct resolver_postfix *resolver_postfix_new(const char *dir, struct err *err) 
 
 /* False: memory is out. Without a key (a domain that a table says nothing about) nothing is found.
  */
-bool resolver_keys_make(enum key_form form, const struct resolver_postfix *site, const char *prefix,
-                        struct slice question, struct arena *arena, struct lookup_keys *out);
+/* What the keys depend on besides the question. */
+struct resolver_names {
+    const char *prefix;      /* of the keys of Redis */
+    struct slice delimiters; /* of extensions; a Postfix directory has its own */
+};
+bool resolver_keys_make(enum key_form form, const struct resolver_postfix *site,
+                        const struct resolver_names *names, struct slice question,
+                        struct arena *arena, struct lookup_keys *out);
 bool resolver_value_read(enum key_form form, const struct resolver_postfix *site,
                          struct slice value, struct arena *arena, struct slice *out);
 bool resolver_answer_read(enum question_kind kind, struct slice value, struct arena *arena,

@@ -107,6 +107,9 @@ static int set_up(struct hosted *w, const struct settings *s, struct err *err)
     w->out_bytes = s->accounting.out_bytes;
     w->users = s->accounting.users;
     w->popauth_asked = true;
+    if (hosted_set_delimiters(w, slice_str(s->accounting.delimiter),
+                              slice_str(s->accounting.delimiter), err) != 0)
+        return -1;
     if (hosted_set_default_domain(w, slice_str(s->hosted.default_domain), err) != 0)
         return err_prefix(err, "hosted.default_domain");
     if (hosted_set_spam_header(w, slice_str(s->accounting.spam_header), err) != 0)

@@ -90,6 +90,7 @@ struct settings {
         const char *spam_header; /* "Name: value", or "" */
         bool users;
         int64_t users_max, names_max;
+        const char *delimiter; /* a set of bytes */
     } accounting;
     struct {
         struct string_list listen;  /* as socket_name_host_port_parse takes them */

@@ -164,6 +164,10 @@ const struct setting settings_table[] = {
      .max = 10000000, .reloadable = true,
      .help = "Maximum number of users counted by name per domain and period. The others are "
              "counted under _other."},
+    {"accounting.delimiter", SETTING_TEXT, "+", AT(accounting.delimiter), .max = 32,
+     .reloadable = true,
+     .help = "Characters that begin the extension of a user (alice+tag). A postfix: source with "
+             "recipient_delimiter takes precedence."},
     {"relay.listen", SETTING_LIST, "127.0.0.1:2525", AT(relay.listen), .max = 100,
      .check = settings_check_host_port,
      .help = "Addresses on which tollgate-relay accepts mail: host:port, IPv6 as [::1]:2525."},

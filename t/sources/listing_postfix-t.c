@@ -141,7 +141,19 @@ static void test_faults(void)
     struct err err = {0};
     char missing[96];
 
+    struct hosted *w;
+
     write_main("alias_maps = hash:$config_directory/none\n");
+    w = load_both(&err);
+    OK(w != NULL && strstr(warnings, "/none: the table is missing") != NULL, warnings);
+    IS_STR(targets(w, "fwd@valias.test"), "a@x.test b@y.test", "the other tables count");
+    hosted_free(w);
+    write_main("alias_maps = hash:$config_directory/none\nmydestination =\n");
+    w = load_both(&err);
+    OK(w != NULL && strstr(warnings, "/none") == NULL,
+       "aliases without mydestination are no matter");
+    hosted_free(w);
+    write_main("virtual_mailbox_domains = hash:$config_directory/none\n");
     OK(load_both(&err) == NULL && err.code == EX_UNAVAILABLE && strstr(err.text, "/none"),
        err.text);
     (void)snprintf(missing, sizeof missing, "postfix:%s/none", dir);
@@ -177,6 +189,37 @@ static void test_watch(void)
     write_file("more-domains", "file3.test\n");
     OK(has_changed(w) && source_watch_look(w) == SOURCES_SAME, "a file of domains has");
     source_watch_free(w);
+}
+
+static void test_delimiters(void)
+{
+    static const struct {
+        const char *setting, *address, *want;
+    } cases[] = {
+        {"", "list+x@host.test", "-"},
+        {"+", "list+x@host.test", "one@x.test two@y.test"},
+        {"-", "list+x@host.test", "-"},
+        {"+-", "list-2026@host.test", "one@x.test two@y.test"},
+        {"+-", "fwd-2026+x@valias.test", "a@x.test b@y.test"},
+        {"-", "list-request@host.test", "-"},
+        {"-", "-fwd@valias.test", "-"},
+    };
+    struct err err = {0};
+    char line[64];
+    struct hosted *w;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        (void)snprintf(line, sizeof line, "recipient_delimiter = %s\n", cases[i].setting);
+        write_main(line);
+        w = load_both(&err);
+        OK(w != NULL, line);
+        if (w == NULL)
+            continue;
+        IS_STR(targets(w, cases[i].address), cases[i].want, cases[i].address);
+        IS_SLICE(w->user_delimiters,
+                 slice_str(cases[i].setting[0] != '\0' ? cases[i].setting : "+"), "and users");
+        hosted_free(w);
+    }
 }
 
 static const char *asked(const char *table, const char *keys)
@@ -246,7 +289,8 @@ int main(void)
     (void)snprintf(source, sizeof source, "postfix:%s", dir);
     settings.state_dir = dir;
     settings.hosted.default_domain = settings.accounting.spam_header = "";
-    write_main("");
+    settings.accounting.delimiter = "+";
+    write_main("recipient_delimiter = +\n");
     write_postfix();
     w = load_both(&err);
     OK(w != NULL && !w->domains_asked && !w->forwards_asked, err.text);
@@ -256,6 +300,7 @@ int main(void)
         hosted_free(w);
     }
     test_questions();
+    test_delimiters();
     test_watch();
     test_asked();
     test_faults();

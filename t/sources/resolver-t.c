@@ -294,11 +294,14 @@ static void test_postfix(void)
 
     (void)snprintf(source, sizeof source, "postfix:%s", redis.dir);
     write_file("master.cf", "");
-    write_file("virt", "/^re(.*)@valias\\.test$/ far$1@x.org, local\n/^bare$/ bare@x.org\n");
+    write_file("virt", "/^re(.*)@valias\\.test$/ far$1@x.org, local\n/^bare$/ bare@x.org\n"
+                       "if !/^alice@pat\\.test$/\n/@pat\\.test$/ archive@x.org\nendif\n"
+                       "/^carol@whole\\.test$/ carol@x.org\n");
     write_file("alias", "/^list-(.*)$/ $1@y.org, |/bin/cmd\n");
     write_file("doms", "/^d[0-9]\\.test$/ x.y\n");
     (void)snprintf(text, sizeof text,
                    "compatibility_level = 3.6\nmyhostname = host.test\nmydestination = host.test\n"
+                   "recipient_delimiter = +\n"
                    "virtual_alias_maps = regexp:%s/virt\nalias_maps = regexp:%s/alias\n"
                    "virtual_alias_domains = valias.test regexp:%s/doms\n",
                    redis.dir, redis.dir, redis.dir);
@@ -312,9 +315,15 @@ static void test_postfix(void)
     IS_STR(ask(r, QUESTION_DOMAIN, "sub.d1.test"), "-", "no wildcards");
     IS_STR(ask(r, QUESTION_FORWARD, "re1@valias.test"), "far1@x.org local@host.test",
            "virtual_alias_maps");
-    IS_STR(ask(r, QUESTION_FORWARD, "bare@host.test"), "bare@x.org",
-           "a bare name, in mydestination");
-    IS_STR(ask(r, QUESTION_FORWARD, "bare@valias.test"), "-", "not elsewhere");
+    IS_STR(ask(r, QUESTION_FORWARD, "bare@host.test"), "-",
+           "patterns are asked for whole addresses, not for a bare name");
+    IS_STR(ask(r, QUESTION_FORWARD, "bob@pat.test"), "archive@x.org", "a catch-all by pattern");
+    IS_STR(ask(r, QUESTION_FORWARD, "alice@pat.test"), "-",
+           "who is spared is not asked as @domain");
+    IS_STR(ask(r, QUESTION_FORWARD, "carol@whole.test"), "carol@x.org", "a pattern of one address");
+    IS_STR(ask(r, QUESTION_FORWARD, "carol+x@whole.test"), "-", "nor without the extension");
+    IS_STR(ask(r, QUESTION_FORWARD, "list-b+x@host.test"), "b+x@y.org",
+           "local(8) asks for its aliases as they are");
     IS_STR(ask(r, QUESTION_FORWARD, "list-a@host.test"), "a@y.org", "alias_maps");
     IS_STR(ask(r, QUESTION_FORWARD, "none@valias.test"), "-", "not found");
     write_file("main.cf", "this is = not a\n good = $main.cf\n mydestination = ${x\n");
@@ -395,6 +404,7 @@ int main(void)
     settings.state_dir = source_dir = redis.dir;
     settings.store.url = url;
     settings.store.prefix = "tg";
+    settings.accounting.delimiter = "+";
     settings.store.username = settings.store.password_file = "";
     settings.store.timeout_ms = 2000;
     use_map();

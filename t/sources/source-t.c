@@ -377,6 +377,7 @@ int main(void)
     settings.store.timeout_ms = 5000;
     settings.hosted.default_domain = "";
     settings.accounting.spam_header = "";
+    settings.accounting.delimiter = "+";
     test_files();
     test_order();
     test_continued();

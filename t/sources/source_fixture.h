@@ -58,7 +58,10 @@ static inline void use_sources(const char *domains, const char *forwards, const 
 static inline struct hosted *load(struct err *err)
 {
     FILE *out = fmemopen(warnings, sizeof warnings, "w");
-    struct hosted *w = source_load(&settings, out, err);
+    struct hosted *w;
+
+    warnings[0] = '\0'; /* also where nothing is written */
+    w = source_load(&settings, out, err);
 
     (void)fclose(out);
     return w;
