@@ -225,25 +225,81 @@ static bool next_smtpd(struct slice *rest, struct slice *service)
     return false;
 }
 
+static bool any_service_has(const struct wiring *w, const char *name)
+{
+    struct slice rest = w->conf.overrides, key, value;
+
+    while (postconf_next(&rest, name, &key, &value)) {
+        if (value.len > 0)
+            return true;
+    }
+    return setting(w, name).len > 0;
+}
+
+/* The milter protocol carries no XFORWARD: only XCLIENT changes the client that a milter is told.
+ */
+static void check_proxy(const struct wiring *w, struct slice service, struct slice filter)
+{
+    if (any_service_has(w, "smtpd_authorized_xclient_hosts"))
+        return;
+    doctor_say(w->d, DOCTOR_WARN, "postfix",
+               "%.*s passes its mail to smtpd_proxy_filter %.*s: in the smtpd behind it the client "
+               "is the filter, and the login is unknown, so that incoming mail counts as local",
+               SLICE_FMT(service), SLICE_FMT(filter));
+    doctor_fix(w->d, "use a filter that passes client and login on with XCLIENT "
+                     "(smtpd_authorized_xclient_hosts behind it), or content_filter, or a milter; "
+                     "or set networks.host = [], so that what comes from the filter counts as mail "
+                     "from outside");
+}
+
+static void check_map(const struct wiring *w, struct slice service)
+{
+    struct slice map = service_setting(w, service, "smtpd_milter_maps");
+
+    if (map.len == 0)
+        return;
+    doctor_say(w->d, DOCTOR_WARN, "postfix",
+               "smtpd_milter_maps of %.*s is %.*s: mail of the clients listed there may bypass "
+               "tollgated",
+               SLICE_FMT(service), SLICE_FMT(map));
+    doctor_fix(w->d, "have each entry name %.*s as its last milter, and none say DISABLE",
+               SLICE_FMT(w->ours));
+}
+
+/* An smtpd with no_milters takes mail back from a filter, if there is one. */
+static void check_service_without(const struct wiring *w, struct slice service)
+{
+    if (any_service_has(w, "content_filter") || any_service_has(w, "smtpd_proxy_filter") ||
+        has_word(setting(w, "receive_override_options"), SLICE("no_milters")))
+        return;
+    doctor_say(w->d, DOCTOR_WARN, "postfix",
+               "receive_override_options of %.*s has no_milters, and there is no content filter: "
+               "mail through it is not counted",
+               SLICE_FMT(service));
+    doctor_fix(w->d, "remove no_milters there");
+}
+
 static void check_service(struct wiring *w, struct slice service)
 {
+    struct slice filter = service_setting(w, service, "smtpd_proxy_filter");
     struct doctor_found f;
 
-    if (has_word(service_setting(w, service, "receive_override_options"), SLICE("no_milters")))
-        return; /* takes mail back from a content filter */
+    if (has_word(service_setting(w, service, "receive_override_options"), SLICE("no_milters"))) {
+        check_service_without(w, service);
+        return;
+    }
+    if (filter.len > 0) {
+        check_proxy(w, service, filter);
+        return;
+    }
+    check_map(w, service);
     f = find_ours(w, service_setting(w, service, "smtpd_milters"), is_chrooted(w, service));
     if (f.place != PLACE_LAST) {
         say_bad_place(w, &f, "smtpd_milters", service, is_chrooted(w, service));
-    } else if (service_setting(w, service, "smtpd_proxy_filter").len > 0) {
-        doctor_say(w->d, DOCTOR_WARN, "postfix",
-                   "%.*s hands its mail to smtpd_proxy_filter, so tollgated never sees it whole "
-                   "there",
-                   SLICE_FMT(service));
-        doctor_fix(w->d, "have tollgated in the smtpd that takes the mail back, not in this one");
-    } else {
-        w->good++;
-        w->action = f.action.len > 0 ? f.action : w->action;
+        return;
     }
+    w->good++;
+    w->action = f.action.len > 0 ? f.action : w->action;
 }
 
 static void check_services(struct wiring *w)
@@ -270,10 +326,13 @@ static void check_services(struct wiring *w)
 static void check_non_smtpd(struct wiring *w)
 {
     struct slice service = SLICE("cleanup/unix");
+    struct slice pickup = service_setting(w, SLICE("pickup/unix"), "receive_override_options");
     struct doctor_found f =
         find_ours(w, service_setting(w, service, "non_smtpd_milters"), is_chrooted(w, service));
 
-    if (f.place != PLACE_LAST)
+    if (has_word(pickup, SLICE("no_milters")))
+        check_service_without(w, SLICE("pickup/unix"));
+    else if (f.place != PLACE_LAST)
         say_bad_place(w, &f, "non_smtpd_milters", service, is_chrooted(w, service));
     else
         doctor_say(w->d, DOCTOR_OK, "postfix", "tollgated is the last of non_smtpd_milters");
@@ -359,6 +418,23 @@ static void check_bounces(const struct wiring *w)
     doctor_fix(w->d, "internal_mail_filter_classes = bounce");
 }
 
+/* Copies that Postfix makes after the milters have seen the message. */
+static void check_copies(const struct wiring *w)
+{
+    static const char *const names[] = {"always_bcc", "recipient_bcc_maps", "sender_bcc_maps"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (!any_service_has(w, names[i]))
+            continue;
+        doctor_say(w->d, DOCTOR_WARN, "postfix",
+                   "%s adds recipients that no milter is told: copies to other servers are not "
+                   "counted",
+                   names[i]);
+        doctor_fix(w->d, "for a recipient's copies, list them among the forwarders "
+                         "(virtual_alias_maps, or a source of hosted.forwards)");
+    }
+}
+
 /* --- all ------------------------------------------------------------------------------------- */
 
 static struct slice own_name(const struct wiring *w)
@@ -389,6 +465,7 @@ static void check_all(struct wiring *w)
     check_services(w);
     check_non_smtpd(w);
     check_double(w);
+    check_copies(w);
     check_action(w);
     check_queue_ids(w);
     check_protocol(w);

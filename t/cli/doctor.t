@@ -401,7 +401,18 @@ def wrong_postfix(site):
                                            "  -o content_filter=scan:[127.0.0.1]:10025")),
             ("warn", "bounces that Postfix", {"internal_mail_filter_classes": ""}, ()),
             ("fail", "has no_milters", {"receive_override_options": "no_milters"}, ()),
-            ("warn", "smtpd_proxy_filter", {"smtpd_proxy_filter": "127.0.0.1:10025"}, ())):
+            ("warn", "the client is the filter", {"smtpd_proxy_filter": "127.0.0.1:10025"}, ()),
+            ("warn", "may bypass", {"smtpd_milter_maps": "inline:{192.0.2.1=DISABLE}"}, ()),
+            ("warn", "may bypass", {}, ("other inet n - y - - smtpd",
+                                        "  -o smtpd_milter_maps=inline:{192.0.2.1=DISABLE}")),
+            ("warn", "there is no content filter",
+             {}, ("other inet n - y - - smtpd", "  -o receive_override_options=no_milters")),
+            ("warn", "there is no content filter",
+             {}, ("pickup unix n - y 60 1 pickup", "  -o receive_override_options=no_milters")),
+            ("warn", "sender_bcc_maps adds", {"sender_bcc_maps": "inline:{a@example.com=b@x.test}"},
+             ()),
+            ("warn", "recipient_bcc_maps adds", {"recipient_bcc_maps": "static:b@x.test"}, ()),
+            ("warn", "always_bcc adds", {"always_bcc": "b@x.test"}, ())):
         site.postfix(main, master)
         site.expect(verdict, "postfix", text, text)
     site.postfix({"content_filter": "scan:[127.0.0.1]:10025"},
@@ -409,6 +420,10 @@ def wrong_postfix(site):
                   "  -o receive_override_options=no_milters", "  -o smtpd_milters=",
                   "  -o content_filter="))
     tap.same([f for f in site.ask()[1] if f[0] != "ok"], [], "a content filter done right")
+    site.postfix({}, ("127.0.0.1:10026 inet n - y - - smtpd",
+                      "  -o smtpd_authorized_xclient_hosts=127.0.0.1",
+                      "front inet n - y - - smtpd", "  -o smtpd_proxy_filter=127.0.0.1:10025"))
+    tap.same([f for f in site.ask()[1] if f[0] != "ok"], [], "a proxy filter that speaks XCLIENT")
     site.postfix({"smtpd_milters": absolute, "non_smtpd_milters": absolute},
                  services=("smtp inet n - n - - smtpd", "cleanup unix n - n - 0 cleanup"))
     tap.same([f for f in site.ask()[1] if f[0] != "ok"], [], "an absolute path outside a chroot")
