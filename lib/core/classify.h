@@ -58,7 +58,8 @@ const char *classify_origin_name(enum origin o);
  *
  * User: sent mail: the login as an address, else MAIL FROM (none where that is null or an SRS form,
  * which names another's user); received: the recipient; forward: the forwarder (its address in the
- * header field that told, none where only an SRS form tells). Strangers (relay) have none. */
+ * header field that names it, none where there is only an SRS form). Strangers (relay) have none.
+ */
 struct decision {
     enum mail_class class_;
     enum rule rule;

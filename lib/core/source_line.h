@@ -28,7 +28,7 @@ struct source_entry {
 
 /* What is left of a line without its comment and the blanks around it. */
 struct slice source_line_content(struct slice line);
-/* A line of forwarders that begins with a blank goes on with the one before (virtual(5)). */
+/* A line of forwarders that begins with a blank continues the one before (virtual(5)). */
 bool source_line_continues(enum source_use use, struct slice line);
 
 /* 1: an entry, 0: nothing on this line, -1: a bad line, *err says what it should be (EX_DATAERR).

@@ -24,9 +24,9 @@ struct half {
 };
 
 struct answer_cache {
-    struct mutex lock; /* guards all below */
-    struct half young, old;
-    size_t references;
+    struct mutex lock;
+    struct half young TG_GUARDED_BY(lock), old TG_GUARDED_BY(lock);
+    size_t references TG_GUARDED_BY(lock);
 };
 
 static void half_init(struct half *h)
@@ -41,7 +41,8 @@ static void half_fini(struct half *h)
     arena_fini(&h->arena);
 }
 
-struct answer_cache *answer_cache_new(void)
+/* No other thread has it yet. */
+struct answer_cache *answer_cache_new(void) TG_NO_THREAD_SAFETY
 {
     struct answer_cache *c = calloc(1, sizeof *c);
 
@@ -62,7 +63,8 @@ struct answer_cache *answer_cache_share(struct answer_cache *c)
     return c;
 }
 
-void answer_cache_free(struct answer_cache *c)
+/* Whoever drops the last reference is alone with it. */
+void answer_cache_free(struct answer_cache *c) TG_NO_THREAD_SAFETY
 {
     bool last;
 
@@ -91,6 +93,7 @@ static struct slice make_key(enum question_kind kind, struct slice key, char roo
 }
 
 static const struct answer_cache_entry *find(const struct answer_cache *c, struct slice key)
+    TG_REQUIRES(c->lock)
 {
     void **entry = strmap_find(&c->young.map, key);
 
@@ -122,6 +125,7 @@ static bool add(struct half *h, struct slice key, const struct answer_cache_entr
 
 /* Into the young half, which makes room by becoming the old one. */
 static void put(struct answer_cache *c, struct slice key, const struct answer_cache_entry *from)
+    TG_REQUIRES(c->lock)
 {
     if (c->young.map.count < HALF_COUNT && add(&c->young, key, from))
         return;

@@ -27,7 +27,7 @@ void listing_warn(struct listing *l, const char *what)
 void listing_end(struct listing *l)
 {
     if (l->warning_count > WARNINGS_MAX && l->warnings != NULL)
-        (void)fprintf(l->warnings, "%s: %zu more entries were passed over\n", l->where,
+        (void)fprintf(l->warnings, "%s: %zu more entries are ignored\n", l->where,
                       l->warning_count - WARNINGS_MAX);
 }
 

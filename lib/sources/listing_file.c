@@ -13,9 +13,10 @@
 
 static int cannot_read(struct err *err, const char *path, const char *why)
 {
-    return err_set(err, EX_NOINPUT,
-                   "source \"file:%s\": %s: make the file (it may be empty), readable to us", path,
-                   why);
+    return err_set(
+        err, EX_NOINPUT,
+        "source \"file:%s\": %s: make the file (it may be empty) and let tollgated read it", path,
+        why);
 }
 
 static int cannot_use(struct err *err, const struct listing *l, const char *why)

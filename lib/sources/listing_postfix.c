@@ -101,7 +101,7 @@ static int add_domain(struct postfix_work *w, struct slice name, struct err *err
         return listing_add(w->l, &entry, true, err);
     if (hosted_add_bare_forwards_domain(w->l->hosted, name, err) != 0 && err->code != EX_DATAERR)
         return -1;
-    return 0; /* what is no domain has been told among the domains */
+    return 0; /* a name that is no domain is reported with the domains */
 }
 
 static int exclude(struct postfix_work *w, struct slice name, struct err *err)

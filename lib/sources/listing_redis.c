@@ -30,7 +30,7 @@ static redisReply *ask(const struct source_name *name, struct store *store, size
     else if (reply->type == REDIS_REPLY_ERROR)
         (void)bad_key(name, err, EX_UNAVAILABLE, reply->str);
     else
-        (void)bad_key(name, err, EX_UNAVAILABLE, "an answer that Redis does not give");
+        (void)bad_key(name, err, EX_UNAVAILABLE, "the reply is not one of Redis: check store.url");
     freeReplyObject(reply);
     return NULL;
 }
@@ -102,7 +102,8 @@ static int scan(const struct source_name *name, struct store *store, enum key_ty
             (void)snprintf(cursor, sizeof cursor, "%.31s", reply->element[0]->str);
             result = each_element(reply->element[1], type, each, context, err);
         } else {
-            result = bad_key(name, err, EX_UNAVAILABLE, "an answer that Redis does not give");
+            result = bad_key(name, err, EX_UNAVAILABLE,
+                             "the reply is not one of Redis: check store.url");
         }
         freeReplyObject(reply);
     } while (result == 0 && strcmp(cursor, "0") != 0);

@@ -32,7 +32,8 @@ const char *lookup_keep(struct lookup *a, struct slice text, struct err *err)
     return kept;
 }
 
-void lookup_free(struct lookup *a)
+/* No other thread has it any more. */
+void lookup_free(struct lookup *a) TG_NO_THREAD_SAFETY
 {
     if (a == NULL)
         return;

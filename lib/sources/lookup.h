@@ -65,11 +65,12 @@ struct lookup {
     const char *dir, *table;  /* postfix */
     struct settings settings; /* redis: state_dir and store alone */
 
-    struct mutex lock; /* guards what follows */
-    void *idle[LOOKUP_IDLE_MAX];
-    size_t idle_count;
-    int64_t pause_ms, down_until_ms; /* 0: the last question went well */
-    struct err last_error;
+    struct mutex lock; /* never held across I/O */
+    void *idle[LOOKUP_IDLE_MAX] TG_GUARDED_BY(lock);
+    size_t idle_count TG_GUARDED_BY(lock);
+    /* 0: the last question was answered; until: of clock_monotonic_ms */
+    int64_t pause_ms TG_GUARDED_BY(lock), down_until_ms TG_GUARDED_BY(lock);
+    struct err last_error TG_GUARDED_BY(lock);
 };
 
 /* With its lock and arena; NULL where memory is out. */

@@ -28,11 +28,11 @@
  * An owner without a dot ("OK", "x") is none: such a domain is charged as it appears.
  *
  * Errors: EX_NOINPUT for what is missing or cannot be read, EX_UNAVAILABLE for a server that is
- * away, EX_DATAERR for a Redis key of the wrong type; the text names source and mend.
+ * away, EX_DATAERR for a Redis key of the wrong type; the text names the source and the fix.
  */
 
 /* A new hosted set from the settings' sources and networks. NULL with *err. A bad line is no
- * failure: it is passed over, and `warnings` (may be NULL) gets a line `file:line: what` (of each
+ * failure: it is ignored, and `warnings` (may be NULL) gets a line `file:line: what` (of each
  * source the first 100, then their number). */
 struct hosted *source_load(const struct settings *s, FILE *warnings, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
