@@ -100,7 +100,7 @@ static int run_user(const char *file, int argc, char **argv)
     return code;
 }
 
-/* Root goes on with the rights of the account that has the queue: a link that this account put
+/* Root continues with the rights of the account that has the queue: a link that this account put
  * there then leads only where the account may go itself. */
 static int become_owner(const char *queue_dir, struct err *err)
 {

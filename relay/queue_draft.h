@@ -11,7 +11,7 @@
 
 /*
  * A message on its way into the queue: written and forced to the disk, but not queued yet. What can
- * fail for want of room has been done then; only a rename is left.
+ * fail for lack of room has been done then; only a rename is left.
  *
  * Owner: the holder; write makes the file, commit or discard ends it.  Threads: one for each draft.
  * Errors: EX_CANTCREAT, EX_IOERR.

@@ -88,7 +88,7 @@ static int no_memory(struct err *err)
     return err_set(err, EX_OSERR, "out of memory for changes at run time");
 }
 
-/* The replies of a pipeline of ours; -1 with *err where one is an error. */
+/* The replies of a pipeline; -1 with *err where one is an error. */
 static int trip(struct changes *c, redisReply **replies, struct err *err)
 {
     size_t count = store_pipe_count(c->store);

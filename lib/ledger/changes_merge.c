@@ -93,7 +93,7 @@ static int triple_take(struct changes_merge *m, struct merged_holder *h, const r
     uint64_t version;
 
     if (!slice_number(text_at(reply, at + 1), &version) || version > INT64_MAX)
-        return 0; /* nothing of ours */
+        return 0; /* none of this node's */
     now.version = (int64_t)version;
     h->newest = now.version > h->newest ? now.version : h->newest;
     if (copy != NULL && copy->version == now.version && slice_equal(copy->value, now.value))

@@ -65,8 +65,8 @@ enum learn_verdict {
 enum learn_verdict learn_node(const struct learn_self *self, const struct learn_found *found)
     TG_NONNULL(1, 2);
 
-/* A row of ours whose share in Redis has a larger number than the ledger: this ledger cannot have
- * written that. */
+/* A row of this ledger whose share in Redis has a larger number than the ledger: this ledger cannot
+ * have written that. */
 enum learn_row {
     LEARN_UNDO,  /* the present share: write ours over it */
     LEARN_ADOPT, /* an old share, continued by another ledger: keep what Redis has */

@@ -125,7 +125,7 @@ void ledger_walk_end(struct ledger *l) TG_NONNULL(1);
 
 uint64_t ledger_dirty_rows(const struct ledger *l) TG_NONNULL(1); /* dirty and refused ones */
 
-/* Messages of which nobody knows whether the MTA heard that they were let through. */
+/* Messages of which it is unknown whether the MTA received that they were accepted. */
 struct in_doubt {
     uint64_t number;       /* of the journal's record */
     struct slice queue_id; /* empty: not known */

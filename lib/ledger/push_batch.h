@@ -16,7 +16,7 @@
  * row is marked and the others go on. Anything else that it refuses (out of memory, read-only,
  * loading) is a problem with the store: the rows stay dirty.
  *
- * Where Redis has a share of ours with a larger number than the ledger, lib/ledger/reconcile
+ * Where Redis has our share with a larger number than the ledger, lib/ledger/reconcile
  * settles it.
  *
  * Threads: one.  Limits: TRIP_ROWS rows a trip.
@@ -35,7 +35,7 @@ struct push_batch_result {
     size_t seen;     /* rows looked at; fewer than asked for: there are no more */
     int64_t last_id; /* of the last one seen */
     size_t pushed, refused, expired;
-    size_t undone;                          /* shares of ours that somebody else had changed */
+    size_t undone;                          /* of our shares: somebody else had changed them */
     struct err refused_first, undone_first; /* with key and fix; set where the number is not 0 */
 };
 

@@ -12,7 +12,7 @@
  * deadline. Retries, scripts and the choice of the server belong to the store.
  *
  * Units: deadlines are times of clock_monotonic_ms.  Threads: one at a time.
- * Errors: EX_UNAVAILABLE; a failed trip closes the link, so that no late reply can be taken for
+ * Errors: EX_UNAVAILABLE; a failed trip closes the link, so that no late reply can be read as
  * another's. Limits: LINK_TRIP_MAX_BYTES of replies a trip.
  */
 

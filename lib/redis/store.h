@@ -17,7 +17,7 @@
  * Talking to Redis: hiredis formats commands and reads replies, the socket and its deadlines are
  * ours. A connection is made when first needed and again after a failure, with a growing pause (50
  * ms to 5 s); until it has passed a call fails at once. A reply that comes after its deadline is
- * never taken for the next one's, because the connection is dropped. Nothing is sent twice: after a
+ * never read as the next one's, because the connection is dropped. Nothing is sent twice: after a
  * failure the caller does not know whether the server ran the command.
  *
  * Units: times in ms; a call's timeout_ms covers all of it, connecting included (but see

@@ -11,7 +11,7 @@
 #include "lib/core/record.h"
 
 /*
- * The journal: the append-only file, in segments, that every message let through is written to
+ * The journal: the append-only file, in segments, that every accepted message is written to
  * before the MTA gets its answer. A segment's file is named by the number of its first record; a
  * record is length, CRC-32C, number, time and body (lib/sys/journal_segment).
  *

@@ -16,7 +16,7 @@
  * struct log_limit: each key is logged once in a time; how often it came in between is counted.
  * Limits: LOG_LIMIT_MAX keys at a time; while all places are taken by keys still within their time,
  * further ones are not due, so that strangers cannot make the log grow by inventing names. A key
- * that holds a stranger's word begins with a word of ours and a blank ("relay example.com").
+ * that holds a stranger's word begins with a fixed word and a blank ("relay example.com").
  * Threads: all; the lock guards the table.
  *
  * struct log_problem: a state that may last, logged when it begins, then once a minute, and once

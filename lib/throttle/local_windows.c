@@ -12,7 +12,7 @@
 #define NAMES_MAX_BYTES ((size_t)64 << 20)
 
 struct local_window {
-    struct window window; /* of a rolling one: what this process let through */
+    struct window window; /* of a rolling one: what this process accepted */
     int64_t month_end_ms; /* of a month; Unix time */
     uint64_t month_sum;
     uint64_t others;         /* used besides, as far as the store's last answer says so */
@@ -98,7 +98,7 @@ static struct local_window *window_of(struct local_windows *w, const struct limi
     return found;
 }
 
-/* What this process let through. */
+/* What this process accepted. */
 static uint64_t own_used(struct local_window *l, int64_t window_ms, int64_t now_ms)
 {
     if (window_ms != LIMIT_WINDOW_MONTH)

@@ -8,7 +8,7 @@
  * Windows in this process's memory, used while the store is away: the same tests and the same
  * all-or-nothing as throttle.lua, with each limit divided by the number of nodes (at least 1).
  *
- * They go on from what is known: while the store answers they note what this process let through,
+ * They go on from what is known: while the store answers they note what this process accepted,
  * and how much the store says is used by all. Of that, the share of this process counts as used,
  * until its window has passed.
  *
