@@ -258,6 +258,42 @@ static void test_exempt_bounces(void)
     OK(build_by(false, "", "", "<>", TO("bob@example.com")).count > 0, "another's is limited");
 }
 
+static size_t count(const struct limit_checks *d, enum limit_metric metric)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < d->count; i++)
+        n += d->list[i].scope == LIMIT_DOMAIN && d->list[i].metric == metric ? 1 : 0;
+    return n;
+}
+
+static void test_windows(void)
+{
+    struct limit_checks d;
+
+    (void)limit_add("domain/recipients/day", 900, ACTION_DEFER);
+    d = build("alice@example.com", "203.0.113.9", "alice@example.com", TO("a@one.test"));
+    IS_INT(count(&d, METRIC_RECIPIENTS), 2, "two windows of one metric are two checks");
+    limit_count--;
+}
+
+static void test_unattributed(void)
+{
+    struct limit_checks d =
+        build("nobody", "203.0.113.9", "x@gmail.test", TO("a@one.test", "b@two.test"));
+
+    IS_INT(d.count, 0, "mail without an owner has no limits of a domain");
+}
+
+static void test_exempt_target(void)
+{
+    (void)strmap_add(&exemptions.recipients, SLICE("x@partner.test"), NULL);
+    IS_INT(build("", "203.0.113.9", "x@gmail.test", TO("sales@example.com")).count, 0,
+           "the target of a forwarder can be exempt");
+    strmap_fini(&exemptions.recipients);
+    strmap_init(&exemptions.recipients);
+}
+
 static void test_exempt(void)
 {
     struct limit_checks d = {0};
@@ -353,6 +389,9 @@ int main(void)
     test_whole();
     test_single();
     test_other_users();
+    test_windows();
+    test_unattributed();
+    test_exempt_target();
     test_exempt();
     test_verdict();
     strmap_fini(&exemptions.users);

@@ -11,7 +11,7 @@ import tree
 
 # Spelled apart, so that this file does not find itself.
 UNFINISHED = re.compile(r"\b(%s|%s|%s)\b" % ("TO" + "DO", "FIX" + "ME", "X" * 3))
-RELEASED = re.compile(r"(?!t/data/)[\w.]+/")
+RELEASED = re.compile(r"(?!t/(data|mutants)/)[\w.]+/")
 OUTSIDE = re.compile(r"(\.\./|/work/)" + r"(shared|wt|main)\b")
 
 # Examples come early in our pages, where an admin looks first.
