@@ -11,7 +11,7 @@
 struct resolver;
 void resolver_free(struct resolver *r);
 struct resolver *resolver_new(const struct settings *s, struct err *err) TG_NONNULL(1) TG_MUST_USE;
-/* A new resolver goes on with the answers that the one before it knew. */
+/* A new resolver keeps the answers that the one before it knew. */
 void resolver_inherit(struct resolver *r, struct resolver *before) TG_NONNULL(1);
 /* Answers every open question of *answers (and empties the list), within about
  * settings.store.timeout for Redis and 5 s for a map. An answer is used for 30 s, and again as long

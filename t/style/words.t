@@ -37,7 +37,7 @@ CODE_TURNS = TURNS + (
     (r"limits? that acts?\b|no limit holds", "an enforced limit, in force"),
 )
 READ = re.compile(r"(doc|etc)/|README$|NEWS$|HACKING$")
-CODE = re.compile(r"(cli|lib/core|lib/read|contrib/notify)/|lib/sys/json")
+CODE = re.compile(r"(cli|lib|milter|relay|contrib)/")
 
 
 def faults(path, text, turns=TURNS):
