@@ -75,7 +75,8 @@ static int domain_add(struct hosted *w, struct slice name, struct slice owner,
             return err_prefix(err, "owner of %.*s", SLICE_FMT(slice_to(name, 200)));
         owner = canonical;
         if (owner.ptr[0] == '.')
-            return err_set(err, EX_DATAERR, "owner '%.*s': a wildcard can be charged with nothing",
+            return err_set(err, EX_DATAERR,
+                           "owner '%.*s': a wildcard cannot be an owner: name a domain",
                            SLICE_FMT(owner));
     }
     if (domain_canonical(name, &w->arena, &canonical, err) != 0)
@@ -224,7 +225,8 @@ int hosted_add_login(struct hosted *w, struct slice login, struct slice address,
     if (address_parse(address, &w->arena, a, err) != 0)
         return err_prefix(err, "login %.*s", SLICE_FMT(slice_to(key, 200)));
     if (a->domain.len == 0 || a->local.len == 0)
-        return err_set(err, EX_DATAERR, "login %.*s: '%.*s' is no whole address: write user@domain",
+        return err_set(err, EX_DATAERR,
+                       "login %.*s: '%.*s' is not a whole address: write user@domain",
                        SLICE_FMT(slice_to(key, 200)), SLICE_FMT(slice_to(address, 200)));
     entry = strmap_add(&w->logins, key, NULL);
     if (entry == NULL)
@@ -312,7 +314,7 @@ int hosted_set_spam_header(struct hosted *w, struct slice name_and_value, struct
     (void)slice_cut(&value, ':', &name);
     name = slice_trim(name);
     if (name.len == 0)
-        return err_set(err, EX_DATAERR, "'%.*s' is no header: write it as X-Spam-Flag: YES",
+        return err_set(err, EX_DATAERR, "'%.*s' is not a header: write it as X-Spam-Flag: YES",
                        SLICE_FMT(slice_to(name_and_value, 200)));
     w->spam_header = arena_copy(&w->arena, name);
     w->spam_value = arena_copy(&w->arena, slice_trim(value));

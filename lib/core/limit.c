@@ -138,10 +138,10 @@ int limit_parse_max(struct slice text, enum limit_metric metric, uint64_t *max, 
     factor = good ? units_factor(UNITS_SIZE, name) : 0;
     if (factor == 0 || (metric != METRIC_BYTES && name.len > 0) ||
         __builtin_mul_overflow(*max, factor, max) || *max >= UINT64_C(1) << 53)
-        return err_set(err, EX_DATAERR, "\"%.*s\" is no maximum of %s: write %s, or \"unlimited\"",
-                       SLICE_FMT(text), limit_metric_name(metric),
-                       metric == METRIC_BYTES ? "a size such as \"10GB\""
-                                              : "a whole number such as \"600\"");
+        return err_set(
+            err, EX_DATAERR, "\"%.*s\" is not a valid maximum of %s: write %s, or \"unlimited\"",
+            SLICE_FMT(text), limit_metric_name(metric),
+            metric == METRIC_BYTES ? "a size such as \"10GB\"" : "a whole number such as \"600\"");
     return 0;
 }
 
@@ -156,11 +156,12 @@ int limit_parse_name(struct slice text, struct arena *arena, struct limit *out, 
                        "\"domain/recipients/hour\"",
                        SLICE_FMT(text));
     if (!limit_scope_parse(scope, &out->scope))
-        return err_set(err, EX_DATAERR, "\"%.*s\" is no scope: domain, user, server or client",
+        return err_set(err, EX_DATAERR,
+                       "\"%.*s\" is not a scope: use domain, user, server or client",
                        SLICE_FMT(scope));
     if (!limit_metric_parse(metric, &out->metric))
         return err_set(err, EX_DATAERR,
-                       "\"%.*s\" is no metric: recipients, messages, bytes or bounces",
+                       "\"%.*s\" is not a metric: use recipients, messages, bytes or bounces",
                        SLICE_FMT(metric));
     return limit_parse_per(per, arena, &out->window_ms, &out->per, err);
 }

@@ -86,17 +86,17 @@ int network_parse(struct slice text, struct network *out, struct err *err)
 
     if (!networks_ip_parse(base, &out->base))
         return err_set(err, EX_DATAERR,
-                       "'%.*s' is no network: write it as 192.0.2.0/24 or 2001:db8::/32",
+                       "'%.*s' is not a network: write it as 192.0.2.0/24 or 2001:db8::/32",
                        SLICE_FMT(slice_to(text, 100)));
     if (slash >= 0 &&
         (!slice_number(slice_from(text, (size_t)slash + 1), &bits) || bits > (is_v4 ? 32 : 128)))
         return err_set(err, EX_DATAERR,
-                       "'%.*s' is no network: the prefix is a number of bits, at most %d",
+                       "'%.*s' is not a network: the prefix is a number of bits, at most %d",
                        SLICE_FMT(slice_to(text, 100)), is_v4 ? 32 : 128);
     out->bits = (uint8_t)(is_v4 ? bits + 96 : bits);
     if (!host_bits_clear(&out->base, out->bits))
         return err_set(err, EX_DATAERR,
-                       "'%.*s' is no network: there are bits set behind the prefix of %u bits",
+                       "'%.*s' is not a network: there are bits set behind the prefix of %u bits",
                        SLICE_FMT(slice_to(text, 100)), (unsigned)bits);
     return 0;
 }

@@ -78,7 +78,7 @@ static void report_findings(struct accountant *a)
     if (f->rival.code != 0)
         log_problem_raise(&a->rival, &f->rival, now_ms);
     if (f->left.code != 0)
-        log_event(LOG_ERR, "counting goes on under a new share", LOG_STR("reason", f->left.text));
+        log_event(LOG_ERR, "counting continues under a new share", LOG_STR("reason", f->left.text));
     if (f->losses > 0)
         log_event(LOG_WARNING, "redis has lost counters, pushing all again",
                   LOG_STR("redis", store_where(a->store)));
@@ -341,7 +341,8 @@ static int start_thread(struct accountant *a, struct err *err)
     (void)pthread_sigmask(SIG_SETMASK, &all, &old);
     rc = pthread_create(&a->thread, NULL, run, a);
     (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return rc == 0 ? 0 : err_set(err, EX_OSERR, "no thread for accounting: %s", strerror(rc));
+    return rc == 0 ? 0
+                   : err_set(err, EX_OSERR, "cannot start the accounting thread: %s", strerror(rc));
 }
 
 static struct accountant *accountant_new(struct journal *journal, const struct settings *s)

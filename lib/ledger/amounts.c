@@ -35,7 +35,7 @@ static int read_pairs(struct slice text, struct tally *out, struct buf *unknown,
 
     while (rest.len > 0) {
         if (!take_pair(&rest, &name, &amount))
-            return err_set(err, EX_DATAERR, "\"%.*s\" is no list of counters",
+            return err_set(err, EX_DATAERR, "\"%.*s\" is not a list of counters",
                            (int)(text.len < 200 ? text.len : 200), text.ptr);
         found = find_from(at, name);
         if (found >= 0) {

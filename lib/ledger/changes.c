@@ -124,12 +124,12 @@ static struct slice *texts(struct changes *c, const redisReply *reply, size_t st
 static void report_restored(struct changes *c)
 {
     if (c->violations.restored > 0)
-        log_event(LOG_WARNING, "redis had lost violations, they are there again",
+        log_event(LOG_WARNING, "redis had lost violations, they are restored",
                   LOG_NUM("count", c->violations.restored),
                   LOG_STR("redis", store_where(c->store)));
     c->violations.restored = 0;
     if (c->merge.restored > 0)
-        log_event(LOG_WARNING, "redis had lost limits or plans, they are set again",
+        log_event(LOG_WARNING, "redis had lost limits or plans, they are restored",
                   LOG_NUM("count", c->merge.restored), LOG_STR("redis", store_where(c->store)));
     c->merge.restored = 0;
 }

@@ -46,7 +46,7 @@ int identity_renew(struct identity *id, struct err *err)
     uint64_t random;
 
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
-        return err_set(err, EX_OSERR, "no random bytes: %s", strerror(errno));
+        return err_set(err, EX_OSERR, "cannot get random bytes: %s", strerror(errno));
     (void)snprintf(id->run, sizeof id->run, "%016" PRIx64, random);
     return 0;
 }

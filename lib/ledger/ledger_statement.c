@@ -83,7 +83,7 @@ int ledger_id_make(char id[9], struct err *err)
     unsigned char random[4];
 
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        return err_set(err, EX_OSERR, "no random bytes: %s", strerror(errno));
+        return err_set(err, EX_OSERR, "cannot get random bytes: %s", strerror(errno));
     (void)snprintf(id, 9, "%02x%02x%02x%02x", random[0], random[1], random[2], random[3]);
     return 0;
 }

@@ -126,7 +126,7 @@ static int add_domain_table(struct postfix_work *w, const struct postfix_item *i
     int result = 0;
 
     if (item->negated) {
-        listing_warn(w->l, "a table after ! is not looked at");
+        listing_warn(w->l, "a negated table (!) is ignored");
         return 0;
     }
     if (item->listable)

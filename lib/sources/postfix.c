@@ -55,8 +55,9 @@ static int run(const char *const *argv, struct slice input, struct buf *out, int
     status = program_run(argv, input, out, &errors, clock_monotonic_ms() + ms, err);
     result = judge(argv, status, buf_slice(&errors), err);
     if (status < 0 && err != NULL && strstr(err->text, "cannot start") != NULL)
-        result = err_set(err, EX_UNAVAILABLE,
-                         "there is no %s: postfix: sources want Postfix on this machine", argv[0]);
+        result =
+            err_set(err, EX_UNAVAILABLE,
+                    "%s does not exist: a postfix: source needs Postfix on this machine", argv[0]);
     *no_list = contains(fatal_words(buf_slice(&errors)), "sequence operation is not supported");
     buf_fini(&errors);
     return result;

@@ -111,10 +111,10 @@ int daemon_background_begin(struct daemon_background *b, int *exit_code, struct 
     pid_t child;
 
     if (pipe2(ends, O_CLOEXEC) != 0)
-        return err_set(err, EX_OSERR, "cannot go to the background: %s", strerror(errno));
+        return err_set(err, EX_OSERR, "cannot run in the background: %s", strerror(errno));
     child = fork();
     if (child < 0) {
-        (void)err_set(err, EX_OSERR, "cannot go to the background: %s", strerror(errno));
+        (void)err_set(err, EX_OSERR, "cannot run in the background: %s", strerror(errno));
         (void)close(ends[0]);
         (void)close(ends[1]);
         return -1;

@@ -108,7 +108,7 @@ static int groups_set(const struct privileges_account *a, const char *group, str
         return -1;
     if (initgroups(a->name, a->gid) == 0 && group_add(extra) == 0)
         return 0;
-    return err_set(err, EX_OSERR, "cannot take the groups of %s: %s", a->name, strerror(errno));
+    return err_set(err, EX_OSERR, "cannot set the groups of %s: %s", a->name, strerror(errno));
 }
 
 int privileges_become(const struct privileges_account *a, const char *group, struct err *err)
@@ -196,7 +196,7 @@ int privileges_try(const struct privileges_account *a, int (*work)(void *context
         return child_failed(err, a->name);
     (void)waitpid(child, NULL, 0);
     if (got != (ssize_t)sizeof o)
-        return err_set(err, EX_SOFTWARE, "what was tried as %s ended before it was done", a->name);
+        return err_set(err, EX_SOFTWARE, "the check as %s ended early", a->name);
     *err = o.err;
     return o.result;
 }

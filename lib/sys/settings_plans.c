@@ -87,7 +87,7 @@ static int limit_member(const config_setting_t *from, struct arena *arena, struc
             return text_of(from, arena, known[i].text, err);
     }
     return err_set(err, EX_CONFIG,
-                   "unknown setting \"%s\" of a limit: there are scope, metric, max, per, action, "
+                   "unknown setting \"%s\" of a limit: use scope, metric, max, per, action, "
                    "soft and forwards",
                    config_setting_name(from));
 }
@@ -196,8 +196,7 @@ static void plan_load(struct settings_plans_load *l, const config_setting_t *fro
         if (is_called(member, "limits")) {
             limits_load(l, member, plan);
         } else if (!is_called(member, "name")) {
-            (void)err_set(&err, EX_CONFIG,
-                          "unknown setting \"%s\" of a plan: there are name and limits",
+            (void)err_set(&err, EX_CONFIG, "unknown setting \"%s\" of a plan: use name and limits",
                           config_setting_name(member));
             fault(l, member, &err);
         } else if (text_of(member, &l->s->arena, &plan->name, &err) != 0) {
@@ -205,9 +204,10 @@ static void plan_load(struct settings_plans_load *l, const config_setting_t *fro
         }
     }
     if (!name_is_good(plan->name))
-        (void)err_set(&err, EX_CONFIG, "a plan has a name of up to 64 letters without blanks");
+        (void)err_set(&err, EX_CONFIG,
+                      "the name of a plan has up to 64 characters, without blanks");
     else if (name_is_taken(l->s, plan))
-        (void)err_set(&err, EX_CONFIG, "plan \"%.*s\" stands here a second time: rename one",
+        (void)err_set(&err, EX_CONFIG, "plan \"%.*s\" is defined twice: rename one",
                       SLICE_FMT(plan->name));
     else
         return;

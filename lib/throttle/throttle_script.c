@@ -186,7 +186,7 @@ static int answer_read(struct throttle_work *w, struct throttle_group *g, const 
     g->state = is_array ? value_at(reply, 1) : STATE_FITS;
     if (!is_array ||
         (g->state != STATE_WRONG_MONTH && reply->elements != ANSWER_HEAD + tests * TEST_VALUES))
-        return err_set(err, EX_TEMPFAIL, "the store cannot limit: %.*s",
+        return err_set(err, EX_TEMPFAIL, "the store cannot check limits: %.*s",
                        SLICE_FMT(link_reply_text(reply)));
     g->now_ms = value_at(reply, 0);
     if (g->state == STATE_WRONG_MONTH)

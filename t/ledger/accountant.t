@@ -350,7 +350,7 @@ def state_dir_restored(folder, server):
     node.last = 100
     begin = messages([node])
     _, said = node.run(200)
-    tap.ok("counting goes on under a new share" in said, "a restored state_dir is noticed", said)
+    tap.ok("counting continues under a new share" in said, "a restored state_dir is noticed", said)
     tap.same(shown(server, "mx5"), then + messages([node]) - begin, "and nothing lost or doubled")
     server.connect()("DEL", "tg:{@mx5}:node")
     node.run(node.last)

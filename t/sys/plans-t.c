@@ -93,8 +93,8 @@ int main(void)
     test_good();
     bad("plans = 5;\n", 1, "wrong type");
     bad("plans = ( { name = \"a\"; limits = ( ); },\n { name = \"a\"; limits = ( ); } );\n", 2,
-        "a second time");
-    bad("plans = ( { limits = ( ); } );\n", 1, "a plan has a name");
+        "is defined twice");
+    bad("plans = ( { limits = ( ); } );\n", 1, "the name of a plan");
     bad("plans = ( { name = \"a\";\n limit = ( ); } );\n", 2, "unknown setting \"limit\"");
     bad(LIMIT("scope = \"domain\"; metric = \"bytes\"; per = \"day\";"), 3, "add what is missing");
     bad(LIMIT("scope = \"all\"; metric = \"bytes\"; max = 1; per = \"day\";"), 3, "scope");
