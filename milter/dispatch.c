@@ -62,9 +62,9 @@ struct snapshot *dispatch_snapshot(struct dispatch *g)
 {
     struct snapshot *s;
 
-    mutex_lock(&g->lock);
+    dispatch_lock_take(&g->lock);
     s = snapshot_hold(g->snapshot);
-    mutex_unlock(&g->lock);
+    dispatch_lock_give(&g->lock);
     return s;
 }
 
@@ -73,10 +73,10 @@ void dispatch_snapshot_swap(struct dispatch *g, struct snapshot *snapshot)
     struct snapshot *old;
 
     names_attach(g, snapshot);
-    mutex_lock(&g->lock);
+    dispatch_lock_take(&g->lock);
     old = g->snapshot;
     g->snapshot = snapshot;
-    mutex_unlock(&g->lock);
+    dispatch_lock_give(&g->lock);
     snapshot_drop(old);
 }
 
@@ -109,11 +109,11 @@ static void slot_release(struct dispatch_connection *c)
 
 void dispatch_detach(struct dispatch *g, bool clean)
 {
-    mutex_lock(&g->lock);
+    dispatch_lock_take(&g->lock);
     for (struct dispatch_connection *c = g->connections; clean && c != NULL; c = c->next)
         slot_release(c);
     g->detached = true;
-    mutex_unlock(&g->lock);
+    dispatch_lock_give(&g->lock);
 }
 
 /* --- connections
@@ -133,12 +133,12 @@ struct dispatch_connection *dispatch_enter(struct dispatch *g)
     c->dispatch = g;
     atomic_init(&c->slot, -1);
     c->lead = atomic_load(&g->lead_kept) ? 0 : 1;
-    mutex_lock(&g->lock);
+    dispatch_lock_take(&g->lock);
     c->next = g->connections;
     if (c->next != NULL)
         c->next->previous = c;
     g->connections = c;
-    mutex_unlock(&g->lock);
+    dispatch_lock_give(&g->lock);
     return c;
 }
 
@@ -146,7 +146,7 @@ static void unlist(struct dispatch_connection *c)
 {
     struct dispatch *g = c->dispatch;
 
-    mutex_lock(&g->lock);
+    dispatch_lock_take(&g->lock);
     if (!g->detached)
         slot_release(c);
     if (c->previous != NULL)
@@ -155,7 +155,7 @@ static void unlist(struct dispatch_connection *c)
         g->connections = c->next;
     if (c->next != NULL)
         c->next->previous = c->previous;
-    mutex_unlock(&g->lock);
+    dispatch_lock_give(&g->lock);
 }
 
 void dispatch_lead(struct dispatch_connection *c, bool kept)

@@ -40,6 +40,8 @@ struct dispatch_parts {
     unsigned sessions_max; /* open files left for sessions; 0: unknown */
 };
 
+MUTEX_NAME(dispatch_lock)
+
 struct dispatch {
     struct journal *journal;
     struct log_limit log_limit;
@@ -49,9 +51,9 @@ struct dispatch {
     unsigned sessions_max;
 
     struct mutex lock;
-    struct snapshot *snapshot TG_GUARDED_BY(lock);
-    struct dispatch_connection *connections TG_GUARDED_BY(lock);
-    bool detached TG_GUARDED_BY(lock); /* the parts may be gone */
+    struct snapshot *snapshot MUTEX_GUARDS(dispatch_lock);
+    struct dispatch_connection *connections MUTEX_GUARDS(dispatch_lock);
+    bool detached MUTEX_GUARDS(dispatch_lock); /* the parts may be gone */
 
     atomic_uint sessions;      /* connections past their negotiation */
     atomic_uint open_messages; /* MAIL accepted, end not answered */
@@ -64,9 +66,9 @@ struct dispatch {
 void dispatch_init(struct dispatch *g, const struct dispatch_parts *parts) TG_NONNULL(1, 2);
 
 /* The snapshot in force, held for the caller. */
-struct snapshot *dispatch_snapshot(struct dispatch *g) TG_NONNULL(1) TG_EXCLUDES(g->lock);
+struct snapshot *dispatch_snapshot(struct dispatch *g) TG_NONNULL(1) TG_EXCLUDES(dispatch_lock);
 void dispatch_snapshot_swap(struct dispatch *g, struct snapshot *snapshot) TG_NONNULL(1)
-    TG_EXCLUDES(g->lock); /* taken over; the old one is dropped */
+    TG_EXCLUDES(dispatch_lock); /* taken over; the old one is dropped */
 
 /* Defers every MAIL from now on; messages under way continue. */
 void dispatch_drain(struct dispatch *g) TG_NONNULL(1);
@@ -75,7 +77,7 @@ void dispatch_drain(struct dispatch *g) TG_NONNULL(1);
 bool dispatch_close(struct dispatch *g, int64_t wait_ms) TG_MUST_USE TG_NONNULL(1);
 /* After dispatch_close was true: the parts are not used any more. `clean`: the MTA received every
  * answer, so that no message is in doubt. */
-void dispatch_detach(struct dispatch *g, bool clean) TG_NONNULL(1) TG_EXCLUDES(g->lock);
+void dispatch_detach(struct dispatch *g, bool clean) TG_NONNULL(1) TG_EXCLUDES(dispatch_lock);
 
 /* A connection. NULL when memory is out. */
 struct dispatch_connection *dispatch_enter(struct dispatch *g) TG_NONNULL(1);

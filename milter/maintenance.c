@@ -121,18 +121,18 @@ static bool apply_begin(struct maintenance *k)
 {
     bool may_apply;
 
-    mutex_lock(&k->lock);
+    maintenance_lock_take(&k->lock);
     may_apply = k->applying = !k->stop_wanted;
-    mutex_unlock(&k->lock);
+    maintenance_lock_give(&k->lock);
     return may_apply;
 }
 
 static void apply_end(struct maintenance *k)
 {
-    mutex_lock(&k->lock);
+    maintenance_lock_take(&k->lock);
     k->applying = false;
     (void)pthread_cond_broadcast(&k->wake);
-    mutex_unlock(&k->lock);
+    maintenance_lock_give(&k->lock);
 }
 
 /* Everything that can fail is done before anything is in force. */
@@ -155,10 +155,10 @@ static bool keep_why(struct maintenance *k, const char *why)
 {
     bool is_new;
 
-    mutex_lock(&k->lock);
+    maintenance_lock_take(&k->lock);
     is_new = strcmp(k->kept_why, why) != 0;
     (void)snprintf(k->kept_why, sizeof k->kept_why, "%s", why);
-    mutex_unlock(&k->lock);
+    maintenance_lock_give(&k->lock);
     return is_new;
 }
 
@@ -265,16 +265,16 @@ static bool wait_a_while(struct maintenance *k, int64_t ms, bool *reload)
     int64_t at_ms = clock_monotonic_ms() + ms;
     bool stop;
 
-    mutex_lock(&k->lock);
+    maintenance_lock_take(&k->lock);
     while (!k->stop_wanted && !(reload != NULL && k->reload_wanted) &&
-           mutex_wait_until(&k->lock, &k->wake, at_ms))
+           maintenance_lock_wait_until(&k->lock, &k->wake, at_ms))
         continue;
     if (reload != NULL) {
         *reload = k->reload_wanted;
         k->reload_wanted = false;
     }
     stop = k->stop_wanted;
-    mutex_unlock(&k->lock);
+    maintenance_lock_give(&k->lock);
     return !stop;
 }
 
@@ -304,10 +304,10 @@ static void *run_reloads(void *argument)
         k->reload_is_due = k->reload_is_due || reload;
         reload_what_is_due(k);
     }
-    mutex_lock(&k->lock);
+    maintenance_lock_take(&k->lock);
     k->reloader_ended = true;
     (void)pthread_cond_broadcast(&k->wake);
-    mutex_unlock(&k->lock);
+    maintenance_lock_give(&k->lock);
     return NULL;
 }
 
@@ -361,10 +361,10 @@ static int make_condition(struct maintenance *k)
 
 static void request_stop(struct maintenance *k)
 {
-    mutex_lock(&k->lock);
+    maintenance_lock_take(&k->lock);
     k->stop_wanted = true;
     (void)pthread_cond_broadcast(&k->wake);
-    mutex_unlock(&k->lock);
+    maintenance_lock_give(&k->lock);
 }
 
 int maintenance_start(struct maintenance *k, const struct maintenance_parts *parts, struct err *err)
@@ -387,10 +387,10 @@ int maintenance_start(struct maintenance *k, const struct maintenance_parts *par
 
 void maintenance_reload(struct maintenance *k)
 {
-    mutex_lock(&k->lock);
+    maintenance_lock_take(&k->lock);
     k->reload_wanted = true;
     (void)pthread_cond_broadcast(&k->wake);
-    mutex_unlock(&k->lock);
+    maintenance_lock_give(&k->lock);
 }
 
 /* False: a reload is still loading; it will find that nothing may be touched any more. */
@@ -398,21 +398,21 @@ static bool wait_for_reloader(struct maintenance *k, int64_t until_ms)
 {
     bool ended;
 
-    mutex_lock(&k->lock);
-    while (!k->reloader_ended && mutex_wait_until(&k->lock, &k->wake, until_ms))
+    maintenance_lock_take(&k->lock);
+    while (!k->reloader_ended && maintenance_lock_wait_until(&k->lock, &k->wake, until_ms))
         continue;
     while (k->applying)
-        mutex_wait(&k->lock, &k->wake);
+        maintenance_lock_wait(&k->lock, &k->wake);
     ended = k->reloader_ended;
-    mutex_unlock(&k->lock);
+    maintenance_lock_give(&k->lock);
     return ended;
 }
 
 void maintenance_kept_why(struct maintenance *k, struct buf *out)
 {
-    mutex_lock(&k->lock);
+    maintenance_lock_take(&k->lock);
     buf_add_str(out, k->kept_why);
-    mutex_unlock(&k->lock);
+    maintenance_lock_give(&k->lock);
 }
 
 void maintenance_stop(struct maintenance *k, int64_t wait_ms)

@@ -47,17 +47,19 @@ struct maintenance_parts {
     bool hosted_is_due; /* the snapshot in force has no hosted domains yet */
 };
 
+MUTEX_NAME(maintenance_lock)
+
 struct maintenance {
     struct maintenance_parts parts; /* watch, hosted_is_due: the reloader's */
 
     struct mutex lock;
     pthread_cond_t wake; /* a request, the end of `applying` or of the reloader */
-    bool reload_wanted TG_GUARDED_BY(lock);
-    bool stop_wanted TG_GUARDED_BY(lock);
-    bool applying TG_GUARDED_BY(lock); /* a reload is being put in force */
-    bool reloader_ended TG_GUARDED_BY(lock);
+    bool reload_wanted MUTEX_GUARDS(maintenance_lock);
+    bool stop_wanted MUTEX_GUARDS(maintenance_lock);
+    bool applying MUTEX_GUARDS(maintenance_lock); /* a reload is being put in force */
+    bool reloader_ended MUTEX_GUARDS(maintenance_lock);
     /* Why the sources in force are not those on disk; "" where they are. */
-    char kept_why[512] TG_GUARDED_BY(lock);
+    char kept_why[512] MUTEX_GUARDS(maintenance_lock);
 
     struct hosted_guard guard; /* the reloader's, as are the next two */
     bool reload_is_due;        /* requested, but a source is being written */

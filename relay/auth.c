@@ -29,13 +29,15 @@ struct slot {
  * that guesses at many logins do not push out the address that they come from. */
 enum auth_tally { TALLY_ADDRESS, TALLY_LOGIN, TALLY_GOOD, TALLIES };
 
+MUTEX_NAME(auth_lock)
+
 struct auth {
     const char *file;
     char dummy[HASH_BYTES]; /* what an unknown login's password is compared with */
     struct mutex lock;
-    pthread_cond_t ended;                 /* a check; monotonic clock */
-    unsigned workers TG_GUARDED_BY(lock); /* threads that check a password */
-    struct slot slots[TALLIES][SLOTS] TG_GUARDED_BY(lock);
+    pthread_cond_t ended;                     /* a check; monotonic clock */
+    unsigned workers MUTEX_GUARDS(auth_lock); /* threads that check a password */
+    struct slot slots[TALLIES][SLOTS] MUTEX_GUARDS(auth_lock);
 };
 
 /* Who tries to log in. */
@@ -165,13 +167,13 @@ static uint64_t key_of(enum auth_tally t, const struct auth_attempt *attempt)
 
 /* Two keys may share a slot: then the later one takes it over. */
 static struct slot *slot_of(struct auth *a, enum auth_tally t, const struct auth_attempt *attempt)
-    TG_REQUIRES(a->lock)
+    TG_REQUIRES(auth_lock)
 {
     return &a->slots[t][(key_of(t, attempt) >> 8) % SLOTS];
 }
 
 static unsigned count_of(struct auth *a, enum auth_tally t, const struct auth_attempt *attempt)
-    TG_REQUIRES(a->lock)
+    TG_REQUIRES(auth_lock)
 {
     const struct slot *s = slot_of(a, t, attempt);
 
@@ -181,7 +183,7 @@ static unsigned count_of(struct auth *a, enum auth_tally t, const struct auth_at
 
 /* An address that has just logged in as somebody is not shut out by others' guesses at that login.
  */
-static bool is_blocked(struct auth *a, const struct auth_attempt *attempt) TG_REQUIRES(a->lock)
+static bool is_blocked(struct auth *a, const struct auth_attempt *attempt) TG_REQUIRES(auth_lock)
 {
     return count_of(a, TALLY_ADDRESS, attempt) >= AUTH_FAILURES_MAX ||
            (count_of(a, TALLY_LOGIN, attempt) >= AUTH_LOGIN_FAILURES_MAX &&
@@ -189,7 +191,7 @@ static bool is_blocked(struct auth *a, const struct auth_attempt *attempt) TG_RE
 }
 
 static void note(struct auth *a, enum auth_tally t, const struct auth_attempt *attempt)
-    TG_REQUIRES(a->lock)
+    TG_REQUIRES(auth_lock)
 {
     struct slot *s = slot_of(a, t, attempt);
 
@@ -199,7 +201,7 @@ static void note(struct auth *a, enum auth_tally t, const struct auth_attempt *a
 }
 
 static void note_result(struct auth *a, const struct auth_attempt *attempt, enum auth_result result)
-    TG_REQUIRES(a->lock)
+    TG_REQUIRES(auth_lock)
 {
     if (result == AUTH_GOOD) {
         note(a, TALLY_GOOD, attempt);
@@ -262,13 +264,13 @@ static enum auth_result check_password(const struct auth *a, struct slice login,
 /* AUTH_GOOD: it is this thread's turn, and it counts as a worker. Each that waits wakes by itself:
  * there is no signal that one of them could keep. */
 static enum auth_result wait_for_turn(struct auth *a, const struct auth_attempt *attempt)
-    TG_REQUIRES(a->lock)
+    TG_REQUIRES(auth_lock)
 {
     int64_t until_ms = clock_monotonic_ms() + AUTH_WAIT_MS;
     bool in_time = true;
 
     while (!is_blocked(a, attempt) && a->workers >= WORKERS_MAX && in_time)
-        in_time = mutex_wait_until(&a->lock, &a->ended, until_ms);
+        in_time = auth_lock_wait_until(&a->lock, &a->ended, until_ms);
     if (is_blocked(a, attempt))
         return AUTH_TOO_MANY;
     if (a->workers >= WORKERS_MAX)
@@ -283,16 +285,16 @@ enum auth_result auth_check(struct auth *a, struct slice login, struct slice pas
     struct auth_attempt attempt = {.login = login, .ip = ip, .now_ms = now_ms};
     enum auth_result result;
 
-    mutex_lock(&a->lock);
+    auth_lock_take(&a->lock);
     result = wait_for_turn(a, &attempt);
-    mutex_unlock(&a->lock);
+    auth_lock_give(&a->lock);
     if (result != AUTH_GOOD)
         return result;
     result = check_password(a, login, password);
-    mutex_lock(&a->lock);
+    auth_lock_take(&a->lock);
     a->workers--;
     note_result(a, &attempt, result);
     (void)pthread_cond_broadcast(&a->ended);
-    mutex_unlock(&a->lock);
+    auth_lock_give(&a->lock);
     return result;
 }

@@ -32,9 +32,11 @@ struct hosting_view {
     uint64_t min_free_bytes;
 };
 
+MUTEX_NAME(hosting_lock)
+
 struct hosting {
     struct mutex lock;
-    struct hosting_view *current TG_GUARDED_BY(lock);
+    struct hosting_view *current MUTEX_GUARDS(hosting_lock);
     const struct settings *settings; /* of the thread that reloads, as `watch` */
     struct source_watch *watch;
     struct hosted_guard guard;
@@ -124,11 +126,11 @@ struct hosting_view *hosting_take(struct hosting *hosting)
 {
     struct hosting_view *v;
 
-    mutex_lock(&hosting->lock);
+    hosting_lock_take(&hosting->lock);
     v = hosting->current;
     if (v != NULL)
         atomic_fetch_add(&v->references, 1);
-    mutex_unlock(&hosting->lock);
+    hosting_lock_give(&hosting->lock);
     return v;
 }
 
@@ -136,10 +138,10 @@ static void replace(struct hosting *hosting, struct hosting_view *v)
 {
     struct hosting_view *before;
 
-    mutex_lock(&hosting->lock);
+    hosting_lock_take(&hosting->lock);
     before = hosting->current;
     hosting->current = v;
-    mutex_unlock(&hosting->lock);
+    hosting_lock_give(&hosting->lock);
     hosting_give_back(before);
 }
 

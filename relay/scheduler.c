@@ -21,6 +21,8 @@ struct worker {
     bool flush_again; /* a flush came during the attempt: try again at once */
 };
 
+MUTEX_NAME(scheduler_lock)
+
 struct scheduler {
     struct relay *relay;
     pthread_t *threads; /* of the thread that starts and stops the scheduler, as thread_count */
@@ -28,18 +30,19 @@ struct scheduler {
     size_t out_max; /* fixed before the threads start */
     struct mutex lock;
     pthread_cond_t changed; /* of any field below */
-    struct due due[KINDS] TG_GUARDED_BY(lock);
-    struct worker *workers TG_GUARDED_BY(lock); /* one a thread, worker_count of them in use */
-    size_t worker_count TG_GUARDED_BY(lock);
-    size_t running TG_GUARDED_BY(lock);  /* threads */
-    size_t out_busy TG_GUARDED_BY(lock); /* threads that deliver a message of KIND_OUT */
-    bool is_stopping TG_GUARDED_BY(lock);
+    struct due due[KINDS] MUTEX_GUARDS(scheduler_lock);
+    struct worker *
+        workers MUTEX_GUARDS(scheduler_lock); /* one a thread, worker_count of them in use */
+    size_t worker_count MUTEX_GUARDS(scheduler_lock);
+    size_t running MUTEX_GUARDS(scheduler_lock);  /* threads */
+    size_t out_busy MUTEX_GUARDS(scheduler_lock); /* threads that deliver a message of KIND_OUT */
+    bool is_stopping MUTEX_GUARDS(scheduler_lock);
 };
 
 /* --- the threads ----------------------------------------------------------------------------- */
 
 /* The kind whose first is due the earliest, of those that a thread may take now; KINDS: none. */
-static enum kind earliest(const struct scheduler *s) TG_REQUIRES(s->lock)
+static enum kind earliest(const struct scheduler *s) TG_REQUIRES(scheduler_lock)
 {
     enum kind best = KINDS;
 
@@ -55,15 +58,15 @@ static enum kind earliest(const struct scheduler *s) TG_REQUIRES(s->lock)
 }
 
 /* Waits for a message that is due, and takes it. False: the scheduler stops. */
-static bool next_due(struct scheduler *s, struct worker *w) TG_REQUIRES(s->lock)
+static bool next_due(struct scheduler *s, struct worker *w) TG_REQUIRES(scheduler_lock)
 {
     while (!s->is_stopping) {
         enum kind k = earliest(s);
 
         if (k == KINDS) {
-            mutex_wait(&s->lock, &s->changed);
+            scheduler_lock_wait(&s->lock, &s->changed);
         } else if (due_first(&s->due[k])->due_ms > clock_monotonic_ms()) {
-            (void)mutex_wait_until(&s->lock, &s->changed, due_first(&s->due[k])->due_ms);
+            (void)scheduler_lock_wait_until(&s->lock, &s->changed, due_first(&s->due[k])->due_ms);
         } else {
             due_take(&s->due[k], w->id);
             w->kind = k;
@@ -89,7 +92,8 @@ static int64_t due_of(const struct scheduler *s, int64_t next_ms)
 }
 
 /* What is left after an attempt goes elsewhere, most likely. */
-static bool put_back(struct scheduler *s, struct worker *w, int64_t next_ms) TG_REQUIRES(s->lock)
+static bool put_back(struct scheduler *s, struct worker *w, int64_t next_ms)
+    TG_REQUIRES(scheduler_lock)
 {
     bool done = next_ms == 0 || due_add(&s->due[KIND_OUT], slice_str(w->id),
                                         w->flush_again ? 0 : due_of(s, next_ms));
@@ -105,23 +109,23 @@ static void add_bounce(void *user, struct slice id)
 }
 
 /* With the lock, which is given back meanwhile. */
-static void deliver(struct scheduler *s, struct worker *w) TG_REQUIRES(s->lock)
+static void deliver(struct scheduler *s, struct worker *w) TG_REQUIRES(scheduler_lock)
 {
     char id[QUEUE_ID_BYTES];
     int64_t next_ms;
     bool done;
 
     memcpy(id, w->id, sizeof id);
-    mutex_unlock(&s->lock);
+    scheduler_lock_give(&s->lock);
     next_ms = deliver_message(s->relay, slice_str(id), (struct deliver_bounced){add_bounce, s});
-    mutex_lock(&s->lock);
+    scheduler_lock_take(&s->lock);
     done = put_back(s, w, next_ms);
     (void)pthread_cond_broadcast(&s->changed);
     if (done)
         return;
-    mutex_unlock(&s->lock);
+    scheduler_lock_give(&s->lock);
     say_waits(slice_str(id));
-    mutex_lock(&s->lock);
+    scheduler_lock_take(&s->lock);
 }
 
 static void *work(void *data)
@@ -129,14 +133,14 @@ static void *work(void *data)
     struct scheduler *s = data;
     struct worker *w;
 
-    mutex_lock(&s->lock);
+    scheduler_lock_take(&s->lock);
     w = &s->workers[s->worker_count++];
     s->running++;
     while (next_due(s, w))
         deliver(s, w);
     s->running--;
     (void)pthread_cond_broadcast(&s->changed);
-    mutex_unlock(&s->lock);
+    scheduler_lock_give(&s->lock);
     return NULL;
 }
 
@@ -144,10 +148,10 @@ static void add(struct scheduler *s, enum kind kind, struct slice id, int64_t du
 {
     bool added;
 
-    mutex_lock(&s->lock);
+    scheduler_lock_take(&s->lock);
     added = due_add(&s->due[kind], id, due_ms);
     (void)pthread_cond_broadcast(&s->changed);
-    mutex_unlock(&s->lock);
+    scheduler_lock_give(&s->lock);
     if (!added)
         say_waits(id);
 }
@@ -225,13 +229,13 @@ bool scheduler_stop(struct scheduler *s, int64_t grace_ms)
     int64_t end_ms = clock_monotonic_ms() + grace_ms;
     bool all_ended;
 
-    mutex_lock(&s->lock);
+    scheduler_lock_take(&s->lock);
     s->is_stopping = true;
     (void)pthread_cond_broadcast(&s->changed);
     while (s->running > 0 && clock_monotonic_ms() < end_ms)
-        (void)mutex_wait_until(&s->lock, &s->changed, end_ms);
+        (void)scheduler_lock_wait_until(&s->lock, &s->changed, end_ms);
     all_ended = s->running == 0;
-    mutex_unlock(&s->lock);
+    scheduler_lock_give(&s->lock);
     /* A thread that hangs on a slow server is left behind: the process ends, the message stays
      * queued. */
     if (all_ended)
@@ -255,7 +259,7 @@ size_t scheduler_flush(struct scheduler *s, struct slice id)
 {
     size_t n;
 
-    mutex_lock(&s->lock);
+    scheduler_lock_take(&s->lock);
     n = due_hasten(&s->due[KIND_HERE], id) + due_hasten(&s->due[KIND_OUT], id);
     for (size_t i = 0; i < s->worker_count; i++) {
         if (matches(id, &s->workers[i])) {
@@ -264,7 +268,7 @@ size_t scheduler_flush(struct scheduler *s, struct slice id)
         }
     }
     (void)pthread_cond_broadcast(&s->changed);
-    mutex_unlock(&s->lock);
+    scheduler_lock_give(&s->lock);
     return n;
 }
 
@@ -272,11 +276,11 @@ bool scheduler_take(struct scheduler *s, struct slice id)
 {
     bool is_free = true;
 
-    mutex_lock(&s->lock);
+    scheduler_lock_take(&s->lock);
     for (size_t i = 0; i < s->worker_count; i++)
         is_free = is_free && !matches(id, &s->workers[i]);
     if (is_free && !due_remove(&s->due[KIND_HERE], id))
         (void)due_remove(&s->due[KIND_OUT], id);
-    mutex_unlock(&s->lock);
+    scheduler_lock_give(&s->lock);
     return is_free;
 }

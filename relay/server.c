@@ -26,6 +26,8 @@
  */
 #define PATIENCE_WHEN_FULL 30
 
+MUTEX_NAME(server_lock)
+
 struct server {
     struct relay *relay;
     struct pollfd listeners[LISTENERS_MAX + 1]; /* the last is wake_fd */
@@ -34,9 +36,9 @@ struct server {
     size_t listener_count;
     struct mutex lock;
     pthread_cond_t ended; /* of sessions; monotonic clock */
-    struct live *sessions TG_GUARDED_BY(lock);
-    size_t session_count TG_GUARDED_BY(lock);
-    struct live *finished TG_GUARDED_BY(lock); /* their threads are to be joined */
+    struct live *sessions MUTEX_GUARDS(server_lock);
+    size_t session_count MUTEX_GUARDS(server_lock);
+    struct live *finished MUTEX_GUARDS(server_lock); /* their threads are to be joined */
 };
 
 /* An open session. */
@@ -142,7 +144,7 @@ struct server *server_open(struct relay *relay, struct err *err)
 
 /* --- sessions -------------------------------------------------------------------------------- */
 
-static void unlink_session(struct server *s, const struct live *l) TG_REQUIRES(s->lock)
+static void unlink_session(struct server *s, const struct live *l) TG_REQUIRES(server_lock)
 {
     struct live **at = &s->sessions;
 
@@ -159,12 +161,12 @@ static void *run_session(void *data)
     struct server *s = l->server;
 
     session_thread_run(&l->session);
-    mutex_lock(&s->lock);
+    server_lock_take(&s->lock);
     unlink_session(s, l);
     session_thread_close(&l->session); /* under the lock: server_close reaches for its socket */
     l->next = s->finished;
     s->finished = l;
-    mutex_unlock(&s->lock);
+    server_lock_give(&s->lock);
     return NULL;
 }
 
@@ -173,10 +175,10 @@ static void join_finished(struct server *s)
 {
     struct live *list, *next;
 
-    mutex_lock(&s->lock);
+    server_lock_take(&s->lock);
     list = s->finished;
     s->finished = NULL;
-    mutex_unlock(&s->lock);
+    server_lock_give(&s->lock);
     for (; list != NULL; list = next) {
         next = list->next;
         (void)pthread_join(list->thread, NULL);
@@ -184,7 +186,7 @@ static void join_finished(struct server *s)
     }
 }
 
-static size_t count_from(const struct server *s, const char *ip) TG_REQUIRES(s->lock)
+static size_t count_from(const struct server *s, const char *ip) TG_REQUIRES(server_lock)
 {
     size_t n = 0;
 
@@ -206,7 +208,7 @@ static bool start_thread(struct live *l)
 }
 
 /* The session whose client has been silent for the longest makes room for the next connection. */
-static void evict_silent(struct server *s) TG_REQUIRES(s->lock)
+static void evict_silent(struct server *s) TG_REQUIRES(server_lock)
 {
     int64_t latest_ms =
         clock_monotonic_ms() - s->relay->settings->relay.timeout_ms / PATIENCE_WHEN_FULL;
@@ -230,7 +232,7 @@ static bool admit(struct server *s, struct live *l)
     const struct settings *settings = s->relay->settings;
     bool good;
 
-    mutex_lock(&s->lock);
+    server_lock_take(&s->lock);
     good = s->session_count < (size_t)settings->relay.sessions_max &&
            count_from(s, l->session.client_ip) < (size_t)settings->relay.client_sessions_max;
     if (good) {
@@ -244,7 +246,7 @@ static bool admit(struct server *s, struct live *l)
     } else if (s->session_count >= (size_t)settings->relay.sessions_max) {
         evict_silent(s);
     }
-    mutex_unlock(&s->lock);
+    server_lock_give(&s->lock);
     return good;
 }
 
@@ -308,10 +310,10 @@ bool server_run(struct server *s, int wake_fd, int64_t until_ms)
 
 /* --- the end --------------------------------------------------------------------------------- */
 
-static bool wait_for_sessions(struct server *s, int64_t end_ms) TG_REQUIRES(s->lock)
+static bool wait_for_sessions(struct server *s, int64_t end_ms) TG_REQUIRES(server_lock)
 {
     while (s->session_count > 0) {
-        if (!mutex_wait_until(&s->lock, &s->ended, end_ms))
+        if (!server_lock_wait_until(&s->lock, &s->ended, end_ms))
             return false;
     }
     return true;
@@ -321,14 +323,14 @@ bool server_close(struct server *s, int64_t grace_ms)
 {
     bool all_ended;
 
-    mutex_lock(&s->lock);
+    server_lock_take(&s->lock);
     for (struct live *l = s->sessions; l != NULL; l = l->next)
         session_thread_stop(&l->session);
     all_ended = wait_for_sessions(s, clock_monotonic_ms() + grace_ms);
     for (struct live *l = s->sessions; !all_ended && l != NULL; l = l->next)
         (void)shutdown(l->session.stream.fd, SHUT_RDWR);
     all_ended = all_ended || wait_for_sessions(s, clock_monotonic_ms() + 1000);
-    mutex_unlock(&s->lock);
+    server_lock_give(&s->lock);
     join_finished(s);
     if (all_ended)
         free_server(s);

@@ -32,19 +32,6 @@
 #else
 #define TG_THREAD_SAFETY(attribute)
 #endif
-/* The field may be touched only under the lock. In C, clang finds the lock beside the field from
- * version 20 on (configure tries it); for other compilers this is for readers. */
-#if defined(TG_GUARDED_FIELDS)
-#define TG_GUARDED_BY(lock) TG_THREAD_SAFETY(guarded_by(lock))
-#else
-#define TG_GUARDED_BY(lock)
-#endif
-/* What the pointer leads to may be touched only under the lock. */
-#if defined(TG_GUARDED_FIELDS)
-#define TG_PT_GUARDED_BY(lock) TG_THREAD_SAFETY(pt_guarded_by(lock))
-#else
-#define TG_PT_GUARDED_BY(lock)
-#endif
 /* To be called with the lock, or without it. */
 #define TG_REQUIRES(lock) TG_THREAD_SAFETY(requires_capability(lock))
 #define TG_EXCLUDES(lock) TG_THREAD_SAFETY(locks_excluded(lock))

@@ -24,14 +24,16 @@ static const char *const sql[STATEMENTS] = {
     [FIND] = COLUMNS " AND number = ?1",
 };
 
+MUTEX_NAME(held_lock)
+
 struct held_messages {
     char path[PATH_SIZE];
     struct mutex lock; /* one reading at a time */
-    sqlite3 *db TG_GUARDED_BY(lock);
-    sqlite3_stmt *statements[STATEMENTS] TG_GUARDED_BY(lock);
+    sqlite3 *db MUTEX_GUARDS(held_lock);
+    sqlite3_stmt *statements[STATEMENTS] MUTEX_GUARDS(held_lock);
 };
 
-static int fail(struct held_messages *h, struct err *err) TG_REQUIRES(h->lock)
+static int fail(struct held_messages *h, struct err *err) TG_REQUIRES(held_lock)
 {
     int code = sqlite3_errcode(h->db) & 0xff;
 
@@ -42,7 +44,7 @@ static int fail(struct held_messages *h, struct err *err) TG_REQUIRES(h->lock)
                    "%s: cannot read held messages: %s", h->path, sqlite3_errmsg(h->db));
 }
 
-static int db_open(struct held_messages *h, struct err *err) TG_REQUIRES(h->lock)
+static int db_open(struct held_messages *h, struct err *err) TG_REQUIRES(held_lock)
 {
     if (sqlite3_open_v2(h->path, &h->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) !=
         SQLITE_OK)
@@ -71,9 +73,9 @@ struct held_messages *held_open(const char *state_dir, struct err *err)
         held_close(h);
         return NULL;
     }
-    mutex_lock(&h->lock);
+    held_lock_take(&h->lock);
     result = db_open(h, err);
-    mutex_unlock(&h->lock);
+    held_lock_give(&h->lock);
     if (result == 0)
         return h;
     held_close(h);
@@ -84,11 +86,11 @@ void held_close(struct held_messages *h)
 {
     if (h == NULL)
         return;
-    mutex_lock(&h->lock);
+    held_lock_take(&h->lock);
     for (int i = 0; i < STATEMENTS; i++)
         (void)sqlite3_finalize(h->statements[i]);
     (void)sqlite3_close(h->db);
-    mutex_unlock(&h->lock);
+    held_lock_give(&h->lock);
     mutex_fini(&h->lock);
     free(h);
 }
@@ -124,7 +126,7 @@ static int message_take(sqlite3_stmt *st, struct arena *arena, struct held_messa
 /* All rows of a statement, which is reset. */
 static int rows_take(struct held_messages *h, sqlite3_stmt *st, struct arena *arena,
                      struct held_message **list, size_t *count, struct err *err)
-    TG_REQUIRES(h->lock)
+    TG_REQUIRES(held_lock)
 {
     size_t room = 0;
     int rc, failed = 0;
@@ -156,7 +158,7 @@ int held_list(struct held_messages *h, struct slice account, uint64_t after, siz
     sqlite3_stmt *st;
     int rc;
 
-    mutex_lock(&h->lock);
+    held_lock_take(&h->lock);
     st = h->statements[account.len > 0 ? LIST_ACCOUNT : LIST_ALL];
     (void)sqlite3_bind_int64(st, 1, (int64_t)after);
     (void)sqlite3_bind_int64(st, 2, (int64_t)limit);
@@ -164,7 +166,7 @@ int held_list(struct held_messages *h, struct slice account, uint64_t after, siz
         (void)sqlite3_bind_text64(st, 3, account.ptr, account.len, SQLITE_STATIC, SQLITE_UTF8);
     rc = rows_take(h, st, arena, list, count, err);
     (void)sqlite3_clear_bindings(st);
-    mutex_unlock(&h->lock);
+    held_lock_give(&h->lock);
     return rc;
 }
 
@@ -176,11 +178,11 @@ int held_find(struct held_messages *h, uint64_t number, struct arena *arena,
     size_t count;
     int rc;
 
-    mutex_lock(&h->lock);
+    held_lock_take(&h->lock);
     st = h->statements[FIND];
     (void)sqlite3_bind_int64(st, 1, (int64_t)number);
     rc = rows_take(h, st, arena, &list, &count, err);
-    mutex_unlock(&h->lock);
+    held_lock_give(&h->lock);
     if (rc == 0 && count > 0)
         *out = list[0];
     return rc == 0 ? count > 0 : -1;

@@ -12,13 +12,15 @@
 #define PROBE_FIRST_MS INT64_C(250)
 #define PROBE_LAST_MS  INT64_C(5000)
 
+MUTEX_NAME(pool_lock)
+
 struct pool {
     struct mutex lock;
     pthread_cond_t given, wake; /* a connection is idle; the prober has something to do */
-    struct store **idle TG_GUARDED_BY(lock);
-    size_t idle_count TG_GUARDED_BY(lock);
-    bool is_open TG_GUARDED_BY(lock); /* the breaker: the store is unreachable */
-    bool ending TG_GUARDED_BY(lock);
+    struct store **idle MUTEX_GUARDS(pool_lock);
+    size_t idle_count MUTEX_GUARDS(pool_lock);
+    bool is_open MUTEX_GUARDS(pool_lock); /* the breaker: the store is unreachable */
+    bool ending MUTEX_GUARDS(pool_lock);
 
     size_t max; /* connections; never changes */
     _Atomic int64_t timeout_ms;
@@ -44,23 +46,23 @@ static void *probe_run(void *context)
     struct pool *p = context;
     int64_t pause_ms = PROBE_FIRST_MS;
 
-    mutex_lock(&p->lock);
+    pool_lock_take(&p->lock);
     while (!p->ending) {
         if (!p->is_open) {
             pause_ms = PROBE_FIRST_MS;
-            mutex_wait(&p->lock, &p->wake);
+            pool_lock_wait(&p->lock, &p->wake);
             continue;
         }
-        (void)mutex_wait_until(&p->lock, &p->wake, clock_monotonic_ms() + pause_ms);
+        (void)pool_lock_wait_until(&p->lock, &p->wake, clock_monotonic_ms() + pause_ms);
         if (p->ending)
             break;
-        mutex_unlock(&p->lock);
+        pool_lock_give(&p->lock);
         bool good = probe_answers(p);
-        mutex_lock(&p->lock);
+        pool_lock_take(&p->lock);
         p->is_open = !good;
         pause_ms = pause_ms * 2 < PROBE_LAST_MS ? pause_ms * 2 : PROBE_LAST_MS;
     }
-    mutex_unlock(&p->lock);
+    pool_lock_give(&p->lock);
     return NULL;
 }
 
@@ -74,7 +76,8 @@ static void cond_init(pthread_cond_t *cond)
     (void)pthread_condattr_destroy(&attr);
 }
 
-static int stores_make(struct pool *p, const struct settings *s, struct err *err)
+static int stores_make(struct pool *p, const struct settings *s,
+                       struct err *err) TG_NO_THREAD_SAFETY /* not shared yet */
 {
     p->idle = calloc(p->max, sizeof(*p->idle));
     if (p->idle == NULL)
@@ -111,14 +114,14 @@ struct pool *pool_new(const struct settings *s, size_t connections_max, struct e
     return NULL;
 }
 
-void pool_free(struct pool *p)
+void pool_free(struct pool *p) TG_NO_THREAD_SAFETY /* the last holder */
 {
     if (p == NULL)
         return;
-    mutex_lock(&p->lock);
+    pool_lock_take(&p->lock);
     p->ending = true;
     (void)pthread_cond_signal(&p->wake);
-    mutex_unlock(&p->lock);
+    pool_lock_give(&p->lock);
     if (p->probing)
         (void)pthread_join(p->prober, NULL);
     for (size_t i = 0; i < p->idle_count; i++)
@@ -142,22 +145,22 @@ struct store *pool_take(struct pool *p, struct err *err)
     int64_t deadline_ms = clock_monotonic_ms() + p->timeout_ms;
     struct store *st = NULL;
 
-    mutex_lock(&p->lock);
+    pool_lock_take(&p->lock);
     while (!p->is_open && p->idle_count == 0 && clock_monotonic_ms() < deadline_ms)
-        (void)mutex_wait_until(&p->lock, &p->given, deadline_ms);
+        (void)pool_lock_wait_until(&p->lock, &p->given, deadline_ms);
     if (p->is_open)
         (void)err_set(err, EX_UNAVAILABLE, "the store is unreachable");
     else if (p->idle_count == 0)
         (void)err_set(err, EX_UNAVAILABLE, "all connections to the store are in use");
     else
         st = p->idle[--p->idle_count];
-    mutex_unlock(&p->lock);
+    pool_lock_give(&p->lock);
     return st;
 }
 
 void pool_give(struct pool *p, struct store *st, bool good)
 {
-    mutex_lock(&p->lock);
+    pool_lock_take(&p->lock);
     p->idle[p->idle_count++] = st;
     if (!good && !p->is_open) {
         p->is_open = true;
@@ -165,15 +168,15 @@ void pool_give(struct pool *p, struct store *st, bool good)
         (void)pthread_cond_broadcast(&p->given);
     }
     (void)pthread_cond_signal(&p->given);
-    mutex_unlock(&p->lock);
+    pool_lock_give(&p->lock);
 }
 
 bool pool_is_open(struct pool *p)
 {
     bool open;
 
-    mutex_lock(&p->lock);
+    pool_lock_take(&p->lock);
     open = p->is_open;
-    mutex_unlock(&p->lock);
+    pool_lock_give(&p->lock);
     return open;
 }

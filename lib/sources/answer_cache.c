@@ -23,10 +23,12 @@ struct half {
     struct arena arena;
 };
 
+MUTEX_NAME(answer_cache_lock)
+
 struct answer_cache {
     struct mutex lock;
-    struct half young TG_GUARDED_BY(lock), old TG_GUARDED_BY(lock);
-    size_t references TG_GUARDED_BY(lock);
+    struct half young MUTEX_GUARDS(answer_cache_lock), old MUTEX_GUARDS(answer_cache_lock);
+    size_t references MUTEX_GUARDS(answer_cache_lock);
 };
 
 static void half_init(struct half *h)
@@ -57,9 +59,9 @@ struct answer_cache *answer_cache_new(void) TG_NO_THREAD_SAFETY
 
 struct answer_cache *answer_cache_share(struct answer_cache *c)
 {
-    mutex_lock(&c->lock);
+    answer_cache_lock_take(&c->lock);
     c->references++;
-    mutex_unlock(&c->lock);
+    answer_cache_lock_give(&c->lock);
     return c;
 }
 
@@ -70,9 +72,9 @@ void answer_cache_free(struct answer_cache *c) TG_NO_THREAD_SAFETY
 
     if (c == NULL)
         return;
-    mutex_lock(&c->lock);
+    answer_cache_lock_take(&c->lock);
     last = --c->references == 0;
-    mutex_unlock(&c->lock);
+    answer_cache_lock_give(&c->lock);
     if (!last)
         return;
     half_fini(&c->young);
@@ -93,7 +95,7 @@ static struct slice make_key(enum question_kind kind, struct slice key, char roo
 }
 
 static const struct answer_cache_entry *find(const struct answer_cache *c, struct slice key)
-    TG_REQUIRES(c->lock)
+    TG_REQUIRES(answer_cache_lock)
 {
     void **entry = strmap_find(&c->young.map, key);
 
@@ -125,7 +127,7 @@ static bool add(struct half *h, struct slice key, const struct answer_cache_entr
 
 /* Into the young half, which makes room by becoming the old one. */
 static void put(struct answer_cache *c, struct slice key, const struct answer_cache_entry *from)
-    TG_REQUIRES(c->lock)
+    TG_REQUIRES(answer_cache_lock)
 {
     if (c->young.map.count < HALF_COUNT && add(&c->young, key, from))
         return;
@@ -144,9 +146,9 @@ void answer_cache_put(struct answer_cache *c, enum question_kind kind, struct sl
 
     if (whole.len == 0 || e.value.len > VALUE_MAX_BYTES)
         return;
-    mutex_lock(&c->lock);
+    answer_cache_lock_take(&c->lock);
     put(c, whole, &e);
-    mutex_unlock(&c->lock);
+    answer_cache_lock_give(&c->lock);
 }
 
 enum cached answer_cache_get(struct answer_cache *c, enum question_kind kind, struct slice key,
@@ -159,13 +161,13 @@ enum cached answer_cache_get(struct answer_cache *c, enum question_kind kind, st
 
     if (whole.len == 0)
         return CACHED_NOT;
-    mutex_lock(&c->lock);
+    answer_cache_lock_take(&c->lock);
     e = find(c, whole);
     if (e != NULL) {
         result = now_ms < e->fresh_until_ms ? CACHED_FRESH : CACHED_STALE;
         *found = e->found;
         buf_add(value, e->value);
     }
-    mutex_unlock(&c->lock);
+    answer_cache_lock_give(&c->lock);
     return result;
 }

@@ -50,31 +50,31 @@ static int take(struct lookup *a, void **connection, struct err *err)
     int result = 0;
 
     *connection = NULL;
-    mutex_lock(&a->lock);
+    lookup_lock_take(&a->lock);
     if (clock_monotonic_ms() < a->down_until_ms)
         result = err_set(err, a->last_error.code, "%s", a->last_error.text);
     else if (a->idle_count > 0)
         *connection = a->idle[--a->idle_count];
-    mutex_unlock(&a->lock);
+    lookup_lock_give(&a->lock);
     return result;
 }
 
 /* Puts a good connection to rest; gives back one that is too many. */
 static void *put_good(struct lookup *a, void *connection)
 {
-    mutex_lock(&a->lock);
+    lookup_lock_take(&a->lock);
     a->pause_ms = a->down_until_ms = 0;
     if (a->idle_count < LOOKUP_IDLE_MAX) {
         a->idle[a->idle_count++] = connection;
         connection = NULL;
     }
-    mutex_unlock(&a->lock);
+    lookup_lock_give(&a->lock);
     return connection;
 }
 
 static void note_failure(struct lookup *a, const struct err *err)
 {
-    mutex_lock(&a->lock);
+    lookup_lock_take(&a->lock);
     if (err->code != EX_TEMPFAIL) {
         a->pause_ms = a->pause_ms == 0 ? PAUSE_MIN_MS : a->pause_ms * 2;
         if (a->pause_ms > PAUSE_MAX_MS)
@@ -82,7 +82,7 @@ static void note_failure(struct lookup *a, const struct err *err)
         a->down_until_ms = clock_monotonic_ms() + a->pause_ms;
         a->last_error = *err;
     }
-    mutex_unlock(&a->lock);
+    lookup_lock_give(&a->lock);
 }
 
 int lookup_ask(struct lookup *a, struct lookup_keys *list, size_t count, struct arena *arena,

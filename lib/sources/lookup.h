@@ -56,6 +56,8 @@ struct lookup_kind {
 
 #define LOOKUP_IDLE_MAX 4
 
+MUTEX_NAME(lookup_lock)
+
 struct lookup {
     const struct lookup_kind *kind;
     struct arena arena; /* of the texts below */
@@ -66,11 +68,11 @@ struct lookup {
     struct settings settings; /* redis: state_dir and store alone */
 
     struct mutex lock; /* never held across I/O */
-    void *idle[LOOKUP_IDLE_MAX] TG_GUARDED_BY(lock);
-    size_t idle_count TG_GUARDED_BY(lock);
+    void *idle[LOOKUP_IDLE_MAX] MUTEX_GUARDS(lookup_lock);
+    size_t idle_count MUTEX_GUARDS(lookup_lock);
     /* 0: the last question was answered; until: of clock_monotonic_ms */
-    int64_t pause_ms TG_GUARDED_BY(lock), down_until_ms TG_GUARDED_BY(lock);
-    struct err last_error TG_GUARDED_BY(lock);
+    int64_t pause_ms MUTEX_GUARDS(lookup_lock), down_until_ms MUTEX_GUARDS(lookup_lock);
+    struct err last_error MUTEX_GUARDS(lookup_lock);
 };
 
 /* With its lock and arena; NULL where memory is out. */

@@ -31,7 +31,7 @@ static uint64_t hash_of(struct slice key)
 
 /* The key's place, else a free or overdue one, else NULL. */
 static struct log_limit_place *place(struct log_limit *n, uint64_t hash, int64_t now_ms)
-    TG_REQUIRES(n->lock)
+    TG_REQUIRES(log_limit_lock)
 {
     struct log_limit_place *usable = NULL;
 
@@ -53,7 +53,7 @@ bool log_limit_due(struct log_limit *n, struct slice key, int64_t now_ms, int64_
     struct log_limit_place *at;
     bool due;
 
-    mutex_lock(&n->lock);
+    log_limit_lock_take(&n->lock);
     at = place(n, hash, now_ms);
     due = at != NULL && (at->hash != hash || at->until_ms <= now_ms);
     if (due) {
@@ -63,7 +63,7 @@ bool log_limit_due(struct log_limit *n, struct slice key, int64_t now_ms, int64_
     } else if (at != NULL) {
         at->held_back++;
     }
-    mutex_unlock(&n->lock);
+    log_limit_lock_give(&n->lock);
     return due;
 }
 

@@ -27,13 +27,15 @@
 
 #define LOG_LIMIT_MAX 1024
 
+MUTEX_NAME(log_limit_lock)
+
 struct log_limit {
     struct mutex lock;
     struct log_limit_place {
         uint64_t hash; /* of the key */
         int64_t until_ms;
         uint64_t held_back;
-    } list[LOG_LIMIT_MAX] TG_GUARDED_BY(lock);
+    } list[LOG_LIMIT_MAX] MUTEX_GUARDS(log_limit_lock);
 };
 
 void log_limit_init(struct log_limit *n) TG_NONNULL(1);

@@ -26,12 +26,12 @@ void name_quota_fini(struct name_quota *q) TG_NO_THREAD_SAFETY /* the last holde
 
 void name_quota_set(struct name_quota *q, uint64_t max)
 {
-    mutex_lock(&q->lock);
+    name_quota_lock_take(&q->lock);
     q->max = max;
-    mutex_unlock(&q->lock);
+    name_quota_lock_give(&q->lock);
 }
 
-static void month_begin(struct name_quota *q, int64_t now_s) TG_REQUIRES(q->lock)
+static void month_begin(struct name_quota *q, int64_t now_s) TG_REQUIRES(name_quota_lock)
 {
     strmap_fini(&q->names);
     strmap_fini(&q->groups);
@@ -42,7 +42,7 @@ static void month_begin(struct name_quota *q, int64_t now_s) TG_REQUIRES(q->lock
 }
 
 static void **table_add(struct name_quota *q, struct strmap *table, struct slice key)
-    TG_REQUIRES(q->lock)
+    TG_REQUIRES(name_quota_lock)
 {
     void **place = strmap_find(table, key);
 
@@ -53,7 +53,7 @@ static void **table_add(struct name_quota *q, struct strmap *table, struct slice
 }
 
 static bool place_take(struct name_quota *q, struct slice group, struct slice key)
-    TG_REQUIRES(q->lock)
+    TG_REQUIRES(name_quota_lock)
 {
     void **count;
 
@@ -73,11 +73,11 @@ bool name_quota_take(struct name_quota *q, struct slice group, struct slice name
 
     buf_init(&key, KEY_BYTES);
     buf_addf(&key, "%.*s %.*s", SLICE_FMT(group), SLICE_FMT(name));
-    mutex_lock(&q->lock);
+    name_quota_lock_take(&q->lock);
     if (now_s >= q->month_end_s)
         month_begin(q, now_s);
     has_place = !key.failed && place_take(q, group, buf_slice(&key));
-    mutex_unlock(&q->lock);
+    name_quota_lock_give(&q->lock);
     buf_fini(&key);
     return has_place;
 }

@@ -19,13 +19,15 @@
 
 #define NAME_QUOTA_BYTES ((size_t)64 << 20)
 
+MUTEX_NAME(name_quota_lock)
+
 struct name_quota {
     struct mutex lock;
-    uint64_t max TG_GUARDED_BY(lock);         /* names a group */
-    int64_t month_end_s TG_GUARDED_BY(lock);  /* Unix time; then all begins anew */
-    struct arena memory TG_GUARDED_BY(lock);  /* of both tables */
-    struct strmap names TG_GUARDED_BY(lock);  /* "GROUP NAME" */
-    struct strmap groups TG_GUARDED_BY(lock); /* group -> number of its names */
+    uint64_t max MUTEX_GUARDS(name_quota_lock);         /* names a group */
+    int64_t month_end_s MUTEX_GUARDS(name_quota_lock);  /* Unix time; then all begins anew */
+    struct arena memory MUTEX_GUARDS(name_quota_lock);  /* of both tables */
+    struct strmap names MUTEX_GUARDS(name_quota_lock);  /* "GROUP NAME" */
+    struct strmap groups MUTEX_GUARDS(name_quota_lock); /* group -> number of its names */
 };
 
 void name_quota_init(struct name_quota *q, uint64_t max) TG_NONNULL(1);

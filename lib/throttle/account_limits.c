@@ -29,12 +29,15 @@ struct generation {
     struct strmap entries; /* holder -> struct account_limits_entry * */
 };
 
+MUTEX_NAME(account_limits_lock)
+
 struct account_limits {
     struct mutex lock;
     size_t most; /* holders, in both generations */
-    struct generation young TG_GUARDED_BY(lock), old TG_GUARDED_BY(lock);
-    struct generation dropped TG_GUARDED_BY(lock); /* to be freed without the lock */
-    char *prefix;                                  /* store.prefix */
+    struct generation young MUTEX_GUARDS(account_limits_lock), old
+        MUTEX_GUARDS(account_limits_lock);
+    struct generation dropped MUTEX_GUARDS(account_limits_lock); /* to be freed without the lock */
+    char *prefix;                                                /* store.prefix */
 };
 
 static void generation_init(struct generation *g)
@@ -128,7 +131,7 @@ static struct account_limits_entry *entry_in(const struct generation *g, struct 
 
 /* When the young are half of all, they become the old, and what was old is dropped: holders that
  * were not asked about since. */
-static void generations_turn(struct account_limits *a) TG_REQUIRES(a->lock)
+static void generations_turn(struct account_limits *a) TG_REQUIRES(account_limits_lock)
 {
     if (a->young.entries.count < a->most / 2)
         return;
@@ -140,7 +143,7 @@ static void generations_turn(struct account_limits *a) TG_REQUIRES(a->lock)
 
 /* The holder's entry among the young; NULL when memory is out. */
 static struct account_limits_entry *entry_of(struct account_limits *a, struct slice holder)
-    TG_REQUIRES(a->lock)
+    TG_REQUIRES(account_limits_lock)
 {
     struct account_limits_entry *e = entry_in(&a->young, holder), *before;
     void **place;
@@ -166,7 +169,7 @@ static struct account_limits_entry *entry_of(struct account_limits *a, struct sl
 /* Reads what is missing or too old; the lock is released meanwhile. Where that fails the old answer
  * stays and is read again after its next age. */
 static void entry_refresh(struct account_limits *a, struct pool *pool, struct slice holder,
-                          int64_t now_ms) TG_REQUIRES(a->lock)
+                          int64_t now_ms) TG_REQUIRES(account_limits_lock)
 {
     struct account_limits_entry *e = entry_of(a, holder);
     struct account_limits_said *said;
@@ -176,9 +179,9 @@ static void entry_refresh(struct account_limits *a, struct pool *pool, struct sl
         return;
     if (e != NULL && e->read_ms != 0)
         e->read_ms = now_ms; /* one thread is enough */
-    mutex_unlock(&a->lock);
+    account_limits_lock_give(&a->lock);
     result = said_read(a, pool, holder, &said);
-    mutex_lock(&a->lock);
+    account_limits_lock_take(&a->lock);
     e = result == 0 ? entry_of(a, holder) : NULL;
     if (e == NULL) {
         said_free(said);
@@ -224,12 +227,12 @@ int account_limits_get(struct account_limits *a, struct pool *pool, const struct
     struct generation dropped;
     int result;
 
-    mutex_lock(&a->lock);
+    account_limits_lock_take(&a->lock);
     entry_refresh(a, pool, holder, now_ms);
     result = limits_of(entry_in(&a->young, holder), rules, assigned, now_s, arena, out);
     dropped = a->dropped;
     generation_init(&a->dropped);
-    mutex_unlock(&a->lock);
+    account_limits_lock_give(&a->lock);
     generation_fini(&dropped);
     return result == 0 ? 0 : err_set(err, EX_TEMPFAIL, "too many limits for one message");
 }

@@ -20,10 +20,12 @@ struct full_window {
     size_t count;
 };
 
+MUTEX_NAME(full_windows_lock)
+
 struct full_windows {
     struct mutex lock;
-    struct arena memory TG_GUARDED_BY(lock); /* names and entries */
-    struct strmap entries TG_GUARDED_BY(lock);
+    struct arena memory MUTEX_GUARDS(full_windows_lock); /* names and entries */
+    struct strmap entries MUTEX_GUARDS(full_windows_lock);
 };
 
 struct full_windows *full_windows_new(struct err *err) TG_NO_THREAD_SAFETY /* not shared yet */
@@ -58,7 +60,7 @@ static void add_name(struct buf *b, const struct limit_check *d, enum limit_scop
 }
 
 static struct full_window *entry_of(struct full_windows *l, struct slice name, bool make)
-    TG_REQUIRES(l->lock)
+    TG_REQUIRES(full_windows_lock)
 {
     void **place = strmap_find(&l->entries, name);
     struct full_window *made;
@@ -127,11 +129,11 @@ void full_windows_note(struct full_windows *l, const struct limit_check *d,
 
     buf_init(&name, 4096);
     add_name(&name, d, d->scope, d->metric, d->window_ms);
-    mutex_lock(&l->lock);
+    full_windows_lock_take(&l->lock);
     entry = name.failed ? NULL : entry_of(l, buf_slice(&name), is_full(d, answers));
     if (entry != NULL)
         entry_fill(entry, d, answers, now_ms);
-    mutex_unlock(&l->lock);
+    full_windows_lock_give(&l->lock);
     buf_fini(&name);
 }
 
@@ -145,7 +147,7 @@ bool full_windows_is_full(struct full_windows *l, const struct limit_check *like
 
     buf_init(&name, 4096);
     add_name(&name, like, limit->scope, limit->metric, limit->window_ms);
-    mutex_lock(&l->lock);
+    full_windows_lock_take(&l->lock);
     entry = name.failed ? NULL : entry_of(l, buf_slice(&name), false);
     for (size_t t = 0; entry != NULL && t < entry->count && !full; t++) {
         const struct full_test *test = &entry->tests[t];
@@ -154,7 +156,7 @@ bool full_windows_is_full(struct full_windows *l, const struct limit_check *like
         *used = test->used;
         *retry_after_ms = test->room_ms < 0 ? -1 : test->room_ms - now_ms;
     }
-    mutex_unlock(&l->lock);
+    full_windows_lock_give(&l->lock);
     buf_fini(&name);
     return full;
 }

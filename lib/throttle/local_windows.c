@@ -20,11 +20,13 @@ struct local_window {
     bool over;               /* the crossing was reported */
 };
 
+MUTEX_NAME(local_windows_lock)
+
 struct local_windows {
     struct mutex lock;
-    struct arena names TG_GUARDED_BY(lock);
+    struct arena names MUTEX_GUARDS(local_windows_lock);
     /* holder, subject, metric and length -> struct local_window * */
-    struct strmap table TG_GUARDED_BY(lock);
+    struct strmap table MUTEX_GUARDS(local_windows_lock);
 };
 
 struct local_windows *local_windows_new(struct err *err) TG_NO_THREAD_SAFETY /* not shared yet */
@@ -41,7 +43,7 @@ struct local_windows *local_windows_new(struct err *err) TG_NO_THREAD_SAFETY /* 
     return w;
 }
 
-static void local_windows_drop(struct local_windows *w) TG_REQUIRES(w->lock)
+static void local_windows_drop(struct local_windows *w) TG_REQUIRES(local_windows_lock)
 {
     size_t at = 0;
     struct slice key;
@@ -64,7 +66,7 @@ void local_windows_free(struct local_windows *w) TG_NO_THREAD_SAFETY /* the last
 }
 
 static struct local_window *window_make(struct local_windows *w, const struct limit_check *d,
-                                        struct slice name) TG_REQUIRES(w->lock)
+                                        struct slice name) TG_REQUIRES(local_windows_lock)
 {
     struct local_window *made = calloc(1, sizeof *made);
     void **place = NULL;
@@ -83,7 +85,7 @@ static struct local_window *window_make(struct local_windows *w, const struct li
 }
 
 static struct local_window *window_of(struct local_windows *w, const struct limit_check *d)
-    TG_REQUIRES(w->lock)
+    TG_REQUIRES(local_windows_lock)
 {
     struct local_window *found;
     struct buf name;
@@ -138,7 +140,8 @@ static int64_t retry_ms(struct local_window *l, const struct limit_check *d, int
 
 /* Windows in which nothing is used any more give up their place; where that is not enough, all do.
  */
-static void room_make(struct local_windows *w, size_t wanted, int64_t now_ms) TG_REQUIRES(w->lock)
+static void room_make(struct local_windows *w, size_t wanted, int64_t now_ms)
+    TG_REQUIRES(local_windows_lock)
 {
     struct strmap kept;
     struct arena names;
@@ -218,7 +221,7 @@ bool local_windows_ask(struct local_windows *w, const struct limit_checks *d, ui
     bool stopped = false, known = true;
     size_t at = 0;
 
-    mutex_lock(&w->lock);
+    local_windows_lock_take(&w->lock);
     room_make(w, d->count, now_ms);
     for (size_t i = 0; i < d->count && known; at += d->list[i++].test_count) {
         struct local_window *l = window_of(w, &d->list[i]);
@@ -235,14 +238,14 @@ bool local_windows_ask(struct local_windows *w, const struct limit_checks *d, ui
             check_consume(l, &d->list[i], now_ms);
         crossing_note(l, &d->list[i], stopped || !consume, &answers[at]);
     }
-    mutex_unlock(&w->lock);
+    local_windows_lock_give(&w->lock);
     return known;
 }
 
 void local_windows_note(struct local_windows *w, const struct limit_checks *d, uint64_t nodes,
                         bool consumed, int64_t now_ms, const struct test_answer *answers)
 {
-    mutex_lock(&w->lock);
+    local_windows_lock_take(&w->lock);
     room_make(w, d->count, now_ms);
     for (size_t i = 0; i < d->count; answers += d->list[i++].test_count) {
         const struct limit_check *check = &d->list[i];
@@ -259,5 +262,5 @@ void local_windows_note(struct local_windows *w, const struct limit_checks *d, u
         l->others_until_ms =
             check->window_ms != LIMIT_WINDOW_MONTH ? now_ms + check->window_ms : l->month_end_ms;
     }
-    mutex_unlock(&w->lock);
+    local_windows_lock_give(&w->lock);
 }

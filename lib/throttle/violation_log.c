@@ -26,17 +26,21 @@ struct violation_event {
     char texts[]; /* what its slices point to */
 };
 
+MUTEX_NAME(violation_log_lock)
+
 struct violation_log {
     struct mutex lock;
     pthread_cond_t wake; /* the queue or `ending` has changed */
-    struct violation_event *first TG_GUARDED_BY(lock), **last TG_GUARDED_BY(lock);
-    size_t count TG_GUARDED_BY(lock);                  /* of the queue */
-    struct violation_event *peaks TG_GUARDED_BY(lock); /* a list, to be queued at peaks_due_ms */
-    size_t peak_count TG_GUARDED_BY(lock);
-    int64_t peaks_due_ms TG_GUARDED_BY(lock); /* monotonic */
-    bool ending TG_GUARDED_BY(lock);
-    char *notify TG_GUARDED_BY(lock);     /* throttle.notify; empty: none */
-    uint64_t dropped TG_GUARDED_BY(lock); /* since they were logged last */
+    struct violation_event *first MUTEX_GUARDS(violation_log_lock),
+        **last MUTEX_GUARDS(violation_log_lock);
+    size_t count MUTEX_GUARDS(violation_log_lock); /* of the queue */
+    struct violation_event *
+        peaks MUTEX_GUARDS(violation_log_lock); /* a list, to be queued at peaks_due_ms */
+    size_t peak_count MUTEX_GUARDS(violation_log_lock);
+    int64_t peaks_due_ms MUTEX_GUARDS(violation_log_lock); /* monotonic */
+    bool ending MUTEX_GUARDS(violation_log_lock);
+    char *notify MUTEX_GUARDS(violation_log_lock);     /* throttle.notify; empty: none */
+    uint64_t dropped MUTEX_GUARDS(violation_log_lock); /* since they were logged last */
 
     /* of the thread alone */
     struct store *store;
@@ -227,14 +231,14 @@ static void event_report(struct violation_log *e, const struct violation *v, con
         program_run_for(e, program, v);
 }
 
-static bool is_due(const struct violation_log *e) TG_REQUIRES(e->lock)
+static bool is_due(const struct violation_log *e) TG_REQUIRES(violation_log_lock)
 {
     return e->first != NULL || e->ending ||
            (e->peaks != NULL && clock_monotonic_ms() >= e->peaks_due_ms);
 }
 
 /* The peaks become the queue, which is empty. */
-static void peaks_queue(struct violation_log *e) TG_REQUIRES(e->lock)
+static void peaks_queue(struct violation_log *e) TG_REQUIRES(violation_log_lock)
 {
     e->first = e->peaks;
     e->last = &e->first;
@@ -247,15 +251,15 @@ static void peaks_queue(struct violation_log *e) TG_REQUIRES(e->lock)
 
 /* The next event; NULL at the end. *program is the caller's to free. */
 static struct violation_event *event_wait(struct violation_log *e, char **program)
-    TG_REQUIRES(e->lock)
+    TG_REQUIRES(violation_log_lock)
 {
     struct violation_event *event;
 
     while (!is_due(e)) {
         if (e->peaks == NULL)
-            mutex_wait(&e->lock, &e->wake);
+            violation_log_lock_wait(&e->lock, &e->wake);
         else
-            (void)mutex_wait_until(&e->lock, &e->wake, e->peaks_due_ms);
+            (void)violation_log_lock_wait_until(&e->lock, &e->wake, e->peaks_due_ms);
     }
     if (e->first == NULL)
         peaks_queue(e);
@@ -277,13 +281,13 @@ static void *violation_log_run(void *context)
     char *program;
     uint64_t dropped;
 
-    mutex_lock(&e->lock);
+    violation_log_lock_take(&e->lock);
     while ((event = event_wait(e, &program)) != NULL) {
         bool skip = e->ending && !store_is_worth_trying(e->store);
 
         dropped = e->dropped;
         e->dropped = 0;
-        mutex_unlock(&e->lock);
+        violation_log_lock_give(&e->lock);
         if (dropped > 0)
             log_event(LOG_WARNING, "violations came too fast, some are not reported",
                       LOG_NUM("dropped", dropped));
@@ -291,9 +295,9 @@ static void *violation_log_run(void *context)
             event_report(e, &event->v, program == NULL ? "" : program);
         free(event);
         free(program);
-        mutex_lock(&e->lock);
+        violation_log_lock_take(&e->lock);
     }
-    mutex_unlock(&e->lock);
+    violation_log_lock_give(&e->lock);
     return NULL;
 }
 
@@ -351,10 +355,10 @@ void violation_log_free(struct violation_log *e)
 {
     if (e == NULL)
         return;
-    mutex_lock(&e->lock);
+    violation_log_lock_take(&e->lock);
     e->ending = true;
     (void)pthread_cond_signal(&e->wake);
-    mutex_unlock(&e->lock);
+    violation_log_lock_give(&e->lock);
     (void)pthread_join(e->thread, NULL);
     release(e);
 }
@@ -363,12 +367,12 @@ void violation_log_reload(struct violation_log *e, const struct settings *s)
 {
     char *notify = strdup(s->throttle.notify);
 
-    mutex_lock(&e->lock);
+    violation_log_lock_take(&e->lock);
     if (notify != NULL) {
         free(e->notify);
         e->notify = notify;
     }
-    mutex_unlock(&e->lock);
+    violation_log_lock_give(&e->lock);
 }
 
 static struct slice keep(char **at, struct slice s)
@@ -407,7 +411,7 @@ void violation_log_add(struct violation_log *e, const struct violation *v)
 {
     struct violation_event *event = event_copy(v);
 
-    mutex_lock(&e->lock);
+    violation_log_lock_take(&e->lock);
     if (event == NULL || e->count >= VIOLATION_LOG_MAX) {
         e->dropped++;
         free(event);
@@ -417,7 +421,7 @@ void violation_log_add(struct violation_log *e, const struct violation *v)
         e->count++;
         (void)pthread_cond_signal(&e->wake);
     }
-    mutex_unlock(&e->lock);
+    violation_log_lock_give(&e->lock);
 }
 
 static bool is_same_window(const struct violation *a, const struct violation *b)
@@ -429,7 +433,8 @@ static bool is_same_window(const struct violation *a, const struct violation *b)
 }
 
 /* Raises the peak of the window, if there is one; false: there is none. */
-static bool peak_raise(struct violation_log *e, const struct violation *v) TG_REQUIRES(e->lock)
+static bool peak_raise(struct violation_log *e, const struct violation *v)
+    TG_REQUIRES(violation_log_lock)
 {
     for (struct violation_event *p = e->peaks; p != NULL; p = p->next) {
         if (!is_same_window(&p->v, v))
@@ -444,7 +449,8 @@ static bool peak_raise(struct violation_log *e, const struct violation *v) TG_RE
     return false;
 }
 
-static void peak_add(struct violation_log *e, struct violation_event *event) TG_REQUIRES(e->lock)
+static void peak_add(struct violation_log *e, struct violation_event *event)
+    TG_REQUIRES(violation_log_lock)
 {
     if (e->peaks == NULL) {
         e->peaks_due_ms = clock_monotonic_ms() + VIOLATION_LOG_PEAK_MS;
@@ -459,7 +465,7 @@ void violation_log_peak(struct violation_log *e, const struct violation *v)
 {
     struct violation_event *event;
 
-    mutex_lock(&e->lock);
+    violation_log_lock_take(&e->lock);
     if (!peak_raise(e, v)) {
         event = e->peak_count < VIOLATION_LOG_PEAKS_MAX ? event_copy(v) : NULL;
         if (event == NULL) {
@@ -470,5 +476,5 @@ void violation_log_peak(struct violation_log *e, const struct violation *v)
             peak_add(e, event);
         }
     }
-    mutex_unlock(&e->lock);
+    violation_log_lock_give(&e->lock);
 }

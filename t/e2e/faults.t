@@ -163,8 +163,8 @@ def disk_full():
     what = "the disk is full"
     site = Site("disk", ledger={"min_free": "0B"})
     os.mkdir(site.tollgated.state)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", site.tollgated.state],
-                   check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs",
+                    site.tollgated.state], check=True)
     try:
         site.tollgated.start()
         site.send_well(20, what + ", before")
