@@ -478,7 +478,7 @@ void doctor_postfix(struct doctor *d)
     struct err err = {0};
 
     if (postconf_read(d, &w.conf, &err) != 0) {
-        doctor_say(d, DOCTOR_WARN, "postfix", "%s", err.text);
+        doctor_say(d, DOCTOR_UNKNOWN, "postfix", "%s", err.text);
         doctor_fix(d, err.code == EX_UNAVAILABLE
                           ? "where the MTA is Sendmail, see to INPUT_MAIL_FILTER yourself; where "
                             "it is Postfix, have postconf in PATH"

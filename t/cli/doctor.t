@@ -438,11 +438,11 @@ def wrong_postfix(site):
     site.socket = kept
     site.site()
     os.unlink(os.path.join(site.conf, "main.cf"))
-    site.expect("warn", "postfix", "main.cf", "no main.cf")
+    site.expect("unknown", "postfix", "main.cf", "no main.cf")
     empty = os.path.join(site.folder, "empty")
     os.mkdir(empty)
     site.postfix()
-    site.expect("warn", "postfix", "postconf", "no postconf", env={"PATH": empty})
+    site.expect("unknown", "postfix", "postconf", "no postconf", env={"PATH": empty})
 
 
 def wrong_hosted(site):
