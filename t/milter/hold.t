@@ -88,6 +88,7 @@ def test_hold():
     held = site.held()
     tap.same([m["id"] for m in held], [r.queue_id for r in over], "they stand in order")
     tap.same(site.held(account="example.org"), [], "none of another domain")
+    proc.wait_for("all stopped", lambda: site.total("throttled_messages", "example.com") >= 4)
     tap.same(site.counters(2), (2, 4), "two are charged, four stopped")
     tap.same(wait_members(site, 4), 4, "Redis shows them")
     tap.ok(site.members()[0] == "mx1/" + over[0].queue_id, "by node and queue id", site.members())
