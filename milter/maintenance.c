@@ -345,20 +345,6 @@ static void *run_ticks(void *argument)
 /* --- start and stop
  * ------------------------------------------------------------------------------------ */
 
-static int make_condition(struct maintenance *k)
-{
-    pthread_condattr_t how;
-    bool failed;
-
-    mutex_init(&k->lock);
-    if (pthread_condattr_init(&how) != 0)
-        return -1;
-    failed = pthread_condattr_setclock(&how, CLOCK_MONOTONIC) != 0 ||
-             pthread_cond_init(&k->wake, &how) != 0;
-    (void)pthread_condattr_destroy(&how);
-    return failed ? -1 : 0;
-}
-
 static void request_stop(struct maintenance *k)
 {
     maintenance_lock_take(&k->lock);
@@ -371,7 +357,9 @@ int maintenance_start(struct maintenance *k, const struct maintenance_parts *par
 {
     memset(k, 0, sizeof *k);
     k->parts = *parts;
-    if (make_condition(k) != 0 || pthread_create(&k->reloader, NULL, run_reloads, k) != 0) {
+    mutex_init(&k->lock);
+    mutex_condition_init(&k->wake);
+    if (pthread_create(&k->reloader, NULL, run_reloads, k) != 0) {
         source_watch_free(k->parts.watch);
         return err_set(err, EX_OSERR, "cannot start a thread");
     }

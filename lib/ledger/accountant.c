@@ -348,7 +348,6 @@ static int start_thread(struct accountant *a, struct err *err)
 static struct accountant *accountant_new(struct journal *journal, const struct settings *s)
 {
     struct accountant *a = calloc(1, sizeof *a);
-    pthread_condattr_t monotonic;
 
     if (a == NULL)
         return NULL;
@@ -360,11 +359,8 @@ static struct accountant *accountant_new(struct journal *journal, const struct s
         .undone = {"counters in redis were changed from outside", NULL, LOG_ERR, .times = 0},
         .rival = {"two nodes of the same name", NULL, LOG_ERR, .times = 0}};
     mutex_init(&a->lock);
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&a->wake, &monotonic);
-    (void)pthread_cond_init(&a->folded, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
+    mutex_condition_init(&a->wake);
+    mutex_condition_init(&a->folded);
     accountant_lock_take(&a->lock);
     set_config(a, s);
     accountant_lock_give(&a->lock);

@@ -66,16 +66,6 @@ static void *probe_run(void *context)
     return NULL;
 }
 
-static void cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t attr;
-
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(cond, &attr);
-    (void)pthread_condattr_destroy(&attr);
-}
-
 static int stores_make(struct pool *p, const struct settings *s,
                        struct err *err) TG_NO_THREAD_SAFETY /* not shared yet */
 {
@@ -102,8 +92,8 @@ struct pool *pool_new(const struct settings *s, size_t connections_max, struct e
     p->max = connections_max;
     p->timeout_ms = s->store.timeout_ms;
     mutex_init(&p->lock);
-    cond_init(&p->given);
-    cond_init(&p->wake);
+    mutex_condition_init(&p->given);
+    mutex_condition_init(&p->wake);
     if (stores_make(p, s, err) == 0) {
         p->probing = pthread_create(&p->prober, NULL, probe_run, p) == 0;
         if (p->probing)

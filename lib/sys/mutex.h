@@ -28,11 +28,6 @@ struct TG_THREAD_SAFETY(capability("mutex")) mutex {
     pthread_mutex_t native;
 };
 
-#define MUTEX_INITIALIZER                                                                          \
-    {                                                                                              \
-        PTHREAD_MUTEX_INITIALIZER                                                                  \
-    }
-
 static inline void mutex_init(struct mutex *m)
 {
     TG_ASSERT(pthread_mutex_init(&m->native, NULL) == 0);

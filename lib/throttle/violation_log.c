@@ -333,7 +333,6 @@ struct violation_log *violation_log_new(const struct settings *s,
                                         struct err *err) TG_NO_THREAD_SAFETY /* not shared yet */
 {
     struct violation_log *e = calloc(1, sizeof *e);
-    pthread_condattr_t attr;
 
     if (e == NULL) {
         (void)err_set(err, EX_OSERR, "out of memory");
@@ -341,10 +340,7 @@ struct violation_log *violation_log_new(const struct settings *s,
     }
     e->last = &e->first;
     mutex_init(&e->lock);
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&e->wake, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    mutex_condition_init(&e->wake);
     if (start(e, s, err))
         return e;
     release(e);
