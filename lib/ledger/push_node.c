@@ -402,7 +402,6 @@ static int take(struct push_node_hash *n, const struct push_now *now, int64_t th
     (void)slice_number(slice_str(look->stamp), &above);
     if (is_loss && look->pushed_through < through)
         through = look->pushed_through;
-    found->pushed_through = through;
     if (stamp_next(n, above, now->counted_through, through, err) < 0)
         return -1;
     return write_if(n, now,
@@ -475,7 +474,7 @@ int push_node_write(struct push_node_hash *n, const struct push_now *now, int64_
 {
     int rc = 0;
 
-    *found = (struct push_node_found){.state = NODE_WRITTEN, .pushed_through = pushed_through};
+    *found = (struct push_node_found){.state = NODE_WRITTEN};
     if (n->is_writing)
         rc = keep(n, now, pushed_through, found, err);
     for (int i = 0; i < MEET_TRIES && rc == 0; i++)

@@ -65,10 +65,9 @@ enum node_state {
 
 struct push_node_found {
     enum node_state state;
-    int64_t pushed_through; /* NODE_LOST: what the hash said, 0 where it was gone */
-    struct err rival;       /* another one writes the same node; code 0: none */
-    struct err left;        /* the share was left for a new one; code 0: it was not */
-    struct err refused;     /* a key of the wrong type; code 0: none */
+    struct err rival;   /* another one writes the same node; code 0: none */
+    struct err left;    /* the share was left for a new one; code 0: it was not */
+    struct err refused; /* a key of the wrong type; code 0: none */
 };
 
 /* Writes the hash where it is ours to write, with that pushed_through (less after a loss), which
