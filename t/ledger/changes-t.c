@@ -1,10 +1,9 @@
 #include <sysexits.h>
 
-#include "lib/ledger/changes.h"
 #include "lib/ledger/ledger_changes.h"
 #include "lib/sys/log.h"
 #include "lib/throttle/account_change.h"
-#include "t/ledger/push_fixture.h"
+#include "t/ledger/changes_fixture.h"
 #include "t/random.h"
 
 /*
@@ -16,33 +15,6 @@
 #define DAY   "domain/bytes/day"
 #define PLAN  "GET|tg:{a.example}:plan"
 #define VALUE "HGET|tg:{a.example}:limits|" HOUR
-
-static struct node one, two;
-
-static void nodes_open(void)
-{
-    node_open(&one, "one.db", "mx1", SCRUB_MS);
-    node_open(&two, "two.db", "mx2", SCRUB_MS);
-}
-
-static void nodes_remove(void)
-{
-    node_remove(&one);
-    node_remove(&two);
-}
-
-/* As a node that has just started: a walk. */
-static void sync_one(struct node *n)
-{
-    struct changes *c = changes_new("tg", n->ledger, n->store, &err);
-    int rc;
-
-    must(c == NULL, "changes_new");
-    while ((rc = changes_step(c, &err)) > 0)
-        ;
-    must(rc, "changes_step");
-    changes_free(c);
-}
 
 static void sync_both(void)
 {

@@ -1,10 +1,9 @@
 #include <sysexits.h>
 
-#include "lib/ledger/changes.h"
 #include "lib/ledger/ledger_violations.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
-#include "t/ledger/push_fixture.h"
+#include "t/ledger/changes_fixture.h"
 
 /*
  * Violations come back, into the stream of all and into those of their accounts, in their order,
@@ -13,20 +12,6 @@
 
 #define ALL "tg:violations"
 #define OF  "tg:{a.example}:violations"
-
-static struct node one, two;
-
-static void sync_one(struct node *n)
-{
-    struct changes *c = changes_new("tg", n->ledger, n->store, &err);
-    int rc;
-
-    must(c == NULL, "changes_new");
-    while ((rc = changes_step(c, &err)) > 0)
-        ;
-    must(rc, "changes_step");
-    changes_free(c);
-}
 
 /* As lib/throttle/violation_log writes one. */
 static void add(const char *holder, int used)
@@ -59,18 +44,6 @@ static const char *used_in(const char *key)
     }
     freeReplyObject(r);
     return text;
-}
-
-static void nodes_open(void)
-{
-    node_open(&one, "one.db", "mx1", SCRUB_MS);
-    node_open(&two, "two.db", "mx2", SCRUB_MS);
-}
-
-static void nodes_remove(void)
-{
-    node_remove(&one);
-    node_remove(&two);
 }
 
 /* Ids of a stream begin with the millisecond. What is older than the loss has an earlier one. */
