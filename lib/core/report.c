@@ -88,12 +88,17 @@ static const struct report_column bandwidth_by_priority_columns[] = {
      SUM4(PRIORITY_HIGH_BYTES, PRIORITY_NORMAL_BYTES, PRIORITY_LOW_BYTES, PRIORITY_BULK_BYTES)},
 };
 
-/* The columns of `totals` come from the counters' table, without those that only nodes have. */
+/* The columns of `totals` come from the counters' table, without those that only nodes have
+ * and those of sessions. */
 #define PICK_TRAFFIC(...)  __VA_ARGS__
 #define PICK_SPAM(...)     __VA_ARGS__
 #define PICK_PRIORITY(...) __VA_ARGS__
 #define PICK_THROTTLE(...) __VA_ARGS__
 #define PICK_NODE(...)
+#define PICK_SMTP_IN(...)
+#define PICK_SESSIONS(...)
+#define PICK_FILTERS(...)
+#define PICK_STATUS(...)
 #define TOTALS_COLUMN(id, name, unit, group, help)                                                 \
     PICK_##group({name, "", name, false, UNIT_##unit, ONE(id)}, )
 static const struct report_column totals_columns[] = {COUNTERS(TOTALS_COLUMN)};

@@ -10,6 +10,32 @@
 
 static struct err error;
 
+static size_t traffic_counters(void)
+{
+    size_t count = 0;
+
+    for (int i = 0; i < COUNTER_COUNT; i++)
+        count += counter_table[i].group < GROUP_NODE;
+    return count;
+}
+
+static void test_fillers(void)
+{
+    for (int i = 0; i < COUNTER_COUNT; i++) {
+        enum counter_filler node = counter_filler((enum counter)i, true),
+                            domain = counter_filler((enum counter)i, false);
+
+        OK(node != FILLER_NONE &&
+               (domain != FILLER_NONE) == (counter_table[i].group < GROUP_NODE ||
+                                           counter_table[i].group == GROUP_SESSIONS ||
+                                           counter_table[i].group == GROUP_SMTP_IN),
+           counter_table[i].name);
+    }
+    OK(counter_filler(COUNTER_SMTP_IN_CONNECTIONS, true) == FILLER_COLLECTOR &&
+           counter_filler(COUNTER_SMTP_IN_CONNECTIONS, false) == FILLER_MILTER,
+       "SMTP sessions: the log knows the node's, the milter whose mail they carried");
+}
+
 static void test_kinds(void)
 {
     const struct report_kind *kind;
@@ -36,7 +62,7 @@ static void test_kinds(void)
     IS_INT(list.count, 6, "smtp is made of six counters");
     report_counters(report_totals(), &list);
     IS_INT(report_totals()->column_count, list.count, "totals has a column a counter");
-    IS_INT(list.count, COUNTER_COUNT - 2, "all but the two of nodes alone");
+    IS_INT(list.count, traffic_counters(), "those of mail and limits, of accounts");
 }
 
 static void test_nearest(void)
@@ -391,6 +417,7 @@ static void test_chart(void)
 
 int main(void)
 {
+    test_fillers();
     test_kinds();
     test_nearest();
     test_order();
