@@ -9,18 +9,13 @@
 
 static const struct slice unattributed = {ACCOUNT_UNATTRIBUTED, sizeof ACCOUNT_UNATTRIBUTED - 1};
 
-/* Strangers make up SRS and BATV forms: they are one user, or the address inside. */
 static struct slice user_of(struct classify_work *k, const struct address *a)
 {
-    struct address plain = *a;
     struct slice user;
 
     if (address_is_null(a) || k->dry)
         return SLICE_NONE;
-    if (srs_is(a->local))
-        return SLICE(USER_SRS);
-    plain.local = srs_untagged(a->local);
-    user = address_user_by(&plain, k->hosted->user_delimiters, k->arena);
+    user = hosted_user(k->hosted, a, k->arena);
     k->failed = k->failed || user.ptr == NULL;
     return user;
 }

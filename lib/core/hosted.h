@@ -120,6 +120,10 @@ enum hosted_result hosted_forward(const struct hosted *w, struct answers *a,
 enum hosted_result hosted_login(const struct hosted *w, struct answers *a, struct slice login,
                                 struct arena *arena, struct address *address) TG_NONNULL(1);
 
+/* The user's name in counters (address_user_by). Strangers make up SRS and BATV forms: they are one
+ * user, or the address inside. Empty: the arena's cap is reached. */
+struct slice hosted_user(const struct hosted *w, const struct address *a, struct arena *arena)
+    TG_NONNULL(1, 2, 3);
 /* The name of the plan that the sources give a domain; empty: none. */
 struct slice hosted_plan(const struct hosted *w, struct slice domain) TG_NONNULL(1);
 

@@ -2,7 +2,9 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/core/classify.h"
 #include "lib/core/hosted.h"
+#include "lib/core/srs.h"
 
 static bool domain_entry(const struct hosted *w, struct slice key, struct slice domain,
                          struct slice *charged)
@@ -176,4 +178,14 @@ enum hosted_result hosted_login(const struct hosted *w, struct answers *a, struc
             login = answer->login;
     }
     return login_parse(w, login, arena, address);
+}
+
+struct slice hosted_user(const struct hosted *w, const struct address *a, struct arena *arena)
+{
+    struct address plain = *a;
+
+    if (srs_is(a->local))
+        return SLICE(USER_SRS);
+    plain.local = srs_untagged(a->local);
+    return address_user_by(&plain, w->user_delimiters, arena);
 }
