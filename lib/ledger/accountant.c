@@ -61,6 +61,8 @@ struct accountant {
     int64_t stop_push_ms GUARDED; /* how long the last push may take */
     int64_t pause_ms GUARDED;     /* between two turns */
     struct fold_config fold_config GUARDED;
+    int64_t keep_ms GUARDED; /* records of messages that are counted */
+    struct journal_keep keep GUARDED;
     struct accountant_state state GUARDED;
 };
 
@@ -121,10 +123,23 @@ static void take_gauges(struct accountant *a)
     a->now.journal_bytes = file_dir_bytes(a->journal_dir);
 }
 
-/* A segment goes once the ledger that has counted it is on the disk. */
+static struct journal_keep keep_now(struct accountant *a)
+{
+    struct journal_keep keep;
+
+    accountant_lock_take(&a->lock);
+    keep = a->keep;
+    keep.since_s = (clock_unix_ms() - a->keep_ms) / 1000;
+    accountant_lock_give(&a->lock);
+    return keep;
+}
+
+/* A segment goes once the ledger that has counted it is on the disk, and nobody wants to keep it.
+ */
 static void sync_and_trim(struct accountant *a)
 {
     struct journal_position position = ledger_meta(a->ledger)->position;
+    struct journal_keep keep = keep_now(a);
     int64_t now_ms = clock_monotonic_ms();
     struct err e;
     int rc;
@@ -133,7 +148,7 @@ static void sync_and_trim(struct accountant *a)
         (position.segment == a->synced.segment && now_ms < a->sync_next_ms))
         return;
     rc = ledger_sync(a->ledger, &e);
-    if (rc == 1 && journal_trim(a->journal_dir, position, &e) < 0)
+    if (rc == 1 && journal_trim(a->journal_dir, position, &keep, &e) < 0)
         rc = -1;
     if (rc < 0)
         log_problem_raise(&a->folding.ledger_problem, &e, now_ms);
@@ -243,6 +258,10 @@ static void set_config(struct accountant *a, const struct settings *s) TG_REQUIR
 {
     a->pause_ms = s->ledger.push_ms;
     a->fold_config = (struct fold_config){s->accounting.users, (uint64_t)s->accounting.users_max};
+    a->keep_ms = s->ledger.keep_messages_ms;
+    a->keep = (struct journal_keep){
+        .max_bytes = a->keep_ms > 0 ? (uint64_t)s->ledger.keep_messages_max_bytes : 0,
+        .min_free_bytes = 2 * (uint64_t)s->ledger.min_free_bytes};
 }
 
 /* A ledger that is ahead of the journal has counted what a power failure took from the journal's

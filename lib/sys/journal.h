@@ -107,7 +107,16 @@ int journal_reader_next(struct journal_reader *r, struct record *out, struct err
     TG_NONNULL(1);
 struct journal_position journal_reader_position(const struct journal_reader *r) TG_NONNULL(1);
 
-/* Deletes the segments that lie wholly before the position; the newest stays always. */
-int journal_trim(const char *dir, struct journal_position before, struct err *err) TG_MUST_USE;
+/* What is kept of the segments that lie wholly before a position, for those who ask later what was
+ * accepted: the newest of them, as far as all three allow. All 0: none. */
+struct journal_keep {
+    int64_t since_s;         /* Unix: those written to since then */
+    uint64_t max_bytes;      /* together */
+    uint64_t min_free_bytes; /* only while so much is free on the disk */
+};
+/* Deletes the segments that lie wholly before the position and are not kept; the newest of all
+ * stays always. */
+int journal_trim(const char *dir, struct journal_position before, const struct journal_keep *keep,
+                 struct err *err) TG_MUST_USE TG_NONNULL(1, 3);
 
 #endif

@@ -3,6 +3,8 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -282,21 +284,63 @@ struct journal_position journal_reader_position(const struct journal_reader *r)
     return r->at;
 }
 
-/* Oldest first, so that a kill in between leaves no hole. */
-int journal_trim(const char *dir, struct journal_position before, struct err *err)
+/* --- trimming --------------------------------------------------------------------------------- */
+
+static bool disk_has(const char *dir, uint64_t bytes)
+{
+    struct statvfs fs;
+
+    return bytes == 0 || statvfs(dir, &fs) != 0 || (uint64_t)fs.f_bavail * fs.f_frsize >= bytes;
+}
+
+static uint64_t bytes_before(const char *dir, const uint64_t *numbers, size_t count)
 {
     char path[PATH_MAX];
-    uint64_t *numbers;
-    size_t count;
-    int result = 0;
+    struct stat st;
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (journal_segment_path(dir, numbers[i], path, NULL) == 0 && stat(path, &st) == 0)
+            bytes += (uint64_t)st.st_size;
+    }
+    return bytes;
+}
+
+/* Deletes one of the folded segments, unless it is kept: 1 deleted, 0 kept. */
+static int segment_trim(const char *dir, uint64_t number, const struct journal_keep *keep,
+                        uint64_t *bytes, struct err *err)
+{
+    char path[PATH_MAX];
+    struct stat st;
+
+    if (journal_segment_path(dir, number, path, err) != 0)
+        return -1;
+    if (stat(path, &st) != 0)
+        st = (struct stat){0};
+    if (st.st_mtime >= keep->since_s && *bytes <= keep->max_bytes &&
+        disk_has(dir, keep->min_free_bytes))
+        return 0;
+    if (unlink(path) != 0 && errno != ENOENT)
+        return err_set(err, EX_IOERR, "cannot delete %s: %s", path, strerror(errno));
+    *bytes -= (uint64_t)st.st_size < *bytes ? (uint64_t)st.st_size : *bytes;
+    return 1;
+}
+
+/* Oldest first, so that a kill in between leaves no hole. */
+int journal_trim(const char *dir, struct journal_position before, const struct journal_keep *keep,
+                 struct err *err)
+{
+    uint64_t *numbers, bytes;
+    size_t count, folded = 0;
+    int result = 1;
 
     if (journal_segments_list(dir, &numbers, &count, err) != 0)
         return -1;
-    for (size_t i = 0; result == 0 && i + 1 < count && numbers[i + 1] <= before.number; i++) {
-        result = journal_segment_path(dir, numbers[i], path, err);
-        if (result == 0 && unlink(path) != 0 && errno != ENOENT)
-            result = err_set(err, EX_IOERR, "cannot delete %s: %s", path, strerror(errno));
-    }
+    while (folded + 1 < count && numbers[folded + 1] <= before.number)
+        folded++;
+    bytes = bytes_before(dir, numbers, folded);
+    for (size_t i = 0; result == 1 && i < folded; i++)
+        result = segment_trim(dir, numbers[i], keep, &bytes, err);
     free(numbers);
-    return result;
+    return result < 0 ? -1 : 0;
 }

@@ -77,6 +77,7 @@ struct settings {
         int64_t sync_ms, push_ms; /* sync_ms where sync is SYNC_TIMED */
         int64_t min_free_bytes;
         enum on_failure on_full; /* DEFER or ACCEPT */
+        int64_t keep_messages_ms, keep_messages_max_bytes;
     } ledger;
     struct {
         struct string_list domains, forwards, logins; /* as source_name_parse takes them */

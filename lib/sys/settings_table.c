@@ -124,6 +124,14 @@ const struct setting settings_table[] = {
      .reloadable = true,
      .help = "What happens to a message that cannot be recorded. defer: the MTA is asked to try "
              "again later; accept: it is accepted uncounted, with an error in the log."},
+    {"ledger.keep_messages", SETTING_TIME, "8days", AT(ledger.keep_messages_ms), .min = 0,
+     .max = 400 * DAY, .reloadable = true,
+     .help = "How long the records of single messages are kept after they were counted, for those "
+             "who ask later: `tollgate reconcile' compares them with the mail log. 0: not at all."},
+    {"ledger.keep_messages_max", SETTING_SIZE, "1GB", AT(ledger.keep_messages_max_bytes), .min = 0,
+     .max = 1024 * GB, .reloadable = true,
+     .help = "How much space these records may take; the oldest go first. They also go when less "
+             "than twice ledger.min_free is free."},
     {"hosted.domains", SETTING_LIST, "file:/etc/tollgate/domains", AT(hosted.domains), .max = 100,
      .check = settings_check_source, .reloadable = true,
      .help = "Sources of the hosted domains; see tollgate-sources(5). An entry is a domain, or "

@@ -1,9 +1,12 @@
 /* journal: there and back, rotation, numbers, times, slots, many writers. */
 #include "t/tap.h"
 
+#include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 
 #include "lib/core/crc32c.h"
@@ -111,7 +114,7 @@ static void test_rotation(void)
             good && journal_reader_next(again, &record, &err) == 1 && fixture_is_record(&record, n);
     OK(good && journal_reader_next(again, &record, &err) == 0, "one from the beginning reads all");
     journal_reader_close(again);
-    OK(journal_trim(fixture_dir, journal_reader_position(r), &err) == 0, "trimmed");
+    OK(journal_trim(fixture_dir, journal_reader_position(r), &none_kept, &err) == 0, "trimmed");
     IS_INT(fixture_segments(), 1, "the newest stays");
     journal_close(j);
     j = fixture_open(200, SYNC_TIMED);
@@ -130,6 +133,59 @@ static void test_rotation(void)
     fixture_clear();
 }
 
+/* Makes the oldest segment one that was written to at that time. */
+static void age_oldest(time_t written_s)
+{
+    struct timespec times[2] = {{.tv_sec = written_s}, {.tv_sec = written_s}};
+    char path[PATH_MAX];
+    uint64_t *numbers;
+    size_t count;
+    struct err err = {0};
+
+    if (journal_segments_list(fixture_dir, &numbers, &count, &err) == 0 &&
+        journal_segment_path(fixture_dir, numbers[0], path, &err) == 0)
+        OK(utimensat(AT_FDCWD, path, times, 0) == 0, "the oldest segment is old");
+    free(numbers);
+}
+
+static size_t trimmed(struct journal_position at, int64_t since_s, uint64_t max_bytes,
+                      uint64_t free)
+{
+    struct journal_keep keep = {since_s, max_bytes, free};
+    struct err err = {0};
+
+    return journal_trim(fixture_dir, at, &keep, &err) == 0 ? fixture_segments() : 0;
+}
+
+static void test_kept(void)
+{
+    struct journal *j = fixture_open(200, SYNC_NEVER);
+    struct journal_reader *r = fixture_reader(0);
+    struct journal_position end;
+    struct record record;
+    struct err err = {0};
+    size_t segments, kept;
+
+    for (uint64_t n = 1; n <= 60; n++)
+        (void)fixture_append(j, n, -1);
+    while (journal_reader_next(r, &record, &err) == 1)
+        ;
+    end = journal_reader_position(r);
+    segments = fixture_segments();
+    IS_INT(trimmed(end, 0, 1 << 20, 0), segments, "all are kept");
+    age_oldest(1000);
+    IS_INT(trimmed(end, 1001, 1 << 20, 0), segments - 1, "one that is too old goes");
+    kept = trimmed(end, 0, 1000, 0);
+    OK(kept > 2 && kept < segments - 1, "only so many bytes are kept");
+    IS_INT(trimmed(end, 0, 1 << 20, UINT64_MAX), 1, "on a full disk only the newest stays");
+    OK(fixture_append(j, 61, -1) == 61 && journal_reader_next(r, &record, &err) == 1 &&
+           fixture_is_record(&record, 61),
+       "numbers and reading go on");
+    journal_reader_close(r);
+    journal_close(j);
+    fixture_clear();
+}
+
 static void test_trim_keeps(void)
 {
     struct journal *j = fixture_open(200, SYNC_NEVER);
@@ -141,7 +197,8 @@ static void test_trim_keeps(void)
         (void)fixture_append(j, n, -1);
     for (uint64_t n = 1; n <= 15; n++)
         TG_IGNORE(journal_reader_next(r, &record, &err));
-    OK(journal_trim(fixture_dir, journal_reader_position(r), &err) == 0, "trimmed in the middle");
+    OK(journal_trim(fixture_dir, journal_reader_position(r), &none_kept, &err) == 0,
+       "trimmed in the middle");
     again = journal_reader_open(fixture_dir, journal_reader_position(r), &err);
     OK(again != NULL && journal_reader_next(again, &record, &err) == 1 && record.number == 16,
        "what was not read is there");
@@ -388,6 +445,7 @@ int main(void)
     test_there_and_back();
     test_large();
     test_rotation();
+    test_kept();
     test_trim_keeps();
     test_raise();
     test_time();

@@ -163,4 +163,6 @@ static inline void fixture_file_remove(uint64_t number)
     (void)unlink(fixture_path(number));
 }
 
+static const struct journal_keep none_kept = {0, 0, 0};
+
 #endif
