@@ -41,7 +41,8 @@ end
 local changes = {}
 if sweep or not listed[share] then
     local before = nodes
-    local share_form = user == '' and '^(_%S+%.%x+)$' or '^(_%S+%.%x+) '
+    -- A user may begin with _, but is an address then, or has no dot.
+    local share_form = user == '' and '^(_%S+%.%x+)$' or '^(_[^%s@]+%.%x+) '
     for _, field in ipairs(redis.call('HKEYS', key)) do
         local name = string.match(field, share_form)
         if name and list(name) then

@@ -14,8 +14,10 @@
 #define COMMANDS_PER_ROW 3
 #define TRIP_COMMANDS    (TRIP_ROWS * COMMANDS_PER_ROW)
 #define KEYS_MAX_BYTES   ((size_t)4 << 20)
+#define PAGE_FIELDS      "1000" /* of users, so that a hash of 10,000 does not stop Redis */
 
 static const struct script push_script = {"push", script_push_source};
+static const struct script users_script = {"users", script_users_source};
 
 enum outcome { OUTCOME_PUSHED, OUTCOME_REFUSED, OUTCOME_OLDER, OUTCOME_EXPIRED };
 
@@ -30,7 +32,8 @@ struct push_batch_row {
 /* A command of the pipeline: whose row it is about, and its key (for texts). */
 struct push_batch_command {
     size_t row, key_start, key_len;
-    bool is_push;
+    bool is_push, is_users;
+    uint64_t cursor; /* is_users: where the next page begins; 0: there is none */
 };
 
 struct push_batch_rows {
@@ -149,6 +152,19 @@ static void add_account(struct push_batch *t, const struct row *row)
     store_pipe_add(t->store, 3, argv);
 }
 
+/* With the month or day of an account goes the first page of its users. */
+static void add_users(struct push_batch *t, const struct row *row)
+{
+    struct push_batch_rows *r = t->rows;
+    struct push_batch_command *c = command_begin(r);
+
+    c->is_users = true;
+    key_users(&r->keys, t->prefix, row->key.account,
+              row->key.kind == ROW_DAY ? PERIOD_DAY : PERIOD_MONTH, row->key.period);
+    store_pipe_add_script(t->store, &users_script, 1, 3,
+                          (struct slice[]){command_key(r, c), SLICE("0"), SLICE(PAGE_FIELDS)});
+}
+
 static void add_commands(struct push_batch *t, const struct row *row)
 {
     struct push_batch_rows *r = t->rows;
@@ -162,6 +178,9 @@ static void add_commands(struct push_batch *t, const struct row *row)
         add_expire(t, row, push->key_start, push->key_len);
     if (row->key.kind == ROW_TOTAL && (row->key.account.len == 0 || row->key.account.ptr[0] != '@'))
         add_account(t, row);
+    if (r->is_sweep && (row->key.kind == ROW_MONTH || row->key.kind == ROW_DAY) &&
+        row->key.account.ptr[0] != '@')
+        add_users(t, row);
 }
 
 /* Reads the rows and builds the pipeline. */
@@ -253,13 +272,16 @@ static void note_older(struct push_batch_row *row, const redisReply *reply)
 }
 
 /* 0, or -1 for an error that concerns the store. */
-static int take_reply(struct push_batch *t, const struct push_batch_command *c,
-                      const redisReply *reply, struct push_batch_result *out, struct err *err)
+static int take_reply(struct push_batch *t, struct push_batch_command *c, const redisReply *reply,
+                      struct push_batch_result *out, struct err *err)
 {
     if (reply->type == REDIS_REPLY_ERROR) {
         if (!reply_has(reply, SLICE("WRONGTYPE")) && !reply_has(reply, SLICE("TOLLGATE ")))
             return push_batch_store_error(t->store, reply, err);
-        note_refused(t, c, reply, out);
+        if (!c->is_users) /* those rows report it themselves */
+            note_refused(t, c, reply, out);
+    } else if (c->is_users) {
+        (void)slice_number(link_reply_text(reply), &c->cursor);
     } else if (c->is_push && reply->type == REDIS_REPLY_STRING) {
         note_older(&t->rows->rows[c->row], reply);
     }
@@ -359,6 +381,41 @@ static int settle_rows(struct push_batch *t, struct push_batch_result *out, stru
     return 0;
 }
 
+/* Asks for the page at c->cursor. */
+static int users_page(struct push_batch *t, struct push_batch_command *c, struct err *err)
+{
+    redisReply *reply;
+    char cursor[24];
+    int rc = 0;
+
+    (void)snprintf(cursor, sizeof cursor, "%" PRIu64, c->cursor);
+    reply =
+        store_script(t->store, &users_script, 1, 3,
+                     (struct slice[]){key_of(t->rows, c), slice_str(cursor), SLICE(PAGE_FIELDS)},
+                     TRIP_TIMEOUT_MS, err);
+    if (reply == NULL)
+        return -1;
+    c->cursor = 0;
+    if (reply->type == REDIS_REPLY_ERROR)
+        rc = push_batch_store_error(t->store, reply, err);
+    else
+        (void)slice_number(link_reply_text(reply), &c->cursor);
+    freeReplyObject(reply);
+    return rc;
+}
+
+static int finish_users(struct push_batch *t, struct err *err)
+{
+    struct push_batch_rows *r = t->rows;
+    int rc = 0;
+
+    for (size_t i = 0; i < r->command_count; i++) {
+        while (rc == 0 && r->commands[i].cursor > 0)
+            rc = users_page(t, &r->commands[i], err);
+    }
+    return rc;
+}
+
 int push_batch_run(struct push_batch *t, enum ledger_walk which, int64_t after, size_t limit,
                    int64_t now_s, struct push_batch_result *out, struct err *err)
 {
@@ -376,5 +433,7 @@ int push_batch_run(struct push_batch *t, enum ledger_walk which, int64_t after, 
     rc = take_replies(t, out, err);
     if (note_rows(t, out, rc < 0 ? &later : err) < 0)
         return -1;
-    return rc < 0 ? -1 : settle_rows(t, out, err);
+    if (rc == 0)
+        rc = settle_rows(t, out, err);
+    return rc < 0 ? -1 : finish_users(t, err);
 }

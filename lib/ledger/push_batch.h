@@ -16,6 +16,9 @@
  * row is marked and the others go on. Anything else that it refuses (out of memory, read-only,
  * loading) is a problem with the store: the rows stay dirty.
  *
+ * In a walk, the hash of an account's users is put right with the account's row of that month or
+ * day (users.lua), for a plain field typed by hand may be of a user who has no row.
+ *
  * Where Redis has our share with a larger number than the ledger, lib/ledger/reconcile
  * settles it.
  *

@@ -6,6 +6,7 @@
 extern const char script_push_source[];
 extern const char script_node_source[];
 extern const char script_changes_source[];
+extern const char script_users_source[];
 extern const char script_violations_source[];
 extern const char script_violations_swap_source[];
 

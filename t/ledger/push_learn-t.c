@@ -160,6 +160,65 @@ static void test_hand(void)
     node_remove(&n);
 }
 
+#define USERS "tg:{a.example}:users:month:2025-11"
+
+/* The same for users, with a row and without one; in a small hash and in one of several pages. */
+static void users_hand(int count)
+{
+    struct node n, other;
+
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    node_open(&other, "b.db", "mx2", SCRUB_MS);
+    count_into(&n, key_of("a.example", ROW_MONTH, "2025-11", ""), "in_messages 12", 5, 0);
+    for (int i = 0; i < count; i++) {
+        char name[40];
+
+        (void)snprintf(name, sizeof name, "_u%d@a.example.de", i);
+        count_into(&n, key_of("a.example", ROW_USERS_MONTH, "2025-11", name), "in_messages 2", 5,
+                   0);
+    }
+    OK(push_all(&n), "pushed");
+    count_into(&other, key_of("a.example", ROW_USERS_MONTH, "2025-11", "_u0@a.example.de"),
+               "in_messages 1", 5, 0);
+    OK(push_all(&other), "by two nodes");
+    {
+        char line[200];
+
+        (void)snprintf(line, sizeof line, "_mx1.%s _mx2.%s", ledger_id(n.ledger),
+                       ledger_id(other.ledger));
+        is_text("HGET|" USERS "|_nodes", line);
+        (void)snprintf(line, sizeof line,
+                       "HSET|" USERS "|_mx2.%s bad@a.example|3 rubbish|bad@a.example in_messages|9",
+                       ledger_id(other.ledger));
+        run(line);
+    }
+    run("HINCRBY|" USERS "|_u1@a.example.de out_messages|5");
+    run("HINCRBY|" USERS "|_u0@a.example.de in_messages|7");
+    run("HSET|" USERS "|none@a.example in_messages|5|_none in_bytes|6|stray|7|_kept|1");
+    run("HSET|" USERS "|_mx9.00000009 gone@a.example|3 in_messages 4|gone@a.example in_messages|9");
+    node_reopen(&n, "mx1");
+    OK(push_all(&n), "the next walk");
+    is_number("HEXISTS|" USERS "|_u1@a.example.de out_messages", 0);
+    is_text("HGET|" USERS "|_u1@a.example.de in_messages", "2");
+    is_text("HGET|" USERS "|_u0@a.example.de in_messages", "3");
+    is_number("HEXISTS|" USERS "|none@a.example in_messages", 0);
+    is_number("HEXISTS|" USERS "|_none in_bytes", 0);
+    is_number("HEXISTS|" USERS "|stray", 0);
+    is_text("HGET|" USERS "|_kept", "1");
+    is_text("HGET|" USERS "|gone@a.example in_messages", "4");
+    is_text("HGET|" USERS "|bad@a.example in_messages", "9");
+    is_number("HLEN|" USERS, 1 + 2 * count + 1 + 1 + 2 + 2);
+    node_remove(&n);
+    node_remove(&other);
+    run("FLUSHALL");
+}
+
+static void test_users_hand(void)
+{
+    users_hand(3);
+    users_hand(3000);
+}
+
 /* Both take mail, with the same node name. */
 static void test_copied(void)
 {
@@ -192,6 +251,9 @@ static void test_copied(void)
     OK(push_all(&copy), "the original is gone");
     is_text("HGET|tg:{a.example}:total|in_messages", "14");
     is_text("HGET|tg:{@mx1}:node|_host", "host of copy.db");
+    copy.now.counted_through = NOW_S + 7;
+    OK(push_all(&copy), "and its hash is the copy's");
+    is_text("HGET|tg:{@mx1}:node|pushed_through", "1763730007");
     node_open(&n, "a.db", "mx1", SCRUB_MS);
     count_total(&n, "a.example", "in_messages 1", 10);
     steps(&n, 100);
@@ -393,9 +455,9 @@ static void test_zone(void)
 int main(void)
 {
     static void (*const tests[])(void) = {
-        test_restored,    test_restored_away,  test_refolded,   test_hand,       test_copied,
-        test_moved,       test_taken_over,     test_other_name, test_clock_back, test_clock_ahead,
-        test_wrong_types, test_within_a_scrub, test_zone};
+        test_restored,    test_restored_away, test_refolded,       test_hand,       test_users_hand,
+        test_copied,      test_moved,         test_taken_over,     test_other_name, test_clock_back,
+        test_clock_ahead, test_wrong_types,   test_within_a_scrub, test_zone};
 
     return push_tests_run(tests, sizeof tests / sizeof tests[0]);
 }
