@@ -34,8 +34,17 @@ struct machine_list {
     size_t count;
 };
 
+/* When activity is told (collect/activity.h): at more than `factor` times the usual, and no less
+ * than `least`. */
+struct activity_rules {
+    uint64_t factor; /* 0: never */
+    uint64_t least[ACTIVITY_METRICS];
+    int64_t learn_ms; /* for so long the collector only learns what is usual */
+};
+
 /* From the settings of `collect`. */
 struct machine_rules {
+    struct activity_rules activity;
     struct machine_list internal; /* tags whose sessions do not count: "postfix/10025/smtpd" */
     struct machine_list internal_relays; /* relays that are not other servers */
     struct networks ignore_clients;

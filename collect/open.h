@@ -30,10 +30,11 @@ enum open_kind {
     OPEN_MAIL,       /* messages in the queue */
     OPEN_DOVECOT,    /* POP and IMAP sessions */
     OPEN_SENDMAIL,
-    OPEN_FILTER,   /* spamd, clamd and their like */
-    OPEN_COLLECTOR /* what the collector itself has to remember */
+    OPEN_FILTER,    /* spamd, clamd and their like */
+    OPEN_COLLECTOR, /* what the collector itself has to remember */
+    OPEN_ACTIVITY   /* who is active, and how much he usually is */
 };
-#define OPEN_KINDS (OPEN_COLLECTOR + 1)
+#define OPEN_KINDS (OPEN_ACTIVITY + 1)
 
 /* What the book must know of a kind's things. */
 struct open_thing {

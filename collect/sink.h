@@ -43,6 +43,19 @@ struct refusal {
     bool is_greeting;      /* the connection was refused, not a message */
 };
 
+enum activity_metric { ACTIVITY_CONNECTIONS, ACTIVITY_RECIPIENTS, ACTIVITY_CLIENTS };
+#define ACTIVITY_METRICS (ACTIVITY_CLIENTS + 1)
+
+/* A user or domain does far more in an hour than in any of its last weeks. */
+struct anomaly {
+    int64_t time_ms;      /* of the line that crossed the threshold */
+    int64_t hour_ms;      /* when the hour began */
+    struct payer subject; /* user empty: the domain */
+    enum activity_metric metric;
+    uint64_t value, usual; /* so far in this hour; in the busiest one of the last weeks */
+    uint64_t threshold;
+};
+
 struct sink {
     void *to;
     /* `amount` of a counter at that time: to the node, and to the payer, to each where the
@@ -54,6 +67,7 @@ struct sink {
     /* The story of a message that left the queue (lib/core/mail_trace.h, encoded). */
     void (*message)(void *to, struct slice queue_id, int64_t first_ms, int64_t last_ms,
                     struct slice trace);
+    void (*anomaly)(void *to, const struct anomaly *anomaly);
 };
 
 /* The seconds between two times, each to its own quarter of an hour (no zone has days that begin

@@ -23,7 +23,7 @@ static void count(void *to, int64_t time_ms, const struct payer *payer, enum cou
     s->by_quarter[time_ms / 900000 % 64] += amount;
 }
 
-static const struct sink sink = {&seen, count, NULL, NULL, NULL};
+static const struct sink sink = {.to = &seen, .count = count};
 
 static void seconds(int64_t from_ms, int64_t to_ms)
 {
