@@ -86,6 +86,16 @@ void key_node(struct buf *b, const char *prefix, const char *node)
     buf_addf(b, "%s:{@%s}:node", prefix, node);
 }
 
+void key_collect(struct buf *b, const char *prefix, struct slice node)
+{
+    buf_addf(b, "%s:{@%.*s}:collect", prefix, SLICE_FMT(node));
+}
+
+void key_gaps(struct buf *b, const char *prefix, struct slice node)
+{
+    buf_addf(b, "%s:{@%.*s}:gaps", prefix, SLICE_FMT(node));
+}
+
 void key_plan(struct buf *b, const char *prefix, struct slice holder)
 {
     add_account(b, prefix, holder);
@@ -145,6 +155,16 @@ void key_held(struct buf *b, const char *prefix, struct slice account)
 {
     add_account(b, prefix, account);
     buf_add_str(b, "held");
+}
+
+void key_refusals(struct buf *b, const char *prefix)
+{
+    buf_addf(b, "%s:refusals", prefix);
+}
+
+void key_anomalies(struct buf *b, const char *prefix)
+{
+    buf_addf(b, "%s:anomalies", prefix);
 }
 
 void key_popauth(struct buf *b, const char *prefix, struct slice ip)

@@ -27,6 +27,9 @@ void key_accounts_shard(struct buf *b, const char *prefix, unsigned shard)
 void key_nodes(struct buf *b, const char *prefix) TG_NONNULL(1);
 void key_node(struct buf *b, const char *prefix, const char *node)
     TG_NONNULL(1); /* tg:{@mx1}:node */
+/* Of a node's collector: its state, tg:{@mx1}:collect, and the holes in its logs, tg:{@mx1}:gaps */
+void key_collect(struct buf *b, const char *prefix, struct slice node) TG_NONNULL(1);
+void key_gaps(struct buf *b, const char *prefix, struct slice node) TG_NONNULL(1);
 /* Plan and overrides set at run time for a holder (a domain, "@server", "@client"):
  * tg:{example.com}:plan, tg:{example.com}:limits. */
 void key_plan(struct buf *b, const char *prefix, struct slice holder) TG_NONNULL(1);
@@ -47,6 +50,9 @@ void key_violations(struct buf *b, const char *prefix) TG_NONNULL(1);
 void key_violations_restored(struct buf *b, const char *prefix, struct slice node) TG_NONNULL(1);
 /* tg:{example.com}:held */
 void key_held(struct buf *b, const char *prefix, struct slice account) TG_NONNULL(1);
+/* The streams of the collectors: tg:refusals, tg:anomalies */
+void key_refusals(struct buf *b, const char *prefix) TG_NONNULL(1);
+void key_anomalies(struct buf *b, const char *prefix) TG_NONNULL(1);
 void key_popauth(struct buf *b, const char *prefix, struct slice ip) TG_NONNULL(1);
 
 #endif
