@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "lib/ledger/fold.h"
+#include "lib/ledger/row_sums.h"
 #include "lib/sys/clock.h"
 
 #define DAY_S  86400

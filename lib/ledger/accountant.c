@@ -60,7 +60,7 @@ struct accountant {
     bool is_stopping GUARDED, is_hurried GUARDED;
     int64_t stop_push_ms GUARDED; /* how long the last push may take */
     int64_t pause_ms GUARDED;     /* between two turns */
-    struct fold_config fold_config GUARDED;
+    struct row_sums_config fold_config GUARDED;
     int64_t keep_ms GUARDED; /* records of messages that are counted */
     struct journal_keep keep GUARDED;
     struct accountant_state state GUARDED;
@@ -187,7 +187,7 @@ static void publish_state(struct accountant *a)
     (void)snprintf(s.problem, sizeof s.problem, "%s", first_problem(a));
     accountant_lock_take(&a->lock);
     a->state = s;
-    a->folding.fold.config = a->fold_config;
+    a->folding.fold.sums.config = a->fold_config;
     (void)pthread_cond_broadcast(&a->folded);
     accountant_lock_give(&a->lock);
 }
@@ -257,7 +257,8 @@ static void *run(void *arg)
 static void set_config(struct accountant *a, const struct settings *s) TG_REQUIRES(accountant_lock)
 {
     a->pause_ms = s->ledger.push_ms;
-    a->fold_config = (struct fold_config){s->accounting.users, (uint64_t)s->accounting.users_max};
+    a->fold_config =
+        (struct row_sums_config){s->accounting.users, (uint64_t)s->accounting.users_max};
     a->keep_ms = s->ledger.keep_messages_ms;
     a->keep = (struct journal_keep){
         .max_bytes = a->keep_ms > 0 ? (uint64_t)s->ledger.keep_messages_max_bytes : 0,

@@ -8,48 +8,24 @@
 #include "lib/core/arena.h"
 #include "lib/core/contract.h"
 #include "lib/core/record.h"
-#include "lib/core/strmap.h"
 #include "lib/ledger/fold_held.h"
 #include "lib/ledger/ledger.h"
+#include "lib/ledger/row_sums.h"
 
 /*
- * From journal records to changes of ledger rows: a batch of records is summed up in memory first,
- * by account and user, and then goes into the ledger in one transaction with the journal position
+ * From journal records to changes of ledger rows: a batch of records is summed up in memory first
+ * (lib/ledger/row_sums), and then goes into the ledger in one transaction with the journal position
  * behind it.
- *
- * Who appears first in the journal is first to get a row, so that the bound on users cuts the same
- * way however the records were batched.
  *
  * A held message goes into the ledger as it is, and is counted at the time of its release, like a
  * message of that time; its release and its leaving the ledger are one transaction. A second
  * release, and that of a message that was never held, are ignored.
  *
- * Users: at most users_max of an account and period have a row of their own, the rest share the row
- * USER_OTHER. Names that cannot be a field in Redis (blanks, control bytes, a counter's name) go
- * there too; accounts that cannot be a key are charged to ACCOUNT_UNATTRIBUTED.
- *
  * Owner: the holder of struct fold.  Threads: one.  Errors: EX_OSERR (memory), those of the ledger.
  */
 
-#define USER_OTHER "_other"
-
-/* How long rows are kept after their period's end. */
-#define HOUR_KEPT_S ((int64_t)45 * 86400)
-#define DAY_KEPT_S  ((int64_t)400 * 86400)
-
-struct fold_config {
-    bool users; /* rows for users too */
-    uint64_t users_max;
-};
-
 struct fold {
-    struct fold_config config;
-    struct arena arena;
-    struct slice node_account; /* @NODE; borrowed */
-    struct fold_span *spans, *span;
-    struct fold_entry *first, **last;
-    struct strmap map; /* of the present span: account NUL user -> struct fold_entry * */
-    struct buf key, text;
+    struct row_sums sums;
     struct arena scratch; /* for the record in hand */
     struct fold_held held;
     int64_t latest_ms;
@@ -61,7 +37,7 @@ struct fold {
 };
 
 /* `node_account` must outlive the fold. */
-void fold_init(struct fold *f, const struct fold_config *config, struct slice node_account)
+void fold_init(struct fold *f, const struct row_sums_config *config, struct slice node_account)
     TG_NONNULL(1);
 void fold_fini(struct fold *f);
 

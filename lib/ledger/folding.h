@@ -36,7 +36,7 @@ struct folding_parts {
     struct journal *journal;
     const char *journal_dir;
     struct ledger *ledger;
-    struct fold_config config;
+    struct row_sums_config config;
     struct slice node_account; /* @NODE */
 };
 

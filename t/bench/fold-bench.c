@@ -64,7 +64,7 @@ int main(int argc, char **argv)
     unsigned accounts = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 300;
     unsigned users = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 20;
     uint64_t batch = argc > 4 ? strtoull(argv[4], NULL, 10) : 5000;
-    struct fold_config config = {.users = true, .users_max = 10000};
+    struct row_sums_config config = {.users = true, .users_max = 10000};
     char dir[] = "/tmp/fold-bench.XXXXXX", path[64], command[80];
     struct ledger *l;
     struct fold f;

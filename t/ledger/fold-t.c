@@ -146,7 +146,7 @@ static int64_t next_time(int64_t time_ms)
 
 static void test_random(const char *zone)
 {
-    struct fold_config config = {.users = true, .users_max = 12};
+    struct row_sums_config config = {.users = true, .users_max = 12};
     struct ledger *l = open_ledger(path), *other = open_ledger(other_path);
     struct slice node = SLICE("@mx1");
     struct fold batch, single;
@@ -186,7 +186,7 @@ static void test_random(const char *zone)
 static void test_set_back(void)
 {
     static const int64_t times_s[] = {1774635660, 1774635240, 1774635660, 1774631940};
-    struct fold_config config = {.users = true, .users_max = 12};
+    struct row_sums_config config = {.users = true, .users_max = 12};
     struct ledger *l = open_ledger(path);
     struct slice node = SLICE("@mx1");
     struct sample s;
@@ -210,7 +210,7 @@ static void test_set_back(void)
  */
 static void test_disk_full(void)
 {
-    struct fold_config config = {.users = true, .users_max = 12};
+    struct row_sums_config config = {.users = true, .users_max = 12};
     struct ledger *l = open_ledger(path);
     struct slice node = SLICE("@mx1");
     struct rlimit limit, none;
@@ -279,7 +279,7 @@ static uint64_t user_messages(struct ledger *l, const char *user)
 
 static void test_users_max(void)
 {
-    struct fold_config config = {.users = true, .users_max = 2};
+    struct row_sums_config config = {.users = true, .users_max = 2};
     struct slice node = SLICE("@mx1");
     struct ledger *l = open_ledger(path);
     struct fold f;
@@ -298,14 +298,14 @@ static void test_users_max(void)
     IS_INT(user_messages(l, "b@a.example"), 2, "a second one");
     IS_INT(user_messages(l, "c@a.example"), 0, "no third");
     IS_INT(user_messages(l, "_other"), 1, "who is among the others");
-    f.config.users_max = 3;
+    f.sums.config.users_max = 3;
     user_message(&f, l, 6, "c@a.example");
     user_message(&f, l, 7, "d@a.example");
-    f.config.users_max = 3;
+    f.sums.config.users_max = 3;
     must(fold_apply(&f, l, position_after(7), &err), "fold_apply");
     IS_INT(user_messages(l, "c@a.example"), 1, "until there is more room");
     IS_INT(user_messages(l, "_other"), 2, "for one");
-    f.config.users = false;
+    f.sums.config.users = false;
     user_message(&f, l, 8, "b@a.example");
     must(fold_apply(&f, l, position_after(8), &err), "fold_apply");
     IS_INT(user_messages(l, "b@a.example"), 2, "users are no longer counted");

@@ -18,7 +18,7 @@ struct site {
 
 static inline void site_open(struct site *s, const char *name)
 {
-    static const struct fold_config config = {.users = true, .users_max = 10000};
+    static const struct row_sums_config config = {.users = true, .users_max = 10000};
 
     *s = (struct site){.number = 0};
     node_open(&s->node, "ledger.db", name, SCRUB_MS);
