@@ -48,6 +48,11 @@ bool slice_equal_nocase(struct slice a, struct slice b)
     return a.len == b.len && slice_starts_nocase(a, b);
 }
 
+bool slice_starts(struct slice s, struct slice prefix)
+{
+    return slice_equal(slice_to(s, prefix.len), prefix);
+}
+
 bool slice_starts_nocase(struct slice s, struct slice prefix)
 {
     if (s.len < prefix.len)

@@ -28,6 +28,7 @@ struct slice slice_to(struct slice s, size_t len);     /* the first len bytes at
 struct slice slice_trim(struct slice s);               /* blanks, tabs, CR, LF off both ends */
 bool slice_equal(struct slice a, struct slice b);
 bool slice_equal_nocase(struct slice a, struct slice b); /* ASCII case only */
+bool slice_starts(struct slice s, struct slice prefix);
 bool slice_starts_nocase(struct slice s, struct slice prefix);
 int slice_compare(struct slice a, struct slice b); /* as memcmp, shorter first */
 
