@@ -7,6 +7,8 @@
 
 #include "cli/command.h"
 #include "cli/control.h"
+#include "cli/hold_log.h"
+#include "cli/hold_trace.h"
 #include "cli/options.h"
 #include "cli/release_message.h"
 #include "cli/text.h"
@@ -23,6 +25,7 @@ struct release_command {
     struct cli *cli;
     const char *typed, *config_dir;
     bool quiet;
+    int said; /* --gone: the place in `fates`; -1: not given */
     struct release_run run;
     struct strmap by_account; /* name -> struct held_line * */
     struct held_line *lines, **last;
@@ -34,7 +37,14 @@ static const struct options_word words[] = {
     {"D", "only messages held for this domain"},
     {"QUEUE-ID", "this message, now, even if its limit has no room"},
     {.name = NULL}};
+static const char *const fates[] = {"sent", "deleted", NULL};
 static const struct options_row rows[] = {
+    {.name = "gone",
+     OPTIONS_CHOICE,
+     offsetof(struct release_command, said),
+     "sent|deleted",
+     "what became of QUEUE-ID, which is in no queue: sent charges it, deleted forgets it",
+     .choices = fates},
     {.name = "config-dir",
      OPTIONS_TEXT,
      offsetof(struct release_command, config_dir),
@@ -48,15 +58,15 @@ static const struct options_row rows[] = {
     {.name = NULL}};
 static const struct options_table table = {
     .command = "release",
-    .synopsis = "release [D | QUEUE-ID] [--config-dir DIR] [--quiet]",
+    .synopsis = "release [D | QUEUE-ID] [--gone sent|deleted] [--config-dir DIR] [--quiet]",
     .words = words,
     .rows = rows,
     .words_most = 1,
     .notes =
         "Charges the messages held by a limit and takes them off hold, the longest held first, "
-        "as far as there is room now. A message that postsuper took off hold is charged while "
-        "it is still in the queue; one that is gone is forgotten and never charged. Run it as "
-        "root, once a minute (systemd: tollgate-release.timer)."};
+        "as far as there is room now. A message that postsuper took off hold is charged, one "
+        "that it deleted is forgotten: of a message that is in no queue any more the mail log "
+        "tells. Run it as root, once a minute (systemd: tollgate-release.timer)."};
 
 static int parse(struct release_command *w, int argc, char **argv)
 {
@@ -68,6 +78,10 @@ static int parse(struct release_command *w, int argc, char **argv)
     if (w->config_dir != NULL && w->config_dir[0] != '/')
         return cli_usage("release", "--config-dir: \"%s\" is not an absolute path", w->config_dir);
     w->typed = typed[0];
+    if (w->said >= 0 && w->typed == NULL)
+        return cli_usage("release", "--gone: name the message by its queue id");
+    if (w->said >= 0)
+        w->run.said = w->said == 0 ? HOLD_FATE_OUT : HOLD_FATE_DELETED;
     return EX_OK;
 }
 
@@ -163,9 +177,10 @@ static void add_line(const struct release_command *w, const struct held_line *li
         const char *what;
     } parts[] = {{line->released, "released"},
                  {line->left, "charged (taken off hold by hand)"},
-                 {line->forgotten, "forgotten (no longer on hold)"},
+                 {line->forgotten, "forgotten (deleted)"},
                  {line->stuck, "larger than the limit"},
                  {line->unseen, "not found in the queues"},
+                 {line->unknown, "gone (no mail log tells whether sent or deleted)"},
                  {line->waiting, "waiting"}};
     uint64_t sum = 0;
 
@@ -245,6 +260,9 @@ static int choose(struct release_command *w, json_t *list, struct err *err)
         (void)keep(list, "id", slice_str(w->typed));
         return 0;
     }
+    if (w->run.said != HOLD_FATE_UNKNOWN)
+        return err_set(err, EX_DATAERR, "no message with the queue id %s is held on this node",
+                       w->typed);
     if (domain_canonical(slice_str(w->typed), &w->run.arena, &domain, err) != 0) {
         err->code = EX_USAGE;
         return err_prefix(err, "%s", w->typed);
@@ -265,6 +283,56 @@ static json_t *held(struct release_command *w, struct err *err)
     return NULL;
 }
 
+/* A trace for each message that is gone: their number. since_s: when the oldest was held. */
+static size_t traces_begin(struct release_command *w, const json_t *list, int64_t *since_s)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        struct release_message m;
+        void **place;
+
+        if (!release_message_read(&w->run, json_array_get(list, i), &m) ||
+            !release_message_is_gone(&w->run, &m))
+            continue;
+        place = strmap_add(&w->run.traces, slice_str(m.id), NULL);
+        if (place != NULL && *place == NULL)
+            *place = arena_alloc(&w->run.arena, sizeof(struct hold_trace));
+        *since_s = m.time_s < *since_s ? m.time_s : *since_s;
+    }
+    return w->run.traces.count;
+}
+
+/* Two held messages with one queue id: one of them is gone. */
+static void traces_share(struct release_command *w, const json_t *list)
+{
+    struct strmap seen;
+    bool added;
+
+    strmap_init(&seen);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        struct slice id =
+            slice_str(json_string_value(json_object_get(json_array_get(list, i), "id")));
+        void **trace = strmap_find(&w->run.traces, id);
+
+        if (trace != NULL && *trace != NULL && strmap_add(&seen, id, &added) != NULL)
+            ((struct hold_trace *)*trace)->is_shared = !added;
+    }
+    strmap_fini(&seen);
+}
+
+/* A listing misses a message that changes its queue meanwhile. So the queues are read again before
+ * the logs: what has left by then, has left its trace, too. */
+static int look_for_gone(struct release_command *w, const json_t *list, struct err *err)
+{
+    int64_t since_s = w->run.now_s;
+
+    if (traces_begin(w, list, &since_s) == 0)
+        return 0;
+    traces_share(w, list);
+    if (hold_queue_read_all(&w->run.queues, &w->run.arena, &w->run.queued, err) != 0)
+        return -1;
+    return hold_log_read(&w->run.queues, since_s, &w->run.traces, err);
+}
+
 /* The list of held messages comes first, the queues second: a message that is missing in its queue
  * is gone or too young. */
 static int look(struct release_command *w, const json_t *list, struct err *err)
@@ -275,7 +343,8 @@ static int look(struct release_command *w, const json_t *list, struct err *err)
         return 0;
     if (hold_queue_find_all(&w->run.queues, w->config_dir, relay_queue_exists(s) ? s->file : NULL,
                             &w->run.arena, err) != 0 ||
-        hold_queue_read_all(&w->run.queues, &w->run.arena, &w->run.queued, err) != 0)
+        hold_queue_read_all(&w->run.queues, &w->run.arena, &w->run.queued, err) != 0 ||
+        look_for_gone(w, list, err) != 0)
         return -1;
     return places_tell_all(w, list, err);
 }
@@ -316,17 +385,19 @@ static int run(struct release_command *w)
 
 int command_release(struct cli *cli, int argc, char **argv)
 {
-    struct release_command w = {.cli = cli};
+    struct release_command w = {.cli = cli, .said = -1};
     int code = parse(&w, argc, argv);
 
     if (code != EX_OK)
         return code == OPTIONS_DONE ? EX_OK : code;
     arena_init(&w.run.arena, ARENA_BYTES);
     strmap_init(&w.run.queued);
+    strmap_init(&w.run.traces);
     strmap_init(&w.by_account);
     w.last = &w.lines;
     code = run(&w);
     strmap_fini(&w.by_account);
+    strmap_fini(&w.run.traces);
     strmap_fini(&w.run.queued);
     arena_fini(&w.run.arena);
     return code;

@@ -11,8 +11,8 @@
 /* A message in the queue that arrived later than the held one has reused its queue id. Up to this
  * difference it is the same message: a clock was set. */
 #define SAME_S 120
-/* After so long a message that is in no queue, and never was seen in one, is forgotten. */
-#define UNSEEN_S ((int64_t)7 * 86400)
+/* How long a message that is in no queue stays listed if no log tells what became of it. */
+#define UNKNOWN_S ((int64_t)7 * 86400)
 
 /* --- where it is ----------------------------------------------------------------------------- */
 
@@ -63,29 +63,28 @@ static int fail(struct release_run *w, const struct err *err)
     return -1;
 }
 
-/* Asks tollgated; `name` and `value` are one more word of the request, or NULL. */
+/* Asks tollgated; `more` of the request is taken over, and may be NULL. */
 static json_t *ask(struct release_run *w, const char *command, const struct release_message *m,
-                   const char *name, const char *value, bool *never, struct err *err)
+                   json_t *more, bool *never, struct err *err)
 {
     json_t *request =
         json_pack("{s:s,s:s,s:I}", "cmd", command, "id", m->id, "number", (json_int_t)m->number);
 
-    if (name != NULL)
-        (void)json_object_set_new(request, name, json_string(value));
+    if (more != NULL)
+        (void)json_object_update(request, more);
+    json_decref(more);
     return control_ask(w->state_dir, request, never, err);
 }
 
-/* The queue that it was seen in does not have it any more. */
-static void forget(struct release_run *w, struct held_line *line, const struct release_message *m)
+/* It was deleted, or no log tells what became of it. */
+static void forget(struct release_run *w, struct held_line *line, const struct release_message *m,
+                   bool is_unknown)
 {
     struct err err = {0};
-    json_t *answer;
+    json_t *answer =
+        ask(w, "forget", m,
+            json_pack("{s:s,s:b}", "queue", m->queue, "unknown", is_unknown ? 1 : 0), NULL, &err);
 
-    if (w->now_s - m->time_s < YOUNG_S) {
-        line->waiting++;
-        return;
-    }
-    answer = ask(w, "forget", m, "queue", m->queue, NULL, &err);
     if (answer == NULL)
         w->is_over = fail(w, &err) != 0;
     else
@@ -126,10 +125,10 @@ static void refused(struct release_run *w, struct held_line *line, const struct 
 /* An admin who names a message wants it out now. */
 static void release(struct release_run *w, struct held_line *line, const struct release_message *m)
 {
-    const char *by = w->is_one ? "by" : NULL;
+    json_t *by = w->is_one ? json_pack("{s:s}", "by", "admin") : NULL;
     struct err err = {0};
     bool never;
-    json_t *answer = ask(w, "release", m, by, "admin", &never, &err);
+    json_t *answer = ask(w, "release", m, by, &never, &err);
 
     if (answer == NULL)
         refused(w, line, m, never, &err);
@@ -140,11 +139,11 @@ static void release(struct release_run *w, struct held_line *line, const struct 
     json_decref(answer);
 }
 
-/* Somebody took it off hold (postsuper -H, -r): it is on its way, and is charged. */
+/* Somebody took it off hold (postsuper -H, -r): it is on its way, or delivered, and is charged. */
 static void charge(struct release_run *w, struct held_line *line, const struct release_message *m)
 {
     struct err err = {0};
-    json_t *answer = ask(w, "release", m, "by", "mta", NULL, &err);
+    json_t *answer = ask(w, "release", m, json_pack("{s:s}", "by", "mta"), NULL, &err);
 
     if (answer == NULL)
         w->is_over = fail(w, &err) != 0;
@@ -165,20 +164,53 @@ static const struct err *problem_of(const struct release_run *w, const struct re
     return NULL;
 }
 
-/* In none of the queues. One that was never seen on hold may be in a queue that is not looked at:
- * only after a long time in which it is in none of this machine's it counts as gone. */
+bool release_message_is_gone(const struct release_run *w, const struct release_message *m)
+{
+    if (m->now != NULL || m->released || problem_of(w, m) != NULL)
+        return false;
+    return m->queue[0] != '\0' ? was_read(w, m->queue) : w->queues.is_every;
+}
+
+static enum hold_fate fate_of(const struct release_run *w, const struct release_message *m)
+{
+    void **trace = strmap_find(&w->traces, slice_str(m->id));
+
+    if (w->is_one && w->said != HOLD_FATE_UNKNOWN)
+        return w->said;
+    return trace != NULL && *trace != NULL ? hold_trace_fate(*trace, slice_str(m->id))
+                                           : HOLD_FATE_UNKNOWN;
+}
+
+/* The MTA may be about to write a young message to its hold queue. */
+static void gone(struct release_run *w, struct held_line *line, const struct release_message *m)
+{
+    enum hold_fate fate = fate_of(w, m);
+
+    if (fate == HOLD_FATE_OUT)
+        charge(w, line, m);
+    else if (w->now_s - m->time_s < YOUNG_S && w->said == HOLD_FATE_UNKNOWN)
+        line->waiting++;
+    else if (fate == HOLD_FATE_DELETED)
+        forget(w, line, m, false);
+    else if (w->now_s - m->time_s > UNKNOWN_S)
+        forget(w, line, m, true);
+    else if (m->queue[0] != '\0')
+        line->unknown++;
+    else
+        line->unseen++;
+}
+
+/* In none of the queues that could be read. */
 static void missing(struct release_run *w, struct held_line *line, const struct release_message *m)
 {
     const struct err *problem = problem_of(w, m);
 
-    if (problem != NULL) {
+    if (release_message_is_gone(w, m)) {
+        gone(w, line, m);
+    } else if (problem != NULL) {
         line->waiting++;
         if (w->code == EX_OK)
             (void)fail(w, problem);
-    } else if (m->queue[0] != '\0' && was_read(w, m->queue)) {
-        forget(w, line, m);
-    } else if (m->queue[0] == '\0' && w->queues.is_every && w->now_s - m->time_s > UNSEEN_S) {
-        forget(w, line, m);
     } else if (w->now_s - m->time_s < YOUNG_S) {
         line->waiting++;
     } else {
@@ -186,9 +218,26 @@ static void missing(struct release_run *w, struct held_line *line, const struct 
     }
 }
 
+/* What an admin says about a message that is in a queue is wrong. */
+static bool is_said_wrong(struct release_run *w, const struct release_message *m)
+{
+    struct err err = {0};
+
+    if (w->said == HOLD_FATE_UNKNOWN || m->now == NULL)
+        return false;
+    (void)err_set(&err, EX_DATAERR,
+                  "--gone: message %s is still in the queue. Fix: leave out --gone to release it, "
+                  "or delete it with postsuper -d",
+                  m->id);
+    (void)fail(w, &err);
+    return true;
+}
+
 void release_message_handle(struct release_run *w, struct held_line *line,
                             const struct release_message *m)
 {
+    if (is_said_wrong(w, m))
+        return;
     if (m->now == NULL && !m->released)
         missing(w, line, m);
     else if (m->now == NULL || (m->released && !m->now->is_on_hold))

@@ -203,7 +203,11 @@ static json_t *forget(struct control *c, const struct held_message *m, const jso
         return done();
     if (queue == NULL || !slice_equal(m->place, slice_str(queue)))
         return error("only the queue that the message was seen in can say that it is gone");
-    return append(c, m, RECORD_FORGET, LOG_INFO, "held message forgotten");
+    if (json_is_true(json_object_get(request, "unknown")))
+        return append(c, m, RECORD_FORGET, LOG_NOTICE,
+                      "held message forgotten: it is in no queue, and no mail log tells whether it "
+                      "was sent or deleted");
+    return append(c, m, RECORD_FORGET, LOG_INFO, "held message forgotten: it was deleted");
 }
 
 /* --- where they are ------------------------------------------------------------------------- */

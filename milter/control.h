@@ -27,7 +27,8 @@
  *   the same with "by":"mta"                 the same, of a message that has left the hold queue
  *                                            already
  *   {"cmd":"forget","id":..,"number":..,     {"ok":true}: it is never charged. The queue has to be
- *    "queue":"/etc/postfix"}                 the one that it was seen in
+ *    "queue":"/etc/postfix"}                 the one that it was seen in. "unknown":true: no log
+ *                                            tells whether it was deleted
  *   {"cmd":"sources"}                        {"kept_why":""}: why the sources in force are not
  * those on disk; empty where they are
  *

@@ -42,7 +42,8 @@ class Control:
                     m["queue"] = request["queue"]
             return {"ok": True}
         self.asked.append((request["cmd"], request["id"], request["number"]) +
-                          tuple(request[k] for k in ("by", "queue") if k in request))
+                          tuple(request[k] for k in ("by", "queue") if k in request) + (
+                              ("unknown",) if request.get("unknown") else ()))
         return self.answers.get(request["id"], {"ok": True})
 
     def close(self):
