@@ -28,6 +28,9 @@ KEYS = {
     "tg:{@client}:limits": True, "tg:{example.com}:held": True,
     "tg:{example.com}:changed": True, "tg:changed": True, "tg:{@mx1}:changes": True,
     "tg:{example.com}:violations": True, "tg:violations": True,
+    # tollgate-collect writes these, which does not run here.
+    "tg:{@mx1}:collect": False, "tg:{@mx1}:gaps": False, "tg:refusals": False,
+    "tg:anomalies": False,
     # Short-lived by nature: windows begin anew, a POP login is written by the next check.
     "tg:{example.com}:window:recipients:hour": False,
     "tg:{example.com}:window:recipients:hour:alice@example.com": False,
