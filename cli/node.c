@@ -6,13 +6,12 @@
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/text.h"
-#include "lib/redis/keys.h"
-#include "lib/redis/link.h"
 #include "lib/sys/clock.h"
+#include "lib/throttle/account_change.h"
 
 #define ARENA_BYTES ((size_t)16 << 20)
 #define ALIVE_S     60 /* a node writes its hash every second */
-#define KEY_BYTES   1024
+#define NAME_BYTES  256
 
 static const char *const verbs[] = {"list", "retire", NULL};
 enum node_verb { VERB_LIST, VERB_RETIRE };
@@ -125,28 +124,16 @@ static int unknown_node(struct node_command *w)
     return cli_unknown("node", "node", w->name, names, names != NULL ? w->nodes.count : 0);
 }
 
-static int write_retired(struct node_command *w, struct err *err)
+/* As a change at run time, of which each node keeps a copy. */
+static int write_retired(const struct node_command *w, struct err *err)
 {
-    char now[24];
-    struct buf key;
-    redisReply *reply;
-    int rc = 0;
+    char holder[NAME_BYTES];
+    struct account_change change = {w->cli->store, w->cli->reader.prefix, SLICE_NONE,
+                                    READ_TIMEOUT_MS};
 
-    (void)snprintf(now, sizeof now, "%" PRId64, w->now_s);
-    buf_init(&key, KEY_BYTES);
-    key_node(&key, w->cli->reader.prefix, w->name);
-    reply = store_command(
-        w->cli->store, 4,
-        (struct slice[]){SLICE("HSET"), buf_slice(&key), SLICE("retired"), slice_str(now)},
-        READ_TIMEOUT_MS, err);
-    buf_fini(&key);
-    if (reply == NULL)
-        return -1;
-    if (reply->type == REDIS_REPLY_ERROR)
-        rc = err_set(err, EX_UNAVAILABLE, "redis at %s: %.*s", store_where(w->cli->store),
-                     SLICE_FMT(link_reply_text(reply)));
-    freeReplyObject(reply);
-    return rc;
+    (void)snprintf(holder, sizeof holder, "@%s", w->name);
+    change.holder = slice_str(holder);
+    return account_change_node_retire(&change, w->now_s, err);
 }
 
 static int retire(struct node_command *w)

@@ -129,7 +129,7 @@ static void report_restored(struct changes *c)
                   LOG_STR("redis", store_where(c->store)));
     c->violations.restored = 0;
     if (c->merge.restored > 0)
-        log_event(LOG_WARNING, "redis had lost limits or plans, they are restored",
+        log_event(LOG_WARNING, "redis had lost limits, plans or retired nodes, they are restored",
                   LOG_NUM("count", c->merge.restored), LOG_STR("redis", store_where(c->store)));
     c->merge.restored = 0;
 }

@@ -6,10 +6,11 @@
 #include "lib/redis/store.h"
 
 /*
- * What admins set at run time (plans and overrides, tg:{holder}:plan and :limits) has a copy in
- * every node's ledger, so that a Redis that lost it, or is an older one, gets it back.
+ * What admins set at run time (plans and overrides, tg:{holder}:plan and :limits, and which nodes
+ * are retired, the field of tg:{@node}:node) has a copy in every node's ledger, so that a Redis
+ * that lost it, or is an older one, gets it back.
  *
- * Each plan and override has a version, in Redis (tg:{holder}:changed) and in the copy; what is
+ * Each of them has a version, in Redis (tg:{holder}:changed) and in the copy; what is
  * removed keeps its version and has no value. changes.lua brings both together, holder by holder;
  * the newer version wins, so that a removal does not come back and all nodes agree.
  *

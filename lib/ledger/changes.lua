@@ -1,7 +1,7 @@
 -- Brings together what Redis and a node's copy know of what a holder was given at run time; the newer version wins.
 --
--- KEYS  tg:{holder}:plan, tg:{holder}:limits, tg:{holder}:changed
--- ARGV  triples of the copy: name ("plan", or that of a limit), version, value (empty: it was removed)
+-- KEYS  tg:{holder}:plan, tg:{holder}:limits, tg:{holder}:changed, tg:{holder}:node
+-- ARGV  triples of the copy: name ("plan", "retired", or that of a limit), version, value (empty: it was removed)
 --
 -- Answers how many values were given back to Redis; how many versions were written there; then triples of the same
 -- form: all that has a version now.
@@ -16,19 +16,22 @@ local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local function get(name)
     if name == 'plan' then
         return redis.call('GET', KEYS[1]) or ''
+    elseif name == 'retired' then
+        return redis.call('HGET', KEYS[4], name) or ''
     end
     return redis.call('HGET', KEYS[2], name) or ''
 end
 
 local function set(name, value)
+    local hash = name == 'retired' and KEYS[4] or KEYS[2]
     if name == 'plan' and value == '' then
         redis.call('DEL', KEYS[1])
     elseif name == 'plan' then
         redis.call('SET', KEYS[1], value)
     elseif value == '' then
-        redis.call('HDEL', KEYS[2], name)
+        redis.call('HDEL', hash, name)
     else
-        redis.call('HSET', KEYS[2], name, value)
+        redis.call('HSET', hash, name, value)
     end
 end
 
@@ -63,6 +66,9 @@ end
 local names = redis.call('HKEYS', KEYS[2])
 if redis.call('EXISTS', KEYS[1]) == 1 then
     names[#names + 1] = 'plan'
+end
+if redis.call('HEXISTS', KEYS[4], 'retired') == 1 then
+    names[#names + 1] = 'retired'
 end
 for _, name in ipairs(names) do
     if not version_of(name) then

@@ -7,15 +7,15 @@
 
 /*
  * The ledger's copy of what was set at run time in Redis: plans and overrides of holders (a domain,
- * "@server", "@client"), each with its version. What was removed stays, without a value, so that it
- * does not come back from an older copy.
+ * "@server", "@client") and retired nodes ("@mx1"), each with its version. What was removed stays,
+ * without a value, so that it does not come back from an older copy.
  *
  * Threads: as the ledger's.
  */
 
 struct ledger_change {
     struct slice holder;
-    struct slice name; /* "plan", or the name of a limit */
+    struct slice name; /* "plan", "retired", or the name of a limit */
     int64_t version;   /* Unix time of the change in ms, as Redis gave it; grows with each change */
     struct slice value; /* empty: removed */
 };

@@ -96,6 +96,12 @@ void key_gaps(struct buf *b, const char *prefix, struct slice node)
     buf_addf(b, "%s:{@%.*s}:gaps", prefix, SLICE_FMT(node));
 }
 
+void key_holder_node(struct buf *b, const char *prefix, struct slice holder)
+{
+    add_account(b, prefix, holder);
+    buf_add_str(b, "node");
+}
+
 void key_plan(struct buf *b, const char *prefix, struct slice holder)
 {
     add_account(b, prefix, holder);

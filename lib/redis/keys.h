@@ -30,6 +30,8 @@ void key_node(struct buf *b, const char *prefix, const char *node)
 /* Of a node's collector: its state, tg:{@mx1}:collect, and the holes in its logs, tg:{@mx1}:gaps */
 void key_collect(struct buf *b, const char *prefix, struct slice node) TG_NONNULL(1);
 void key_gaps(struct buf *b, const char *prefix, struct slice node) TG_NONNULL(1);
+void key_holder_node(struct buf *b, const char *prefix, struct slice holder)
+    TG_NONNULL(1); /* the same for the holder "@mx1" */
 /* Plan and overrides set at run time for a holder (a domain, "@server", "@client"):
  * tg:{example.com}:plan, tg:{example.com}:limits. */
 void key_plan(struct buf *b, const char *prefix, struct slice holder) TG_NONNULL(1);

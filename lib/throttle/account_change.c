@@ -12,7 +12,7 @@
 #define KEY_BYTES    1024
 #define VALUE_BYTES  ((size_t)64 << 10)
 #define FIELDS_BYTES ((size_t)1 << 20)
-#define KEYS         3 /* of the script */
+#define KEYS         4 /* of the script */
 
 static const struct script change_script = {"change", script_change_source};
 
@@ -42,6 +42,7 @@ static void keys_make(const struct account_change *c, struct change_call *call)
     key_plan(&call->keys[0], c->prefix, c->holder);
     key_limits(&call->keys[1], c->prefix, c->holder);
     key_holder_changed(&call->keys[2], c->prefix, c->holder);
+    key_holder_node(&call->keys[3], c->prefix, c->holder);
 }
 
 static void keys_fini(struct change_call *call)
@@ -209,10 +210,10 @@ int account_change_override_unset(const struct account_change *c, struct slice n
     return result;
 }
 
-/* --- the plan -------------------------------------------------------------------------------- */
+/* --- the plan, and a node -------------------------------------------------------------------- */
 
-static int plan_change(const struct account_change *c, struct slice plan, size_t *removed,
-                       struct err *err)
+static int value_change(const struct account_change *c, struct slice name, struct slice value,
+                        size_t *removed, struct err *err)
 {
     struct change_call call;
     struct arena arena;
@@ -221,7 +222,7 @@ static int plan_change(const struct account_change *c, struct slice plan, size_t
     arena_init(&arena, FIELDS_BYTES);
     keys_make(c, &call);
     if (call_make(&call, 1, &arena)) {
-        pair_add(&call, SLICE("plan"), plan);
+        pair_add(&call, name, value);
         result = call_run(c, &call, removed, err);
     } else {
         result = err_set(err, EX_OSERR, "out of memory");
@@ -235,14 +236,23 @@ int account_change_plan_set(const struct account_change *c, struct slice plan, s
 {
     size_t unused;
 
-    return plan_change(c, plan, &unused, err);
+    return value_change(c, SLICE("plan"), plan, &unused, err);
 }
 
 int account_change_plan_unset(const struct account_change *c, bool *removed, struct err *err)
 {
     size_t count = 0;
-    int result = plan_change(c, SLICE_NONE, &count, err);
+    int result = value_change(c, SLICE("plan"), SLICE_NONE, &count, err);
 
     *removed = count > 0;
     return result;
+}
+
+int account_change_node_retire(const struct account_change *c, int64_t now_s, struct err *err)
+{
+    char text[24];
+    size_t unused;
+
+    (void)snprintf(text, sizeof text, "%" PRId64, now_s);
+    return value_change(c, SLICE("retired"), slice_str(text), &unused, err);
 }

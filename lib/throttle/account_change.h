@@ -7,7 +7,8 @@
 
 /*
  * Changes at run time to the plan and the overrides of a holder (a domain, "@server", "@client").
- * They take effect on all nodes within 5 s.
+ * They take effect on all nodes within 5 s. A node ("@mx1") can be marked as retired. Each node
+ * keeps a copy of all (lib/ledger/changes).
  *
  * Errors: EX_UNAVAILABLE, also where the store refuses to write; EX_DATAERR for a key of another
  * type.
@@ -32,5 +33,8 @@ int account_change_plan_set(const struct account_change *c, struct slice plan,
                             struct err *err) TG_MUST_USE TG_NONNULL(1);
 int account_change_plan_unset(const struct account_change *c, bool *removed,
                               struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* The holder is the node. */
+int account_change_node_retire(const struct account_change *c, int64_t now_s,
+                               struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

@@ -1,7 +1,7 @@
--- Sets or removes what a holder (a domain, @server, @client) is given at run time, and notes when.
+-- Sets or removes what a holder (a domain, @server, @client, a node) is given at run time, and notes when.
 --
--- KEYS  tg:{holder}:plan, tg:{holder}:limits, tg:{holder}:changed
--- ARGV  pairs of name and value: "plan", or the name of a limit; an empty value removes it
+-- KEYS  tg:{holder}:plan, tg:{holder}:limits, tg:{holder}:changed, tg:{holder}:node
+-- ARGV  pairs of name and value: "plan", "retired" (of a node), or the name of a limit; an empty value removes it
 --
 -- Answers { version, removed }: the version of the changes (0: nothing changed), and how many were removed.
 --
@@ -22,6 +22,8 @@ end
 local function set(name, value)
     if name == 'plan' then
         redis.call('SET', KEYS[1], value)
+    elseif name == 'retired' then
+        redis.call('HSET', KEYS[4], name, value)
     else
         redis.call('HSET', KEYS[2], name, value)
     end

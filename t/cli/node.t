@@ -63,6 +63,7 @@ def main():
     tap.ok(code == 0 and "retired" in out and "3 rows" in out, "one that is gone", out, err)
     tap.same(states(tollgate), {"mx1": "running", "mx2": "retired"}, "is retired")
     tap.same(total(tollgate, month), (140, True), "nothing waits for it, and its figures stay")
+    tap.same(redis("ZRANGE", "tg:changed", "0", "-1"), ["@mx2"], "the other nodes hear of it")
 
     redis("HSET", "tg:{@mx2}:node", "seen", now + 10)
     tap.same(states(tollgate), {"mx1": "running", "mx2": "running"}, "who comes back, is back")

@@ -74,6 +74,32 @@ static const char *copy(struct node *n, const char *holder, const char *name)
 
 /* --- loss ------------------------------------------------------------------------------------ */
 
+static void test_retired(void)
+{
+    struct account_change c = change_of("@mx3");
+
+    nodes_open();
+    run("HSET|tg:{@mx3}:node|seen|1763720000");
+    must(account_change_node_retire(&c, NOW_S, &err), "node_retire");
+    is_text("HGET|tg:{@mx3}:node|retired", "1763730000");
+    sync_both();
+    run("FLUSHALL");
+    sync_both();
+    is_text("HGET|tg:{@mx3}:node|retired", "1763730000");
+    run("HDEL|tg:{@mx3}:node|retired");
+    run("DEL|tg:{@mx3}:changed");
+    sync_one(&two);
+    is_text("HGET|tg:{@mx3}:node|retired", "1763730000");
+    must(account_change_node_retire(&c, NOW_S + 5, &err), "node_retire");
+    sync_both();
+    run("FLUSHALL");
+    run("HSET|tg:{@mx3}:node|retired|1763730000");
+    run("HSET|tg:{@mx3}:changed|retired|1");
+    sync_both();
+    is_text("HGET|tg:{@mx3}:node|retired", "1763730005");
+    nodes_remove();
+}
+
 static void test_flushed(void)
 {
     nodes_open();
@@ -347,9 +373,9 @@ static void test_random(void)
 
 int main(void)
 {
-    static void (*const tests[])(void) = {test_flushed, test_older,   test_set_after_loss,
-                                          test_away,    test_by_hand, test_wrong_type,
-                                          test_noticed, test_many,    test_random};
+    static void (*const tests[])(void) = {
+        test_flushed, test_retired,    test_older,   test_set_after_loss, test_away,
+        test_by_hand, test_wrong_type, test_noticed, test_many,           test_random};
 
     log_open("changes-t", LOG_TARGET_STDERR, 0, LOG_ERR);
     return push_tests_run(tests, sizeof tests / sizeof tests[0]);

@@ -54,7 +54,7 @@ def node_fields():
     former = text("lib/ledger/push_former.c")
     return set(re.findall(r'(?:field|text)_add\(&w, "([a-z]\w+)"', text("lib/ledger/push_node.c")) +
                re.findall(r'SLICE\("([a-z]\w+)"\)', former)) | \
-        set(re.findall(r'SLICE\("(retired)"\)', text("cli/node.c")))
+        set(re.findall(r'SLICE\("(retired)"\)', text("lib/throttle/account_change.c")))
 
 
 def kept_days(name):
