@@ -458,6 +458,11 @@ static int meet(struct push_node_hash *n, const struct push_now *now, int64_t th
         found->state = NODE_WAIT;
         return 1;
     case LEARN_NEW_SHARE:
+        /* What the journal had when the run began belongs to the share that is left. */
+        if (!now->is_caught_up) {
+            found->state = NODE_WAIT;
+            return 1;
+        }
         return push_meet_leave(n, &look, &found->left, err);
     case LEARN_WATCH:
     case LEARN_RIVAL:

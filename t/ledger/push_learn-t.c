@@ -120,6 +120,38 @@ static void test_refolded(void)
     node_remove(&n);
 }
 
+/* The same, and the backup does not know the run that came after it: all that the journal had
+ * belongs to the share that is left, so none is begun in the middle of it. */
+static void test_refolded_older(void)
+{
+    struct ledger_share_info share;
+    struct node n;
+
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    count_total(&n, "a.example", "in_messages 5", 5);
+    OK(push_all(&n), "pushed");
+    copy_ledger(&n, "backup.db");
+    node_reopen(&n, "mx1");
+    count_total(&n, "a.example", "in_messages 25", 30);
+    OK(push_all(&n), "and in the next run");
+    node_close(&n);
+    copy_file("backup.db", "a.db");
+    journal_next = 31;
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    journal_next = 0;
+    n.now.is_caught_up = false;
+    count_total(&n, "a.example", "in_messages 10", 15);
+    steps(&n, 1100);
+    OK(!ledger_share_at(n.ledger, 1, &share), "no new share before the fold is through");
+    count_total(&n, "a.example", "in_messages 15", 30);
+    n.now.is_caught_up = true;
+    count_total(&n, "a.example", "in_messages 1", 31);
+    OK(push_all_patiently(&n), "pushed after the fold");
+    is_text("HGET|tg:{a.example}:total|in_messages", "31");
+    OK(ledger_share_at(n.ledger, 1, &share), "under a new share");
+    node_remove(&n);
+}
+
 /* A hand in Redis, at every kind of field. */
 static void test_hand(void)
 {
@@ -455,9 +487,9 @@ static void test_zone(void)
 int main(void)
 {
     static void (*const tests[])(void) = {
-        test_restored,    test_restored_away, test_refolded,       test_hand,       test_users_hand,
-        test_copied,      test_moved,         test_taken_over,     test_other_name, test_clock_back,
-        test_clock_ahead, test_wrong_types,   test_within_a_scrub, test_zone};
+        test_restored,   test_restored_away, test_refolded,    test_refolded_older, test_hand,
+        test_users_hand, test_copied,        test_moved,       test_taken_over,     test_other_name,
+        test_clock_back, test_clock_ahead,   test_wrong_types, test_within_a_scrub, test_zone};
 
     return push_tests_run(tests, sizeof tests / sizeof tests[0]);
 }
