@@ -1,14 +1,20 @@
 /*
  * Preloaded into a program: counts calls of the system, and makes them fail.
  *
- * TG_FAULTS is a folder. A file CALL in it makes that call fail with EIO; each fsync, fdatasync and
- * unlink, and each pwrite to a file *-wal, adds a line to the file `calls`: its name, and the file.
- * Calls: fsync, fdatasync, accept. A file `ahead` holds by how many seconds time(2) is ahead.
+ * TG_FAULTS is a folder. A file CALL in it makes that call fail with EIO, where the file has a text
+ * only for paths with that text; each fsync, fdatasync and unlink, and each pwrite to a file *-wal,
+ * adds a line to the file `calls`: its name, and the file; one that fails another one. Calls:
+ * fsync, fdatasync, accept. A file `ahead` holds by how many seconds time(2) is ahead.
+ *
+ * `pwrite-kill` and `pwrite-fail` hold the number of the pwrite to a file *-wal at which the
+ * process is killed, or which fails with ENOSPC.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,36 +42,64 @@ static void note(const char *call, const char *file)
     (void)close(log);
 }
 
-static void note_fd(const char *call, int fd)
+/* What a file of the folder holds; NULL where there is none. */
+static const char *text_of(const char *name, char text[200])
+{
+    int fd = at(name, O_RDONLY);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, 199);
+
+    if (fd >= 0)
+        (void)close(fd);
+    if (n < 0)
+        return NULL;
+    text[n] = '\0';
+    return text;
+}
+
+static int fails(const char *call, const char *path)
+{
+    char text[200];
+
+    if (text_of(call, text) == NULL || strstr(path, text) == NULL)
+        return 0;
+    errno = EIO;
+    return 1;
+}
+
+static int sync_fails(const char *call, int fd)
 {
     char link[64], target[256] = "";
 
     (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     (void)!readlink(link, target, sizeof target - 1);
     note(call, target);
-}
-
-static int fails(const char *call)
-{
-    int fd = at(call, O_RDONLY);
-
-    if (fd < 0)
+    if (!fails(call, target))
         return 0;
-    (void)close(fd);
+    note("failed", target);
     errno = EIO;
     return 1;
 }
 
 int fsync(int fd)
 {
-    note_fd("fsync", fd);
-    return fails("fsync") ? -1 : ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(fd);
+    return sync_fails("fsync", fd) ? -1 : ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(fd);
 }
 
 int fdatasync(int fd)
 {
-    note_fd("fdatasync", fd);
-    return fails("fdatasync") ? -1 : ((int (*)(int))dlsym(RTLD_NEXT, "fdatasync"))(fd);
+    return sync_fails("fdatasync", fd) ? -1 : ((int (*)(int))dlsym(RTLD_NEXT, "fdatasync"))(fd);
+}
+
+/* The process may die at this one; 1: it is to fail. */
+static int write_fails(void)
+{
+    static atomic_long count;
+    long number = atomic_fetch_add(&count, 1) + 1;
+    char text[200];
+
+    if (text_of("pwrite-kill", text) != NULL && number == atol(text))
+        (void)raise(SIGKILL);
+    return text_of("pwrite-fail", text) != NULL && number == atol(text);
 }
 
 /* SQLite's write-ahead log: what is in it alone is not in the database yet. */
@@ -75,8 +109,13 @@ ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at_byte)
 
     (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     (void)!readlink(link, target, sizeof target - 1);
-    if (strlen(target) > 4 && strcmp(target + strlen(target) - 4, "-wal") == 0)
+    if (strlen(target) > 4 && strcmp(target + strlen(target) - 4, "-wal") == 0) {
         note("pwrite", target);
+        if (write_fails()) {
+            errno = ENOSPC;
+            return -1;
+        }
+    }
     return ((ssize_t(*)(int, const void *, size_t, off64_t))dlsym(RTLD_NEXT, "pwrite64"))(
         fd, bytes, count, at_byte);
 }
@@ -90,15 +129,15 @@ int unlink(const char *path)
 /* tollgated's accept(2), too, ends here. */
 int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 {
-    return fails("accept") ? -1
-                           : ((int (*)(int, struct sockaddr *, socklen_t *, int))dlsym(
-                                 RTLD_NEXT, "accept4"))(fd, address, len, flags);
+    return fails("accept", "") ? -1
+                               : ((int (*)(int, struct sockaddr *, socklen_t *, int))dlsym(
+                                     RTLD_NEXT, "accept4"))(fd, address, len, flags);
 }
 
 /* libmilter sleeps longer after each accept(2) that fails, two minutes in all. */
 unsigned sleep(unsigned seconds)
 {
-    return fails("accept") ? 0 : ((unsigned (*)(unsigned))dlsym(RTLD_NEXT, "sleep"))(seconds);
+    return fails("accept", "") ? 0 : ((unsigned (*)(unsigned))dlsym(RTLD_NEXT, "sleep"))(seconds);
 }
 
 time_t time(time_t *t)

@@ -18,8 +18,9 @@ class Faults:
         sanitizers = "verify_asan_link_order=0:" + os.environ.get("ASAN_OPTIONS", "")
         self.env = {"LD_PRELOAD": shim, "TG_FAULTS": folder, "ASAN_OPTIONS": sanitizers}
 
-    def fail(self, call):
-        proc.write_text(os.path.join(self.folder, call), "")
+    def fail(self, call, text=""):
+        """`text`: only for paths that contain it; or the number that the call needs."""
+        proc.write_text(os.path.join(self.folder, call), str(text))
 
     def mend(self, call):
         os.unlink(os.path.join(self.folder, call))
