@@ -59,7 +59,7 @@ def node_fields():
 
 def kept_days(name):
     return re.search(r"#define %s\s+\(\(int64_t\)(\d+) \* 86400\)" % name,
-                     text("lib/ledger/fold.h")).group(1)
+                     text("lib/ledger/row_sums.h")).group(1)
 
 
 def main():
