@@ -25,6 +25,12 @@ static struct slice address_shown(const struct address *a, struct arena *arena)
     return address_is_null(a) ? SLICE("<>") : address_text(a, arena);
 }
 
+/* Whose decision it is: a recipient's, or the sender's copy. */
+static const struct address *address_of(const struct shown *s, const struct decision *d)
+{
+    return d->rule == RULE_SENDER_COPY ? &s->facts->sender : &s->facts->recipients[d->recipient];
+}
+
 static void add_charged(struct buf *b, struct slice account, struct slice user)
 {
     format_text(b, account);
@@ -72,7 +78,7 @@ static void add_decision(const struct shown *s, const struct decision *d, struct
                          struct buf *b)
 {
     buf_add_char(b, '\n');
-    format_text(b, address_shown(&s->facts->recipients[d->recipient], arena));
+    format_text(b, address_shown(address_of(s, d), arena));
     if (d->target.len > 0) {
         buf_add_str(b, " -> ");
         format_text(b, d->target);
@@ -174,7 +180,10 @@ static json_t *decision_json(const struct shown *s, const struct decision *d)
 {
     json_t *o = json_object();
 
-    set_address(o, "recipient", &s->facts->recipients[d->recipient]);
+    if (d->rule == RULE_SENDER_COPY)
+        set_text(o, "recipient", SLICE_NONE);
+    else
+        set_address(o, "recipient", address_of(s, d));
     set_text(o, "target", d->target);
     set_string(o, "class", classify_class_name(d->class_));
     set_text(o, "account", d->account);

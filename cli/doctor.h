@@ -42,5 +42,7 @@ void doctor_ledger(struct doctor *d) TG_NONNULL(1);
 void doctor_socket(struct doctor *d) TG_NONNULL(1);
 void doctor_postfix(struct doctor *d) TG_NONNULL(1);
 void doctor_hosted(struct doctor *d) TG_NONNULL(1);
+struct postconf;
+void doctor_copies(struct doctor *d, const struct postconf *conf) TG_NONNULL(1, 2);
 
 #endif

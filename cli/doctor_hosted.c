@@ -31,6 +31,18 @@ static void add_count(struct buf *b, const char *what, size_t count, bool asked)
     buf_addf(b, " %s%s%s", what, count == 1 ? "" : "s", asked ? " (and others by asking)" : "");
 }
 
+static void add_copies(struct buf *b, const struct hosted *w)
+{
+    size_t count = w->copies[HOSTED_COPY_RECIPIENT].count + w->copies[HOSTED_COPY_SENDER].count;
+    bool asked = w->copies_asked[HOSTED_COPY_RECIPIENT] || w->copies_asked[HOSTED_COPY_SENDER];
+
+    if (count == 0 && !asked)
+        return;
+    buf_add_str(b, ", ");
+    format_count(b, count);
+    buf_addf(b, " %s%s", count == 1 ? "copy" : "copies", asked ? " (and others by asking)" : "");
+}
+
 static void say_counts(struct doctor *d, const struct hosted *w)
 {
     struct buf b;
@@ -47,6 +59,7 @@ static void say_counts(struct doctor *d, const struct hosted *w)
     add_count(&b, "forwarder", w->forwards.count, w->forwards_asked);
     buf_add_str(&b, ", ");
     add_count(&b, "login", w->logins.count, w->logins_asked);
+    add_copies(&b, w);
     doctor_say(d, DOCTOR_OK, "hosted", "%.*s", SLICE_FMT(buf_slice(&b)));
     buf_fini(&b);
 }

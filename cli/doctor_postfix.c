@@ -418,23 +418,6 @@ static void check_bounces(const struct wiring *w)
     doctor_fix(w->d, "internal_mail_filter_classes = bounce");
 }
 
-/* Copies that Postfix makes after the milters have seen the message. */
-static void check_copies(const struct wiring *w)
-{
-    static const char *const names[] = {"always_bcc", "recipient_bcc_maps", "sender_bcc_maps"};
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (!any_service_has(w, names[i]))
-            continue;
-        doctor_say(w->d, DOCTOR_WARN, "postfix",
-                   "%s adds recipients that no milter is told: copies to other servers are not "
-                   "counted",
-                   names[i]);
-        doctor_fix(w->d, "for a recipient's copies, list them among the forwarders "
-                         "(virtual_alias_maps, or a source of hosted.forwards)");
-    }
-}
-
 /* --- all ------------------------------------------------------------------------------------- */
 
 static struct slice own_name(const struct wiring *w)
@@ -465,7 +448,7 @@ static void check_all(struct wiring *w)
     check_services(w);
     check_non_smtpd(w);
     check_double(w);
-    check_copies(w);
+    doctor_copies(w->d, &w->conf);
     check_action(w);
     check_queue_ids(w);
     check_protocol(w);

@@ -28,6 +28,7 @@ static void look_begin(struct session *s)
     s->look_facts.recipients = &s->facts.recipients[s->facts.recipient_count - 1];
     s->look_facts.recipient_count = 1;
     s->look_facts.bytes = 1; /* at least */
+    s->look_facts.without_copies = true;
     answers_init(&s->look_answers, &s->look);
     s->has_look_answers = true;
     s->look_rounds = 0;

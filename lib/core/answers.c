@@ -28,7 +28,7 @@ static struct slice key_make(struct answers *a, enum question_kind kind, struct 
 
     if (p == NULL)
         return SLICE_NONE;
-    p[0] = "dflp"[kind];
+    p[0] = QUESTION_LETTERS[kind];
     if (key.len > 0)
         memcpy(p + 1, key.ptr, key.len);
     return (struct slice){p, key.len + 1};

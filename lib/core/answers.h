@@ -18,7 +18,16 @@ struct forward_targets {
     size_t count;
 };
 
-enum question_kind { QUESTION_DOMAIN, QUESTION_FORWARD, QUESTION_LOGIN, QUESTION_POPAUTH };
+enum question_kind {
+    QUESTION_DOMAIN,
+    QUESTION_FORWARD,
+    QUESTION_LOGIN,
+    QUESTION_POPAUTH,
+    QUESTION_RECIPIENT_COPY,
+    QUESTION_SENDER_COPY,
+    QUESTION_KINDS
+};
+#define QUESTION_LETTERS "dflprs" /* one for each kind, before the key in a table of all */
 
 struct question {
     enum question_kind kind;
@@ -29,7 +38,7 @@ struct question {
 struct answer {
     bool found;
     struct slice owner;             /* DOMAIN: charged to (empty: the name itself) */
-    struct forward_targets targets; /* FORWARD */
+    struct forward_targets targets; /* FORWARD; of copies the first counts */
     struct slice login;             /* LOGIN: the address; POPAUTH: the login */
 };
 

@@ -3,8 +3,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "lib/core/classify_work.h"
-#include "lib/core/forwarders.h"
+#include "lib/core/classify_legs.h"
 #include "lib/core/srs.h"
 
 static const struct slice unattributed = {ACCOUNT_UNATTRIBUTED, sizeof ACCOUNT_UNATTRIBUTED - 1};
@@ -154,40 +153,6 @@ static const struct decision *elsewhere(struct classify_work *k)
     return &k->elsewhere;
 }
 
-/* --- forwarders --- */
-
-struct leg_maker {
-    struct classify_work *work;
-    const struct decision *sample;
-};
-
-/* What stays on this server adds nothing. */
-static bool leg_add(void *user, const struct forwarders_place *place)
-{
-    const struct leg_maker *m = user;
-    struct decision *d;
-
-    if (place->kind != FORWARDERS_OUTSIDE)
-        return true;
-    d = classify_work_decision(m->work);
-    *d = *m->sample;
-    d->destination = place->address.domain;
-    d->target = address_text(&place->address, m->work->arena);
-    return d->target.ptr != NULL && !m->work->failed;
-}
-
-/* One decision, made after `sample`, for each target of that hosted address outside. */
-static void forward_legs(struct classify_work *k, const struct address *from,
-                         const struct decision *sample)
-{
-    struct leg_maker maker = {k, sample};
-    enum hosted_result found =
-        forwarders_expand(k->hosted, k->answers, from, SLICE_NONE, k->arena, leg_add, &maker);
-
-    k->open = k->open || found == HOSTED_ASK;
-    k->failed = k->failed || found == HOSTED_FAILED;
-}
-
 /* --- each recipient --- */
 
 static void decide_hosted(struct classify_work *k, size_t index, const struct address *to,
@@ -195,7 +160,7 @@ static void decide_hosted(struct classify_work *k, size_t index, const struct ad
 {
     struct classified *c = k->out;
     struct slice user = user_of(k, to);
-    struct decision *d = classify_work_decision(k);
+    struct decision *d = classify_work_decision(k), leg;
 
     *d = (struct decision){.class_ = CLASS_IN,
                            .rule = RULE_HOSTED_FROM_OUTSIDE,
@@ -210,19 +175,21 @@ static void decide_hosted(struct classify_work *k, size_t index, const struct ad
                                .user = c->owner_user,
                                .received_account = account,
                                .received_user = user};
-    forward_legs(k, to,
-                 &(struct decision){.class_ = CLASS_FORWARD,
-                                    .rule = RULE_FORWARDER,
-                                    .recipient = index,
-                                    .account = account,
-                                    .user = user});
+    leg = (struct decision){.class_ = CLASS_FORWARD,
+                            .rule = RULE_FORWARDER,
+                            .recipient = index,
+                            .account = account,
+                            .user = user};
+    classify_legs_forward(k, to, &leg);
+    leg.rule = RULE_RECIPIENT_COPY;
+    classify_legs_copy(k, HOSTED_COPY_RECIPIENT, to, &leg);
 }
 
 static void decide(struct classify_work *k, size_t index)
 {
     struct address to = classify_work_qualified(k, &k->facts->recipients[index]);
     struct slice account;
-    struct decision *d;
+    struct decision *d, copy;
 
     if (classify_work_hosted(k, to.domain, &account)) {
         decide_hosted(k, index, &to, account);
@@ -232,6 +199,20 @@ static void decide(struct classify_work *k, size_t index)
     *d = *elsewhere(k);
     d->recipient = index;
     d->destination = to.domain;
+    copy = *d;
+    copy.rule = RULE_RECIPIENT_COPY;
+    classify_legs_copy(k, HOSTED_COPY_RECIPIENT, &to, &copy);
+}
+
+/* Postfix looks at MAIL FROM, whoever has sent it. */
+static void decide_sender_copy(struct classify_work *k)
+{
+    classify_legs_copy(k, HOSTED_COPY_SENDER, &k->sender,
+                       &(struct decision){.class_ = CLASS_OUT,
+                                          .rule = RULE_SENDER_COPY,
+                                          .recipient = k->facts->recipient_count,
+                                          .account = k->out->owner,
+                                          .user = k->out->owner_user});
 }
 
 /* Mostly there is one for each recipient: growing the list would take twice as much. */
@@ -260,6 +241,9 @@ static void run(struct classify_work *k)
         return;
     for (size_t i = 0; i < k->facts->recipient_count && !k->failed; i++)
         decide(k, i);
+    if (!k->failed)
+        decide_sender_copy(k);
+    strmap_fini(&k->copied);
 }
 
 int classify(const struct facts *facts, const struct hosted *w, struct answers *answers,
@@ -267,7 +251,8 @@ int classify(const struct facts *facts, const struct hosted *w, struct answers *
 {
     struct classify_work k = {
         .facts = facts, .hosted = w, .answers = answers, .arena = arena, .out = out};
-    bool asks = w->domains_asked || w->forwards_asked || w->logins_asked || w->popauth_asked;
+    bool asks = w->domains_asked || w->forwards_asked || w->logins_asked || w->popauth_asked ||
+                w->copies_asked[HOSTED_COPY_RECIPIENT] || w->copies_asked[HOSTED_COPY_SENDER];
 
     /* Where questions may come up, a first go collects them all and leaves nothing behind. */
     if (asks) {

@@ -31,6 +31,7 @@ struct facts {
     size_t recipient_count;
     struct header_facts headers;
     uint64_t bytes;
+    bool without_copies; /* that the MTA adds are not looked up: only a part of it is wanted */
 };
 
 #define ACCOUNT_UNATTRIBUTED "_unattributed"
@@ -47,14 +48,16 @@ enum rule {
     RULE_NULL_FROM_HEADER,
     RULE_FORWARDED_UNKNOWN,
     RULE_NOT_HOSTED,
-    RULE_FORWARDER
+    RULE_FORWARDER,
+    RULE_RECIPIENT_COPY,
+    RULE_SENDER_COPY
 };
 const char *classify_rule_text(enum rule rule);
 const char *classify_class_name(enum mail_class c);
 const char *classify_origin_name(enum origin o);
 
-/* One for each recipient, each followed by one for each outside target, where it is a forwarder
- * (recipient: the forwarder).
+/* One for each recipient, each followed by one for each outside target, where it is a forwarder or
+ * has a copy (recipient: the forwarder; whose copy it is). At the end the sender's copy.
  *
  * User: sent mail: the login as an address, else MAIL FROM (none where that is null or an SRS form,
  * which names another's user); received: the recipient; forward: the forwarder (its address in the
@@ -63,12 +66,12 @@ const char *classify_origin_name(enum origin o);
 struct decision {
     enum mail_class class_;
     enum rule rule;
-    size_t recipient;     /* index into facts.recipients */
+    size_t recipient;     /* index into facts.recipients; of RULE_SENDER_COPY: none */
     struct slice account; /* charged: the owner, the recipient's domain, ACCOUNT_UNATTRIBUTED */
     struct slice user;    /* user charged in that account; empty: none */
     struct slice received_account, received_user; /* CLASS_LOCAL: the receiving side */
     struct slice destination;                     /* OUT, FORWARD, RELAY: destination domain */
-    struct slice target;                          /* RULE_FORWARDER: the target's address */
+    struct slice target;                          /* RULE_FORWARDER, _COPY: the target's address */
 };
 
 struct classified {

@@ -40,6 +40,11 @@ const char *classify_rule_text(enum rule rule)
             "header field that tells who passed it on: forward, charged to nobody",
         [RULE_NOT_HOSTED] = "not hosted, from outside: relayed (missing from the hosted set?)",
         [RULE_FORWARDER] = "target of a forwarder: forward, charged to the forwarder's domain",
+        [RULE_RECIPIENT_COPY] =
+            "copy elsewhere of a recipient's mail (recipient_bcc_maps): forward, charged to the "
+            "recipient's domain; of a recipient elsewhere: charged like that recipient",
+        [RULE_SENDER_COPY] =
+            "copy elsewhere of a sender's mail (sender_bcc_maps): out, charged to the owner",
     };
 
     return texts[rule];

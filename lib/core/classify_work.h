@@ -22,6 +22,7 @@ struct classify_work {
     bool elsewhere_known;
     struct decision elsewhere; /* what is decided for each recipient that is not hosted */
     struct decision unused;
+    struct strmap copied; /* who has had a copy of the MTA's */
 };
 
 /* The address with the default domain, where it has none. */

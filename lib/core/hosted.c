@@ -14,7 +14,7 @@ struct hosted *hosted_new(size_t cap_bytes)
         return NULL;
     arena_init(&w->arena, cap_bytes);
     w->users = true;
-    w->user_delimiters = w->forward_delimiters = SLICE("+");
+    w->user_delimiters = w->forward_delimiters = w->copy_delimiters = SLICE("+");
     return w;
 }
 
@@ -25,6 +25,8 @@ void hosted_free(struct hosted *w)
     strmap_fini(&w->domains);
     strmap_fini(&w->owners);
     strmap_fini(&w->forwards);
+    for (size_t i = 0; i < HOSTED_COPY_KINDS; i++)
+        strmap_fini(&w->copies[i]);
     strmap_fini(&w->bare_forwards_domains);
     strmap_fini(&w->logins);
     strmap_fini(&w->plans);
@@ -36,6 +38,9 @@ size_t hosted_bytes(const struct hosted *w)
 {
     size_t slots = w->domains.room + w->owners.room + w->forwards.room +
                    w->bare_forwards_domains.room + w->logins.room + w->plans.room;
+
+    for (size_t i = 0; i < HOSTED_COPY_KINDS; i++)
+        slots += w->copies[i].room;
 
     return w->arena.used_bytes + slots * sizeof(struct strmap_slot);
 }
@@ -106,7 +111,7 @@ int hosted_add_domain(struct hosted *w, struct slice name, struct slice owner, s
 }
 
 /* "user@domain", "@domain", "user", in the form in which they are looked up. */
-static int forward_key(struct slice key, struct arena *arena, struct slice *out, struct err *err)
+static int address_key(struct slice key, struct arena *arena, struct slice *out, struct err *err)
 {
     struct address a = {SLICE_NONE, SLICE_NONE};
     char text[DOMAIN_MAX_BYTES + 1];
@@ -121,7 +126,7 @@ static int forward_key(struct slice key, struct arena *arena, struct slice *out,
         if (address_parse(key, arena, &a, err) != 0)
             return -1;
         if (address_is_null(&a))
-            return err_set(err, EX_DATAERR, "a forwarder without an address");
+            return err_set(err, EX_DATAERR, "an entry without an address");
         *out = address_text(&a, arena);
     }
     return out->ptr == NULL ? no_memory(err) : 0;
@@ -194,11 +199,46 @@ int hosted_add_forward(struct hosted *w, struct slice key, struct slice target, 
 
     arena_init(&scratch, SCRATCH_BYTES);
     target = slice_trim(target);
-    result = forward_key(slice_trim(key), &scratch, &canonical, err);
+    result = address_key(slice_trim(key), &scratch, &canonical, err);
     if (result == 0)
         result = target_check(target, &scratch, err);
     if (result == 0)
         result = forward_add(w, canonical, target, err);
+    arena_fini(&scratch);
+    return result;
+}
+
+static int copy_add(struct hosted *w, enum hosted_copy kind, struct slice key, struct slice target,
+                    struct err *err)
+{
+    struct address *a = arena_alloc(&w->arena, sizeof *a);
+    struct slice kept = arena_copy(&w->arena, key);
+    void **entry;
+
+    if (a == NULL || kept.ptr == NULL)
+        return no_memory(err);
+    if (address_parse(target, &w->arena, a, err) != 0)
+        return -1;
+    if (address_is_null(a))
+        return err_set(err, EX_DATAERR, "a copy without a target");
+    entry = strmap_add(&w->copies[kind], kept, NULL);
+    if (entry == NULL)
+        return no_memory(err);
+    *entry = a;
+    return 0;
+}
+
+int hosted_add_copy(struct hosted *w, enum hosted_copy kind, struct slice key, struct slice target,
+                    struct err *err)
+{
+    struct arena scratch;
+    struct slice canonical;
+    int result;
+
+    arena_init(&scratch, SCRATCH_BYTES);
+    result = address_key(slice_trim(key), &scratch, &canonical, err);
+    if (result == 0)
+        result = copy_add(w, kind, canonical, slice_trim(target), err);
     arena_fini(&scratch);
     return result;
 }
@@ -296,6 +336,12 @@ int hosted_set_delimiters(struct hosted *w, struct slice users, struct slice for
     w->user_delimiters = arena_copy(&w->arena, users);
     w->forward_delimiters = arena_copy(&w->arena, forwards);
     return w->user_delimiters.ptr != NULL && w->forward_delimiters.ptr != NULL ? 0 : no_memory(err);
+}
+
+int hosted_set_copy_delimiters(struct hosted *w, struct slice delimiters, struct err *err)
+{
+    w->copy_delimiters = arena_copy(&w->arena, delimiters);
+    return w->copy_delimiters.ptr != NULL ? 0 : no_memory(err);
 }
 
 int hosted_set_default_domain(struct hosted *w, struct slice name, struct err *err)

@@ -23,6 +23,9 @@
  * Owner: hosted_new/hosted_free; all its memory in one arena.  Threads: read-only after building.
  */
 
+/* Copies that the MTA adds by itself: recipient_bcc_maps and sender_bcc_maps of Postfix. */
+enum hosted_copy { HOSTED_COPY_RECIPIENT, HOSTED_COPY_SENDER, HOSTED_COPY_KINDS };
+
 enum out_bytes { OUT_BYTES_DESTINATION, OUT_BYTES_RECIPIENT, OUT_BYTES_MESSAGE };
 
 /* What one source gave, for the comparison with the next load. */
@@ -38,13 +41,15 @@ struct hosted {
         domains; /* name -> struct slice * (owner), NULL: charged as it appears; ".x": wildcard */
     struct strmap owners;   /* each owner's name once: -> struct slice * */
     struct strmap forwards; /* "user@domain", "@domain" or "user" -> struct forward_targets * */
+    struct strmap copies[HOSTED_COPY_KINDS]; /* keys as of forwards -> struct address * */
     struct strmap
         bare_forwards_domains; /* domains whose users an entry without @ names (alias_maps) */
     struct strmap logins;      /* login, lower case -> struct address * */
     struct strmap plans;       /* domain -> struct slice * (name of its plan) */
     struct networks host, customers;
-    /* Which bytes part an extension off: of users, and of addresses looked up among forwarders. */
-    struct slice user_delimiters, forward_delimiters;
+    /* Which bytes part an extension off: of users, and of addresses looked up among forwarders and
+     * copies. */
+    struct slice user_delimiters, forward_delimiters, copy_delimiters;
     struct slice default_domain;          /* for addresses without a domain; empty: none */
     struct slice spam_header, spam_value; /* "X-Spam-Flag", "YES"; empty: no spam split */
     struct hosted_source *sources;
@@ -56,6 +61,7 @@ struct hosted {
     enum out_bytes out_bytes;
     bool users; /* count users too */
     bool domains_asked, forwards_asked, logins_asked, popauth_asked;
+    bool copies_asked[HOSTED_COPY_KINDS];
 };
 
 void hosted_free(struct hosted *w);
@@ -68,6 +74,9 @@ int hosted_add_domain(struct hosted *w, struct slice name, struct slice owner,
                       struct err *err) TG_MUST_USE TG_NONNULL(1); /* owner may be empty */
 int hosted_add_forward(struct hosted *w, struct slice key, struct slice target,
                        struct err *err) TG_MUST_USE TG_NONNULL(1); /* appends */
+/* `target` gets a copy of each message to, or from, the addresses of the key. */
+int hosted_add_copy(struct hosted *w, enum hosted_copy kind, struct slice key, struct slice target,
+                    struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* False for targets that are no addresses: a command, a file, a list in a file (aliases(5)). */
 bool hosted_target_is_address(struct slice target);
 /* `@example.org`, the same user at another domain (virtual(5)). */
@@ -83,6 +92,8 @@ int hosted_add_network(struct hosted *w, struct networks *set, struct slice text
 /* Copies them. */
 int hosted_set_delimiters(struct hosted *w, struct slice users, struct slice forwards,
                           struct err *err) TG_MUST_USE TG_NONNULL(1);
+int hosted_set_copy_delimiters(struct hosted *w, struct slice delimiters,
+                               struct err *err) TG_MUST_USE TG_NONNULL(1);
 int hosted_set_default_domain(struct hosted *w, struct slice name, struct err *err) TG_MUST_USE
     TG_NONNULL(1); /* empty: none */
 int hosted_set_spam_header(struct hosted *w, struct slice name_and_value,
@@ -115,6 +126,11 @@ enum hosted_result hosted_domain(const struct hosted *w, struct answers *a, stru
 enum hosted_result hosted_forward(const struct hosted *w, struct answers *a,
                                   const struct address *address, struct forward_targets *targets)
     TG_NONNULL(1);
+/* Who gets a copy of the mail to, or from, that address: found as forwarders are. HOSTED_NO also
+ * where an answer is no address, HOSTED_FAILED where the arena's cap is reached. */
+enum hosted_result hosted_copy(const struct hosted *w, struct answers *a, enum hosted_copy kind,
+                               const struct address *address, struct arena *arena,
+                               struct address *target) TG_NONNULL(1, 4, 5, 6);
 /* The login as an address: mapped, else itself where it is an address, else login@default_domain;
  * HOSTED_NO where none of these gives one. */
 enum hosted_result hosted_login(const struct hosted *w, struct answers *a, struct slice login,

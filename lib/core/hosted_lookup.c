@@ -61,89 +61,148 @@ enum hosted_result hosted_domain(const struct hosted *w, struct answers *a, stru
     return HOSTED_NO;
 }
 
-static bool forward_entry(const struct hosted *w, struct slice key, struct forward_targets *targets)
-{
-    void **entry = strmap_find(&w->forwards, key);
+/* --- tables of addresses --- */
 
-    if (entry == NULL)
-        return false;
-    *targets = *(const struct forward_targets *)*entry;
-    return true;
+/* What is asked where such a table does not know an address. */
+struct address_table {
+    const struct strmap *entries;
+    struct slice delimiters;
+    enum question_kind kind;
+    bool asked;
+};
+
+static const void *entry_of(const struct address_table *t, struct slice key)
+{
+    void **entry = strmap_find(t->entries, key);
+
+    return entry != NULL ? *entry : NULL;
 }
 
-static bool forward_whole(const struct hosted *w, const struct address *address,
-                          struct forward_targets *targets)
+static const void *entry_whole(const struct address_table *t, const struct address *address)
 {
     char text[ADDRESS_TEXT_ROOM];
-    struct slice key = {text, address_write(address, text, sizeof text)};
 
-    return forward_entry(w, key, targets);
+    return entry_of(t, (struct slice){text, address_write(address, text, sizeof text)});
 }
 
 /* As it is, then without its extension. */
-static bool forward_parts(const struct hosted *w, const struct address *address,
-                          struct forward_targets *targets)
+static const void *entry_parts(const struct address_table *t, const struct address *address)
 {
-    struct address cut = address_without_extension(address, w->forward_delimiters);
+    struct address cut = address_without_extension(address, t->delimiters);
+    const void *entry = entry_whole(t, address);
 
-    return forward_whole(w, address, targets) ||
-           (cut.local.len < address->local.len && forward_whole(w, &cut, targets));
+    return entry != NULL || cut.local.len == address->local.len ? entry : entry_whole(t, &cut);
 }
 
-/* alias_maps: the user alone, for the domains that are delivered to the system's own users. */
-static bool forward_bare(const struct hosted *w, const struct address *address,
-                         struct forward_targets *targets)
+/* The user alone, for the domains that are delivered to the system's own users. */
+static const void *entry_bare(const struct hosted *w, const struct address_table *t,
+                              const struct address *address)
 {
     struct address bare = {.local = address->local};
 
     if (address->domain.len > 0 && strmap_find(&w->bare_forwards_domains, address->domain) == NULL)
-        return false;
-    return forward_parts(w, &bare, targets);
+        return NULL;
+    return entry_parts(t, &bare);
 }
 
-/* Without a source to ask there may still be an answer that came unasked. */
-static enum hosted_result forward_ask(const struct hosted *w, struct answers *a,
-                                      const struct address *address,
-                                      struct forward_targets *targets)
-{
-    char text[ADDRESS_TEXT_ROOM];
-    struct slice key = {text, address_write(address, text, sizeof text)};
-    const struct answer *answer = w->forwards_asked ? answers_get(a, QUESTION_FORWARD, key)
-                                                    : answers_find(a, QUESTION_FORWARD, key);
-
-    if (answer == NULL)
-        return w->forwards_asked ? HOSTED_ASK : HOSTED_NO;
-    *targets = answer->targets;
-    return answer->found ? HOSTED_YES : HOSTED_NO;
-}
-
-static bool forward_catch_all(const struct hosted *w, const struct address *address,
-                              struct forward_targets *targets)
+static const void *entry_catch_all(const struct address_table *t, const struct address *address)
 {
     char text[DOMAIN_MAX_BYTES + 1] = "@";
 
     if (address->domain.len == 0 || address->domain.len > DOMAIN_MAX_BYTES)
-        return false;
+        return NULL;
     memcpy(text + 1, address->domain.ptr, address->domain.len);
-    return forward_entry(w, (struct slice){text, address->domain.len + 1}, targets);
+    return entry_of(t, (struct slice){text, address->domain.len + 1});
+}
+
+/* Without a source to ask there may still be an answer that came unasked. */
+static enum hosted_result table_ask(const struct address_table *t, struct answers *a,
+                                    const struct address *address, const struct answer **answer)
+{
+    char text[ADDRESS_TEXT_ROOM];
+    struct slice key = {text, address_write(address, text, sizeof text)};
+
+    *answer = t->asked ? answers_get(a, t->kind, key) : answers_find(a, t->kind, key);
+    if (*answer == NULL)
+        return t->asked ? HOSTED_ASK : HOSTED_NO;
+    return (*answer)->found ? HOSTED_YES : HOSTED_NO;
+}
+
+/* HOSTED_YES: one of *entry (the table's value) and *answer is set. */
+static enum hosted_result table_find(const struct hosted *w, const struct address_table *t,
+                                     struct answers *a, const struct address *address,
+                                     const void **entry, const struct answer **answer)
+{
+    *entry = NULL;
+    *answer = NULL;
+    if (address_is_null(address))
+        return HOSTED_NO;
+    if (t->entries->count > 0) {
+        *entry = entry_parts(t, address);
+        *entry = *entry != NULL ? *entry : entry_bare(w, t, address);
+    }
+    if (*entry == NULL && a != NULL && (t->asked || a->known.count > 0)) {
+        enum hosted_result found = table_ask(t, a, address, answer);
+
+        if (found != HOSTED_NO)
+            return found;
+    }
+    if (*entry == NULL)
+        *entry = entry_catch_all(t, address);
+    return *entry != NULL ? HOSTED_YES : HOSTED_NO;
 }
 
 enum hosted_result hosted_forward(const struct hosted *w, struct answers *a,
                                   const struct address *address, struct forward_targets *targets)
 {
-    if (address_is_null(address))
-        return HOSTED_NO;
-    if (w->forwards.count > 0 &&
-        (forward_parts(w, address, targets) || forward_bare(w, address, targets)))
-        return HOSTED_YES;
-    if (a != NULL && (w->forwards_asked || a->known.count > 0)) {
-        enum hosted_result found = forward_ask(w, a, address, targets);
+    const struct address_table table = {&w->forwards, w->forward_delimiters, QUESTION_FORWARD,
+                                        w->forwards_asked};
+    const struct answer *answer;
+    const void *entry;
+    enum hosted_result found = table_find(w, &table, a, address, &entry, &answer);
 
-        if (found != HOSTED_NO)
-            return found;
-    }
-    return forward_catch_all(w, address, targets) ? HOSTED_YES : HOSTED_NO;
+    if (found == HOSTED_YES)
+        *targets = entry != NULL ? *(const struct forward_targets *)entry : answer->targets;
+    return found;
 }
+
+static enum hosted_result copy_parse(const struct answer *answer, struct arena *arena,
+                                     struct address *target)
+{
+    struct err err = {.code = 0};
+
+    if (answer->targets.count == 0)
+        return HOSTED_NO;
+    if (address_parse(answer->targets.list[0], arena, target, &err) == 0)
+        return address_is_null(target) ? HOSTED_NO : HOSTED_YES;
+    return err.code == EX_OSERR ? HOSTED_FAILED : HOSTED_NO;
+}
+
+enum hosted_result hosted_copy(const struct hosted *w, struct answers *a, enum hosted_copy kind,
+                               const struct address *address, struct arena *arena,
+                               struct address *target)
+{
+    static const enum question_kind questions[] = {[HOSTED_COPY_RECIPIENT] =
+                                                       QUESTION_RECIPIENT_COPY,
+                                                   [HOSTED_COPY_SENDER] = QUESTION_SENDER_COPY};
+    const struct address_table table = {&w->copies[kind], w->copy_delimiters, questions[kind],
+                                        w->copies_asked[kind]};
+    const struct answer *answer;
+    const void *entry;
+    enum hosted_result found;
+
+    if (table.entries->count == 0 && !table.asked)
+        return HOSTED_NO;
+    found = table_find(w, &table, a, address, &entry, &answer);
+    if (found != HOSTED_YES)
+        return found;
+    if (entry == NULL)
+        return copy_parse(answer, arena, target);
+    *target = *(const struct address *)entry;
+    return HOSTED_YES;
+}
+
+/* --- logins --- */
 
 static enum hosted_result login_parse(const struct hosted *w, struct slice login,
                                       struct arena *arena, struct address *out)

@@ -76,17 +76,19 @@ static int limit_check_add(struct limit_check_build *b, const struct limit_check
     return 0;
 }
 
-/* False for mail that only passes a forwarder. */
-static bool decision_sends(const struct decision *d)
+/* False for mail that is only passed on: by a forwarder, or as a copy of incoming mail. */
+static bool decision_sends(const struct classified *c, const struct decision *d)
 {
-    return d->class_ == CLASS_OUT || (d->class_ == CLASS_FORWARD && d->rule != RULE_FORWARDER);
+    if (c->origin == ORIGIN_OUTSIDE || d->rule == RULE_FORWARDER)
+        return false;
+    return d->class_ == CLASS_OUT || (d->class_ == CLASS_FORWARD && d->rule != RULE_RECIPIENT_COPY);
 }
 
 /* The accounts that send some of the message. */
 static int senders_list(const struct classified *c, struct strmap *senders)
 {
     for (size_t i = 0; i < c->count; i++) {
-        if (decision_sends(&c->decisions[i]) &&
+        if (decision_sends(c, &c->decisions[i]) &&
             strmap_add(senders, c->decisions[i].account, NULL) == NULL)
             return -1;
     }
@@ -271,7 +273,7 @@ static bool decision_is_exempt(const struct decision *d, const struct facts *f,
     if (has(&x->users, payer.user) || has(&x->domains, payer.account) ||
         has(&x->recipients, d->target))
         return true;
-    return x->recipients.count > 0 &&
+    return x->recipients.count > 0 && d->rule != RULE_SENDER_COPY &&
            has(&x->recipients, address_user(&f->recipients[d->recipient], arena));
 }
 

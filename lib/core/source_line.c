@@ -83,6 +83,7 @@ static int check_value(enum source_use use, struct slice value, struct err *err)
         return value.len > 0 && one_word ? 0
                                          : bad_line(err, "write a login and its address after it");
     case SOURCE_PLANS:
+    case SOURCE_COPIES:
         break;
     }
     return value.len > 0 && one_word ? 0 : bad_line(err, "write a domain and its plan after it");

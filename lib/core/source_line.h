@@ -20,7 +20,13 @@
  * Blanks and commas inside double quotes are part of an address.
  */
 
-enum source_use { SOURCE_DOMAINS, SOURCE_FORWARDS, SOURCE_LOGINS, SOURCE_PLANS };
+enum source_use {
+    SOURCE_DOMAINS,
+    SOURCE_FORWARDS,
+    SOURCE_LOGINS,
+    SOURCE_PLANS,
+    SOURCE_COPIES /* of postfix: sources alone */
+};
 
 struct source_entry {
     struct slice key, value; /* value: owner (or empty), all targets, address, plan */

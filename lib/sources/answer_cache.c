@@ -88,7 +88,7 @@ static struct slice make_key(enum question_kind kind, struct slice key, char roo
 {
     if (key.len + 1 > KEY_ROOM)
         return SLICE_NONE;
-    room[0] = "dflp"[kind];
+    room[0] = QUESTION_LETTERS[kind];
     if (key.len > 0)
         memcpy(room + 1, key.ptr, key.len);
     return (struct slice){room, key.len + 1};

@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 
@@ -75,6 +76,24 @@ static int add_forwards(struct listing *l, const struct source_entry *entry, boo
     return result;
 }
 
+static int add_copy(struct listing *l, const struct source_entry *entry, struct err *err)
+{
+    struct slice rest = entry->value, target = SLICE_NONE, more;
+    struct buf key;
+    int result;
+
+    buf_init(&key, 4096);
+    buf_addf(&key, "%d ", (int)l->copy);
+    buf_add(&key, entry->key);
+    result = key.failed ? no_memory(err) : take_address(l, buf_slice(&key), true, err);
+    buf_fini(&key);
+    if (result <= 0)
+        return result;
+    if (source_line_target_next(&rest, &target) && source_line_target_next(&rest, &more))
+        listing_warn(l, "Postfix sends a copy to one address only, and takes a list for one");
+    return judge(l, hosted_add_copy(l->hosted, l->copy, entry->key, target, err), err);
+}
+
 static bool plan_exists(const struct settings *s, struct slice name)
 {
     for (size_t i = 0; i < s->plan_count; i++)
@@ -112,6 +131,8 @@ int listing_add(struct listing *l, const struct source_entry *entry, bool whole,
         return add_forwards(l, entry, whole, err);
     case SOURCE_LOGINS:
         return judge(l, hosted_add_login(l->hosted, entry->key, entry->value, err), err);
+    case SOURCE_COPIES:
+        return add_copy(l, entry, err);
     case SOURCE_PLANS:
         break;
     }
@@ -127,6 +148,32 @@ int listing_add_line(struct listing *l, struct slice line, struct err *err)
     if (found < 0)
         listing_warn(l, what.text);
     return found > 0 ? listing_add(l, &entry, false, err) : 0;
+}
+
+static bool is_listed(const struct string_list *list, const char *text)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i], text) == 0)
+            return true;
+    return false;
+}
+
+int listing_copies(const struct settings *s, struct arena *arena, struct string_list *out,
+                   struct err *err)
+{
+    const struct string_list *const lists[] = {&s->hosted.domains, &s->hosted.forwards};
+    const char **items =
+        arena_array(arena, s->hosted.domains.count + s->hosted.forwards.count, sizeof *items);
+
+    *out = (struct string_list){.items = items};
+    if (items == NULL)
+        return no_memory(err);
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; i < lists[k]->count; i++)
+            if (slice_starts_nocase(slice_str(lists[k]->items[i]), SLICE("postfix:")) &&
+                !is_listed(out, lists[k]->items[i]))
+                items[out->count++] = lists[k]->items[i];
+    return 0;
 }
 
 uint64_t listing_stamp_file(uint64_t stamp, const char *path)

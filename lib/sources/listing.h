@@ -24,14 +24,16 @@ struct listing {
     struct store *store;             /* for redis: sources */
     FILE *warnings;                  /* NULL: nobody wants them */
     enum source_use use;
-    const char *where; /* the source or file being read */
-    size_t line;       /* 0: it has no lines */
+    enum hosted_copy copy; /* SOURCE_COPIES: which */
+    const char *where;     /* the source or file being read */
+    size_t line;           /* 0: it has no lines */
     size_t warning_count;
     size_t entries; /* good ones of the source being listed */
 
     /* Forwarders add up in the hosted set, but only within one group: of several files or tables
      * that know the same address one counts, the first that is listed. taken: address in lower case
-     * -> the number of its group. */
+     * -> the number of its group. Of copies, too, the first counts: "0 " or "1 ", the kind, stands
+     * before the address. */
     struct strmap taken;
     struct arena taken_keys;
     uintptr_t group;
@@ -63,7 +65,12 @@ int listing_redis(const struct source_name *name, struct listing *l, struct err 
 int listing_redis_stamp(const struct source_name *name, struct store *store, uint64_t *stamp,
                         struct err *err) TG_MUST_USE TG_NONNULL(1);
 
-/* *asked: one of its tables can only be asked. */
+/* The postfix: sources of domains and forwarders, each once: their Postfix adds copies. Texts are
+ * borrowed, the list is the arena's. */
+int listing_copies(const struct settings *s, struct arena *arena, struct string_list *out,
+                   struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3);
+
+/* *asked: one of its tables can only be asked; of copies the hosted set itself is told. */
 int listing_postfix(const struct source_name *name, struct listing *l, bool *asked,
                     struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* The domains of mydestination alone, as those of alias_maps. */

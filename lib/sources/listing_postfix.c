@@ -18,7 +18,7 @@ struct postfix_work {
     const struct postfix_config *config;
     struct strmap excluded; /* !name, in the setting at hand */
     bool *asked;
-    bool may_be_missing; /* a table of forwarders without its file is none */
+    bool may_be_missing; /* a table of forwarders or copies without its file is none */
     bool bare_domains;   /* mydestination as the domains of alias_maps, not as domains */
 };
 
@@ -42,8 +42,8 @@ static int warn_missing(struct postfix_work *w, const char *table)
 {
     listing_begin(w->l, table);
     listing_warn(w->l,
-                 "the table is missing, and its forwarders are not known: make it with postmap "
-                 "or postalias, or take it out of main.cf");
+                 "the table is missing, and its entries are not known: make it with postmap or "
+                 "postalias, or take it out of main.cf");
     listing_end(w->l);
     return 1;
 }
@@ -242,7 +242,7 @@ static int each_alias(struct postfix_work *w, struct slice key, struct slice val
     return add_targets(w, key, value, POSTFIX_ALIAS, err);
 }
 
-static int list_forward_maps(struct postfix_work *w, struct slice list, each_pair *each,
+static int list_address_maps(struct postfix_work *w, struct slice list, each_pair *each,
                              struct err *err)
 {
     struct postfix_item item;
@@ -260,6 +260,14 @@ static int list_forward_maps(struct postfix_work *w, struct slice list, each_pai
     return 0;
 }
 
+/* virtual(5) and aliases(5) have entries without a domain, of these. */
+static int list_bare_domains(struct postfix_work *w, struct err *err)
+{
+    w->may_be_missing = false;
+    w->bare_domains = true;
+    return add_setting(w, "mydestination", w->config->mydestination, err);
+}
+
 /* Of several tables the first that knows an address counts, as with Postfix; the listing keeps the
  * first. */
 static int list_forwards(struct postfix_work *w, struct err *err)
@@ -269,15 +277,34 @@ static int list_forwards(struct postfix_work *w, struct err *err)
     w->may_be_missing = true;
     if (hosted_set_delimiters(w->l->hosted, w->l->hosted->user_delimiters, c->recipient_delimiter,
                               err) != 0 ||
-        list_forward_maps(w, c->virtual_alias_maps, each_virtual, err) != 0)
+        list_address_maps(w, c->virtual_alias_maps, each_virtual, err) != 0)
         return -1;
-    if (!postfix_has_aliases(c))
+    if (postfix_has_aliases(c) && list_address_maps(w, c->alias_maps, each_alias, err) != 0)
+        return -1;
+    return list_bare_domains(w, err);
+}
+
+/* --- copies
+ * --------------------------------------------------------------------------------------- */
+
+static int list_copies(struct postfix_work *w, struct err *err)
+{
+    const struct postfix_config *c = w->config;
+    const struct slice maps[] = {
+        [HOSTED_COPY_RECIPIENT] = c->recipient_bcc_maps, [HOSTED_COPY_SENDER] = c->sender_bcc_maps};
+
+    if (maps[0].len == 0 && maps[1].len == 0)
         return 0;
-    if (list_forward_maps(w, c->alias_maps, each_alias, err) != 0)
+    w->may_be_missing = true;
+    if (hosted_set_copy_delimiters(w->l->hosted, c->recipient_delimiter, err) != 0)
         return -1;
-    w->may_be_missing = false;
-    w->bare_domains = true;
-    return add_setting(w, "mydestination", w->config->mydestination, err);
+    for (int kind = 0; kind < HOSTED_COPY_KINDS; kind++) {
+        w->l->copy = (enum hosted_copy)kind;
+        w->asked = &w->l->hosted->copies_asked[kind];
+        if (list_address_maps(w, maps[kind], each_virtual, err) != 0)
+            return -1;
+    }
+    return list_bare_domains(w, err);
 }
 
 int listing_postfix_bare_domains(const struct postfix_config *config, struct hosted *hosted,
@@ -292,6 +319,13 @@ int listing_postfix_bare_domains(const struct postfix_config *config, struct hos
     result = add_setting(&w, "mydestination", config->mydestination, err);
     arena_fini(&arena);
     return result;
+}
+
+static int list_use(struct postfix_work *w, struct err *err)
+{
+    if (w->l->use == SOURCE_COPIES)
+        return list_copies(w, err);
+    return w->l->use == SOURCE_DOMAINS ? list_domains(w, err) : list_forwards(w, err);
 }
 
 int listing_postfix(const struct source_name *name, struct listing *l, bool *asked, struct err *err)
@@ -312,7 +346,7 @@ int listing_postfix(const struct source_name *name, struct listing *l, bool *ask
         result = hosted_set_delimiters(l->hosted, config.recipient_delimiter,
                                        l->hosted->forward_delimiters, err);
     if (result == 0)
-        result = l->use == SOURCE_DOMAINS ? list_domains(&w, err) : list_forwards(&w, err);
+        result = list_use(&w, err);
     arena_fini(&arena);
     return result;
 }

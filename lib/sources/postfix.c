@@ -1,5 +1,6 @@
 #include "lib/sources/postfix.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -66,29 +67,37 @@ static int run(const char *const *argv, struct slice input, struct buf *out, int
 /* --- postconf
  * ------------------------------------------------------------------------------------- */
 
+static const struct {
+    const char *name;
+    size_t offset; /* of a struct slice in struct postfix_config */
+} rows[] = {
+    {"mydestination", offsetof(struct postfix_config, mydestination)},
+    {"virtual_alias_domains", offsetof(struct postfix_config, virtual_alias_domains)},
+    {"virtual_mailbox_domains", offsetof(struct postfix_config, virtual_mailbox_domains)},
+    {"virtual_alias_maps", offsetof(struct postfix_config, virtual_alias_maps)},
+    {"alias_maps", offsetof(struct postfix_config, alias_maps)},
+    {"recipient_bcc_maps", offsetof(struct postfix_config, recipient_bcc_maps)},
+    {"sender_bcc_maps", offsetof(struct postfix_config, sender_bcc_maps)},
+    {"recipient_delimiter", offsetof(struct postfix_config, recipient_delimiter)},
+    {"myorigin", offsetof(struct postfix_config, myorigin)},
+};
+
+#define ROWS (sizeof rows / sizeof rows[0])
+
 static void keep_setting(struct postfix_config *c, struct slice line, struct arena *arena,
                          bool *failed)
 {
-    const struct {
-        const char *name;
-        struct slice *value;
-    } settings[] = {
-        {"mydestination", &c->mydestination},
-        {"virtual_alias_domains", &c->virtual_alias_domains},
-        {"virtual_mailbox_domains", &c->virtual_mailbox_domains},
-        {"virtual_alias_maps", &c->virtual_alias_maps},
-        {"alias_maps", &c->alias_maps},
-        {"recipient_delimiter", &c->recipient_delimiter},
-        {"myorigin", &c->myorigin},
-    };
-    struct slice name, value;
+    struct slice name, value, kept;
 
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
-        if (postfix_list_setting(line, &name, &value) &&
-            slice_equal(name, slice_str(settings[i].name))) {
-            *settings[i].value = arena_copy(arena, value);
-            *failed = *failed || settings[i].value->ptr == NULL;
-        }
+    if (!postfix_list_setting(line, &name, &value))
+        return;
+    for (size_t i = 0; i < ROWS; i++) {
+        if (!slice_equal(name, slice_str(rows[i].name)))
+            continue;
+        kept = arena_copy(arena, value);
+        memcpy((char *)c + rows[i].offset, &kept, sizeof kept);
+        *failed = *failed || kept.ptr == NULL;
+    }
 }
 
 /* Debian has myorigin = /etc/mailname: the first word of that file. */
@@ -111,23 +120,14 @@ static void resolve_origin(struct postfix_config *c, struct arena *arena)
 int postfix_config_read(const char *dir, struct arena *arena, struct postfix_config *out,
                         struct err *err)
 {
-    const char *const argv[] = {"postconf",
-                                "-c",
-                                dir,
-                                "-x",
-                                "mydestination",
-                                "virtual_alias_domains",
-                                "virtual_mailbox_domains",
-                                "virtual_alias_maps",
-                                "alias_maps",
-                                "recipient_delimiter",
-                                "myorigin",
-                                NULL};
+    const char *argv[5 + ROWS] = {"postconf", "-c", dir, "-x"};
     struct slice rest, line;
     bool failed = false, no_list;
     struct buf text;
     int result;
 
+    for (size_t i = 0; i < ROWS; i++)
+        argv[4 + i] = rows[i].name;
     *out = (struct postfix_config){.dir = dir};
     buf_init(&text, ASK_MAX_BYTES);
     result = run(argv, SLICE_NONE, &text, ASK_MS, &no_list, err);

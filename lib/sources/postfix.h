@@ -21,6 +21,7 @@ struct postfix_config {
     const char *dir;
     struct slice mydestination, virtual_alias_domains, virtual_mailbox_domains;
     struct slice virtual_alias_maps, alias_maps;
+    struct slice recipient_bcc_maps, sender_bcc_maps;
     struct slice recipient_delimiter;
     struct slice myorigin; /* /file resolved; empty: unknown */
 };

@@ -103,6 +103,12 @@ static int add_postfix(struct resolver *r, enum source_use use, const char *dir,
     if (site == NULL)
         return use == SOURCE_LOGINS ? 0 : -1;
     c = &site->config;
+    if (use == SOURCE_COPIES)
+        return add_tables(r, site, c->recipient_bcc_maps, QUESTION_RECIPIENT_COPY, FORM_VIRTUAL,
+                          err) != 0
+                   ? -1
+                   : add_tables(r, site, c->sender_bcc_maps, QUESTION_SENDER_COPY, FORM_VIRTUAL,
+                                err);
     if (use == SOURCE_FORWARDS)
         return add_tables(r, site, c->virtual_alias_maps, QUESTION_FORWARD, FORM_VIRTUAL, err) != 0
                    ? -1
@@ -142,6 +148,15 @@ static int add_list(struct resolver *r, enum source_use use, const struct string
     return 0;
 }
 
+static int add_copies(struct resolver *r, const struct settings *s, struct err *err)
+{
+    struct string_list copies;
+
+    if (listing_copies(s, &r->arena, &copies, err) != 0)
+        return -1;
+    return add_list(r, SOURCE_COPIES, &copies, err);
+}
+
 static int set_up(struct resolver *r, const struct settings *s, struct err *err)
 {
     r->names.prefix = arena_copy(&r->arena, slice_str(s->store.prefix)).ptr;
@@ -152,6 +167,8 @@ static int set_up(struct resolver *r, const struct settings *s, struct err *err)
     if (add_list(r, SOURCE_DOMAINS, &s->hosted.domains, err) != 0 ||
         add_list(r, SOURCE_FORWARDS, &s->hosted.forwards, err) != 0 ||
         add_list(r, SOURCE_LOGINS, &s->hosted.logins, err) != 0)
+        return -1;
+    if (add_copies(r, s, err) != 0)
         return -1;
     return add_way(r, QUESTION_POPAUTH, FORM_POPAUTH, lookup_redis_new(s, err), NULL, err);
 }
@@ -382,8 +399,6 @@ static int answer_kind(struct batch *b, struct err *err)
 
 int resolver_answer(struct resolver *r, struct answers *answers, struct err *err)
 {
-    static const enum question_kind kinds[] = {QUESTION_DOMAIN, QUESTION_FORWARD, QUESTION_LOGIN,
-                                               QUESTION_POPAUTH};
     struct arena scratch;
     struct batch b = {.r = r, .answers = answers, .scratch = &scratch};
     int result = 0;
@@ -393,8 +408,8 @@ int resolver_answer(struct resolver *r, struct answers *answers, struct err *err
     b.keys = arena_array(&scratch, answers->open_count, sizeof *b.keys);
     if (b.list == NULL || b.keys == NULL)
         result = no_memory(err);
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && result == 0; i++) {
-        b.kind = kinds[i];
+    for (int kind = 0; kind < QUESTION_KINDS && result == 0; kind++) {
+        b.kind = (enum question_kind)kind;
         result = answer_kind(&b, err);
     }
     arena_fini(&scratch);

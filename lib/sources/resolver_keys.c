@@ -196,9 +196,12 @@ bool resolver_answer_read(enum question_kind kind, struct slice value, struct ar
             out->owner = SLICE_NONE; /* no domain: charged as it appears */
         return true;
     case QUESTION_FORWARD:
+    case QUESTION_RECIPIENT_COPY:
+    case QUESTION_SENDER_COPY:
         return read_targets(value, arena, &out->targets);
     case QUESTION_LOGIN:
     case QUESTION_POPAUTH:
+    case QUESTION_KINDS:
         break;
     }
     out->login = value;

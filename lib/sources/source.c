@@ -68,7 +68,8 @@ static int list_all(const struct source_list *list, struct listing *l, const str
 
     l->use = list->use;
     for (size_t i = 0; i < count; i++) {
-        size_t at = list->use == SOURCE_FORWARDS ? count - 1 - i : i;
+        bool last_first = list->use == SOURCE_FORWARDS || list->use == SOURCE_COPIES;
+        size_t at = last_first ? count - 1 - i : i;
 
         if (list_named(list->names->items[at], list, l, s, err) != 0)
             return -1;
@@ -76,21 +77,37 @@ static int list_all(const struct source_list *list, struct listing *l, const str
     return 0;
 }
 
-static int list_sources(struct listing *l, const struct settings *s, struct err *err)
+static int list_each(struct listing *l, const struct settings *s, const struct string_list *copies,
+                     struct err *err)
 {
     struct hosted *w = l->hosted;
-    bool never = false; /* a source of plans can be listed: see settings_check_plan_source */
+    bool never = false; /* plans can be listed (settings_check_plan_source); copies are told */
     const struct source_list lists[] = {
         {SOURCE_DOMAINS, "hosted.domains", &s->hosted.domains, &w->domains_asked},
         {SOURCE_FORWARDS, "hosted.forwards", &s->hosted.forwards, &w->forwards_asked},
         {SOURCE_LOGINS, "hosted.logins", &s->hosted.logins, &w->logins_asked},
         {SOURCE_PLANS, "throttle.assign", &s->throttle.assign, &never},
+        {SOURCE_COPIES, "recipient_bcc_maps and sender_bcc_maps", copies, &never},
     };
 
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         if (list_all(&lists[i], l, s, err) != 0)
             return -1;
     return 0;
+}
+
+static int list_sources(struct listing *l, const struct settings *s, struct err *err)
+{
+    struct string_list copies;
+    struct arena scratch;
+    int result;
+
+    arena_init(&scratch, WORLD_MAX_BYTES);
+    result = listing_copies(s, &scratch, &copies, err);
+    if (result == 0)
+        result = list_each(l, s, &copies, err);
+    arena_fini(&scratch);
+    return result;
 }
 
 static int add_networks(struct hosted *w, struct networks *set, const struct string_list *list,

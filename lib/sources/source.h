@@ -22,7 +22,8 @@
  *   redis, a hash  name -> owner or ""  address -> target[,target...]  login -> address
  *   postfix        mydestination,       virtual_alias_maps,           (none)
  *                  virtual_alias_domains,  alias_maps (for mydestination)
- *                  virtual_mailbox_domains
+ *                  virtual_mailbox_domains;
+ *                  in either case the copies of recipient_bcc_maps and sender_bcc_maps, too
  *   socketmap      name -> owner or ""  address -> target[,target...]  login -> address
  *
  * An owner without a dot ("OK", "x") is none: such a domain is charged as it appears.

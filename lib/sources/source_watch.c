@@ -92,6 +92,8 @@ static void find_paths(struct watched *item)
         add_list_paths(item, c.virtual_mailbox_domains);
         add_list_paths(item, c.virtual_alias_maps);
         add_list_paths(item, c.alias_maps);
+        add_list_paths(item, c.recipient_bcc_maps);
+        add_list_paths(item, c.sender_bcc_maps);
     }
     arena_fini(&scratch);
 }

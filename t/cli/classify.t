@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import proc
 import tap
 from redis_server import RedisServer
-from tollgate import Tollgate
+from tollgate import Tollgate, golden
 
 DATA = os.path.join(proc.SOURCE, "t", "data")
 GOLDEN = os.path.join(DATA, "cli")
@@ -85,6 +85,29 @@ def texts(tollgate):
         tap.none([line for line in got.splitlines() if len(line) > 50], "and at 50 columns")
 
 
+def copies(tollgate, folder):
+    """What Postfix's bcc maps add has its own lines."""
+    text = proc.read_text(tollgate.conf)
+    os.mkdir(os.path.join(folder, "postfix"))
+    proc.write_text(os.path.join(folder, "postfix", "master.cf"), "")
+    proc.write_text(os.path.join(folder, "postfix", "main.cf"), (
+        "compatibility_level = 3.6\nmydestination =\nvirtual_alias_maps =\n"
+        "recipient_bcc_maps = inline:{alice@example.com=copy@partner.test}\n"
+        "sender_bcc_maps = inline:{carol@example.org=archive@partner.test}\n"))
+    proc.write_text(tollgate.conf, text.replace('forwards = [', 'forwards = ["postfix:%s/postfix", '
+                                                % folder))
+    args = ["classify", "--client", "203.0.113.9", "--auth", "carol@example.org", "--from",
+            "carol@example.org", "--to", "alice@example.com", "--to", "x@gmail.test"]
+    golden("classify-copies.txt", tollgate.good(*args))
+    data = json.loads(tollgate.good(*args, "--format", "json"))
+    got = [(d["recipient"], d["target"], d["class"], d["account"]) for d in data["decisions"]]
+    tap.same(got, [("alice@example.com", None, "local", "example.org"),
+                   ("alice@example.com", "copy@partner.test", "forward", "example.com"),
+                   ("x@gmail.test", None, "out", "example.org"),
+                   (None, "archive@partner.test", "out", "example.org")], "decisions as JSON")
+    proc.write_text(tollgate.conf, text)
+
+
 WRONG = (
     (64, "give --client or --non-smtp", ["--from", "a@b.test", "--to", "c@d.test"]),
     (64, "not an IP address", ["--client", "example.com", "--from", "<>"]),
@@ -139,6 +162,7 @@ def away(tollgate, server, folder):
 
 
 def main():
+    tap.need("postconf", "redis-server")
     folder = proc.scratch("classify")
     server = RedisServer(folder)
     redis = server.connect()
@@ -147,6 +171,7 @@ def main():
         redis("SET", "tg:popauth:{%s}" % ip, login)
     cases(tollgate)
     texts(tollgate)
+    copies(tollgate, folder)
     wrong_calls(tollgate)
     away(tollgate, server, folder)
 

@@ -412,6 +412,8 @@ def wrong_postfix(site):
             ("warn", "sender_bcc_maps adds", {"sender_bcc_maps": "inline:{a@example.com=b@x.test}"},
              ()),
             ("warn", "recipient_bcc_maps adds", {"recipient_bcc_maps": "static:b@x.test"}, ()),
+            ("warn", "only that of main.cf",
+             {}, ("cleanup unix n - y - 0 cleanup", "  -o sender_bcc_maps=static:b@x.test")),
             ("warn", "always_bcc adds", {"always_bcc": "b@x.test"}, ())):
         site.postfix(main, master)
         site.expect(verdict, "postfix", text, text)
@@ -445,6 +447,24 @@ def wrong_postfix(site):
     site.expect("unknown", "postfix", "postconf", "no postconf", env={"PATH": empty})
 
 
+def copies(site):
+    """With the Postfix among the sources, its copies count."""
+    for before, after in (('/domains"]; }', '/domains"]; forwards = ["postfix:%s"]; }'),
+                          ('/domains"]; }', '/domains", "postfix:%s"]; }')):
+        site.site()
+        text = proc.read_text(site.tollgate.conf)
+        proc.write_text(site.tollgate.conf, text.replace(before, after % site.conf))
+        site.postfix({"recipient_bcc_maps": "inline:{alice@example.com=a@x.test}",
+                      "default_privs": "daemon" if OTHER == "nobody" else "nobody",
+                      "sender_bcc_maps": "inline:{b@example.com=b@x.test, c@example.com=b@x.test}"})
+        found = site.ask()[1]
+        tap.same([f for f in found if f[0] != "ok"], [], "well: " + after)
+        for end in ("by recipient_bcc_maps are counted", "by sender_bcc_maps are counted",
+                    ", 3 copies"):
+            tap.ok([f for f in found if f[2].endswith(end)], "..." + end, *found)
+    site.postfix()
+
+
 def wrong_hosted(site):
     site.site(domains="")
     site.expect("fail", "hosted", "no domain is hosted", "no domains")
@@ -468,7 +488,7 @@ def main():
     tap.same(sorted({f[1] for f in found}),
              ["clock", "disk", "hosted", "ledger", "node", "postfix", "settings", "socket",
               "state_dir", "store", "tollgated"], "all was looked at")
-    for wrong in (wrong_settings, wrong_state, wrong_socket, wrong_postfix, wrong_hosted,
+    for wrong in (wrong_settings, wrong_state, wrong_socket, wrong_postfix, copies, wrong_hosted,
                   wrong_store, unseen, wrong_nodes):
         wrong(site)
     code, found = site.ask()

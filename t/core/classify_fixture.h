@@ -30,6 +30,13 @@ static inline void add_forward(const char *key, const char *target)
     must(hosted_add_forward(w, slice_str(key), slice_str(target), &err), &err);
 }
 
+static inline void add_copy(enum hosted_copy kind, const char *key, const char *target)
+{
+    struct err err;
+
+    must(hosted_add_copy(w, kind, slice_str(key), slice_str(target), &err), &err);
+}
+
 static inline void hosted_begin(void)
 {
     struct err err;

@@ -158,6 +158,44 @@ static void test_forwarded(void)
     OK(found != NULL && found->amount == 2 && found->stops, "its own sending stops with all of it");
 }
 
+static void copy_add(enum hosted_copy kind, const char *key, const char *target)
+{
+    OK(hosted_add_copy(hosted, kind, slice_str(key), slice_str(target), NULL) == 0, target);
+}
+
+static void test_copies(void)
+{
+    struct limit whole = {.scope = LIMIT_SERVER, .metric = METRIC_RECIPIENTS, .max = 1};
+    const struct limit_check *found;
+    struct limit_checks d;
+
+    copy_add(HOSTED_COPY_RECIPIENT, "watched@example.com", "copy@else.test");
+    copy_add(HOSTED_COPY_SENDER, "archived@example.com", "archive@else.test");
+    limit_count = 0;
+    (void)limit_add("domain/recipients/hour", 10, ACTION_DEFER);
+    (void)limit_add("domain/bytes/hour", 10000, ACTION_DEFER);
+    server = (struct limit_list){&whole, 1};
+    d = build("archived@example.com", "192.0.2.1", "archived@example.com", TO("x@gmail.test"));
+    IS_INT(amount(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "example.com"), 2,
+           "a sender's copy is a recipient more");
+    IS_INT(amount(&d, LIMIT_DOMAIN, METRIC_BYTES, "example.com"), 2000, "and bytes more");
+    found = find(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "example.com");
+    OK(found != NULL && found->stops, "and may stop the message");
+    d = build("bob@example.com", "192.0.2.1", "bob@example.com", TO("x@gmail.test"));
+    IS_INT(amount(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "example.com"), 1, "others have none");
+    d = build("", "192.0.2.1", "s@else.test", TO("watched@example.com"));
+    found = find(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "example.com");
+    OK(found != NULL && found->amount == 1 && !found->stops,
+       "a copy of incoming mail consumes, without stopping it");
+    d = build("", "192.0.2.1", "archived@example.com", TO("bob@example.com"));
+    OK(find(&d, LIMIT_DOMAIN, METRIC_RECIPIENTS, "example.com") == NULL,
+       "the copy of a sender from outside is not charged to the sender");
+    found = find(&d, LIMIT_SERVER, METRIC_RECIPIENTS, "@server");
+    OK(found != NULL && found->amount == 1 && !found->stops,
+       "the server sends it, but its limit does not stop incoming mail");
+    server = (struct limit_list){NULL, 0};
+}
+
 static void test_bounces(void)
 {
     struct limit_checks d = build("", "203.0.113.9", "<>", TO("bob@example.com", "c@example.com"));
@@ -394,6 +432,7 @@ int main(void)
     test_exempt_target();
     test_exempt();
     test_verdict();
+    test_copies();
     strmap_fini(&exemptions.users);
     strmap_fini(&exemptions.domains);
     strmap_fini(&exemptions.recipients);

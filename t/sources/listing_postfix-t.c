@@ -136,6 +136,69 @@ static void test_asked(void)
     hosted_free(w);
 }
 
+static const char COPIES[] =
+    "recipient_delimiter = +\n"
+    "recipient_bcc_maps = inline:{ r@valias.test=copy@x.test, bare=bare@x.test, "
+    "@all.test=all@x.test,"
+    "   { t+x@valias.test = keep@x.test }, { two@valias.test = a@x.test, b@x.test },"
+    "   local@valias.test=away, bad@valias.test=@x } proxy:hash:$config_directory/copies\n"
+    "sender_bcc_maps = inline:{ s@valias.test=sent@x.test } texthash:$config_directory/copies\n";
+
+static void test_copies_of(const struct hosted *w)
+{
+    static const struct {
+        enum hosted_copy kind;
+        const char *address, *want;
+    } cases[] = {
+        {HOSTED_COPY_RECIPIENT, "R@valias.test", "copy@x.test"},
+        {HOSTED_COPY_RECIPIENT, "r+ext@valias.test", "copy@x.test"},
+        {HOSTED_COPY_RECIPIENT, "t+x@valias.test", "keep@x.test"},
+        {HOSTED_COPY_RECIPIENT, "t+y@valias.test", "-"},
+        {HOSTED_COPY_RECIPIENT, "any+x@all.test", "all@x.test"},
+        {HOSTED_COPY_RECIPIENT, "bare+x@host.test", "bare@x.test"},
+        {HOSTED_COPY_RECIPIENT, "bare@vmail.test", "-"},
+        {HOSTED_COPY_RECIPIENT, "two@valias.test", "a@x.test"},
+        {HOSTED_COPY_RECIPIENT, "local@valias.test", "away@host.test"},
+        {HOSTED_COPY_RECIPIENT, "bad@valias.test", "-"},
+        {HOSTED_COPY_RECIPIENT, "both@valias.test", "file@x.test"},
+        {HOSTED_COPY_RECIPIENT, "s@valias.test", "-"},
+        {HOSTED_COPY_SENDER, "s@valias.test", "sent@x.test"},
+        {HOSTED_COPY_SENDER, "r@valias.test", "second@x.test"},
+        {HOSTED_COPY_SENDER, "both@valias.test", "file@x.test"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        IS_STR(copy_of(w, cases[i].kind, cases[i].address), cases[i].want, cases[i].address);
+    OK(strstr(warnings, "one address only") != NULL, warnings);
+}
+
+static void test_copies(void)
+{
+    /* as domains, as forwarders, and as both */
+    const char *const lists[][2] = {{source, ""}, {"", source}, {source, source}};
+    struct err err = {0};
+    struct hosted *w;
+
+    write_main(COPIES);
+    write_file("copies", "r@valias.test second@x.test\nboth@valias.test file@x.test\n");
+    shell("cd %s && postmap -c . hash:copies", dir);
+    for (size_t i = 0; i < 3; i++) {
+        use_sources(lists[i][0], lists[i][1], "");
+        w = load(&err);
+        OK(w != NULL && !w->copies_asked[0] && !w->copies_asked[1], err.text);
+        if (w != NULL)
+            test_copies_of(w);
+        hosted_free(w);
+    }
+    write_main("recipient_bcc_maps = regexp:$config_directory/re\n"
+               "sender_bcc_maps = hash:$config_directory/none\n");
+    w = load_both(&err);
+    OK(w != NULL && w->copies_asked[HOSTED_COPY_RECIPIENT] && !w->copies_asked[HOSTED_COPY_SENDER],
+       "a table that cannot be listed is asked");
+    OK(strstr(warnings, "/none: the table is missing") != NULL, warnings);
+    hosted_free(w);
+}
+
 static void test_faults(void)
 {
     struct err err = {0};
@@ -188,6 +251,12 @@ static void test_watch(void)
     OK(has_changed(w), "a table has been made again");
     write_file("more-domains", "file3.test\n");
     OK(has_changed(w) && source_watch_look(w) == SOURCES_SAME, "a file of domains has");
+    source_watch_free(w);
+    write_main("sender_bcc_maps = texthash:$config_directory/copies\n");
+    write_file("copies", "a@valias.test a@x.test\n");
+    w = source_watch_new(&settings, NULL, &err);
+    write_file("copies", "a@valias.test second@x.test\n");
+    OK(has_changed(w), "a table of copies has");
     source_watch_free(w);
 }
 
@@ -302,6 +371,7 @@ int main(void)
     test_questions();
     test_delimiters();
     test_watch();
+    test_copies();
     test_asked();
     test_faults();
     test_items();

@@ -147,7 +147,7 @@ static const char *ask(struct resolver *r, enum question_kind kind, const char *
     } else {
         a = answers_get(&answers, kind, slice_str(key));
         (void)snprintf(text, sizeof text, "%s", a == NULL ? "(open)" : a->found ? "" : "-");
-        if (a != NULL && a->found && kind == QUESTION_FORWARD)
+        if (a != NULL && a->found && kind != QUESTION_DOMAIN && a->targets.count > 0)
             for (size_t i = 0; i < a->targets.count; i++)
                 len += (size_t)snprintf(text + len, sizeof text - len, "%s%.*s", i > 0 ? " " : "",
                                         SLICE_FMT(a->targets.list[i]));
@@ -334,6 +334,36 @@ static void test_postfix(void)
     resolver_free(r);
 }
 
+/* Patterns and tables of Postfix's copies, the first that knows an address. */
+static void test_copies(void)
+{
+    char source[80], text[1024];
+    struct resolver *r;
+
+    (void)snprintf(source, sizeof source, "postfix:%s", redis.dir);
+    write_file("rcpt", "/^watch@hosted\\.test$/ copy@x.org\n/^@hosted\\.test$/ none@x.org\n"
+                       "/@far\\.test$/ away\n");
+    write_file("from", "/^(.*)@hosted\\.test$/ $1-sent@x.org\n");
+    (void)snprintf(text, sizeof text,
+                   "compatibility_level = 3.6\nmyhostname = host.test\nmydestination = host.test\n"
+                   "recipient_delimiter = +\nmyorigin = host.test\n"
+                   "recipient_bcc_maps = inline:{listed@hosted.test=x@x.org} regexp:%s/rcpt\n"
+                   "sender_bcc_maps = regexp:%s/from\n",
+                   redis.dir, redis.dir);
+    write_file("main.cf", text);
+    use_sources(source, source, "");
+    r = resolver();
+    if (r == NULL)
+        return;
+    IS_STR(ask(r, QUESTION_RECIPIENT_COPY, "watch@hosted.test"), "copy@x.org", "a recipient");
+    IS_STR(ask(r, QUESTION_RECIPIENT_COPY, "watch+x@hosted.test"), "-", "the whole address alone");
+    IS_STR(ask(r, QUESTION_RECIPIENT_COPY, "u@far.test"), "away@host.test", "$myorigin");
+    IS_STR(ask(r, QUESTION_SENDER_COPY, "watch@hosted.test"), "watch-sent@x.org",
+           "a sender's is a question of its own");
+    IS_STR(ask(r, QUESTION_SENDER_COPY, "u@far.test"), "-", "none");
+    resolver_free(r);
+}
+
 static void set(const char *key, const char *value)
 {
     struct slice argv[3] = {SLICE("SET"), slice_str(key), slice_str(value)};
@@ -413,6 +443,7 @@ int main(void)
     test_faults();
     test_threads();
     test_postfix();
+    test_copies();
     test_popauth();
     redis_fixture_stop(&redis);
     return tap_done();

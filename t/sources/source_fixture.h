@@ -100,6 +100,23 @@ static inline const char *targets(const struct hosted *w, const char *address)
     return text;
 }
 
+/* Who gets a copy of the mail to, or from, that address. */
+static inline const char *copy_of(const struct hosted *w, enum hosted_copy kind,
+                                  const char *address)
+{
+    static char text[256];
+    struct address a, to;
+    struct arena arena;
+
+    arena_init(&arena, 65536);
+    (void)snprintf(text, sizeof text, "-");
+    if (address_parse(slice_str(address), &arena, &a, NULL) == 0 &&
+        hosted_copy(w, NULL, kind, &a, &arena, &to) == HOSTED_YES)
+        (void)snprintf(text, sizeof text, "%.*s@%.*s", SLICE_FMT(to.local), SLICE_FMT(to.domain));
+    arena_fini(&arena);
+    return text;
+}
+
 static inline const char *login(const struct hosted *w, const char *name)
 {
     static char text[256];
