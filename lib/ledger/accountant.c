@@ -119,8 +119,8 @@ static void take_gauges(struct accountant *a)
     uint64_t next_number, position = ledger_meta(a->ledger)->position.number;
 
     (void)journal_now(a->journal, &next_number);
-    a->now.journal_records = next_number > position ? next_number - position : 0;
-    a->now.journal_bytes = file_dir_bytes(a->journal_dir);
+    a->now.gauges[PUSH_JOURNAL_RECORDS] = next_number > position ? next_number - position : 0;
+    a->now.gauges[PUSH_JOURNAL_BYTES] = file_dir_bytes(a->journal_dir);
 }
 
 static struct journal_keep keep_now(struct accountant *a)
@@ -316,7 +316,7 @@ static int open_parts(struct accountant *a, const struct settings *s,
         a->journal_dir = NULL;
         return err_set(err, EX_OSERR, "out of memory");
     }
-    a->ledger = ledger_place_open(s->state_dir, s->node, err);
+    a->ledger = ledger_place_open(s->state_dir, "ledger", s->node, err);
     if (a->ledger == NULL || ledger_zone_check(a->ledger, s->timezone, err) < 0)
         return -1;
     check_numbers(a);

@@ -57,13 +57,6 @@ static const struct {
 
 #define META_FIELDS (sizeof meta_fields / sizeof meta_fields[0])
 
-static int execute(struct ledger *l, const char *sql, const char *doing, struct err *err)
-{
-    if (sqlite3_exec(l->db, sql, NULL, NULL, NULL) != SQLITE_OK)
-        return ledger_fail(l, doing, err);
-    return 0;
-}
-
 /* The value of a query of one number that needs no prepared statement yet. */
 static int query_number(struct ledger *l, const char *sql, int64_t *value, struct err *err)
 {
@@ -97,10 +90,10 @@ static int file_open(struct ledger *l, struct err *err)
     if (sqlite3_open_v2(l->path, &l->db, flags, NULL) != SQLITE_OK)
         return ledger_fail(l, "opening", err);
     (void)sqlite3_busy_timeout(l->db, 5000);
-    return execute(l,
-                   "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-                   "PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;",
-                   "opening", err);
+    return ledger_execute(l,
+                          "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+                          "PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;",
+                          "opening", err);
 }
 
 static int schema_make(struct ledger *l, struct err *err)
@@ -112,10 +105,10 @@ static int schema_make(struct ledger *l, struct err *err)
     (void)snprintf(sql, sizeof sql,
                    "INSERT INTO meta VALUES ('schema', %d), ('ledger', '%s'); COMMIT;",
                    LEDGER_SCHEMA, id);
-    if (execute(l, schema_sql, "making its tables", err) < 0)
+    if (ledger_execute(l, schema_sql, "making its tables", err) < 0)
         return -1;
     l->is_new = true;
-    return execute(l, sql, "making its tables", err);
+    return ledger_execute(l, sql, "making its tables", err);
 }
 
 /* Schema 1 had one share for each name, of the file's id, and no runs. */
@@ -146,7 +139,7 @@ static int schema_check(struct ledger *l, struct err *err)
     if (query_number(l, "SELECT value FROM meta WHERE name = 'schema'", &schema, err) < 0)
         return -1;
     if (schema == 1)
-        return execute(l, schema_2_sql, "bringing it to schema 2", err);
+        return ledger_execute(l, schema_2_sql, "bringing it to schema 2", err);
     if (schema != LEDGER_SCHEMA)
         return err_set(err, EX_DATAERR,
                        "%s: the ledger has schema %" PRId64 ", this version knows %d: install "
@@ -157,12 +150,7 @@ static int schema_check(struct ledger *l, struct err *err)
 
 static int statements_prepare(struct ledger *l, struct err *err)
 {
-    for (int i = 0; i < STATEMENT_COUNT; i++) {
-        if (sqlite3_prepare_v3(l->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
-                               &l->statements[i], NULL) != SQLITE_OK)
-            return ledger_fail(l, "opening", err);
-    }
-    return 0;
+    return ledger_prepare(l, STATEMENT_COUNT, statement_sql, l->statements, err);
 }
 
 static int id_read(struct ledger *l, struct err *err)
@@ -312,6 +300,11 @@ int ledger_meta_set(struct ledger *l, const struct ledger_meta *meta, struct err
     }
     l->meta = *meta;
     return 0;
+}
+
+int ledger_durable(struct ledger *l, struct err *err)
+{
+    return ledger_execute(l, "PRAGMA synchronous = FULL", "opening", err);
 }
 
 int ledger_in_doubt_add(struct ledger *l, const struct in_doubt *d, struct err *err)

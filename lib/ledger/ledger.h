@@ -140,6 +140,10 @@ int ledger_peers_set(struct ledger *l, size_t count, const struct slice *names,
 int ledger_peers(struct ledger *l, struct buf *names, struct err *err) TG_MUST_USE
     TG_NONNULL(1); /* blank-separated */
 
+/* From now on each commit is on the disk when it returns. For a ledger that could not count again
+ * what a power failure takes from its end. */
+int ledger_durable(struct ledger *l, struct err *err) TG_MUST_USE TG_NONNULL(1);
+
 /* Puts all that is committed on the disk (WAL checkpoint with sync). 1: done; 0: a reader is in the
  * way, later; -1. */
 int ledger_sync(struct ledger *l, struct err *err) TG_MUST_USE TG_NONNULL(1);

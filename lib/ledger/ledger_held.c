@@ -39,7 +39,7 @@ int ledger_held_add(struct ledger *l, const struct held_row *row, struct slice b
     ledger_bind(st, 3, row->queue_id);
     ledger_bind(st, 4, row->account);
     (void)sqlite3_bind_int64(st, 5, row->time_ms);
-    (void)sqlite3_bind_blob64(st, 6, body.len > 0 ? body.ptr : "", body.len, SQLITE_STATIC);
+    ledger_bind_bytes(st, 6, body);
     ledger_bind(st, 7, row->place);
     rc = ledger_run(l, st, "keeping a held message", err);
     (void)sqlite3_clear_bindings(st);
@@ -54,9 +54,7 @@ int ledger_held_body(struct ledger *l, uint64_t number, struct buf *body, struct
     (void)sqlite3_bind_int64(st, 1, (int64_t)number);
     rc = sqlite3_step(st);
     if (rc == SQLITE_ROW) {
-        const char *bytes = sqlite3_column_blob(st, 0);
-
-        buf_add(body, (struct slice){bytes, (size_t)sqlite3_column_bytes(st, 0)});
+        buf_add(body, ledger_bytes(st, 0));
         found = 1;
     } else if (rc != SQLITE_DONE) {
         found = ledger_fail(l, "reading a held message", err);

@@ -47,12 +47,21 @@ static int id_write(const struct ledger_place *p, const char *id, struct err *er
 
 static int check_there(const struct ledger_place *p, const char *state_dir, struct err *err)
 {
+    char journal[PLACE_PATH];
+
     if (p->named[0] == '\0' || access(p->ledger, F_OK) == 0)
         return 0;
+    (void)snprintf(journal, sizeof journal, "%s/journal", state_dir);
+    if (access(journal, F_OK) != 0)
+        return err_set(
+            err, EX_DATAERR,
+            "%s is gone, and ledger %s has counted here: restore it from a backup; or, to "
+            "begin a new one that counts from now on, remove %s",
+            p->ledger, p->named, p->id);
     return err_set(err, EX_DATAERR,
                    "%s is gone, and ledger %s has counted here: restore it from a backup; or, to "
-                   "begin a new one that counts from now on, remove %s and move %s/journal away",
-                   p->ledger, p->named, p->id, state_dir);
+                   "begin a new one that counts from now on, remove %s and move %s away",
+                   p->ledger, p->named, p->id, journal);
 }
 
 static int check_same(const struct ledger_place *p, const struct ledger *l, struct err *err)
@@ -63,17 +72,18 @@ static int check_same(const struct ledger_place *p, const struct ledger *l, stru
         return 0;
     return err_set(err, EX_DATAERR,
                    "%s is ledger %s, and %s has counted here (%s): bring back the one that belongs "
-                   "to this journal",
+                   "here",
                    p->ledger, ledger_id(l), p->named, p->id);
 }
 
-struct ledger *ledger_place_open(const char *state_dir, const char *node, struct err *err)
+struct ledger *ledger_place_open(const char *state_dir, const char *name, const char *node,
+                                 struct err *err)
 {
     struct ledger_place p;
     struct ledger *l;
 
-    if (snprintf(p.ledger, sizeof p.ledger, "%s/ledger.db", state_dir) >= PLACE_PATH ||
-        snprintf(p.id, sizeof p.id, "%s/ledger.id", state_dir) >= PLACE_PATH) {
+    if (snprintf(p.ledger, sizeof p.ledger, "%s/%s.db", state_dir, name) >= PLACE_PATH ||
+        snprintf(p.id, sizeof p.id, "%s/%s.id", state_dir, name) >= PLACE_PATH) {
         (void)err_set(err, EX_CONFIG, "state_dir is too long");
         return NULL;
     }

@@ -77,7 +77,42 @@ static int bases_move(struct ledger *l, int64_t share, struct err *err)
     return rc;
 }
 
-static int share_begin(struct ledger *l, uint64_t claim, struct err *err)
+/* A user's row goes, and with it the room that it took. */
+static int user_drop(struct ledger *l, sqlite3_stmt *row, struct err *err)
+{
+    sqlite3_stmt *st = ledger_statement(l, STATEMENT_USERS_LESS);
+
+    if (ledger_text(row, 4).len == 0)
+        return 0;
+    for (int i = 1; i <= 3; i++)
+        ledger_bind(st, i, ledger_text(row, i));
+    return ledger_run(l, st, "dropping a row", err);
+}
+
+/* The rows that have a base are what they were; those that are new since then go. */
+static int bases_restore(struct ledger *l, struct err *err)
+{
+    sqlite3_stmt *row = ledger_statement(l, STATEMENT_BASE_NEXT);
+    int step, rc = 0;
+
+    while (rc == 0 && (step = sqlite3_step(row)) != SQLITE_DONE) {
+        int64_t id = sqlite3_column_int64(row, 0), number = sqlite3_column_int64(row, 9);
+
+        if (step != SQLITE_ROW)
+            rc = ledger_fail(l, "reading rows", err);
+        else if (number == 0)
+            rc = user_drop(l, row, err);
+        (void)sqlite3_reset(row);
+        if (rc == 0)
+            rc = number > 0 ? base_leave(l, STATEMENT_BASE_RESTORE, id, 0, err)
+                            : base_leave(l, STATEMENT_ROW_DELETE, id, 0, err);
+    }
+    (void)sqlite3_reset(row);
+    return rc;
+}
+
+static int share_begin(struct ledger *l, uint64_t claim, const struct ledger_resume *resume,
+                       struct err *err)
 {
     struct ledger_share_info left;
     char id[9];
@@ -87,16 +122,19 @@ static int share_begin(struct ledger *l, uint64_t claim, struct err *err)
     if (ledger_share_set(l, 0, &left, err) < 0 || ledger_id_make(id, err) < 0 ||
         ledger_shares_add(l, left.node, id, err) < 0)
         return -1;
-    return bases_move(l, sqlite3_last_insert_rowid(l->db), err);
+    if (resume == NULL)
+        return bases_move(l, sqlite3_last_insert_rowid(l->db), err);
+    return bases_restore(l, err) < 0 ? -1 : resume->resume(resume->context, err);
 }
 
-int ledger_share_begin(struct ledger *l, uint64_t claim, struct err *err)
+static int leave(struct ledger *l, uint64_t claim, const struct ledger_resume *resume,
+                 struct err *err)
 {
     char *node = strdup(l->shares[0].name);
     int rc = node == NULL ? err_set(err, EX_OSERR, "out of memory") : ledger_begin(l, err);
 
     if (rc == 0)
-        rc = share_begin(l, claim, err);
+        rc = share_begin(l, claim, resume, err);
     if (rc == 0)
         rc = ledger_commit(l, err);
     if (rc < 0 && node != NULL)
@@ -109,7 +147,66 @@ int ledger_share_begin(struct ledger *l, uint64_t claim, struct err *err)
     return rc < 0 ? -1 : ledger_dirty_read(l, err);
 }
 
+int ledger_share_begin(struct ledger *l, uint64_t claim, struct err *err)
+{
+    return leave(l, claim, NULL, err);
+}
+
+int ledger_share_resume(struct ledger *l, uint64_t claim, const struct ledger_resume *resume,
+                        struct err *err)
+{
+    return leave(l, claim, resume, err);
+}
+
+/* --- sources -----------------------------------------------------------------------------------
+ */
+
+#define SOURCE      "source"
+#define SOURCE_BASE "source_base"
+
+int ledger_source_set(struct ledger *l, struct slice text, struct err *err)
+{
+    sqlite3_stmt *st = ledger_statement(l, STATEMENT_META_SET);
+
+    ledger_bind(st, 1, SLICE(SOURCE));
+    ledger_bind(st, 2, text);
+    return ledger_run(l, st, "writing its sources", err);
+}
+
+static int source_get(struct ledger *l, struct slice name, struct buf *text, struct err *err)
+{
+    sqlite3_stmt *st = ledger_statement(l, STATEMENT_META_GET);
+    int step, rc = 0;
+
+    ledger_bind(st, 1, name);
+    step = sqlite3_step(st);
+    if (step == SQLITE_ROW)
+        buf_add(text, ledger_text(st, 0));
+    else if (step != SQLITE_DONE)
+        rc = ledger_fail(l, "reading its sources", err);
+    (void)sqlite3_reset(st);
+    return rc;
+}
+
+int ledger_source(struct ledger *l, struct buf *text, struct err *err)
+{
+    return source_get(l, SLICE(SOURCE), text, err);
+}
+
+int ledger_source_base(struct ledger *l, struct buf *text, struct err *err)
+{
+    return source_get(l, SLICE(SOURCE_BASE), text, err);
+}
+
 /* --- runs ------------------------------------------------------------------------------------ */
+
+/* From here on, what rows are now is their base. */
+static int base_set(struct ledger *l, struct err *err)
+{
+    if (ledger_run(l, ledger_statement(l, STATEMENT_BASE_CLEAR), "setting a base", err) < 0)
+        return -1;
+    return ledger_run(l, ledger_statement(l, STATEMENT_SOURCE_BASE), "setting a base", err);
+}
 
 int ledger_run_begin(struct ledger *l, struct slice run, uint64_t number, struct err *err)
 {
@@ -118,8 +215,7 @@ int ledger_run_begin(struct ledger *l, struct slice run, uint64_t number, struct
 
     if (ledger_number(l, ledger_statement(l, STATEMENT_RUN_LAST), -1, &unmet, err) < 0)
         return -1;
-    if (unmet < 0 &&
-        ledger_run(l, ledger_statement(l, STATEMENT_BASE_CLEAR), "beginning a run", err) < 0)
+    if (unmet < 0 && base_set(l, err) < 0)
         return -1;
     l->run_from = unmet < 0 ? number : (uint64_t)unmet;
     ledger_bind(add, 1, run);
@@ -162,5 +258,5 @@ int ledger_run_met(struct ledger *l, struct err *err)
 {
     if (ledger_run(l, ledger_statement(l, STATEMENT_RUN_MET), "noting a claim", err) < 0)
         return -1;
-    return ledger_run(l, ledger_statement(l, STATEMENT_BASE_CLEAR), "noting a claim", err);
+    return base_set(l, err);
 }

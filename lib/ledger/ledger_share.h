@@ -11,6 +11,11 @@
  * was when Redis last confirmed a claim, or when the run began: so that a share can be left at any
  * time, and what was counted since goes to the new one.
  *
+ * A ledger that counts from something else than the journal says with each transaction, as text, up
+ * to where in its sources it has counted. The text goes along with each claim. Such a ledger leaves
+ * a share otherwise: what it counted since the base is dropped, to be counted again from where the
+ * other ledger's claim ends.
+ *
  * Threads, errors: as the ledger's.
  */
 
@@ -30,6 +35,23 @@ int ledger_share_set(struct ledger *l, size_t index, const struct ledger_share_i
 /* Leaves the present share, which another ledger continues and has claimed up to `claim`, for a new
  * one. What was counted since the last base moves to it. */
 int ledger_share_begin(struct ledger *l, uint64_t claim, struct err *err) TG_MUST_USE TG_NONNULL(1);
+
+/* The same for a ledger with sources: what was counted since the last base is dropped, and in the
+ * same transaction `resume` puts into the ledger from where it is counted again. */
+struct ledger_resume {
+    int (*resume)(void *context, struct err *err);
+    void *context;
+};
+int ledger_share_resume(struct ledger *l, uint64_t claim, const struct ledger_resume *resume,
+                        struct err *err) TG_MUST_USE TG_NONNULL(1, 3);
+
+/* Up to where in its sources the ledger has counted; as of the last base. Empty: it has never said.
+ * To be set within a transaction. */
+int ledger_source_set(struct ledger *l, struct slice text, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
+int ledger_source(struct ledger *l, struct buf *text, struct err *err) TG_MUST_USE TG_NONNULL(1, 2);
+int ledger_source_base(struct ledger *l, struct buf *text, struct err *err) TG_MUST_USE
+    TG_NONNULL(1, 2);
 /* An old share's row becomes what Redis has of it. */
 int ledger_share_adopt(struct ledger *l, int64_t row_id, struct slice counters, uint64_t number,
                        struct err *err) TG_MUST_USE TG_NONNULL(1);

@@ -15,8 +15,8 @@ int ledger_fail(struct ledger *l, const char *doing, struct err *err)
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return err_set(err, EX_DATAERR,
-                       "%s: the ledger is damaged (%s, while %s): stop tollgated and restore the "
-                       "file from a backup, or `sqlite3 ledger.db .recover` it",
+                       "%s: the ledger is damaged (%s, while %s): stop the daemon and restore "
+                       "the file from a backup, or use sqlite3's .recover",
                        l->path, text, doing);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -33,10 +33,38 @@ sqlite3_stmt *ledger_statement(struct ledger *l, enum ledger_statement which)
     return l->statements[which];
 }
 
+sqlite3 *ledger_database(struct ledger *l)
+{
+    return l->db;
+}
+
+int ledger_execute(struct ledger *l, const char *sql, const char *doing, struct err *err)
+{
+    if (sqlite3_exec(l->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return ledger_fail(l, doing, err);
+    return 0;
+}
+
+int ledger_prepare(struct ledger *l, size_t count, const char *const *sql,
+                   sqlite3_stmt **statements, struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (sqlite3_prepare_v3(l->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &statements[i],
+                               NULL) != SQLITE_OK)
+            return ledger_fail(l, "opening", err);
+    }
+    return 0;
+}
+
 void ledger_bind(sqlite3_stmt *st, int at, struct slice text)
 {
     (void)sqlite3_bind_text64(st, at, text.len > 0 ? text.ptr : "", text.len, SQLITE_STATIC,
                               SQLITE_UTF8);
+}
+
+void ledger_bind_bytes(sqlite3_stmt *st, int at, struct slice bytes)
+{
+    (void)sqlite3_bind_blob64(st, at, bytes.len > 0 ? bytes.ptr : "", bytes.len, SQLITE_STATIC);
 }
 
 struct slice ledger_text(sqlite3_stmt *st, int column)
@@ -44,6 +72,13 @@ struct slice ledger_text(sqlite3_stmt *st, int column)
     const char *text = (const char *)sqlite3_column_text(st, column);
 
     return (struct slice){text, (size_t)sqlite3_column_bytes(st, column)};
+}
+
+struct slice ledger_bytes(sqlite3_stmt *st, int column)
+{
+    const char *bytes = sqlite3_column_blob(st, column);
+
+    return (struct slice){bytes, (size_t)sqlite3_column_bytes(st, column)};
 }
 
 int ledger_run(struct ledger *l, sqlite3_stmt *st, const char *doing, struct err *err)

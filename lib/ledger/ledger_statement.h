@@ -1,10 +1,9 @@
 #ifndef TG_LEDGER_LEDGER_STATEMENT_H
 #define TG_LEDGER_LEDGER_STATEMENT_H
 
-#include <sqlite3.h>
-
 #include "lib/core/contract.h"
 #include "lib/ledger/ledger.h"
+#include "lib/ledger/ledger_sql.h"
 
 /* What the files of the ledger share; for nobody else. */
 
@@ -40,6 +39,8 @@
                  " WHERE id = ?1")                                                                 \
     X(BASE_RESTORE, "UPDATE rows SET counters = base, number = base_number, base = NULL,"          \
                     " base_number = NULL, dirty = 1 WHERE id = ?1")                                \
+    X(SOURCE_BASE, "INSERT OR REPLACE INTO meta (name, value)"                                     \
+                   " SELECT 'source_base', value FROM meta WHERE name = 'source'")                 \
     X(ROW_ADOPT, "UPDATE rows SET counters = ?2, number = ?3, dirty = 0 WHERE id = ?1")            \
     X(ROW_FIND, "SELECT id, counters, number, expires, dirty, node FROM rows"                      \
                 " WHERE account = ?1 AND kind = ?2 AND period = ?3 AND user = ?4")                 \
@@ -63,6 +64,8 @@
     X(USERS_GET, "SELECT count FROM users WHERE account = ?1 AND kind = ?2 AND period = ?3")       \
     X(USERS_SET, "INSERT OR REPLACE INTO users (account, kind, period, count, expires)"            \
                  " VALUES (?1, ?2, ?3, ?4, ?5)")                                                   \
+    X(USERS_LESS, "UPDATE users SET count = max(count - 1, 0)"                                     \
+                  " WHERE account = ?1 AND kind = ?2 AND period = ?3")                             \
     X(USERS_PRUNE, "DELETE FROM users WHERE expires > 0 AND expires < ?1")                         \
     X(DOUBTFUL_ADD, "INSERT OR REPLACE INTO doubtful (number, queue_id, time_ms)"                  \
                     " VALUES (?1, ?2, ?3)")                                                        \
@@ -136,15 +139,7 @@ struct ledger {
     sqlite3_stmt *walk;
 };
 
-/* *err from SQLite's last error, with the fix; returns -1. */
-int ledger_fail(struct ledger *l, const char *doing, struct err *err) TG_MUST_USE TG_NONNULL(1);
-
 sqlite3_stmt *ledger_statement(struct ledger *l, enum ledger_statement which) TG_NONNULL(1);
-void ledger_bind(sqlite3_stmt *st, int at, struct slice text);
-struct slice ledger_text(sqlite3_stmt *st, int column);
-/* Steps a statement that gives no rows, and resets it. */
-int ledger_run(struct ledger *l, sqlite3_stmt *st, const char *doing, struct err *err) TG_MUST_USE
-    TG_NONNULL(1);
 /* For ledger_open and _close: the shares, the present one first (made where there is none of that
  * name). */
 int ledger_shares_read(struct ledger *l, const char *node, struct err *err) TG_MUST_USE
@@ -154,8 +149,5 @@ int ledger_shares_add(struct ledger *l, struct slice node, const char *share_id,
 void ledger_shares_free(struct ledger *l) TG_NONNULL(1);
 int ledger_dirty_read(struct ledger *l, struct err *err) TG_MUST_USE TG_NONNULL(1);
 int ledger_id_make(char id[9], struct err *err) TG_MUST_USE;
-/* The first column of its first row, or `missing`; resets it. */
-int ledger_number(struct ledger *l, sqlite3_stmt *st, int64_t missing, int64_t *value,
-                  struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 #endif

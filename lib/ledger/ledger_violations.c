@@ -29,8 +29,7 @@ int ledger_violations_add(struct ledger *l, const struct ledger_violation *v, st
     (void)sqlite3_bind_int64(st, 1, v->ms);
     (void)sqlite3_bind_int64(st, 2, v->seq);
     ledger_bind(st, 3, v->holder);
-    (void)sqlite3_bind_blob64(st, 4, v->body.len > 0 ? v->body.ptr : "", v->body.len,
-                              SQLITE_STATIC);
+    ledger_bind_bytes(st, 4, v->body);
     rc = ledger_run(l, st, "keeping a violation", err);
     (void)sqlite3_clear_bindings(st);
     return rc;
@@ -80,8 +79,7 @@ static int rows_take(struct ledger *l, sqlite3_stmt *st, size_t limit, struct ar
 
         v->ms = sqlite3_column_int64(st, 0);
         v->seq = sqlite3_column_int64(st, 1);
-        v->body = arena_copy(
-            arena, (struct slice){sqlite3_column_blob(st, 2), (size_t)sqlite3_column_bytes(st, 2)});
+        v->body = arena_copy(arena, ledger_bytes(st, 2));
         if (v->body.ptr == NULL)
             result = no_memory(arena, err);
     }

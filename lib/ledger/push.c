@@ -76,7 +76,10 @@ struct push *push_new(const struct push_config *config, struct ledger *ledger, s
     p->scrub_ms = config->scrub_ms;
     p->ledger = ledger;
     p->store = store;
-    p->node = (struct push_node_hash){.ledger = ledger,
+    p->node = (struct push_node_hash){.kind = push_node_kind(config->program),
+                                      .resume = config->resume,
+                                      .context = config->context,
+                                      .ledger = ledger,
                                       .store = store,
                                       .prefix = p->prefix,
                                       .version = config->version,

@@ -37,13 +37,46 @@
  * node's hash has been written since over the same connection (so that a server which came
  * back without its last second cannot pass).
  *
+ * The collector's ledger is pushed in the same way, as another share; its hash is `collect` instead
+ * of `node`. Such a ledger has no journal that gives the same records again, so the hash also says
+ * up to where in the logs its claim has counted (_source). Where it goes on under a new share, it
+ * counts again from there (push_config.resume).
+ *
  * Units: in the names.  Threads: one.  Errors: those of the store and the ledger; a row refused is
  * no error of a step, but a finding.
  */
 
 #define SCRUB_MS 590000
 
+/* Whose ledger it is, and so which hash is written. */
+enum push_program { PUSH_MILTER, PUSH_COLLECTOR };
+
+/* What the hash tells besides. */
+enum push_gauge {
+    PUSH_JOURNAL_RECORDS = 0, /* PUSH_MILTER: waiting to be folded; on the disk */
+    PUSH_JOURNAL_BYTES = 1,
+    PUSH_LINES = 0,    /* PUSH_COLLECTOR: read since ever */
+    PUSH_GAPS = 1,     /* holes in the logs */
+    PUSH_LOG_FROM = 2, /* nothing before that time was read (Unix seconds) */
+    PUSH_GAUGES = 3
+};
+enum push_text {
+    PUSH_SOURCES, /* PUSH_COLLECTOR: the logs that are read */
+    PUSH_NOTES,   /* what they cannot tell */
+    PUSH_TEXTS
+};
+
+/* Where another ledger's claim on our share ends; times are Unix seconds. */
+struct push_resume {
+    struct slice source; /* as its ledger_source_set had it */
+    int64_t counted_through, pushed_through;
+};
+
 struct push_config {
+    enum push_program program;
+    /* PUSH_COLLECTOR: within a transaction, sets the ledger to count again from there. */
+    int (*resume)(void *context, const struct push_resume *from, struct err *err);
+    void *context;
     const char *prefix;       /* store.prefix; copied */
     const char *version;      /* of this program; static */
     const char *timezone;     /* of days and months; copied */
@@ -57,7 +90,8 @@ struct push_config {
 struct push_now {
     int64_t now_s, counted_through;
     bool is_caught_up; /* what was in the journal when the run began is in the ledger */
-    uint64_t journal_records, journal_bytes; /* gauges: waiting to be folded; on the disk */
+    uint64_t gauges[PUSH_GAUGES];
+    struct slice texts[PUSH_TEXTS]; /* borrowed for the call */
 };
 
 /* What a person should know, and no step fails of. The caller empties them. */
@@ -65,7 +99,7 @@ struct push_findings {
     uint64_t refused, undone; /* rows since the caller looked last */
     struct err refused_first, undone_first;
     uint64_t losses;  /* times Redis was found to have lost something */
-    struct err rival; /* another tollgated writes our node's hash; code 0: none */
+    struct err rival; /* another program writes our node's hash; code 0: none */
     struct err left;  /* the share was left for a new one; code 0: it was not */
 };
 

@@ -3,7 +3,6 @@
 
 #include "lib/ledger/push_node.h"
 #include "lib/ledger/scripts.h"
-#include "lib/redis/keys.h"
 #include "lib/redis/link.h"
 
 /*
@@ -20,20 +19,19 @@ static int former_write(const struct push_node_hash *n, const struct push_now *n
                         struct slice node, const struct push_node_look *look, struct err *err)
 {
     struct slice stamp = slice_str(look->stamp);
-    char counted[24], pushed[24], name[256];
+    char counted[24], pushed[24];
     struct buf key;
     redisReply *reply;
 
     (void)snprintf(counted, sizeof counted, "%" PRId64, now->counted_through);
     (void)snprintf(pushed, sizeof pushed, "%" PRId64, ledger_meta(n->ledger)->pushed_through);
-    (void)snprintf(name, sizeof name, "%.*s", SLICE_FMT(node));
     buf_init(&key, 1024);
-    key_node(&key, n->prefix, name);
+    push_node_key(n, node, &key);
     reply = store_script(n->store, &node_script, 1, 16,
                          (struct slice[]){buf_slice(&key), slice_str(look->run), stamp, stamp,
                                           SLICE("_run"), slice_str(n->id.run), SLICE("_stamp"),
                                           stamp.len > 0 ? stamp : SLICE("0"), SLICE("renamed"),
-                                          ledger_node(n->ledger), SLICE("counted_through"),
+                                          ledger_node(n->ledger), slice_str(n->kind->through),
                                           slice_str(counted), SLICE("pushed_through"),
                                           slice_str(pushed), SLICE("_stopped"), SLICE("0")},
                          FORMER_TIMEOUT_MS, err);

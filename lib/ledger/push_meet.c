@@ -4,7 +4,10 @@
 #include <sysexits.h>
 
 #include "lib/ledger/push_node.h"
+#include "lib/redis/link.h"
 #include "lib/sys/clock.h"
+
+#define CLAIM_TIMEOUT_MS 5000
 
 /* For how long the hash has been seen as it is. */
 static int64_t watch(struct push_node_hash *n, const struct push_node_look *look)
@@ -83,17 +86,86 @@ static void say_left(const struct push_node_hash *n, const struct push_node_look
     (void)ledger_share_at(n->ledger, 0, &present);
     (void)err_set(
         left, EX_CONFIG,
-        "node \"%.*s\": Redis has records of share %s that this journal does not have "
-        "(written by %s): state_dir was restored from a backup, or another tollgated runs "
-        "on a copy of it. Counting goes on under share %.*s; nothing is lost or counted "
-        "twice",
-        SLICE_FMT(ledger_node(n->ledger)), old_id,
-        look->host[0] != '\0' ? look->host : "another host", SLICE_FMT(present.share_id));
+        "node \"%.*s\": Redis has records of share %s that this %s does not have "
+        "(written by %s): %s was restored from a backup, or another %s runs on a copy of it. "
+        "Counting goes on under share %.*s%s",
+        SLICE_FMT(ledger_node(n->ledger)), old_id, n->kind->has_source ? "ledger" : "journal",
+        look->host[0] != '\0' ? look->host : "another host",
+        n->kind->has_source ? "the ledger" : "state_dir", n->kind->program,
+        SLICE_FMT(present.share_id),
+        n->kind->has_source ? ", from where the logs had been counted then"
+                            : "; nothing is lost or counted twice");
     len = strlen(left->text);
-    if (n->is_writing && look->from > n->claimed && strcmp(look->run, n->id.run) != 0)
+    if (!n->kind->has_source && n->is_writing && look->from > n->claimed &&
+        strcmp(look->run, n->id.run) != 0)
         (void)snprintf(left->text + len, sizeof left->text - len,
                        ", but for records %" PRIu64 " to %" PRIu64 ", which may count twice",
                        n->claimed, look->from - 1);
+}
+
+/* --- resuming ----------------------------------------------------------------------------------
+ */
+
+struct resumption {
+    const struct push_node_hash *n;
+    struct push_resume from;
+};
+
+static int resume(void *context, struct err *err)
+{
+    struct resumption *r = context;
+
+    return r->n->resume(r->n->context, &r->from, err);
+}
+
+/* Its claim and what goes with it, as they were when the hash was looked at: 1; 0: it has changed
+ * since. */
+static int claim_read(const struct push_node_hash *n, const struct push_node_look *look,
+                      redisReply **reply, struct push_resume *from, struct err *err)
+{
+    uint64_t counted = 0, pushed = 0;
+    struct buf key;
+
+    buf_init(&key, 1024);
+    push_node_key(n, ledger_node(n->ledger), &key);
+    *reply = store_command(n->store, 6,
+                           (struct slice[]){SLICE("HMGET"), buf_slice(&key), SLICE("_stamp"),
+                                            SLICE("_source"), slice_str(n->kind->through),
+                                            SLICE("pushed_through")},
+                           CLAIM_TIMEOUT_MS, err);
+    buf_fini(&key);
+    if (*reply == NULL)
+        return -1;
+    if ((*reply)->type != REDIS_REPLY_ARRAY || (*reply)->elements != 4 ||
+        !slice_equal(link_reply_text((*reply)->element[0]), slice_str(look->stamp)))
+        return 0;
+    (void)slice_number(link_reply_text((*reply)->element[2]), &counted);
+    (void)slice_number(link_reply_text((*reply)->element[3]), &pushed);
+    *from = (struct push_resume){link_reply_text((*reply)->element[1]), (int64_t)counted,
+                                 (int64_t)pushed};
+    return 1;
+}
+
+static int share_resume(struct push_node_hash *n, const struct push_node_look *look,
+                        struct err *err)
+{
+    struct resumption r = {.n = n};
+    redisReply *reply;
+    int rc = claim_read(n, look, &reply, &r.from, err);
+
+    if (rc == 1 &&
+        ledger_share_resume(n->ledger, look->number, &(struct ledger_resume){resume, &r}, err) < 0)
+        rc = -1;
+    if (reply != NULL)
+        freeReplyObject(reply);
+    return rc;
+}
+
+static int share_leave(struct push_node_hash *n, const struct push_node_look *look, struct err *err)
+{
+    if (n->kind->has_source)
+        return share_resume(n, look, err);
+    return ledger_share_begin(n->ledger, look->number, err) < 0 ? -1 : 1;
 }
 
 int push_meet_leave(struct push_node_hash *n, const struct push_node_look *look, struct err *left,
@@ -102,11 +174,13 @@ int push_meet_leave(struct push_node_hash *n, const struct push_node_look *look,
     uint64_t position = ledger_meta(n->ledger)->position.number, from = ledger_run_from(n->ledger);
     struct ledger_share_info old;
     char old_id[NODE_TEXT];
+    int rc;
 
     (void)ledger_share_at(n->ledger, 0, &old);
     (void)snprintf(old_id, sizeof old_id, "%.*s", SLICE_FMT(old.share_id));
-    if (ledger_share_begin(n->ledger, look->number, err) < 0)
-        return -1;
+    rc = share_leave(n, look, err);
+    if (rc != 1)
+        return rc;
     say_left(n, look, old_id, left);
     n->is_writing = false;
     if (identity_renew(&n->id, err) < 0)

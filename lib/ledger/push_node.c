@@ -13,7 +13,6 @@
 #include "lib/sys/clock.h"
 
 #define NODE_TIMEOUT_MS 5000
-#define NODE_NAME_SIZE  256
 #define PEERS_MAX_BYTES ((size_t)1 << 20)
 #define WORDS_MAX       64
 #define MEET_TRIES      4
@@ -52,15 +51,6 @@ static void text_add(struct words *w, const char *name, struct slice text)
 {
     word_add(w, slice_str(name));
     word_add(w, text);
-}
-
-static void add_key(const struct push_node_hash *n, struct slice node, struct buf *key)
-{
-    char name[NODE_NAME_SIZE];
-
-    (void)snprintf(name, sizeof name, "%.*s", SLICE_FMT(node));
-    buf_reset(key);
-    key_node(key, n->prefix, name);
 }
 
 /* --- looking --------------------------------------------------------------------------------- */
@@ -122,7 +112,7 @@ int push_node_look(const struct push_node_hash *n, struct slice node, struct pus
     int rc = 0;
 
     buf_init(&key, 1024);
-    add_key(n, node, &key);
+    push_node_key(n, node, &key);
     *out = (struct push_node_look){.is_there = false};
     reply = store_script(n->store, &node_script, 1, 4,
                          (struct slice[]){buf_slice(&key), SLICE_NONE, SLICE_NONE, SLICE_NONE},
@@ -150,14 +140,14 @@ struct condition {
 };
 
 static void add_script(const struct push_node_hash *n, const struct push_now *now,
-                       const struct condition *c, struct buf *key)
+                       const struct condition *c, struct slice source, struct buf *key)
 {
     const struct ledger_meta *meta = ledger_meta(n->ledger);
     uint64_t from = ledger_run_from(n->ledger);
     struct ledger_share_info present;
     struct words w = {.count = 0};
 
-    add_key(n, ledger_node(n->ledger), key);
+    push_node_key(n, ledger_node(n->ledger), key);
     (void)ledger_share_at(n->ledger, 0, &present);
     word_add(&w, buf_slice(key));
     word_add(&w, c->run);
@@ -176,10 +166,18 @@ static void add_script(const struct push_node_hash *n, const struct push_now *no
     text_add(&w, "version", slice_str(n->version));
     field_add(&w, "started", (uint64_t)n->started_s);
     field_add(&w, "seen", (uint64_t)now->now_s);
-    field_add(&w, "counted_through", (uint64_t)now->counted_through);
+    field_add(&w, n->kind->through, (uint64_t)now->counted_through);
     field_add(&w, "pushed_through", (uint64_t)meta->pushed_through);
-    field_add(&w, "journal_records", now->journal_records);
-    field_add(&w, "journal_bytes", now->journal_bytes);
+    for (size_t i = 0; i < PUSH_GAUGES; i++) {
+        if (n->kind->gauges[i] != NULL)
+            field_add(&w, n->kind->gauges[i], now->gauges[i]);
+    }
+    for (size_t i = 0; i < PUSH_TEXTS; i++) {
+        if (n->kind->texts[i] != NULL)
+            text_add(&w, n->kind->texts[i], now->texts[i]);
+    }
+    if (n->kind->has_source)
+        text_add(&w, "_source", source);
     field_add(&w, "dirty_rows", ledger_dirty_rows(n->ledger));
     store_pipe_add_script(n->store, &node_script, 1, w.count, w.list);
 }
@@ -187,7 +185,7 @@ static void add_script(const struct push_node_hash *n, const struct push_now *no
 /* The set is read before the script finds out whether there was a loss: a set that was read after
  * one is never kept. */
 static void add_commands(const struct push_node_hash *n, const struct push_now *now,
-                         const struct condition *c, struct slice peers)
+                         const struct condition *c, struct slice source, struct slice peers)
 {
     struct buf key, nodes_key;
     struct slice name;
@@ -196,7 +194,7 @@ static void add_commands(const struct push_node_hash *n, const struct push_now *
     buf_init(&nodes_key, 1024);
     key_nodes(&nodes_key, n->prefix);
     store_pipe_add(n->store, 2, (struct slice[]){SLICE("SMEMBERS"), buf_slice(&nodes_key)});
-    add_script(n, now, c, &key);
+    add_script(n, now, c, source, &key);
     while (slice_word(&peers, " ", &name))
         store_pipe_add(n->store, 3, (struct slice[]){SLICE("SADD"), buf_slice(&nodes_key), name});
     for (size_t i = 0; ledger_node_at(n->ledger, i, &name); i++)
@@ -281,10 +279,10 @@ static void say_rival(const struct push_node_hash *n, const char *who, struct er
 {
     (void)err_set(
         rival, EX_CONFIG,
-        "node \"%.*s\" is written by another tollgated, too (%s): their counters are kept "
+        "node \"%.*s\" is written by another %s, too (%s): their counters are kept "
         "apart and none is lost, but no period becomes complete: give each machine a node "
         "name and a state_dir of its own",
-        SLICE_FMT(ledger_node(n->ledger)), who);
+        SLICE_FMT(ledger_node(n->ledger)), n->kind->program, who);
 }
 
 /* What a rival says of itself changes with each of its writings. */
@@ -307,7 +305,7 @@ static void refuse_node(const struct push_node_hash *n, bool is_hash, struct err
 
     buf_init(&key, 1024);
     if (is_hash)
-        add_key(n, ledger_node(n->ledger), &key);
+        push_node_key(n, ledger_node(n->ledger), &key);
     else
         key_nodes(&key, n->prefix);
     refuse(buf_slice(&key), refused);
@@ -364,16 +362,22 @@ static int trip(struct push_node_hash *n, const struct buf *peers, struct push_n
 static int write_if(struct push_node_hash *n, const struct push_now *now, const struct condition *c,
                     bool lists_peers, struct push_node_found *found, struct err *err)
 {
-    struct buf peers;
+    struct buf peers, source;
     int rc;
 
     buf_init(&peers, PEERS_MAX_BYTES);
+    buf_init(&source, PUSH_SOURCE_BYTES);
     rc = ledger_peers(n->ledger, &peers, err);
+    if (rc == 0 && n->kind->has_source)
+        rc = ledger_source(n->ledger, &source, err);
+    if (rc == 0 && (peers.failed || source.failed))
+        rc = err_set(err, EX_OSERR, "out of memory");
     if (rc == 0) {
-        add_commands(n, now, c, lists_peers ? buf_slice(&peers) : SLICE_NONE);
+        add_commands(n, now, c, buf_slice(&source), lists_peers ? buf_slice(&peers) : SLICE_NONE);
         rc = trip(n, lists_peers ? NULL : &peers, found, err);
     }
     buf_fini(&peers);
+    buf_fini(&source);
     return rc;
 }
 
@@ -421,7 +425,7 @@ static int rival_write(const struct push_node_hash *n, const struct push_now *no
     say_rival(n, look->host, &found->rival);
     buf_init(&key, 1024);
     buf_init(&text, 1024);
-    add_key(n, ledger_node(n->ledger), &key);
+    push_node_key(n, ledger_node(n->ledger), &key);
     buf_addf(&text, "%s %" PRId64, n->id.host, now->now_s);
     reply = store_command(
         n->store, 4,

@@ -25,6 +25,8 @@
  */
 
 #define NODE_TEXT 65
+/* Longest text of where a ledger has counted up to. */
+#define PUSH_SOURCE_BYTES ((size_t)1 << 20)
 
 /* The hash as it was found. */
 struct push_node_look {
@@ -35,7 +37,21 @@ struct push_node_look {
     int64_t pushed_through;
 };
 
+/* What differs between the programs. */
+struct push_node_kind {
+    const char *program;
+    void (*key)(struct buf *b, const char *prefix, struct slice node);
+    const char *through;             /* the field of push_now.counted_through */
+    const char *gauges[PUSH_GAUGES]; /* NULL: none */
+    const char *texts[PUSH_TEXTS];
+    bool has_source; /* counts from sources, not from the journal */
+};
+const struct push_node_kind *push_node_kind(enum push_program program); /* push_node_kind.c */
+
 struct push_node_hash {
+    const struct push_node_kind *kind;
+    int (*resume)(void *context, const struct push_resume *from, struct err *err);
+    void *context;
     struct ledger *ledger;
     struct store *store;
     const char *prefix, *version; /* borrowed */
@@ -88,7 +104,11 @@ int push_node_look(const struct push_node_hash *n, struct slice node, struct pus
 /* What is to be done with what was found. */
 int push_meet_decide(struct push_node_hash *n, const struct push_node_look *look,
                      enum learn_verdict *verdict, struct err *err) TG_MUST_USE TG_NONNULL(1);
-/* Goes on under a new share, as another run. */
+/* *key becomes that of the name's hash. */
+void push_node_key(const struct push_node_hash *n, struct slice node, struct buf *key)
+    TG_NONNULL(1, 3);
+/* Goes on under a new share, as another run, unless the hash has changed since: to be looked at
+ * again in either case. */
 int push_meet_leave(struct push_node_hash *n, const struct push_node_look *look, struct err *left,
                     struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* May this ledger write the hash of a former name of the node? */

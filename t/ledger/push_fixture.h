@@ -52,16 +52,19 @@ static inline struct settings settings_of(char url[128])
     return s;
 }
 
-static inline void node_open(struct node *n, const char *file, const char *name, int64_t scrub_ms)
+/* `like`: of which program; what it resumes. */
+static inline void node_open_as(struct node *n, const char *file, const char *name,
+                                int64_t scrub_ms, const struct push_config *like)
 {
     static char url[128];
-    struct push_config config = {.prefix = "tg",
-                                 .version = "0.1",
-                                 .timezone = "UTC",
-                                 .watch_ms = 1500,
-                                 .started_s = NOW_S,
-                                 .scrub_ms = scrub_ms};
+    struct push_config config = *like;
 
+    config.prefix = "tg";
+    config.version = "0.1";
+    config.timezone = "UTC";
+    config.watch_ms = 1500;
+    config.started_s = NOW_S;
+    config.scrub_ms = scrub_ms;
     n->settings = settings_of(url);
     (void)snprintf(n->path, sizeof n->path, "%s/%s", redis.dir, file);
     n->ledger = ledger_open(n->path, name, &err);
@@ -78,6 +81,11 @@ static inline void node_open(struct node *n, const char *file, const char *name,
     n->push = push_new(&config, n->ledger, n->store, &err);
     must(n->push == NULL, "push_new");
     n->now = (struct push_now){.now_s = NOW_S, .counted_through = NOW_S - 1, .is_caught_up = true};
+}
+
+static inline void node_open(struct node *n, const char *file, const char *name, int64_t scrub_ms)
+{
+    node_open_as(n, file, name, scrub_ms, &(struct push_config){.program = PUSH_MILTER});
 }
 
 static inline void node_close(struct node *n)

@@ -50,10 +50,16 @@ def counter_faults(manual, table):
         ["named twice: " + n for n in names if named.count(n) > 1]
 
 
+def hash_fields(program):
+    """What push_node writes for both programs, and what it writes for one."""
+    kind = text("lib/ledger/push_node_kind.c").split("[%s] = " % program)[1].split("}},")[0]
+    both = re.findall(r'(?:field|text)_add\(&w, "([a-z]\w+)"', text("lib/ledger/push_node.c"))
+    return set(both + re.findall(r'(?<!program) = "(\w+)"', kind))
+
+
 def node_fields():
     former = text("lib/ledger/push_former.c")
-    return set(re.findall(r'(?:field|text)_add\(&w, "([a-z]\w+)"', text("lib/ledger/push_node.c")) +
-               re.findall(r'SLICE\("([a-z]\w+)"\)', former)) | \
+    return hash_fields("PUSH_MILTER") | set(re.findall(r'SLICE\("([a-z]\w+)"\)', former)) | \
         set(re.findall(r'SLICE\("(retired)"\)', text("lib/throttle/account_change.c")))
 
 
@@ -71,6 +77,10 @@ def main():
     told = set(re.findall(r"^\.It Li (\w+)$", sections(manual)["Fields of a node"], flags=re.M))
     tap.ok(told == node_fields() and len(told) > 5, "the fields of the node's hash",
            "told %s, written %s" % (sorted(told), sorted(node_fields())))
+    fields = sections(manual)["Fields of a collector"]
+    told = set(re.findall(r"^\.It Li (\w+)$", fields, flags=re.M))
+    tap.ok(told == hash_fields("PUSH_COLLECTOR"), "the fields of the collector's hash",
+           "told %s, written %s" % (sorted(told), sorted(hash_fields("PUSH_COLLECTOR"))))
 
     tap.ok("Hours expire %s days after" % kept_days("HOUR_KEPT_S") in manual, "how long hours stay")
     tap.ok("users of days expire %s days after" % kept_days("DAY_KEPT_S") in manual,
