@@ -1,7 +1,8 @@
 -- Brings together what Redis and a node's copy know of what a holder was given at run time; the newer version wins.
 --
--- KEYS  tg:{holder}:plan, tg:{holder}:limits, tg:{holder}:changed, tg:{holder}:node
--- ARGV  triples of the copy: name ("plan", "retired", or that of a limit), version, value (empty: it was removed)
+-- KEYS  tg:{holder}:plan, tg:{holder}:limits, tg:{holder}:changed, tg:{holder}:node, tg:{holder}:adjust
+-- ARGV  triples of the copy: name ("plan", "retired", "adjust PERIOD ID", or that of a limit), version, value (empty:
+--       it was removed)
 --
 -- Answers how many values were given back to Redis; how many versions were written there; then triples of the same
 -- form: all that has a version now.
@@ -13,25 +14,33 @@
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
+-- The hash that has it, and its field.
+local function place(name)
+    if name == 'retired' then
+        return KEYS[4], name
+    elseif name:sub(1, 7) == 'adjust ' then
+        return KEYS[5], name:sub(8)
+    end
+    return KEYS[2], name
+end
+
 local function get(name)
     if name == 'plan' then
         return redis.call('GET', KEYS[1]) or ''
-    elseif name == 'retired' then
-        return redis.call('HGET', KEYS[4], name) or ''
     end
-    return redis.call('HGET', KEYS[2], name) or ''
+    return redis.call('HGET', place(name)) or ''
 end
 
 local function set(name, value)
-    local hash = name == 'retired' and KEYS[4] or KEYS[2]
+    local hash, field = place(name)
     if name == 'plan' and value == '' then
         redis.call('DEL', KEYS[1])
     elseif name == 'plan' then
         redis.call('SET', KEYS[1], value)
     elseif value == '' then
-        redis.call('HDEL', hash, name)
+        redis.call('HDEL', hash, field)
     else
-        redis.call('HSET', hash, name, value)
+        redis.call('HSET', hash, field, value)
     end
 end
 
@@ -66,6 +75,9 @@ end
 local names = redis.call('HKEYS', KEYS[2])
 if redis.call('EXISTS', KEYS[1]) == 1 then
     names[#names + 1] = 'plan'
+end
+for _, field in ipairs(redis.call('HKEYS', KEYS[5])) do
+    names[#names + 1] = 'adjust ' .. field
 end
 if redis.call('HEXISTS', KEYS[4], 'retired') == 1 then
     names[#names + 1] = 'retired'

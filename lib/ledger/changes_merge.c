@@ -14,7 +14,7 @@
 
 #define TIMEOUT_MS 5000
 #define KEY_BYTES  1024
-#define KEYS       4 /* of the script */
+#define KEYS       5 /* of the script */
 
 static const struct script changes_script = {"changes", script_changes_source};
 
@@ -60,6 +60,7 @@ static int call_add(struct changes_merge *m, const struct merged_holder *h, stru
     key_limits(&keys[1], m->prefix, h->name);
     key_holder_changed(&keys[2], m->prefix, h->name);
     key_holder_node(&keys[3], m->prefix, h->name);
+    key_adjust(&keys[4], m->prefix, h->name);
     for (size_t i = 0; i < KEYS; i++)
         argv[i] = buf_slice(&keys[i]);
     for (size_t i = 0; i < h->count; i++) {

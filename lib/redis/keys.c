@@ -114,6 +114,12 @@ void key_limits(struct buf *b, const char *prefix, struct slice holder)
     buf_add_str(b, "limits");
 }
 
+void key_adjust(struct buf *b, const char *prefix, struct slice holder)
+{
+    add_account(b, prefix, holder);
+    buf_add_str(b, "adjust");
+}
+
 void key_holder_changed(struct buf *b, const char *prefix, struct slice holder)
 {
     add_account(b, prefix, holder);

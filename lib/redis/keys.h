@@ -35,6 +35,8 @@ void key_holder_node(struct buf *b, const char *prefix, struct slice holder)
 /* Plan and overrides set at run time for a holder (a domain, "@server", "@client"):
  * tg:{example.com}:plan, tg:{example.com}:limits. */
 void key_plan(struct buf *b, const char *prefix, struct slice holder) TG_NONNULL(1);
+/* Adjustments of its account, tg:{example.com}:adjust. */
+void key_adjust(struct buf *b, const char *prefix, struct slice holder) TG_NONNULL(1);
 void key_limits(struct buf *b, const char *prefix, struct slice holder) TG_NONNULL(1);
 /* The versions of both, tg:{example.com}:changed; of all holders the newest, tg:changed; and a
  * node's mark that it has a copy of all, tg:{@mx1}:changes. */

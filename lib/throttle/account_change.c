@@ -12,7 +12,7 @@
 #define KEY_BYTES    1024
 #define VALUE_BYTES  ((size_t)64 << 10)
 #define FIELDS_BYTES ((size_t)1 << 20)
-#define KEYS         4 /* of the script */
+#define KEYS         5 /* of the script */
 
 static const struct script change_script = {"change", script_change_source};
 
@@ -43,6 +43,7 @@ static void keys_make(const struct account_change *c, struct change_call *call)
     key_limits(&call->keys[1], c->prefix, c->holder);
     key_holder_changed(&call->keys[2], c->prefix, c->holder);
     key_holder_node(&call->keys[3], c->prefix, c->holder);
+    key_adjust(&call->keys[4], c->prefix, c->holder);
 }
 
 static void keys_fini(struct change_call *call)
@@ -255,4 +256,23 @@ int account_change_node_retire(const struct account_change *c, int64_t now_s, st
 
     (void)snprintf(text, sizeof text, "%" PRId64, now_s);
     return value_change(c, SLICE("retired"), slice_str(text), &unused, err);
+}
+
+int account_change_adjustment_add(const struct account_change *c, const struct adjustment *a,
+                                  struct err *err)
+{
+    struct buf name, value;
+    size_t unused;
+    int result;
+
+    buf_init(&name, KEY_BYTES);
+    buf_init(&value, VALUE_BYTES);
+    buf_add_str(&name, "adjust ");
+    adjustment_field(a, &name);
+    result = adjustment_print(a, &value, err);
+    if (result == 0)
+        result = value_change(c, buf_slice(&name), buf_slice(&value), &unused, err);
+    buf_fini(&value);
+    buf_fini(&name);
+    return result;
 }

@@ -4,6 +4,7 @@
 #include "lib/core/contract.h"
 #include "lib/core/limit.h"
 #include "lib/redis/store.h"
+#include "lib/sys/adjustment.h"
 
 /*
  * Changes at run time to the plan and the overrides of a holder (a domain, "@server", "@client").
@@ -36,5 +37,10 @@ int account_change_plan_unset(const struct account_change *c, bool *removed,
 /* The holder is the node. */
 int account_change_node_retire(const struct account_change *c, int64_t now_s,
                                struct err *err) TG_MUST_USE TG_NONNULL(1);
+
+/* Adds an adjustment to the holder's account. One that is there already, of the same period and id,
+ * stays as it is. */
+int account_change_adjustment_add(const struct account_change *c, const struct adjustment *a,
+                                  struct err *err) TG_MUST_USE TG_NONNULL(1, 2);
 
 #endif

@@ -1,7 +1,8 @@
 -- Sets or removes what a holder (a domain, @server, @client, a node) is given at run time, and notes when.
 --
--- KEYS  tg:{holder}:plan, tg:{holder}:limits, tg:{holder}:changed, tg:{holder}:node
--- ARGV  pairs of name and value: "plan", "retired" (of a node), or the name of a limit; an empty value removes it
+-- KEYS  tg:{holder}:plan, tg:{holder}:limits, tg:{holder}:changed, tg:{holder}:node, tg:{holder}:adjust
+-- ARGV  pairs of name and value: "plan", "retired" (of a node), "adjust PERIOD ID", or the name of a limit; an empty
+--       value removes it
 --
 -- Answers { version, removed }: the version of the changes (0: nothing changed), and how many were removed.
 --
@@ -12,31 +13,44 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local newest, removed = 0, 0
 
+-- The hash that has it, and its field.
+local function place(name)
+    if name == 'retired' then
+        return KEYS[4], name
+    elseif name:sub(1, 7) == 'adjust ' then
+        return KEYS[5], name:sub(8)
+    end
+    return KEYS[2], name
+end
+
 local function remove(name)
     if name == 'plan' then
         return redis.call('DEL', KEYS[1])
     end
-    return redis.call('HDEL', KEYS[2], name)
+    return redis.call('HDEL', place(name))
 end
 
+-- False: an adjustment that is there already stays as it is.
 local function set(name, value)
+    local hash, field = place(name)
     if name == 'plan' then
         redis.call('SET', KEYS[1], value)
-    elseif name == 'retired' then
-        redis.call('HSET', KEYS[4], name, value)
+    elseif hash == KEYS[5] then
+        return redis.call('HSETNX', hash, field, value) == 1
     else
-        redis.call('HSET', KEYS[2], name, value)
+        redis.call('HSET', hash, field, value)
     end
+    return true
 end
 
 for i = 1, #ARGV, 2 do
-    local name, value, is_change = ARGV[i], ARGV[i + 1], true
+    local name, value, is_change = ARGV[i], ARGV[i + 1]
     if value == '' then
         local count = remove(name)
         removed = removed + count
         is_change = count > 0
     else
-        set(name, value)
+        is_change = set(name, value)
     end
     if is_change then
         local version = math.max(now, (tonumber(redis.call('HGET', KEYS[3], name)) or 0) + 1)

@@ -100,6 +100,34 @@ static void test_retired(void)
     nodes_remove();
 }
 
+/* Written once, the first one stays, and comes back to a Redis that lost it. */
+static void test_adjustments(void)
+{
+    struct account_change c = change_of("a.example");
+    struct adjustment a = {.period = SLICE("2026-11"),
+                           .id = SLICE("mx1/7"),
+                           .amounts = {[COUNTER_OUT_MESSAGES] = -1},
+                           .at_s = NOW_S};
+    const char *text = "{\"amounts\":{\"out_messages\":-1},\"reason\":\"\",\"evidence\":\"\","
+                       "\"by\":\"\",\"at\":1763730000}";
+
+    nodes_open();
+    must(account_change_adjustment_add(&c, &a, &err), "adjustment_add");
+    is_text("HGET|tg:{a.example}:adjust|2026-11 mx1/7", text);
+    a.at_s++;
+    must(account_change_adjustment_add(&c, &a, &err), "adjustment_add");
+    is_text("HGET|tg:{a.example}:adjust|2026-11 mx1/7", text);
+    set("a.example", METRIC_MESSAGES, "hour", 5);
+    is_number("HLEN|tg:{a.example}:limits", 1);
+    sync_both();
+    run("FLUSHALL");
+    sync_one(&two);
+    is_text("HGET|tg:{a.example}:adjust|2026-11 mx1/7", text);
+    is_number("HLEN|tg:{a.example}:adjust", 1);
+    is_number("HLEN|tg:{a.example}:limits", 1);
+    nodes_remove();
+}
+
 static void test_flushed(void)
 {
     nodes_open();
@@ -374,8 +402,8 @@ static void test_random(void)
 int main(void)
 {
     static void (*const tests[])(void) = {
-        test_flushed, test_retired,    test_older,   test_set_after_loss, test_away,
-        test_by_hand, test_wrong_type, test_noticed, test_many,           test_random};
+        test_flushed, test_retired,    test_adjustments, test_older, test_set_after_loss, test_away,
+        test_by_hand, test_wrong_type, test_noticed,     test_many,  test_random};
 
     log_open("changes-t", LOG_TARGET_STDERR, 0, LOG_ERR);
     return push_tests_run(tests, sizeof tests / sizeof tests[0]);

@@ -15,6 +15,7 @@ import tap
 import tollgated
 import tree
 
+ADJUSTMENT = "2026-11 mx1/7"
 ALICE, FAR = "alice@example.com", "a@far.test"
 MESSAGE = milterclient.message_of(["Subject: hi"], 300)
 # Names in the manual -> does the key come back? A name that is missing here fails the test.
@@ -25,7 +26,7 @@ KEYS = {
     "tg:{example.com}:users:month:2026-11": True, "tg:{example.com}:users:day:2026-11-21": True,
     "tg:{@mx1}:total": True, "tg:accounts:{00}": True, "tg:nodes": True, "tg:{@mx1}:node": True,
     "tg:{example.com}:plan": True, "tg:{example.com}:limits": True, "tg:{@server}:limits": True,
-    "tg:{@client}:limits": True, "tg:{example.com}:held": True,
+    "tg:{@client}:limits": True, "tg:{example.com}:held": True, "tg:{example.com}:adjust": True,
     "tg:{example.com}:changed": True, "tg:changed": True, "tg:{@mx1}:changes": True,
     "tg:{example.com}:violations": True, "tg:violations": True,
     # tollgate-collect writes these, which does not run here.
@@ -100,6 +101,8 @@ class Site:
 
     def fill(self):
         """Everything that the manual names is there."""
+        self.redis("HSET", "tg:{example.com}:adjust", ADJUSTMENT,
+                   '{"amounts":{"out_messages":-1},"reason":"r","by":"root","at":1795878503}')
         for holder in ("example.com", "@server", "@client"):
             scope = "domain" if holder[0] != "@" else holder[1:]
             self.command("limit", "set", holder, scope + "/recipients/day", "900", "--reason", "r")
@@ -111,7 +114,8 @@ class Site:
         proc.wait_for("a held message", lambda: self.redis("ZCARD", "tg:{example.com}:held") > 0)
         proc.wait_for("a violation", lambda: self.redis("XLEN", "tg:violations") > 0)
         proc.wait_for("the counters", lambda: self.total("out") + self.total("throttled") == 3)
-        proc.wait_for("the copy", lambda: self.copied("domain/bytes/day") and self.copied("plan"))
+        proc.wait_for("the copy", lambda: self.copied("domain/bytes/day") and self.copied("plan")
+                      and self.copied("adjust " + ADJUSTMENT))
         proc.wait_for("the violations' copy", self.copied_violations)
 
     def copied_violations(self):
