@@ -34,7 +34,7 @@ void listing_end(struct listing *l)
 
 static int no_memory(struct err *err)
 {
-    return err_set(err, EX_OSERR, "out of memory for the addresses of forwarders");
+    return err_set(err, EX_OSERR, "out of memory for the entries of sources");
 }
 
 /* 1: this group may add to the address, 0: another has it, -1: memory is out. */
@@ -94,6 +94,46 @@ static int add_copy(struct listing *l, const struct source_entry *entry, struct 
     return judge(l, hosted_add_copy(l->hosted, l->copy, entry->key, target, err), err);
 }
 
+static struct listing_owner *owner_new(struct listing *l, struct slice name, struct slice domain)
+{
+    struct listing_owner *o = arena_alloc(&l->taken_keys, sizeof *o), **grown;
+
+    grown = arena_grow(&l->taken_keys, l->owners, l->owner_count, &l->owner_room, sizeof *grown);
+    if (o == NULL || grown == NULL)
+        return NULL;
+    o->name = name;
+    o->domain = arena_lower(&l->taken_keys, domain);
+    o->where = arena_copy(&l->taken_keys, slice_str(l->where)).ptr;
+    o->line = l->line;
+    l->owners = grown;
+    l->owners[l->owner_count++] = o;
+    return o->where != NULL && o->domain.ptr != NULL ? o : NULL;
+}
+
+static int note_owner(struct listing *l, struct slice domain, struct slice owner, struct err *err)
+{
+    struct slice name;
+    void **entry;
+    bool added = false;
+
+    if (domain_canonical(owner, &l->taken_keys, &name, err) != 0)
+        return -1;
+    entry = strmap_add(&l->owner_index, name, &added);
+    if (entry != NULL && added)
+        *entry = owner_new(l, name, domain);
+    return entry != NULL && *entry != NULL ? 0 : no_memory(err);
+}
+
+static int add_domain(struct listing *l, const struct source_entry *entry, struct err *err)
+{
+    struct slice owner = source_line_owner(entry->value);
+    int result = hosted_add_domain(l->hosted, entry->key, owner, err);
+
+    if (result == 0 && owner.len > 0)
+        result = note_owner(l, entry->key, owner, err);
+    return judge(l, result, err);
+}
+
 static bool plan_exists(const struct settings *s, struct slice name)
 {
     for (size_t i = 0; i < s->plan_count; i++)
@@ -125,8 +165,7 @@ int listing_add(struct listing *l, const struct source_entry *entry, bool whole,
     err = err != NULL ? err : &own;
     switch (l->use) {
     case SOURCE_DOMAINS:
-        return judge(
-            l, hosted_add_domain(l->hosted, entry->key, source_line_owner(entry->value), err), err);
+        return add_domain(l, entry, err);
     case SOURCE_FORWARDS:
         return add_forwards(l, entry, whole, err);
     case SOURCE_LOGINS:

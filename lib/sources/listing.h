@@ -17,6 +17,15 @@
  * offers. For lib/sources/source*.c and resolver*.c alone; programs include source.h.
  */
 
+/* An owner, where and of which domain it is named first, and how many domains lose it. */
+struct listing_owner {
+    struct slice name;
+    const char *where;
+    size_t line;
+    struct slice domain;
+    size_t count;
+};
+
 /* A listing in progress: where the entries go, and what was said about them. */
 struct listing {
     struct hosted *hosted;
@@ -37,6 +46,11 @@ struct listing {
     struct strmap taken;
     struct arena taken_keys;
     uintptr_t group;
+
+    /* The owners of domains, each once, in the order in which they are named; by name. */
+    struct listing_owner **owners;
+    size_t owner_count, owner_room;
+    struct strmap owner_index;
 };
 
 /* A new file, key or table begins, whose forwarders count only where no earlier one had the
@@ -52,6 +66,10 @@ int listing_add(struct listing *l, const struct source_entry *entry, bool whole,
 int listing_add_line(struct listing *l, struct slice line, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
 void listing_warn(struct listing *l, const char *what) TG_NONNULL(1);
+
+/* After all domains: takes owners away that are not hosted, with a warning for each owner. Where
+ * domains are asked nobody knows. */
+void listing_owners_check(struct listing *l) TG_NONNULL(1);
 
 /* A sum of what a source is now, begun with HASH_BEGIN. */
 uint64_t listing_stamp_file(uint64_t stamp,

@@ -93,6 +93,7 @@ static int list_each(struct listing *l, const struct settings *s, const struct s
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         if (list_all(&lists[i], l, s, err) != 0)
             return -1;
+    listing_owners_check(l);
     return 0;
 }
 
@@ -155,6 +156,7 @@ struct hosted *source_load(const struct settings *s, FILE *warnings, struct err 
     if (result == 0)
         result = list_sources(&l, s, err);
     strmap_fini(&l.taken);
+    strmap_fini(&l.owner_index);
     arena_fini(&l.taken_keys);
     store_free(l.store);
     if (result == 0)

@@ -69,7 +69,7 @@ static void test_order(void)
     struct hosted *w;
 
     write_file("d1", "x.example one.example\ny.example one.example\n");
-    write_file("d2", "x.example two.example\n");
+    write_file("d2", "x.example two.example\none.example\ntwo.example\n");
     write_file("f1", "a@x.example one@o.org\nb@x.example one@o.org\n");
     write_file("f2", "A@x.example two@o.org\n");
     use_sources("file:d1 file:d2", "file:f1 file:f2", "");
@@ -78,6 +78,47 @@ static void test_order(void)
     IS_STR(charged(w, "y.example"), "one.example", "and the earlier where the later has none");
     IS_STR(targets(w, "a@x.example"), "two@o.org", "forwards: the later source counts");
     IS_STR(targets(w, "b@x.example"), "one@o.org", "and the earlier where the later has none");
+    hosted_free(w);
+}
+
+/* Only hosted domains have accounts. A transport table has two columns, too. */
+static void test_owners(void)
+{
+    static const struct {
+        const char *domain, *charged;
+    } cases[] = {
+        {"a.example", "a.example"},         {"b.example", "b.example"},
+        {"c.example", "own.example"},       {"x.wild.example", "wild.example"},
+        {"x.far.example", "x.far.example"}, {"d.example", "s.below.example"},
+        {"e.example", "late.example"},      {"f.example", "f.example"},
+    };
+    struct err err = {0};
+    struct hosted *w;
+
+    write_file("d1", "a.example Backend.host\nb.example backend.host\nc.example own.example\n"
+                     "own.example\n.wild.example wild.example\n.far.example gone.example\n"
+                     "d.example s.below.example\n.below.example\ne.example late.example\n"
+                     "f.example f.example.\n");
+    write_file("d2", "late.example\n");
+    use_sources("file:d1 file:d2", "", "");
+    w = load(&err);
+    for (size_t i = 0; w != NULL && i < sizeof cases / sizeof cases[0]; i++)
+        IS_STR(charged(w, cases[i].domain), cases[i].charged, cases[i].domain);
+    OK(strstr(warnings, "/d1:1: the owner backend.host is not hosted: a.example and 1 other domain "
+                        "are charged as they appear; add ") != NULL,
+       warnings);
+    OK(strstr(warnings,
+              "/d1:6: the owner gone.example is not hosted: .far.example is charged as it "
+              "appears") != NULL,
+       "one more, of a wildcard");
+    OK(strstr(warnings, "own.example is") == NULL && strstr(warnings, "late") == NULL &&
+           strstr(warnings, "below.example is not") == NULL,
+       "and no other");
+    hosted_free(w);
+    use_sources("file:d1 socketmap:inet:127.0.0.1:1:domains", "", "");
+    w = load(&err);
+    OK(w != NULL && strstr(warnings, "is not hosted") == NULL, "a map may know the owner");
+    IS_STR(charged(w, "a.example"), "backend.host", "who is charged then");
     hosted_free(w);
 }
 
@@ -380,6 +421,7 @@ int main(void)
     settings.accounting.delimiter = "+";
     test_files();
     test_order();
+    test_owners();
     test_continued();
     test_wrong_files();
     test_file_faults();
