@@ -256,7 +256,7 @@ static void log_relayed(struct dispatch *g, const struct session_action *a)
     for (size_t i = 0; i < a->classified->count; i++) {
         const struct decision *d = &a->classified->decisions[i];
 
-        if (d->class_ == CLASS_RELAY && relayed_is_due(g, d->destination))
+        if (d->rule == RULE_NOT_HOSTED && relayed_is_due(g, d->destination))
             log_event(LOG_NOTICE, "not hosted; missing from the hosted set?",
                       LOG_TEXT("domain", d->destination), LOG_TEXT("qid", a->record->queue_id));
     }

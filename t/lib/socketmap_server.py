@@ -8,8 +8,9 @@ import threading
 
 class SocketmapServer:
     def __init__(self, address, maps):
-        """address: a path, or a pair of host and port. maps: name -> {key: value}."""
-        self.maps = maps
+        """address: a path, or a pair of host and port. maps: name -> {key: value}. faults: key ->
+        temp, close (the connection), junk or hang. asked: the keys so far."""
+        self.maps, self.faults, self.asked = maps, {}, []
         self.socket = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
         self.socket.bind(address)
         if isinstance(address, str):
@@ -27,10 +28,24 @@ class SocketmapServer:
         with contextlib.suppress(OSError, ValueError), peer, peer.makefile("rwb") as stream:
             while (request := netstring_read(stream)) is not None:
                 name, _, key = request.partition(" ")
-                value = self.maps.get(name, {}).get(key)
-                reply = "NOTFOUND " if value is None else "OK " + value
-                stream.write(b"%d:%s," % (len(reply.encode()), reply.encode()))
-                stream.flush()
+                self.asked.append(key)
+                if not self._reply(stream, name, key):
+                    return
+
+    def _reply(self, stream, name, key):
+        """False: the connection is over."""
+        fault = self.faults.get(key)
+        value = self.maps.get(name, {}).get(key)
+        reply = "NOTFOUND " if value is None else "OK " + value
+        if fault == "hang":
+            stream.read(1)  # until the other end gives up
+        if fault in ("hang", "close"):
+            return False
+        if fault is not None:
+            reply = "TEMP later" if fault == "temp" else "what?"
+        stream.write(b"%d:%s," % (len(reply.encode()), reply.encode()))
+        stream.flush()
+        return True
 
     def close(self):
         self.socket.shutdown(socket.SHUT_RDWR)

@@ -369,6 +369,20 @@ def test_many_sessions():
     tap.same(site.daemon.stop(), 0, "a clean end")
 
 
+def test_relayed():
+    """Each domain that seems to be missing is named once an hour, whatever was named before."""
+    site = Site("relayed")
+    site.daemon.start()
+    for recipients in (["a@one.test", ALICE, "b@two.test"], ["c@two.test"], ["d@three.test"],
+                       ["e@one.test", "f@four.test"]):
+        with milterclient.Session(site.daemon.socket) as s:
+            tap.ok(s.deliver(OUTSIDE, recipients, MESSAGE).accepted, "to " + " ".join(recipients))
+    tap.same(site.wait_counter("relay_messages", 4, "_unattributed"), 4, "all are relayed")
+    lines = re.findall("missing from the hosted set.*domain=(\\S+)", site.daemon.log())
+    tap.same(lines, ["one.test", "two.test", "three.test", "four.test"], "each has its line, once")
+    tap.same(site.daemon.stop(), 0, "a clean end")
+
+
 def test_words_of_strangers():
     """A domain that is named like a cause of trouble does not silence it."""
     site = Site("words")
@@ -462,7 +476,7 @@ def main():
                  test_two_of_one, test_background, test_privileges,
                  test_reload_under_load, test_reload_changes, test_source_changes,
                  test_no_room, test_many_sessions, test_no_files_left,
-                 test_words_of_strangers, test_drain,
+                 test_relayed, test_words_of_strangers, test_drain,
                  test_idle_session_at_end):
         tap.note(test.__name__)
         test()
