@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "lib/core/contract.h"
 #include "lib/core/period_range.h"
+#include "lib/read/read_report.h"
 
 /*
  * The time that a report is about: --from and --to, both included; by default this month so far.
@@ -13,19 +14,13 @@
  */
 
 struct range {
-    time_t from, to, now; /* [from, to) */
-    bool hours;           /* counted by hours: from and to are whole ones */
+    struct report_time time;
     char from_text[PERIOD_TEXT], to_text[PERIOD_TEXT];
 };
 
 /* Either text may be NULL: from the start of the month that it ends in, to today. */
 int range_parse(struct range *r, const char *from, const char *to, bool hours,
                 struct err *err) TG_MUST_USE TG_NONNULL(1);
-
-/* The stored periods that make up [from, to), which lies in the range. -1 too where they are no
- * longer kept. */
-int range_cover(const struct range *r, time_t from, time_t to, struct arena *arena,
-                struct stored_periods *out, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* Is everything that the range may hold in the store, from every node? Says so in *complete and,
  * where not, why in `note`. */

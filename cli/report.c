@@ -12,10 +12,6 @@
 
 #define MEMORY_BYTES ((size_t)1 << 30)
 
-enum scope { SCOPE_SERVER, SCOPE_DOMAIN, SCOPE_USER };
-enum by { BY_NOTHING = -1, BY_NODE, BY_DOMAIN, BY_USER };
-
-static const char *const scope_names[] = {"server", "domain", "user"};
 static const char *const by_names[] = {"node", "domain", "user", NULL};
 static const char *const step_names[] = {"hour", "day", "week", "month", "quarter", NULL};
 static const enum period_kind step_kinds[] = {PERIOD_HOUR, PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH,
@@ -27,17 +23,14 @@ struct report {
     const struct report_kind *kind;
     bool server;
     const char *domain_text, *user_text, *from, *to, *sort;
-    int by;   /* into by_names, an enum by */
+    int by;   /* into by_names, an enum report_by */
     int step; /* into step_names; -1: none */
     bool reverse;
     uint64_t top;
     int format;
 
-    enum scope scope;
-    struct slice account, user; /* canonical */
     struct range range;
-    struct counter_list counters;
-    struct name_list names; /* the accounts that are read */
+    struct report_question question;
     struct report_grid grid;
     struct arena arena;
 };
@@ -134,37 +127,41 @@ static const struct options_table table = {
 /* Users have counters of some groups, and no hours. */
 static int check_users(const struct report *r)
 {
-    struct counter_list list;
-
+    if (!report_is_of_users(r->kind))
+        return cli_usage("report",
+                         "the report %s exists for the server and for domains, not for users",
+                         r->kind->name);
     if (r->step == 0)
         return cli_usage("report", "users are counted by month and day, not by hour");
-    report_counters(r->kind, &list);
-    for (size_t i = 0; i < list.count; i++) {
-        if (!counter_is_of_users(list.ids[i]))
-            return cli_usage("report",
-                             "the report %s exists for the server and for domains, not for "
-                             "users",
-                             r->kind->name);
-    }
     return EX_OK;
 }
 
-static int check_scope(struct report *r)
+static enum report_scope scope_of(const struct report *r)
 {
-    r->scope = r->user_text != NULL     ? SCOPE_USER
-               : r->domain_text != NULL ? SCOPE_DOMAIN
-                                        : SCOPE_SERVER;
-    if (r->server && r->scope != SCOPE_SERVER)
+    return r->user_text != NULL ? SCOPE_USER : r->domain_text != NULL ? SCOPE_DOMAIN : SCOPE_SERVER;
+}
+
+static int check_scope(const struct report *r)
+{
+    enum report_scope scope = scope_of(r);
+    bool is_node = scope == SCOPE_SERVER && (r->by == BY_NOTHING || r->by == BY_NODE);
+
+    if (r->server && scope != SCOPE_SERVER)
         return cli_usage("report", "--server excludes --domain and --user");
-    if (r->scope == SCOPE_USER && r->by != BY_NOTHING)
+    if (scope == SCOPE_USER && r->by != BY_NOTHING)
         return cli_usage("report", "--by %s excludes --user: one user is one line",
                          by_names[r->by]);
-    if (r->scope == SCOPE_DOMAIN && r->by == BY_NODE)
+    if (scope == SCOPE_DOMAIN && r->by == BY_NODE)
         return cli_usage("report", "--by node needs --server: the counters of a domain are the sum "
                                    "over all nodes");
-    if (r->scope == SCOPE_DOMAIN && r->by == BY_DOMAIN)
+    if (scope == SCOPE_DOMAIN && r->by == BY_DOMAIN)
         return cli_usage("report", "--by domain needs --server");
-    return r->scope == SCOPE_USER || r->by == BY_USER ? check_users(r) : EX_OK;
+    if (report_fillers(r->kind, is_node).nobody)
+        return cli_usage("report",
+                         "the report %s exists for the server and its nodes only: use --server, "
+                         "with --by node or without --by",
+                         r->kind->name);
+    return scope == SCOPE_USER || r->by == BY_USER ? check_users(r) : EX_OK;
 }
 
 /* EX_OK, OPTIONS_DONE or an exit code. */
@@ -183,23 +180,13 @@ static int parse(struct report *r, int argc, char **argv)
     return r->kind != NULL ? check_scope(r) : unknown_report(names[0]);
 }
 
-/* --- what is read ---------------------------------------------------------------------------- */
-
-static int name_one(struct report *r, struct slice name, struct err *err)
-{
-    r->names.items = arena_array(&r->arena, 1, sizeof *r->names.items);
-    if (r->names.items == NULL)
-        return err_set(err, EX_OSERR, "out of memory");
-    r->names.items[0] = name;
-    r->names.count = 1;
-    return 0;
-}
+/* --- the question ---------------------------------------------------------------------------- */
 
 static int parse_account(struct report *r, const char *text, struct err *err)
 {
     if (strcmp(text, ACCOUNT_UNATTRIBUTED) == 0)
-        r->account = slice_str(text);
-    else if (domain_canonical(slice_str(text), &r->arena, &r->account, err) != 0)
+        r->question.account = slice_str(text);
+    else if (domain_canonical(slice_str(text), &r->arena, &r->question.account, err) != 0)
         return cli_bad_value(err, "--domain", text);
     return 0;
 }
@@ -214,42 +201,10 @@ static int parse_user(struct report *r, struct err *err)
         return err_set(err, EX_USAGE,
                        "--user %s: give the whole address, such as alice@example.com",
                        r->user_text);
-    r->user = address_user(&a, &r->arena);
+    r->question.user = address_user(&a, &r->arena);
     if (r->domain_text == NULL)
-        r->account = a.domain;
+        r->question.account = a.domain;
     return 0;
-}
-
-/* Nodes have accounts of their own, "@" and the node's name. */
-static int names_of_nodes(struct report *r, struct err *err)
-{
-    if (read_nodes(&r->cli->reader, &r->arena, &r->names, err) != 0)
-        return -1;
-    for (size_t i = 0; i < r->names.count; i++) {
-        struct buf b;
-
-        buf_init(&b, 1024);
-        buf_add_char(&b, '@');
-        buf_add(&b, r->names.items[i]);
-        r->names.items[i] = arena_copy(&r->arena, buf_slice(&b));
-        buf_fini(&b);
-        if (r->names.items[i].ptr == NULL)
-            return err_set(err, EX_OSERR, "out of memory");
-    }
-    return 0;
-}
-
-static int find_names(struct report *r, struct err *err)
-{
-    if (r->domain_text != NULL && parse_account(r, r->domain_text, err) != 0)
-        return -1;
-    if (r->user_text != NULL && parse_user(r, err) != 0)
-        return -1;
-    if (r->scope != SCOPE_SERVER)
-        return name_one(r, r->account, err);
-    if (r->by == BY_DOMAIN || r->by == BY_USER)
-        return read_accounts(&r->cli->reader, &r->arena, &r->names, err);
-    return names_of_nodes(r, err);
 }
 
 /* A name never counted may be a mistyped one. */
@@ -257,131 +212,41 @@ static int note_unknown(struct report *r, struct err *err)
 {
     bool known;
 
-    if (r->scope == SCOPE_SERVER)
+    if (r->question.scope == SCOPE_SERVER)
         return 0;
-    if (read_is_account(&r->cli->reader, r->account, &known, err) != 0)
+    if (read_is_account(&r->cli->reader, r->question.account, &known, err) != 0)
         return -1;
     if (!known)
         (void)fprintf(stderr, "tollgate: nothing has ever been counted for %.*s%s\n",
-                      SLICE_FMT(r->account),
-                      r->scope == SCOPE_USER
+                      SLICE_FMT(r->question.account),
+                      r->question.scope == SCOPE_USER
                           ? "; where its mail is charged to another domain, name that by --domain"
                           : "");
     return 0;
 }
 
-/* --- reading --------------------------------------------------------------------------------- */
-
-struct step_reading {
-    struct report *report;
-    const struct step *step;
-    struct tally sum; /* where the rows are added up */
-};
-
-static struct slice step_label(const struct step_reading *s)
+static int ask(struct report *r, struct err *err)
 {
-    return s->report->step >= 0 ? slice_str(s->step->name) : SLICE_NONE;
-}
+    struct report_question *q = &r->question;
 
-static int row_sum(void *context, struct slice name, const struct tally *sum, struct err *err)
-{
-    struct step_reading *s = context;
-
-    (void)name;
-    (void)err;
-    tally_add(&s->sum, sum);
-    return 0;
-}
-
-static int row_node(void *context, struct slice name, const struct tally *sum, struct err *err)
-{
-    struct step_reading *s = context;
-
-    return report_grid_add(&s->report->grid, step_label(s), slice_from(name, 1), sum, err);
-}
-
-static int row_named(void *context, struct slice name, const struct tally *sum, struct err *err)
-{
-    struct step_reading *s = context;
-
-    if (tally_is_empty(sum))
-        return 0;
-    return report_grid_add(&s->report->grid, step_label(s), name, sum, err);
-}
-
-static int read_sum(struct step_reading *s, const struct stored_periods *periods, struct err *err)
-{
-    struct report *r = s->report;
-    int result;
-
-    memset(&s->sum, 0, sizeof s->sum);
-    if (r->scope == SCOPE_USER)
-        result =
-            read_user(&r->cli->reader, r->account, r->user, periods, &r->counters, &s->sum, err);
-    else
-        result = read_counters(&r->cli->reader, &r->names, periods, &r->counters, row_sum, s, err);
-    if (result != 0)
+    *q = (struct report_question){
+        .kind = r->kind,
+        .scope = scope_of(r),
+        .by = (enum report_by)r->by,
+        .step = r->step >= 0 ? step_kinds[r->step] : PERIOD_TOTAL,
+        .time = r->range.time,
+        .from_text = slice_str(r->range.from_text),
+        .to_text = slice_str(r->range.to_text),
+        .timezone = r->range.time.hours ? SLICE("UTC") : slice_str(r->cli->settings->timezone),
+        .sort = slice_str(r->sort),
+        .reverse = r->reverse,
+        .over_time = r->format == FORMAT_CHART,
+        .top = (size_t)r->top};
+    if (r->domain_text != NULL && parse_account(r, r->domain_text, err) != 0)
         return -1;
-    return report_grid_add(&r->grid, step_label(s), SLICE_NONE, &s->sum, err);
-}
-
-static int read_step(struct report *r, const struct step *step, struct err *err)
-{
-    struct step_reading s = {.report = r, .step = step};
-    struct stored_periods periods;
-
-    if (range_cover(&r->range, step->from, step->to, &r->arena, &periods, err) != 0)
+    if (r->user_text != NULL && parse_user(r, err) != 0)
         return -1;
-    switch ((enum by)r->by) {
-    case BY_NODE:
-        return read_counters(&r->cli->reader, &r->names, &periods, &r->counters, row_node, &s, err);
-    case BY_DOMAIN:
-        return read_counters(&r->cli->reader, &r->names, &periods, &r->counters, row_named, &s,
-                             err);
-    case BY_USER:
-        return read_users(&r->cli->reader, &r->names, &periods, &r->counters, row_named, &s, err);
-    case BY_NOTHING:
-        break;
-    }
-    return read_sum(&s, &periods, err);
-}
-
-static int read_steps(struct report *r, struct err *err)
-{
-    enum period_kind kind = r->step >= 0 ? step_kinds[r->step] : PERIOD_TOTAL;
-    struct step_list steps;
-
-    if (period_range_steps(kind, r->range.from, r->range.to, r->range.now, &r->arena, &steps,
-                           err) != 0)
-        return -1;
-    for (size_t i = 0; i < steps.count; i++) {
-        if (read_step(r, &steps.items[i], err) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-static int fill_grid(struct report *r, struct err *err)
-{
-    struct report_grid *g = &r->grid;
-
-    if (report_grid_init(g, r->kind, r->step >= 0 ? step_names[r->step] : NULL,
-                         r->by != BY_NOTHING ? by_names[r->by] : NULL, MEMORY_BYTES, err) != 0 ||
-        report_grid_order(g, slice_str(r->sort), r->reverse, (size_t)r->top, err) != 0)
-        return -1;
-    g->over_time = r->format == FORMAT_CHART;
-    g->scope = scope_names[r->scope];
-    g->from = slice_str(r->range.from_text);
-    g->to = slice_str(r->range.to_text);
-    g->timezone = r->range.hours ? SLICE("UTC") : slice_str(r->cli->settings->timezone);
-    report_counters(r->kind, &r->counters);
-    /* Asked before the names and counters are read: what is complete then is complete in them. */
-    if (range_complete(r->cli, &r->range, &r->arena, &g->complete, &g->note, err) != 0 ||
-        find_names(r, err) != 0 || note_unknown(r, err) != 0 || read_steps(r, err) != 0)
-        return -1;
-    g->name = r->scope == SCOPE_USER ? r->user : r->account;
-    report_grid_finish(g);
-    return 0;
+    return note_unknown(r, err);
 }
 
 static int run(struct report *r)
@@ -391,7 +256,8 @@ static int run(struct report *r)
 
     if (code != EX_OK)
         return code;
-    if (range_parse(&r->range, r->from, r->to, r->step == 0, &err) != 0 || fill_grid(r, &err) != 0)
+    if (range_parse(&r->range, r->from, r->to, r->step == 0, &err) != 0 || ask(r, &err) != 0 ||
+        read_report(&r->cli->reader, &r->question, &r->arena, &r->grid, &err) != 0)
         return cli_fail(&err);
     return cli_write_grid(&r->grid, (enum format)r->format);
 }

@@ -117,7 +117,7 @@ static int add_row(void *context, struct slice name, const struct tally *sum, st
 
     if (tally_is_empty(sum) && t->domains.count == 0)
         return 0;
-    return report_grid_add(&t->grid, SLICE_NONE, name, sum, err);
+    return report_grid_add_sums(&t->grid, SLICE_NONE, name, sum, err);
 }
 
 static int fill_grid(struct totals *t, struct err *err)
@@ -127,7 +127,8 @@ static int fill_grid(struct totals *t, struct err *err)
 
     if (report_grid_init(g, report_totals(), NULL, "account", MEMORY_BYTES, err) != 0 ||
         report_grid_order(g, SLICE("account"), false, 0, err) != 0 ||
-        range_cover(&t->range, t->range.from, t->range.to, &t->arena, &periods, err) != 0)
+        read_report_cover(&t->range.time, t->range.time.from, t->range.time.to, &t->arena, &periods,
+                          err) != 0)
         return -1;
     g->billing = true;
     g->scope = "accounts";

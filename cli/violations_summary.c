@@ -119,13 +119,13 @@ static int take_oldest(void *context, const struct violation_entry *entry, struc
 
 static int read_streams(struct summary *s, struct err *err)
 {
-    struct stream_id from = {(uint64_t)s->range.from * 1000, 0};
+    struct stream_id from = {(uint64_t)s->range.time.from * 1000, 0};
 
     if (read_violations_forward(&s->cli->reader, s->holder, (struct stream_id){0, 0}, INT64_MAX,
                                 take_oldest, s, err) < 0)
         return -1;
-    return read_violations_forward(&s->cli->reader, s->holder, from, (int64_t)s->range.to * 1000,
-                                   take_entry, s, err);
+    return read_violations_forward(&s->cli->reader, s->holder, from,
+                                   (int64_t)s->range.time.to * 1000, take_entry, s, err);
 }
 
 /* --- the suggestion -------------------------------------------------------------------------- */
@@ -273,7 +273,8 @@ static int read_counted(struct summary *s, struct err *err)
     memcpy(counters.ids, observed, sizeof observed);
     if (s->holder.len > 0 && s->holder.ptr[0] == '@')
         return 0; /* what the server's and clients' limits stop counts for no account */
-    if (range_cover(&s->range, s->range.from, s->range.to, &s->arena, &periods, err) != 0 ||
+    if (read_report_cover(&s->range.time, s->range.time.from, s->range.time.to, &s->arena, &periods,
+                          err) != 0 ||
         (s->holder.len == 0 && read_accounts(&s->cli->reader, &s->arena, &accounts, err) != 0))
         return -1;
     return read_counters(&s->cli->reader, &accounts, &periods, &counters, add_account, s, err);
@@ -283,7 +284,7 @@ static int read_counted(struct summary *s, struct err *err)
 
 static bool is_cut(const struct summary *s)
 {
-    return s->oldest_ms > (int64_t)s->range.from * 1000 &&
+    return s->oldest_ms > (int64_t)s->range.time.from * 1000 &&
            s->entries >= (s->holder.len > 0 ? STREAM_OF_DOMAIN_MAX : STREAM_MAX);
 }
 

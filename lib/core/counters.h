@@ -219,6 +219,7 @@ bool counter_is_of_users(enum counter id);
 /* Which program fills it, in node accounts (is_node) or in those of domains and users: no field of
  * one kind of account is filled by two. */
 enum counter_filler { FILLER_NONE, FILLER_MILTER, FILLER_COLLECTOR };
+#define FILLERS (FILLER_COLLECTOR + 1)
 enum counter_filler counter_filler(enum counter id, bool is_node);
 
 #endif

@@ -34,9 +34,25 @@ void render_csv(const struct report_grid *g, struct buf *b) TG_NONNULL(1);
  * One that a spreadsheet would take for a formula (it begins with = + - or @) has a ' before it. */
 void render_csv_text(struct buf *b, struct slice value) TG_NONNULL(1);
 
+/* A value of that column for people: counts and bytes as format_value, quotients with one decimal;
+ * ">=" where it is at least so much; nothing where it is unknown. */
+void render_value(const struct report_grid *g, size_t column, uint64_t value,
+                  const struct render_style *style, bool brief, struct buf *b) TG_NONNULL(1, 4, 6);
+/* The same exactly, for programs: quotients with three decimals, nothing where it is unknown. */
+void render_exact(const struct report_column *column, uint64_t value, struct buf *b)
+    TG_NONNULL(1, 3);
+/* What the row covers, as coverage_text says it, and which of its figures are bounds: "so far; at
+ * least pop_bytes". */
+void render_coverage(const struct report_grid *g, const struct coverage *coverage, struct buf *b)
+    TG_NONNULL(1, 3);
+/* A label, and the marks of coverage_marks behind it where rows differ in time or node. */
+void render_label(const struct report_grid *g, const struct report_grid_row *row,
+                  enum report_grid_label label, struct buf *b) TG_NONNULL(1, 2, 4);
+
 /* What table and chart share: the title above, remarks below. */
 void render_title(const struct report_grid *g, const struct render_style *style, struct buf *b)
     TG_NONNULL(1);
-void render_notes(const struct report_grid *g, struct buf *b) TG_NONNULL(1);
+void render_notes(const struct report_grid *g, const struct render_style *style, struct buf *b)
+    TG_NONNULL(1, 2, 3);
 
 #endif

@@ -13,7 +13,7 @@ struct chart {
     const struct report_grid *g;
     const struct render_style *style;
     struct buf text; /* scratch: a label or a figure */
-    enum counter_unit unit;
+    size_t main;     /* its column */
     size_t label_width, format_width, bar_width;
     uint64_t most;
 };
@@ -35,35 +35,56 @@ static void column_label(const struct report_column *column, struct buf *b)
         buf_addf(b, " %s", column->head);
 }
 
-static void row_label(const struct report_grid_row *row, struct buf *b)
+static void row_label(const struct report_grid *g, const struct report_grid_row *row, struct buf *b)
 {
-    format_text(b, row->label[GRID_STEP]);
+    render_label(g, row, GRID_STEP, b);
     if (row->label[GRID_STEP].len > 0 && row->label[GRID_BY].len > 0)
         format_fill(b, " ", GAP);
-    format_text(b, row->label[GRID_BY]);
+    render_label(g, row, GRID_BY, b);
 }
 
-/* False: this column has another unit and gets no bar. The label is in c->text afterwards. */
-static bool bar_at(struct chart *c, size_t i, uint64_t *value)
+/* Does the column get a bar beside the main one's? Quotients have no common measure. */
+static bool is_comparable(const struct chart *c, size_t column)
+{
+    const struct report_column *a = &c->g->kind->columns[c->main],
+                               *b = &c->g->kind->columns[column];
+
+    if (a->kind != COLUMN_SUM || b->kind != COLUMN_SUM)
+        return column == c->main;
+    return a->unit == b->unit && !b->raw;
+}
+
+/* A bar's value and its column. False: this column gets no bar. The label is in c->text
+ * afterwards. */
+static bool bar_at(struct chart *c, size_t i, size_t *column, uint64_t *value)
 {
     const struct report_grid *g = c->g;
 
     buf_reset(&c->text);
+    *column = c->main;
     if (g->label_names[GRID_STEP] == NULL && g->label_names[GRID_BY] == NULL) {
         column_label(&g->kind->columns[i], &c->text);
+        *column = i;
         *value = g->count > 0 ? g->rows[0].values[i] : 0;
-        return g->kind->columns[i].unit == c->unit;
+        return is_comparable(c, i);
     }
     if (i < g->count) {
-        row_label(&g->rows[i], &c->text);
-        *value = g->rows[i].values[report_grid_main(g)];
+        row_label(g, &g->rows[i], &c->text);
+        *value = g->rows[i].values[c->main];
         return true;
     }
     buf_add_char(&c->text, '(');
     format_count(&c->text, g->others_count);
     buf_add_str(&c->text, " more)");
-    *value = g->others[report_grid_main(g)];
+    *value = g->others[c->main];
     return true;
+}
+
+static struct slice figure(struct chart *c, size_t column, uint64_t value)
+{
+    buf_reset(&c->text);
+    render_value(c->g, column, value, c->style, false, &c->text);
+    return buf_slice(&c->text);
 }
 
 static void measure(struct chart *c)
@@ -73,16 +94,15 @@ static void measure(struct chart *c)
 
     for (size_t i = 0; i < bar_count(c); i++) {
         uint64_t value;
-        size_t label;
+        size_t label, column, shown;
 
-        if (!bar_at(c, i, &value))
+        if (!bar_at(c, i, &column, &value))
             continue;
         label = format_width(buf_slice(&c->text));
         c->label_width = label > c->label_width ? label : c->label_width;
-        c->most = value > c->most ? value : c->most;
-        buf_reset(&c->text);
-        format_value(&c->text, c->unit, value, false);
-        c->format_width = c->text.len > c->format_width ? c->text.len : c->format_width;
+        c->most = value > c->most && value != REPORT_UNKNOWN ? value : c->most;
+        shown = format_width(figure(c, column, value));
+        c->format_width = shown > c->format_width ? shown : c->format_width;
     }
     c->label_width = c->label_width < LABEL_MOST ? c->label_width : LABEL_MOST;
     used = c->label_width + c->format_width + 2 * GAP;
@@ -124,15 +144,14 @@ static void add_lines(struct chart *c, struct buf *b)
 {
     for (size_t i = 0; i < bar_count(c); i++) {
         uint64_t value;
+        size_t column;
 
-        if (!bar_at(c, i, &value))
+        if (!bar_at(c, i, &column, &value))
             continue;
         add_label(c, b);
-        add_bar(c, value, b);
+        add_bar(c, value != REPORT_UNKNOWN ? value : 0, b);
         format_fill(b, " ", GAP);
-        buf_reset(&c->text);
-        format_value(&c->text, c->unit, value, false);
-        format_right(b, buf_slice(&c->text), c->format_width);
+        format_right(b, figure(c, column, value), c->format_width);
         buf_add_char(b, '\n');
     }
 }
@@ -140,7 +159,7 @@ static void add_lines(struct chart *c, struct buf *b)
 void render_chart(const struct report_grid *g, const struct render_style *style, struct buf *b)
 {
     const struct report_column *column = &g->kind->columns[report_grid_main(g)];
-    struct chart c = {.g = g, .style = style, .unit = column->unit};
+    struct chart c = {.g = g, .style = style, .main = report_grid_main(g)};
 
     buf_init(&c.text, 4096);
     render_title(g, style, b);
@@ -152,6 +171,6 @@ void render_chart(const struct report_grid *g, const struct render_style *style,
         measure(&c);
         add_lines(&c, b);
     }
-    render_notes(g, b);
+    render_notes(g, style, b);
     buf_fini(&c.text);
 }

@@ -1,6 +1,5 @@
 #include "lib/core/render.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "lib/core/format.h"
@@ -86,7 +85,7 @@ static void add_head(const struct report_grid *g, struct buf *b)
         buf_addf(b, "%s%s", between, g->kind->columns[c].name);
         between = ",";
     }
-    buf_add_str(b, "\r\n");
+    buf_add_str(b, g->coverage != NULL ? ",coverage\r\n" : "\r\n");
 }
 
 static void add_row(const struct report_grid *g, const struct report_grid_row *row, struct buf *b)
@@ -106,8 +105,13 @@ static void add_row(const struct report_grid *g, const struct report_grid_row *r
         between = ",";
     }
     for (size_t c = 0; c < g->kind->column_count; c++) {
-        buf_addf(b, "%s%" PRIu64, between, row->values[c]);
+        buf_add_str(b, between);
+        render_exact(&g->kind->columns[c], row->values[c], b);
         between = ",";
+    }
+    if (g->coverage != NULL) {
+        buf_add_str(b, between);
+        render_coverage(g, row->coverage, b);
     }
     buf_add_str(b, "\r\n");
 }

@@ -10,6 +10,7 @@
 #define LABEL_GOOD  32 /* a label is cut to this before a column is left out */
 #define LABEL_LEAST 20 /* and never shorter than this */
 #define CELL_BYTES  64
+#define LABEL_BYTES ((size_t)1 << 20)
 
 struct render_layout {
     const struct report_grid *g;
@@ -19,14 +20,28 @@ struct render_layout {
     bool hidden[COLUMNS_MAX];
     size_t width[COLUMNS_MAX];
     size_t label_width[GRID_LABELS];
-    struct buf cell; /* scratch */
+    struct buf cell, labels; /* scratch */
 };
 
 static struct slice cell_text(struct render_layout *l, size_t column, uint64_t value)
 {
     buf_reset(&l->cell);
-    format_value(&l->cell, l->g->kind->columns[column].unit, value, l->brief);
+    render_value(l->g, column, value, l->style, l->brief, &l->cell);
     return buf_slice(&l->cell);
+}
+
+/* The row's labels, one with the marks; they live until the next row's. */
+static void row_labels(struct render_layout *l, size_t row, struct slice labels[GRID_LABELS])
+{
+    size_t end[GRID_LABELS + 1] = {0};
+
+    buf_reset(&l->labels);
+    for (int i = 0; i < GRID_LABELS; i++) {
+        render_label(l->g, &l->g->rows[row], (enum report_grid_label)i, &l->labels);
+        end[i + 1] = l->labels.len;
+    }
+    for (int i = 0; i < GRID_LABELS; i++)
+        labels[i] = slice_from(slice_to(buf_slice(&l->labels), end[i + 1]), end[i]);
 }
 
 static void widen(size_t *width, size_t to)
@@ -50,6 +65,19 @@ static bool has_total(const struct report_grid *g)
     return g->count + g->others_count > 1;
 }
 
+static void measure_rows(struct render_layout *l)
+{
+    for (size_t r = 0; r < l->g->count; r++) {
+        struct slice labels[GRID_LABELS];
+
+        row_labels(l, r, labels);
+        for (int i = 0; i < GRID_LABELS; i++) {
+            if (l->g->label_names[i] != NULL)
+                widen(&l->label_width[i], format_width(labels[i]));
+        }
+    }
+}
+
 static void measure_labels(struct render_layout *l)
 {
     const struct report_grid *g = l->g;
@@ -60,14 +88,13 @@ static void measure_labels(struct render_layout *l)
         if (g->label_names[i] == NULL)
             continue;
         l->label_width[i] = strlen(g->label_names[i]);
-        for (size_t r = 0; r < g->count; r++)
-            widen(&l->label_width[i], format_width(g->rows[r].label[i]));
         if (first && has_total(g))
             widen(&l->label_width[i], strlen("total"));
         if (first && g->others_count > 0)
             widen(&l->label_width[i], others_label(l).len);
         first = false;
     }
+    measure_rows(l);
 }
 
 static void measure_columns(struct render_layout *l)
@@ -77,11 +104,11 @@ static void measure_columns(struct render_layout *l)
     for (size_t c = 0; c < g->kind->column_count; c++) {
         l->width[c] = strlen(g->kind->columns[c].head);
         for (size_t r = 0; r < g->count; r++)
-            widen(&l->width[c], cell_text(l, c, g->rows[r].values[c]).len);
+            widen(&l->width[c], format_width(cell_text(l, c, g->rows[r].values[c])));
         if (has_total(g))
-            widen(&l->width[c], cell_text(l, c, g->total[c]).len);
+            widen(&l->width[c], format_width(cell_text(l, c, g->total[c])));
         if (g->others_count > 0)
-            widen(&l->width[c], cell_text(l, c, g->others[c]).len);
+            widen(&l->width[c], format_width(cell_text(l, c, g->others[c])));
     }
 }
 
@@ -124,7 +151,7 @@ static void squeeze(struct render_layout *l)
     measure_columns(l);
     cut_labels(l, LABEL_GOOD);
     for (size_t c = l->g->kind->column_count; c-- > 0 && !fits(l);)
-        l->hidden[c] = l->g->kind->columns[c].minor;
+        l->hidden[c] = l->g->kind->columns[c].minor || l->g->kind->columns[c].raw;
     cut_labels(l, LABEL_LEAST);
 }
 
@@ -252,7 +279,7 @@ static void add_row(struct render_layout *l, const struct slice labels[GRID_LABE
         format_right(b, cell_text(l, c, values[c]), l->width[c]);
         between = "  ";
     }
-    buf_add_char(b, '\n');
+    trim_line(b);
 }
 
 static void add_rule(const struct render_layout *l, struct buf *b)
@@ -300,7 +327,7 @@ static void add_hidden(const struct render_layout *l, struct buf *b)
     for (size_t c = 0; c < l->g->kind->column_count; c++) {
         const char *name = l->g->kind->columns[c].name;
 
-        if (!l->hidden[c])
+        if (!l->hidden[c] || l->g->kind->columns[c].raw)
             continue;
         if (!any) {
             buf_addf(b, "\n%s", lead);
@@ -331,8 +358,12 @@ static void add_body(struct render_layout *l, struct buf *b)
     add_head(l, b);
     add_bold(l, false, b);
     add_rule(l, b);
-    for (size_t r = 0; r < l->g->count; r++)
-        add_row(l, l->g->rows[r].label, l->g->rows[r].values, b);
+    for (size_t r = 0; r < l->g->count; r++) {
+        struct slice labels[GRID_LABELS];
+
+        row_labels(l, r, labels);
+        add_row(l, labels, l->g->rows[r].values, b);
+    }
     add_foot(l, b);
     add_hidden(l, b);
 }
@@ -344,7 +375,10 @@ void render_table(const struct report_grid *g, const struct render_style *style,
     TG_ASSERT(g->kind->column_count <= COLUMNS_MAX);
     l.dash = style->utf8 ? "─" : "-";
     l.ellipsis = style->utf8 ? "…" : "...";
+    for (size_t c = 0; c < g->kind->column_count; c++)
+        l.hidden[c] = g->kind->columns[c].raw;
     buf_init(&l.cell, CELL_BYTES);
+    buf_init(&l.labels, LABEL_BYTES);
     render_title(g, style, b);
     if (g->count == 0) {
         buf_add_str(b, "Nothing was counted.\n");
@@ -354,6 +388,7 @@ void render_table(const struct report_grid *g, const struct render_style *style,
         squeeze(&l);
         add_body(&l, b);
     }
-    render_notes(g, b);
+    render_notes(g, style, b);
     buf_fini(&l.cell);
+    buf_fini(&l.labels);
 }

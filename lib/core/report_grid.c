@@ -18,7 +18,15 @@ int report_grid_init(struct report_grid *g, const struct report_kind *kind, cons
     g->others = arena_array(&g->arena, kind->column_count, sizeof(uint64_t));
     if (g->total == NULL || g->others == NULL)
         return err_set(err, EX_OSERR, "out of memory");
+    for (size_t c = 0; c < kind->column_count; c++)
+        g->has_quotients = g->has_quotients || kind->columns[c].kind != COLUMN_SUM;
     return 0;
+}
+
+void report_grid_start(struct report_grid *g, const struct report_cell *cells)
+{
+    for (size_t c = 0; c < g->kind->column_count; c++)
+        g->total[c] = g->others[c] = cells[c].share;
 }
 
 void report_grid_fini(struct report_grid *g)
@@ -86,12 +94,13 @@ static bool has_both(const struct report_grid *g)
     return g->label_names[GRID_STEP] != NULL && g->label_names[GRID_BY] != NULL;
 }
 
+/* What is unknown is less than 0. */
 static int values_compare(const struct report_grid *g, const struct report_grid_row *a,
                           const struct report_grid_row *b)
 {
     if (g->order < 0 || a->values[g->order] == b->values[g->order])
         return 0;
-    return signed_if(a->values[g->order] > b->values[g->order] ? -1 : 1, g->reverse);
+    return signed_if(a->values[g->order] + 1 > b->values[g->order] + 1 ? -1 : 1, g->reverse);
 }
 
 /* Equal values stand in the order of their names, so that the same question gives the same answer.
@@ -114,10 +123,15 @@ static int rows_compare(const void *left, const void *right, void *context)
     return signed_if(sign, g->reverse && g->order == -1 - GRID_BY);
 }
 
+static const uint64_t *shares(const struct report_grid *g, const struct report_grid_row *row)
+{
+    return row->values + (g->has_quotients ? g->kind->column_count : 0);
+}
+
 static void drop(struct report_grid *g, const struct report_grid_row *row)
 {
     for (size_t c = 0; c < g->kind->column_count; c++)
-        g->others[c] += row->values[c];
+        g->others[c] = report_value_add(g->others[c], shares(g, row)[c]);
     g->others_count++;
 }
 
@@ -146,14 +160,18 @@ void report_grid_finish(struct report_grid *g)
         cut(g);
 }
 
-static uint64_t *values_copy(const struct report_grid *g, struct arena *arena,
-                             const uint64_t *values)
+static uint64_t *values_copy(struct arena *arena, const uint64_t *values, size_t count)
 {
-    uint64_t *copy = arena_array(arena, g->kind->column_count, sizeof *copy);
+    uint64_t *copy = arena_array(arena, count, sizeof *copy);
 
     if (copy != NULL)
-        memcpy(copy, values, g->kind->column_count * sizeof *copy);
+        memcpy(copy, values, count * sizeof *copy);
     return copy;
+}
+
+static size_t values_of_row(const struct report_grid *g)
+{
+    return g->kind->column_count * (g->has_quotients ? 2 : 1);
 }
 
 /* Moves what is kept into a new arena, so that the memory of dropped rows comes back. */
@@ -165,12 +183,13 @@ static int move(struct report_grid *g)
     bool good;
 
     arena_init(&fresh, g->arena.cap_bytes);
-    total = values_copy(g, &fresh, g->total);
-    others = values_copy(g, &fresh, g->others);
+    total = values_copy(&fresh, g->total, g->kind->column_count);
+    others = values_copy(&fresh, g->others, g->kind->column_count);
     rows = arena_array(&fresh, g->count * 2, sizeof *rows);
     good = total != NULL && others != NULL && rows != NULL;
     for (size_t i = 0; good && i < g->count; i++) {
-        rows[i].values = values_copy(g, &fresh, g->rows[i].values);
+        rows[i].values = values_copy(&fresh, g->rows[i].values, values_of_row(g));
+        rows[i].coverage = g->rows[i].coverage;
         good = rows[i].values != NULL;
         for (int l = 0; good && l < GRID_LABELS; l++) {
             rows[i].label[l] = arena_copy(&fresh, g->rows[i].label[l]);
@@ -204,10 +223,33 @@ static int report_grid_full(struct err *err)
                    "step, or --top");
 }
 
-int report_grid_add(struct report_grid *g, struct slice step, struct slice by,
-                    const struct tally *t, struct err *err)
+enum coverage_bound report_grid_bound(const struct report_grid *g, size_t column)
 {
-    struct report_grid_row row = {.label = {SLICE(""), SLICE("")}};
+    return g->bounds != NULL ? g->bounds[column] : BOUND_EXACT;
+}
+
+static int row_fill(struct report_grid *g, struct report_grid_row *row,
+                    const struct report_cell *cells)
+{
+    size_t columns = g->kind->column_count;
+
+    row->values = arena_array(&g->arena, values_of_row(g), sizeof(uint64_t));
+    if (row->values == NULL)
+        return -1;
+    for (size_t c = 0; c < columns; c++) {
+        row->values[c] = cells[c].value;
+        if (g->has_quotients)
+            row->values[columns + c] = cells[c].share;
+        g->total[c] = report_value_add(g->total[c], cells[c].share);
+    }
+    return 0;
+}
+
+int report_grid_add(struct report_grid *g, struct slice step, struct slice by,
+                    const struct report_cell *cells, const struct coverage *coverage,
+                    struct err *err)
+{
+    struct report_grid_row row = {.label = {SLICE(""), SLICE("")}, .coverage = coverage};
     struct report_grid_row *rows;
 
     if (g->top > 0 && g->count >= g->prune_at && prune(g) != 0)
@@ -218,13 +260,21 @@ int report_grid_add(struct report_grid *g, struct slice step, struct slice by,
     g->rows = rows;
     row.label[GRID_STEP] = arena_copy(&g->arena, step);
     row.label[GRID_BY] = arena_copy(&g->arena, by);
-    row.values = arena_array(&g->arena, g->kind->column_count, sizeof(uint64_t));
-    if (row.label[GRID_STEP].ptr == NULL || row.label[GRID_BY].ptr == NULL || row.values == NULL)
+    if (row.label[GRID_STEP].ptr == NULL || row.label[GRID_BY].ptr == NULL ||
+        row_fill(g, &row, cells) != 0)
         return report_grid_full(err);
-    for (size_t c = 0; c < g->kind->column_count; c++) {
-        row.values[c] = report_value(&g->kind->columns[c], t);
-        g->total[c] += row.values[c];
-    }
     g->rows[g->count++] = row;
     return 0;
+}
+
+int report_grid_add_sums(struct report_grid *g, struct slice step, struct slice by,
+                         const struct tally *t, struct err *err)
+{
+    static const struct report_basis basis = {.covered = {1, 1, 1}};
+    struct report_cell cells[COUNTER_COUNT];
+
+    TG_ASSERT(g->kind->column_count <= COUNTER_COUNT);
+    report_cells_init(g->kind, cells);
+    report_cells_add(g->kind, t, &basis, cells);
+    return report_grid_add(g, step, by, cells, NULL, err);
 }

@@ -23,7 +23,10 @@ enum report_grid_label { GRID_STEP, GRID_BY, GRID_LABELS };
 
 struct report_grid_row {
     struct slice label[GRID_LABELS]; /* empty where not asked for */
-    uint64_t *values;                /* one a column */
+    /* One a column; REPORT_UNKNOWN. With has_quotients as many behind them: their shares of the
+     * total. */
+    uint64_t *values;
+    const struct coverage *coverage; /* borrowed; NULL: not told */
 };
 
 struct report_grid {
@@ -32,9 +35,10 @@ struct report_grid {
     struct arena arena;
     struct report_grid_row *rows;
     size_t count, room, prune_at;
-    uint64_t *total;  /* of all rows, the dropped ones too */
+    uint64_t *total;  /* of all rows' shares, the dropped ones' too */
     uint64_t *others; /* of the rows that `top` left out */
     size_t others_count;
+    bool has_quotients; /* else what a row has is its share of the total */
 
     int order; /* column that orders the rows; -1 - GRID_STEP, -1 - GRID_BY: a label */
     bool reverse;
@@ -47,8 +51,12 @@ struct report_grid {
     struct slice from, to; /* dates, both within */
     struct slice timezone;
     bool complete;
-    bool billing;      /* every row says from, to and complete by itself */
-    struct slice note; /* why it is not complete; may be empty */
+    bool billing;                /* every row says from, to and complete by itself */
+    struct slice note;           /* why it is not complete; may be empty */
+    const struct slice *remarks; /* what else is to be known of the figures: gaps and the like */
+    size_t remark_count;
+    const struct coverage *coverage;   /* of the whole; rows have one, too, if it is there */
+    const enum coverage_bound *bounds; /* one a column; NULL: all are exact */
 };
 
 int report_grid_init(struct report_grid *g, const struct report_kind *kind, const char *step,
@@ -62,11 +70,21 @@ void report_grid_fini(struct report_grid *g);
 int report_grid_order(struct report_grid *g, struct slice column, bool reverse, size_t top,
                       struct err *err) TG_MUST_USE TG_NONNULL(1);
 
+/* Before the first row: what the sums begin with (0, if this is not called): the cells of an
+ * account without counters, so that what is unknown stays so. */
+void report_grid_start(struct report_grid *g, const struct report_cell *cells) TG_NONNULL(1, 2);
+
 /* Labels are copied. Rows of the same labels are not joined. -1: the cap is reached. */
 int report_grid_add(struct report_grid *g, struct slice step, struct slice by,
-                    const struct tally *t, struct err *err) TG_MUST_USE TG_NONNULL(1);
+                    const struct report_cell *cells, const struct coverage *coverage,
+                    struct err *err) TG_MUST_USE TG_NONNULL(1, 4);
+/* The same of a report without quotients, whose figures are all known. */
+int report_grid_add_sums(struct report_grid *g, struct slice step, struct slice by,
+                         const struct tally *t, struct err *err) TG_MUST_USE TG_NONNULL(1, 4);
 void report_grid_finish(struct report_grid *g) TG_NONNULL(1);
 
+/* Is the column's figure "at least" or "at most"? */
+enum coverage_bound report_grid_bound(const struct report_grid *g, size_t column) TG_NONNULL(1);
 /* The column that makes the bars of a chart. */
 size_t report_grid_main(const struct report_grid *g) TG_NONNULL(1);
 

@@ -4,8 +4,11 @@
 #include <sysexits.h>
 
 #include "lib/core/format.h"
+#include "lib/core/render.h"
 
-#define FLAGS (JSON_COMPACT | JSON_PRESERVE_ORDER)
+/* The digits of a quotient: it has three decimals (render_exact). */
+#define FLAGS      (JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15))
+#define TEXT_BYTES 4096
 
 json_t *json_text(struct slice text)
 {
@@ -32,10 +35,41 @@ static json_t *number(uint64_t n)
     return json_integer(n < INT64_MAX ? (json_int_t)n : INT64_MAX);
 }
 
+static json_t *value_of(const struct report_column *column, uint64_t value)
+{
+    if (value == REPORT_UNKNOWN)
+        return json_null();
+    if (column->kind == COLUMN_SUM)
+        return number(value);
+    return json_real((double)((value + 500) / 1000) / 1000);
+}
+
 static void add_values(const struct report_grid *g, const uint64_t *values, json_t *into)
 {
     for (size_t c = 0; c < g->kind->column_count; c++)
-        (void)json_object_set_new(into, g->kind->columns[c].name, number(values[c]));
+        (void)json_object_set_new(into, g->kind->columns[c].name,
+                                  value_of(&g->kind->columns[c], values[c]));
+}
+
+static void add_coverage(const struct report_grid *g, const struct coverage *coverage, json_t *into)
+{
+    struct buf text;
+
+    if (g->coverage == NULL)
+        return;
+    buf_init(&text, TEXT_BYTES);
+    render_coverage(g, coverage, &text);
+    (void)json_object_set_new(into, "coverage", json_text(buf_slice(&text)));
+    buf_fini(&text);
+}
+
+static json_t *remarks_of(const struct report_grid *g)
+{
+    json_t *remarks = json_array();
+
+    for (size_t i = 0; i < g->remark_count; i++)
+        (void)json_array_append_new(remarks, json_text(g->remarks[i]));
+    return remarks;
 }
 
 static json_t *columns_of(const struct report_grid *g)
@@ -61,6 +95,9 @@ static json_t *head_of(const struct report_grid *g)
     (void)json_object_set_new(head, "by", text_or_null(g->label_names[GRID_BY]));
     (void)json_object_set_new(head, "complete", json_boolean(g->complete));
     (void)json_object_set_new(head, "note", g->note.len > 0 ? json_text(g->note) : json_null());
+    add_coverage(g, g->coverage, head);
+    if (g->coverage != NULL)
+        (void)json_object_set_new(head, "remarks", remarks_of(g));
     (void)json_object_set_new(head, "columns", columns_of(g));
     return head;
 }
@@ -79,6 +116,7 @@ static json_t *row_of(const struct report_grid *g, const struct report_grid_row 
         (void)json_object_set_new(json, "complete", json_boolean(g->complete));
     }
     add_values(g, row->values, json);
+    add_coverage(g, row->coverage, json);
     return json;
 }
 

@@ -12,10 +12,12 @@
  * memory twice. One object:
  *
  *   report, scope, name (of a domain or user), from, to, timezone, step, by (null where not asked
- *   for), complete, note, columns: [names], rows: [{label: ..., column: ...}], others (null, or
- *   what --top left out: {rows, column: ...}), total: {column: ...}
+ *   for), complete, note, coverage, remarks: [texts], columns: [names], rows: [{label: ...,
+ *   column: ..., coverage}], others (null, or what --top left out: {rows, column: ...}), total:
+ *   {column: ...}
  *
- * Numbers are exact; bytes that are not UTF-8 become `?`.
+ * Numbers are exact, quotients have three decimals, what is unknown is null; bytes that are not
+ * UTF-8 become `?`.
  */
 int json_write_grid(const struct report_grid *g, FILE *out, struct err *err) TG_MUST_USE
     TG_NONNULL(1);

@@ -252,7 +252,7 @@ WRONG = (
     (64, 'unknown command "reprot"; did you mean report?', ["reprot"]),
     (64, 'unknown command "frobnicate"; choose from: report', ["frobnicate"]),
     (64, 'unknown report "smpt"; did you mean smtp?', ["report", "smpt"]),
-    (64, "choose from: smtp message-traffic", ["report", "smtp-in-usage"]),
+    (64, "choose from: smtp message-traffic", ["report", "frobnicate"]),
     (64, 'unknown option "--fomrat"; did you mean --format?',
      ["report", "smtp", "--fomrat", "csv"]),
     (64, "unknown option -x", ["report", "-x", "smtp"]),

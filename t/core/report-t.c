@@ -48,6 +48,12 @@ static void test_kinds(void)
             bool sum = strncmp(column->name, "total_", 6) == 0;
             bool same_unit = true;
 
+            if (column->kind != COLUMN_SUM) {
+                OK(counter_find(slice_str(column->name)) < 0 && column->counter_count == 1,
+                   "a quotient has a name of its own");
+                OK((column->kind == COLUMN_MEAN) == (column->divisor > 0), "a mean has a divisor");
+                continue;
+            }
             for (size_t k = 0; k < column->counter_count; k++)
                 same_unit = same_unit && counter_table[column->counters[k]].unit == column->unit;
             OK(same_unit, "a column's counters are of its unit");
@@ -55,6 +61,7 @@ static void test_kinds(void)
                    : counter_find(slice_str(column->name)) == (int)column->counters[0],
                column->name);
         }
+        OK(!kind->columns[kind->column_count - 1].raw, "the main column is shown");
     }
     OK(report_find(SLICE("smt")) == NULL && report_find(SLICE("totals")) == NULL, "no such report");
 
@@ -63,6 +70,34 @@ static void test_kinds(void)
     report_counters(report_totals(), &list);
     IS_INT(report_totals()->column_count, list.count, "totals has a column a counter");
     IS_INT(list.count, traffic_counters(), "those of mail and limits, of accounts");
+}
+
+/* Which accounts have which reports. */
+static void test_subjects(void)
+{
+    static const char *const of_nodes[] = {"spamassassin", "clamav", "server-status"};
+    static const char *const of_users[] = {"smtp", "smtp-in-usage", "smtp-out-sessions",
+                                           "imap-errors"};
+    struct report_fillers fillers;
+
+    for (size_t i = 0; i < 3; i++) {
+        const struct report_kind *kind = report_find(slice_str(of_nodes[i]));
+
+        OK(!report_fillers(kind, true).nobody && report_fillers(kind, false).nobody, of_nodes[i]);
+        OK(!report_is_of_users(kind), "users have no such report");
+    }
+    for (size_t i = 0; i < 4; i++) {
+        const struct report_kind *kind = report_find(slice_str(of_users[i]));
+
+        OK(!report_fillers(kind, true).nobody && !report_fillers(kind, false).nobody &&
+               report_is_of_users(kind),
+           of_users[i]);
+    }
+    OK(!report_is_of_users(report_find(SLICE("traffic-by-priority"))), "priorities: no users");
+    fillers = report_fillers(report_find(SLICE("smtp-in-usage")), true);
+    OK(fillers.milter && fillers.collector, "the log and the milter fill the node's SMTP in");
+    fillers = report_fillers(report_find(SLICE("smtp-in-usage")), false);
+    OK(fillers.milter && !fillers.collector, "that of a domain is the milter's alone");
 }
 
 static void test_nearest(void)
@@ -92,8 +127,8 @@ static struct tally tally_of(uint64_t in, uint64_t out, uint64_t forward)
     return t;
 }
 
-static void report_grid_start(struct report_grid *g, const char *step, const char *by,
-                              const char *sort, bool reverse, size_t top)
+static void grid_start(struct report_grid *g, const char *step, const char *by, const char *sort,
+                       bool reverse, size_t top)
 {
     OK(report_grid_init(g, report_find(SLICE("smtp")), step, by, (size_t)1 << 26, &error) == 0,
        "a grid");
@@ -103,12 +138,12 @@ static void report_grid_start(struct report_grid *g, const char *step, const cha
     g->to = SLICE("2026-11-21");
 }
 
-static void report_grid_put(struct report_grid *g, const char *step, const char *by, uint64_t in,
-                            uint64_t out, uint64_t forward)
+static void grid_put(struct report_grid *g, const char *step, const char *by, uint64_t in,
+                     uint64_t out, uint64_t forward)
 {
     struct tally t = tally_of(in, out, forward);
 
-    OK(report_grid_add(g, slice_str(step), slice_str(by), &t, &error) == 0, "a row");
+    OK(report_grid_add_sums(g, slice_str(step), slice_str(by), &t, &error) == 0, "a row");
 }
 
 /* The labels in the order they stand, blank-separated. */
@@ -131,11 +166,11 @@ static void order_by_domain(const char *sort, bool reverse, size_t top, const ch
 {
     struct report_grid g;
 
-    report_grid_start(&g, NULL, "domain", sort, reverse, top);
-    report_grid_put(&g, "", "b", 1, 5, 0);
-    report_grid_put(&g, "", "a", 1, 5, 0);
-    report_grid_put(&g, "", "c", 9, 0, 0);
-    report_grid_put(&g, "", "d", 0, 1, 1);
+    grid_start(&g, NULL, "domain", sort, reverse, top);
+    grid_put(&g, "", "b", 1, 5, 0);
+    grid_put(&g, "", "a", 1, 5, 0);
+    grid_put(&g, "", "c", 9, 0, 0);
+    grid_put(&g, "", "d", 0, 1, 1);
     report_grid_finish(&g);
     is_order(&g, want);
     report_grid_fini(&g);
@@ -145,11 +180,11 @@ static void order_by_day(const char *sort, bool reverse, bool over_time, const c
 {
     struct report_grid g;
 
-    report_grid_start(&g, "day", NULL, sort, reverse, 0);
+    grid_start(&g, "day", NULL, sort, reverse, 0);
     g.over_time = over_time;
-    report_grid_put(&g, "2", "", 1, 7, 0);
-    report_grid_put(&g, "3", "", 1, 5, 0);
-    report_grid_put(&g, "1", "", 1, 6, 0);
+    grid_put(&g, "2", "", 1, 7, 0);
+    grid_put(&g, "3", "", 1, 5, 0);
+    grid_put(&g, "1", "", 1, 6, 0);
     report_grid_finish(&g);
     is_order(&g, want);
     report_grid_fini(&g);
@@ -159,12 +194,12 @@ static void order_by_both(const char *sort, bool reverse, size_t top, const char
 {
     struct report_grid g;
 
-    report_grid_start(&g, "day", "domain", sort, reverse, top);
-    report_grid_put(&g, "2", "a", 5, 1, 0);
-    report_grid_put(&g, "1", "b", 1, 0, 0);
-    report_grid_put(&g, "2", "b", 1, 2, 0);
-    report_grid_put(&g, "1", "c", 2, 0, 0);
-    report_grid_put(&g, "1", "a", 3, 0, 0);
+    grid_start(&g, "day", "domain", sort, reverse, top);
+    grid_put(&g, "2", "a", 5, 1, 0);
+    grid_put(&g, "1", "b", 1, 0, 0);
+    grid_put(&g, "2", "b", 1, 2, 0);
+    grid_put(&g, "1", "c", 2, 0, 0);
+    grid_put(&g, "1", "a", 3, 0, 0);
     report_grid_finish(&g);
     is_order(&g, want);
     report_grid_fini(&g);
@@ -217,7 +252,7 @@ static void test_prune(void)
         char name[32];
 
         (void)snprintf(name, sizeof name, "user%" PRIu64, n);
-        good = good && report_grid_add(&g, SLICE_NONE, slice_str(name), &t, &error) == 0;
+        good = good && report_grid_add_sums(&g, SLICE_NONE, slice_str(name), &t, &error) == 0;
         sum += n;
     }
     report_grid_finish(&g);
@@ -233,7 +268,7 @@ static void test_prune(void)
     for (int i = 0; good && i < 1000; i++) {
         struct tally t = tally_of(1, 1, 1);
 
-        good = report_grid_add(&g, SLICE_NONE, SLICE("user"), &t, &error) == 0;
+        good = report_grid_add_sums(&g, SLICE_NONE, SLICE("user"), &t, &error) == 0;
     }
     OK(!good && strstr(error.text, "--top") != NULL, "the cap is an error that says what to do");
     report_grid_fini(&g);
@@ -256,14 +291,14 @@ static void is_rendered(const struct report_grid *g, unsigned width, bool utf8, 
 
 static void fill_domains(struct report_grid *g, size_t top)
 {
-    report_grid_start(g, NULL, "domain", "", false, top);
-    report_grid_put(g, "", "example.com", 123456, 5, 0);
-    report_grid_put(g, "",
-                    "b\xc3\xbc"
-                    "cher.example",
-                    12, 0, 0);
-    report_grid_put(g, "", "x.example", 1, 0, 0);
-    report_grid_put(g, "", "y.example", 1, 0, 0);
+    grid_start(g, NULL, "domain", "", false, top);
+    grid_put(g, "", "example.com", 123456, 5, 0);
+    grid_put(g, "",
+             "b\xc3\xbc"
+             "cher.example",
+             12, 0, 0);
+    grid_put(g, "", "x.example", 1, 0, 0);
+    grid_put(g, "", "y.example", 1, 0, 0);
     report_grid_finish(g);
 }
 
@@ -305,8 +340,8 @@ static void test_table(void)
                 "So far.\n");
     report_grid_fini(&g);
 
-    report_grid_start(&g, NULL, NULL, "", false, 0);
-    report_grid_put(&g, "", "", 1, 2, 3);
+    grid_start(&g, NULL, NULL, "", false, 0);
+    grid_put(&g, "", "", 1, 2, 3);
     report_grid_finish(&g);
     g.to = g.from;
     is_rendered(&g, 0, false, false,
@@ -318,7 +353,7 @@ static void test_table(void)
                 "   1  1.0 KB     2  2.0 KB     3  2.9 KB     6  5.9 KB\n");
     report_grid_fini(&g);
 
-    report_grid_start(&g, NULL, "user", "", false, 0);
+    grid_start(&g, NULL, "user", "", false, 0);
     report_grid_finish(&g);
     is_rendered(&g, 0, false, false,
                 "SMTP traffic, server, 2026-11-01 to 2026-11-21\n\nNothing was counted.\n");
@@ -334,10 +369,10 @@ static void test_squeeze(void)
     bool good = true;
 
     buf_init(&b, 100000);
-    report_grid_start(&g, "day", "domain", "", false, 0);
-    report_grid_put(&g, "2026-11-01", "a-rather-long-name.of-a-domain.of-a-customer.example.com",
-                    99999, 1234567, 7654321);
-    report_grid_put(&g, "2026-11-01", "b.example", 99999, 1234567, 7654321);
+    grid_start(&g, "day", "domain", "", false, 0);
+    grid_put(&g, "2026-11-01", "a-rather-long-name.of-a-domain.of-a-customer.example.com", 99999,
+             1234567, 7654321);
+    grid_put(&g, "2026-11-01", "b.example", 99999, 1234567, 7654321);
     report_grid_finish(&g);
     for (style.width = 80; style.width < 200; style.width++) {
         struct slice rest, line;
@@ -361,10 +396,10 @@ static void test_csv(void)
     struct buf b;
 
     buf_init(&b, 10000);
-    report_grid_start(&g, "day", "user", "", false, 0);
-    report_grid_put(&g, "2026-11-01", "\"a,b\"@example.com", 1, 2, 3);
-    report_grid_put(&g, "2026-11-01", "c@example.com", UINT64_MAX / 1000, 0, 0);
-    report_grid_put(&g, "2026-11-02", "d\"e@example.com", 0, 0, 0);
+    grid_start(&g, "day", "user", "", false, 0);
+    grid_put(&g, "2026-11-01", "\"a,b\"@example.com", 1, 2, 3);
+    grid_put(&g, "2026-11-01", "c@example.com", UINT64_MAX / 1000, 0, 0);
+    grid_put(&g, "2026-11-02", "d\"e@example.com", 0, 0, 0);
     report_grid_finish(&g);
     render_csv(&g, &b);
     IS_SLICE(buf_slice(&b),
@@ -402,8 +437,8 @@ static void test_chart(void)
                 "(2 more)        #                                     2.0 KB\n");
     report_grid_fini(&g);
 
-    report_grid_start(&g, NULL, NULL, "out_messages", false, 0);
-    report_grid_put(&g, "", "", 1, 2, 3);
+    grid_start(&g, NULL, NULL, "out_messages", false, 0);
+    grid_put(&g, "", "", 1, 2, 3);
     report_grid_finish(&g);
     is_rendered(&g, 50, true, true,
                 "SMTP traffic, server, 2026-11-01 to 2026-11-21\n"
@@ -419,6 +454,7 @@ int main(void)
 {
     test_fillers();
     test_kinds();
+    test_subjects();
     test_nearest();
     test_order();
     test_prune();
