@@ -1,6 +1,7 @@
 #ifndef TG_COLLECT_FOLLOW_H
 #define TG_COLLECT_FOLLOW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,8 +57,10 @@ struct follow_options {
 /* Where the follower is: behind the last line that it gave. To be kept by the source's text. */
 struct follow_position {
     /* of a file; a file of which no byte is known has head_len 0 and offset 0 */
-    uint64_t dev, inode;         /* a hint only */
-    uint64_t offset;             /* of its bytes, uncompressed */
+    uint64_t dev, inode; /* these and the birth time decide only between a file and its copy */
+    int64_t birth_ns;    /* Unix; 0: not known */
+    bool is_copy;        /* it is what copytruncate left of a file */
+    uint64_t offset;     /* of its bytes, uncompressed */
     uint32_t head_len, head_crc; /* of its first bytes, 1,024 at most: CRC-32C */
     uint32_t tail_len, tail_crc; /* of those before the offset, 64 at most */
     int64_t written_ns;          /* its mtime, Unix; of a file that did not exist: the time then */
@@ -93,9 +96,7 @@ struct follow *follow_open(const char *source, const struct follow_options *opti
 enum follow_result follow_next(struct follow *f, int64_t now_ms, struct slice *line,
                                struct gap *gap, struct err *err) TG_MUST_USE TG_NONNULL(1, 3, 4);
 
-/* -1: the file cannot be read. */
-int follow_position(struct follow *f, struct follow_position *p, struct err *err) TG_MUST_USE
-    TG_NONNULL(1, 2);
+void follow_position(const struct follow *f, struct follow_position *p) TG_NONNULL(1, 2);
 
 /* A descriptor that is readable when there may be more; -1: none now. Look again 1 s after
  * FOLLOW_NOTHING in any case: a rotation may not show there. It may change with each call of

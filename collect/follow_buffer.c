@@ -24,7 +24,7 @@ void follow_buffer_begin(struct follow_buffer *b, uint64_t offset, struct slice 
     b->taken_out = b->nuls = 0;
 }
 
-static void move_on(struct follow_buffer *b, size_t len)
+void follow_buffer_skip(struct follow_buffer *b, size_t len)
 {
     b->start += len;
     b->offset += len;
@@ -41,7 +41,7 @@ static bool skip_to_last_nul(struct follow_buffer *b, size_t len)
         return false;
     count = (size_t)(last - (b->bytes + b->start)) + 1;
     b->nuls += count;
-    move_on(b, count);
+    follow_buffer_skip(b, count);
     return true;
 }
 
@@ -88,7 +88,7 @@ static void skip_first_nuls(struct follow_buffer *b)
     while (b->start + count < b->end && b->bytes[b->start + count] == '\0')
         count++;
     b->nuls += count;
-    move_on(b, count);
+    follow_buffer_skip(b, count);
 }
 
 enum follow_cut follow_buffer_cut_nuls(struct follow_buffer *b, uint64_t *nuls)
@@ -120,14 +120,14 @@ enum follow_cut follow_buffer_cut(struct follow_buffer *b, struct slice *line, u
     len = (size_t)(end - (b->bytes + b->start));
     if (b->taken_out == 0 && skip_to_last_nul(b, len)) {
         len = (size_t)(end - (b->bytes + b->start));
-        move_on(b, len == 0 ? 1 : 0);
+        follow_buffer_skip(b, len == 0 ? 1 : 0);
     }
     if (b->nuls > 0)
         return follow_buffer_cut_nuls(b, nuls);
     *line = limited(b, len);
     b->offset += b->taken_out;
     b->taken_out = 0;
-    move_on(b, len + 1);
+    follow_buffer_skip(b, len + 1);
     return FOLLOW_CUT_LINE;
 }
 
@@ -143,7 +143,7 @@ enum follow_cut follow_buffer_cut_rest(struct follow_buffer *b, struct slice *li
     *line = limited(b, b->end - b->start);
     b->offset += b->taken_out;
     b->taken_out = 0;
-    move_on(b, b->end - b->start);
+    follow_buffer_skip(b, b->end - b->start);
     return FOLLOW_CUT_LINE;
 }
 

@@ -49,6 +49,8 @@ enum follow_cut {
 };
 enum follow_cut follow_buffer_cut(struct follow_buffer *b, struct slice *line, uint64_t *nuls)
     TG_NONNULL(1, 2, 3);
+/* Leaves out the next bytes, of those that are there. */
+void follow_buffer_skip(struct follow_buffer *b, size_t len) TG_NONNULL(1);
 /* At the end of the source: NULs there, or the last line without its '\n'. */
 enum follow_cut follow_buffer_cut_nuls(struct follow_buffer *b, uint64_t *nuls) TG_NONNULL(1, 2);
 enum follow_cut follow_buffer_cut_rest(struct follow_buffer *b, struct slice *line)

@@ -6,7 +6,7 @@
 #define VERSION 1
 
 /* The numbers in the order of their encoding. */
-#define NUMBERS 9
+#define NUMBERS 11
 
 static void numbers_of(const struct follow_position *p, uint64_t numbers[NUMBERS])
 {
@@ -18,7 +18,9 @@ static void numbers_of(const struct follow_position *p, uint64_t numbers[NUMBERS
                                    p->tail_len,
                                    p->tail_crc,
                                    (uint64_t)p->written_ns,
-                                   (uint64_t)p->entry_us};
+                                   (uint64_t)p->entry_us,
+                                   (uint64_t)p->birth_ns,
+                                   p->is_copy};
 
     memcpy(numbers, all, sizeof all);
 }
@@ -53,6 +55,8 @@ int follow_position_decode(struct follow_position *p, struct slice bytes, struct
         .tail_crc = (uint32_t)n[6],
         .written_ns = (int64_t)n[7],
         .entry_us = (int64_t)n[8],
+        .birth_ns = (int64_t)n[9],
+        .is_copy = n[10] != 0,
     };
     memcpy(p->cursor, bytes.ptr, bytes.len);
     return 0;

@@ -23,6 +23,8 @@ static struct follow_position random_position(struct random_source *r)
         .tail_crc = (uint32_t)any(r),
         .written_ns = (int64_t)any(r),
         .entry_us = (int64_t)any(r),
+        .birth_ns = (int64_t)any(r),
+        .is_copy = random_below(r, 2) == 1,
     };
 
     memset(p.cursor, 'c', random_below(r, sizeof p.cursor));
@@ -34,7 +36,8 @@ static bool is_same(const struct follow_position *a, const struct follow_positio
     return a->dev == b->dev && a->inode == b->inode && a->offset == b->offset &&
            a->head_len == b->head_len && a->head_crc == b->head_crc && a->tail_len == b->tail_len &&
            a->tail_crc == b->tail_crc && a->written_ns == b->written_ns &&
-           a->entry_us == b->entry_us && strcmp(a->cursor, b->cursor) == 0;
+           a->entry_us == b->entry_us && a->birth_ns == b->birth_ns && a->is_copy == b->is_copy &&
+           strcmp(a->cursor, b->cursor) == 0;
 }
 
 static void test_round_trip(struct random_source *r)

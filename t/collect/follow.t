@@ -1,0 +1,392 @@
+#!/usr/bin/env python3
+"""follow: one file through renaming, restarts and accidents. Time is the test's."""
+
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import tap
+from follow import Log, PART_MS, QUIET_MS, SOON_MS, Step, age
+
+
+# --- one file ------------------------------------------------------------------------------------
+
+def test_growing():
+    log = Log()
+    log.lines(3)
+    step = Step(log.path, start="end")
+    tap.same(step.look(), [], "from the end: what is there is not given")
+    tap.same(step.result, "nothing", "and that is said")
+    new = log.lines(2)
+    tap.same(step.look(), new, "what comes is")
+    tap.same(step.look(), [], "once")
+    log.write("half a l")
+    tap.same(step.look(PART_MS * 2), [], "a line without its end is waited for")
+    tap.same(step.lag, "8", "and is lag")
+    log.write("ine\nnext\n")
+    tap.same(step.look(), ["half a line", "next"], "and is given whole")
+    tap.same(step.lag, "0", "no lag at the end")
+    log.write("half a l")
+    step.look()
+    step.restart()
+    log.write("ine\n")
+    tap.same(step.look(), ["half a line"], "after a restart in the middle of a line, too")
+    tap.same(Step(log.path).look()[0], "line 0 " + "x" * 40, "from the start: all of it")
+
+
+def test_end_in_line():
+    log = Log()
+    log.write("old\nhalf a l")
+    step = Step(log.path, start="end")
+    step.look()
+    log.write("ine\n")
+    tap.same(step.look(), ["half a line"], "from the end: a line under way is given whole")
+
+
+def test_wakes():
+    log = Log()
+    log.lines(1)
+    step = Step(log.path)
+    step.look()
+    tap.same(step.is_ready, "0", "nothing there: the descriptor is quiet")
+    log.lines(1)
+    tap.same((step.is_ready_now(), len(step.look()), step.is_ready), (True, 1, "0"),
+             "a new line wakes; when it is read, it is quiet again")
+
+
+def test_missing():
+    log = Log()
+    step = Step(log.path, start="end")
+    tap.same((step.look(), step.result), ([], "nothing"), "a file that is not there is waited for")
+    step.restart()
+    new = log.lines(3)
+    tap.same(step.look(), new, "when it comes, all of it is new")
+    os.unlink(log.path)
+    tap.same(step.look(QUIET_MS), [], "a file that is gone is waited for")
+    new = log.lines(2)
+    tap.same(step.look() + step.look(QUIET_MS), new, "and its successor is read")
+
+
+def test_empty_and_rotated():
+    log = Log()
+    log.write("")
+    step = Step(log.path, start="end")
+    step.look()
+    step.stop()
+    first = log.lines(3)
+    log.rename(".1")
+    log.pack(".1", "gz")
+    second = log.lines(2)
+    tap.same(step.restart().look(), first + second,
+             "an empty file that was filled and rotated while away")
+
+
+def test_long_and_nul():
+    log = Log()
+    log.write("a" * 300000 + "\n" + "short\n")
+    log.write(b"torn\0\0\0\0after\n")
+    step = Step(log.path)
+    got = step.look()
+    tap.same(len(got[0]), 65536, "a line over 64 KiB is cut")
+    tap.same(got[1:], ["short", "G 8 bytes were lost in a crash", "after"], "NULs are a gap")
+    log.write(b"\0" * 1000)
+    tap.same(step.look(), ["G 1000 bytes were lost in a crash"], "at the end, too")
+    log.write("more\n")
+    tap.same(step.look(), ["more"], "and what comes then is read")
+
+
+def test_whole():
+    log = Log()
+    new = log.lines(3)
+    log.write("the last")
+    step = Step(log.path, mode="whole")
+    tap.same((step.look(), step.result), (new + ["the last"], "end"),
+             "a whole file: the last line may be without its end")
+    log.rename(".1")
+    log.pack(".1", "gz")
+    tap.same(Step(log.sibling(".1.gz"), mode="whole").look(), new + ["the last"], "compressed")
+    for mode, path, want in (("whole", log.sibling(".none"), "cannot open"),
+                             ("whole", log.dir, "is a directory"),
+                             ("live", "-", "standard input can")):
+        got = fails(mode, path)
+        tap.ok(got.startswith("E ") and want in got, "an error: " + want, got)
+
+
+def fails(mode, path):
+    step = Step(path, mode=mode)
+    try:
+        return step.look()[0]
+    except EOFError as e:
+        return e.args[0]
+    except BrokenPipeError:
+        return step.process.stdout.read()
+
+
+# --- rotations -----------------------------------------------------------------------------------
+
+def test_rename():
+    log = Log()
+    first = log.lines(2)
+    step = Step(log.path)
+    tap.same(step.look(), first, "the file")
+    log.rename(".1")
+    late = log.lines(2, log.sibling(".1"))
+    tap.same(step.look(), late, "what is written to it after it was renamed")
+    new = log.lines(2)
+    tap.same(step.look(QUIET_MS - SOON_MS), [], "the new one is not begun before the old is quiet")
+    late = log.lines(1, log.sibling(".1"))
+    tap.same(step.look(), late, "late lines come first")
+    tap.same(step.look(QUIET_MS - SOON_MS), [], "and the time begins again")
+    tap.same(step.look(SOON_MS), new, "then it is")
+    log.lines(1, log.sibling(".1"))
+    tap.ok(step.look()[0].startswith("G 4"), "what is written to the old one still is a gap")
+    tap.same(step.look(), [], "told once")
+
+
+def test_new_is_empty():
+    log = Log()
+    first = log.lines(1)
+    step = Step(log.path)
+    step.look()
+    log.rename(".1")
+    step.look(QUIET_MS * 10)
+    late = log.lines(1, log.sibling(".1"))
+    tap.same(step.look(), late, "while the new file is empty, the old is read, however long")
+    step.restart()
+    new = log.lines(1)
+    tap.same(step.look() + step.look(QUIET_MS), new, "a restart in between changes nothing")
+    tap.same(first[0][:6], "line 0", "lines differ")
+
+
+def test_part_at_end():
+    log = Log()
+    log.lines(1)
+    log.write("half")
+    step = Step(log.path)
+    step.look()
+    log.rename(".1")
+    new = log.lines(1)
+    tap.same(step.look(PART_MS - SOON_MS), [], "a part-line at a rotated file's end is waited for")
+    tap.same(step.look(SOON_MS), ["half"] + new, "for 60 s")
+
+
+def test_two_rotations():
+    for ending in ("", ".gz"):
+        log = Log()
+        first = log.lines(2)
+        step = Step(log.path)
+        tap.same(step.look(), first, "before two rotations" + ending)
+        log.rename(".1")
+        second = log.lines(2)
+        os.rename(log.sibling(".1"), log.sibling(".2"))
+        if ending:
+            log.pack(".2", "gz")
+        log.rename(".1")
+        if ending:
+            log.pack(".1", "gz")
+        third = log.lines(2)
+        got = step.look(QUIET_MS)
+        tap.same(got + step.look(QUIET_MS), second + third, "the file between is not left out")
+
+
+def test_deleted():
+    log = Log()
+    first = log.lines(2)
+    step = Step(log.path)
+    step.look()
+    late = log.lines(1)
+    log.rename(".1")
+    os.unlink(log.sibling(".1"))
+    new = log.lines(2)
+    tap.same(step.look() + step.look(QUIET_MS), late + new, "a file that is deleted is finished")
+    tap.same(len(first), 2, "lines were there")
+
+
+def test_names():
+    """Where the collector was away, all names that rotations give are read, oldest first."""
+    for name, endings in (
+            ("mail.log", (".3.gz", ".2.gz", ".1")),
+            ("mail.log", (".10", ".9", ".8")),
+            ("mail.log", ("-20261126.gz", "-20261127", "-20261128")),
+            ("maillog", (".20261128-145428.gz", ".20261128-145529.gz", ".20261129-000000.gz")),
+            ("mail.log", ("-2026112801.xz", "-2026112802.zst", "-2026112803.bz2")),
+            ("mail.log", (".2", "-20261127.gz", ".1"))):
+        log = Log(name)
+        step = Step(log.path)
+        first = log.lines(30)
+        tap.same(step.look(), first, "before: " + " ".join(endings))
+        step.stop()
+        log.lines(3)
+        for ending in endings:
+            plain, how = ending, None
+            for h in ("gz", "xz", "zst", "bz2"):
+                if ending.endswith("." + h):
+                    plain, how = ending[:-len(h) - 1], h
+            log.rename(plain)
+            age(log.sibling(plain))
+            if how:
+                log.pack(plain, how)
+            log.lines(3)
+        tap.same([x.split()[1] for x in step.restart().look()],
+                 [str(n) for n in range(30, log.count)],
+                 "nothing lost, nothing twice: " + " ".join(endings))
+
+
+def test_extension():
+    log = Log()
+    step = Step(log.path)
+    log.lines(2)
+    step.look()
+    new = log.lines(2)
+    os.rename(log.path, os.path.join(log.dir, "mail-20261128.log"))
+    age(os.path.join(log.dir, "mail-20261128.log"))
+    new += log.lines(1)
+    for other in ("mail.log.old", "mail.log.1.tmp", "mail.logs.1", "mail-x.log", "mail.log.1a"):
+        log.write("not ours\n", os.path.join(log.dir, other))
+    tap.same(step.restart().look(), new, "the extension may stay last; other files are not ours")
+
+
+def test_gone():
+    log = Log()
+    log.lines(5)
+    step = Step(log.path)
+    step.look()
+    step.stop()
+    os.unlink(log.path)
+    new = log.lines(3)
+    tap.same(step.restart().look(), ["G the file of the last position is gone"] + new,
+             "the position's file is gone: a gap")
+    tap.same(step.restart().look(), [], "once")
+
+
+def test_inode_again():
+    """Where the kernel gives the inode of the old file to the new one."""
+    log = Log()
+    log.lines(5)
+    step = Step(log.path)
+    step.look()
+    step.stop()
+    late = log.lines(1)
+    log.rename(".1", creates=False)
+    log.pack(".1", "gz")
+    new = log.lines(50)
+    tap.same(step.restart().look(), late + new, "the old one is found by its bytes")
+
+
+def test_edited():
+    log = Log()
+    step = Step(log.path)
+    log.lines(100)
+    step.look()
+    step.stop()
+    with open(log.path, "rb") as f:
+        lines = f.read().splitlines(keepends=True)
+    log.truncate()
+    log.write(b"".join(lines[:50] + [b"a line by hand\n"] + lines[50:]))
+    new = log.lines(3)
+    got = step.restart().look()
+    tap.ok(got[0].startswith("G ") and "was changed before" in got[0], "a changed file is a gap",
+           got)
+    tap.ok(got[-3:] == new and len(got) <= 5, "and is not read again from its beginning", got)
+
+
+# --- once ----------------------------------------------------------------------------------------
+
+def test_once():
+    log = Log()
+    first = log.lines(3)
+    step = Step(log.path, mode="once")
+    tap.same((step.look(), step.result), (first, "end"), "--once: what is there, then the end")
+    log.rename(".1")
+    new = log.lines(2)
+    step.restart()
+    tap.same((step.look(), step.result), ([], "nothing"), "a rotated file has to be quiet first")
+    tap.same((step.look(QUIET_MS), step.result), (new, "end"), "then the end")
+    log.rename(".2")
+    age(log.sibling(".2"))
+    new = log.lines(2)
+    os.rename(log.sibling(".1"), log.sibling(".3"))
+    step.restart()
+    tap.same((step.look(), step.result), (new, "end"), "it is, if it was long ago")
+
+
+def test_since():
+    log = Log()
+    log.lines(3)
+    log.rename(".2")
+    age(log.sibling(".2"))
+    log.pack(".2", "gz")
+    second = log.lines(3)
+    log.rename(".1")
+    third = log.lines(3)
+    since_ms = os.stat(log.sibling(".1")).st_mtime_ns // 10**6 - 1000
+    step = Step(log.path, mode="once", since_ms=since_ms)
+    tap.same(step.look() + step.look(QUIET_MS), second + third,
+             "back-filling leaves out what is older as a whole")
+
+
+# --- trouble -------------------------------------------------------------------------------------
+
+def test_damaged():
+    log = Log()
+    step = Step(log.path)
+    log.lines(1000)
+    step.look()
+    step.stop()
+    lost = log.lines(1000)
+    log.rename(".1")
+    age(log.sibling(".1"))
+    log.pack(".1", "gz")
+    with open(log.sibling(".1.gz"), "r+b") as f:
+        f.truncate(os.path.getsize(f.name) - 200)
+    new = log.lines(3)
+    got = step.restart().look()
+    gaps = [x for x in got if x.startswith("G ")]
+    tap.ok(len(gaps) == 1 and "is damaged" in gaps[0], "a damaged .gz is a gap", gaps)
+    tap.ok(got[0] == lost[0] and got[-3:] == new, "what can be read is", got[0], got[-3:])
+
+
+def test_no_program():
+    log = Log()
+    step = Step(log.path)
+    log.lines(30)
+    step.look()
+    step.stop()
+    late = log.lines(2)
+    log.rename(".1")
+    age(log.sibling(".1"))
+    log.pack(".1", "zst")
+    new = log.lines(1)
+    path = os.environ["PATH"]
+    os.environ["PATH"] = log.dir
+    step.restart()
+    os.environ["PATH"] = path
+    got = step.look()
+    tap.ok(step.result == "error" and "zstd" in got[0], "no program to unpack: an error, no gap",
+           got)
+    tap.same(step.restart().look(), late + new, "nothing is lost by it")
+
+
+def test_unreadable():
+    log = Log()
+    log.lines(1)
+    os.chmod(log.path, 0)
+    subprocess.run(["chown", "root", log.path], check=True)
+    drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    step = Step(log.path, drops=drop)
+    got = step.look()
+    tap.ok(step.result == "error" and "cannot read" in got[0] and "adm" in got[0],
+           "a file that may not be read: an error with the fix", got)
+    os.chmod(log.path, 0o644)
+    tap.same(len(step.look()), 1, "it goes on when that is mended")
+
+
+def main():
+    tap.need("bzip2", "setpriv", "xz", "zstd", root=True)
+    for test in [x for name, x in sorted(globals().items()) if name.startswith("test_")]:
+        print("# " + test.__name__, flush=True)
+        test()
+
+
+tap.run(main)
