@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import time
 
 import proc
 
@@ -148,12 +149,24 @@ def node_messages(redis):
     return int(redis("HGET", "tg:{@%s}:total" % NODE, "messages") or 0)
 
 
-def wait_counted(redis, messages, timeout_s=30):
-    """Until Redis shows that many messages let through by the node."""
-    try:
-        proc.wait_for("%d messages" % messages, lambda: node_messages(redis) >= messages, timeout_s)
-    except TimeoutError:
-        pass  # the checks that follow say what is missing
+def wait_moving(redis, is_there, quiet_s=30):
+    """Until is_there(), and not longer than nothing has moved in the node's figures for that time,
+    however slow the machine is."""
+    state, changed = None, time.monotonic()
+    while not is_there() and time.monotonic() - changed < quiet_s:
+        now = [node_messages(redis)] + redis("HMGET", "tg:{@%s}:node" % NODE, "dirty_rows",
+                                             "journal_records")
+        if now != state:
+            state, changed = now, time.monotonic()
+        time.sleep(0.01)
+
+
+def wait_counted(redis, messages):
+    """Until Redis shows that many messages let through by the node, and the node has no row left to
+    push: rows of one message go there one after the other, and the node says that some are waiting
+    before it pushes the first. The checks that follow say what is missing."""
+    wait_moving(redis, lambda: node_messages(redis) >= messages and
+                redis("HGET", "tg:{@%s}:node" % NODE, "dirty_rows") == "0")
 
 
 def difference(before, after):

@@ -51,10 +51,9 @@ class Site:
 
     def wait_counter(self, name, value, account="example.com"):
         """What is counted in the end."""
-        try:
-            proc.wait_for(name, lambda: self.counter(name, account) >= value)
-        except TimeoutError:
-            pass
+        with_redis = self.server.connect()
+        tollgated.wait_moving(with_redis, lambda: self.counter(name, account) >= value)
+        with_redis.close()
         return self.counter(name, account)
 
     def wait_log(self, pattern, count=1):

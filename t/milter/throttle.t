@@ -83,7 +83,7 @@ class Racer(threading.Thread):
     def __init__(self, site, number):
         super().__init__()
         self.site, self.number = site, number
-        self.passed, self.stopped, self.smallest, self.faults = 0, 0, 99, []
+        self.passed, self.stopped, self.lost, self.smallest, self.faults = 0, 0, 0, 99, []
 
     def run(self):
         socket = self.site.nodes[self.number % NODES].socket
@@ -100,6 +100,8 @@ class Racer(threading.Thread):
             self.passed += len(result.recipients)
             if len(result.recipients) != count:
                 self.faults.append("cut to %d of %d" % (len(result.recipients), count))
+        elif "Sending limits cannot be checked now" in result.text:
+            self.lost += count
         elif "limit of %d recipients per hour" % LIMIT in result.text:
             self.stopped += count
             self.smallest = min(self.smallest, count)
@@ -108,7 +110,10 @@ class Racer(threading.Thread):
 
 
 def test_race():
-    site = Site("race", limit("domain/recipients/hour", LIMIT), nodes=NODES, timeout="10s")
+    """A store that does not answer in time, on a machine with much else to do, defers the message,
+    and may have counted it all the same."""
+    site = Site("race", limit("domain/recipients/hour", LIMIT), nodes=NODES, timeout="10s",
+                on_failure="defer")
     racers = [Racer(site, n) for n in range(CONNECTIONS)]
     for racer in racers:
         racer.start()
@@ -118,8 +123,9 @@ def test_race():
     smallest = min(r.smallest for r in racers)
     tap.none([f for r in racers for f in r.faults][:10], "each message passes whole, or is refused")
     tap.ok(passed <= LIMIT, "never over the limit, on two nodes together", passed)
-    tap.ok(LIMIT - passed < smallest, "what is left is less than the smallest refused",
-           passed, smallest)
+    lost = sum(r.lost for r in racers)
+    tap.ok(LIMIT - passed - lost < smallest, "what is left is less than the smallest refused",
+           passed, lost, smallest)
     tap.note("%d of %d let through, smallest refused %d" % (passed, LIMIT, smallest))
     tap.same(site.wait_counter("out_recipients", passed), passed, "counted as clients were told")
     for node in site.nodes:
