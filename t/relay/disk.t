@@ -86,6 +86,35 @@ def synced():
     tap.same(r.stop(), 0, "stopped")
 
 
+def outcome_not_synced():
+    """A delivery whose outcome may not be on the disk is not repeated; one to a Maildir that may
+    not be on the disk has not taken place."""
+    folder = proc.scratch("outcome")
+    log, fail = os.path.join(folder, "sync.log"), os.path.join(folder, "fail")
+    s = sink.Sink()
+    r = relay.Relay(folder, settings={"relay": {"next_hop": "127.0.0.1:%d" % s.port,
+                                                "retry_first": "50ms", "retry_max": "1h"}})
+    r.env = dict(tollgate.preload(folder, "sync_shim"), TG_SYNC_LOG=log, TG_SYNC_FAIL=fail)
+    r.start()
+    proc.write_text(fail, "relay-queue/mail/")
+    qid = send(r, ["out@else.test"])
+    r.wait_log("delivery not recorded qid=%s .*cannot sync" % qid)
+    tap.same((s.count(), r.queued()), (1, [qid]), "the outcome cannot be synced: it stays queued")
+    os.unlink(fail)
+    r.command("queue", "flush")
+    r.wait_empty()
+    tap.same(s.count(), 1, "a disk that works again: it goes, and was sent once")
+    proc.write_text(fail, "bob/tmp/")
+    qid = send(r, ["bob@host.test"])
+    r.wait_log("deferred qid=%s " % qid)
+    tap.same((r.mail("bob@host.test"), r.queued()), ([], [qid]),
+             "a Maildir that cannot be synced: not delivered, and queued")
+    os.unlink(fail)
+    r.wait_empty()
+    tap.same(len(r.mail("bob@host.test")), 1, "then it is delivered, once")
+    tap.same(r.stop(), 0, "stopped")
+
+
 def fill(folder):
     """All of a small file system."""
     path = os.path.join(folder, "filler")
@@ -163,6 +192,7 @@ def not_counted():
 def main():
     tap.need("mount", "umount", "fallocate", root=True)
     synced()
+    outcome_not_synced()
     nothing_twice()
     not_counted()
 
