@@ -1,6 +1,7 @@
 #include "cli/ledger_file.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -75,4 +76,44 @@ int ledger_file_is_doubtful(const char *state_dir, const char *queue_id, int64_t
     (void)sqlite3_close(db);
     buf_fini(&path);
     return found;
+}
+
+static int numbers_read(sqlite3_stmt *st, uint64_t **numbers, size_t *count)
+{
+    size_t room = 0;
+    int step;
+
+    while ((step = sqlite3_step(st)) == SQLITE_ROW) {
+        if (*count == room) {
+            uint64_t *grown =
+                reallocarray(*numbers, room = room > 0 ? 2 * room : 64, sizeof *grown);
+
+            if (grown == NULL)
+                return -1;
+            *numbers = grown;
+        }
+        (*numbers)[(*count)++] = (uint64_t)sqlite3_column_int64(st, 0);
+    }
+    return step == SQLITE_DONE ? 0 : -1;
+}
+
+int ledger_file_in_doubt(const char *state_dir, uint64_t **numbers, size_t *count)
+{
+    sqlite3_stmt *st = NULL;
+    sqlite3 *db = NULL;
+    struct buf path;
+    int result = -1;
+
+    *numbers = NULL;
+    *count = 0;
+    buf_init(&path, PATH_BYTES);
+    buf_addf(&path, "%s/ledger.db", state_dir);
+    if (ledger_file_open(path.data, &db) == SQLITE_OK &&
+        sqlite3_prepare_v2(db, "SELECT number FROM doubtful ORDER BY number", -1, &st, NULL) ==
+            SQLITE_OK)
+        result = numbers_read(st, numbers, count);
+    (void)sqlite3_finalize(st);
+    (void)sqlite3_close(db);
+    buf_fini(&path);
+    return result;
 }

@@ -24,6 +24,9 @@ void why_say_text(struct why *w, struct slice text) TG_NONNULL(1);
 
 /* 0, or -1 with *err. */
 int why_queue_id(struct why *w, struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* What the mail log says of the message typed. 1: something; 0: nothing, or no collector runs here;
+ * -1: *err. */
+int why_story(struct why *w, struct err *err) TG_MUST_USE TG_NONNULL(1, 2);
 /* An address, or (address NULL) a domain, client or the server: what holder_parse takes. */
 int why_sender(struct why *w, const struct address *address, const char *holder,
                struct err *err) TG_MUST_USE TG_NONNULL(1);

@@ -293,7 +293,7 @@ static int say_doubtful(struct why *w)
 static void say_nothing(struct why *w)
 {
     why_say(w, "Nothing is known about this queue id: it is not in the recorded violations, and is "
-               "neither held nor in doubt. Accepted messages are not listed.");
+               "neither held nor in doubt, and no collector of this node has seen it.");
     buf_add_char(&w->out, '\n');
     why_say(w,
             "See the mail log: grep %s /var/log/mail.log (or: journalctl -u "
@@ -319,9 +319,9 @@ static void say_unasked(struct why *w, const struct err *control, int ledger)
 int why_queue_id(struct why *w, struct err *err)
 {
     struct why_found f = {.w = w, .id = slice_str(w->typed)};
-    struct err control = {0};
+    struct err control = {0}, unread = {0};
     bool is_held;
-    int ledger;
+    int ledger, story;
 
     if (read_violations_backward(&w->cli->reader, SLICE_NONE, SEARCHED, take_entry, &f, err) < 0)
         return -1;
@@ -333,8 +333,11 @@ int why_queue_id(struct why *w, struct err *err)
     if (!is_held && control.code == 0)
         say_not_held(w, &f);
     ledger = say_doubtful(w);
-    if (f.count == 0 && !is_held && ledger <= 0)
+    story = why_story(w, &unread);
+    if (f.count == 0 && !is_held && ledger <= 0 && story <= 0)
         say_nothing(w);
+    if (story < 0)
+        why_say(w, "(%s)", unread.text);
     say_unasked(w, &control, ledger);
     return 0;
 }

@@ -37,8 +37,7 @@ struct question {
 
 struct answer {
     bool found;
-    struct slice owner;    /* DOMAIN: charged to (empty: the name itself) */
-    struct slice wildcard; /* DOMAIN: ".example.com", found in place of the name; no owner then */
+    struct slice owner;             /* DOMAIN: charged to (empty: the name itself) */
     struct forward_targets targets; /* FORWARD; of copies the first counts */
     struct slice login;             /* LOGIN: the address; POPAUTH: the login */
 };

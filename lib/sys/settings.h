@@ -41,6 +41,7 @@ enum milter_default {
 };
 enum throttle_mode { THROTTLE_OBSERVE, THROTTLE_ENFORCE };
 enum tls_out { TLS_OUT_NONE, TLS_OUT_MAY, TLS_OUT_ENCRYPT, TLS_OUT_VERIFY };
+enum reconcile_mode { RECONCILE_REPORT, RECONCILE_ADJUST };
 enum ledger_sync { SYNC_ALWAYS, SYNC_TIMED, SYNC_NEVER };
 
 /* Where a setting stands; file NULL: nowhere, it has its default. */
@@ -120,6 +121,9 @@ struct settings {
         int64_t client_v6_prefix;           /* bits */
         const char *reply_text, *reply_url; /* "": none */
     } throttle;
+    struct {
+        enum reconcile_mode reconcile;
+    } billing;
     struct plan *plans;
     size_t plan_count;
 };

@@ -35,6 +35,8 @@ static const struct choice fulls[] = {
     {"defer", ON_FAILURE_DEFER}, {"accept", ON_FAILURE_ACCEPT}, {NULL, 0}};
 static const struct choice modes[] = {
     {"observe", THROTTLE_OBSERVE}, {"enforce", THROTTLE_ENFORCE}, {NULL, 0}};
+static const struct choice reconciles[] = {
+    {"report", RECONCILE_REPORT}, {"adjust", RECONCILE_ADJUST}, {NULL, 0}};
 static const struct choice syncs[] = {{"always", SYNC_ALWAYS}, {"never", SYNC_NEVER}, {NULL, 0}};
 static const struct choice factors[] = {{"destination", OUT_BYTES_DESTINATION},
                                         {"recipient", OUT_BYTES_RECIPIENT},
@@ -286,6 +288,10 @@ const struct setting settings_table[] = {
     {"throttle.reply_url", SETTING_TEXT, "", AT(throttle.reply_url), .max = 120,
      .check = settings_check_reply, .reloadable = true,
      .help = "URL of a page about limits, at the end of such a reply. Empty: none."},
+    {"billing.reconcile", SETTING_CHOICE, "report", AT(billing.reconcile), .choices = reconciles,
+     .reloadable = true,
+     .help = "What `tollgate reconcile' does with its findings. report: it lists them; adjust: it "
+             "also writes adjustments, which stand beside the figures."},
     {"plans", SETTING_PLANS,
      "( { name = \"default\"; limits = ( { scope = \"domain\"; metric = \"recipients\"; "
      "max = \"600\"; per = \"hour\"; action = \"defer\"; } ); } )",

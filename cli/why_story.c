@@ -1,0 +1,119 @@
+/* tollgate why QUEUE-ID: what the mail log says of the message, as the collector keeps it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "cli/collect_file.h"
+#include "cli/text.h"
+#include "cli/why.h"
+#include "lib/core/format.h"
+#include "lib/core/mail_trace.h"
+
+#define LINE_BYTES 65536
+
+/* "WORDS VALUE" where there is a value; `first` without a comma before it. */
+static void add_part(struct buf *b, const char *words, struct slice value)
+{
+    if (value.len == 0)
+        return;
+    buf_add_str(b, words);
+    format_text(b, value);
+}
+
+static void add_delivery(struct buf *b, const struct mail_event *e)
+{
+    add_part(b, "to ", e->recipient);
+    if (e->orig_to.len > 0 && !slice_equal(e->orig_to, e->recipient))
+        add_part(b, " (was ", e->orig_to);
+    if (e->orig_to.len > 0 && !slice_equal(e->orig_to, e->recipient))
+        buf_add_char(b, ')');
+    add_part(b, ": ", e->status);
+    add_part(b, " by ", e->relay);
+    add_part(b, ", dsn ", e->dsn);
+    add_part(b, ", became ", e->other_id);
+    add_part(b, ": ", e->text);
+}
+
+static void add_queued(struct buf *b, const struct mail_event *e)
+{
+    buf_add_str(b, "queued: from ");
+    format_text(b, e->sender.len > 0 ? e->sender : SLICE("<>"));
+    buf_add_str(b, ", ");
+    format_count(b, e->size);
+    buf_add_str(b, " bytes, ");
+    format_count(b, e->nrcpt);
+    buf_add_str(b, e->nrcpt == 1 ? " recipient" : " recipients");
+}
+
+static void add_event(struct buf *b, const struct mail_event *e)
+{
+    if (e->kind == MAIL_DELIVERY) {
+        add_delivery(b, e);
+        return;
+    }
+    if (e->kind == MAIL_QUEUED) {
+        add_queued(b, e);
+        return;
+    }
+    buf_add_str(b, mail_trace_kind_name(e->kind));
+    add_part(b, ": ", e->client);
+    add_part(b, ", login ", e->login);
+    add_part(b, ", sender ", e->sender);
+    add_part(b, ", ", e->other_id);
+    add_part(b, ": ", e->text);
+}
+
+static void say_event(struct why *w, const struct mail_event *e)
+{
+    struct buf when, line;
+
+    buf_init(&when, 64);
+    buf_init(&line, LINE_BYTES);
+    text_time(&when, e->time_ms / 1000);
+    add_event(&line, e);
+    text_entry(&w->out, buf_slice(&when), 23, w->style.width, buf_slice(&line));
+    buf_fini(&line);
+    buf_fini(&when);
+}
+
+struct why_story {
+    struct why *w;
+    size_t count;
+};
+
+static int say_story(void *context, struct slice queue_id, struct slice bytes, struct err *err)
+{
+    struct why_story *s = context;
+    struct mail_trace_reader r;
+    struct mail_trace_head head;
+    struct mail_event e;
+
+    (void)queue_id;
+    if (mail_trace_open(&r, bytes, &head, err) != 0)
+        return 0;
+    buf_add_str(&s->w->out, s->count++ == 0 ? "" : "\n");
+    why_say(s->w, "The mail log of %.*s says:", SLICE_FMT(head.instance));
+    buf_add_char(&s->w->out, '\n');
+    while (mail_trace_next(&r, &e, err) == 1)
+        say_event(s->w, &e);
+    if (head.left_out > 0)
+        why_say(s->w, "(%" PRIu64 " more %s not kept.)", head.left_out,
+                head.left_out == 1 ? "line is" : "lines are");
+    buf_add_char(&s->w->out, '\n');
+    return 0;
+}
+
+int why_story(struct why *w, struct err *err)
+{
+    struct why_story s = {.w = w};
+    struct collect_file *c = collect_file_open(w->cli->settings->state_dir, err);
+    struct collect_file_query q = {
+        .queue_id = slice_str(w->typed), .to_ms = INT64_MAX, .take = say_story, .context = &s};
+    int rc;
+
+    if (c == NULL)
+        return err->code == EX_NOINPUT ? 0 : -1;
+    rc = collect_file_traces(c, &q, err);
+    collect_file_close(c);
+    return rc < 0 ? -1 : s.count > 0;
+}
