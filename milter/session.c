@@ -51,15 +51,23 @@ void session_free(struct session *s)
     free(s);
 }
 
+static bool is_ip(struct slice text)
+{
+    struct ip ip;
+
+    return networks_ip_parse(text, &ip);
+}
+
 /* The sendmail command reaches us through Postfix's pickup as a connection from no client:
- * FAMILY_INET, port 0. Sendmail's own (sendmail -bs with sendmail.cf) has no address at all. */
+ * FAMILY_INET, port 0. Sendmail's own (sendmail -bs with sendmail.cf) has no address at all, and
+ * "0" as {client_addr}. */
 static bool is_submitted(const struct session_client *c, const struct session_macros *macros)
 {
     if (!slice_equal_nocase(c->host, SLICE("localhost")))
         return false;
     if (c->family == FAMILY_INET)
         return c->port == 0 && slice_equal(c->address, SLICE("127.0.0.1"));
-    return c->family == FAMILY_UNKNOWN && macros->client_addr.len == 0 && macros->version.len > 0 &&
+    return c->family == FAMILY_UNKNOWN && !is_ip(macros->client_addr) && macros->version.len > 0 &&
            envelope_mta(macros->version, true) == MTA_OTHER;
 }
 

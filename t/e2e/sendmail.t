@@ -2,6 +2,7 @@
 """Real Sendmail in front of tollgated: the same classes, the same bytes."""
 
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -121,12 +122,37 @@ def several(w):
             wanted.append(lambda: expected({"example.com": [leg("in", 1, len(data))]}, len(data)))
 
 
+def talk(pipe, lines):
+    """SMTP on the standard input and output of a program."""
+    for line in [b"", *lines]:
+        pipe.stdin.write(line)
+        pipe.stdin.flush()
+        while (reply := pipe.stdout.readline())[3:4] == b"-":
+            pass
+        if reply[:1] not in b"23":
+            raise smtp.Refused(int(reply[:3]), reply.decode(), line)
+
+
+def by_command(w):
+    """sendmail -bs with sendmail.cf: a client without an address, who is a user of this machine."""
+    data = mail()
+    lines = [b"EHLO localhost\r\n", b"MAIL FROM:<www@shop.example>\r\n",
+             b"RCPT TO:<x@gmail.test>\r\n", b"DATA\r\n", smtp.stuffed(data), b"QUIT\r\n"]
+    with w.traffic.message("sendmail -bs: this host", len(data),
+                           {"shop.example": [leg("out", 1, len(data))]}):
+        with subprocess.Popen([sendmail_server.PROGRAM, "-Am", "-bs", "-C", w.sendmail.cf],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              env=dict(os.environ, **w.sendmail.environment())) as pipe:
+            talk(pipe, lines)
+
+
 def main():
     tap.need(sendmail_server.PROGRAM, "m4", "redis-server", root=True)
     w = Site()
     classes(w)
     shapes(w)
     several(w)
+    by_command(w)
     proc.wait_for("delivery", lambda: "alice@partner.test" in w.sink.recipients())
     tap.ok(True, "Sendmail really forwards to the forwarder's target")
     w.sendmail.stop()

@@ -43,8 +43,7 @@ static struct session_action deliver(struct play *p, const char *from, const cha
     return play_end(p);
 }
 
-/* --- bytes
- * ----------------------------------------------------------------------------------------- */
+/* --- bytes --- */
 
 struct bytes_case {
     const char *name, *value;
@@ -85,8 +84,7 @@ static void test_bytes(void)
     play_fini(&p);
 }
 
-/* --- who sends
- * --------------------------------------------------------------------------------------- */
+/* --- who sends --- */
 
 static void test_origins(void)
 {
@@ -114,9 +112,16 @@ static void test_origins(void)
     (void)deliver(&p, "<alice@example.com>", "<x@y.test>");
     IS_INT(play_counter(&p, "_unattributed", COUNTER_RELAY_MESSAGES), 1, "nobody knows: outside");
     p.macros.version = SLICE("8.17.1.9");
-    (void)play_connect(&p, "localhost", FAMILY_UNKNOWN, 0, NULL);
-    (void)deliver(&p, "<alice@example.com>", "<x@y.test>");
-    IS_INT(play_counter(&p, "example.com", COUNTER_OUT_MESSAGES), 1, "sendmail -bs of Sendmail");
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const addresses[] = {"", "0", "192.0.2.9"};
+
+        p.macros.client_addr = slice_str(addresses[i]);
+        (void)play_connect(&p, "localhost", FAMILY_UNKNOWN, 0, NULL);
+        (void)deliver(&p, "<alice@example.com>", "<x@y.test>");
+        IS_INT(play_counter(&p, "example.com", COUNTER_OUT_MESSAGES), i < 2,
+               "sendmail -bs of Sendmail has no address, or 0");
+    }
+    p.macros.client_addr = SLICE_NONE;
     (void)play_connect(&p, "unknown", FAMILY_UNKNOWN, 0, NULL);
     (void)deliver(&p, "<alice@example.com>", "<x@y.test>");
     IS_INT(play_counter(&p, "_unattributed", COUNTER_RELAY_MESSAGES), 1,
@@ -181,8 +186,7 @@ static void test_null_sender(void)
     play_fini(&p);
 }
 
-/* --- which address
- * ------------------------------------------------------------------------------------- */
+/* --- which address --- */
 
 struct rcpt_case {
     const char *mta, *argument, *addr, *mailer, *host; /* NULL: no such macro */
@@ -292,8 +296,7 @@ static void test_login_xtext(void)
     play_fini(&p);
 }
 
-/* --- order of events
- * ------------------------------------------------------------------------------------ */
+/* --- order of events --- */
 
 static void test_several(void)
 {
@@ -365,8 +368,7 @@ static void test_disorder(void)
     play_fini(&p);
 }
 
-/* --- problem
- * ---------------------------------------------------------------------------------------------- */
+/* --- problem --- */
 
 static bool is_reply(struct session_action a, const char *code, const char *enhanced)
 {
