@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "lib/sources/source.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/daemon.h"
 #include "lib/sys/descriptors.h"
@@ -162,6 +163,14 @@ static int run_command(const char *file, int argc, char **argv)
     return EX_USAGE;
 }
 
+/* Lines of sources that are ignored. */
+static void warn_of_sources(const struct settings *s)
+{
+    struct err ignored;
+
+    hosted_free(source_load(s, stderr, &ignored));
+}
+
 /* What a start would refuse. As root, with the rights of the account that the daemon runs as. */
 static int test(const struct settings *s)
 {
@@ -169,8 +178,10 @@ static int test(const struct settings *s)
     struct err err = {.code = 0};
 
     if (service_check_as_root(s, &err) == 0 && privileges_find(s->user, &account, &err) == 0 &&
-        privileges_become(&account, "", &err) == 0 && service_check(s, &err) == 0)
+        privileges_become(&account, "", &err) == 0 && service_check(s, &err) == 0) {
+        warn_of_sources(s);
         return EX_OK;
+    }
     (void)complain(&err);
     return err.code == EX_UNAVAILABLE || err.code == EX_TEMPFAIL ? EX_OK : EX_CONFIG;
 }

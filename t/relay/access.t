@@ -308,6 +308,20 @@ def slowly(r, data, pause):
     return out
 
 
+def check_sources(folder):
+    """-t reads sources as `user` does, and names each line that is ignored."""
+    domains = os.path.join(folder, "own-domains")
+    os.chmod(folder, 0o755)
+    r = relay.Relay(folder, settings={"user": "nobody", "hosted": {"domains": ["file:" + domains]}})
+    proc.write_text(domains, "example.com\nno..domain\n")
+    code, out, err = r.command("-t")
+    tap.ok(code == 0 and out == "" and err.startswith(domains + ":2: "), "-t: a bad line", err)
+    os.chmod(domains, 0o600)
+    code, out, err = r.command("-t")
+    tap.ok(code == 78 and domains in err and "Permission denied" in err,
+           "-t: a file that only root may read", code, err)
+
+
 def bad_configurations(folder, ca):
     cert = tls_files.certificate(folder, "other.test", ca)
     cases = [
@@ -341,6 +355,7 @@ def bad_configurations(folder, ca):
     tap.ok(code == 78 and "bad-users:2:" in err, "-t refuses it, too", code, err)
     r = relay.Relay(folder)
     tap.same(r.command("-t"), (0, "", ""), "-t of a good one")
+    check_sources(proc.scratch("sources"))
     code, out, _ = r.command("-T")
     tap.ok(code == 0 and "users_file" in out, "-T prints it", out)
 
