@@ -117,17 +117,21 @@ static void resolve_origin(struct postfix_config *c, struct arena *arena)
     buf_fini(&text);
 }
 
+/* Of a main.cf written this very second, postconf of Postfix 3.10 expands $config_directory to the
+ * compiled-in one, unless it is set by -o. */
 int postfix_config_read(const char *dir, struct arena *arena, struct postfix_config *out,
                         struct err *err)
 {
-    const char *argv[5 + ROWS] = {"postconf", "-c", dir, "-x"};
+    char directory[1024];
+    const char *argv[7 + ROWS] = {"postconf", "-c", dir, "-o", directory, "-x"};
     struct slice rest, line;
     bool failed = false, no_list;
     struct buf text;
     int result;
 
     for (size_t i = 0; i < ROWS; i++)
-        argv[4 + i] = rows[i].name;
+        argv[6 + i] = rows[i].name;
+    (void)snprintf(directory, sizeof directory, "config_directory=%s", dir);
     *out = (struct postfix_config){.dir = dir};
     buf_init(&text, ASK_MAX_BYTES);
     result = run(argv, SLICE_NONE, &text, ASK_MS, &no_list, err);
