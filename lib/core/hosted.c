@@ -218,7 +218,7 @@ static int copy_add(struct hosted *w, enum hosted_copy kind, struct slice key, s
     if (a == NULL || kept.ptr == NULL)
         return no_memory(err);
     if (address_parse(target, &w->arena, a, err) != 0)
-        return -1;
+        return err_prefix(err, "copies of %.*s", SLICE_FMT(slice_to(key, 200)));
     if (address_is_null(a))
         return err_set(err, EX_DATAERR, "a copy without a target");
     entry = strmap_add(&w->copies[kind], kept, NULL);

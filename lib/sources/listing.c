@@ -76,6 +76,16 @@ static int add_forwards(struct listing *l, const struct source_entry *entry, boo
     return result;
 }
 
+static void warn_list(struct listing *l, struct slice key)
+{
+    char text[512];
+
+    (void)snprintf(text, sizeof text,
+                   "%.*s: Postfix sends a copy to one address only, and takes a list for one",
+                   SLICE_FMT(slice_to(key, 200)));
+    listing_warn(l, text);
+}
+
 static int add_copy(struct listing *l, const struct source_entry *entry, struct err *err)
 {
     struct slice rest = entry->value, target = SLICE_NONE, more;
@@ -90,7 +100,7 @@ static int add_copy(struct listing *l, const struct source_entry *entry, struct 
     if (result <= 0)
         return result;
     if (source_line_target_next(&rest, &target) && source_line_target_next(&rest, &more))
-        listing_warn(l, "Postfix sends a copy to one address only, and takes a list for one");
+        warn_list(l, entry->key);
     return judge(l, hosted_add_copy(l->hosted, l->copy, entry->key, target, err), err);
 }
 
