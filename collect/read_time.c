@@ -6,6 +6,8 @@
 #define DAY_MS      (DAY_S * INT64_C(1000))
 #define MINUTE_S    60
 #define MONTH_BYTES 3
+/* No log is older; what has such a year is no date. */
+#define FIRST_YEAR 1971
 /* A date without a year that is so far in the future is one of the year before. */
 #define AHEAD_MS (31 * DAY_MS)
 /* Lines of several processes overtake each other by so much at most. */
@@ -135,8 +137,8 @@ static int month_days(int64_t year, int month)
 
 static bool is_date(const struct read_time_date *d)
 {
-    return d->month >= 1 && d->month <= 12 && d->day >= 1 &&
-           d->day <= month_days(d->year, d->month);
+    return (d->year == 0 || d->year >= FIRST_YEAR) && d->month >= 1 && d->month <= 12 &&
+           d->day >= 1 && d->day <= month_days(d->year, d->month);
 }
 
 bool read_time_take_syslog(struct slice *s, struct read_time_date *d)
@@ -149,7 +151,7 @@ bool read_time_take_syslog(struct slice *s, struct read_time_date *d)
         !take_digits(&rest, 1, 2, &d->day) || !take_blanks(&rest))
         return false;
     year = rest;
-    if (take_digits(&year, 4, 4, &value) && take_blanks(&year)) {
+    if (take_digits(&year, 4, 4, &value) && value > 0 && take_blanks(&year)) {
         d->year = value;
         rest = year;
     }
@@ -308,8 +310,10 @@ static int64_t day_guess(const struct read_time *r, const struct read_time_date 
 static int64_t day_of(struct read_time *r, const struct read_time_date *d,
                       const struct read_time_bounds *bounds)
 {
-    if (d->year != 0)
+    if (d->year != 0) {
+        r->dated.month = 0;
         return days_in(d, d->year);
+    }
     if (r->dated.month != d->month || r->dated.day != d->day) {
         r->dated.month = d->month;
         r->dated.day = d->day;
