@@ -14,7 +14,11 @@ struct search {
     struct follow_siblings all;
     struct follow_stream stream; /* that which is tried */
     struct err unreadable;       /* code 0: all could be read */
+    bool has_changed;            /* a rotation is under way: nothing can be concluded */
 };
+
+/* How often a search is begun anew in one call. */
+#define ROUNDS 5
 
 /* 1: open; 0: it could not be read (noted), or it is another file by now; -1: not now. */
 static int open_sibling(struct search *s, const struct follow_sibling *one, struct err *err)
@@ -26,10 +30,12 @@ static int open_sibling(struct search *s, const struct follow_sibling *one, stru
         if (s->stream.dev == one->dev && s->stream.inode == one->inode)
             return 1;
         follow_stream_close(&s->stream);
+        why.code = EX_NOINPUT;
+    }
+    if (why.code == EX_NOINPUT) {
+        s->has_changed = true;
         return 0;
     }
-    if (why.code == EX_NOINPUT)
-        return 0;
     if (one->is_live || (why.code != EX_NOPERM && why.code != EX_UNAVAILABLE))
         return err_set(err, why.code, "%s", why.text);
     s->unreadable = why;
@@ -148,7 +154,7 @@ static int begin_lost(struct search *s, struct err *err)
     bool truncated = f->was_truncated;
     int result;
 
-    if (live == NULL && next == NULL)
+    if (s->has_changed || (live == NULL && next == NULL))
         return 0;
     /* It may be in the one that cannot be read; that can be mended, a gap cannot. */
     if (s->unreadable.code != 0)
@@ -201,7 +207,7 @@ static int begin_known(struct search *s, struct err *err)
         if (fit == FOLLOW_FIT_SHORT || fit == FOLLOW_FIT_CHANGED)
             almost = &s->all.list[i];
     }
-    if (fit != FOLLOW_FIT_ERROR && almost != NULL) {
+    if (fit != FOLLOW_FIT_ERROR && almost != NULL && !s->has_changed) {
         fit = try(s, almost, at, err);
         if (fit == FOLLOW_FIT_SHORT || fit == FOLLOW_FIT_CHANGED)
             return take_fitting(s, almost, fit);
@@ -209,16 +215,28 @@ static int begin_known(struct search *s, struct err *err)
     return fit == FOLLOW_FIT_ERROR ? -1 : begin_lost(s, err);
 }
 
+static int search_once(struct search *s, int (*choose)(struct search *s, struct err *err),
+                       struct err *err)
+{
+    int result = follow_siblings_list(&s->all, s->f->path, err);
+
+    s->has_changed = result == 0;
+    s->unreadable = (struct err){0};
+    if (result > 0)
+        result = choose(s, err);
+    follow_stream_close(&s->stream);
+    follow_siblings_fini(&s->all);
+    return result;
+}
+
 static int search(struct follow_file *f, int64_t now_ms,
                   int (*choose)(struct search *s, struct err *err), struct err *err)
 {
     struct search s = {.f = f, .now_ms = now_ms, .stream = {.fd = -1}};
-    int result = follow_siblings_list(&s.all, f->path, err);
+    int result = 0;
 
-    if (result > 0)
-        result = choose(&s, err);
-    follow_stream_close(&s.stream);
-    follow_siblings_fini(&s.all);
+    for (int round = 0; result == 0 && (round == 0 || s.has_changed) && round < ROUNDS; round++)
+        result = search_once(&s, choose, err);
     return result;
 }
 
@@ -275,6 +293,8 @@ static int choose_next(struct search *s, struct err *err)
 
     if (find_open(s, &open, err) != 0)
         return -1;
+    if (open == NULL && s->has_changed)
+        return 0;
     follow_stream_position(&f->stream, &at);
     next = open != NULL ? follow_siblings_next(&s->all, open)
                         : follow_siblings_after(&s->all, at.written_ns);

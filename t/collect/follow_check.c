@@ -11,6 +11,10 @@
  *     each ended by its position. What a kill left behind the last position is cut off first, as
  *     a transaction would be. Kills itself in the middle of the fold DIES_AT (0: never).
  *
+ *   follow_check count FILE
+ *     Prints how many lines it has, the peak of its memory in KiB, and how many lines a second it
+ * was.
+ *
  * Lines are printed as "L line", gaps as "G reason", errors as "E text", positions as "@ HEX". */
 #include <fcntl.h>
 #include <poll.h>
@@ -184,11 +188,47 @@ static int run(char **arg)
     }
 }
 
+static long peak_kib(void)
+{
+    FILE *f = fopen("/proc/self/status", "re");
+    char line[256];
+    long kib = 0;
+
+    while (f != NULL && fgets(line, sizeof line, f) != NULL)
+        (void)sscanf(line, "VmHWM: %ld", &kib);
+    if (f != NULL)
+        (void)fclose(f);
+    return kib;
+}
+
+static int count(char **arg)
+{
+    struct follow_options options = {FOLLOW_WHOLE, FOLLOW_FROM_START, 0};
+    struct follow *f = open_or_fail(arg[0], &options, NULL);
+    int64_t begun_ms = clock_monotonic_ms(), ms;
+    struct slice line;
+    struct gap gap;
+    enum follow_result result;
+    long long lines = 0;
+
+    while ((result = follow_next(f, begun_ms, &line, &gap, NULL)) != FOLLOW_END)
+        if (result == FOLLOW_LINE)
+            lines++;
+        else if (result != FOLLOW_GAP)
+            fail("the file cannot be read");
+    follow_close(f);
+    ms = clock_monotonic_ms() - begun_ms + 1;
+    printf("%lld %ld %lld\n", lines, peak_kib(), lines * 1000 / (long long)ms);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 7 && strcmp(argv[1], "step") == 0)
         return step(argv + 2);
     if (argc == 7 && strcmp(argv[1], "run") == 0)
         return run(argv + 2);
+    if (argc == 3 && strcmp(argv[1], "count") == 0)
+        return count(argv + 2);
     fail("see the head of its source");
 }

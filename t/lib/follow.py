@@ -137,17 +137,20 @@ class Run:
             self.process.kill()
             self.process = None
 
-    def stored(self):
-        """(lines, gaps and errors) up to the last position."""
-        lines, others, part = [], [], []
-        if not os.path.exists(self.store):
-            return lines, others
+    def events(self):
+        """Pairs of kind ("L", "G", "E") and text, up to the last position."""
+        events, part = [], []
         with open(self.store, encoding="latin-1") as f:
             for text in f:
                 if text.startswith("@ ") and text.endswith("\n"):
-                    lines += [x[2:-1] for x in part if x[0] == "L"]
-                    others += [x[:-1] for x in part if x[0] != "L"]
+                    events += part
                     part = []
                 else:
-                    part.append(text)
-        return lines, others
+                    part.append((text[0], text[2:-1]))
+        return events
+
+    def stored(self):
+        """(lines, gaps and errors) up to the last position."""
+        events = self.events()
+        return ([text for kind, text in events if kind == "L"],
+                ["%s %s" % x for x in events if x[0] != "L"])
