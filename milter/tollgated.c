@@ -8,6 +8,7 @@
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
 #include "milter/engine.h"
+#include "milter/names.h"
 #include "milter/signals.h"
 
 enum {
@@ -133,6 +134,7 @@ static int open_dispatch(struct tollgated *d, struct err *err)
                                                          .throttle = d->throttle,
                                                          .violations = d->violations,
                                                          .sessions_max = raise_files()});
+    names_seed(&d->dispatch, snapshot, d->throttle);
     return maintenance_start(&d->maintenance, &parts, err);
 }
 

@@ -117,6 +117,7 @@ int answers_put(struct answers *a, enum question_kind kind, struct slice key,
         return -1;
     kept->found = answer->found;
     if (!text_copy(a->arena, answer->owner, &kept->owner) ||
+        !text_copy(a->arena, answer->wildcard, &kept->wildcard) ||
         !text_copy(a->arena, answer->login, &kept->login) ||
         !targets_copy(a->arena, &answer->targets, &kept->targets))
         return -1;

@@ -37,7 +37,8 @@ struct question {
 
 struct answer {
     bool found;
-    struct slice owner;             /* DOMAIN: charged to (empty: the name itself) */
+    struct slice owner;    /* DOMAIN: charged to (empty: the name itself) */
+    struct slice wildcard; /* DOMAIN: ".example.com", found in place of the name; no owner then */
     struct forward_targets targets; /* FORWARD; of copies the first counts */
     struct slice login;             /* LOGIN: the address; POPAUTH: the login */
 };

@@ -17,19 +17,28 @@ static bool domain_entry(const struct hosted *w, struct slice key, struct slice 
     return true;
 }
 
+/* Who is charged for a name under a wildcard without an owner. */
+static struct slice charged_under(const struct hosted *w, struct slice entry, struct slice domain)
+{
+    bool has_account =
+        w->name_has_account == NULL || w->name_has_account(w->names_context, entry, domain);
+
+    return has_account ? domain : slice_from(entry, 1);
+}
+
 static bool wildcard_entry(const struct hosted *w, struct slice entry, struct slice domain,
                            struct slice *charged)
 {
     if (!domain_entry(w, entry, domain, charged))
         return false;
-    if (charged->ptr == domain.ptr && w->name_has_account != NULL &&
-        !w->name_has_account(w->names_context, entry, domain))
-        *charged = slice_from(entry, 1);
+    if (charged->ptr == domain.ptr)
+        *charged = charged_under(w, entry, domain);
     return true;
 }
 
 /* An answer's owner comes from outside: it was made canonical by who brought it. */
-static enum hosted_result domain_ask(struct answers *a, struct slice domain, struct slice *charged)
+static enum hosted_result domain_ask(const struct hosted *w, struct answers *a, struct slice domain,
+                                     struct slice *charged)
 {
     const struct answer *answer = answers_get(a, QUESTION_DOMAIN, domain);
 
@@ -38,6 +47,8 @@ static enum hosted_result domain_ask(struct answers *a, struct slice domain, str
     if (!answer->found)
         return HOSTED_NO;
     *charged = answer->owner.len > 0 ? answer->owner : domain;
+    if (answer->wildcard.len > 0)
+        *charged = charged_under(w, answer->wildcard, domain);
     return HOSTED_YES;
 }
 
@@ -49,7 +60,7 @@ enum hosted_result hosted_domain(const struct hosted *w, struct answers *a, stru
     if (domain_entry(w, domain, domain, charged))
         return HOSTED_YES;
     if (w->domains_asked && a != NULL) {
-        enum hosted_result found = domain_ask(a, domain, charged);
+        enum hosted_result found = domain_ask(w, a, domain, charged);
 
         if (found != HOSTED_NO)
             return found;

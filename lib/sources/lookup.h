@@ -25,6 +25,7 @@ struct lookup_keys {
     struct slice *keys;
     size_t count;
     bool found;
+    size_t at; /* of the key that was found */
     struct slice value;
 };
 

@@ -70,6 +70,7 @@ static void answer(struct lookup_keys *k, const struct strmap *pairs)
 
         if (entry != NULL) {
             k->found = true;
+            k->at = i;
             k->value = *(const struct slice *)*entry;
         }
     }

@@ -154,6 +154,7 @@ static int ask_keys(const struct lookup *a, struct connection *c, struct lookup_
         if (result < 0)
             return -1;
         k->found = result > 0;
+        k->at = i;
         if (k->found)
             break;
     }

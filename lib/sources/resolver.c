@@ -297,7 +297,7 @@ static int take_values(struct batch *b, const struct way *way, struct err *err)
         if (p->found)
             continue;
         p->found = k->found;
-        if (p->found && !resolver_value_read(way->form, way->site, k->value, b->scratch, &p->value))
+        if (p->found && !resolver_value_read(way->form, way->site, k, b->scratch, &p->value))
             return no_memory(err);
         k++;
     }

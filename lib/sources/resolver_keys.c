@@ -149,9 +149,19 @@ bool resolver_keys_make(enum key_form form, const struct resolver_postfix *site,
 /* --- values
  * --------------------------------------------------------------------------------------- */
 
-bool resolver_value_read(enum key_form form, const struct resolver_postfix *site,
-                         struct slice value, struct arena *arena, struct slice *out)
+static struct slice owner_or_wildcard(const struct lookup_keys *found)
 {
+    struct slice owner = source_line_owner(found->value);
+
+    if (owner.len > 0 && owner.ptr[0] != '.')
+        return owner;
+    return found->at > 0 ? found->keys[found->at] : SLICE_NONE;
+}
+
+bool resolver_value_read(enum key_form form, const struct resolver_postfix *site,
+                         const struct lookup_keys *found, struct arena *arena, struct slice *out)
+{
+    struct slice value = form == FORM_WILDCARDS ? owner_or_wildcard(found) : found->value;
     struct err unread = {0};
     struct buf targets;
 
@@ -191,8 +201,10 @@ bool resolver_answer_read(enum question_kind kind, struct slice value, struct ar
 
     switch (kind) {
     case QUESTION_DOMAIN:
-        if (source_line_owner(value).len > 0 &&
-            domain_canonical(value, arena, &out->owner, &err) != 0)
+        if (value.len > 0 && value.ptr[0] == '.')
+            out->wildcard = value;
+        else if (source_line_owner(value).len > 0 &&
+                 domain_canonical(value, arena, &out->owner, &err) != 0)
             out->owner = SLICE_NONE; /* no domain: charged as it appears */
         return true;
     case QUESTION_FORWARD:

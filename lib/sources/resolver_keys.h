@@ -40,8 +40,9 @@ struct resolver_names {
 bool resolver_keys_make(enum key_form form, const struct resolver_postfix *site,
                         const struct resolver_names *names, struct slice question,
                         struct arena *arena, struct lookup_keys *out);
+/* Of a wildcard without an owner the value is the wildcard itself. */
 bool resolver_value_read(enum key_form form, const struct resolver_postfix *site,
-                         struct slice value, struct arena *arena, struct slice *out);
+                         const struct lookup_keys *found, struct arena *arena, struct slice *out);
 bool resolver_answer_read(enum question_kind kind, struct slice value, struct arena *arena,
                           struct answer *out);
 

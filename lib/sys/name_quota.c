@@ -12,6 +12,7 @@ void name_quota_init(struct name_quota *q, uint64_t max) TG_NO_THREAD_SAFETY /* 
     arena_init(&q->memory, NAME_QUOTA_BYTES);
     strmap_init(&q->names);
     strmap_init(&q->groups);
+    strmap_init(&q->seeds);
 }
 
 void name_quota_fini(struct name_quota *q) TG_NO_THREAD_SAFETY /* the last holder */
@@ -20,6 +21,7 @@ void name_quota_fini(struct name_quota *q) TG_NO_THREAD_SAFETY /* the last holde
         return;
     strmap_fini(&q->names);
     strmap_fini(&q->groups);
+    strmap_fini(&q->seeds);
     arena_fini(&q->memory);
     mutex_fini(&q->lock);
 }
@@ -35,9 +37,11 @@ static void month_begin(struct name_quota *q, int64_t now_s) TG_REQUIRES(name_qu
 {
     strmap_fini(&q->names);
     strmap_fini(&q->groups);
+    strmap_fini(&q->seeds);
     arena_reset(&q->memory);
     strmap_init(&q->names);
     strmap_init(&q->groups);
+    strmap_init(&q->seeds);
     q->month_end_s = (int64_t)period_end(PERIOD_MONTH, (time_t)now_s);
 }
 
@@ -52,18 +56,69 @@ static void **table_add(struct name_quota *q, struct strmap *table, struct slice
     return key.ptr == NULL ? NULL : strmap_add(table, key, NULL);
 }
 
+static void key_set(struct buf *key, struct slice group, struct slice name)
+{
+    buf_reset(key);
+    buf_addf(key, "%.*s %.*s", SLICE_FMT(group), SLICE_FMT(name));
+}
+
+static bool is_under(struct slice name, struct slice group)
+{
+    return group.len > 0 && group.ptr[0] == '.' && name.len > group.len &&
+           slice_equal(slice_from(name, name.len - group.len), group);
+}
+
+/* A group that is new takes its seeds. */
+static void **group_add(struct name_quota *q, struct slice group) TG_REQUIRES(name_quota_lock)
+{
+    void **count = strmap_find(&q->groups, group);
+    uintptr_t places = 0;
+    struct slice seed;
+    struct buf key;
+    size_t at = 0;
+    void *none;
+
+    if (count != NULL)
+        return count;
+    buf_init(&key, KEY_BYTES);
+    while (strmap_next(&q->seeds, &at, &seed, &none)) {
+        if (!is_under(seed, group))
+            continue;
+        key_set(&key, group, seed);
+        places += !key.failed && table_add(q, &q->names, buf_slice(&key)) != NULL;
+    }
+    buf_fini(&key);
+    count = table_add(q, &q->groups, group);
+    if (count != NULL)
+        *count = (void *)places;
+    return count;
+}
+
 static bool place_take(struct name_quota *q, struct slice group, struct slice key)
     TG_REQUIRES(name_quota_lock)
 {
-    void **count;
+    void **count = group_add(q, group);
 
     if (strmap_find(&q->names, key) != NULL)
         return true;
-    count = table_add(q, &q->groups, group);
     if (count == NULL || (uintptr_t)*count >= q->max || table_add(q, &q->names, key) == NULL)
         return false;
     *count = (void *)((uintptr_t)*count + 1);
     return true;
+}
+
+static void month_check(struct name_quota *q, int64_t now_s) TG_REQUIRES(name_quota_lock)
+{
+    if (now_s >= q->month_end_s)
+        month_begin(q, now_s);
+}
+
+void name_quota_seed(struct name_quota *q, struct slice name, int64_t now_s)
+{
+    name_quota_lock_take(&q->lock);
+    month_check(q, now_s);
+    (void)table_add(q, &q->seeds, name);
+    name_quota_lock_give(&q->lock);
 }
 
 bool name_quota_take(struct name_quota *q, struct slice group, struct slice name, int64_t now_s)
@@ -72,10 +127,9 @@ bool name_quota_take(struct name_quota *q, struct slice group, struct slice name
     bool has_place;
 
     buf_init(&key, KEY_BYTES);
-    buf_addf(&key, "%.*s %.*s", SLICE_FMT(group), SLICE_FMT(name));
+    key_set(&key, group, name);
     name_quota_lock_take(&q->lock);
-    if (now_s >= q->month_end_s)
-        month_begin(q, now_s);
+    month_check(q, now_s);
     has_place = !key.failed && place_take(q, group, buf_slice(&key));
     name_quota_lock_give(&q->lock);
     buf_fini(&key);

@@ -13,6 +13,10 @@
  * such as domains under a wildcard entry, or recipients of bounces. The first ones have a place,
  * later ones have none until the month is over.
  *
+ * After a restart those that had a place are known again: name_quota_take for each, or, where the
+ * group is not known yet, name_quota_seed. A seed has a place in each group ".example.com" that it
+ * lies under.
+ *
  * Owner: name_quota_init/name_quota_fini; names are copied.  Threads: all.
  * Limits: NAME_QUOTA_BYTES of names; what has no room there has no place.
  */
@@ -28,12 +32,15 @@ struct name_quota {
     struct arena memory MUTEX_GUARDS(name_quota_lock);  /* of both tables */
     struct strmap names MUTEX_GUARDS(name_quota_lock);  /* "GROUP NAME" */
     struct strmap groups MUTEX_GUARDS(name_quota_lock); /* group -> number of its names */
+    struct strmap seeds MUTEX_GUARDS(name_quota_lock);  /* names of this month, of any group */
 };
 
 void name_quota_init(struct name_quota *q, uint64_t max) TG_NONNULL(1);
 void name_quota_fini(struct name_quota *q);
 void name_quota_set(struct name_quota *q, uint64_t max) TG_NONNULL(1);
 
+/* The name had a place in this month, in whichever group. */
+void name_quota_seed(struct name_quota *q, struct slice name, int64_t now_s) TG_NONNULL(1);
 /* Has the name a place, or does it get one? now_s: Unix time. */
 bool name_quota_take(struct name_quota *q, struct slice group, struct slice name, int64_t now_s)
     TG_NONNULL(1);

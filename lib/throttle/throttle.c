@@ -97,6 +97,11 @@ static bool user_has_windows(void *context, struct slice domain, struct slice us
     return name_quota_take(&c->throttle->users, domain, user, clock_unix_ms() / 1000);
 }
 
+void throttle_user_seed(struct throttle *t, struct slice domain, struct slice user)
+{
+    (void)name_quota_take(&t->users, domain, user, clock_unix_ms() / 1000);
+}
+
 static int domain_limits(void *context, struct slice domain, struct arena *arena,
                          struct limit_list *out, struct err *err)
 {

@@ -33,6 +33,9 @@ struct throttle_context {
 int throttle_limits(struct throttle_context *context, struct arena *arena, struct limit_source *out,
                     struct err *err) TG_MUST_USE TG_NONNULL(1);
 
+/* The user had a place among those of the domain that have windows, before this process began. */
+void throttle_user_seed(struct throttle *t, struct slice domain, struct slice user) TG_NONNULL(1);
+
 enum throttle_by {
     THROTTLE_BY_STORE,  /* answered by the store */
     THROTTLE_BY_LOCAL,  /* answered by this process: on_failure = "local" */

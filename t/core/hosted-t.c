@@ -357,6 +357,13 @@ static void answer_domain(struct answers *a, const char *key, bool found, const 
     OK(answers_put(a, QUESTION_DOMAIN, slice_str(key), &answer) == 0, "answered");
 }
 
+static void answer_wildcard(struct answers *a, const char *key)
+{
+    struct answer answer = {.found = true, .wildcard = SLICE(".wild.example")};
+
+    OK(answers_put(a, QUESTION_DOMAIN, slice_str(key), &answer) == 0, "answered");
+}
+
 static void test_questions(void)
 {
     struct answers a;
@@ -390,6 +397,15 @@ static void test_questions(void)
     IS_SLICE(charged, SLICE("owner.example"), "charged to its owner");
     IS_INT(hosted_domain(w, &a, SLICE("z.example"), &charged), HOSTED_YES, "hosted by the answer");
     IS_SLICE(charged, SLICE("paid.example"), "charged to the answer's owner");
+    w->name_has_account = only_first;
+    w->names_context = (void *)"first.wild.example";
+    answer_wildcard(&a, "first.wild.example");
+    answer_wildcard(&a, "second.wild.example");
+    IS_INT(hosted_domain(w, &a, SLICE("first.wild.example"), &charged), HOSTED_YES,
+           "hosted by a wildcard of the source that was asked");
+    IS_SLICE(charged, SLICE("first.wild.example"), "a name that may have an account");
+    IS_INT(hosted_domain(w, &a, SLICE("second.wild.example"), &charged), HOSTED_YES, "another");
+    IS_SLICE(charged, SLICE("wild.example"), "one that may not is charged to the wildcard's name");
     IS_INT(a.open_count, 0, "nothing is open");
     IS_INT(hosted_domain(w, NULL, SLICE("other.example"), &charged), HOSTED_NO, "nobody to ask");
     answers_fini(&a);

@@ -340,6 +340,18 @@ def test_strangers():
     tap.same(len(names), 7, "users_max, the others' and the domain's own", names)
     tap.same(len({k for k in windows if "wild.example}" in k and k.endswith(":day")}), 4,
              "and those of names", windows)
+    for restart in range(3):
+        site.nodes[0].restart()
+        for i in range(20, 30):
+            site.send("<>", ["a@n%d-%d.wild.example" % (restart, i), "u%d-%d@example.com" % (
+                restart, i)])
+        site.send("<>", ["a@n0.wild.example", "u0@example.com"])
+    tap.same(site.wait_counter("bounces_received", 47, "wild.example"), 47,
+             "after restarts, too")
+    tap.same(sorted(site.redis("KEYS", "tg:{*wild.example}:total")), sorted(keys),
+             "the accounts of this month keep their places, and no name gets another")
+    tap.same(sorted(site.redis("KEYS", "tg:{*}:window:bounces:day*")), sorted(windows),
+             "nor a window")
     users = site.redis("HKEYS", site.redis("KEYS", "tg:{example.com}:users:month:*")[0])
     tap.ok("_srs bounces_received" in users, "it is counted as such", users)
     site.stop()

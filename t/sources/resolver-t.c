@@ -41,6 +41,8 @@ static void map_reply(struct slice request, struct buf *out)
         {"d hosted.test", "OK"},
         {"d owned.test", "OK owner.test"},
         {"d .wild.test", "OK OK"},
+        {"d .owned-wild.test", "OK owner.test"},
+        {"d dot.test", "OK .wild.test"},
         {"f fwd@hosted.test", "OK a@x.org, b@y.org"},
         {"f plus@hosted.test", "OK p@x.org"},
         {"f @hosted.test", "OK all@x.org"},
@@ -153,7 +155,9 @@ static const char *ask(struct resolver *r, enum question_kind kind, const char *
                                         SLICE_FMT(a->targets.list[i]));
         else if (a != NULL && a->found)
             (void)snprintf(text, sizeof text, "%.*s",
-                           SLICE_FMT(kind == QUESTION_DOMAIN ? a->owner : a->login));
+                           SLICE_FMT(kind == QUESTION_LOGIN || kind == QUESTION_POPAUTH ? a->login
+                                     : a->wildcard.len > 0 ? a->wildcard
+                                                           : a->owner));
     }
     answers_fini(&answers);
     arena_fini(&arena);
@@ -189,7 +193,9 @@ static void test_map(void)
 
     IS_STR(ask(r, QUESTION_DOMAIN, "hosted.test"), "", "a domain without an owner");
     IS_STR(ask(r, QUESTION_DOMAIN, "owned.test"), "owner.test", "one with an owner");
-    IS_STR(ask(r, QUESTION_DOMAIN, "a.b.wild.test"), "", "a wildcard");
+    IS_STR(ask(r, QUESTION_DOMAIN, "a.b.wild.test"), ".wild.test", "a wildcard without an owner");
+    IS_STR(ask(r, QUESTION_DOMAIN, "a.b.owned-wild.test"), "owner.test", "one with an owner");
+    IS_STR(ask(r, QUESTION_DOMAIN, "dot.test"), "", "a wildcard is no owner");
     IS_STR(ask(r, QUESTION_DOMAIN, "other.test"), "-", "one that is not there");
     IS_STR(ask(r, QUESTION_FORWARD, "fwd@hosted.test"), "a@x.org b@y.org", "a forwarder");
     IS_STR(ask(r, QUESTION_FORWARD, "plus+tag@hosted.test"), "p@x.org", "with an extension");

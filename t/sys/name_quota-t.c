@@ -32,6 +32,35 @@ static void test_groups(struct name_quota *q)
     OK(take(q, ".a.example", 4, now_s + 32 * 86400), "in the next month all begins anew");
 }
 
+/* Names that had a place before the process began. */
+static void test_seeds(void)
+{
+    struct name_quota q;
+
+    name_quota_init(&q, 3);
+    name_quota_seed(&q, SLICE("n1.a.example"), now_s);
+    name_quota_seed(&q, SLICE("n2.a.example"), now_s);
+    name_quota_seed(&q, SLICE("a.example"), now_s);
+    name_quota_seed(&q, SLICE("xa.example"), now_s);
+    OK(name_quota_take(&q, SLICE(".a.example"), SLICE("n3.a.example"), now_s),
+       "two are seeds, so a third has a place");
+    OK(!name_quota_take(&q, SLICE(".a.example"), SLICE("n4.a.example"), now_s),
+       "a fourth has none");
+    OK(name_quota_take(&q, SLICE(".a.example"), SLICE("n2.a.example"), now_s),
+       "a seed has its own");
+    OK(name_quota_take(&q, SLICE("a.example"), SLICE("u"), now_s) &&
+           name_quota_take(&q, SLICE(".b.example"), SLICE("n1.b.example"), now_s),
+       "other groups have no seeds");
+    name_quota_set(&q, 1);
+    OK(name_quota_take(&q, SLICE(".example"), SLICE("n1.a.example"), now_s) &&
+           !name_quota_take(&q, SLICE(".example"), SLICE("n9.example"), now_s),
+       "seeds have places even where there are more than may be");
+    name_quota_set(&q, 3);
+    for (int i = 0; i < 3; i++)
+        OK(take(&q, ".a.example", i, now_s + 32 * 86400), "in the next month seeds are forgotten");
+    name_quota_fini(&q);
+}
+
 static void test_many(struct name_quota *q)
 {
     unsigned placed = 0;
@@ -54,6 +83,7 @@ int main(void)
     tzset();
     name_quota_init(&q, 3);
     test_groups(&q);
+    test_seeds();
     name_quota_fini(&q);
     name_quota_init(&q, 3);
     test_many(&q);
