@@ -161,12 +161,12 @@ def wait_moving(redis, is_there, quiet_s=30):
         time.sleep(0.01)
 
 
-def wait_counted(redis, messages):
+def wait_counted(redis, messages, quiet_s=30):
     """Until Redis shows that many messages let through by the node, and the node has no row left to
     push: rows of one message go there one after the other, and the node says that some are waiting
     before it pushes the first. The checks that follow say what is missing."""
     wait_moving(redis, lambda: node_messages(redis) >= messages and
-                redis("HGET", "tg:{@%s}:node" % NODE, "dirty_rows") == "0")
+                redis("HGET", "tg:{@%s}:node" % NODE, "dirty_rows") == "0", quiet_s)
 
 
 def difference(before, after):

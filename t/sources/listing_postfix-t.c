@@ -192,12 +192,32 @@ static void test_copies(void)
             test_copies_of(w);
         hosted_free(w);
     }
+    write_main("recipient_delimiter =\nrecipient_bcc_maps = inline:{r@valias.test=copy@x.test}\n");
+    w = load_both(&err);
+    OK(w != NULL, err.text);
+    IS_STR(copy_of(w, HOSTED_COPY_RECIPIENT, "r+ext@valias.test"), "-",
+           "without recipient_delimiter no extension is cut");
+    hosted_free(w);
     write_main("recipient_bcc_maps = regexp:$config_directory/re\n"
                "sender_bcc_maps = hash:$config_directory/none\n");
     w = load_both(&err);
     OK(w != NULL && w->copies_asked[HOSTED_COPY_RECIPIENT] && !w->copies_asked[HOSTED_COPY_SENDER],
        "a table that cannot be listed is asked");
     OK(strstr(warnings, "/none: the table is missing") != NULL, warnings);
+    hosted_free(w);
+}
+
+/* Entries of virtual(5) without a domain need no aliases. */
+static void test_bare(void)
+{
+    struct err err = {0};
+    struct hosted *w;
+
+    write_main("alias_maps =\n");
+    w = load_both(&err);
+    OK(w != NULL, err.text);
+    IS_STR(targets(w, "bare@host.test"), "far@x.test", "of mydestination");
+    IS_STR(targets(w, "root@host.test"), "-", "without alias_maps no alias");
     hosted_free(w);
 }
 
@@ -374,6 +394,7 @@ int main(void)
     test_delimiters();
     test_watch();
     test_copies();
+    test_bare();
     test_asked();
     test_faults();
     test_items();
