@@ -1,6 +1,14 @@
 #include "lib/core/limit_reply.h"
 
 #include <inttypes.h>
+#include <string.h>
+
+#define LEAD ": limit of " /* behind the holder */
+
+static const char *const units[METRIC_COUNT] = {[METRIC_RECIPIENTS] = "recipient",
+                                                [METRIC_MESSAGES] = "message",
+                                                [METRIC_BYTES] = "byte",
+                                                [METRIC_BOUNCES] = "bounce"};
 
 static void add_plain(struct buf *b, struct slice text)
 {
@@ -42,16 +50,11 @@ static void add_wait(struct buf *b, const struct throttle_verdict *v)
         add_count(b, (s + 3599) / 3600, "hour");
 }
 
-/* "limit of 600 recipients per hour reached (600 used, 3 more wanted), try again in 12 minutes" */
+/* "600 recipients per hour reached (600 used, 3 more wanted), try again in 12 minutes" */
 static void add_limit(struct buf *b, const struct throttle_verdict *v)
 {
-    static const char *const units[METRIC_COUNT] = {[METRIC_RECIPIENTS] = "recipient",
-                                                    [METRIC_MESSAGES] = "message",
-                                                    [METRIC_BYTES] = "byte",
-                                                    [METRIC_BOUNCES] = "bounce"};
     const struct limit *l = v->limit;
 
-    buf_add_str(b, "limit of ");
     add_count(b, l->max, units[l->metric]);
     buf_addf(b, " per %.*s", SLICE_FMT(l->per));
     if (l->max == 0) {
@@ -75,11 +78,36 @@ struct slice limit_reply(const struct throttle_verdict *verdict, struct slice mo
 
     buf_init(&b, LIMIT_REPLY_MAX_BYTES);
     add_holder(&b, verdict->check);
-    buf_add_str(&b, ": ");
+    buf_add_str(&b, LEAD);
     add_limit(&b, verdict);
     if (more.len > 0 && buf_slice(&b).len + 2 + more.len <= LIMIT_REPLY_MAX_BYTES)
         buf_addf(&b, "; %.*s", SLICE_FMT(more));
     text = arena_copy(arena, buf_slice(&b));
     buf_fini(&b);
     return text;
+}
+
+/* "600 recipients per ": a number, a unit of limits. */
+static bool is_amount(struct slice text)
+{
+    struct slice rest = text, number, unit, per;
+    uint64_t max;
+    enum limit_metric metric;
+
+    if (!slice_word(&rest, " ", &number) || !slice_number(number, &max) ||
+        !slice_word(&rest, " ", &unit) || !slice_word(&rest, " ", &per) ||
+        !slice_equal(per, SLICE("per")))
+        return false;
+    for (metric = 0; metric < METRIC_COUNT; metric++) {
+        if (slice_equal(slice_to(unit, strlen(units[metric])), slice_str(units[metric])))
+            return true;
+    }
+    return false;
+}
+
+bool limit_reply_is(struct slice text)
+{
+    const char *at = text.len > 0 ? memmem(text.ptr, text.len, LEAD, sizeof LEAD - 1) : NULL;
+
+    return at != NULL && is_amount(slice_from(text, (size_t)(at - text.ptr) + sizeof LEAD - 1));
 }

@@ -21,4 +21,7 @@
 struct slice limit_reply(const struct throttle_verdict *verdict, struct slice more,
                          struct arena *arena) TG_NONNULL(1);
 
+/* Does a text, such as a line of a log, hold such a reply? */
+bool limit_reply_is(struct slice text);
+
 #endif

@@ -56,6 +56,7 @@ static void test_row(const struct row *r)
     check.metric = l.metric;
     check.per = l.per;
     IS_SLICE(limit_reply(&v, slice_str(r->more), &arena), slice_str(r->text), r->text);
+    OK(limit_reply_is(slice_str(r->text)), "is known for one");
 }
 
 /* The longest of all still fits an SMTP reply, without the provider's words. */
