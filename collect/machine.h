@@ -57,6 +57,7 @@ struct machine {
     struct owners *owners;
     const struct sink *sink;
     struct open_book *open;
+    int64_t ticked_s; /* the second of the log that mail_machines_tick has reached; 0: none */
 };
 
 bool machine_list_has(const struct machine_list *list, struct slice name) TG_NONNULL(1);

@@ -32,9 +32,11 @@ enum open_kind {
     OPEN_SENDMAIL,
     OPEN_FILTER,    /* spamd, clamd and their like */
     OPEN_COLLECTOR, /* what the collector itself has to remember */
-    OPEN_ACTIVITY   /* who is active, and how much he usually is */
+    OPEN_ACTIVITY,  /* who is active, and how much he usually is */
+    OPEN_GONE,      /* messages that left the queue just now: some lines about them come late */
+    OPEN_NOTE       /* numbers that machines have to remember (collect/mail_note.h) */
 };
-#define OPEN_KINDS (OPEN_ACTIVITY + 1)
+#define OPEN_KINDS (OPEN_NOTE + 1)
 
 /* What the book must know of a kind's things. */
 struct open_thing {

@@ -123,7 +123,7 @@ int main(int argc, char **argv)
     const struct sink sink = {.count = count};
     const struct machine_rules rules = {.spam_service = SPAM_SPAMD};
     struct totals alone = {0}, all = {0};
-    struct machine m = {&rules, NULL, &sink, open_new()};
+    struct machine m = {.rules = &rules, .sink = &sink, .open = open_new()};
     struct owners owners;
     FILE *log = log_make(want, &bytes);
     int64_t began_ms;

@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice rest = {(const char *)data, size}, line;
     struct hosted *hosted = hosted_new((size_t)1 << 20);
     struct owners owners;
-    struct machine m = {&rules, &owners, &sink, open_new()};
+    struct machine m = {.rules = &rules, .owners = &owners, .sink = &sink, .open = open_new()};
     struct log_reader reader;
 
     TG_ASSERT(hosted_add_domain(hosted, SLICE("host.test"), SLICE_NONE, NULL) == 0);
