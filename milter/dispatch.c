@@ -22,6 +22,7 @@ struct dispatch_connection {
     struct snapshot *snapshot; /* of the message under way; held by the session */
     atomic_int slot;           /* of the journal's in-flight table; -1: none */
     bool counted_session, counted_open;
+    int64_t started_ms; /* counted_session: of clock_monotonic_ms */
     size_t lead;
 };
 
@@ -53,6 +54,7 @@ void dispatch_init(struct dispatch *g, const struct dispatch_parts *parts) TG_NO
     name_quota_init(&g->names, 0);
     names_attach(g, parts->snapshot);
     g->limiter = (struct limiter){parts->throttle, parts->violations, &g->log_limit};
+    meter_init(&g->meter);
     g->sessions_max = parts->sessions_max;
     g->message_bytes = MESSAGE_BYTES;
     atomic_init(&g->lead_kept, true);
@@ -107,13 +109,34 @@ static void slot_release(struct dispatch_connection *c)
         journal_slot_release(c->dispatch->journal, slot);
 }
 
+/* Its session is over. True: it is time to write. */
+static bool meter_connection(struct dispatch_connection *c)
+{
+    return c->counted_session && meter_session(&c->dispatch->meter, session_visited(c->session),
+                                               c->started_ms, clock_monotonic_ms());
+}
+
 void dispatch_detach(struct dispatch *g, bool clean)
 {
     dispatch_lock_take(&g->lock);
-    for (struct dispatch_connection *c = g->connections; clean && c != NULL; c = c->next)
-        slot_release(c);
+    for (struct dispatch_connection *c = g->connections; c != NULL; c = c->next) {
+        (void)meter_connection(c);
+        if (clean)
+            slot_release(c);
+    }
     g->detached = true;
     dispatch_lock_give(&g->lock);
+}
+
+void dispatch_tick(struct dispatch *g)
+{
+    struct err err;
+    uint64_t held_back;
+
+    if (meter_write(&g->meter, g->journal, &err) != 0 &&
+        log_limit_due(&g->log_limit, SLICE("meter"), clock_monotonic_ms(), MINUTE_MS, &held_back))
+        log_event(LOG_WARNING, "ended sessions are not counted yet", LOG_STR("error", err.text),
+                  LOG_NUM("more_before", held_back));
 }
 
 /* --- connections
@@ -347,7 +370,9 @@ struct session_action dispatch_connect(struct dispatch_connection *c,
         return refuse(c);
     if (!c->counted_session)
         log_many(c->dispatch, atomic_fetch_add(&c->dispatch->sessions, 1) + 1);
+    (void)meter_connection(c); /* one that went before on the same connection */
     c->counted_session = true;
+    c->started_ms = clock_monotonic_ms();
     return end(c, session_connect(c->session, client, macros));
 }
 
@@ -434,11 +459,12 @@ void dispatch_leave(struct dispatch_connection *c)
     if (c == NULL)
         return;
     g = c->dispatch;
-    (void)begin(c);
-    session_close(c->session);
+    if (begin(c) && meter_connection(c))
+        dispatch_tick(g);
     if (c->counted_session)
         (void)atomic_fetch_sub(&g->sessions, 1);
-    unlist(c);
+    unlist(c); /* before the session ends: a stop looks at those that are listed */
+    session_close(c->session);
     (void)end(c, action_continue());
     session_free(c->session);
     free(c);

@@ -11,6 +11,7 @@
 #include "lib/sys/mutex.h"
 #include "lib/sys/name_quota.h"
 #include "milter/limiter.h"
+#include "milter/meter.h"
 #include "milter/session.h"
 #include "milter/snapshot.h"
 
@@ -46,6 +47,7 @@ struct dispatch {
     struct journal *journal;
     struct log_limit log_limit;
     struct limiter limiter;
+    struct meter meter;
     struct name_quota names; /* under wildcard entries; outlives the snapshots */
     size_t message_bytes;    /* memory cap of a message */
     unsigned sessions_max;
@@ -78,6 +80,10 @@ bool dispatch_close(struct dispatch *g, int64_t wait_ms) TG_MUST_USE TG_NONNULL(
 /* After dispatch_close was true: the parts are not used any more. `clean`: the MTA received every
  * answer, so that no message is in doubt. */
 void dispatch_detach(struct dispatch *g, bool clean) TG_NONNULL(1) TG_EXCLUDES(dispatch_lock);
+
+/* About once a second: the sessions that have ended go into the journal. The last time after
+ * dispatch_detach, which ends the sessions that are still open. */
+void dispatch_tick(struct dispatch *g) TG_NONNULL(1);
 
 /* A connection. NULL when memory is out. */
 struct dispatch_connection *dispatch_enter(struct dispatch *g) TG_NONNULL(1);

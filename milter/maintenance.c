@@ -13,6 +13,7 @@ enum {
     POLL_MS = 2000,
     TICK_MS = 250, /* the longest delay before mail is accepted again once the disk has room */
     REDIS_TICK_MS = 1000,
+    METER_TICK_MS = 1000,
     MINUTE_MS = 60 * 1000,
 };
 
@@ -328,11 +329,15 @@ static int64_t tick_pause_ms(struct maintenance *k)
 static void *run_ticks(void *argument)
 {
     struct maintenance *k = argument;
-    int64_t redis_ms = 0;
+    int64_t redis_ms = 0, meter_ms = 0;
 
     do {
         int64_t now_ms = clock_monotonic_ms();
 
+        if (now_ms - meter_ms >= METER_TICK_MS) {
+            dispatch_tick(k->parts.dispatch);
+            meter_ms = now_ms;
+        }
         journal_tick(k->parts.journal, now_ms);
         if (k->parts.redis != NULL && now_ms - redis_ms >= REDIS_TICK_MS) {
             own_server_tick(k->parts.redis);

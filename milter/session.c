@@ -16,6 +16,7 @@ struct session *session_new(size_t memory_bytes)
     arena_init(&s->connection, CONNECTION_BYTES);
     arena_init(&s->message, memory_bytes);
     arena_init(&s->look, LOOK_BYTES);
+    visited_init(&s->visited, VISITED_BYTES);
     s->smtp = true;
     return s;
 }
@@ -48,6 +49,7 @@ void session_free(struct session *s)
     arena_fini(&s->message);
     arena_fini(&s->look);
     arena_fini(&s->connection);
+    visited_fini(&s->visited);
     free(s);
 }
 
@@ -80,6 +82,7 @@ struct session_action session_connect(struct session *s, const struct session_cl
 
     session_reset(s);
     arena_reset(&s->connection);
+    visited_reset(&s->visited);
     s->smtp = !is_submitted(client, macros);
     s->client_ip = s->smtp ? arena_copy(&s->connection, networks_ip_text(ip, text)) : SLICE_NONE;
     s->version = arena_copy(&s->connection, slice_to(macros->version, 128));
@@ -209,6 +212,7 @@ void session_close(struct session *s)
 {
     session_reset(s);
     arena_reset(&s->connection);
+    visited_reset(&s->visited);
     s->client_ip = s->version = SLICE_NONE;
     s->smtp = true;
     s->mta = MTA_OTHER;
@@ -222,6 +226,11 @@ bool session_is_open(const struct session *s)
 bool session_is_smtp(const struct session *s)
 {
     return s->smtp;
+}
+
+const struct visited *session_visited(const struct session *s)
+{
+    return &s->visited;
 }
 
 size_t session_memory_bytes(const struct session *s)

@@ -37,6 +37,7 @@
  */
 
 struct session;
+struct visited; /* milter/visited.h */
 
 /* The hosted set that a message uses, and how to give it back (milter/snapshot.h counts it). */
 struct session_world {
@@ -136,6 +137,8 @@ void session_close(struct session *s);
 bool session_is_open(const struct session *s) TG_NONNULL(1);
 /* No SMTP client: the sendmail command or the like; no recipient of such mail may be refused. */
 bool session_is_smtp(const struct session *s) TG_NONNULL(1);
+/* For whom the SMTP session has delivered or sent, until the next session_connect or _close. */
+const struct visited *session_visited(const struct session *s) TG_NONNULL(1);
 size_t session_memory_bytes(const struct session *s) TG_NONNULL(1);
 
 #endif

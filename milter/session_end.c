@@ -40,6 +40,8 @@ static int record_of_message(struct session *s, const struct limit_answer *limit
     if (record_build(&s->classified, &s->facts, s->hosted.hosted->out_bytes,
                      s->hosted.hosted->users, s->queue_id, &s->message, &s->record, &s->err) != 0)
         return -1;
+    if (s->smtp)
+        visited_charge(&s->visited, &s->record);
     if (limits == NULL || limits->tests == NULL)
         return 0;
     return throttled_count(&limits->checks, limits->tests, &limits->verdict, &s->message,
@@ -157,6 +159,7 @@ struct session_action session_committed(struct session *s, bool written)
         s->state = OPEN;
         return s->verdict;
     }
+    visited_settle(&s->visited, written);
     /* A refusal stands even if it could not be recorded. */
     if (!written && s->record.kind != RECORD_EVENT)
         return finish(s, action_no_room());

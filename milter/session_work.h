@@ -6,6 +6,7 @@
 #include "milter/action.h"
 #include "milter/envelope.h"
 #include "milter/session.h"
+#include "milter/visited.h"
 
 /* Shared by the sources of the session: session.c (events up to the body), session_limit.c (limits
  * at RCPT), session_end.c (end of message). Included by nothing else. */
@@ -23,6 +24,7 @@ struct session {
     struct arena connection, message, look;
     bool smtp;
     struct slice client_ip, version;
+    struct visited visited;
     enum envelope_mta mta;
 
     enum state state;

@@ -244,6 +244,7 @@ static void shut(struct tollgated *d, bool drained)
     clean = drained && d->is_idle && !d->has_engine;
     if (d->is_idle)
         dispatch_detach(&d->dispatch, clean);
+    dispatch_tick(&d->dispatch);
     if (!clean)
         log_event(LOG_WARNING, "stopped with messages under way",
                   LOG_NUM("open_messages", atomic_load(&d->dispatch.open_messages)));

@@ -57,6 +57,7 @@ struct leg {
     uint64_t messages, recipients, bytes;
     uint64_t bounces; /* bounces received with it */
     bool sends; /* record.wanted: more than mail that passes a forwarder: a limit may stop it */
+    bool opens; /* record.legs: the first of its SMTP session for this account or user */
 };
 
 /* So much more of one counter. */

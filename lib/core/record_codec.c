@@ -24,7 +24,7 @@
 #define HAS_ACCOUNT     0x10
 #define HAS_USER        0x20
 #define HAS_BOUNCES     0x40
-#define SENDS           0x80
+#define FLAGGED         0x80 /* legs: opens; legs wanted: sends */
 #define SPAM_FLAG       0x04
 #define PRIORITIES      4
 #define LEG_MIN_SIZE    4 /* kind, messages, recipients, bytes: no leg takes less */
@@ -72,8 +72,8 @@ static void legs_encode(const struct leg *legs, size_t count, struct buf *b)
     buf_add_varint(b, count);
     for (size_t i = 0; i < count; i++) {
         const struct leg *leg = &legs[i];
-        unsigned flags =
-            (unsigned)leg->kind | (leg->bounces > 0 ? HAS_BOUNCES : 0) | (leg->sends ? SENDS : 0);
+        unsigned flags = (unsigned)leg->kind | (leg->bounces > 0 ? HAS_BOUNCES : 0) |
+                         (leg->sends || leg->opens ? FLAGGED : 0);
 
         owner_add(b, flags, leg->account, leg->user, i > 0 ? &legs[i - 1].account : NULL);
         buf_add_varint(b, leg->messages);
@@ -165,7 +165,7 @@ static bool owner_take(struct slice *s, const struct slice *account_before, unsi
     return (*flags & HAS_USER) == 0 || text_take(s, user);
 }
 
-static bool leg_take(struct slice *s, const struct leg *before, struct leg *leg)
+static bool leg_take(struct slice *s, const struct leg *before, bool is_wanted, struct leg *leg)
 {
     unsigned flags;
 
@@ -174,7 +174,8 @@ static bool leg_take(struct slice *s, const struct leg *before, struct leg *leg)
         (flags & KIND_MASK) >= LEG_KINDS)
         return false;
     leg->kind = (enum leg_kind)(flags & KIND_MASK);
-    leg->sends = (flags & SENDS) != 0;
+    leg->sends = is_wanted && (flags & FLAGGED) != 0;
+    leg->opens = !is_wanted && (flags & FLAGGED) != 0;
     if (!slice_take_varint(s, &leg->messages) || !slice_take_varint(s, &leg->recipients) ||
         !slice_take_varint(s, &leg->bytes))
         return false;
@@ -186,8 +187,8 @@ static int no_memory(const char *what, size_t count, struct err *err)
     return err_set(err, EX_OSERR, "out of memory for a record of %zu %s", count, what);
 }
 
-static int legs_decode(struct slice *s, struct arena *arena, struct leg **legs, size_t *count,
-                       struct err *err)
+static int legs_decode(struct slice *s, bool is_wanted, struct arena *arena, struct leg **legs,
+                       size_t *count, struct err *err)
 {
     if (!count_take(s, LEG_MIN_SIZE, count))
         return err_set(err, EX_DATAERR, "not a record: it has fewer legs than it says");
@@ -195,7 +196,7 @@ static int legs_decode(struct slice *s, struct arena *arena, struct leg **legs, 
     if (*legs == NULL)
         return no_memory("legs", *count, err);
     for (size_t i = 0; i < *count; i++) {
-        if (!leg_take(s, i > 0 ? &(*legs)[i - 1] : NULL, &(*legs)[i]))
+        if (!leg_take(s, i > 0 ? &(*legs)[i - 1] : NULL, is_wanted, &(*legs)[i]))
             return err_set(err, EX_DATAERR, "not a record: leg %zu of %zu is torn or damaged",
                            i + 1, *count);
     }
@@ -247,7 +248,7 @@ static int message_decode(struct slice *s, struct arena *arena, struct record *o
         return err_set(err, EX_DATAERR, "not a record: its priority is unknown");
     out->priority = (enum priority)(flags & ~(unsigned)SPAM_FLAG);
     out->spam = (flags & SPAM_FLAG) != 0;
-    return legs_decode(s, arena, &out->legs, &out->leg_count, err);
+    return legs_decode(s, false, arena, &out->legs, &out->leg_count, err);
 }
 
 /* Version, kind and queue id; which parts there are. */
@@ -288,7 +289,7 @@ int record_decode(struct slice body, struct arena *arena, struct record *out, st
     if ((parts & PART_HELD) != 0) {
         if (!text_take(&s, &out->held_by) || !text_take(&s, &out->client_ip))
             return err_set(err, EX_DATAERR, "not a record: it ends too early");
-        if (legs_decode(&s, arena, &out->wanted, &out->wanted_count, err) != 0)
+        if (legs_decode(&s, true, arena, &out->wanted, &out->wanted_count, err) != 0)
             return -1;
     }
     if (((parts & PART_NUMBER) != 0 && !slice_take_varint(&s, &out->held_number)) ||

@@ -57,6 +57,7 @@ void record_leg_count(const struct record *r, const struct leg *leg, struct tall
     into->value[traffic[leg->kind].recipients] += leg->recipients;
     into->value[traffic[leg->kind].bytes] += leg->bytes;
     into->value[COUNTER_BOUNCES_RECEIVED] += leg->bounces;
+    into->value[COUNTER_SMTP_IN_CONNECTIONS] += leg->opens;
     if (leg->user.len > 0)
         return;
     priority_count(r, leg, into);

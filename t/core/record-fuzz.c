@@ -18,6 +18,7 @@ static void legs_check(const struct record *r, const struct leg *a, const struct
                   slice_equal(x->user, y->user));
         TG_ASSERT(x->messages == y->messages && x->recipients == y->recipients);
         TG_ASSERT(x->bytes == y->bytes && x->bounces == y->bounces && x->sends == y->sends);
+        TG_ASSERT(x->opens == y->opens);
         record_leg_count(r, x, &t);
     }
 }

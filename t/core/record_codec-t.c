@@ -18,7 +18,7 @@ static bool legs_same(const struct leg *a, size_t a_count, const struct leg *b, 
         same = x->kind == y->kind && slice_equal(x->account, y->account) &&
                slice_equal(x->user, y->user) && x->messages == y->messages &&
                x->recipients == y->recipients && x->bytes == y->bytes && x->bounces == y->bounces &&
-               x->sends == y->sends;
+               x->sends == y->sends && x->opens == y->opens;
     }
     return same;
 }
@@ -120,7 +120,8 @@ static struct leg *any_legs(struct random_source *r, bool wanted, size_t *count)
                                .recipients = any_number(r),
                                .bytes = any_number(r),
                                .bounces = random_below(r, 2),
-                               .sends = wanted && random_below(r, 2) == 0};
+                               .sends = wanted && random_below(r, 2) == 0,
+                               .opens = !wanted && random_below(r, 2) == 0};
     return legs;
 }
 

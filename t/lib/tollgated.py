@@ -126,8 +126,13 @@ class Tollgated:
                         list(arguments[1:]))
 
 
+# What sessions count, not messages: how many and how long they are depends on the test's pace.
+SESSION_FIELDS = ("milter_sessions", "milter_session_seconds", "smtp_in_connections",
+                  "smtp_in_connection_seconds")
+
+
 def counted(redis, kind="total"):
-    """All that is counted: account -> {counter: amount}, without bookkeeping. kind: total,
+    """All that messages count: account -> {counter: amount}, without bookkeeping. kind: total,
     month:2026-11 and so on. Accounts and nodes come from the index sets."""
     accounts = set()
     for members in redis.pipe([("SMEMBERS", "tg:accounts:{0%s}" % s) for s in SHARDS]):
@@ -142,7 +147,15 @@ def counted(redis, kind="total"):
 
 
 def plain(fields):
-    return {k: int(v) for k, v in fields.items() if not k.startswith("_") and int(v)}
+    return {k: int(v) for k, v in fields.items()
+            if not k.startswith("_") and k.split(" ")[-1] not in SESSION_FIELDS and int(v)}
+
+
+def sessions(fields):
+    """The same of sessions alone, without seconds: users' fields, too."""
+    return {k: int(v) for k, v in fields.items()
+            if not k.startswith("_") and k.split(" ")[-1] in SESSION_FIELDS
+            and not k.endswith("_seconds") and int(v)}
 
 
 def node_messages(redis):
