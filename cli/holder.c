@@ -61,7 +61,7 @@ static int user_parse(struct setup *s, struct slice typed, struct arena *arena, 
         err->code = EX_USAGE;
         return err_prefix(err, "%.*s", SLICE_FMT(typed));
     }
-    out->subject = address_user(&a, arena);
+    out->subject = hosted_user(s->hosted, &a, arena);
     if (out->subject.ptr == NULL)
         return err_set(err, EX_OSERR, "out of memory");
     if (domain_parse(s, a.domain, arena, out, err) != 0)

@@ -9,6 +9,7 @@
 #include "cli/range.h"
 #include "lib/core/address.h"
 #include "lib/core/classify.h"
+#include "lib/sources/source.h"
 
 #define MEMORY_BYTES ((size_t)1 << 30)
 
@@ -193,6 +194,7 @@ static int parse_account(struct report *r, const char *text, struct err *err)
 
 static int parse_user(struct report *r, struct err *err)
 {
+    struct slice delimiters;
     struct address a;
 
     if (address_parse(slice_str(r->user_text), &r->arena, &a, err) != 0)
@@ -201,7 +203,9 @@ static int parse_user(struct report *r, struct err *err)
         return err_set(err, EX_USAGE,
                        "--user %s: give the whole address, such as alice@example.com",
                        r->user_text);
-    r->question.user = address_user(&a, &r->arena);
+    if (source_user_delimiters(r->cli->settings, &r->arena, &delimiters, err) != 0)
+        return -1;
+    r->question.user = address_user_by(&a, delimiters, &r->arena);
     if (r->domain_text == NULL)
         r->question.account = a.domain;
     return 0;

@@ -104,7 +104,7 @@ static int take_user(struct usage_command *w, const char *typed, struct err *err
     if (a.domain.len == 0)
         return err_set(err, EX_USAGE,
                        "--user %s: give the whole address, such as alice@example.com", typed);
-    name = address_user(&a, &w->arena);
+    name = hosted_user(w->setup.hosted, &a, &w->arena);
     if (name.ptr == NULL)
         return err_set(err, EX_OSERR, "out of memory");
     w->users.items[w->users.count++] = name;

@@ -380,7 +380,7 @@ int why_sender(struct why *w, const struct address *address, const char *holder,
     struct sender s = {.w = w, .address = address};
 
     if (address != NULL) {
-        s.user = address_user(address, &w->arena);
+        s.user = hosted_user(w->setup.hosted, address, &w->arena);
         if (s.user.ptr == NULL)
             return err_set(err, EX_OSERR, "out of memory");
     }

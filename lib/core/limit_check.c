@@ -274,7 +274,7 @@ static bool decision_is_exempt(const struct decision *d, const struct facts *f,
         has(&x->recipients, d->target))
         return true;
     return x->recipients.count > 0 && d->rule != RULE_SENDER_COPY &&
-           has(&x->recipients, address_user(&f->recipients[d->recipient], arena));
+           has(&x->recipients, address_user_by(&f->recipients[d->recipient], x->delimiters, arena));
 }
 
 /* The classification without the recipients that are exempt. */

@@ -54,6 +54,7 @@ struct limit_checks {
 struct exemptions {
     struct strmap users, domains, recipients; /* canonical text -> anything */
     struct networks clients;
+    struct slice delimiters; /* of extensions, in users and recipients */
 };
 
 struct limit_list {

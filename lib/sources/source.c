@@ -3,6 +3,7 @@
 #include <sysexits.h>
 
 #include "lib/sources/listing.h"
+#include "lib/sources/postfix.h"
 
 #define WORLD_MAX_BYTES ((size_t)1 << 30)
 
@@ -163,4 +164,35 @@ struct hosted *source_load(const struct settings *s, FILE *warnings, struct err 
         return l.hosted;
     hosted_free(l.hosted);
     return NULL;
+}
+
+/* --- delimiters
+ * ---------------------------------------------------------------------------------------------- */
+
+static int delimiters_take(const struct string_list *list, struct arena *arena, struct slice *out,
+                           struct err *err)
+{
+    struct postfix_config config;
+    struct source_name name;
+
+    for (size_t i = 0; i < list->count; i++) {
+        if (source_name_parse(slice_str(list->items[i]), arena, &name, err) != 0)
+            return -1;
+        if (name.kind != SOURCE_POSTFIX)
+            continue;
+        if (postfix_config_read(name.path.ptr, arena, &config, err) != 0)
+            return err_prefix(err, "source \"%s\"", list->items[i]);
+        if (config.recipient_delimiter.len > 0)
+            *out = config.recipient_delimiter;
+    }
+    return 0;
+}
+
+int source_user_delimiters(const struct settings *s, struct arena *arena, struct slice *out,
+                           struct err *err)
+{
+    *out = slice_str(s->accounting.delimiter);
+    return delimiters_take(&s->hosted.domains, arena, out, err) == 0
+               ? delimiters_take(&s->hosted.forwards, arena, out, err)
+               : -1;
 }

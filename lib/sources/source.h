@@ -60,4 +60,9 @@ enum source_state source_watch_look(struct source_watch *w) TG_MUST_USE TG_NONNU
  * loaded may be half of a file, and is to be dropped. */
 int source_watch_still(struct source_watch *w, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
+/* What begins the extension of a user, as source_load has it in the hosted set, without the sources
+ * being read: accounting.delimiter, or recipient_delimiter of a postfix: source. */
+int source_user_delimiters(const struct settings *s, struct arena *arena, struct slice *out,
+                           struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3);
+
 #endif

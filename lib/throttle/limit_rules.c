@@ -15,7 +15,7 @@ static int add_addresses(struct limit_rules *r, struct strmap *set, const struct
 
         if (address_parse(slice_str(list->items[i]), &r->arena, &address, err) != 0)
             return -1;
-        user = address_user(&address, &r->arena);
+        user = address_user_by(&address, r->exempt.delimiters, &r->arena);
         if (user.ptr == NULL || strmap_add(set, user, NULL) == NULL)
             return err_set(err, EX_OSERR, "out of memory");
     }
@@ -88,6 +88,7 @@ struct limit_rules *limit_rules_new(const struct settings *s, struct err *err)
     r->on_failure = s->store.on_failure;
     r->nodes = (uint64_t)s->store.nodes;
     r->client_v6_prefix = (unsigned)s->throttle.client_v6_prefix;
+    r->exempt.delimiters = slice_str(s->accounting.delimiter);
     r->plans = s->plans;
     r->plan_count = s->plan_count;
     if (fill(r, s, err) == 0)
