@@ -190,7 +190,7 @@ static int run_main(int argc, char **argv)
     if (!o.print && !o.test)
         return serve(&o, s);
     if (o.print)
-        settings_print(s, stdout);
+        exit_code = daemon_settings_print(&o, s, "tollgated", stderr);
     if (o.test)
         exit_code = test(s);
     settings_free(s);

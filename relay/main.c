@@ -212,8 +212,9 @@ static int run_main(int argc, char **argv)
         code = serve(&o, s);
     } else {
         if (o.print)
-            settings_print(s, stdout);
-        code = o.test ? test(s) : EX_OK;
+            code = daemon_settings_print(&o, s, "tollgate-relay", stderr);
+        if (o.test)
+            code = test(s);
     }
     settings_free(s);
     return code;

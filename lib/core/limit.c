@@ -87,7 +87,7 @@ static int bad_per(struct slice text, struct err *err)
 {
     return err_set(err, EX_DATAERR,
                    "\"%.*s\" is no window: write a time from 1s to 366days such as \"10min\", "
-                   "\"hour\", \"7days\", or \"month\"",
+                   "\"hour\", \"day\", \"week\", or \"month\"",
                    SLICE_FMT(text));
 }
 
@@ -116,7 +116,9 @@ int limit_parse_per(struct slice text, struct arena *arena, int64_t *window_ms, 
     }
     if (!take_number(text, &number, &name) || number == 0)
         return bad_per(text, err);
-    factor = units_factor(UNITS_TIME, name);
+    factor = slice_equal(name, SLICE("week")) || slice_equal(name, SLICE("weeks"))
+                 ? 7 * DAY_MS
+                 : units_factor(UNITS_TIME, name);
     if (factor < SECOND_MS || __builtin_mul_overflow(number, factor, &ms) || ms > 366 * DAY_MS)
         return bad_per(text, err);
     *window_ms = (int64_t)ms;
@@ -124,20 +126,31 @@ int limit_parse_per(struct slice text, struct arena *arena, int64_t *window_ms, 
     return per->ptr == NULL ? err_set(err, EX_OSERR, "out of memory") : 0;
 }
 
-int limit_parse_max(struct slice text, enum limit_metric metric, uint64_t *max, struct err *err)
+/* Bytes may have a unit, and then decimals: 1.5GB. */
+static bool max_take(struct slice text, enum limit_metric metric, uint64_t *max)
 {
     struct slice name;
     uint64_t factor;
-    bool good = text.len > 0 && text.ptr[0] >= '0' && text.ptr[0] <= '9';
+    int64_t bytes;
 
+    if (metric == METRIC_BYTES && units_parse(UNITS_SIZE, text, &bytes)) {
+        *max = (uint64_t)bytes;
+        return true;
+    }
+    if (text.len == 0 || text.ptr[0] < '0' || text.ptr[0] > '9' || !take_number(text, max, &name))
+        return false;
+    factor = units_factor(UNITS_SIZE, name);
+    return factor > 0 && (metric == METRIC_BYTES || name.len == 0) &&
+           !__builtin_mul_overflow(*max, factor, max);
+}
+
+int limit_parse_max(struct slice text, enum limit_metric metric, uint64_t *max, struct err *err)
+{
     if (slice_equal(text, SLICE("unlimited"))) {
         *max = LIMIT_UNLIMITED;
         return 0;
     }
-    good = good && take_number(text, max, &name);
-    factor = good ? units_factor(UNITS_SIZE, name) : 0;
-    if (factor == 0 || (metric != METRIC_BYTES && name.len > 0) ||
-        __builtin_mul_overflow(*max, factor, max) || *max >= UINT64_C(1) << 53)
+    if (!max_take(text, metric, max) || *max >= UINT64_C(1) << 53)
         return err_set(
             err, EX_DATAERR, "\"%.*s\" is not a valid maximum of %s: write %s, or \"unlimited\"",
             SLICE_FMT(text), limit_metric_name(metric),

@@ -25,7 +25,9 @@ static const struct unit size_units[] = {
     {"T", "tb", "TB", "t", UINT64_C(1) << 40},
 };
 
-#define KINDS ((sizeof time_units) / (sizeof time_units[0]))
+/* So that the sum of a unit's parts fits: 999 T is below 2^50 times 10^4. */
+#define MOST_DECIMALS 4
+#define KINDS         ((sizeof time_units) / (sizeof time_units[0]))
 _Static_assert(sizeof time_units == sizeof size_units, "both kinds have as many units");
 
 static const struct unit *units_of(enum units_kind kind)
@@ -52,17 +54,45 @@ uint64_t units_factor(enum units_kind kind, struct slice name)
     return 0;
 }
 
+static size_t digits_of(struct slice text, size_t from)
+{
+    size_t at = from;
+
+    while (at < text.len && text.ptr[at] >= '0' && text.ptr[at] <= '9')
+        at++;
+    return at - from;
+}
+
+/* Of "1.5GB" the 5; cut off below the smallest unit. */
+static bool fraction_add(struct slice digits, uint64_t factor, int64_t *value)
+{
+    uint64_t part, scale = 1;
+
+    if (digits.len > MOST_DECIMALS || !slice_number(digits, &part))
+        return false;
+    for (size_t i = 0; i < digits.len; i++)
+        scale *= 10;
+    return !__builtin_add_overflow(*value, (int64_t)(part * factor / scale), value);
+}
+
 bool units_parse(enum units_kind kind, struct slice text, int64_t *value)
 {
-    size_t digits = 0;
+    size_t digits = digits_of(text, 0), decimals = 0, end = digits;
     uint64_t n, factor;
 
-    while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9')
-        digits++;
-    if (digits == text.len || !slice_number(slice_to(text, digits), &n) || n > INT64_MAX)
+    if (digits < text.len && text.ptr[digits] == '.') {
+        decimals = digits_of(text, digits + 1);
+        end += 1 + decimals;
+    }
+    if (end == text.len || !slice_number(slice_to(text, digits), &n) || n > INT64_MAX)
         return false;
-    factor = units_factor(kind, slice_from(text, digits));
-    return factor > 0 && !__builtin_mul_overflow((int64_t)n, (int64_t)factor, value);
+    factor = units_factor(kind, slice_from(text, end));
+    if (factor == 0 || __builtin_mul_overflow((int64_t)n, (int64_t)factor, value))
+        return false;
+    if (end == digits)
+        return true;
+    return factor > 1 &&
+           fraction_add((struct slice){text.ptr + digits + 1, decimals}, factor, value);
 }
 
 /* The largest unit that divides the value; the smallest for 0. */

@@ -21,7 +21,8 @@ enum units_kind { UNITS_TIME, UNITS_SIZE };
  */
 uint64_t units_factor(enum units_kind kind, struct slice name);
 
-/* A whole number with its unit right behind it. False for anything else, and beyond 2^63 - 1. */
+/* A number with its unit right behind it, whole or with up to four decimals (1.5GB). False for
+ * anything else, and beyond 2^63 - 1. */
 bool units_parse(enum units_kind kind, struct slice text, int64_t *value);
 
 /* In the largest unit that divides the value: "90s", "24h", "7days", "1536B". */

@@ -12,14 +12,17 @@ static void usage(const struct daemon_program *program, FILE *out)
 {
     const char *name = program->name;
 
-    (void)fprintf(out,
-                  "usage: %s [-f] [-c FILE]    serve; -f: in the foreground\n"
-                  "       %s -t [-c FILE]      test the configuration and exit\n"
-                  "       %s -T [-c FILE]      print the effective configuration and exit\n"
-                  "       %s -V, --version     print the version and exit\n"
-                  "       %s -h, --help        print this help and exit\n"
-                  "%sThe configuration is %s, unless -c names another.\n",
-                  name, name, name, name, name, program->commands, settings_default_file);
+    (void)fprintf(
+        out,
+        "usage: %s [-f] [-c FILE]    serve; -f: in the foreground\n"
+        "       %s -t [-c FILE]      test the configuration and exit\n"
+        "       %s -T [-c FILE]      print all settings, from the file or defaults, and exit\n"
+        "       %s -n [-c FILE]      print the settings that differ from the defaults\n"
+        "       %s -d                print the defaults\n"
+        "       %s -V, --version     print the version and exit\n"
+        "       %s -h, --help        print this help and exit\n"
+        "%sThe configuration is %s, unless -c names another.\n",
+        name, name, name, name, name, name, name, program->commands, settings_default_file);
 }
 
 /* getopt has reported nothing: opterr is 0. */
@@ -35,6 +38,20 @@ static int misused(const struct daemon_program *program, char **argv, FILE *comp
     return EX_USAGE;
 }
 
+static int print_defaults(const struct daemon_program *program, FILE *out, FILE *complaints)
+{
+    struct err err = {0};
+    struct settings *s = settings_defaults(&err);
+
+    if (s == NULL) {
+        (void)fprintf(complaints, "%s: %s\n", program->name, err.text);
+        return err.code;
+    }
+    settings_print(s, out);
+    settings_free(s);
+    return EX_OK;
+}
+
 int daemon_options_read(int argc, char **argv, const struct daemon_program *program,
                         struct daemon_options *options, FILE *out, FILE *complaints)
 {
@@ -45,7 +62,7 @@ int daemon_options_read(int argc, char **argv, const struct daemon_program *prog
     *options = (struct daemon_options){.file = settings_default_file};
     opterr = 0;
     optind = 0; /* begin anew, also within an argument of several letters */
-    while ((option = getopt_long(argc, argv, "+c:fhtTV", names, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "+c:dfhntTV", names, NULL)) != -1) {
         switch (option) {
         case 'c':
             options->file = optarg;
@@ -55,6 +72,11 @@ int daemon_options_read(int argc, char **argv, const struct daemon_program *prog
             break;
         case 't':
             options->test = true;
+            break;
+        case 'd':
+            return print_defaults(program, out, complaints);
+        case 'n':
+            options->print = options->print_changed = true;
             break;
         case 'T':
             options->print = true;
@@ -86,6 +108,20 @@ struct settings *daemon_settings(const struct daemon_options *options, const cha
         (void)fprintf(complaints, "%s: %s\n", program, err.text);
     *exit_code = s != NULL ? EX_OK : EX_CONFIG;
     return s;
+}
+
+int daemon_settings_print(const struct daemon_options *options, const struct settings *s,
+                          const char *program, FILE *complaints)
+{
+    struct err err = {0};
+
+    if (!options->print_changed) {
+        settings_print(s, stdout);
+    } else if (settings_changed_print(s, stdout, &err) != 0) {
+        (void)fprintf(complaints, "%s: %s\n", program, err.text);
+        return err.code;
+    }
+    return EX_OK;
 }
 
 /* The code that the child reports; if it reports none, how it ended. */

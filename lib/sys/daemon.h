@@ -17,6 +17,7 @@
 struct daemon_options {
     const char *file; /* of the configuration; the installed one where none is named */
     bool foreground, test, print;
+    bool print_changed; /* with print: only what differs from the defaults */
 };
 
 /* A program: what its options print. */
@@ -26,14 +27,18 @@ struct daemon_program {
         *commands; /* lines of the help for its commands, each with its LF; "": it has none */
 };
 
-/* -c FILE, -f, -t, -T, -V (--version), -h (--help). -1: go on; else the exit code, after the
- * requested text has been written to `out` or the error to `complaints`. */
+/* -c FILE, -d, -f, -n, -t, -T, -V (--version), -h (--help). -1: go on; else the exit code, after
+ * the requested text has been written to `out` or the error to `complaints`. */
 int daemon_options_read(int argc, char **argv, const struct daemon_program *program,
                         struct daemon_options *options, FILE *out, FILE *complaints);
 
 /* The configuration; its faults go to `complaints`. NULL with *exit_code (EX_CONFIG). */
 struct settings *daemon_settings(const struct daemon_options *options, const char *program,
                                  FILE *complaints, int *exit_code) TG_NONNULL(1);
+
+/* What -T or -n asked for, on stdout: EX_OK, or the exit code after a complaint. */
+int daemon_settings_print(const struct daemon_options *options, const struct settings *s,
+                          const char *program, FILE *complaints) TG_NONNULL(1, 2);
 
 /*
  * The parent stays at the terminal until the child reports how its start went, and exits with that

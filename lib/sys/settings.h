@@ -141,6 +141,11 @@ void settings_place(const struct settings *s, const char *path, const char **fil
 /* Writes the effective configuration as valid configuration: loaded again it gives the same
  * settings, but for a password within store.url, which is masked as `***`. */
 void settings_print(const struct settings *s, FILE *out) TG_NONNULL(1);
+/* Only those that the configuration sets to other values than the defaults. */
+int settings_changed_print(const struct settings *s, FILE *out, struct err *err) TG_MUST_USE
+    TG_NONNULL(1, 3);
+/* Without a configuration: every default. */
+struct settings *settings_defaults(struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* The names of the settings that differ and need a restart ("node, state_dir"); empty: none. */
 struct slice settings_fixed_changes(const struct settings *old, const struct settings *new_,

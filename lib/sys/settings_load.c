@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "lib/sys/fault.h"
+#include "lib/sys/settings_duplicate.h"
 #include "lib/sys/settings_plans.h"
 #include "lib/sys/settings_table.h"
 #include "lib/sys/settings_text.h"
@@ -208,6 +209,23 @@ static void load_group(struct loader *l, const config_setting_t *group, struct s
     buf_fini(&path);
 }
 
+/* Names the setting, and where it stands first. */
+static bool duplicate_fault(struct loader *l)
+{
+    const char *first_file, *file;
+    struct settings_duplicate d;
+    size_t first_line, line;
+
+    if (!settings_duplicate_find(buf_slice(&l->text.text), &d))
+        return false;
+    locate(l, d.first, &first_file, &first_line);
+    locate(l, d.second, &file, &line);
+    fault_add(&l->faults, file, line,
+              "%.*s: the setting is given twice, first in %s:%zu: remove one of the two",
+              SLICE_FMT(d.name), first_file, first_line);
+    return true;
+}
+
 static void parse_fault(struct loader *l, const config_t *config)
 {
     const char *what = config_error_text(config), *fix, *file;
@@ -216,6 +234,8 @@ static void parse_fault(struct loader *l, const config_t *config)
     locate(l, (unsigned)config_error_line(config), &file, &line);
     if (what == NULL)
         what = "not readable";
+    if (strstr(what, "duplicate") != NULL && duplicate_fault(l))
+        return;
     if (strstr(what, "duplicate") != NULL)
         fix = "the setting is given twice: remove one of the two";
     else if (strstr(what, "mismatched") != NULL)
@@ -303,6 +323,21 @@ struct settings *settings_load(const char *file, FILE *faults, struct err *err)
     if (load(&l, file, l.faults.err) == 0)
         return l.s;
     settings_free(l.s);
+    return NULL;
+}
+
+struct settings *settings_defaults(struct err *err)
+{
+    struct settings *s = calloc(1, sizeof *s);
+
+    if (s == NULL) {
+        (void)err_set(err, EX_OSERR, "out of memory");
+        return NULL;
+    }
+    arena_init(&s->arena, ARENA_BYTES);
+    if (set_standards(s, err) == 0)
+        return s;
+    settings_free(s);
     return NULL;
 }
 

@@ -119,28 +119,6 @@ unsigned settings_groups_print(FILE *out, const char *before, const char *path)
     return depth;
 }
 
-void settings_print(const struct settings *s, FILE *out)
-{
-    const char *before = NULL;
-    struct buf value;
-
-    buf_init(&value, VALUE_BYTES);
-    for (size_t i = 0; i < settings_count; i++) {
-        const char *path = settings_table[i].path;
-        size_t group = group_length(path);
-        unsigned depth = settings_groups_print(out, before, path);
-
-        buf_reset(&value);
-        print_value(&value, &settings_table[i], s, true);
-        indent(out, depth);
-        (void)fprintf(out, "%s = %.*s;\n", path + (group > 0 ? group + 1 : 0),
-                      SLICE_FMT(buf_slice(&value)));
-        before = path;
-    }
-    (void)settings_groups_print(out, before, NULL);
-    buf_fini(&value);
-}
-
 static bool is_changed(const struct setting *row, const struct settings *old,
                        const struct settings *new_)
 {
@@ -155,6 +133,46 @@ static bool is_changed(const struct setting *row, const struct settings *old,
     buf_fini(&a);
     buf_fini(&b);
     return changed;
+}
+
+/* unlike: only what the configuration sets to another value than this; NULL: everything. */
+static void print_rows(const struct settings *s, const struct settings *unlike, FILE *out)
+{
+    const char *before = NULL;
+    struct buf value;
+
+    buf_init(&value, VALUE_BYTES);
+    for (size_t i = 0; i < settings_count; i++) {
+        const struct setting *row = &settings_table[i];
+        size_t group = group_length(row->path);
+
+        if (unlike != NULL && (s->places[i].file == NULL || !is_changed(row, unlike, s)))
+            continue;
+        buf_reset(&value);
+        print_value(&value, row, s, true);
+        indent(out, settings_groups_print(out, before, row->path));
+        (void)fprintf(out, "%s = %.*s;\n", row->path + (group > 0 ? group + 1 : 0),
+                      SLICE_FMT(buf_slice(&value)));
+        before = row->path;
+    }
+    (void)settings_groups_print(out, before, NULL);
+    buf_fini(&value);
+}
+
+void settings_print(const struct settings *s, FILE *out)
+{
+    print_rows(s, NULL, out);
+}
+
+int settings_changed_print(const struct settings *s, FILE *out, struct err *err)
+{
+    struct settings *defaults = settings_defaults(err);
+
+    if (defaults == NULL)
+        return -1;
+    print_rows(s, defaults, out);
+    settings_free(defaults);
+    return 0;
 }
 
 struct slice settings_fixed_changes(const struct settings *old, const struct settings *new_,

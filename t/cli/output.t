@@ -24,6 +24,7 @@ COMMANDS = (("-h",), ("-V",), ("report",), ("report", "-h"), ("report", "smtp"),
              "--format", "json"), ("doctor",))
 # (program, arguments): those that print and end
 PROGRAMS = (("tollgated", ("-h",)), ("tollgated", ("-V",)), ("tollgated", ("-T",)),
+            ("tollgated", ("-n",)), ("tollgated", ("-d",)),
             ("tollgate-relay", ("-h",)), ("tollgate-relay", ("-V",)), ("tollgate-relay", ("-T",)))
 
 

@@ -75,6 +75,15 @@ def test_options():
     tap.ok(code == 0 and 'prefix = "tg";' in text, "-T prints it", text)
     proc.write_text(conf + ".printed", text)
     tap.same(proc.run([TOLLGATED, "-t", "-c", conf + ".printed"])[0], 0, "and it is valid")
+    proc.write_text(conf + ".few", 'timezone = "UTC"; node = "mx9";\nstore: { url = "private:"; '
+                    'prefix = "x"; };\nthrottle: { exempt: { users = '
+                    '["a@b.test"]; }; };\n')
+    tap.same(proc.run([TOLLGATED, "-n", "-c", conf + ".few"])[:2], (
+        0, 'node = "mx9";\nstore: {\n    prefix = "x";\n};\n'
+        'throttle: {\n    exempt: {\n        users = ["a@b.test"];\n    };\n};\n'),
+             "-n prints what differs from the defaults")
+    code, text, _ = proc.run([TOLLGATED, "-d", "-c", "/nonexistent"])
+    tap.ok(code == 0 and 'prefix = "tg";' in text and 'node = "";' in text, "-d prints these", text)
     code, text, _ = proc.run([TOLLGATED, "-V"])
     tap.ok(code == 0 and text.startswith("tollgated "), "-V", text)
     code, text, _ = proc.run([TOLLGATED, "-h"])

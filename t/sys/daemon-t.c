@@ -54,6 +54,11 @@ static void test_options(void)
     IS_STR(o.file, "/x", "and the file");
     free(written);
     free(complained);
+    IS_INT(read_options(&o, 2, (const char *const[]){"prog", "-n", NULL}), -1, "-n");
+    OK(o.print && o.print_changed, "is set");
+    free(written);
+    free(complained);
+    is_exit("-d", NULL, EX_OK, "timezone = \"UTC\";\n", "");
     is_exit("-V", NULL, EX_OK, "prog 1.2\n", "");
     is_exit("-h", NULL, EX_OK, "usage: prog [-f] [-c FILE]", "");
     is_exit("-h", NULL, EX_OK, "       prog sing\n", "");

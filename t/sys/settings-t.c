@@ -220,7 +220,17 @@ static const struct {
     {"user = \"a\\x01b\";", 1, "user: the text contains a control character: remove it"},
     {"a = 1\nb = = 2;\n", 2,
      "syntax error: check this line and the one before for a missing \";\""},
-    {"user = \"a\";\nuser = \"b\";\n", 2, "duplicate setting name: the setting is given twice"},
+    {"user = \"a\";\nuser = \"b\";\n", 2, "user: the setting is given twice, first in "},
+    {"/* user = 1 */ user = \"user = 2;\";\nlog: { level = \"info\"; }; # user\nnode = \"n\";\n"
+     "user\n= \"b\";\n",
+     4, ":1: remove one of the two"},
+    {"log: { level = \"info\"; };\nstore: { url = \"private:\"; };\nlog: { target = \"stderr\"; "
+     "};\n",
+     3, "log: the setting is given twice, first in "},
+    {"store: {\n url = \"a\";\n tls: { ca_file = \"\"; };\n url = \"b\"; };\n", 4,
+     "url: the setting is given twice"},
+    {"plans = ( { name = \"a\"; }, { name = \"b\";\n name = \"c\"; } );\n", 2,
+     "name: the setting is given twice"},
     {"hosted: { domains = [\"file:/x\", 1]; };", 1, "mismatched element type in array"},
     {"\nuser = \"a;\nnode = \"b\";\n", 2, "the text in quotes is not closed"},
     {"\n\n/* open\n\n", 3, "the comment that begins here is not closed"},

@@ -312,14 +312,16 @@ static void test_many_accounts(void)
 
 static void test_rules(void)
 {
-    const char *users[] = {"Boss+x@Example.COM"}, *clients[] = {"192.0.2.0/24"};
+    const char *users[] = {"Boss#x@Example.COM", "joe+x@example.com"},
+               *clients[] = {"192.0.2.0/24"};
     struct plan plans[] = {{SLICE("default"), NULL, 0}, {SLICE("gold"), NULL, 0}};
     struct settings s = {.plans = plans, .plan_count = 2};
     struct limit_rules *r;
     struct hosted *w = hosted_new(1 << 20);
     struct ip ip;
 
-    s.throttle.exempt.users = (struct string_list){users, 1};
+    s.accounting.delimiter = "#";
+    s.throttle.exempt.users = (struct string_list){users, 2};
     s.throttle.exempt.clients = (struct string_list){clients, 1};
     s.throttle.mode = THROTTLE_ENFORCE;
     s.throttle.reply_text = "Ask the help desk:";
@@ -329,6 +331,8 @@ static void test_rules(void)
     OK(r != NULL && !r->observe && r->nodes == 3, "rules out of settings");
     IS_SLICE(r->reply_more, SLICE("Ask the help desk: https://help.example"), "words for replies");
     OK(strmap_find(&r->exempt.users, SLICE("boss@example.com")) != NULL, "an exempt user");
+    OK(strmap_find(&r->exempt.users, SLICE("joe+x@example.com")) != NULL,
+       "other delimiters are part");
     OK(networks_ip_parse(SLICE("192.0.2.7"), &ip) && networks_contain(&r->exempt.clients, &ip),
        "an exempt client");
     OK(hosted_add_plan(w, SLICE("Gold.Example."), SLICE("gold"), NULL) == 0 &&
