@@ -27,6 +27,8 @@
 #define LOG_TAIL_BYTES ((off_t)2048)
 #define LIVED_WELL_MS  60000
 
+#define LOG_MAX_BYTES  ((off_t)1 << 20)
+
 struct own_server {
     char dir[PATH_ROOM], socket[PATH_ROOM], lock[PATH_ROOM], log[PATH_ROOM];
     pid_t child;  /* ours to wait for; 0: none */
@@ -261,12 +263,25 @@ static void note_death(struct own_server *p, int64_t now_ms)
               LOG_NUM("retry_ms", p->pause_ms));
 }
 
+/* redis-server opens its log for each line, so that the file may be renamed at any time. */
+static void log_rotate(const struct own_server *p)
+{
+    char old[PATH_ROOM + 2];
+    struct stat st;
+
+    (void)snprintf(old, sizeof old, "%s.1", p->log);
+    if (lstat(p->log, &st) == 0 && st.st_size > LOG_MAX_BYTES && rename(p->log, old) != 0)
+        log_event(LOG_WARNING, "log of the private redis-server cannot be renamed",
+                  LOG_STR("file", p->log), LOG_STR("error", strerror(errno)));
+}
+
 void own_server_tick(struct own_server *p)
 {
     int64_t now_ms = clock_monotonic_ms();
     struct err err = {0};
     int lock;
 
+    log_rotate(p);
     (void)reap(p);
     lock = take_lock(p);
     if (lock < 0 && errno == EWOULDBLOCK)

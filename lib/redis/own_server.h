@@ -31,7 +31,8 @@ bool own_server_wanted(const struct settings *s) TG_NONNULL(1);
  * server that still loads its data then, or is stalled, is not an error: the store tries again. */
 struct own_server *own_server_start(const struct settings *s, int64_t wait_ms,
                                     struct err *err) TG_MUST_USE TG_NONNULL(1);
-/* Once a second or so: starts it again if it has died, with a growing pause (1 s to 60 s). */
+/* Once a second or so: starts it again if it has died, with a growing pause (1 s to 60 s), and
+ * renames its log, state_dir/redis/redis.log, to redis.log.1 when that is larger than 1 MB. */
 void own_server_tick(struct own_server *p) TG_NONNULL(1);
 /* Stops the server: SHUTDOWN, and after wait_ms SIGKILL. Frees *p. */
 void own_server_stop(struct own_server *p, int64_t wait_ms);

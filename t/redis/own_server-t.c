@@ -244,6 +244,30 @@ static void test_faults(void)
     IS_INT(count_servers(), 0, "nothing is left running");
 }
 
+static void test_log(void)
+{
+    struct err err = {0};
+    struct own_server *p = own_server_start(&settings, WAIT_MS, &err);
+    char log[200], old[210];
+    struct stat st;
+    int64_t begin;
+
+    (void)snprintf(log, sizeof log, "%s/redis/redis.log", state_dir);
+    (void)snprintf(old, sizeof old, "%s.1", log);
+    own_server_tick(p);
+    OK(stat(log, &st) == 0 && stat(old, &st) != 0, "a small log stays");
+    OK(truncate(log, (2 << 20)) == 0, "a large one");
+    own_server_tick(p);
+    OK(stat(old, &st) == 0 && st.st_size == 2 << 20, "is renamed");
+    OK(says("BGREWRITEAOF", "Background append only file rewriting started"),
+       "the server has something to say");
+    begin = clock_monotonic_ms();
+    while (stat(log, &st) != 0 && clock_monotonic_ms() - begin < WAIT_MS)
+        clock_sleep_ms(10);
+    OK(stat(log, &st) == 0 && st.st_size > 0 && st.st_size < 100000, "and writes a new log");
+    own_server_stop(p, WAIT_MS);
+}
+
 int main(void)
 {
     char command[128];
@@ -259,6 +283,7 @@ int main(void)
     test_adoption();
     test_kill_storm();
     test_death();
+    test_log();
     test_faults();
     (void)snprintf(command, sizeof command, "rm -rf %s", state_dir);
     OK(system(command) == 0, "cleaned up");
