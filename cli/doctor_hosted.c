@@ -1,6 +1,7 @@
 /* tollgate doctor: hosted domains, forwarders and logins; does Postfix take mail for domains that
  * are not hosted? */
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/control.h"
 #include "cli/doctor.h"
@@ -104,6 +105,16 @@ static size_t find_missing(const struct hosted *postfix, const struct hosted *w,
     return missing;
 }
 
+/* That there is no Postfix has been said. */
+static void say_unread(struct doctor *d, const struct err *why)
+{
+    if (strstr(why->text, "needs Postfix on this machine") != NULL)
+        return;
+    doctor_say(d, DOCTOR_UNKNOWN, "hosted", "whether Postfix takes mail for other domains: %s",
+               why->text);
+    doctor_fix(d, "correct main.cf, or let this account read the tables");
+}
+
 static void compare(struct doctor *d, const struct hosted *w)
 {
     struct err err = {0};
@@ -111,8 +122,10 @@ static void compare(struct doctor *d, const struct hosted *w)
     struct buf names;
     size_t missing;
 
-    if (postfix == NULL)
-        return; /* no Postfix, which has been said */
+    if (postfix == NULL) {
+        say_unread(d, &err);
+        return;
+    }
     buf_init(&names, 8192);
     missing = find_missing(postfix, w, &names);
     if (missing == 0) {
