@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/range.h"
+#include "cli/report_lists.h"
 #include "lib/core/address.h"
 #include "lib/core/classify.h"
 #include "lib/sources/source.h"
@@ -22,6 +23,7 @@ static const char *const format_names[] = {"table", "csv", "json", "chart", NULL
 struct report {
     struct cli *cli;
     const struct report_kind *kind;
+    const struct report_list *list; /* in place of kind */
     bool server;
     const char *domain_text, *user_text, *from, *to, *sort;
     int by;   /* into by_names, an enum report_by */
@@ -41,10 +43,13 @@ struct report {
 static int list_reports(void)
 {
     const struct report_kind *kind;
+    const struct report_list *list;
 
     (void)printf("Reports (`tollgate report NAME'; --help shows the options):\n\n");
     for (size_t i = 0; (kind = report_at(i)) != NULL; i++)
         (void)printf("  %-22s  %s\n", kind->name, kind->help);
+    for (size_t i = 0; (list = report_list_at(i)) != NULL; i++)
+        (void)printf("  %-22s  %s\n", list->name, list->help);
     return EX_OK;
 }
 
@@ -55,6 +60,8 @@ static int unknown_report(const char *typed)
 
     for (; count < 64 && report_at(count) != NULL; count++)
         names[count] = report_at(count)->name;
+    for (size_t i = 0; count < 64 && report_list_at(i) != NULL; i++)
+        names[count++] = report_list_at(i)->name;
     return cli_unknown("report", "report", typed, names, count);
 }
 
@@ -165,6 +172,20 @@ static int check_scope(const struct report *r)
     return scope == SCOPE_USER || r->by == BY_USER ? check_users(r) : EX_OK;
 }
 
+/* A list has no counters to be summed, sorted or drawn. */
+static int check_list(const struct report *r)
+{
+    if (r->user_text != NULL || r->by != BY_NOTHING || r->step >= 0 || r->sort != NULL ||
+        r->reverse || r->format == FORMAT_CHART)
+        return cli_usage("report",
+                         "the report %s is a list: it takes --domain, --from, --to, --top and "
+                         "--format table|csv|json",
+                         r->list->name);
+    if (r->server && r->domain_text != NULL)
+        return cli_usage("report", "--server excludes --domain and --user");
+    return EX_OK;
+}
+
 /* EX_OK, OPTIONS_DONE or an exit code. */
 static int parse(struct report *r, int argc, char **argv)
 {
@@ -177,6 +198,9 @@ static int parse(struct report *r, int argc, char **argv)
         (void)list_reports();
         return OPTIONS_DONE;
     }
+    r->list = report_list_find(names[0]);
+    if (r->list != NULL)
+        return check_list(r);
     r->kind = report_find(slice_str(names[0]));
     return r->kind != NULL ? check_scope(r) : unknown_report(names[0]);
 }
@@ -253,6 +277,19 @@ static int ask(struct report *r, struct err *err)
     return note_unknown(r, err);
 }
 
+static int run_list(struct report *r)
+{
+    struct report_list_question q = {
+        .range = &r->range, .top = (size_t)r->top, .format = (enum format)r->format};
+    struct err err = {0};
+
+    if (range_parse(&r->range, r->from, r->to, false, &err) != 0 ||
+        (r->domain_text != NULL && parse_account(r, r->domain_text, &err) != 0))
+        return cli_fail(&err);
+    q.domain = r->question.account;
+    return report_list_write(r->cli, r->list, &q);
+}
+
 static int run(struct report *r)
 {
     struct err err = {0};
@@ -260,6 +297,8 @@ static int run(struct report *r)
 
     if (code != EX_OK)
         return code;
+    if (r->list != NULL)
+        return run_list(r);
     if (range_parse(&r->range, r->from, r->to, r->step == 0, &err) != 0 || ask(r, &err) != 0 ||
         read_report(&r->cli->reader, &r->question, &r->arena, &r->grid, &err) != 0)
         return cli_fail(&err);

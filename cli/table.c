@@ -102,6 +102,22 @@ void table_bool(struct table *l, size_t column, bool value, const char *shown)
                       .shown = keep(l, slice_str(shown))});
 }
 
+void table_time(struct table *l, size_t column, int64_t unix_ms)
+{
+    struct buf b;
+
+    buf_init(&b, 256);
+    text_time_exact(&b, unix_ms / 1000);
+    table_text(l, column, buf_slice(&b));
+    buf_reset(&b);
+    text_time(&b, unix_ms / 1000);
+    /* in tables without the year and the seconds */
+    table_shorten(
+        l, column,
+        slice_to(slice_from(buf_slice(&b), sizeof "2026-" - 1), sizeof "11-21 13:04" - 1));
+    buf_fini(&b);
+}
+
 static const struct cell *cell_at(const struct table *l, size_t row, size_t column)
 {
     return &l->cells[row * l->column_count + column];

@@ -404,24 +404,37 @@ static int node_take(const struct reader *r, const redisReply *reply, struct sli
     return 0;
 }
 
+static bool has_nothing(const struct node_info *node)
+{
+    return node->version.len == 0 && node->seen == 0 && node->pushed_through == 0 &&
+           !node->is_renamed && !node->is_retired;
+}
+
 static int read_node(struct reader *r, struct arena *arena, struct node_info *node, struct err *err)
 {
     struct slice argv[2 + NODE_FIELDS] = {SLICE("HMGET")};
-    struct buf key;
-    redisReply *reply;
+    struct buf key, collect;
+    redisReply *replies[2];
     int result;
 
     buf_init(&key, KEY_BYTES);
+    buf_init(&collect, KEY_BYTES);
     key_node(&key, r->prefix, node->name.ptr);
+    key_collect(&collect, r->prefix, node->name);
     argv[1] = buf_slice(&key);
     for (size_t i = 0; i < NODE_FIELDS; i++)
         argv[2 + i] = slice_str(node_fields[i]);
     store_pipe_add(r->store, 2 + NODE_FIELDS, argv);
-    result = read_trip(r, &reply, err);
+    store_pipe_add(r->store, 2, (const struct slice[]){SLICE("EXISTS"), buf_slice(&collect)});
+    result = read_trip(r, replies, err);
     if (result == 0) {
-        result = node_take(r, reply, buf_slice(&key), arena, node, err);
-        freeReplyObject(reply);
+        result = node_take(r, replies[0], buf_slice(&key), arena, node, err);
+        if (result == 0)
+            result = read_expect(r, replies[1], REDIS_REPLY_INTEGER, buf_slice(&collect), err);
+        node->is_collector_only = result == 0 && replies[1]->integer == 1 && has_nothing(node);
+        read_free(replies, 2);
     }
+    buf_fini(&collect);
     buf_fini(&key);
     return result;
 }
@@ -449,7 +462,7 @@ const struct node_info *read_node_infos_last(const struct node_infos *nodes)
     const struct node_info *last = NULL;
 
     for (size_t i = 0; i < nodes->count; i++) {
-        if (nodes->items[i].is_retired)
+        if (nodes->items[i].is_retired || nodes->items[i].is_collector_only)
             continue;
         if (last == NULL || nodes->items[i].pushed_through < last->pushed_through)
             last = &nodes->items[i];

@@ -72,11 +72,12 @@ int read_user(struct reader *r, struct slice account, struct slice user,
 struct node_info {
     struct slice name, version;
     int64_t started, seen, counted_through, pushed_through;
-    int64_t dirty_rows; /* changed and not yet in Redis */
-    bool is_renamed;    /* a former name of another node, which speaks for it */
-    bool is_retired;    /* gone for good: nothing waits for it */
-    struct slice rival; /* host of another tollgated that uses the same name; empty: none */
-    int64_t rival_seen; /* when it said so; the hash's own node has `seen` */
+    int64_t dirty_rows;     /* changed and not yet in Redis */
+    bool is_renamed;        /* a former name of another node, which speaks for it */
+    bool is_retired;        /* gone for good: nothing waits for it */
+    bool is_collector_only; /* no tollgated has ever run there: it accepts no messages */
+    struct slice rival;     /* host of another tollgated that uses the same name; empty: none */
+    int64_t rival_seen;     /* when it said so; the hash's own node has `seen` */
 };
 struct node_infos {
     struct node_info *items;
@@ -84,8 +85,8 @@ struct node_infos {
 };
 int read_node_infos(struct reader *r, struct arena *arena, struct node_infos *out,
                     struct err *err) TG_MUST_USE TG_NONNULL(1);
-/* The node whose counters in Redis reach least far (pushed_through), retired ones aside; NULL where
- * there is none. */
+/* The node whose counters in Redis reach least far (pushed_through), those aside that are retired
+ * or have no tollgated; NULL where there is none. */
 const struct node_info *read_node_infos_last(const struct node_infos *nodes) TG_NONNULL(1);
 
 #endif

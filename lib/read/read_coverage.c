@@ -206,7 +206,8 @@ void read_coverage_of(const struct coverage_nodes *n, size_t node, time_t from, 
     const struct coverage_log *log = &n->collectors[node].log;
 
     *out = (struct node_coverage){.milter = {.nodes = 0}};
-    coverage_add_node(&out->milter, info->pushed_through, from, to, now);
+    if (!info->is_collector_only)
+        coverage_add_node(&out->milter, info->pushed_through, from, to, now);
     if (info->is_retired)
         out->milter.is_behind = false;
     if (!log->is_there && (info->is_retired || info->is_renamed))

@@ -182,9 +182,10 @@ static int add_gaps(struct remarking *m, size_t node, struct err *err)
 
 static bool has_counter(const struct report_kind *kind, enum counter id)
 {
-    struct counter_list list;
+    struct counter_list list = {.count = 0};
 
-    report_counters(kind, &list);
+    if (kind != NULL)
+        report_counters(kind, &list);
     for (size_t i = 0; i < list.count; i++) {
         if (list.ids[i] == id)
             return true;
@@ -219,7 +220,7 @@ static int add_notes(struct remarking *m, size_t node, struct err *err)
 /* The server's status is sampled, and no log tells of it. */
 static bool is_logged(const struct report_kind *kind)
 {
-    return kind->columns[kind->column_count - 1].kind != COLUMN_MEAN;
+    return kind == NULL || kind->columns[kind->column_count - 1].kind != COLUMN_MEAN;
 }
 
 int read_remarks_logs(const struct coverage_nodes *n, const struct report_kind *kind, time_t from,

@@ -17,13 +17,14 @@ int read_remarks_complete(const struct node_infos *nodes, time_t to, time_t now,
                           struct err *err) TG_MUST_USE TG_NONNULL(1, 4, 5, 6);
 
 /* What the collectors' figures of [from, to) lack: nodes without a collector, logs that are behind,
- * gaps (the newest ones), and what the notes say of the report's columns. */
+ * gaps (the newest ones), and what the notes say of the report's columns (kind NULL: of a list,
+ * which has none). */
 struct remark_list {
     struct slice *items;
     size_t count, room;
 };
 int read_remarks_logs(const struct coverage_nodes *n, const struct report_kind *kind, time_t from,
                       time_t to, time_t now, struct arena *arena, struct remark_list *out,
-                      struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 6, 7);
+                      struct err *err) TG_MUST_USE TG_NONNULL(1, 6, 7);
 
 #endif

@@ -309,8 +309,8 @@ static int row_node(void *context, struct slice name, const struct tally *sum, s
         watch(&d->covered[i], sum->value[COUNTER_STATUS_SECONDS]);
     report_cells_add(d->q->kind, sum, &d->bases[i], d->cells);
     add_up(d->sum, &d->covered[i]);
-    if (d->q->by != BY_NODE)
-        return 0;
+    if (d->q->by != BY_NODE || (d->covered[i].nodes == 0 && tally_is_empty(sum)))
+        return 0; /* in no row of its own; or a node that has no such figures at all */
     if (report_grid_add(d->g, step_label(d), slice_from(name, 1), d->cells, &d->covered[i], err) !=
         0)
         return -1;

@@ -7,37 +7,8 @@
 #include "lib/read/read_reply.h"
 #include "lib/redis/keys.h"
 
-#define PAGE        1000
 #define KEY_BYTES   1024
 #define ENTRY_BYTES ((size_t)1 << 20)
-#define ID_TEXT     48
-
-/* --- ids ------------------------------------------------------------------------------------- */
-
-static void id_text(struct stream_id id, char text[ID_TEXT])
-{
-    (void)snprintf(text, ID_TEXT, "%" PRIu64 "-%" PRIu64, id.ms, id.sequence);
-}
-
-static bool id_parse(struct slice text, struct stream_id *id)
-{
-    struct slice ms, sequence = text;
-
-    return slice_cut(&sequence, '-', &ms) && slice_number(ms, &id->ms) &&
-           slice_number(sequence, &id->sequence);
-}
-
-static struct stream_id id_after(struct stream_id id)
-{
-    return id.sequence < UINT64_MAX ? (struct stream_id){id.ms, id.sequence + 1}
-                                    : (struct stream_id){id.ms + 1, 0};
-}
-
-static struct stream_id id_before(struct stream_id id)
-{
-    return id.sequence > 0 ? (struct stream_id){id.ms, id.sequence - 1}
-                           : (struct stream_id){id.ms - 1, UINT64_MAX};
-}
 
 /* --- one entry ------------------------------------------------------------------------------- */
 
@@ -113,12 +84,8 @@ static bool entry_take(const redisReply *reply, struct arena *arena, struct viol
     const redisReply *fields;
 
     *out = (struct violation_entry){.id = {0, 0}};
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
-        !id_parse(link_reply_text(reply->element[0]), &out->id))
+    if (!read_stream_entry(reply, &out->id, &fields))
         return false;
-    fields = reply->element[1];
-    if (fields->type != REDIS_REPLY_ARRAY)
-        return false; /* deleted meanwhile */
     out->v.time_ms = (int64_t)out->id.ms;
     for (size_t i = 0; i + 1 < fields->elements; i += 2) {
         if (!take_field(&out->v, link_reply_text(fields->element[i]),
@@ -182,19 +149,12 @@ static int entries_give(struct paging *p, const redisReply *list, struct err *er
 static int page(struct paging *p, const char *command, struct slice from, struct slice to,
                 size_t count, struct err *err)
 {
-    char number[24];
     redisReply *reply;
     int result;
 
-    (void)snprintf(number, sizeof number, "%zu", count);
-    store_pipe_add(p->r->store, 6,
-                   (const struct slice[]){slice_str(command), buf_slice(&p->key), from, to,
-                                          SLICE("COUNT"), slice_str(number)});
-    if (read_trip(p->r, &reply, err) != 0)
+    if (read_stream_page(p->r, command, buf_slice(&p->key), from, to, count, &reply, err) != 0)
         return -1;
-    result = read_expect(p->r, reply, REDIS_REPLY_ARRAY, buf_slice(&p->key), err);
-    if (result == 0)
-        result = entries_give(p, reply, err);
+    result = entries_give(p, reply, err);
     freeReplyObject(reply);
     return result;
 }
@@ -204,19 +164,19 @@ int read_violations_forward(struct reader *r, struct slice holder, struct stream
                             struct err *err)
 {
     struct paging p;
-    char from[ID_TEXT], to[ID_TEXT];
+    char from[READ_STREAM_ID_TEXT], to[READ_STREAM_ID_TEXT];
     int result = 0;
 
     if (before_ms <= 0)
         return 0;
     paging_init(&p, r, holder, row, context);
     p.peaks = true;
-    p.seen = PAGE;
-    id_text((struct stream_id){(uint64_t)before_ms - 1, UINT64_MAX}, to);
-    while (result == 0 && p.seen == PAGE) {
-        id_text(first, from);
-        result = page(&p, "XRANGE", slice_str(from), slice_str(to), PAGE, err);
-        first = id_after(p.last);
+    p.seen = READ_STREAM_PAGE;
+    read_stream_id_text((struct stream_id){(uint64_t)before_ms - 1, UINT64_MAX}, to);
+    while (result == 0 && p.seen == READ_STREAM_PAGE) {
+        read_stream_id_text(first, from);
+        result = page(&p, "XRANGE", slice_str(from), slice_str(to), READ_STREAM_PAGE, err);
+        first = read_stream_id_after(p.last);
     }
     paging_fini(&p);
     return result;
@@ -226,18 +186,18 @@ int read_violations_backward(struct reader *r, struct slice holder, size_t most,
                              read_violation_row *row, void *context, struct err *err)
 {
     struct paging p;
-    char from[ID_TEXT] = "+";
+    char from[READ_STREAM_ID_TEXT] = "+";
     int result = 0;
 
     paging_init(&p, r, holder, row, context);
     while (result == 0 && most > 0) {
-        size_t count = most < PAGE ? most : PAGE;
+        size_t count = most < READ_STREAM_PAGE ? most : READ_STREAM_PAGE;
 
         result = page(&p, "XREVRANGE", slice_str(from), SLICE("-"), count, err);
         if (p.seen < count)
             break;
         most -= count;
-        id_text(id_before(p.last), from);
+        read_stream_id_text(read_stream_id_before(p.last), from);
     }
     paging_fini(&p);
     return result;
@@ -319,14 +279,14 @@ static int wait_take(struct paging *p, const redisReply *reply, struct err *err)
 int read_violations_wait(struct reader *r, struct slice holder, struct stream_id *id,
                          int64_t wait_ms, read_violation_row *row, void *context, struct err *err)
 {
-    char from[ID_TEXT], block[24];
+    char from[READ_STREAM_ID_TEXT], block[24];
     struct paging p;
     redisReply *reply;
     int result = -1;
 
     paging_init(&p, r, holder, row, context);
     p.last = *id;
-    id_text(*id, from);
+    read_stream_id_text(*id, from);
     (void)snprintf(block, sizeof block, "%" PRId64, wait_ms);
     reply = store_command(r->store, 8,
                           (const struct slice[]){SLICE("XREAD"), SLICE("COUNT"), SLICE("1000"),

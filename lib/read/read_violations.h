@@ -3,6 +3,7 @@
 
 #include "lib/core/contract.h"
 #include "lib/read/read.h"
+#include "lib/read/read_stream.h"
 #include "lib/sys/violation.h"
 
 /*
@@ -13,11 +14,6 @@
  * Owner: an entry lives until the function that was given it returns; the reader keeps nothing.
  * Errors: EX_UNAVAILABLE, EX_DATAERR for a key of another type.
  */
-
-/* An entry's place in its stream; ids grow. */
-struct stream_id {
-    uint64_t ms, sequence;
-};
 
 struct violation_entry {
     struct stream_id id;

@@ -221,6 +221,24 @@ def coverage(tollgate):
              "what tollgated counts does not suffer from a gap in the log")
 
 
+def collector_only(tollgate, redis):
+    """A machine with a collector and no tollgated: its sessions count, no mail waits for it."""
+    through = int(NOW.timestamp()) - 3
+    redis("SADD", "tg:nodes", "pop1")
+    redis("HSET", "tg:{@pop1}:collect", "log_from", at(1), "pushed_through", through)
+    redis("HSET", "tg:{@pop1}:day:2026-11-20", "pop_connections", 77)
+    span = ("--by", "node", "--from", "2026-11-20", "--to", "2026-11-20", "--sort", "node")
+    tap.same([r["node"] for r in rows(tollgate, "smtp", *span)], ["mx1", "mx2"],
+             "a node that accepts no mail is in no report of mail")
+    tap.same({r["coverage"] for r in rows(tollgate, "smtp", *span)}, {"complete"},
+             "which is complete without it")
+    got = rows(tollgate, "pop-usage", *span)
+    tap.same([(r["node"], r["coverage"].split(";")[0]) for r in got],
+             [(n, "complete") for n in ("mx1", "mx2", "pop1")], "but in those of sessions")
+    tap.same(got[2]["pop_connections"], "77", "with its figures")
+    redis("SREM", "tg:nodes", "pop1")
+
+
 def behind(tollgate, redis):
     redis("HSET", "tg:{@mx2}:collect", "pushed_through", at(20))
     data = json.loads(tollgate.good("report", "pop-usage", "--from", "2026-11-20", "--to",
@@ -285,6 +303,7 @@ def main():
     figures(tollgate, counted)
     averages(tollgate, counted)
     coverage(tollgate)
+    collector_only(tollgate, redis)
     behind(tollgate, redis)
     wrong(tollgate, redis)
 
