@@ -10,6 +10,10 @@
 
 #include "cli/ledger_file.h"
 #include "lib/core/buf.h"
+#include "lib/core/mail_trace.h"
+
+/* The collector's OPEN_MAIL and OPEN_GONE. */
+#define KINDS "3, 9"
 
 struct collect_file {
     sqlite3 *db;
@@ -67,6 +71,17 @@ static struct slice bytes_of(sqlite3_stmt *st, int column)
 /* --- stories ------------------------------------------------------------------------------------
  */
 
+static int story_take(const struct collect_file_query *q, struct slice id, struct slice trace,
+                      struct err *err)
+{
+    struct mail_trace_head head;
+    struct mail_trace_reader r;
+
+    if (mail_trace_open(&r, trace, &head, err) != 0)
+        return 0;
+    return q->take(q->context, &(struct collect_file_story){id, head.instance, trace}, err);
+}
+
 static int traces_take(struct collect_file *c, sqlite3_stmt *st, const struct collect_file_query *q,
                        struct err *err)
 {
@@ -75,12 +90,12 @@ static int traces_take(struct collect_file *c, sqlite3_stmt *st, const struct co
     while (rc == 0 && (step = sqlite3_step(st)) != SQLITE_DONE) {
         if (step != SQLITE_ROW)
             return fail(c, err);
-        rc = q->take(q->context, bytes_of(st, 0), bytes_of(st, 1), err);
+        rc = story_take(q, bytes_of(st, 0), bytes_of(st, 1), err);
     }
     return rc;
 }
 
-int collect_file_traces(struct collect_file *c, const struct collect_file_query *q, struct err *err)
+static int ended_traces(struct collect_file *c, const struct collect_file_query *q, struct err *err)
 {
     static const char sql[] = "SELECT queue_id, trace FROM messages WHERE last_ms >= ?1 AND "
                               "first_ms <= ?2 AND (?3 = '' OR queue_id = ?3) ORDER BY first_ms";
@@ -96,6 +111,46 @@ int collect_file_traces(struct collect_file *c, const struct collect_file_query 
     rc = traces_take(c, st, q, err);
     (void)sqlite3_finalize(st);
     return rc;
+}
+
+/* One that is in the queue, or just left it: its key is "INSTANCE ID", its bytes begin with the
+ * length of the trace and the trace, which does not name the instance. */
+static int open_trace_take(sqlite3_stmt *st, const struct collect_file_query *q, struct err *err)
+{
+    struct slice key = bytes_of(st, 0), bytes = bytes_of(st, 1);
+    ptrdiff_t blank = slice_find_last(key, ' ');
+    struct collect_file_story story = {.queue_id = slice_from(key, (size_t)(blank + 1))};
+    uint64_t len;
+
+    if ((q->queue_id.len > 0 && !slice_equal(story.queue_id, q->queue_id)) ||
+        !slice_take_varint(&bytes, &len) || len > bytes.len ||
+        !slice_take(&bytes, (size_t)len, &story.trace))
+        return 0;
+    story.instance = blank > 0 ? slice_to(key, (size_t)blank) : SLICE_NONE;
+    return q->take(q->context, &story, err);
+}
+
+static int open_traces(struct collect_file *c, const struct collect_file_query *q, struct err *err)
+{
+    static const char sql[] = "SELECT key, bytes FROM open WHERE kind IN (" KINDS ") AND "
+                              "touched_ms >= ?1 ORDER BY touched_ms";
+    sqlite3_stmt *st = NULL;
+    int step = SQLITE_DONE, rc = 0;
+
+    if (sqlite3_prepare_v2(c->db, sql, -1, &st, NULL) != SQLITE_OK)
+        return fail(c, err);
+    (void)sqlite3_bind_int64(st, 1, q->from_ms);
+    while (rc == 0 && (step = sqlite3_step(st)) == SQLITE_ROW)
+        rc = open_trace_take(st, q, err);
+    if (rc == 0 && step != SQLITE_DONE)
+        rc = fail(c, err);
+    (void)sqlite3_finalize(st);
+    return rc;
+}
+
+int collect_file_traces(struct collect_file *c, const struct collect_file_query *q, struct err *err)
+{
+    return ended_traces(c, q, err) < 0 ? -1 : open_traces(c, q, err);
 }
 
 /* --- what is covered ----------------------------------------------------------------------------

@@ -20,12 +20,15 @@ void collect_file_close(struct collect_file *c); /* NULL is allowed */
 struct collect_file *collect_file_open(const char *state_dir, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
 
+struct collect_file_story {
+    struct slice queue_id, instance, trace;
+};
 /* The stories (lib/core/mail_trace) of messages that were in the log at some time of [from, to]:
  * all, or those of one queue id. `take` returns 0, or -1 with *err, which ends it. */
 struct collect_file_query {
     struct slice queue_id; /* empty: all */
     int64_t from_ms, to_ms;
-    int (*take)(void *context, struct slice queue_id, struct slice trace, struct err *err);
+    int (*take)(void *context, const struct collect_file_story *story, struct err *err);
     void *context;
 };
 int collect_file_traces(struct collect_file *c, const struct collect_file_query *q,

@@ -165,11 +165,11 @@ static int read_journal(struct reconcile *w, struct err *err)
 /* --- the log ------------------------------------------------------------------------------------
  */
 
-static int take_trace(void *context, struct slice queue_id, struct slice trace, struct err *err)
+static int take_trace(void *context, const struct collect_file_story *story, struct err *err)
 {
     struct reconcile *w = context;
 
-    if (findings_add_trace(&w->findings, queue_id, trace, err) == 0)
+    if (findings_add_trace(&w->findings, story->queue_id, story->instance, story->trace, err) == 0)
         return 0;
     return err->code == EX_OSERR ? -1 : 0;
 }

@@ -81,18 +81,17 @@ struct why_story {
     size_t count;
 };
 
-static int say_story(void *context, struct slice queue_id, struct slice bytes, struct err *err)
+static int say_story(void *context, const struct collect_file_story *story, struct err *err)
 {
     struct why_story *s = context;
     struct mail_trace_reader r;
     struct mail_trace_head head;
     struct mail_event e;
 
-    (void)queue_id;
-    if (mail_trace_open(&r, bytes, &head, err) != 0)
+    if (mail_trace_open(&r, story->trace, &head, err) != 0)
         return 0;
     buf_add_str(&s->w->out, s->count++ == 0 ? "" : "\n");
-    why_say(s->w, "The mail log of %.*s says:", SLICE_FMT(head.instance));
+    why_say(s->w, "The mail log of %.*s says:", SLICE_FMT(story->instance));
     buf_add_char(&s->w->out, '\n');
     while (mail_trace_next(&r, &e, err) == 1)
         say_event(s->w, &e);

@@ -37,10 +37,17 @@ static struct mail *mail_new(int64_t now_ms)
     return mail;
 }
 
+/* The trace stands first, behind its length: other programs read it there. */
 static void mail_encode(const void *thing, struct buf *out)
 {
     const struct mail *mail = thing;
+    struct buf trace;
 
+    buf_init(&trace, TRACE_ROOM);
+    mail_trace_encode(&mail->trace, &(struct mail_trace_head){.count = 0}, &trace);
+    out->failed = out->failed || trace.failed;
+    mail_codec_text(out, buf_slice(&trace));
+    buf_fini(&trace);
     mail_codec_int(out, mail->first_ms);
     mail_codec_int(out, mail->last_ms);
     buf_add_varint(out, mail->flags);
@@ -52,18 +59,19 @@ static void mail_encode(const void *thing, struct buf *out)
     mail_codec_text(out, mail->user);
     mail_codec_text(out, mail->failed_domain);
     mail_codec_text(out, mail->failed_user);
-    mail_trace_encode(&mail->trace, &(struct mail_trace_head){.count = 0}, out);
 }
 
 static bool mail_take_all(struct slice *s, struct mail *mail)
 {
-    return mail_codec_take_int(s, &mail->first_ms) && mail_codec_take_int(s, &mail->last_ms) &&
+    struct slice trace;
+
+    return mail_codec_take_text(s, &trace) && mail_trace_continue(&mail->trace, trace, NULL) == 0 &&
+           mail_codec_take_int(s, &mail->first_ms) && mail_codec_take_int(s, &mail->last_ms) &&
            mail_codec_take_flags(s, &mail->flags) && slice_take_varint(s, &mail->size) &&
            mail_codec_take_own(s, &mail->client) && mail_codec_take_own(s, &mail->login) &&
            mail_codec_take_own(s, &mail->sender) && mail_codec_take_own(s, &mail->domain) &&
            mail_codec_take_own(s, &mail->user) && mail_codec_take_own(s, &mail->failed_domain) &&
-           mail_codec_take_own(s, &mail->failed_user) &&
-           mail_trace_continue(&mail->trace, *s, NULL) == 0;
+           mail_codec_take_own(s, &mail->failed_user);
 }
 
 static void *mail_decode(struct slice bytes)

@@ -1,3 +1,4 @@
+#include "collect/activity.h"
 #include "collect/mail.h"
 
 #include "collect/mail_codec.h"
@@ -226,6 +227,18 @@ static const struct shape *pickup_line(struct machine *m, const struct log_line 
     return &submitted;
 }
 
+/* The sender is known from this line at the latest. */
+static void note_sent(struct machine *m, const struct log_line *line, struct mail *mail,
+                      const struct mail_event *event)
+{
+    struct payer payer;
+
+    if (event->sender.len > 0 && mail->sender.len == 0)
+        mail_codec_set(&mail->sender, event->sender);
+    TG_IGNORE(mail_owner(m, mail, &payer));
+    activity_sent(m, line->time_ms, &payer, event->nrcpt);
+}
+
 /* "from=<a@b>, size=377, nrcpt=1 (queue active)", "from=<a@b>, status=expired, returned to sender"
  */
 static const struct shape *queue_from(struct machine *m, const struct log_line *line,
@@ -257,9 +270,9 @@ static const struct shape *queue_from(struct machine *m, const struct log_line *
         event = (struct mail_event){.kind = MAIL_RETRIED};
     else
         mail->size = event.size;
+    if ((mail->flags & (MAIL_WAS_QUEUED | MAIL_BY_PARENT)) == 0)
+        note_sent(m, line, mail, &event);
     mail->flags |= MAIL_WAS_QUEUED;
-    if (event.sender.len > 0 && mail->sender.len == 0)
-        mail_codec_set(&mail->sender, event.sender);
     mail_tell(m, e, line, event);
     return &active;
 }

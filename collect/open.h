@@ -23,6 +23,7 @@
  * or give up the oldest.
  */
 
+/* The numbers are stored. */
 enum open_kind {
     OPEN_SMTPD,      /* smtpd sessions */
     OPEN_POSTSCREEN, /* postscreen's */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "collect/activity.h"
 #include "collect/mail.h"
 #include "collect/mail_codec.h"
 #include "collect/mail_key.h"
@@ -308,8 +309,20 @@ static void client_read(struct slice rest, struct mail_client *c)
     }
 }
 
-/* "client=NAME[ADDRESS], sasl_method=PLAIN, sasl_username=u2@host.test"; without an id where a
- * proxy filter gets the message. */
+/* Told with each message of the session; it is one connection all the same. */
+static void take_login(struct machine *m, const struct log_line *line, struct smtpd_session *s,
+                       const struct mail_client *c)
+{
+    struct payer payer;
+
+    if (c->login.len == 0 || slice_equal(s->login, c->login))
+        return;
+    if ((s->flags & SESSION_COUNTS) != 0 && owners_login(m->owners, c->login, &payer))
+        activity_login(m, line->time_ms, &payer, c->address);
+    mail_codec_set(&s->login, c->login);
+}
+
+/* "client=NAME[ADDRESS], sasl_username=u2@host.test"; without an id before a proxy filter. */
 static const struct shape *client_line(struct machine *m, const struct log_line *line,
                                        struct slice id, struct slice text)
 {
@@ -325,8 +338,7 @@ static const struct shape *client_line(struct machine *m, const struct log_line 
     if (c.orig_address.len > 0 && (s->flags & SESSION_COUNTS) == 0)
         s->flags |= SESSION_IGNORED; /* back from a content filter */
     session_counts(m, s);
-    if (c.login.len > 0)
-        mail_codec_set(&s->login, c.login);
+    take_login(m, line, s, &c);
     if (id.len == 0)
         return &client_of;
     if (s->id.len > 0 && !slice_equal(s->id, id))

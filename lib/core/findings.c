@@ -269,8 +269,8 @@ static bool mail_enter(struct findings *f, struct findings_mail *m)
     return true;
 }
 
-int findings_add_trace(struct findings *f, struct slice queue_id, struct slice trace,
-                       struct err *err)
+int findings_add_trace(struct findings *f, struct slice queue_id, struct slice instance,
+                       struct slice trace, struct err *err)
 {
     struct findings_mail *m = arena_alloc(&f->arena, sizeof *m);
     struct mail_trace_reader r;
@@ -281,7 +281,7 @@ int findings_add_trace(struct findings *f, struct slice queue_id, struct slice t
     *m = (struct findings_mail){.queue_id = arena_copy(&f->arena, queue_id)};
     if (mail_trace_open(&r, trace, &head, err) < 0)
         return -1;
-    m->instance = arena_copy(&f->arena, head.instance);
+    m->instance = arena_copy(&f->arena, instance);
     if (take_events(f, m, &r, err) < 0)
         return -1;
     return m->queue_id.ptr != NULL && mail_enter(f, m) ? 0 : no_memory(err);

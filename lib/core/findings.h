@@ -101,9 +101,10 @@ void findings_fini(struct findings *f);
 /* Records in the order of the journal. */
 int findings_add_record(struct findings *f, const struct findings_record *r,
                         struct err *err) TG_MUST_USE TG_NONNULL(1, 2);
-/* A story (lib/core/mail_trace). EX_DATAERR: it cannot be read, and is left out. */
-int findings_add_trace(struct findings *f, struct slice queue_id, struct slice trace,
-                       struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* A story (lib/core/mail_trace) of that instance of the mail server. EX_DATAERR: it cannot be read,
+ * and is left out. */
+int findings_add_trace(struct findings *f, struct slice queue_id, struct slice instance,
+                       struct slice trace, struct err *err) TG_MUST_USE TG_NONNULL(1);
 int findings_add_gap(struct findings *f, const struct findings_gap *gap,
                      struct err *err) TG_MUST_USE TG_NONNULL(1, 2);
 

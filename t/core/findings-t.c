@@ -44,7 +44,7 @@ static void trace_of(struct findings *f, const char *instance, const char *id,
     for (size_t i = 0; i < count; i++)
         mail_trace_add(&t, &events[i]);
     mail_trace_encode(&t, &head, &bytes);
-    if (findings_add_trace(f, slice_str(id), buf_slice(&bytes), &err) != 0)
+    if (findings_add_trace(f, slice_str(id), slice_str(instance), buf_slice(&bytes), &err) != 0)
         OK(false, err.text);
     buf_fini(&bytes);
     mail_trace_fini(&t);
@@ -338,7 +338,8 @@ static void test_damaged(void)
     struct err err;
 
     begin(&f);
-    OK(findings_add_trace(&f, SLICE("A"), SLICE("\377\377"), &err) == -1, "no story is refused");
+    OK(findings_add_trace(&f, SLICE("A"), SLICE("postfix"), SLICE("\377\377"), &err) == -1,
+       "no story is refused");
     compare(&f);
     IS_INT(f.count, 0, "and left out");
     findings_fini(&f);
