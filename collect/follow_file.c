@@ -28,11 +28,11 @@ int follow_file_init(struct follow_file *f, const char *path, const struct follo
     /* Without it (there is a limit for each user) a look once in a second has to do. */
     if (options->mode == FOLLOW_LIVE)
         f->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    f->has_at = at != NULL;
-    if (at != NULL)
+    f->has_at = at != NULL && at->written_ns != FOLLOW_STATE_NOT_BEGUN;
+    if (f->has_at)
         f->at = *at;
-    else if (options->from == FOLLOW_FROM_END)
-        f->at.written_ns = clock_unix_ms() * NS_PER_MS;
+    else
+        f->at.written_ns = FOLLOW_STATE_NOT_BEGUN;
     return 0;
 }
 
@@ -88,7 +88,7 @@ static enum follow_result at_end(struct follow_file *f, int64_t now_ms, struct s
     }
     if (f->options.mode == FOLLOW_WHOLE)
         return follow_buffer_cut_rest(b, line) == FOLLOW_CUT_LINE ? FOLLOW_LINE : FOLLOW_END;
-    if (!f->is_final && is_live(f))
+    if (is_live(f))
         return idle(f, now_ms);
     return at_rotated_end(f, now_ms, line, again, err);
 }

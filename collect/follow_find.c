@@ -4,6 +4,7 @@
 #include <sysexits.h>
 
 #include "collect/follow_siblings.h"
+#include "lib/sys/clock.h"
 
 #define NS_PER_MS INT64_C(1000000)
 
@@ -114,16 +115,20 @@ static int take_end(struct search *s, struct err *err)
     return result;
 }
 
-/* Without a position. Where there is no file, all that comes is new. */
+/* Without a position. Where there is no file, all that comes from now on is new. */
 static int begin_first(struct search *s, struct err *err)
 {
     struct follow_file *f = s->f;
+    bool from_start = f->options.from == FOLLOW_FROM_START;
+    int64_t since_ns = (from_start ? f->options.since_ms : clock_unix_ms()) * NS_PER_MS;
+    int result = from_start ? take_whole(s, follow_siblings_after(&s->all, since_ns), err)
+                            : take_end(s, err);
 
-    if (f->options.from == FOLLOW_FROM_START)
-        return take_whole(s, follow_siblings_after(&s->all, f->options.since_ms * NS_PER_MS), err);
-    if (follow_siblings_live(&s->all) == NULL)
+    if (result == 0 && !s->has_changed && follow_siblings_live(&s->all) == NULL) {
         f->has_at = true;
-    return take_end(s, err);
+        f->at.written_ns = since_ns;
+    }
+    return result;
 }
 
 /* No byte of the file was known: what was written since. */

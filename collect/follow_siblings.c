@@ -217,17 +217,9 @@ static bool has_plain_form(const struct follow_siblings *all, const struct follo
 
 static void drop_doubles(struct follow_siblings *all)
 {
-    const struct follow_sibling *live = follow_siblings_live(all);
-
-    for (size_t i = all->count; i-- > 0;) {
-        const struct follow_sibling *s = &all->list[i];
-        bool is_link = live != NULL && s != live && s->dev == live->dev && s->inode == live->inode;
-
-        if (is_link || has_plain_form(all, s)) {
+    for (size_t i = all->count; i-- > 0;)
+        if (has_plain_form(all, &all->list[i]))
             drop(all, i);
-            live = follow_siblings_live(all);
-        }
-    }
 }
 
 /* --- listing ---------------------------------------------------------------------------------- */

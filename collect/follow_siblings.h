@@ -15,8 +15,7 @@
  * Names are NAME.1, NAME-20261128, NAME.20261128-145428, and NAME-20261128.log of NAME.log, with or
  * without .gz, .xz, .zst, .bz2. Where all have numbers, the highest is the oldest; where all have
  * dates of one form, they are sorted by them; else by the time of the last write. Of a file and its
- * compressed form, which is being written then, only the file is listed; a link to the live file is
- * not listed.
+ * compressed form, which is being written then, only the file is listed.
  *
  * Owner: the holder; follow_siblings_fini frees.
  */

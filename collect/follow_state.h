@@ -19,6 +19,9 @@
  * so long. */
 #define FOLLOW_PART_MS 60000
 
+/* As the time of the last write in a position: there is none yet. */
+#define FOLLOW_STATE_NOT_BEGUN (-1)
+
 struct follow_file {
     const char *path; /* borrowed */
     struct follow_options options;

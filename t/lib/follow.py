@@ -49,8 +49,8 @@ class Log:
     def truncate(self):
         os.truncate(self.path, 0)
 
-    def pack(self, ending, how):
-        """As gzip does: the time of the last write stays."""
+    def pack(self, ending, how, keeps_time=True):
+        """As gzip does it."""
         path = self.sibling(ending)
         times = os.stat(path)
         if how == "zst":
@@ -60,7 +60,8 @@ class Log:
             with open(path, "rb") as f, opener(path + "." + how, "wb") as to:
                 shutil.copyfileobj(f, to)
             os.unlink(path)
-        os.utime(path + "." + how, ns=(times.st_atime_ns, times.st_mtime_ns))
+        if keeps_time:
+            os.utime(path + "." + how, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def age(path, seconds=3600):
@@ -81,12 +82,13 @@ class Step:
         self.lag = self.result = self.is_ready = None
         self.restart()
 
-    def restart(self):
-        """As after a kill: a new process, from the last position."""
+    def restart(self, path=None):
+        """As after a kill: a new process, from the last position. `path`: its PATH."""
         self.stop()
         self.process = subprocess.Popen(
             [*self.drops, PROGRAM, "step", *self.args, self.position], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, encoding="latin-1", bufsize=1)
+            stdout=subprocess.PIPE, encoding="latin-1", bufsize=1,
+            env=dict(os.environ, PATH=path or os.environ["PATH"]))
         return self
 
     def stop(self):
