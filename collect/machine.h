@@ -11,6 +11,7 @@
 #include "lib/core/contract.h"
 #include "lib/core/networks.h"
 #include "lib/core/slice.h"
+#include "lib/sys/settings.h"
 
 /*
  * What the machines have in common. A machine reads the lines of some daemons, keeps what is open
@@ -48,7 +49,7 @@ struct machine_rules {
     struct machine_list internal; /* tags whose sessions do not count: "postfix/10025/smtpd" */
     struct machine_list internal_relays; /* relays that are not other servers */
     struct networks ignore_clients;
-    enum { SPAM_SPAMD, SPAM_AMAVIS, SPAM_RSPAMD } spam_service;
+    enum spam_service spam_service;
     bool dovecot_proxy; /* count sessions that were proxied, too */
 };
 

@@ -41,6 +41,7 @@ enum milter_default {
 };
 enum throttle_mode { THROTTLE_OBSERVE, THROTTLE_ENFORCE };
 enum tls_out { TLS_OUT_NONE, TLS_OUT_MAY, TLS_OUT_ENCRYPT, TLS_OUT_VERIFY };
+enum spam_service { SPAM_SPAMD, SPAM_AMAVIS, SPAM_RSPAMD };
 enum reconcile_mode { RECONCILE_REPORT, RECONCILE_ADJUST };
 enum ledger_sync { SYNC_ALWAYS, SYNC_TIMED, SYNC_NEVER };
 
@@ -121,6 +122,15 @@ struct settings {
         int64_t client_v6_prefix;           /* bits */
         const char *reply_text, *reply_url; /* "": none */
     } throttle;
+    struct {
+        const char *user;
+        struct string_list sources; /* "file:PATH", "journal:" with matches */
+        struct string_list names, internal, internal_relays;
+        const char *timezone; /* "": the machine's */
+        struct string_list ignore_clients, units;
+        enum spam_service spam_service;
+        bool dovecot_proxy;
+    } collect;
     struct {
         enum reconcile_mode reconcile;
     } billing;

@@ -37,7 +37,7 @@ int settings_check_node(struct slice value, struct arena *arena, struct err *err
 int settings_check_zone(struct slice value, struct arena *arena, struct err *err)
 {
     (void)arena;
-    return clock_zone_check(value.ptr, err);
+    return value.len == 0 ? 0 : clock_zone_check(value.ptr, err);
 }
 
 /* Part of an SMTP reply: RFC 5321 4.2, textstring without tabs. */
@@ -122,6 +122,20 @@ int settings_check_source(struct slice value, struct arena *arena, struct err *e
     struct source_name name;
 
     return source_name_parse(value, arena, &name, err);
+}
+
+int settings_check_log(struct slice value, struct arena *arena, struct err *err)
+{
+    (void)arena;
+    if (slice_starts(value, SLICE("file:/")) || slice_starts(value, SLICE("journal:")))
+        return 0;
+    if (slice_starts(value, SLICE("file:")))
+        return err_set(err, EX_CONFIG, "\"%.*s\" is no absolute path: write file:/var/log/mail.log",
+                       SLICE_FMT(value));
+    return err_set(err, EX_CONFIG,
+                   "\"%.*s\" is neither a file nor the journal: write file:/var/log/mail.log, or "
+                   "journal:",
+                   SLICE_FMT(value));
 }
 
 int settings_check_login_source(struct slice value, struct arena *arena, struct err *err)

@@ -55,6 +55,9 @@ static const struct choice tls_outs[] = {{"none", TLS_OUT_NONE},
                                          {"verify", TLS_OUT_VERIFY},
                                          {NULL, 0}};
 
+static const struct choice spam_services[] = {
+    {"spamd", SPAM_SPAMD}, {"amavis", SPAM_AMAVIS}, {"rspamd", SPAM_RSPAMD}, {NULL, 0}};
+
 const struct setting settings_table[] = {
     {"node", SETTING_TEXT, "", AT(node), .max = 64, .check = settings_check_node,
      .help = "Name of this machine in accounts and keys; different on each node. Empty: the host "
@@ -288,6 +291,40 @@ const struct setting settings_table[] = {
     {"throttle.reply_url", SETTING_TEXT, "", AT(throttle.reply_url), .max = 120,
      .check = settings_check_reply, .reloadable = true,
      .help = "URL of a page about limits, at the end of such a reply. Empty: none."},
+    {"collect.user", SETTING_TEXT, "tollgate-collect", AT(collect.user), .max = 64,
+     .check = settings_check_account,
+     .help = "Account to which tollgate-collect changes if it is started as root. Empty: no "
+             "change."},
+    {"collect.sources", SETTING_LIST, "file:/var/log/mail.log", AT(collect.sources), .max = 100,
+     .check = settings_check_log,
+     .help = "Logs that tollgate-collect reads: file:PATH, or journal: and what journalctl is to "
+             "match, such as \"journal:unit=postfix@-.service\". No line may be in two of them."},
+    {"collect.names", SETTING_LIST, "postfix", AT(collect.names), .max = 100,
+     .check = settings_check_word,
+     .help = "Names under which instances of Postfix log (syslog_name)."},
+    {"collect.timezone", SETTING_TEXT, "", AT(collect.timezone), .max = 255,
+     .check = settings_check_zone,
+     .help = "Time zone of log lines that do not name theirs. Empty: that of this machine."},
+    {"collect.internal", SETTING_LIST, "", AT(collect.internal), .max = 100,
+     .check = settings_check_word, .reloadable = true,
+     .help = "Services, as they log, whose sessions do not count, such as the one to which a "
+             "content filter returns mail: \"postfix/10025/smtpd\"."},
+    {"collect.internal_relays", SETTING_LIST, "", AT(collect.internal_relays), .max = 1000,
+     .check = settings_check_word, .reloadable = true,
+     .help = "Servers, as Postfix logs them behind relay=, to which deliveries do not count as "
+             "SMTP out, such as a mailbox server. Loopback addresses and sockets never do."},
+    {"collect.ignore_clients", SETTING_LIST, "", AT(collect.ignore_clients), .max = 10000,
+     .check = settings_check_network, .reloadable = true,
+     .help = "Networks whose sessions do not count, such as those of health checks."},
+    {"collect.units", SETTING_LIST, "", AT(collect.units), .max = 100, .check = settings_check_word,
+     .help = "systemd units whose CPU time, memory, threads and files the report server-status "
+             "adds up. Empty: none."},
+    {"collect.spam_service", SETTING_CHOICE, "spamd", AT(collect.spam_service),
+     .choices = spam_services, .reloadable = true,
+     .help = "Program whose scans the report spamassassin counts."},
+    {"collect.dovecot_proxy", SETTING_BOOL, "false", AT(collect.dovecot_proxy), .reloadable = true,
+     .help = "Whether sessions that Dovecot hands on to another server count here, too. They count "
+             "on that server if its log is read."},
     {"billing.reconcile", SETTING_CHOICE, "report", AT(billing.reconcile), .choices = reconciles,
      .reloadable = true,
      .help = "What `tollgate reconcile' does with its findings. report: it lists them; adjust: it "

@@ -141,6 +141,10 @@ static const struct {
 } bad[] = {
     {"\nnide = \"x\";\n", 2, "unknown setting \"nide\": did you mean \"node\"?"},
     {"hosted: { domain = [\"x\"]; };", 1, "did you mean \"hosted.domains\"?"},
+    {"collect: { sources = [\"/var/log/mail.log\"]; };", 1, "neither a file nor the journal"},
+    {"collect: { sources = [\"file:mail.log\"]; };", 1, "no absolute path"},
+    {"collect: { timezone = \"Europe/Zagreeb\"; };", 1, "Zagreeb"},
+    {"collect: { spam_service = \"assp\"; };", 1, "collect.spam_service"},
     {"url = \"private:\";", 1, "did you mean \"store.url\"?"},
     {"stor: { };", 1, "did you mean \"store\"?"},
     {"zzzzzzzz = 1;", 1, "unknown setting \"zzzzzzzz\": remove it"},

@@ -14,7 +14,7 @@ import tree
 BUILD = os.environ["TG_BUILD"]
 SOURCE = os.environ["TG_SOURCE"]
 DOC = os.path.join(BUILD, "t/sys/settings_doc")
-FILES = ("ledger.db", "ledger.id", "milter.sock", "networks.conf")
+FILES = ("collect.db", "collect.id", "ledger.db", "ledger.id", "milter.sock", "networks.conf")
 SETTING = re.compile(r"^( *)#([a-z0-9_]+ = )", re.M)
 
 
