@@ -12,11 +12,11 @@
 #include "lib/sys/lock_file.h"
 #include "lib/sys/log.h"
 #include "lib/sys/privileges.h"
+#include "lib/sys/signals.h"
 #include "lib/sys/socket_name.h"
 #include "milter/check.h"
 #include "milter/engine.h"
 #include "milter/listen.h"
-#include "milter/signals.h"
 #include "milter/tollgated.h"
 
 enum { LOCK_WAIT_MS = 15000 }; /* for a predecessor to end */

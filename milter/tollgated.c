@@ -7,9 +7,9 @@
 
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
+#include "lib/sys/signals.h"
 #include "milter/engine.h"
 #include "milter/names.h"
-#include "milter/signals.h"
 
 enum {
     REDIS_WAIT_MS = 5000,

@@ -1,5 +1,5 @@
-#ifndef TG_MILTER_SIGNALS_H
-#define TG_MILTER_SIGNALS_H
+#ifndef TG_SYS_SIGNALS_H
+#define TG_SYS_SIGNALS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -8,7 +8,7 @@
 #include "lib/core/err.h"
 
 /*
- * The events of the main thread: signals, and the end of the engine.
+ * The events of a daemon's main thread: signals, and, in tollgated, the end of the engine.
  *
  * The main thread alone has signals unblocked, with handlers; every other thread is started with
  * all of them blocked. So each signal for the process is the main thread's, however many come at
@@ -26,6 +26,8 @@ void signals_ignore(void);
 int signals_open(struct err *err) TG_MUST_USE;
 /* The next event, or EVENT_NONE after wait_ms (-1: for ever). */
 enum signal_event signals_next(int64_t wait_ms);
+/* Readable when there is one, for whoever waits for more than signals. */
+int signals_fd(void);
 void signals_tell(enum signal_event event);
 
 /* Around the start of threads: in between all signals are blocked, and the new threads keep it so.

@@ -1,4 +1,4 @@
-#include "milter/signals.h"
+#include "lib/sys/signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,6 +62,11 @@ enum signal_event signals_next(int64_t wait_ms)
             return EVENT_NONE;
         (void)poll(&p, 1, wait_ms < 0 ? -1 : (int)left);
     }
+}
+
+int signals_fd(void)
+{
+    return event_pipe[0];
 }
 
 void signals_tell(enum signal_event event)
