@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -30,6 +31,9 @@ static int misused(const struct daemon_program *program, char **argv, FILE *comp
 {
     if (optopt == 'c')
         (void)fprintf(complaints, "%s: -c: a file name is missing\n", program->name);
+    else if (optopt > UCHAR_MAX)
+        (void)fprintf(complaints, "%s: %s: the argument is missing\n", program->name,
+                      argv[optind - 1]);
     else if (optopt != 0)
         (void)fprintf(complaints, "%s: unknown option -%c\n", program->name, optopt);
     else
@@ -52,43 +56,72 @@ static int print_defaults(const struct daemon_program *program, FILE *out, FILE 
     return EX_OK;
 }
 
+#define OPTIONS_MAX 16
+
+static const struct option own[] = {{"help", no_argument, NULL, 'h'},
+                                    {"version", no_argument, NULL, 'V'}};
+
+/* Those of the program behind ours. */
+static void names_join(const struct daemon_program *program, struct option names[OPTIONS_MAX])
+{
+    size_t count = sizeof own / sizeof own[0];
+
+    memcpy(names, own, sizeof own);
+    for (const struct option *o = program->more; o != NULL && o->name != NULL; o++) {
+        TG_ASSERT(count < OPTIONS_MAX - 1);
+        names[count++] = *o;
+    }
+    names[count] = (struct option){NULL, 0, NULL, 0};
+}
+
+/* -1: go on. */
+static int option_take(const struct daemon_program *program, int option,
+                       struct daemon_options *options, FILE *out, FILE *complaints)
+{
+    switch (option) {
+    case 'c':
+        options->file = optarg;
+        return -1;
+    case 'd':
+        return print_defaults(program, out, complaints);
+    case 'f':
+        options->foreground = true;
+        return -1;
+    case 'n':
+        options->print = options->print_changed = true;
+        return -1;
+    case 't':
+        options->test = true;
+        return -1;
+    case 'T':
+        options->print = true;
+        return -1;
+    case 'V':
+        return fprintf(out, "%s %s\n", program->name, program->version) > 0 ? EX_OK : EX_IOERR;
+    case 'h':
+        usage(program, out);
+        return EX_OK;
+    default:
+        return program->take(program->context, option, optarg, complaints);
+    }
+}
+
 int daemon_options_read(int argc, char **argv, const struct daemon_program *program,
                         struct daemon_options *options, FILE *out, FILE *complaints)
 {
-    static const struct option names[] = {
-        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
-    int option;
+    struct option names[OPTIONS_MAX];
+    int option, exit_code;
 
     *options = (struct daemon_options){.file = settings_default_file};
+    names_join(program, names);
     opterr = 0;
     optind = 0; /* begin anew, also within an argument of several letters */
     while ((option = getopt_long(argc, argv, "+c:dfhntTV", names, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            options->file = optarg;
-            break;
-        case 'f':
-            options->foreground = true;
-            break;
-        case 't':
-            options->test = true;
-            break;
-        case 'd':
-            return print_defaults(program, out, complaints);
-        case 'n':
-            options->print = options->print_changed = true;
-            break;
-        case 'T':
-            options->print = true;
-            break;
-        case 'V':
-            return fprintf(out, "%s %s\n", program->name, program->version) > 0 ? EX_OK : EX_IOERR;
-        case 'h':
-            usage(program, out);
-            return EX_OK;
-        default:
+        if (option == '?')
             return misused(program, argv, complaints);
-        }
+        exit_code = option_take(program, option, options, out, complaints);
+        if (exit_code >= 0)
+            return exit_code;
     }
     if (optind == argc)
         return -1;

@@ -20,11 +20,17 @@ struct daemon_options {
     bool print_changed; /* with print: only what differs from the defaults */
 };
 
-/* A program: what its options print. */
+struct option; /* getopt.h */
+
+/* A program: what its options print, and those that it has alone. */
 struct daemon_program {
     const char *name, *version;
-    const char
-        *commands; /* lines of the help for its commands, each with its LF; "": it has none */
+    const char *commands;      /* lines of the help for its commands and own options, each with its
+                                  LF; "": it has none */
+    const struct option *more; /* long options, their values above 255; NULL: none */
+    /* Takes one of them. -1: go on; else the exit code, after it has written the error. */
+    int (*take)(void *context, int value, const char *argument, FILE *complaints);
+    void *context;
 };
 
 /* -c FILE, -d, -f, -n, -t, -T, -V (--version), -h (--help). -1: go on; else the exit code, after

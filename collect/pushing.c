@@ -1,0 +1,262 @@
+#include "collect/pushing.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "config.h"
+
+#include "collect/feed.h"
+#include "collect/gap_push.h"
+#include "lib/ledger/learn.h"
+#include "lib/ledger/ledger_share.h"
+#include "lib/ledger/push.h"
+#include "lib/ledger/push_schema.h"
+#include "lib/sys/clock.h"
+#include "lib/sys/log.h"
+#include "lib/sys/log_limit.h"
+
+#define BUDGET_MS      200
+#define PAUSE_MS       1000 /* after a problem with Redis */
+#define RETRY_MS       20
+#define RIVAL_QUIET_MS 60000
+#define CLAIMS_BYTES   ((size_t)1 << 20)
+#define SOURCES_BYTES  ((size_t)1 << 16)
+
+struct pushing {
+    struct collect_db *db;
+    struct store *store;
+    struct push *push;
+    struct gap_push *gaps;
+    struct push_now now;
+    struct buf sources; /* their names, for the hash */
+    struct string_list names;
+    int64_t next_ms; /* monotonic */
+    void (*resumed)(void *context);
+    void *context;
+    struct log_problem store_problem, refused, undone, rival;
+};
+
+/* --- resuming ----------------------------------------------------------------------------------
+ */
+
+/* Where a log is to be read on: at the place that the other ledger has claimed, where this log has
+ * it; else where this ledger was at its base. False: neither is known. */
+static bool place_find(struct slice claimed, struct slice base, const char *name, struct buf *out)
+{
+    buf_reset(out);
+    if (feed_claimed(claimed, slice_str(name), out) && feed_fits(name, buf_slice(out)))
+        return true;
+    buf_reset(out);
+    return feed_claimed(base, slice_str(name), out);
+}
+
+static int source_resume(struct pushing *p, const char *name, const struct push_resume *from,
+                         struct slice base, struct err *err)
+{
+    struct collect_source saved;
+    struct buf place;
+    int rc;
+
+    buf_init(&place, CLAIMS_BYTES);
+    rc = collect_db_source(p->db, slice_str(name), &saved, err);
+    if (rc == 1 && place_find(from->source, base, name, &place)) {
+        saved.position = buf_slice(&place);
+        saved.reader = SLICE_NONE;
+        saved.to_ms = from->counted_through * 1000;
+        rc = collect_db_source_set(p->db, &saved, err);
+    }
+    if (rc >= 0)
+        rc = collect_db_gap_add(
+            p->db,
+            &(struct collect_gap){
+                0, slice_str(name), from->pushed_through * 1000, from->counted_through * 1000, 0,
+                SLICE("the collector's ledger was restored or copied: sessions of that time may "
+                      "be counted in part")},
+            NULL, err);
+    buf_fini(&place);
+    return rc < 0 ? -1 : 0;
+}
+
+static int resume(void *context, const struct push_resume *from, struct err *err)
+{
+    struct pushing *p = context;
+    struct buf base;
+    int rc;
+
+    buf_init(&base, CLAIMS_BYTES);
+    rc = ledger_source_base(collect_db_ledger(p->db), &base, err);
+    for (size_t i = 0; rc == 0 && i < p->names.count; i++)
+        rc = source_resume(p, p->names.items[i], from, buf_slice(&base), err);
+    if (rc == 0)
+        rc = collect_db_open_forget(p->db, err);
+    buf_fini(&base);
+    if (rc == 0)
+        p->resumed(p->context);
+    return rc;
+}
+
+/* --- one to make, one to free ------------------------------------------------------------------
+ */
+
+static int run_begin(struct collect_db *db, const char *dir, struct identity *id, struct err *err)
+{
+    struct ledger *l = collect_db_ledger(db);
+    uint64_t number = ledger_meta(l)->position.number;
+
+    if (identity_read(dir, id, err) < 0)
+        return -1;
+    return ledger_run_begin(l, slice_str(id->run), number > 0 ? number : 1, err);
+}
+
+static int open_parts(struct pushing *p, const struct settings *s, const char *dir, struct err *err)
+{
+    struct push_config config = {.program = PUSH_COLLECTOR,
+                                 .resume = resume,
+                                 .context = p,
+                                 .prefix = s->store.prefix,
+                                 .version = PACKAGE_VERSION,
+                                 .timezone = s->timezone,
+                                 .watch_ms = LEARN_WATCH_MS,
+                                 .started_s = clock_unix_ms() / 1000,
+                                 .scrub_ms = SCRUB_MS};
+    struct push_schema schema;
+
+    if (run_begin(p->db, dir, &config.identity, err) < 0)
+        return -1;
+    p->store = store_new(s, err);
+    if (p->store == NULL)
+        return -1;
+    /* A store that counts otherwise is found at the start, if it answers by then. */
+    schema = (struct push_schema){p->store, s->store.prefix, s->timezone};
+    if (push_schema_check(&schema, err) < 0 && err->code == EX_CONFIG)
+        return -1;
+    p->push = push_new(&config, collect_db_ledger(p->db), p->store, err);
+    if (p->push == NULL)
+        return -1;
+    p->gaps = gap_push_new(s->store.prefix, s->node, p->db, p->store, err);
+    return p->gaps == NULL ? -1 : 0;
+}
+
+struct pushing *pushing_new(const struct settings *s, const char *dir, struct collect_db *db,
+                            void (*resumed)(void *context), void *context, struct err *err)
+{
+    struct pushing *p = calloc(1, sizeof *p);
+
+    if (p == NULL) {
+        (void)err_set(err, EX_OSERR, "out of memory");
+        return NULL;
+    }
+    *p = (struct pushing){.db = db,
+                          .names = s->collect.sources,
+                          .resumed = resumed,
+                          .context = context,
+                          .store_problem = {"redis cannot be written", "redis is written again",
+                                            LOG_WARNING, .times = 0},
+                          .refused = {"redis refuses counters", "redis takes all counters again",
+                                      LOG_ERR, .times = 0},
+                          .undone = {"counters in redis were changed", NULL, LOG_ERR, .times = 0},
+                          .rival = {"two nodes of the same name", NULL, LOG_ERR, .times = 0}};
+    buf_init(&p->sources, SOURCES_BYTES);
+    for (size_t i = 0; i < p->names.count; i++)
+        buf_addf(&p->sources, "%s%s", i > 0 ? " " : "", p->names.items[i]);
+    if (open_parts(p, s, dir, err) == 0)
+        return p;
+    pushing_free(p);
+    return NULL;
+}
+
+void pushing_free(struct pushing *p)
+{
+    if (p == NULL)
+        return;
+    gap_push_free(p->gaps);
+    push_free(p->push);
+    store_free(p->store);
+    buf_fini(&p->sources);
+    free(p);
+}
+
+/* --- steps -------------------------------------------------------------------------------------
+ */
+
+static void report_findings(struct pushing *p)
+{
+    struct push_findings *f = push_findings(p->push);
+    int64_t now_ms = clock_monotonic_ms();
+
+    if (f->refused > 0)
+        log_problem_raise(&p->refused, &f->refused_first, now_ms);
+    if (f->undone > 0)
+        log_problem_raise(&p->undone, &f->undone_first, now_ms);
+    if (f->rival.code != 0)
+        log_problem_raise(&p->rival, &f->rival, now_ms);
+    if (f->left.code != 0)
+        log_event(LOG_ERR, "counting continues under a new share", LOG_STR("reason", f->left.text));
+    if (f->losses > 0)
+        log_event(LOG_WARNING, "redis has lost counters, pushing all again",
+                  LOG_STR("redis", store_where(p->store)));
+    *f = (struct push_findings){0};
+    log_problem_settle(&p->refused, now_ms, SCRUB_MS * 2);
+    log_problem_settle(&p->undone, now_ms, SCRUB_MS * 2);
+    log_problem_settle(&p->rival, now_ms, RIVAL_QUIET_MS);
+}
+
+static int now_take(struct pushing *p, int64_t through_ms, struct err *err)
+{
+    struct collect_totals totals;
+
+    if (collect_db_totals(p->db, &totals, err) < 0)
+        return -1;
+    p->now = (struct push_now){.now_s = clock_unix_ms() / 1000,
+                               .counted_through = through_ms / 1000,
+                               .is_caught_up = true,
+                               .gauges = {[PUSH_LINES] = totals.lines,
+                                          [PUSH_GAPS] = totals.gaps,
+                                          [PUSH_LOG_FROM] = (uint64_t)(totals.from_ms / 1000)},
+                               .texts = {[PUSH_SOURCES] = buf_slice(&p->sources)}};
+    return 0;
+}
+
+/* 1: more at once; 0; -1: Redis, or the ledger. */
+static int step(struct pushing *p, int64_t through_ms, int64_t budget_ms)
+{
+    struct err e;
+    int rc = now_take(p, through_ms, &e), gaps;
+
+    if (rc == 0)
+        rc = push_step(p->push, &p->now, budget_ms, &e);
+    report_findings(p);
+    gaps = rc < 0 ? -1 : gap_push_step(p->gaps, &e);
+    if (gaps < 0) {
+        log_problem_raise(&p->store_problem, &e, clock_monotonic_ms());
+        p->next_ms = clock_monotonic_ms() + PAUSE_MS;
+        return -1;
+    }
+    log_problem_clear(&p->store_problem);
+    return rc > 0 || gaps > 0;
+}
+
+bool pushing_run(struct pushing *p, int64_t through_ms)
+{
+    if (clock_monotonic_ms() < p->next_ms || !store_is_worth_trying(p->store))
+        return false;
+    return step(p, through_ms, BUDGET_MS) > 0;
+}
+
+bool pushing_finish(struct pushing *p, int64_t through_ms, int64_t wait_ms, bool is_last)
+{
+    int64_t until_ms = clock_monotonic_ms() + wait_ms, left_ms;
+
+    push_finish(p->push, is_last);
+    while (!push_is_finished(p->push) && (left_ms = until_ms - clock_monotonic_ms()) > 0) {
+        if (step(p, through_ms, left_ms) < 0)
+            clock_sleep_ms(RETRY_MS);
+    }
+    if (ledger_dirty_rows(collect_db_ledger(p->db)) > 0)
+        log_event(LOG_NOTICE, "rows left to push at the next start",
+                  LOG_NUM("rows", ledger_dirty_rows(collect_db_ledger(p->db))));
+    return push_is_finished(p->push);
+}

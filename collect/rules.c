@@ -1,0 +1,48 @@
+#include "collect/rules.h"
+
+#include <stdlib.h>
+#include <sysexits.h>
+
+static struct slice *list_add(const struct string_list *from, struct slice *at,
+                              struct machine_list *out)
+{
+    *out = (struct machine_list){at, from->count};
+    for (size_t i = 0; i < from->count; i++)
+        *at++ = slice_str(from->items[i]);
+    return at;
+}
+
+static int networks_add(struct rules *r, const struct string_list *from, struct err *err)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        if (network_parse(slice_str(from->items[i]), &r->networks[i], err) < 0)
+            return -1;
+    }
+    r->machine.ignore_clients = (struct networks){r->networks, from->count};
+    return 0;
+}
+
+int rules_init(struct rules *r, const struct settings *s, struct err *err)
+{
+    size_t texts =
+        s->collect.names.count + s->collect.internal.count + s->collect.internal_relays.count;
+    struct slice *at;
+
+    *r = (struct rules){.machine.spam_service = s->collect.spam_service,
+                        .machine.dovecot_proxy = s->collect.dovecot_proxy};
+    r->texts = at = calloc(texts + 1, sizeof *r->texts);
+    r->networks = calloc(s->collect.ignore_clients.count + 1, sizeof *r->networks);
+    if (r->texts == NULL || r->networks == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    at = list_add(&s->collect.names, at, &r->names);
+    at = list_add(&s->collect.internal, at, &r->machine.internal);
+    (void)list_add(&s->collect.internal_relays, at, &r->machine.internal_relays);
+    return networks_add(r, &s->collect.ignore_clients, err);
+}
+
+void rules_fini(struct rules *r)
+{
+    free(r->texts);
+    free(r->networks);
+    *r = (struct rules){.texts = NULL};
+}
