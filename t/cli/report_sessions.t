@@ -119,6 +119,12 @@ def goldens(tollgate):
     golden("imap-active-chart.txt", tollgate.good(
         "report", "imap-usage", "--step", "day", "--sort", "imap_average_active", "--format",
         "chart", "--from", "2026-11-10", env=WIDE))
+    for report in ("imap-usage", "server-status"):
+        golden(report + "-chart.txt", tollgate.good("report", report, "--format", "chart",
+                                                    env=WIDE))
+    golden("smtp-in-usage-months.txt", tollgate.good(
+        "report", "smtp-in-usage", "--step", "month", "--by", "domain", "--top", "2", "--from",
+        "2026-10", env=WIDE))
 
 
 def figures(tollgate, counted):
