@@ -297,11 +297,25 @@ enum counter_filler report_filler(const struct report_column *column, bool is_no
     return counter_filler(column->counters[0], is_node);
 }
 
+bool report_is_of_sessions(enum counter id)
+{
+    return id == COUNTER_SMTP_IN_CONNECTIONS || id == COUNTER_SMTP_IN_CONNECTION_SECONDS;
+}
+
+/* Of a column of the node's SMTP sessions, as the milter saw them. */
+static uint64_t milter_sum(const struct report_column *column, const struct tally *t)
+{
+    return t->value[column->counters[0] == COUNTER_SMTP_IN_CONNECTIONS
+                        ? COUNTER_MILTER_SESSIONS
+                        : COUNTER_MILTER_SESSION_SECONDS];
+}
+
 static struct report_cell cell_of(const struct report_column *column, const struct tally *t,
                                   const struct report_basis *basis)
 {
-    enum counter_filler filler = report_filler(column, basis->is_node);
-    uint64_t sum = counters_sum(column, t);
+    bool by_milter = basis->by_milter && report_is_of_sessions(column->counters[0]);
+    enum counter_filler filler = by_milter ? FILLER_MILTER : report_filler(column, basis->is_node);
+    uint64_t sum = by_milter ? milter_sum(column, t) : counters_sum(column, t);
     struct report_cell cell = {sum, sum};
 
     if (filler == FILLER_COLLECTOR && sum == 0 && basis->covered[filler] == 0)

@@ -68,6 +68,7 @@ struct report_cell {
 /* What the figures of an account rest on, by the program that fills them. */
 struct report_basis {
     bool is_node;
+    bool by_milter; /* the node's SMTP sessions are those that the milter saw: no log tells them */
     uint64_t covered[FILLERS];         /* seconds of the row's time */
     uint64_t covered_range[FILLERS];   /* of the report's */
     uint64_t watched_range;            /* status_seconds of the report's time */
@@ -91,6 +92,8 @@ struct report_fillers {
 struct report_fillers report_fillers(const struct report_kind *kind, bool is_node) TG_NONNULL(1);
 /* Do users have all of its counters? */
 bool report_is_of_users(const struct report_kind *kind) TG_NONNULL(1);
+/* Is it one of those that basis.by_milter is about? */
+bool report_is_of_sessions(enum counter id);
 /* Which program fills the column's counters there. */
 enum counter_filler report_filler(const struct report_column *column, bool is_node) TG_NONNULL(1);
 

@@ -208,6 +208,8 @@ static int add_notes(struct remarking *m, size_t node, struct err *err)
             continue;
         buf_addf(&m->b, "%s of %.*s is %s", counter_table[note->counter].name,
                  SLICE_FMT(m->n->nodes.items[node].name), words[note->bound]);
+        if (note->counter == COUNTER_SMTP_IN_CONNECTIONS && note->bound == BOUND_UNKNOWN)
+            buf_add_str(&m->b, ", and taken as the milter saw it");
         if (note->text.len > 0)
             buf_addf(&m->b, ": %.*s", SLICE_FMT(note->text));
         buf_add_char(&m->b, '.');

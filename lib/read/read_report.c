@@ -207,6 +207,21 @@ static int read_watched(struct reading *d, struct err *err)
                : -1;
 }
 
+/* Where no log tells a node's SMTP sessions (Sendmail), they are those that the milter saw. */
+static bool is_by_milter(const struct reading *d, size_t node)
+{
+    return d->is_node && coverage_bound_of(&d->nodes.collectors[node].log,
+                                           COUNTER_SMTP_IN_CONNECTIONS) == BOUND_UNKNOWN;
+}
+
+static enum coverage_bound bound_of_node(const struct reading *d, size_t node,
+                                         const struct report_column *column)
+{
+    if (is_by_milter(d, node) && report_is_of_sessions(column->counters[0]))
+        return BOUND_EXACT;
+    return read_coverage_bound(&d->nodes.collectors[node].log, column);
+}
+
 /* Of all nodes together: a figure that some of them do not know is at least that of the others. */
 static enum coverage_bound bound_of_all(const struct reading *d, const struct report_column *column)
 {
@@ -215,7 +230,7 @@ static enum coverage_bound bound_of_all(const struct reading *d, const struct re
 
     for (size_t i = 0; i < d->nodes.nodes.count; i++) {
         const struct coverage_log *log = &d->nodes.collectors[i].log;
-        enum coverage_bound bound = read_coverage_bound(log, column);
+        enum coverage_bound bound = bound_of_node(d, i, column);
 
         if (!log->is_there)
             continue;
@@ -247,7 +262,7 @@ static int find_bounds(struct reading *d, struct err *err)
             return read_no_memory(err);
         for (size_t c = 0; c < columns; c++)
             own[c] = d->is_node && all[c] != BOUND_EXACT
-                         ? read_coverage_bound(&d->nodes.collectors[i].log, &d->q->kind->columns[c])
+                         ? bound_of_node(d, i, &d->q->kind->columns[c])
                          : all[c];
         d->bases[i].bounds = own;
     }
@@ -261,8 +276,10 @@ static int find_bases(struct reading *d, struct err *err)
     d->cells = arena_array(d->arena, d->q->kind->column_count, sizeof *d->cells);
     if (d->bases == NULL || d->cells == NULL)
         return read_no_memory(err);
-    for (size_t i = 0; i < d->base_count; i++)
+    for (size_t i = 0; i < d->base_count; i++) {
         d->bases[i].is_node = d->is_node;
+        d->bases[i].by_milter = is_by_milter(d, i);
+    }
     return find_bounds(d, err);
 }
 
@@ -408,6 +425,19 @@ static int describe(struct reading *d, struct err *err)
     return 0;
 }
 
+/* Those that stand in for SMTP sessions are read with them. */
+static void add_milter_sessions(struct reading *d)
+{
+    bool has_sessions = false;
+
+    for (size_t i = 0; i < d->counters.count; i++)
+        has_sessions = has_sessions || report_is_of_sessions(d->counters.ids[i]);
+    if (!d->is_node || !has_sessions)
+        return;
+    d->counters.ids[d->counters.count++] = COUNTER_MILTER_SESSIONS;
+    d->counters.ids[d->counters.count++] = COUNTER_MILTER_SESSION_SECONDS;
+}
+
 static int start(struct reading *d, struct err *err)
 {
     const struct report_question *q = d->q;
@@ -422,6 +452,7 @@ static int start(struct reading *d, struct err *err)
     for (size_t c = 0; c < q->kind->column_count; c++)
         d->has_mean = d->has_mean || q->kind->columns[c].kind == COLUMN_MEAN;
     report_counters(q->kind, &d->counters);
+    add_milter_sessions(d);
     return 0;
 }
 

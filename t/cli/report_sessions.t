@@ -245,6 +245,29 @@ def collector_only(tollgate, redis):
     redis("SREM", "tg:nodes", "pop1")
 
 
+def sendmail(tollgate, redis, counted):
+    """A log that knows no sessions: they are those that the milter saw, for the node."""
+    notes = redis("HGET", "tg:{@mx2}:collect", "notes")
+    redis("HSET", "tg:{@mx2}:collect", "notes",
+          "? smtp_in_connections Sendmail does not log connections")
+    redis("HSET", "tg:{@mx2}:day:2026-11-14", "milter_sessions", 4320, "milter_session_seconds",
+          21600)
+    span = ("--from", "2026-11-14", "--to", "2026-11-14")
+    got = rows(tollgate, "smtp-in-usage", *span, "--by", "node", "--sort", "node")
+    tap.same([(r["smtp_in_connections"], r["smtp_in_average_active"]) for r in got][1],
+             ("4320", "0.250"), "as the milter saw them")
+    tap.same(got[0]["smtp_in_connections"],
+             str(counted.amount("@mx1", "smtp_in_connections", "day:2026-11-14")),
+             "only where the log does not tell them")
+    both = rows(tollgate, "smtp-in-usage", *span)[0]
+    tap.same(int(both["smtp_in_connections"]), 4320 + int(got[0]["smtp_in_connections"]),
+             "they add up")
+    out = tollgate.good("report", "smtp-in-errors", *span)
+    tap.ok("as the milter saw it: Sendmail does not log connections" in out, "and that is told",
+           out)
+    redis("HSET", "tg:{@mx2}:collect", "notes", notes)
+
+
 def behind(tollgate, redis):
     redis("HSET", "tg:{@mx2}:collect", "pushed_through", at(20))
     data = json.loads(tollgate.good("report", "pop-usage", "--from", "2026-11-20", "--to",
@@ -310,6 +333,7 @@ def main():
     averages(tollgate, counted)
     coverage(tollgate)
     collector_only(tollgate, redis)
+    sendmail(tollgate, redis, counted)
     behind(tollgate, redis)
     wrong(tollgate, redis)
 
