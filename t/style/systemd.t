@@ -54,6 +54,7 @@ def main():
     os.makedirs(root + "/etc")
     service(folder, "tollgated.service")
     service(folder, "tollgate-relay.service")
+    service(folder, "tollgate-collect.service")
     release(folder)
 
     users = os.path.join(tree.SOURCE, "contrib/systemd/tollgate.sysusers")
@@ -65,6 +66,11 @@ def main():
            "in Postfix's group", proc.read_text(root + "/etc/group"))
     tap.ok(re.search(r"(?m)^postdrop:.*:tollgate$", proc.read_text(root + "/etc/group")),
            "and in that of its maildrop", proc.read_text(root + "/etc/group"))
+    for group in ("adm", "systemd-journal", "tollgate"):
+        tap.ok(re.search(r"(?m)^%s:.*\btollgate-collect$" % group,
+                         proc.read_text(root + "/etc/group")),
+               "the reader of logs is in the group " + group,
+               proc.read_text(root + "/etc/group"))
 
     proc.write_text(root + "/etc/passwd", proc.read_text(root + "/etc/passwd") +
                     "root:x:0:0::/:/bin/sh\n")
