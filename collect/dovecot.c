@@ -4,9 +4,9 @@
 #include "collect/dovecot_session.h"
 #include "collect/dovecot_text.h"
 
-/* Dovecot throws a client out at so many bad commands in a row: before the login, after it. */
+/* At so many bad commands in a row Dovecot disconnects: before the login, after it (measured). */
 #define BAD_BEFORE 3
-#define BAD_AFTER  20
+static const unsigned bad_after[] = {[DOVECOT_POP] = 21, [DOVECOT_IMAP] = 20};
 
 static const struct shape login_good = {"dovecot: login", true};
 static const struct shape login_aborted = {"dovecot: login aborted", true};
@@ -172,7 +172,7 @@ static void end_session(struct machine *m, const struct log_line *line, enum dov
     count(m, line, &payer, c->bytes, bytes_of(s, proto, t->rest, &are_exact));
     count(m, line, &payer, c->terminations, dovecot_text_is_abnormal(reason));
     count(m, line, &payer, c->bad_commands,
-          dovecot_text_is_too_many(reason) && !is_exported ? BAD_AFTER : 0);
+          dovecot_text_is_too_many(reason) && !is_exported ? bad_after[proto] : 0);
     if (e == NULL)
         return;
     if (proto == DOVECOT_POP && !are_exact)

@@ -153,9 +153,11 @@ struct slice dovecot_text_reason(struct slice said)
     static const struct slice before[] = {TEXT("Disconnected: "), TEXT("Login aborted: "),
                                           TEXT("Aborted login: ")};
 
-    for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
-        if (slice_starts(said, before[i]))
-            return slice_from(said, before[i].len);
+    for (size_t i = 0; i < COUNT(before); i++) {
+        if (slice_starts(said, before[i])) {
+            said = slice_from(said, before[i].len);
+            i = SIZE_MAX; /* again: "Login aborted: Disconnected: ..." of pop3-login */
+        }
     }
     return said;
 }

@@ -45,7 +45,7 @@ static const struct {
     {"Disconnected: Aborted login by logging out (auth failed, 2 attempts in 6 secs)", 1, 2, 0, 0},
     {"Disconnected: Aborted login by logging out (no auth attempts in 0 secs)", 0, 0, 0, 0},
     {"Disconnected: Too many invalid commands (no auth attempts in 0 secs)", 0, 0, 1, 3},
-    {"Disconnected: Too many bad commands (no auth attempts in 0 secs)", 0, 0, 1, 3},
+    {"Disconnected: Disconnected: Too many bad commands (no auth attempts in 0 secs)", 0, 0, 1, 3},
     {"Disconnected: Connection closed: read(size=963) failed: Connection reset by peer (no auth "
      "attempts in 1 secs)",
      0, 0, 1, 0},
@@ -59,6 +59,9 @@ static const struct {
      0},
     {"Login aborted: Logged out (auth failed, 1 attempts in 5 secs) (auth_failed)", 1, 1, 0, 0},
     {"Login aborted: Logged out (no auth attempts in 0 secs) (no_auth_attempts)", 0, 0, 0, 0},
+    {"Login aborted: Disconnected: Too many bad commands (no auth attempts in 0 secs) "
+     "(no_auth_attempts)",
+     0, 0, 1, 3},
     {"Login aborted: Too many invalid commands (no auth attempts in 1 secs) (no_auth_attempts)", 0,
      0, 1, 3},
     {"Login aborted: Connection closed: read(size=963) failed: Connection reset by peer (no auth "
@@ -194,7 +197,7 @@ static void test_pop(void)
     session_check(
         AT("15:00:00") POP_IN("a/1") AT("15:00:03")
             POP("a/1") "Disconnected: Too many bad commands. top=0/0, retr=0/0, del=0/0, size=0\n",
-        "pop_connections 1\npop_connection_seconds 3\npop_bad_commands 20\n"
+        "pop_connections 1\npop_connection_seconds 3\npop_bad_commands 21\n"
         "pop_terminations 1",
         "thrown out for bad commands");
 }
@@ -342,7 +345,7 @@ static const char sample_23[] = "node pop_connections 6\n"
                                 "node pop_connection_seconds 5\n"
                                 "node pop_bytes 453\n"
                                 "node pop_blocked 1\n"
-                                "node pop_bad_commands 20\n"
+                                "node pop_bad_commands 21\n"
                                 "node pop_terminations 1\n"
                                 "node pop_auth_failed 1\n"
                                 "node imap_connections 9\n"
@@ -356,7 +359,7 @@ static const char sample_23[] = "node pop_connections 6\n"
                                 "host.test pop_connection_seconds 5\n"
                                 "host.test pop_bytes 453\n"
                                 "host.test pop_blocked 1\n"
-                                "host.test pop_bad_commands 20\n"
+                                "host.test pop_bad_commands 21\n"
                                 "host.test pop_terminations 1\n"
                                 "host.test pop_auth_failed 1\n"
                                 "host.test imap_connections 6\n"
@@ -369,7 +372,7 @@ static const char sample_23[] = "node pop_connections 6\n"
                                 "u1@host.test pop_connections 3\n"
                                 "u1@host.test pop_connection_seconds 5\n"
                                 "u1@host.test pop_bytes 453\n"
-                                "u1@host.test pop_bad_commands 20\n"
+                                "u1@host.test pop_bad_commands 21\n"
                                 "u1@host.test pop_terminations 1\n"
                                 "u1@host.test imap_connections 4\n"
                                 "u1@host.test imap_connection_seconds 9\n"
@@ -384,7 +387,7 @@ static const char sample_24[] = "node pop_connections 6\n"
                                 "node pop_connection_seconds 4\n"
                                 "node pop_bytes 453\n"
                                 "node pop_blocked 1\n"
-                                "node pop_bad_commands 20\n"
+                                "node pop_bad_commands 21\n"
                                 "node pop_terminations 1\n"
                                 "node pop_auth_failed 1\n"
                                 "node imap_connections 9\n"
@@ -398,7 +401,7 @@ static const char sample_24[] = "node pop_connections 6\n"
                                 "host.test pop_connection_seconds 4\n"
                                 "host.test pop_bytes 453\n"
                                 "host.test pop_blocked 1\n"
-                                "host.test pop_bad_commands 20\n"
+                                "host.test pop_bad_commands 21\n"
                                 "host.test pop_terminations 1\n"
                                 "host.test pop_auth_failed 1\n"
                                 "host.test imap_connections 6\n"
@@ -411,7 +414,7 @@ static const char sample_24[] = "node pop_connections 6\n"
                                 "u1@host.test pop_connections 3\n"
                                 "u1@host.test pop_connection_seconds 4\n"
                                 "u1@host.test pop_bytes 453\n"
-                                "u1@host.test pop_bad_commands 20\n"
+                                "u1@host.test pop_bad_commands 21\n"
                                 "u1@host.test pop_terminations 1\n"
                                 "u1@host.test imap_connections 4\n"
                                 "u1@host.test imap_connection_seconds 8\n"

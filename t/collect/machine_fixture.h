@@ -57,6 +57,7 @@ struct fixture {
     size_t saved_count;
     struct buf text, events, shapes; /* what fixture_text gives; gaps, refusals; a name a line */
     int64_t reached_ms;
+    struct read_time_bounds bounds; /* by default the end of November 2026 */
 };
 
 enum fixture_way { FIXTURE_WHOLE, FIXTURE_FOLDS };
@@ -145,6 +146,7 @@ static inline void fixture_init(struct fixture *f, const struct fixture_part *pa
 
     memset(f, 0, sizeof *f);
     f->part = part;
+    f->bounds = (struct read_time_bounds){INT64_C(1796083199000), INT64_C(1796083199000)};
     f->hosted = hosted_new((size_t)1 << 20);
     TG_ASSERT(hosted_add_domain(f->hosted, SLICE("host.test"), SLICE_NONE, &err) == 0 &&
               hosted_add_domain(f->hosted, SLICE("vmbox.test"), SLICE_NONE, &err) == 0 &&
@@ -247,14 +249,13 @@ static inline void fixture_fold(struct fixture *f)
 /* --- lines --------------------------------------------------------------------------------------
  */
 
-/* Feeds the lines of `log` (of any form; zone UTC, written in November 2026) and ticks at the end.
+/* Feeds the lines of `log` (of any form; zone UTC) and ticks at the end.
  */
 static inline void fixture_run(struct fixture *f, enum fixture_way way, struct slice log)
 {
     static struct slice names[] = {{"postfix", 7}, {"postfix-out", 11}};
     static const struct machine_list name_list = {names, 2};
     const struct log_setup setup = {&name_list, NULL};
-    const struct read_time_bounds bounds = {INT64_C(1796083199000), INT64_C(1796083199000)};
     struct log_reader reader;
     struct log_reading reading;
     struct slice line;
@@ -263,7 +264,7 @@ static inline void fixture_run(struct fixture *f, enum fixture_way way, struct s
     while (slice_cut(&log, '\n', &line)) {
         const struct shape *shape;
 
-        if (!log_reader_read(&reader, line, &bounds, &reading) || reading.is_silent)
+        if (!log_reader_read(&reader, line, &f->bounds, &reading) || reading.is_silent)
             continue;
         if (reading.line.time_ms > f->reached_ms)
             f->reached_ms = reading.line.time_ms;
