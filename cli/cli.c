@@ -191,7 +191,7 @@ static int write_json(const struct report_grid *g)
     return EX_OK;
 }
 
-int cli_write_grid(const struct report_grid *g, enum format format)
+int cli_write_grid(const struct report_grid *g, enum format format, enum render_svg_kind chart)
 {
     struct render_style style;
     struct buf b;
@@ -205,6 +205,8 @@ int cli_write_grid(const struct report_grid *g, enum format format)
         render_csv(g, &b);
     else if (format == FORMAT_CHART)
         render_chart(g, &style, &b);
+    else if (format == FORMAT_SVG)
+        render_svg_file(g, chart, &b);
     else
         render_table(g, &style, &b);
     code = cli_write(&b);

@@ -18,7 +18,8 @@ static const char *const by_names[] = {"node", "domain", "user", NULL};
 static const char *const step_names[] = {"hour", "day", "week", "month", "quarter", NULL};
 static const enum period_kind step_kinds[] = {PERIOD_HOUR, PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH,
                                               PERIOD_QUARTER};
-static const char *const format_names[] = {"table", "csv", "json", "chart", NULL};
+static const char *const format_names[] = {"table", "csv", "json", "chart", "svg", NULL};
+static const char *const chart_names[] = {"bar", "line", "area", NULL};
 
 struct report {
     struct cli *cli;
@@ -31,6 +32,7 @@ struct report {
     bool reverse;
     uint64_t top;
     int format;
+    int chart; /* an enum render_svg_kind */
 
     struct range range;
     struct report_question question;
@@ -118,16 +120,23 @@ static const struct options_row rows[] = {
      OPTIONS_CHOICE,
      offsetof(struct report, format),
      "FORMAT",
-     "table (default), csv, json or chart",
+     "table (default), csv, json, chart (of characters) or svg (an image)",
      .choices = format_names},
+    {.name = "chart",
+     OPTIONS_CHOICE,
+     offsetof(struct report, chart),
+     "KIND",
+     "what svg draws over time: bar (default), line or area",
+     .choices = chart_names},
     {.name = NULL}};
 static const struct options_table table = {
     .command = "report",
-    .synopsis = "report NAME [--server | --domain D | --user U] [--by node|domain|user]\n"
-                "                       [--from DATE] [--to DATE] [--step "
-                "hour|day|week|month|quarter]\n"
-                "                       [--sort COLUMN] [--reverse] [--top N]\n"
-                "                       [--format table|csv|json|chart]",
+    .synopsis =
+        "report NAME [--server | --domain D | --user U] [--by node|domain|user]\n"
+        "                       [--from DATE] [--to DATE] [--step "
+        "hour|day|week|month|quarter]\n"
+        "                       [--sort COLUMN] [--reverse] [--top N]\n"
+        "                       [--format table|csv|json|chart|svg] [--chart bar|line|area]",
     .words = words,
     .rows = rows,
     .words_most = 1};
@@ -268,7 +277,7 @@ static int ask(struct report *r, struct err *err)
         .timezone = r->range.time.hours ? SLICE("UTC") : slice_str(r->cli->settings->timezone),
         .sort = slice_str(r->sort),
         .reverse = r->reverse,
-        .over_time = r->format == FORMAT_CHART,
+        .over_time = r->format == FORMAT_CHART || r->format == FORMAT_SVG,
         .top = (size_t)r->top};
     if (r->domain_text != NULL && parse_account(r, r->domain_text, err) != 0)
         return -1;
@@ -302,7 +311,7 @@ static int run(struct report *r)
     if (range_parse(&r->range, r->from, r->to, r->step == 0, &err) != 0 || ask(r, &err) != 0 ||
         read_report(&r->cli->reader, &r->question, &r->arena, &r->grid, &err) != 0)
         return cli_fail(&err);
-    return cli_write_grid(&r->grid, (enum format)r->format);
+    return cli_write_grid(&r->grid, (enum format)r->format, (enum render_svg_kind)r->chart);
 }
 
 int command_report(struct cli *cli, int argc, char **argv)

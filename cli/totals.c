@@ -156,7 +156,7 @@ static int run(struct totals *t)
         t->from = t->to = t->month;
     if (range_parse(&t->range, t->from, t->to, false, &err) != 0 || fill_grid(t, &err) != 0)
         return cli_fail(&err);
-    code = cli_write_grid(&t->grid, formats[t->format]);
+    code = cli_write_grid(&t->grid, formats[t->format], RENDER_SVG_BAR);
     if (code == EX_OK && t->grid.note.len > 0 && t->format == 0)
         (void)fprintf(stderr, "tollgate: %.*s\n", SLICE_FMT(t->grid.note));
     return code;

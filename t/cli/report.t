@@ -121,6 +121,10 @@ def goldens(tollgate):
             ("user", ["message-data", "--user", "Alice+tag@Example.COM", "--step", "month",
                       "--from", "2026-09"], {})):
         golden(name + ".txt", tollgate.good("report", *args, env=env))
+    for name, args in (
+            ("days.svg", ["smtp", "--domain", "example.com", "--step", "day", "--chart", "area"]),
+            ("domains.svg", ["message-traffic", "--by", "domain", "--top", "3"])):
+        golden(name, tollgate.good("report", *args, "--from", "2026-10", "--format", "svg"))
     golden("totals.csv", tollgate.good("totals", "--month", "2026-10"))
     golden("totals.json", tollgate.good("totals", "--from", "2026-10-05", "--to", "2026-11-21",
                                         "--domain", "example.com", "--format", "json"))
