@@ -9,7 +9,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import tap
-from follow import Log, QUIET_MS, Step, age
+from follow import Log, QUIET_MS, Step, age, begun
 
 
 def test_empty_and_rotated():
@@ -116,10 +116,7 @@ def test_times():
 
 def test_doubles():
     """A compression under way, and a link to the live file."""
-    log = Log()
-    log.lines(30)
-    step = Step(log.path)
-    step.look()
+    log, step = begun(30)
     late = log.lines(2)
     log.rename(".1")
     log.write(b"half a compressed file", log.sibling(".1.gz"))
@@ -130,10 +127,7 @@ def test_doubles():
 
 
 def test_extension():
-    log = Log()
-    step = Step(log.path)
-    log.lines(2)
-    step.look()
+    log, step = begun(2)
     new = log.lines(2)
     os.rename(log.path, os.path.join(log.dir, "mail-20261128.log"))
     age(os.path.join(log.dir, "mail-20261128.log"))
@@ -145,10 +139,7 @@ def test_extension():
 
 
 def test_gone():
-    log = Log()
-    log.lines(5)
-    step = Step(log.path)
-    step.look()
+    log, step = begun(5)
     step.stop()
     os.unlink(log.path)
     new = log.lines(3)
@@ -159,10 +150,7 @@ def test_gone():
 
 def test_inode_again():
     """Where the kernel gives the inode of the old file to the new one."""
-    log = Log()
-    log.lines(5)
-    step = Step(log.path)
-    step.look()
+    log, step = begun(5)
     step.stop()
     late = log.lines(1)
     log.rename(".1", creates=False)
@@ -173,10 +161,7 @@ def test_inode_again():
 
 def test_older():
     """An old file was put back in the place of the log."""
-    log = Log()
-    log.lines(30)
-    step = Step(log.path)
-    step.look()
+    log, step = begun(30)
     step.stop()
     os.unlink(log.path)
     log.write("an old line\n")
@@ -194,10 +179,7 @@ def shift(log, numbers, by):
 
 def test_restless():
     """Names that change all the time while files are looked for."""
-    log = Log()
-    log.lines(30)
-    step = Step(log.path)
-    step.look()
+    log, step = begun(30)
     step.stop()
     for n in (4, 3, 2, 1):
         log.lines(1)
