@@ -32,7 +32,7 @@ static const struct table_column columns[] = {
     [COL_FINDING] = {.name = "finding", .head = "finding"},
     [COL_QUEUE_ID] = {.name = "queue_id", .head = "queue id"},
     [COL_OTHER_ID] = {.name = "other_id", .head = "became", .minor = true},
-    [COL_ACCOUNT] = {.name = "account", .head = "account"},
+    [COL_ACCOUNT] = {.name = "account", .head = "account", .canonical = true},
     [COL_EFFECT] = {.name = "effect", .head = "effect", .cut = 40},
     [COL_EVIDENCE] = {.name = "evidence", .head = "evidence", .minor = true, .cut = 40},
 };
@@ -100,7 +100,7 @@ static void add_effect(struct buf *b, const struct reconcile_effect *e, bool is_
     for (size_t i = 0; i < COUNTER_COUNT; i++) {
         int64_t n = e->amounts[i];
 
-        if (n == 0)
+        if (n == 0 || (!is_exact && counter_table[i].group == GROUP_PRIORITY))
             continue;
         if (b->len > start)
             buf_add_str(b, is_exact ? " " : ", ");

@@ -53,8 +53,10 @@ static int take_back(struct reconcile *w, struct reconcile_finding *f, const str
         if (e == NULL)
             return no_memory(err);
         record_leg_count(r, &r->legs[i], &tally);
-        for (size_t c = 0; c < COUNTER_COUNT; c++)
-            e->amounts[c] -= (int64_t)tally.value[c];
+        for (size_t c = 0; c < COUNTER_COUNT; c++) {
+            if (counter_table[c].group != GROUP_SMTP_IN) /* the session took place */
+                e->amounts[c] -= (int64_t)tally.value[c];
+        }
     }
     return 0;
 }

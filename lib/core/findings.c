@@ -183,16 +183,22 @@ static void take_end(struct findings *f, struct findings_mail *m, const struct m
         arena_copy(&f->arena, e->text.len > 0 ? e->text : slice_str(mail_trace_kind_name(e->kind)));
 }
 
+static bool is_loopback(struct slice client)
+{
+    return slice_starts_nocase(client, SLICE("127.")) || slice_equal(client, SLICE("::1"));
+}
+
 static bool take_event(struct findings *f, struct findings_mail *m, const struct mail_event *e)
 {
     take_queued(m, e);
     switch (e->kind) {
     case MAIL_CLIENT:
         m->has_client = true;
+        m->is_from_here = is_loopback(e->client);
         m->is_filtered = m->is_filtered || e->other_id.len > 0;
         return true;
     case MAIL_SUBMITTED:
-        m->is_submitted = true;
+        m->is_submitted = m->is_from_here = true;
         m->is_made_here = m->is_made_here || e->other_id.len > 0;
         return true;
     case MAIL_MESSAGE_ID:

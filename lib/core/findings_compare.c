@@ -8,6 +8,7 @@
 
 /* Times of a log are whole seconds, its lines may be late by a few. */
 #define SLACK_MS   INT64_C(5000)
+#define SECOND_MS  1000
 #define CHAIN_MAX  16 /* forwards of forwards */
 #define PASS_ON_MS INT64_C(3600000)
 
@@ -163,7 +164,7 @@ static int judge_missed(struct findings *f, const struct findings_mail *m, struc
     bool came_in = (m->has_client || m->is_submitted) && !m->is_made_here && !m->is_filtered;
 
     if (m->record != NULL || !came_in || link_of(f, m) != NULL ||
-        m->queued_ms - SLACK_MS < f->journal_from_ms || m->queued_ms + SLACK_MS > f->journal_to_ms)
+        m->queued_ms < f->journal_from_ms || m->queued_ms + SECOND_MS > f->journal_to_ms)
         return 0;
     return finding_add(f,
                        &(struct finding){.kind = FINDING_MISSED,
@@ -246,7 +247,7 @@ static int judge_passed_on(struct findings *f, const struct findings_mail *m, st
     void **place = m->message_id.len > 0 ? strmap_find(&f->message_ids, m->message_id) : NULL;
     const struct findings_mail *from = place != NULL ? *place : NULL;
 
-    if (!m->is_submitted || m->is_made_here)
+    if (!m->is_from_here || m->is_made_here)
         return 0;
     while (from != NULL && (from == m || !from->is_delivered_here || from->first_ms > m->first_ms ||
                             from->last_ms + PASS_ON_MS < m->first_ms))

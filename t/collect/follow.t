@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import tap
-from follow import Log, PART_MS, QUIET_MS, SOON_MS, Step, age, begun
+from follow import Log, PART_MS, QUIET_MS, SOON_MS, Step, age
 
 
 # --- one file ------------------------------------------------------------------------------------
@@ -45,7 +45,10 @@ def test_end_in_line():
 
 
 def test_wakes():
-    log, step = begun(1)
+    log = Log()
+    log.lines(1)
+    step = Step(log.path)
+    step.look()
     tap.same(step.is_ready, "0", "nothing there: the descriptor is quiet")
     log.lines(1)
     tap.same((step.is_ready_now(), len(step.look()), step.is_ready), (True, 1, "0"),
@@ -155,7 +158,10 @@ def test_part_at_end():
 
 
 def test_edited():
-    log, step = begun(100)
+    log = Log()
+    step = Step(log.path)
+    log.lines(100)
+    step.look()
     step.stop()
     with open(log.path, "rb") as f:
         lines = f.read().splitlines(keepends=True)
@@ -208,7 +214,10 @@ def test_since():
 
 def test_damaged():
     for how in ("gz", "xz"):
-        log, step = begun(1000)
+        log = Log()
+        step = Step(log.path)
+        log.lines(1000)
+        step.look()
         step.stop()
         lost = log.lines(3000)
         log.rename(".1")
@@ -225,7 +234,10 @@ def test_damaged():
 
 
 def test_no_program():
-    log, step = begun(30)
+    log = Log()
+    step = Step(log.path)
+    log.lines(30)
+    step.look()
     step.stop()
     late = log.lines(2)
     log.rename(".1")

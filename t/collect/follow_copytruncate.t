@@ -6,14 +6,17 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import tap
-from follow import Log, QUIET_MS, Step, age, begun
+from follow import Log, QUIET_MS, Step, age
 
 LOST_BETWEEN = ("G copytruncate: lines between the copying and the truncating are lost, if there "
                 "were any")
 
 
 def test_copytruncate():
-    log, step = begun(3)
+    log = Log()
+    step = Step(log.path)
+    log.lines(3)
+    step.look()
     late = log.lines(2)
     log.copy(".1")
     log.truncate()
@@ -57,7 +60,10 @@ def test_copy_shorter():
 
 
 def test_truncated_at_once():
-    log, step = begun(30)
+    log = Log()
+    step = Step(log.path)
+    log.lines(30)
+    step.look()
     log.truncate()
     new = log.lines(40)
     tap.same(step.look(), ["G copytruncate: the copy was not found"] + new,
@@ -66,7 +72,10 @@ def test_truncated_at_once():
 
 def test_copy_in_progress():
     """A restart between the copying and the truncating."""
-    log, step = begun(30)
+    log = Log()
+    step = Step(log.path)
+    log.lines(30)
+    step.look()
     step.stop()
     late = log.lines(2)
     log.copy(".1")
@@ -79,7 +88,10 @@ def test_copy_in_progress():
 
 def test_copy_after_sibling():
     """The same, for one that is still in an older file."""
-    log, step = begun(30)
+    log = Log()
+    step = Step(log.path)
+    log.lines(30)
+    step.look()
     step.stop()
     late = log.lines(2)
     log.rename("-20261127")
@@ -94,7 +106,10 @@ def test_copy_after_sibling():
 
 
 def test_copies_while_away():
-    log, step = begun(30)
+    log = Log()
+    step = Step(log.path)
+    log.lines(30)
+    step.look()
     step.stop()
     want = []
     for day in ("-20261126", "-20261127", "-20261128"):
@@ -108,7 +123,10 @@ def test_copies_while_away():
 
 
 def test_restart_in_copy():
-    log, step = begun(30)
+    log = Log()
+    step = Step(log.path)
+    log.lines(30)
+    step.look()
     late = log.lines(2)
     log.copy(".1")
     log.truncate()

@@ -290,10 +290,21 @@ static void test_passed_on(void)
           TO(NOON, "u@here.example", "dovecot"));
     TRACE(&f, "B", SUBMITTED(NOON + 1000), ID(NOON + 1000, "m@x"), QUEUED(NOON + 2000));
     TRACE(&f, "D", SUBMITTED(NOON + 1000), ID(NOON + 1000, "other@x"), QUEUED(NOON + 2000));
+    TRACE(&f, "E", CLIENT(NOON + 1000), ID(NOON + 1000, "m@x"), QUEUED(NOON + 2000));
+    record(&f, 4, NOON + 2000, "E");
     record(&f, 3, NOON + 2000, "D");
     is_only(&f, FINDING_PASSED_ON, "A", "delivered, then submitted again");
     IS_SLICE(f.count > 0 ? f.list[0].other_id : SLICE_NONE, SLICE("B"), "as");
-    OK(f.agreed == 3, "all of them are counted");
+    OK(f.agreed == 4, "all of them are counted, also one that came twice from outside");
+    findings_fini(&f);
+
+    begin(&f);
+    record(&f, 1, NOON, "A");
+    record(&f, 2, NOON + 2000, "B");
+    TRACE(&f, "A", CLIENT(NOON), ID(NOON, "m@x"), QUEUED(NOON), TO(NOON, "u@here.example", "dovecot"));
+    TRACE(&f, "B", {.time_ms = NOON + 1000, .kind = MAIL_CLIENT, .client = SLICE("127.0.0.1")},
+          ID(NOON + 1000, "m@x"), QUEUED(NOON + 2000));
+    is_only(&f, FINDING_PASSED_ON, "A", "also by SMTP from this host");
     findings_fini(&f);
 }
 

@@ -59,10 +59,14 @@ class Site:
         shutil.chown(self.tollgated.state, "nobody")
         shutil.chown(os.path.dirname(socket), "nobody", "postfix")
         os.chmod(os.path.dirname(socket), 0o750)
-        self.postfix.use_milter("unix:tollgate/milter.sock")
+        self.wire()
         self.tollgated.start()
         self.postfix.start()
         self.traffic = traffic.Traffic(self.redis)
+
+    def wire(self):
+        """The configuration of Postfix before it starts; a test may add to it."""
+        self.postfix.use_milter("unix:tollgate/milter.sock")
 
     def stop(self):
         """Ends all; tollgated must end well, and without a complaint of a sanitizer."""
