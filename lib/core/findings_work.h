@@ -33,7 +33,8 @@ struct findings_mail {
     int64_t queued_ms; /* 0: never */
     struct slice end;  /* what ended it before it was queued */
     uint64_t size;
-    bool has_client, is_submitted, is_from_here, is_made_here, is_filtered, is_held, is_delivered_here;
+    bool has_client, is_submitted, is_from_here, is_made_here, is_filtered, is_held,
+        is_delivered_here;
     const struct findings_record *record; /* that goes with it */
     struct findings_name *targets;        /* recipients of its deliveries to other hosts */
 };

@@ -301,7 +301,8 @@ static void test_passed_on(void)
     begin(&f);
     record(&f, 1, NOON, "A");
     record(&f, 2, NOON + 2000, "B");
-    TRACE(&f, "A", CLIENT(NOON), ID(NOON, "m@x"), QUEUED(NOON), TO(NOON, "u@here.example", "dovecot"));
+    TRACE(&f, "A", CLIENT(NOON), ID(NOON, "m@x"), QUEUED(NOON),
+          TO(NOON, "u@here.example", "dovecot"));
     TRACE(&f, "B", {.time_ms = NOON + 1000, .kind = MAIL_CLIENT, .client = SLICE("127.0.0.1")},
           ID(NOON + 1000, "m@x"), QUEUED(NOON + 2000));
     is_only(&f, FINDING_PASSED_ON, "A", "also by SMTP from this host");

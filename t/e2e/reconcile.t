@@ -42,7 +42,8 @@ mydestination = box.example
 mailbox_size_limit = 0
 forward_path = {folder}/forward/$user
 mail_spool_directory = {folder}/spool/
-mailbox_command_maps = inline:{{ {{{user} = /usr/bin/env HOME={folder}/mail {lda} -c {folder}/dovecot.conf}} }}
+mailbox_command_maps = inline:{{
+    {{{user} = /usr/bin/env HOME={folder}/mail {lda} -c {folder}/dovecot.conf}} }}
 """
 
 
@@ -155,7 +156,8 @@ def check_effects(site, found, lost_id, forwarded):
     effects = {(r["finding"], r["account"]): dict(e.split("=") for e in r["effect"].split())
                for r in found["rows"] if r["account"]}
     lost, forward = effects["not-queued", "example.com"], effects["forward", "box.example"]
-    tap.same((lost["in_messages"], lost["in_recipients"]), ("-1", "-1"), "the lost one is taken back")
+    tap.same((lost["in_messages"], lost["in_recipients"]), ("-1", "-1"),
+             "the lost one is taken back")
     tap.same((forward["forward_messages"], forward["forward_recipients"]), ("+1", "+2"),
              "the forward is added")
     tap.same(int(forward["forward_bytes"]), -int(lost["in_bytes"]),
