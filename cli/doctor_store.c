@@ -394,10 +394,11 @@ void doctor_nodes(struct doctor *d)
     }
     for (size_t i = 0; i < nodes.count; i++) {
         const struct node_info *n = &nodes.items[i];
-        bool works = !n->is_renamed && !n->is_retired && n->pushed_through <= d->now_s;
+        bool works = !n->is_renamed && !n->is_retired && !n->is_collector_only &&
+                     n->pushed_through <= d->now_s;
 
         working += works;
-        if (slice_equal(n->name, own)) {
+        if (slice_equal(n->name, own) && !n->is_collector_only) {
             found = true;
             check_own(d, n);
         } else if (works) {

@@ -69,6 +69,8 @@ static const char *state_of(const struct node_command *w, const struct node_info
         return "retired";
     if (n->is_renamed)
         return "renamed";
+    if (n->is_collector_only)
+        return "collector";
     if (n->seen == 0)
         return "never seen";
     return w->now_s - n->seen <= ALIVE_S ? "running" : "away";

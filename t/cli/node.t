@@ -65,6 +65,14 @@ def main():
     tap.same(total(tollgate, month), (140, True), "nothing waits for it, and its figures stay")
     tap.same(redis("ZRANGE", "tg:changed", "0", "-1"), ["@mx2"], "the other nodes hear of it")
 
+    redis("SADD", "tg:nodes", "pop1")
+    redis("HSET", "tg:{@pop1}:collect", "pushed_through", now)
+    tap.same(states(tollgate)["pop1"], "collector", "a machine without a tollgated")
+    tap.same(total(tollgate, month), (140, True), "which no month waits for")
+    _, out, _ = tollgate("doctor")
+    tap.ok("mx1 has reported" in out and "pop1" not in out, "and doctor misses nothing there", out)
+    redis("SREM", "tg:nodes", "pop1")
+
     redis("HSET", "tg:{@mx2}:node", "seen", now + 10)
     tap.same(states(tollgate), {"mx1": "running", "mx2": "running"}, "who comes back, is back")
     for args in (["node"], ["node", "retire"], ["node", "list", "x"], ["node", "forget", "mx2"]):
