@@ -47,8 +47,7 @@ static bool take_digits(struct slice *s, size_t min, size_t max, int *value)
     *value = 0;
     while (len < s->len && len < max && s->ptr[len] >= '0' && s->ptr[len] <= '9')
         *value = *value * 10 + (s->ptr[len++] - '0');
-    s->ptr += len;
-    s->len -= len;
+    *s = slice_from(*s, len);
     return len >= min;
 }
 
@@ -328,7 +327,10 @@ int64_t read_time_of(struct read_time *r, int64_t time_ms, const struct read_tim
     *is_future = time_ms > bounds->now_ms + DAY_MS;
     if (*is_future)
         return bounds->now_ms;
-    r->last_ms = time_ms;
+    if (floor_day(time_ms) < r->dated.days - 1 || floor_day(time_ms) > r->dated.days + 1)
+        r->dated.month = 0;
+    if (r->last_ms == READ_TIME_NONE || time_ms > r->last_ms - DAY_MS)
+        r->last_ms = time_ms; /* else a line that a wrong clock wrote */
     return time_ms;
 }
 

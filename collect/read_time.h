@@ -32,7 +32,7 @@ struct read_time_date {
 
 /* What one source's times depend on. Of it, only last_ms has to be kept over a restart. */
 struct read_time {
-    int64_t last_ms; /* of the line before; READ_TIME_NONE: there is none */
+    int64_t last_ms; /* of the line before, wrong clocks left out; READ_TIME_NONE: none */
     struct {         /* the day of the last line without a zone, where its offset does not change */
         bool is_set;
         int64_t day, offset_s;

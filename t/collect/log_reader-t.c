@@ -280,7 +280,9 @@ static void test_years(void)
     time_is("Dec 31 23:59:58", "2025-12-31T23:59:58"); /* a line that was late */
     time_is("Jan  1 00:00:01", "2026-01-01T00:00:01");
     time_is("Nov 20 00:00:01", "2026-11-20T00:00:01");
-    time_is("Nov 17 00:00:01", "2026-11-17T00:00:01"); /* nothing is after the file's end */
+    time_is("Nov 17 00:00:01", "2026-11-17T00:00:01");      /* nothing is after the file's end */
+    time_is("1990-01-01T00:00:01Z", "1990-01-01T00:00:01"); /* a clock that was not set */
+    time_is("Nov 20 00:00:01", "2026-11-20T00:00:01");
     begin();
     bounds.end_ms = utc_ms(2024, 3, 2, 0, 0); /* a file of long ago */
     time_is("Feb 28 00:00:00", "2024-02-28T00:00:00");
