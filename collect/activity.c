@@ -215,6 +215,16 @@ static bool has_learned(struct machine *m, int64_t time_ms)
     return since != NULL && time_ms - since->touched_ms >= m->rules->activity.learn_ms;
 }
 
+/* Without a minimum, the usual alone decides; some mail is always allowed. */
+static uint64_t threshold_of(const struct activity_rules *rules, const struct activity *a,
+                             enum activity_metric metric)
+{
+    uint64_t least = rules->least[metric] > 0 ? rules->least[metric] : 1;
+    uint64_t most = rules->factor * usual(a, metric);
+
+    return most > least ? most : least;
+}
+
 static void judge(struct machine *m, struct activity *a, const struct payer *subject,
                   int64_t time_ms)
 {
@@ -226,12 +236,11 @@ static void judge(struct machine *m, struct activity *a, const struct payer *sub
                                 .subject = *subject,
                                 .metric = (enum activity_metric)i,
                                 .value = a->value[i],
-                                .usual = usual(a, (enum activity_metric)i)};
+                                .usual = usual(a, (enum activity_metric)i),
+                                .threshold = threshold_of(rules, a, (enum activity_metric)i),
+                                .recipients = threshold_of(rules, a, ACTIVITY_RECIPIENTS)};
 
-        found.threshold = rules->factor * found.usual;
-        if (found.threshold < rules->least[i])
-            found.threshold = rules->least[i];
-        if (found.value <= found.threshold || (a->told & (1U << i)) != 0)
+        if (rules->least[i] == 0 || found.value <= found.threshold || (a->told & (1U << i)) != 0)
             continue;
         a->told |= 1U << i;
         if (m->sink->anomaly != NULL)

@@ -27,7 +27,7 @@ static const char schema_sql[] =
     "CREATE TABLE IF NOT EXISTS anomalies (id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " time_ms INTEGER NOT NULL, hour_ms INTEGER NOT NULL, domain TEXT NOT NULL, user TEXT NOT NULL,"
     " metric INTEGER NOT NULL, value INTEGER NOT NULL, usual INTEGER NOT NULL,"
-    " threshold INTEGER NOT NULL);"
+    " threshold INTEGER NOT NULL, recipients INTEGER NOT NULL);"
     "CREATE INDEX IF NOT EXISTS anomalies_time ON anomalies (time_ms);"
     "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT "
     "ROWID;"
@@ -67,7 +67,7 @@ static const char schema_sql[] =
     X(REFUSAL_PRUNE, "DELETE FROM refusals WHERE id IN (SELECT id FROM refusals"                   \
                      " WHERE time_ms < ?1 ORDER BY time_ms LIMIT " PRUNE_AT_ONCE ")")              \
     X(ANOMALY_ADD, "INSERT INTO anomalies (time_ms, hour_ms, domain, user, metric, value, usual,"  \
-                   " threshold) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                          \
+                   " threshold, recipients) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")          \
     X(ANOMALY_PRUNE, "DELETE FROM anomalies WHERE id IN (SELECT id FROM anomalies"                 \
                      " WHERE time_ms < ?1 ORDER BY time_ms LIMIT " PRUNE_AT_ONCE ")")              \
     X(FACT, "SELECT value FROM facts WHERE name = ?1")                                             \
@@ -372,6 +372,7 @@ int collect_db_anomaly_add(struct collect_db *db, const struct anomaly *a, struc
     (void)sqlite3_bind_int64(st, 6, (int64_t)a->value);
     (void)sqlite3_bind_int64(st, 7, (int64_t)a->usual);
     (void)sqlite3_bind_int64(st, 8, (int64_t)a->threshold);
+    (void)sqlite3_bind_int64(st, 9, (int64_t)a->recipients);
     return ledger_run(db->ledger, st, "keeping an anomaly", err);
 }
 

@@ -1,5 +1,6 @@
 #include "collect/dovecot.h"
 
+#include "collect/activity.h"
 #include "collect/dovecot_event.h"
 #include "collect/dovecot_session.h"
 #include "collect/dovecot_text.h"
@@ -37,7 +38,8 @@ static void login(struct machine *m, const struct log_line *line, enum dovecot_p
 {
     struct payer payer;
 
-    (void)owners_login(m->owners, l->user, &payer);
+    if (owners_login(m->owners, l->user, &payer))
+        activity_login(m, line->time_ms, &payer, l->client);
     count(m, line, &payer, dovecot_counters(proto)->connections, 1);
     if (l->session.len > 0)
         dovecot_session_begin(m, line, l->session, proto, &payer);

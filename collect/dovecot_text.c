@@ -93,6 +93,21 @@ bool dovecot_text_read(struct slice text, struct dovecot_text *out)
 /* --- values --------------------------------------------------------------------------------------
  */
 
+/* What stands behind the last such name at the beginning of a word, up to the word's end. */
+static bool find_value(struct slice rest, struct slice name, struct slice *value)
+{
+    struct slice word;
+    bool found = false;
+
+    while (slice_word(&rest, " ,()", &word)) {
+        if (!slice_starts(word, name))
+            continue;
+        *value = slice_from(word, name.len);
+        found = true;
+    }
+    return found;
+}
+
 bool dovecot_text_login(struct slice rest, struct dovecot_login *out)
 {
     ptrdiff_t at = find(rest, SLICE("user=<")), session = find_last(rest, SLICE("session=<"));
@@ -112,22 +127,8 @@ bool dovecot_text_login(struct slice rest, struct dovecot_login *out)
         tail = slice_from(rest, (size_t)session + sizeof "session=" - 1);
         (void)read_angled(&tail, &out->session);
     }
+    (void)find_value(user, SLICE("rip="), &out->client);
     return true;
-}
-
-/* What stands behind the last such name at the beginning of a word, up to the word's end. */
-static bool find_value(struct slice rest, struct slice name, struct slice *value)
-{
-    struct slice word;
-    bool found = false;
-
-    while (slice_word(&rest, " ,()", &word)) {
-        if (!slice_starts(word, name))
-            continue;
-        *value = slice_from(word, name.len);
-        found = true;
-    }
-    return found;
 }
 
 bool dovecot_text_number(struct slice rest, struct slice name, uint64_t *value)

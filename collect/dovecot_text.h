@@ -26,6 +26,7 @@ bool dovecot_text_read(struct slice text, struct dovecot_text *out) TG_NONNULL(2
 struct dovecot_login {
     struct slice said; /* "Disconnected: Connection closed (auth failed, 1 attempts in 2 secs)" */
     struct slice user, session;
+    struct slice client; /* its address (rip=); empty: not told */
 };
 bool dovecot_text_login(struct slice rest, struct dovecot_login *out) TG_NONNULL(2);
 

@@ -35,12 +35,12 @@ struct machine_list {
     size_t count;
 };
 
-/* When activity is told (collect/activity.h): at more than `factor` times the usual, and no less
- * than `least`. */
+/* When activity is told (collect/activity.h): at more than `factor` times the usual, and more than
+ * `least`. */
 struct activity_rules {
-    uint64_t factor; /* 0: never */
-    uint64_t least[ACTIVITY_METRICS];
-    int64_t learn_ms; /* for so long the collector only learns what is usual */
+    uint64_t factor;                  /* 0: never */
+    uint64_t least[ACTIVITY_METRICS]; /* 0: that metric is never told */
+    int64_t learn_ms;                 /* for so long the collector only learns what is usual */
 };
 
 /* From the settings of `collect`. */

@@ -22,13 +22,24 @@ static int networks_add(struct rules *r, const struct string_list *from, struct 
     return 0;
 }
 
+static struct activity_rules activity_rules(const struct settings *s)
+{
+    return (struct activity_rules){
+        .factor = (uint64_t)s->collect.anomaly_factor,
+        .least = {[ACTIVITY_CONNECTIONS] = (uint64_t)s->collect.anomaly_connections,
+                  [ACTIVITY_RECIPIENTS] = (uint64_t)s->collect.anomaly_recipients,
+                  [ACTIVITY_CLIENTS] = (uint64_t)s->collect.anomaly_clients},
+        .learn_ms = s->collect.anomaly_learn_ms};
+}
+
 int rules_init(struct rules *r, const struct settings *s, struct err *err)
 {
     size_t texts =
         s->collect.names.count + s->collect.internal.count + s->collect.internal_relays.count;
     struct slice *at;
 
-    *r = (struct rules){.machine.spam_service = s->collect.spam_service,
+    *r = (struct rules){.machine.activity = activity_rules(s),
+                        .machine.spam_service = s->collect.spam_service,
                         .machine.dovecot_proxy = s->collect.dovecot_proxy};
     r->texts = at = calloc(texts + 1, sizeof *r->texts);
     r->networks = calloc(s->collect.ignore_clients.count + 1, sizeof *r->networks);

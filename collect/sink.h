@@ -54,6 +54,7 @@ struct anomaly {
     enum activity_metric metric;
     uint64_t value, usual; /* so far in this hour; in the busiest one of the last weeks */
     uint64_t threshold;
+    uint64_t recipients; /* the threshold of recipients, whichever the metric */
 };
 
 struct sink {

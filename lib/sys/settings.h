@@ -119,6 +119,7 @@ struct settings {
             struct string_list users, clients, domains, recipients;
         } exempt;
         const char *notify;                 /* a program; "": none */
+        int on_anomaly;                     /* enum limit_action; -1: none */
         int64_t client_v6_prefix;           /* bits */
         const char *reply_text, *reply_url; /* "": none */
     } throttle;
@@ -130,6 +131,9 @@ struct settings {
         struct string_list ignore_clients, units;
         enum spam_service spam_service;
         bool dovecot_proxy;
+        int64_t anomaly_factor;                                           /* 0: no anomalies */
+        int64_t anomaly_connections, anomaly_recipients, anomaly_clients; /* an hour; 0: none */
+        int64_t anomaly_learn_ms;
     } collect;
     struct {
         enum reconcile_mode reconcile;

@@ -55,6 +55,12 @@ static const struct choice tls_outs[] = {{"none", TLS_OUT_NONE},
                                          {"verify", TLS_OUT_VERIFY},
                                          {NULL, 0}};
 
+static const struct choice anomaly_actions[] = {{"", -1},
+                                                {"log", ACTION_LOG},
+                                                {"defer", ACTION_DEFER},
+                                                {"reject", ACTION_REJECT},
+                                                {"hold", ACTION_HOLD},
+                                                {NULL, 0}};
 static const struct choice spam_services[] = {
     {"spamd", SPAM_SPAMD}, {"amavis", SPAM_AMAVIS}, {"rspamd", SPAM_RSPAMD}, {NULL, 0}};
 
@@ -279,7 +285,12 @@ const struct setting settings_table[] = {
     {"throttle.notify", SETTING_TEXT, "", AT(throttle.notify), .max = 1024,
      .check = settings_check_path, .reloadable = true,
      .help = "Program that is run once for each account, limit and window in which a limit is "
-             "crossed. Empty: none."},
+             "crossed, and by tollgate-collect for each anomaly. Empty: none."},
+    {"throttle.on_anomaly", SETTING_CHOICE, "", AT(throttle.on_anomaly), .choices = anomaly_actions,
+     .reloadable = true,
+     .help =
+         "Action of the limit that tollgate-collect gives a user or domain far above the usual, "
+         "for 24 hours. Empty: no limit."},
     {"throttle.client_v6_prefix", SETTING_NUMBER, "64", AT(throttle.client_v6_prefix), .min = 1,
      .max = 128, .reloadable = true,
      .help = "Limits of clients take IPv6 addresses that share this many leading bits for one "
@@ -325,6 +336,28 @@ const struct setting settings_table[] = {
     {"collect.dovecot_proxy", SETTING_BOOL, "false", AT(collect.dovecot_proxy), .reloadable = true,
      .help = "Whether sessions that Dovecot hands on to another server count here, too. They count "
              "on that server if its log is read."},
+    {"collect.anomaly_factor", SETTING_NUMBER, "5", AT(collect.anomaly_factor), .min = 0,
+     .max = 1000, .reloadable = true,
+     .help =
+         "An hour of a user or domain is an anomaly above so many times the busiest hour of the "
+         "last four weeks. 0: no anomalies."},
+    {"collect.anomaly_connections", SETTING_NUMBER, "100", AT(collect.anomaly_connections),
+     .min = 0, .max = 1000000000, .reloadable = true,
+     .help = "Logins in an hour up to which there is no anomaly. 0: logins are not watched."},
+    {"collect.anomaly_recipients", SETTING_NUMBER, "100", AT(collect.anomaly_recipients), .min = 0,
+     .max = 1000000000, .reloadable = true,
+     .help = "Recipients of sent mail in an hour up to which there is no anomaly. 0: recipients "
+             "are not "
+             "watched."},
+    {"collect.anomaly_clients", SETTING_NUMBER, "10", AT(collect.anomaly_clients), .min = 0,
+     .max = 1000000000, .reloadable = true,
+     .help =
+         "Client addresses that log in in an hour up to which there is no anomaly. 0: they are not "
+         "watched."},
+    {"collect.anomaly_learn", SETTING_TIME, "7days", AT(collect.anomaly_learn_ms), .min = 0,
+     .max = 366 * DAY, .reloadable = true,
+     .help =
+         "How long tollgate-collect only learns what is usual, from the first line that it reads."},
     {"billing.reconcile", SETTING_CHOICE, "report", AT(billing.reconcile), .choices = reconciles,
      .reloadable = true,
      .help = "What `tollgate reconcile' does with its findings. report: it lists them; adjust: it "

@@ -35,7 +35,7 @@ static int64_t get_int64(const struct settings *s, size_t at)
 static void choices_format(const struct setting *row, struct buf *b)
 {
     for (const struct choice *c = row->choices; c->name != NULL; c++)
-        buf_addf(b, "%s%s", c == row->choices ? "" : ", ", c->name);
+        buf_addf(b, "%s%s", c == row->choices ? "" : ", ", c->name[0] != '\0' ? c->name : "\"\"");
 }
 
 static void amount_of(const struct setting *row, struct buf *b, int64_t value)

@@ -1,8 +1,9 @@
 /* The jump alarm: what is usual is the subject's own; a jump is told once an hour; restarts change
  * nothing. */
-#include "t/tap.h"
+#include "t/collect/machine_fixture.h"
 
 #include "collect/activity.h"
+#include "collect/dovecot.h"
 
 #define HOUR INT64_C(3600000)
 #define DAY  (24 * HOUR)
@@ -81,7 +82,7 @@ static void test_jump(void)
     IS_STR(subjects[0], "a.example", "the domain");
     IS_STR(subjects[1], "ann@a.example", "the user");
     OK(told[1].metric == ACTIVITY_RECIPIENTS && told[1].value == 151 && told[1].usual == 30 &&
-           told[1].threshold == 150 && told[1].hour_ms == now,
+           told[1].threshold == 150 && told[1].recipients == 150 && told[1].hour_ms == now,
        "with its numbers");
     restart(&m);
     activity_sent(&m, now + 1000, &ann, 500);
@@ -163,6 +164,10 @@ static void test_quiet(void)
     activity_sent(&m, now + 8 * WEEK, &ann, 100000);
     IS_INT(told_count, 3, "nor is anything with a factor of 0");
     rules.activity.factor = 5;
+    rules.activity.least[ACTIVITY_RECIPIENTS] = 0;
+    activity_sent(&m, now + 9 * WEEK, &ann, 1000000);
+    IS_INT(told_count, 3, "nor a metric with a minimum of 0");
+    rules.activity.least[ACTIVITY_RECIPIENTS] = 100;
     open_free(m.open);
 }
 
@@ -187,11 +192,43 @@ static void test_bounds(void)
     open_free(m.open);
 }
 
+/* What Dovecot logs of its logins. */
+#define LOGIN(time, ip)                                                                            \
+    "Nov 28 " time " pop3-login: Info: Logged in: user=<u@host.test>, method=PLAIN, rip=" ip       \
+    ", lip=192.0.2.1, TLS, session=<" time ">\n"
+
+static void watched_types(struct open_book *b)
+{
+    struct machine m = {.open = b};
+
+    dovecot_types(b);
+    activity_init(&m);
+}
+
+static void test_dovecot(void)
+{
+    static const struct fixture_part watched = {dovecot_line, dovecot_tick, watched_types};
+    struct fixture *f = calloc(1, sizeof *f);
+
+    fixture_init(f, &watched);
+    f->rules.activity = (struct activity_rules){.factor = 1, .least = {0, 0, 2}};
+    fixture_run(f, FIXTURE_FOLDS,
+                SLICE(LOGIN("15:00:00", "192.0.2.7") LOGIN("15:00:01", "192.0.2.7")
+                          LOGIN("15:00:02", "2001:db8::1") LOGIN("15:00:03", "192.0.2.7")));
+    IS_SLICE(buf_slice(&f->events), SLICE(""), "two clients, whatever their logins");
+    fixture_run(f, FIXTURE_FOLDS, SLICE(LOGIN("15:00:04", "192.0.2.9")));
+    OK(strstr(f->events.data, "anomaly at 1795878004000\nanomaly at 1795878004000\n") != NULL,
+       "a third is told, of the domain and of the user");
+    fixture_fini(f);
+    free(f);
+}
+
 int main(void)
 {
     test_jump();
     test_clients();
     test_quiet();
     test_bounds();
+    test_dovecot();
     return tap_done();
 }

@@ -145,6 +145,7 @@ static const struct {
     {"collect: { sources = [\"file:mail.log\"]; };", 1, "no absolute path"},
     {"collect: { timezone = \"Europe/Zagreeb\"; };", 1, "Zagreeb"},
     {"collect: { spam_service = \"assp\"; };", 1, "collect.spam_service"},
+    {"throttle: { on_anomaly = \"stop\"; };", 1, "use \"\", log, defer, reject, hold"},
     {"url = \"private:\";", 1, "did you mean \"store.url\"?"},
     {"stor: { };", 1, "did you mean \"store\"?"},
     {"zzzzzzzz = 1;", 1, "unknown setting \"zzzzzzzz\": remove it"},
