@@ -96,12 +96,23 @@ void render_coverage(const struct report_grid *g, const struct coverage *coverag
     add_bounds(g, BOUND_UNKNOWN, "; unknown", b);
 }
 
-/* Rows differ in what they cover where they are of different times or nodes. */
-static bool has_marks(const struct report_grid *g)
+bool render_has_marks(const struct report_grid *g)
 {
     const char *by = g->label_names[GRID_BY];
 
     return g->label_names[GRID_STEP] != NULL || (by != NULL && strcmp(by, "node") == 0);
+}
+
+bool render_has_total(const struct report_grid *g)
+{
+    return g->count + g->others_count > 1;
+}
+
+void render_others_label(const struct report_grid *g, struct buf *b)
+{
+    buf_add_char(b, '(');
+    format_count(b, g->others_count);
+    buf_add_str(b, " more)");
 }
 
 void render_label(const struct report_grid *g, const struct report_grid_row *row,
@@ -111,7 +122,7 @@ void render_label(const struct report_grid *g, const struct report_grid_row *row
     char marks[COVERAGE_MARKS];
 
     buf_add(b, row->label[label]);
-    if (row->coverage == NULL || label != marked || !has_marks(g))
+    if (row->coverage == NULL || label != marked || !render_has_marks(g))
         return;
     coverage_marks(row->coverage, marks);
     buf_addf(b, "%s%s", marks[0] != '\0' ? " " : "", marks);
@@ -178,7 +189,7 @@ void render_notes(const struct report_grid *g, const struct render_style *style,
     struct buf notes;
 
     buf_init(&notes, NOTES_BYTES);
-    if (has_marks(g))
+    if (render_has_marks(g))
         add_legend(g, style, &notes);
     if (g->note.len > 0)
         add_note(style, g->note, &notes);

@@ -49,6 +49,13 @@ void render_coverage(const struct report_grid *g, const struct coverage *coverag
 void render_label(const struct report_grid *g, const struct report_grid_row *row,
                   enum report_grid_label label, struct buf *b) TG_NONNULL(1, 2, 4);
 
+/* Do rows differ in what they cover? They do where they are of different times or nodes. */
+bool render_has_marks(const struct report_grid *g) TG_NONNULL(1);
+/* Is there more than one row to be added up? */
+bool render_has_total(const struct report_grid *g) TG_NONNULL(1);
+/* "(12 more)": the label of what `top` left out. */
+void render_others_label(const struct report_grid *g, struct buf *b) TG_NONNULL(1, 2);
+
 /* What table and chart share: the title above, remarks below. */
 void render_title(const struct report_grid *g, const struct render_style *style, struct buf *b)
     TG_NONNULL(1);

@@ -73,9 +73,7 @@ static bool bar_at(struct chart *c, size_t i, size_t *column, uint64_t *value)
         *value = g->rows[i].values[c->main];
         return true;
     }
-    buf_add_char(&c->text, '(');
-    format_count(&c->text, g->others_count);
-    buf_add_str(&c->text, " more)");
+    render_others_label(g, &c->text);
     *value = g->others[c->main];
     return true;
 }

@@ -54,15 +54,8 @@ static void widen(size_t *width, size_t to)
 static struct slice others_label(struct render_layout *l)
 {
     buf_reset(&l->cell);
-    buf_add_char(&l->cell, '(');
-    format_count(&l->cell, l->g->others_count);
-    buf_add_str(&l->cell, " more)");
+    render_others_label(l->g, &l->cell);
     return buf_slice(&l->cell);
-}
-
-static bool has_total(const struct report_grid *g)
-{
-    return g->count + g->others_count > 1;
 }
 
 static void measure_rows(struct render_layout *l)
@@ -88,7 +81,7 @@ static void measure_labels(struct render_layout *l)
         if (g->label_names[i] == NULL)
             continue;
         l->label_width[i] = strlen(g->label_names[i]);
-        if (first && has_total(g))
+        if (first && render_has_total(g))
             widen(&l->label_width[i], strlen("total"));
         if (first && g->others_count > 0)
             widen(&l->label_width[i], others_label(l).len);
@@ -105,7 +98,7 @@ static void measure_columns(struct render_layout *l)
         l->width[c] = strlen(g->kind->columns[c].head);
         for (size_t r = 0; r < g->count; r++)
             widen(&l->width[c], format_width(cell_text(l, c, g->rows[r].values[c])));
-        if (has_total(g))
+        if (render_has_total(g))
             widen(&l->width[c], format_width(cell_text(l, c, g->total[c])));
         if (g->others_count > 0)
             widen(&l->width[c], format_width(cell_text(l, c, g->others[c])));
@@ -311,7 +304,7 @@ static void add_foot(struct render_layout *l, struct buf *b)
         label_first(g, (struct slice){others, text.len}, labels);
         add_row(l, labels, g->others, b);
     }
-    if (has_total(g)) {
+    if (render_has_total(g)) {
         add_rule(l, b);
         label_first(g, SLICE("total"), labels);
         add_row(l, labels, g->total, b);

@@ -3,7 +3,8 @@
  *
  *   render_print FORMAT REPORT STEP BY SORT TOP < ROWS       STEP, BY, SORT: "-" for none
  *
- * FORMAT: svg-bar, svg-line, svg-area (files), page-bar ... (in a page, with links), narrow-bar ...
+ * FORMAT: svg-bar, svg-line, svg-area, html-bar ... (files); page-bar, narrow-bar, table-bar ...
+ * (parts of a page, with links).
  * A row: STEP, BY (in hexadecimal), MARKS (of coverage_marks, "." for complete, "-" for not told)
  * and COUNTER=VALUE ..., separated by blanks; "-" for an empty label, VALUE "?" for unknown.
  */
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/core/render_svg.h"
+#include "lib/core/render_html.h"
 
 static void fail(const char *what)
 {
@@ -151,6 +152,47 @@ static void print_svg(const struct report_grid *g, const char *format, enum rend
     render_svg(g, &style, &h);
 }
 
+static void sort_add(void *context, struct slice column, struct buf *url)
+{
+    buf_add_str(url, context);
+    html_url_query(url, "sort", column);
+}
+
+/* "html-bar": a file; "table-bar": the parts of a page, with links. */
+static void print_html(const struct report_grid *g, const char *format, enum render_svg_kind kind,
+                       struct buf *b)
+{
+    static char path[] = "/r/smtp";
+    struct render_link link = {link_add, path};
+    struct render_sort sort = {sort_add, path};
+    const struct render_html_style style = {
+        .chart = kind, .id = "r1", .link = &link, .sort = &sort};
+    struct html h;
+
+    if (strncmp(format, "html", 4) == 0) {
+        render_html_file(g, kind, SLICE("Written by a test."), b);
+        return;
+    }
+    html_init(&h, b);
+    html_open(&h, "main");
+    render_html_heading(g, &h);
+    render_html_cards(g, &h);
+    render_html_figure(g, &style, &h);
+    render_html_table(g, &style, &h);
+    render_html_notes(g, &h);
+    render_html_definitions(g->kind, &h);
+    html_close(&h, "main");
+}
+
+static void print(const struct report_grid *g, const char *format, enum render_svg_kind kind,
+                  struct buf *b)
+{
+    if (strncmp(format, "html", 4) == 0 || strncmp(format, "table", 5) == 0)
+        print_html(g, format, kind, b);
+    else
+        print_svg(g, format, kind, b);
+}
+
 int main(int argc, char **argv)
 {
     static const char *const kinds[] = {"-bar", "-line", "-area"};
@@ -163,7 +205,7 @@ int main(int argc, char **argv)
     buf_init(&b, (size_t)1 << 28);
     for (int k = 0; k < 3; k++) {
         if (strstr(argv[1], kinds[k]) != NULL)
-            print_svg(&g, argv[1], (enum render_svg_kind)k, &b);
+            print(&g, argv[1], (enum render_svg_kind)k, &b);
     }
     if (b.failed || fwrite(buf_slice(&b).ptr, 1, b.len, stdout) != b.len)
         fail("cannot write");
