@@ -10,6 +10,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "cli/text.h"
+#include "config.h"
 #include "lib/core/format.h"
 #include "lib/core/suggest.h"
 #include "lib/sys/clock.h"
@@ -191,6 +193,17 @@ static int write_json(const struct report_grid *g)
     return EX_OK;
 }
 
+static void write_page(const struct report_grid *g, enum render_svg_kind chart, struct buf *b)
+{
+    struct buf footer;
+
+    buf_init(&footer, 256);
+    buf_add_str(&footer, "Tollgate " PACKAGE_VERSION ", ");
+    text_time(&footer, clock_unix_ms() / 1000);
+    render_html_file(g, chart, buf_slice(&footer), b);
+    buf_fini(&footer);
+}
+
 int cli_write_grid(const struct report_grid *g, enum format format, enum render_svg_kind chart)
 {
     struct render_style style;
@@ -207,6 +220,8 @@ int cli_write_grid(const struct report_grid *g, enum format format, enum render_
         render_chart(g, &style, &b);
     else if (format == FORMAT_SVG)
         render_svg_file(g, chart, &b);
+    else if (format == FORMAT_HTML)
+        write_page(g, chart, &b);
     else
         render_table(g, &style, &b);
     code = cli_write(&b);

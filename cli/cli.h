@@ -9,7 +9,7 @@
 #include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/render.h"
-#include "lib/core/render_svg.h"
+#include "lib/core/render_html.h"
 #include "lib/core/report_grid.h"
 #include "lib/read/read.h"
 #include "lib/sys/settings.h"
@@ -48,13 +48,13 @@ int cli_option_wrong(const char *command, char **argv, const struct option *opti
 
 /* --- output ---------------------------------------------------------------------------------- */
 
-enum format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON, FORMAT_CHART, FORMAT_SVG };
+enum format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON, FORMAT_CHART, FORMAT_SVG, FORMAT_HTML };
 
 /* By the terminal and the locale; width 0 where stdout is no terminal (and COLUMNS not set). */
 void cli_style(struct render_style *style) TG_NONNULL(1);
 /* 0 or an exit code, said. */
 int cli_write(const struct buf *b) TG_NONNULL(1);
-/* `chart` is that of FORMAT_SVG. */
+/* `chart` is that of FORMAT_SVG and FORMAT_HTML. */
 int cli_write_grid(const struct report_grid *g, enum format format, enum render_svg_kind chart)
     TG_NONNULL(1);
 /* Adds the value as indented text, and forgets it. */

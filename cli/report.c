@@ -18,7 +18,7 @@ static const char *const by_names[] = {"node", "domain", "user", NULL};
 static const char *const step_names[] = {"hour", "day", "week", "month", "quarter", NULL};
 static const enum period_kind step_kinds[] = {PERIOD_HOUR, PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH,
                                               PERIOD_QUARTER};
-static const char *const format_names[] = {"table", "csv", "json", "chart", "svg", NULL};
+static const char *const format_names[] = {"table", "csv", "json", "chart", "svg", "html", NULL};
 static const char *const chart_names[] = {"bar", "line", "area", NULL};
 
 struct report {
@@ -120,23 +120,23 @@ static const struct options_row rows[] = {
      OPTIONS_CHOICE,
      offsetof(struct report, format),
      "FORMAT",
-     "table (default), csv, json, chart (of characters) or svg (an image)",
+     "table (default), csv, json, chart (of characters), svg (an image) or html (a page)",
      .choices = format_names},
     {.name = "chart",
      OPTIONS_CHOICE,
      offsetof(struct report, chart),
      "KIND",
-     "what svg draws over time: bar (default), line or area",
+     "what svg and html draw over time: bar (default), line or area",
      .choices = chart_names},
     {.name = NULL}};
 static const struct options_table table = {
     .command = "report",
-    .synopsis =
-        "report NAME [--server | --domain D | --user U] [--by node|domain|user]\n"
-        "                       [--from DATE] [--to DATE] [--step "
-        "hour|day|week|month|quarter]\n"
-        "                       [--sort COLUMN] [--reverse] [--top N]\n"
-        "                       [--format table|csv|json|chart|svg] [--chart bar|line|area]",
+    .synopsis = "report NAME [--server | --domain D | --user U] [--by node|domain|user]\n"
+                "                       [--from DATE] [--to DATE] [--step "
+                "hour|day|week|month|quarter]\n"
+                "                       [--sort COLUMN] [--reverse] [--top N]\n"
+                "                       [--format table|csv|json|chart|svg|html]\n                 "
+                "      [--chart bar|line|area]",
     .words = words,
     .rows = rows,
     .words_most = 1};
