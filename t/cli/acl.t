@@ -16,12 +16,14 @@ from tollgated import Tollgated, libconfig, merged, wait_counted
 
 MESSAGES = 3
 COUNTERS = ("report smtp --domain example.com --by user",
-            "report smtp --domain example.com --step day")
-ALL_COUNTERS = ("report smtp --by domain", "report smtp --by node",
+            "report smtp --domain example.com --step day",
+            "report imap-usage --domain example.com")
+ALL_COUNTERS = ("report smtp --by domain", "report server-status --by node",
                 "totals --from today --to today")
 LIMITS = ("usage example.com", "limit show example.com", "plan show example.com",
           "violations example.com", "why bob@example.com")
-ALL_LIMITS = ("violations", "violations --summary", "usage other.test", "top --once --interval 1")
+ALL_LIMITS = ("violations", "violations --summary", "usage other.test", "top --once --interval 1",
+              "report refusals", "report anomalies")
 CHANGES = ("limit set example.com domain/recipients/hour 7", "plan set example.com default")
 ALL = COUNTERS + ALL_COUNTERS + LIMITS + ALL_LIMITS + CHANGES
 
