@@ -53,6 +53,7 @@ static const struct {
     {"pushed_through", offsetof(struct ledger_meta, pushed_through)},
     {"stamp_tried", offsetof(struct ledger_meta, stamp_tried)},
     {"stamp", offsetof(struct ledger_meta, stamp)},
+    {"claim_tried", offsetof(struct ledger_meta, claim_tried)},
 };
 
 #define META_FIELDS (sizeof meta_fields / sizeof meta_fields[0])

@@ -62,6 +62,7 @@ struct ledger_meta {
     int64_t latest_ms;                       /* of the last record; goes back with the clock */
     int64_t counted_through, pushed_through; /* Unix seconds */
     uint64_t stamp_tried, stamp; /* lib/ledger/push: last written to Redis, last confirmed */
+    uint64_t claim_tried;        /* the highest claim that was ever written */
 };
 
 struct ledger;

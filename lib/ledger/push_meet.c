@@ -50,6 +50,9 @@ int push_meet_decide(struct push_node_hash *n, const struct push_node_look *look
     if (known < 0)
         return -1;
     (void)ledger_share_at(n->ledger, 0, &present);
+    /* A claim that this ledger has written, and not seen confirmed before it was killed. */
+    if (known == 1 && end < meta->claim_tried)
+        end = meta->claim_tried;
     /* What was there a moment ago, ours or not, is lost as well. */
     self = (struct learn_self){.share_id = present.share_id,
                                .run = slice_str(n->id.run),

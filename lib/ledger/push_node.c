@@ -143,7 +143,6 @@ static void add_script(const struct push_node_hash *n, const struct push_now *no
                        const struct condition *c, struct slice source, struct buf *key)
 {
     const struct ledger_meta *meta = ledger_meta(n->ledger);
-    uint64_t from = ledger_run_from(n->ledger);
     struct ledger_share_info present;
     struct words w = {.count = 0};
 
@@ -158,8 +157,8 @@ static void add_script(const struct push_node_hash *n, const struct push_now *no
     text_add(&w, "_place", slice_str(n->id.place));
     text_add(&w, "_host", slice_str(n->id.host));
     field_add(&w, "_stamp", meta->stamp_tried);
-    field_add(&w, "_number", meta->position.number > from ? meta->position.number : from);
-    field_add(&w, "_from", from);
+    field_add(&w, "_number", push_node_claim(n));
+    field_add(&w, "_from", ledger_run_from(n->ledger));
     field_add(&w, "_stopped", n->is_stopping);
     if (c->is_taking)
         text_add(&w, "_rival", SLICE_NONE);
@@ -213,6 +212,8 @@ static int stamp_next(const struct push_node_hash *n, uint64_t above, int64_t co
     if (meta.stamp_tried < above)
         meta.stamp_tried = above;
     meta.stamp_tried++;
+    if (meta.claim_tried < push_node_claim(n))
+        meta.claim_tried = push_node_claim(n);
     meta.counted_through = counted_through;
     meta.pushed_through = pushed_through;
     if (rc == 0)

@@ -101,6 +101,8 @@ int push_former_write(struct push_node_hash *n, const struct push_now *now,
 /* Looks at the hash of a name. A key of the wrong type: *refused says so. */
 int push_node_look(const struct push_node_hash *n, struct slice node, struct push_node_look *out,
                    struct err *refused, struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* Up to which number the share may count. */
+uint64_t push_node_claim(const struct push_node_hash *n) TG_NONNULL(1);
 /* What is to be done with what was found. */
 int push_meet_decide(struct push_node_hash *n, const struct push_node_look *look,
                      enum learn_verdict *verdict, struct err *err) TG_MUST_USE TG_NONNULL(1);

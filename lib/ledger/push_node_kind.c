@@ -37,3 +37,10 @@ void push_node_key(const struct push_node_hash *n, struct slice node, struct buf
     buf_reset(key);
     n->kind->key(key, n->prefix, node);
 }
+
+uint64_t push_node_claim(const struct push_node_hash *n)
+{
+    uint64_t number = ledger_meta(n->ledger)->position.number, from = ledger_run_from(n->ledger);
+
+    return number > from ? number : from;
+}

@@ -1,3 +1,4 @@
+#include "lib/ledger/ledger_sql.h"
 #include "t/ledger/push_fixture.h"
 
 /* A ledger that counts from sources (the collector's), beside that of tollgated: one more share of
@@ -210,10 +211,35 @@ static void test_continued_elsewhere(void)
     node_remove(&a.node);
 }
 
+/* Killed between Redis' confirmation and its note in the ledger: nobody else was there. */
+static void test_killed_in_between(void)
+{
+    struct reader r = {.line = 0};
+
+    reader_open(&r, "c.db");
+    OK(push_all(&r.node), "pushed");
+    node_close(&r.node);
+    reader_open(&r, "c.db");
+    read_lines(&r, 5, "u@a.example");
+    OK(push_all(&r.node), "the next run claims what it counted");
+    must(ledger_execute(r.node.ledger,
+                        "UPDATE runs SET met = 0 WHERE id = (SELECT max(id) FROM runs)", "undoing",
+                        &err),
+         "undo");
+    node_close(&r.node);
+    reader_open(&r, "c.db");
+    read_lines(&r, 2, "u@a.example");
+    OK(push_all_patiently(&r.node), "the run after it goes on");
+    OK(push_findings(r.node.push)->left.code == 0, "under the same share");
+    IS_INT(r.resumed, 0, "from where it was");
+    is_text("HGET|tg:{a.example}:total|imap_connections", "7");
+    node_remove(&r.node);
+}
+
 int main(void)
 {
     static void (*const tests[])(void) = {test_two_programs, test_restored,
-                                          test_continued_elsewhere};
+                                          test_continued_elsewhere, test_killed_in_between};
 
     return push_tests_run(tests, sizeof tests / sizeof tests[0]);
 }
