@@ -91,10 +91,12 @@ class Logins:
                 % (stamp, host, user, 1000 + self.count, self.count))
 
     def rotate(self):
-        """As logrotate without copytruncate: one older file stays, compressed ones go on."""
-        for i in range(8, 0, -1):
-            if os.path.exists("%s.%d" % (self.path, i)):
-                os.rename("%s.%d" % (self.path, i), "%s.%d" % (self.path, i + 1))
+        """As logrotate without copytruncate, keeping all."""
+        older = 1
+        while os.path.exists("%s.%d" % (self.path, older)):
+            older += 1
+        for i in range(older - 1, 0, -1):
+            os.rename("%s.%d" % (self.path, i), "%s.%d" % (self.path, i + 1))
         os.rename(self.path, self.path + ".1")
         self.file.close()
         self.file = open(self.path, "ab", buffering=0)
