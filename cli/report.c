@@ -185,7 +185,7 @@ static int check_scope(const struct report *r)
 static int check_list(const struct report *r)
 {
     if (r->user_text != NULL || r->by != BY_NOTHING || r->step >= 0 || r->sort != NULL ||
-        r->reverse || r->format == FORMAT_CHART)
+        r->reverse || r->format > FORMAT_JSON)
         return cli_usage("report",
                          "the report %s is a list: it takes --domain, --from, --to, --top and "
                          "--format table|csv|json",

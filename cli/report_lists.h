@@ -17,7 +17,7 @@ struct report_list_question {
     const struct range *range;
     struct slice domain; /* canonical; empty: all */
     size_t top;          /* 0: all */
-    enum format format;  /* not FORMAT_CHART */
+    enum format format;  /* table, CSV or JSON */
 };
 /* Reads and writes it; 0 or an exit code, said. */
 int report_list_write(struct cli *cli, const struct report_list *list,

@@ -50,7 +50,7 @@ static bool is_live(const struct follow_file *f)
 static enum follow_result idle(struct follow_file *f, int64_t now_ms)
 {
     follow_state_look_back(f, now_ms);
-    return f->options.mode == FOLLOW_LIVE ? FOLLOW_NOTHING : FOLLOW_END;
+    return f->options.mode == FOLLOW_LIVE || f->is_rotating ? FOLLOW_NOTHING : FOLLOW_END;
 }
 
 /* At the end of a file that is not the live one. */
@@ -162,6 +162,7 @@ enum follow_result follow_file_next(struct follow_file *f, int64_t now_ms, struc
     bool again;
 
     f->reason[0] = '\0';
+    f->is_rotating = false;
     do {
         result = step(f, now_ms, line, &again, err);
         if (f->reason[0] != '\0') {

@@ -18,8 +18,9 @@ struct search {
     bool has_changed;            /* a rotation is under way: nothing can be concluded */
 };
 
-/* How often a search is begun anew in one call. */
-#define ROUNDS 5
+/* How often a search is begun anew in one call, and the pause before. */
+#define ROUNDS   5
+#define PAUSE_MS 8
 
 /* 1: open; 0: it could not be read (noted), or it is another file by now; -1: not now. */
 static int open_sibling(struct search *s, const struct follow_sibling *one, struct err *err)
@@ -240,8 +241,12 @@ static int search(struct follow_file *f, int64_t now_ms,
     struct search s = {.f = f, .now_ms = now_ms, .stream = {.fd = -1}};
     int result = 0;
 
-    for (int round = 0; result == 0 && (round == 0 || s.has_changed) && round < ROUNDS; round++)
+    for (int round = 0; result == 0 && (round == 0 || s.has_changed) && round < ROUNDS; round++) {
+        if (round > 0)
+            clock_sleep_ms(PAUSE_MS);
         result = search_once(&s, choose, err);
+    }
+    f->is_rotating = result == 0 && s.has_changed;
     return result;
 }
 

@@ -7,9 +7,12 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 
-#define ROUNDS     8
-#define NUMBER_MAX 6 /* digits; more are a date */
+#include "lib/sys/clock.h"
+
+#define SETTLE_MS  20 /* two of the kernel's ticks, at the least */
+#define NUMBER_MAX 6  /* digits; more are a date */
 #define NS_PER_S   INT64_C(1000000000)
+#define NS_PER_MS  INT64_C(1000000)
 
 /* The path that is followed, in the parts by which a sibling's name is known. */
 struct family {
@@ -127,9 +130,15 @@ static int add_name(struct follow_siblings *all, const struct family *f, const c
     return add_path(all, one);
 }
 
+/* To be freed; NULL: out of memory. */
+static char *dir_of(const struct family *f)
+{
+    return f->dir.len > 0 ? strndup(f->dir.ptr, f->dir.len) : strdup(".");
+}
+
 static int add_names(struct follow_siblings *all, const struct family *f, struct err *err)
 {
-    char *dir_path = f->dir.len > 0 ? strndup(f->dir.ptr, f->dir.len) : strdup(".");
+    char *dir_path = dir_of(f);
     DIR *dir = dir_path != NULL ? opendir(dir_path) : NULL;
     const struct dirent *entry;
     int result = 0;
@@ -242,34 +251,33 @@ static int list_once(struct follow_siblings *all, const struct family *f, struct
     return 0;
 }
 
-static bool is_same(const struct follow_siblings *a, const struct follow_siblings *b)
+/* When a name in the directory changed last; -1: that cannot be told. */
+static int64_t changed_ns(const struct family *f)
 {
-    bool same = a->count == b->count;
+    char *dir = dir_of(f);
+    struct stat st;
+    bool good = dir != NULL && stat(dir, &st) == 0;
 
-    for (size_t i = 0; same && i < a->count; i++)
-        same = a->list[i].dev == b->list[i].dev && a->list[i].inode == b->list[i].inode &&
-               strcmp(a->list[i].path, b->list[i].path) == 0;
-    return same;
+    free(dir);
+    return good ? st.st_mtim.tv_sec * NS_PER_S + st.st_mtim.tv_nsec : -1;
 }
 
-/* Names change one after the other in a rotation; what is seen twice was so for a moment. */
+/* Names change one after the other in a rotation, and are not looked at all at once. The kernel's
+ * times of changes are those of its last tick, so a change just now would not show. */
 int follow_siblings_list(struct follow_siblings *all, const char *path, struct err *err)
 {
     struct family f = family_of(path);
-    struct follow_siblings before = {0};
-    int result = 0;
+    int64_t before_ns = changed_ns(&f);
+    int64_t age_ms = clock_unix_ms() - before_ns / NS_PER_MS;
+    int result;
 
     *all = (struct follow_siblings){0};
-    for (int round = 0; result == 0 && round < ROUNDS; round++) {
-        follow_siblings_fini(&before);
-        before = *all;
-        result = list_once(all, &f, err);
-        if (result == 0 && round > 0 && is_same(&before, all))
-            result = 1;
-    }
-    follow_siblings_fini(&before);
-    if (result != 1)
-        follow_siblings_fini(all);
+    if (age_ms > -SETTLE_MS && age_ms < SETTLE_MS)
+        return 0;
+    result = list_once(all, &f, err);
+    if (result == 0 && changed_ns(&f) == before_ns)
+        return 1;
+    follow_siblings_fini(all);
     return result;
 }
 

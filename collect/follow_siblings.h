@@ -37,7 +37,8 @@ struct follow_siblings {
 };
 
 void follow_siblings_fini(struct follow_siblings *all) TG_NONNULL(1);
-/* 1; 0 where a rotation is under way, to be asked again later; -1: the directory cannot be read. */
+/* 1; 0 where names have just changed, as in a rotation, to be asked again in some milliseconds; -1:
+ * the directory cannot be read. */
 int follow_siblings_list(struct follow_siblings *all, const char *path, struct err *err) TG_MUST_USE
     TG_NONNULL(1, 2);
 

@@ -26,8 +26,9 @@ struct follow_file {
     const char *path; /* borrowed */
     struct follow_options options;
     struct follow_stream stream;
-    bool is_final; /* nothing can be added to it: compressed, or a copy */
-    bool is_copy;  /* by copytruncate */
+    bool is_final;    /* nothing can be added to it: compressed, or a copy */
+    bool is_copy;     /* by copytruncate */
+    bool is_rotating; /* names change: what comes next could not be told */
     int64_t quiet_since_ms;
     /* Where to begin while no stream is open. */
     bool has_at, was_truncated;

@@ -179,13 +179,46 @@ static void read_after_date(struct buf *text, struct slice rest, struct log_read
 /* --- the forms ----------------------------------------------------------------------------------
  */
 
+/* "[408] info: spamd: ..." */
+static bool read_spamd(struct slice s, struct log_reading *out)
+{
+    struct log_line *l = &out->line;
+    struct slice pid = take_word(&s), level = take_word(&s);
+
+    if (pid.len < 3 || pid.ptr[0] != '[' || pid.ptr[pid.len - 1] != ']' || level.len < 2 ||
+        level.ptr[level.len - 1] != ':')
+        return false;
+    l->pid = log_form_pid(slice_from(slice_to(pid, pid.len - 1), 1));
+    if (l->pid < 0)
+        return false;
+    out->form = LOG_FORM_SPAMD;
+    l->tag = SLICE("spamd");
+    l->text = log_form_skip_blanks(s);
+    return true;
+}
+
+/* The same, and "-> ..." of ClamAV. */
+static bool read_ctime(struct slice s, struct log_reading *out, struct read_time_date *date)
+{
+    if (!read_time_take_ctime(&s, date))
+        return false;
+    s = log_form_skip_blanks(s);
+    if (!slice_starts(s, SLICE("-> ")))
+        return read_spamd(s, out);
+    out->form = LOG_FORM_CLAMD;
+    out->line.tag = SLICE("clamd");
+    out->line.text = log_form_skip_blanks(slice_from(s, 3));
+    return true;
+}
+
 static bool read_syslog(struct buf *text, struct slice s, struct log_reading *out,
                         struct read_time_date *date)
 {
     if (!read_time_take_syslog(&s, date) || s.len == 0 || s.ptr[0] != ' ')
         return false;
     out->form = LOG_FORM_SYSLOG;
-    read_after_date(text, s, out);
+    if (!read_spamd(s, out)) /* on its standard error */
+        read_after_date(text, s, out);
     return true;
 }
 
@@ -213,31 +246,6 @@ static bool read_iso(struct buf *text, struct slice s, struct log_reading *out,
     if (!read_rspamd(s, out))
         read_after_date(text, s, out);
     return true;
-}
-
-/* "[408] info: spamd: ..." and "-> ...". */
-static bool read_ctime(struct slice s, struct log_reading *out, struct read_time_date *date)
-{
-    struct log_line *l = &out->line;
-    struct slice word;
-
-    if (!read_time_take_ctime(&s, date))
-        return false;
-    word = take_word(&s);
-    if (slice_equal(word, SLICE("->"))) {
-        out->form = LOG_FORM_CLAMD;
-        l->tag = SLICE("clamd");
-        l->text = log_form_skip_blanks(s);
-        return true;
-    }
-    if (word.len < 3 || word.ptr[0] != '[' || word.ptr[word.len - 1] != ']')
-        return false;
-    out->form = LOG_FORM_SPAMD;
-    l->tag = SLICE("spamd");
-    l->pid = log_form_pid(slice_from(slice_to(word, word.len - 1), 1));
-    word = take_word(&s); /* "info:" */
-    l->text = log_form_skip_blanks(s);
-    return word.len > 1 && word.ptr[word.len - 1] == ':';
 }
 
 /* "-" is a value that is not known. */

@@ -25,9 +25,10 @@ enum log_form {
     LOG_FORM_JOURNAL, /* journalctl -o json */
     LOG_FORM_DOCKER,  /* {"log":"...","time":"..."}: one of the others inside */
     LOG_FORM_DOVECOT, /* its own file: "Nov 28 15:06:40 imap-login: Info: ..." */
-    LOG_FORM_SPAMD,   /* its own: "Sat Nov 28 15:08:13 2026 [408] info: ..." */
-    LOG_FORM_CLAMD,   /* its own: "Sat Nov 28 15:08:14 2026 -> ..."; clamav-milter's, freshclam's */
-    LOG_FORM_RSPAMD   /* its own: "2026-11-28 15:08:14 #408(normal) <ab12cd>; ..." */
+    LOG_FORM_SPAMD, /* its own: "Sat Nov 28 15:08:13 2026 [408] info: ...", "Nov 28 15:08:13.2 ..."
+                     */
+    LOG_FORM_CLAMD, /* its own: "Sat Nov 28 15:08:14 2026 -> ..."; clamav-milter's, freshclam's */
+    LOG_FORM_RSPAMD /* its own: "2026-11-28 15:08:14 #408(normal) <ab12cd>; ..." */
 };
 const char *log_form_name(enum log_form form);
 

@@ -21,9 +21,16 @@ bool mail_text_take(struct slice *text, struct slice prefix)
     return true;
 }
 
+ptrdiff_t mail_text_find(struct slice text, struct slice what)
+{
+    const char *at = text.len == 0 ? NULL : memmem(text.ptr, text.len, what.ptr, what.len);
+
+    return at == NULL ? -1 : at - text.ptr;
+}
+
 bool mail_text_has(struct slice text, struct slice what)
 {
-    return text.len > 0 && memmem(text.ptr, text.len, what.ptr, what.len) != NULL;
+    return mail_text_find(text, what) >= 0;
 }
 
 bool mail_text_has_nocase(struct slice text, struct slice what)
@@ -37,9 +44,9 @@ bool mail_text_has_nocase(struct slice text, struct slice what)
 
 struct slice mail_text_after(struct slice text, struct slice what)
 {
-    const char *at = text.len == 0 ? NULL : memmem(text.ptr, text.len, what.ptr, what.len);
+    ptrdiff_t at = mail_text_find(text, what);
 
-    return at == NULL ? SLICE_NONE : slice_from(text, (size_t)(at - text.ptr) + what.len);
+    return at < 0 ? SLICE_NONE : slice_from(text, (size_t)at + what.len);
 }
 
 /* --- queue ids -------------------------------------------------------------------------------- */
@@ -142,18 +149,12 @@ static struct slice value_take(struct slice *rest, bool by_comma)
 {
     struct slice s = *rest;
     ptrdiff_t end = s.len > 0 && s.ptr[0] == '<' ? path_end(s) : -1;
-    const char *comma;
 
     if (end > 0) {
         *rest = slice_from(s, (size_t)end + 1);
         return (struct slice){s.ptr + 1, (size_t)end - 1};
     }
-    if (by_comma) {
-        comma = s.len > 0 ? memmem(s.ptr, s.len, ", ", 2) : NULL;
-        end = comma == NULL ? -1 : comma - s.ptr;
-    } else {
-        end = slice_find(s, ' ');
-    }
+    end = by_comma ? mail_text_find(s, SLICE(", ")) : slice_find(s, ' ');
     *rest = end < 0 ? SLICE_NONE : slice_from(s, (size_t)end);
     return end < 0 ? s : slice_to(s, (size_t)end);
 }

@@ -2,6 +2,7 @@
 #define TG_COLLECT_MAIL_TEXT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "collect/log_line.h"
@@ -18,6 +19,8 @@ bool mail_text_starts(struct slice text, struct slice prefix);
 bool mail_text_take(struct slice *text, struct slice prefix) TG_NONNULL(1);
 bool mail_text_has(struct slice text, struct slice what);
 bool mail_text_has_nocase(struct slice text, struct slice what);
+/* Where the first `what` stands, or -1. */
+ptrdiff_t mail_text_find(struct slice text, struct slice what);
 /* What stands behind the first `what`; an empty slice where there is none. */
 struct slice mail_text_after(struct slice text, struct slice what);
 

@@ -17,11 +17,12 @@ static const struct shape dropping = {"syslog: begins to drop", true},
 static void gap_tell(struct machine *m, const struct log_line *line, int64_t from_ms, uint64_t lost,
                      struct slice reason)
 {
-    m->sink->gap(m->sink->to, &(struct gap){.source = line->source,
-                                            .from_ms = from_ms,
-                                            .to_ms = line->time_ms,
-                                            .lost = lost,
-                                            .reason = reason});
+    m->sink->gap(m->sink->to,
+                 &(struct gap){.source = line->source,
+                               .from_ms = from_ms < line->time_ms ? from_ms : line->time_ms,
+                               .to_ms = line->time_ms,
+                               .lost = lost,
+                               .reason = reason});
 }
 
 /* The time noted for the line's daemon under that name, and no more. False: none. */
@@ -47,9 +48,8 @@ static void since_note(struct machine *m, const struct log_line *line, struct sl
 /* The number right before `what`; 0: none. */
 static uint64_t number_before(struct slice text, struct slice what)
 {
-    struct slice rest = mail_text_after(text, what);
-    struct slice head =
-        rest.ptr == NULL ? SLICE_NONE : slice_to(text, (size_t)(rest.ptr - text.ptr) - what.len);
+    ptrdiff_t at = mail_text_find(text, what);
+    struct slice head = at < 0 ? SLICE_NONE : slice_to(text, (size_t)at);
     uint64_t n;
 
     head = slice_from(head, (size_t)(slice_find_last(head, ' ') + 1));

@@ -12,10 +12,10 @@
 #define ID_MIN 12
 #define ID_MAX 20
 
-enum process_flag { PROCESS_REFUSED = 1, PROCESS_TERMINATED = 2, PROCESS_ACCEPTED = 4 };
-
 struct sendmail_process {
-    unsigned flags;
+    int64_t refused_ms;  /* 0: client and sender were not refused */
+    uint64_t messages;   /* that were taken */
+    unsigned terminated; /* 1: it ended abnormally */
     struct slice login;
 };
 
@@ -43,7 +43,9 @@ static void process_encode(const void *thing, struct buf *out)
 {
     const struct sendmail_process *p = thing;
 
-    buf_add_varint(out, p->flags);
+    mail_codec_int(out, p->refused_ms);
+    buf_add_varint(out, p->messages);
+    buf_add_varint(out, p->terminated);
     mail_codec_text(out, p->login);
 }
 
@@ -51,8 +53,10 @@ static void *process_decode(struct slice bytes)
 {
     struct sendmail_process *p = calloc(1, sizeof *p);
 
-    if (p == NULL || (mail_codec_take_flags(&bytes, &p->flags) &&
-                      mail_codec_take_own(&bytes, &p->login) && bytes.len == 0))
+    if (p == NULL ||
+        (mail_codec_take_int(&bytes, &p->refused_ms) && slice_take_varint(&bytes, &p->messages) &&
+         mail_codec_take_flags(&bytes, &p->terminated) && mail_codec_take_own(&bytes, &p->login) &&
+         bytes.len == 0))
         return p;
     process_release(p);
     return NULL;
@@ -86,13 +90,28 @@ static struct sendmail_process *process_of(struct machine *m, const struct log_l
     return e != NULL ? e->thing : NULL;
 }
 
+static void count_at(struct machine *m, int64_t time_ms, const struct sendmail_process *p,
+                     enum counter id)
+{
+    struct payer payer = PAYER_NONE;
+
+    if (p != NULL && p->login.len > 0 && id != COUNTER_SMTP_IN_AUTH_FAILED)
+        TG_IGNORE(owners_login(m->owners, p->login, &payer)); /* nobody's: the node alone */
+    m->sink->count(m->sink->to, time_ms, &payer, id, 1);
+}
+
 void sendmail_tick(struct machine *m, int64_t now_ms)
 {
     struct open_entry *e;
 
     while ((e = open_oldest(m->open, OPEN_SENDMAIL)) != NULL &&
-           e->touched_ms + SENDMAIL_LOST_MS <= now_ms)
+           e->touched_ms + SENDMAIL_IDLE_MS <= now_ms) {
+        const struct sendmail_process *p = e->thing;
+
+        if (p->refused_ms != 0 && p->messages == 0)
+            count_at(m, p->refused_ms, p, COUNTER_SMTP_IN_BLOCKED);
         open_drop(m->open, e);
+    }
 }
 
 /* --- errors of clients ------------------------------------------------------------------------ */
@@ -109,33 +128,27 @@ static bool is_ignored(const struct machine *m, const struct log_line *line, str
 static void count(struct machine *m, const struct log_line *line, const struct sendmail_process *p,
                   enum counter id)
 {
-    struct payer payer = PAYER_NONE;
-
-    if (is_ignored(m, line, line->text))
-        return;
-    if (p != NULL && p->login.len > 0 && id != COUNTER_SMTP_IN_AUTH_FAILED)
-        TG_IGNORE(owners_login(m->owners, p->login, &payer)); /* nobody's: the node alone */
-    m->sink->count(m->sink->to, line->time_ms, &payer, id, 1);
+    if (!is_ignored(m, line, line->text))
+        count_at(m, line->time_ms, p, id);
 }
 
-static void count_once(struct machine *m, const struct log_line *line, unsigned flag,
-                       enum counter id)
+static void terminate(struct machine *m, const struct log_line *line)
 {
     struct sendmail_process *p = process_of(m, line);
 
-    if (p == NULL || (p->flags & flag) != 0)
+    if (p == NULL || p->terminated != 0)
         return;
-    p->flags |= flag;
-    count(m, line, p, id);
+    p->terminated = 1;
+    count(m, line, p, COUNTER_SMTP_IN_TERMINATIONS);
 }
 
-/* The client or sender was refused, in a session that brought nothing before. */
+/* The client or sender was refused. */
 static void refuse(struct machine *m, const struct log_line *line)
 {
     struct sendmail_process *p = process_of(m, line);
 
-    if (p != NULL && (p->flags & PROCESS_ACCEPTED) == 0)
-        count_once(m, line, PROCESS_REFUSED, COUNTER_SMTP_IN_BLOCKED);
+    if (p != NULL && p->refused_ms == 0 && !is_ignored(m, line, line->text))
+        p->refused_ms = line->time_ms;
 }
 
 /* "ruleset=check_rcpt, arg1=<...>, relay=NAME [ADDRESS], reject=550 5.7.1 <...>... Relaying denied"
@@ -160,11 +173,15 @@ static const struct shape *filter_line(struct machine *m, const struct log_line 
                                        struct slice id, struct slice text)
 {
     struct slice reply = mail_text_after(text, SLICE(", reject="));
+    struct sendmail_process *p;
     struct open_entry *e;
 
     if (reply.len == 0)
         return &not_counted;
     if (mail_text_starts(text, SLICE("Milter: data"))) {
+        p = process_of(m, line);
+        if (p != NULL && p->messages > 0)
+            p->messages--; /* its from= line has been read */
         e = mail_entry(m, line->instance, id);
         mail_tell(m, e, line, (struct mail_event){.kind = MAIL_REJECTED, .text = reply});
         if (e != NULL)
@@ -228,7 +245,7 @@ static const struct shape *message_from(struct machine *m, const struct log_line
     if (p == NULL || e == NULL)
         return &from_line;
     if (event.nrcpt > 0)
-        p->flags |= PROCESS_ACCEPTED;
+        p->messages++;
     mail = e->thing;
     mail->flags |= MAIL_WAS_QUEUED | (client.len > 0 ? MAIL_BY_SMTP : MAIL_BY_PICKUP);
     mail->size = event.size;
@@ -323,7 +340,7 @@ static const struct shape *session_line(struct machine *m, const struct log_line
     if (mail_text_starts(text, SLICE("ruleset=")))
         return ruleset_line(m, line, text);
     if (is_termination(text)) {
-        count_once(m, line, PROCESS_TERMINATED, COUNTER_SMTP_IN_TERMINATIONS);
+        terminate(m, line);
         return &terminated;
     }
     if (mail_text_has(text, SLICE("possible SMTP attack")) ||

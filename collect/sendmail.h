@@ -5,8 +5,9 @@
 
 /*
  * Sendmail's lines. Its sessions are not in the log at the usual levels: connections and seconds of
- * SMTP in are those of the milter. Errors are counted as they are logged, blocked and terminations
- * at most once a process, which serves one client.
+ * SMTP in are those of the milter. Errors are counted as they are logged, terminations at most once
+ * a process, which serves one client. Whether it was blocked is known when it has been silent for
+ * SENDMAIL_IDLE_MS: then it is counted, at the time of the refusal.
  *
  * SMTP out: each "to=" line of an SMTP mailer is a delivery of all its recipients; reused
  * connections are not told, so connections are "at most". xdelay= (whole seconds) is its time.
@@ -15,7 +16,7 @@
  * does not prove that a message was accepted.
  */
 
-#define SENDMAIL_LOST_MS 3600000
+#define SENDMAIL_IDLE_MS 600000
 #define SENDMAIL_MAX     100000
 
 void sendmail_type(struct open_book *b) TG_NONNULL(1);

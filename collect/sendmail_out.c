@@ -115,7 +115,7 @@ void sendmail_out(struct machine *m, const struct log_line *line, struct open_en
     if (g == NULL)
         return;
     g->last_ms = line->time_ms;
-    g->use_ms = ms_of(out->xdelay);
+    g->sending_ms = ms_of(out->xdelay);
     count(g, line, out);
     TG_IGNORE(mail_owner(m, message, &payer)); /* the best guess: a later line does not tell more */
     smtp_out_group_charge(m, g, &payer, message->size);

@@ -60,6 +60,41 @@ static bool is_internal(const struct machine *m, struct slice relay)
     return false;
 }
 
+/* --- times ------------------------------------------------------------------------------------ */
+
+/* Milliseconds of "0.03", "3", "313". */
+static uint64_t ms_of(struct slice s)
+{
+    ptrdiff_t dot = slice_find(s, '.');
+    struct slice part = dot < 0 ? SLICE_NONE : slice_to(slice_from(s, (size_t)dot + 1), 3);
+    uint64_t whole, fraction = 0, unit = 1000;
+
+    if (!slice_number(dot < 0 ? s : slice_to(s, (size_t)dot), &whole) || whole > 1000000)
+        return 0;
+    if (part.len > 0 && !slice_number(part, &fraction))
+        return 0;
+    for (size_t i = 0; i < part.len; i++)
+        unit /= 10;
+    return whole * 1000 + fraction * unit;
+}
+
+/* "a/b/c/d": before the queue, in the queue, connecting, sending. */
+struct delays {
+    struct slice times; /* "a/b/c" */
+    uint64_t connecting_ms, sending_ms;
+};
+
+static struct delays delays_of(struct slice text)
+{
+    ptrdiff_t last = slice_find_last(text, '/');
+    struct delays d = {.times = last < 0 ? text : slice_to(text, (size_t)last)};
+
+    d.sending_ms = last < 0 ? 0 : ms_of(slice_from(text, (size_t)last + 1));
+    last = slice_find_last(d.times, '/');
+    d.connecting_ms = last < 0 ? 0 : ms_of(slice_from(d.times, (size_t)last + 1));
+    return d;
+}
+
 /* --- groups ----------------------------------------------------------------------------------- */
 
 /* True: it was charged. A group whose owner may still be told waits, unless `is_last`. */
@@ -75,17 +110,32 @@ static bool settle(struct machine *m, const struct smtp_out_group *g, bool is_la
     return true;
 }
 
-/* Under a key of its own, so that the process can begin another group. */
+/* A key of its own, so that the process can begin another group; one that is not taken, unless it
+ * waits with very many of the same message. */
+static struct slice waiting_key(const struct machine *m, const struct open_entry *e,
+                                struct mail_key *k)
+{
+    const struct smtp_out_group *g = e->thing;
+    struct slice process = slice_to(e->key, MAIL_KEY_PART);
+    struct slice key = mail_key_message(k, g->instance, g->id);
+
+    memcpy(k->bytes + k->len, process.ptr, process.len);
+    key.len += process.len + 1;
+    for (char n = 'a'; n <= 'z'; n++) {
+        k->bytes[key.len - 1] = n;
+        if (open_entry(m->open, OPEN_SMTP_OUT, key) == NULL)
+            break;
+    }
+    return key;
+}
+
 static void wait_for_owner(struct machine *m, struct open_entry *e)
 {
     struct smtp_out_group *g = e->thing;
     struct mail_key k;
-    struct slice key = mail_key_message(&k, g->instance, g->id);
-    struct open_entry *there;
+    struct slice key = waiting_key(m, e, &k);
+    struct open_entry *there = open_entry(m->open, OPEN_SMTP_OUT, key);
 
-    memcpy(k.bytes + k.len, e->key.ptr, e->key.len < MAIL_KEY_PART ? e->key.len : MAIL_KEY_PART);
-    key.len += e->key.len < MAIL_KEY_PART ? e->key.len : MAIL_KEY_PART;
-    there = open_entry(m->open, OPEN_SMTP_OUT, key);
     if (there != NULL)
         TG_IGNORE(settle(m, there->thing, true)); /* it is charged now */
     g->waits = true;
@@ -122,6 +172,15 @@ static struct open_entry *group_of(struct machine *m, const struct log_line *lin
     return e;
 }
 
+/* The message that it is of, once a line tells. */
+static void group_name(struct smtp_out_group *g, const struct log_line *line, struct slice id)
+{
+    if (id.len == 0 || g->id.len > 0)
+        return;
+    mail_codec_set(&g->id, id);
+    mail_codec_set(&g->instance, line->instance);
+}
+
 /* The same for a line that comes before recipients: those that are there end. */
 static struct smtp_out_group *group_before(struct machine *m, const struct log_line *line,
                                            struct slice id)
@@ -136,17 +195,29 @@ static struct smtp_out_group *group_before(struct machine *m, const struct log_l
     if (e == NULL)
         return NULL;
     g = e->thing;
-    if (id.len > 0 && g->id.len == 0) {
-        mail_codec_set(&g->id, id);
-        mail_codec_set(&g->instance, line->instance);
-    }
+    group_name(g, line, id);
     return g;
 }
 
-static bool is_same(const struct smtp_out_group *g, struct slice id, const struct mail_delivery *d)
+/* The process delivers something that does not count: what it has logged before is charged to that
+ * message. */
+static void group_close(struct machine *m, const struct log_line *line, struct slice id)
+{
+    struct mail_key k;
+    struct open_entry *e = open_entry(m->open, OPEN_SMTP_OUT, mail_key_process(&k, line));
+
+    if (e == NULL)
+        return;
+    group_name(e->thing, line, id);
+    group_end(m, e);
+}
+
+static bool is_same(const struct smtp_out_group *g, struct slice id, const struct mail_delivery *d,
+                    const struct delays *times)
 {
     return slice_equal(g->id, id) && slice_equal(g->relay, d->relay) &&
-           slice_equal(g->delays, d->delays);
+           slice_equal(g->times, times->times) && g->conn_use == d->conn_use &&
+           times->sending_ms >= g->sending_ms;
 }
 
 /* The group of a recipient's line. *is_first: the line begins it. */
@@ -157,8 +228,9 @@ static struct smtp_out_group *group_with(struct machine *m, const struct log_lin
     struct mail_key k;
     struct open_entry *e = open_entry(m->open, OPEN_SMTP_OUT, mail_key_process(&k, line));
     struct smtp_out_group *g = e != NULL ? e->thing : NULL;
+    struct delays times = delays_of(d->delays);
 
-    *is_first = g == NULL || !g->has_recipient || !is_same(g, id, d);
+    *is_first = g == NULL || !g->has_recipient || !is_same(g, id, d, &times);
     if (*is_first && g != NULL && g->has_recipient)
         group_end(m, e);
     e = group_of(m, line);
@@ -170,39 +242,15 @@ static struct smtp_out_group *group_with(struct machine *m, const struct log_lin
         mail_codec_set(&g->id, id);
         mail_codec_set(&g->instance, line->instance);
         mail_codec_set(&g->relay, d->relay);
-        mail_codec_set(&g->delays, d->delays);
+        mail_codec_set(&g->times, times.times);
+        g->conn_use = d->conn_use;
     }
+    g->connecting_ms = times.connecting_ms;
+    g->sending_ms = times.sending_ms;
     return g;
 }
 
 /* --- what a line says ------------------------------------------------------------------------- */
-
-/* Milliseconds of "0.03", "3", "313". */
-static uint64_t ms_of(struct slice s)
-{
-    ptrdiff_t dot = slice_find(s, '.');
-    struct slice part = dot < 0 ? SLICE_NONE : slice_to(slice_from(s, (size_t)dot + 1), 3);
-    uint64_t whole, fraction = 0, unit = 1000;
-
-    if (!slice_number(dot < 0 ? s : slice_to(s, (size_t)dot), &whole) || whole > 1000000)
-        return 0;
-    if (part.len > 0 && !slice_number(part, &fraction))
-        return 0;
-    for (size_t i = 0; i < part.len; i++)
-        unit /= 10;
-    return whole * 1000 + fraction * unit;
-}
-
-/* Connecting and sending: c and d of "a/b/c/d". */
-static uint64_t use_ms(struct slice delays)
-{
-    struct slice part;
-    uint64_t sum = 0;
-
-    for (int i = 0; slice_cut(&delays, '/', &part); i++)
-        sum += i == 2 || i == 3 ? ms_of(part) : 0;
-    return sum;
-}
 
 /* The reply's code in "host ... said: 550-5.1.1 no", or 0. */
 static unsigned code_said(struct slice text)
@@ -275,7 +323,6 @@ static void count_first(struct smtp_out_group *g, const struct log_line *line,
             smtp_out_group_add(g, line->time_ms, COUNTER_SMTP_OUT_FAILED, 1);
         return;
     }
-    g->use_ms = use_ms(d->delays);
     if (d->conn_use == 0)
         smtp_out_group_add(g, line->time_ms, COUNTER_SMTP_OUT_CONNECTIONS, 1);
 }
@@ -318,8 +365,10 @@ static const struct shape *recipient(struct machine *m, const struct log_line *l
         return NULL;
     if (mail_delivery(m, line, id, text) == NULL)
         return &to_server; /* out of memory */
-    if (!slice_equal(d.relay, SLICE("none")) && is_internal(m, d.relay))
+    if (!slice_equal(d.relay, SLICE("none")) && is_internal(m, d.relay)) {
+        group_close(m, line, id);
         return &to_internal;
+    }
     g = group_with(m, line, id, &d, &is_first);
     if (g == NULL)
         return &to_server;

@@ -6,8 +6,11 @@
 /*
  * Deliveries to other mail servers, from the lines of smtp and of lmtp over TCP.
  *
- * All recipients of one delivery share process, queue id, relay and delays, and stand together in
- * the log of that process: they are one group. What a process logs before it (servers that were
+ * All recipients of one delivery share process, queue id, relay, conn_use= and the first three
+ times
+ * of delays= (before the queue, in the queue, connecting), and stand together in the log of that
+ * process; the fourth, sending, grows while recipients are refused one by one. They are one group.
+ What a process logs before it (servers that were
  * tried in vain) belongs to the group that comes next. A group is charged when it has ended, to the
  * owner of its message; where a line may still tell the owner, it waits for SMTP_OUT_OWNER_MS.
  *

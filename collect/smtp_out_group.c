@@ -25,7 +25,7 @@ void smtp_out_group_release(void *thing)
     mail_codec_clear(&g->instance);
     mail_codec_clear(&g->id);
     mail_codec_clear(&g->relay);
-    mail_codec_clear(&g->delays);
+    mail_codec_clear(&g->times);
     mail_codec_clear(&g->provider);
     mail_codec_clear(&g->domain);
     mail_codec_clear(&g->user);
@@ -46,14 +46,16 @@ void smtp_out_group_encode(const void *thing, struct buf *out)
     mail_codec_text(out, g->instance);
     mail_codec_text(out, g->id);
     mail_codec_text(out, g->relay);
-    mail_codec_text(out, g->delays);
+    mail_codec_text(out, g->times);
+    buf_add_varint(out, g->conn_use);
     mail_codec_text(out, g->provider);
     mail_codec_text(out, g->domain);
     mail_codec_text(out, g->user);
     buf_add_varint(out, (g->has_recipient ? FLAG_RECIPIENT : 0) | (g->waits ? FLAG_WAITS : 0) |
                             (g->has_sent ? FLAG_SENT : 0));
     mail_codec_int(out, g->last_ms);
-    buf_add_varint(out, g->use_ms);
+    buf_add_varint(out, g->connecting_ms);
+    buf_add_varint(out, g->sending_ms);
     buf_add_varint(out, g->counted);
     buf_add_varint(out, g->charge_count);
     for (size_t i = 0; i < g->charge_count; i++) {
@@ -125,10 +127,11 @@ static bool group_take(struct slice *s, struct smtp_out_group *g)
     unsigned flags;
 
     if (!mail_codec_take_own(s, &g->instance) || !mail_codec_take_own(s, &g->id) ||
-        !mail_codec_take_own(s, &g->relay) || !mail_codec_take_own(s, &g->delays) ||
-        !mail_codec_take_own(s, &g->provider) || !mail_codec_take_own(s, &g->domain) ||
-        !mail_codec_take_own(s, &g->user) || !mail_codec_take_flags(s, &flags) ||
-        !mail_codec_take_int(s, &g->last_ms) || !slice_take_varint(s, &g->use_ms) ||
+        !mail_codec_take_own(s, &g->relay) || !mail_codec_take_own(s, &g->times) ||
+        !slice_take_varint(s, &g->conn_use) || !mail_codec_take_own(s, &g->provider) ||
+        !mail_codec_take_own(s, &g->domain) || !mail_codec_take_own(s, &g->user) ||
+        !mail_codec_take_flags(s, &flags) || !mail_codec_take_int(s, &g->last_ms) ||
+        !slice_take_varint(s, &g->connecting_ms) || !slice_take_varint(s, &g->sending_ms) ||
         !mail_codec_take_flags(s, &g->counted) || !charges_take(s, g) || !refusals_take(s, g))
         return false;
     g->has_recipient = (flags & FLAG_RECIPIENT) != 0;
@@ -243,7 +246,9 @@ void smtp_out_group_charge(struct machine *m, const struct smtp_out_group *g,
                        g->charges[i].amount);
     if (g->has_sent && size > 0)
         m->sink->count(m->sink->to, g->last_ms, &payer, COUNTER_SMTP_OUT_SENT_BYTES, size);
-    seconds = mail_note_seconds(m, payer.domain, g->use_ms, g->last_ms);
+    if (slice_equal(g->relay, SLICE("none"))) /* no server was reached */
+        return;
+    seconds = mail_note_seconds(m, payer.domain, g->connecting_ms + g->sending_ms, g->last_ms);
     if (seconds > 0)
         m->sink->count(m->sink->to, g->last_ms, &payer, COUNTER_SMTP_OUT_CONNECTION_SECONDS,
                        seconds);

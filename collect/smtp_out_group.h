@@ -31,14 +31,15 @@ struct smtp_out_refusal {
 };
 
 struct smtp_out_group {
-    struct slice instance, id;  /* of the message; empty until a line names it */
-    struct slice relay, delays; /* of the recipients; empty before the first */
-    struct slice provider;      /* domain of the first recipient */
-    struct slice domain, user;  /* the hosted recipient whose alias led out */
-    bool has_recipient, waits;  /* waits: it has ended, its owner is not known yet */
-    bool has_sent;              /* the body went over the wire */
+    struct slice instance, id; /* of the message; empty until a line names it */
+    struct slice relay, times; /* of the recipients; empty before the first: see smtp_out.h */
+    uint64_t conn_use;
+    struct slice provider;     /* domain of the first recipient */
+    struct slice domain, user; /* the hosted recipient whose alias led out */
+    bool has_recipient, waits; /* waits: it has ended, its owner is not known yet */
+    bool has_sent;             /* the body went over the wire */
     int64_t last_ms;
-    uint64_t use_ms;  /* connecting and sending */
+    uint64_t connecting_ms, sending_ms;
     unsigned counted; /* bit of each counter that counts once a group */
     size_t charge_count, refusal_count;
     struct smtp_out_charge charges[SMTP_OUT_GROUP_CHARGES];

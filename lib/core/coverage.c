@@ -100,7 +100,7 @@ static void add_gap(const struct coverage *c, struct buf *b)
     if (c->gap_s > 0)
         buf_addf(b, " %" PRIu64 " s", c->gap_s);
     if (c->lost > 0)
-        buf_addf(b, " %" PRIu64 " lines", c->lost);
+        buf_addf(b, " %" PRIu64 " %s", c->lost, c->lost == 1 ? "line" : "lines");
 }
 
 void coverage_text(const struct coverage *c, struct buf *b)

@@ -118,7 +118,7 @@ def remarks(tollgate, redis):
 
 def wrong(tollgate, redis):
     for args in (["--by", "domain"], ["--step", "day"], ["--user", "a@b.example"], ["--reverse"],
-                 ["--sort", "times"], ["--format", "chart"]):
+                 ["--sort", "times"], ["--format", "chart"], ["--format", "svg"]):
         for report in ("refusals", "anomalies"):
             code, out, err = tollgate("report", report, *args)
             tap.ok(code == 64 and out == "" and "is a list" in err,

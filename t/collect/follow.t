@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import tap
-from follow import Log, PART_MS, QUIET_MS, SOON_MS, Step, age
+from follow import Log, PART_MS, QUIET_MS, SOON_MS, Step, age, begun
 
 
 # --- one file ------------------------------------------------------------------------------------
@@ -45,10 +45,7 @@ def test_end_in_line():
 
 
 def test_wakes():
-    log = Log()
-    log.lines(1)
-    step = Step(log.path)
-    step.look()
+    log, step = begun(1)
     tap.same(step.is_ready, "0", "nothing there: the descriptor is quiet")
     log.lines(1)
     tap.same((step.is_ready_now(), len(step.look()), step.is_ready), (True, 1, "0"),
@@ -158,10 +155,7 @@ def test_part_at_end():
 
 
 def test_edited():
-    log = Log()
-    step = Step(log.path)
-    log.lines(100)
-    step.look()
+    log, step = begun(100)
     step.stop()
     with open(log.path, "rb") as f:
         lines = f.read().splitlines(keepends=True)
@@ -214,10 +208,7 @@ def test_since():
 
 def test_damaged():
     for how in ("gz", "xz"):
-        log = Log()
-        step = Step(log.path)
-        log.lines(1000)
-        step.look()
+        log, step = begun(1000)
         step.stop()
         lost = log.lines(3000)
         log.rename(".1")
@@ -234,10 +225,7 @@ def test_damaged():
 
 
 def test_no_program():
-    log = Log()
-    step = Step(log.path)
-    log.lines(30)
-    step.look()
+    log, step = begun(30)
     step.stop()
     late = log.lines(2)
     log.rename(".1")

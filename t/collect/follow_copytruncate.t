@@ -6,17 +6,14 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import tap
-from follow import Log, QUIET_MS, Step, age
+from follow import Log, QUIET_MS, Step, age, begun
 
 LOST_BETWEEN = ("G copytruncate: lines between the copying and the truncating are lost, if there "
                 "were any")
 
 
 def test_copytruncate():
-    log = Log()
-    step = Step(log.path)
-    log.lines(3)
-    step.look()
+    log, step = begun(3)
     late = log.lines(2)
     log.copy(".1")
     log.truncate()
@@ -60,10 +57,7 @@ def test_copy_shorter():
 
 
 def test_truncated_at_once():
-    log = Log()
-    step = Step(log.path)
-    log.lines(30)
-    step.look()
+    log, step = begun(30)
     log.truncate()
     new = log.lines(40)
     tap.same(step.look(), ["G copytruncate: the copy was not found"] + new,
@@ -72,10 +66,7 @@ def test_truncated_at_once():
 
 def test_copy_in_progress():
     """A restart between the copying and the truncating."""
-    log = Log()
-    step = Step(log.path)
-    log.lines(30)
-    step.look()
+    log, step = begun(30)
     step.stop()
     late = log.lines(2)
     log.copy(".1")
@@ -88,10 +79,7 @@ def test_copy_in_progress():
 
 def test_copy_after_sibling():
     """The same, for one that is still in an older file."""
-    log = Log()
-    step = Step(log.path)
-    log.lines(30)
-    step.look()
+    log, step = begun(30)
     step.stop()
     late = log.lines(2)
     log.rename("-20261127")
@@ -106,10 +94,7 @@ def test_copy_after_sibling():
 
 
 def test_copies_while_away():
-    log = Log()
-    step = Step(log.path)
-    log.lines(30)
-    step.look()
+    log, step = begun(30)
     step.stop()
     want = []
     for day in ("-20261126", "-20261127", "-20261128"):
@@ -123,10 +108,7 @@ def test_copies_while_away():
 
 
 def test_restart_in_copy():
-    log = Log()
-    step = Step(log.path)
-    log.lines(30)
-    step.look()
+    log, step = begun(30)
     late = log.lines(2)
     log.copy(".1")
     log.truncate()

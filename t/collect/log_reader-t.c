@@ -101,6 +101,8 @@ static const struct {
      "Dovecot " DATE " - dovecot dovecot - dovecot -1 1 [imap(a (b)<1><s>: Error: x]"},
     {"Sat Nov 28 15:09:17 2026 [408] warn: spamd: x",
      "spamd " DATE " - spamd spamd - spamd 408 1 [spamd: x]"},
+    {"Nov 28 15:09:17.705 [25214] info: spamd: x",
+     "spamd " DATE " - spamd spamd - spamd 25214 1 [spamd: x]"},
     {"Sat Nov 28 15:09:17 2026 -> fd[1]: OK",
      "ClamAV " DATE " - clamd clamd - clamd -1 1 [fd[1]: OK]"},
     {"{\"__REALTIME_TIMESTAMP\":\"1795878557000000\",\"MESSAGE\":[120,255,10,121],\"_PID\":\"7\","

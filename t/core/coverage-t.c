@@ -10,7 +10,7 @@ static struct err error;
 
 static const struct coverage_gap gaps[] = {
     {100, 200, 0, {NULL, 0}}, {150, 160, 0, {NULL, 0}},  {180, 300, 5, {NULL, 0}},
-    {500, 500, 7, {NULL, 0}}, {900, 1000, 0, {NULL, 0}},
+    {500, 500, 7, {NULL, 0}}, {900, 1000, 0, {NULL, 0}}, {1500, 1500, 1, {NULL, 0}},
 };
 
 /* A log that is read from 50 on. */
@@ -42,6 +42,7 @@ static void test_logs(void)
     is_covered(1500, 0, 1000, 2000, 1501 + COVERAGE_LATE_S, 500, "incomplete", "!");
     is_covered(9000, 0, 1000, 2000, 1500, 500, "so far", "*");
     is_covered(2000, 5, 50, 1000, 3000, 650, "gap 300 s 12 lines", "~");
+    is_covered(2000, 6, 1400, 1600, 3000, 200, "gap 1 line", "~");
     is_covered(2000, 5, 155, 165, 3000, 0, "gap 10 s", "~");
     is_covered(2000, 5, 190, 310, 3000, 10, "gap 110 s 5 lines", "~");
     is_covered(2000, 5, 300, 500, 3000, 200, "complete", "");

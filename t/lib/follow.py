@@ -122,6 +122,15 @@ class Step:
             return next(int(x.split()[1]) for x in f if x.startswith("VmHWM"))
 
 
+def begun(lines):
+    """A log of so many lines, and a follower that has read them."""
+    log = Log()
+    log.lines(lines)
+    step = Step(log.path)
+    step.look()
+    return log, step
+
+
 class Run:
     """A follower at work in real time, its clock sped up, that stores what it gave."""
 

@@ -10,10 +10,10 @@ class OddServer:
     used up; None closes the connection. drip: byte by byte. .log: the commands; .data: the
     messages, as they stand on the wire."""
 
-    def __init__(self, replies, drip=False):
+    def __init__(self, replies, drip=False, host="127.0.0.1"):
         self.replies, self.drip = replies, drip
         self.log, self.data = [], []
-        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.socket = socket.create_server((host, 0))
         self.port = self.socket.getsockname()[1]
         threading.Thread(target=self.run, daemon=True).start()
 
