@@ -83,6 +83,9 @@ struct mail_client {
 };
 void mail_client(struct machine *m, const struct log_line *line, struct slice id,
                  const struct mail_client *client) TG_NONNULL(1, 2, 4);
+/* A proxy filter before the queue has taken it from a session with that login (may be empty). */
+void mail_proxied(struct machine *m, const struct log_line *line, struct slice id,
+                  struct slice login) TG_NONNULL(1, 2);
 /* Its session has ended, or begun another message. */
 void mail_session_ended(struct machine *m, const struct log_line *line, struct slice id)
     TG_NONNULL(1, 2);

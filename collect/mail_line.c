@@ -70,6 +70,19 @@ void mail_client(struct machine *m, const struct log_line *line, struct slice id
         mail_link(m, line, client->orig_id, id, &payer);
 }
 
+void mail_proxied(struct machine *m, const struct log_line *line, struct slice id,
+                  struct slice login)
+{
+    struct open_entry *e = mail_entry(m, line->instance, id);
+    struct mail *mail = e != NULL ? e->thing : NULL;
+
+    if (mail == NULL || login.len == 0 || (mail->flags & MAIL_MAYBE_FILTERED) == 0)
+        return;
+    mail->flags &= ~(unsigned)MAIL_MAYBE_FILTERED;
+    mail_codec_set(&mail->login, login);
+    mail_tell(m, e, line, (struct mail_event){.kind = MAIL_CLIENT, .login = login});
+}
+
 void mail_session_ended(struct machine *m, const struct log_line *line, struct slice id)
 {
     struct open_entry *e = mail_entry(m, line->instance, id);

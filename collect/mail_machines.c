@@ -14,7 +14,8 @@
 static const struct shape restarted = {"master: daemon started", true},
                           stopped = {"master: terminating", true},
                           reloaded = {"master: reload", false},
-                          statistics = {"anvil: statistics", false};
+                          statistics = {"anvil: statistics", false},
+                          postfix_other = {"postfix: other", false};
 
 void mail_machines_types(struct open_book *b)
 {
@@ -35,6 +36,21 @@ static const struct shape *all_ended(struct machine *m, const struct log_line *l
     return shape;
 }
 
+/* Those that say nothing of mail that is counted. */
+static bool is_silent(struct slice daemon)
+{
+    static const struct slice names[] = {{"master", 6},           {"scache", 6},   {"verify", 6},
+                                         {"tlsmgr", 6},           {"tlsproxy", 8}, {"dnsblog", 7},
+                                         {"postfix-script", 14},  {"postlogd", 8}, {"proxymap", 8},
+                                         {"trivial-rewrite", 15}, {"flush", 5},    {"showq", 5}};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (slice_equal(names[i], daemon))
+            return true;
+    }
+    return false;
+}
+
 /* Postfix's other daemons: master, those that answer for a transport (error, discard ...). */
 static const struct shape *postfix_line(struct machine *m, const struct log_line *line)
 {
@@ -44,7 +60,7 @@ static const struct shape *postfix_line(struct machine *m, const struct log_line
         return all_ended(m, line, &stopped);
     if (mail_text_starts(line->text, SLICE("reload -- version ")))
         return &reloaded;
-    return mail_line(m, line);
+    return is_silent(mail_text_daemon(line)) ? &postfix_other : mail_line(m, line);
 }
 
 static const struct shape *line_of(struct machine *m, const struct log_line *line)

@@ -8,6 +8,7 @@
 #include "collect/mail_key.h"
 #include "collect/mail_text.h"
 #include "collect/smtpd_refused.h"
+#include "collect/smtpd_summary.h"
 
 /* Accrued time is a multiple of it, so that sessions do not change with every fold. */
 #define ACCRUE_MS 10000
@@ -35,7 +36,7 @@ static const struct shape connected = {"smtpd: connect", true},
                           client_of = {"smtpd: client", true}, rejected = {"smtpd: reject", true},
                           held = {"smtpd: hold", true}, over_rate = {"smtpd: rate limit", true},
                           auth_failed = {"smtpd: authentication failed", false},
-                          proxied = {"smtpd: proxy filter", false},
+                          proxied = {"smtpd: proxy filter", true},
                           action = {"smtpd: action", false}, tls = {"smtpd: TLS", false},
                           warning = {"smtpd: warning", false};
 
@@ -193,52 +194,6 @@ static const struct shape *connect_line(struct machine *m, const struct log_line
     return &connected;
 }
 
-/* --- the summary: "ehlo=1 mail=1 rcpt=8/12 unknown=0/3 commands=12/16" --------------------------
- */
-
-struct smtpd_summary {
-    uint64_t bad, auth_failed, messages;
-};
-
-static bool is_any(struct slice name, const char *const *names)
-{
-    for (; *names != NULL; names++) {
-        if (slice_equal(name, slice_str(*names)))
-            return true;
-    }
-    return false;
-}
-
-/* Failed recipients and the like are policy, a good XCLIENT looks as if it had failed. */
-static void summary_add(struct smtpd_summary *s, struct slice name, uint64_t good, uint64_t failed)
-{
-    static const char *const bad[] = {"unknown", "helo", "ehlo", "starttls", "etrn",
-                                      "noop",    "rset", "vrfy", "help",     NULL};
-    static const char *const data[] = {"data", "bdat", NULL};
-
-    if (is_any(name, bad))
-        s->bad += failed;
-    else if (is_any(name, data))
-        s->messages += good;
-    else if (slice_equal(name, SLICE("auth")))
-        s->auth_failed += failed;
-}
-
-static void summary_read(struct slice rest, struct smtpd_summary *s)
-{
-    struct slice name, value, part;
-    uint64_t good, all;
-
-    *s = (struct smtpd_summary){0, 0, 0};
-    while (mail_text_pair(&rest, false, &name, &value)) {
-        if (!slice_cut(&value, '/', &part) || !slice_number(part, &good))
-            continue;
-        if (!slice_cut(&value, '/', &part) || !slice_number(part, &all) || all < good)
-            all = good;
-        summary_add(s, name, good, all - good);
-    }
-}
-
 static const struct shape *disconnect_line(struct machine *m, const struct log_line *line,
                                            struct slice text)
 {
@@ -249,7 +204,7 @@ static const struct shape *disconnect_line(struct machine *m, const struct log_l
     if (e == NULL)
         return &disconnected;
     s = e->thing;
-    summary_read(mail_text_after(text, SLICE("] ")), &sum);
+    smtpd_summary_read(mail_text_after(text, SLICE("] ")), &sum);
     session_counts(m, s);
     accrue(m, s, line->time_ms);
     count(m, s, line->time_ms, COUNTER_SMTP_IN_BAD_COMMANDS, sum.bad);
@@ -397,6 +352,19 @@ static const struct shape *hold_line(struct machine *m, const struct log_line *l
     return &held;
 }
 
+/* "proxy-accept: END-OF-MESSAGE: 250 2.0.0 Ok: queued as 5390AA90004; from=<...> ..." */
+static const struct shape *proxy_line(struct machine *m, const struct log_line *line,
+                                      struct slice text)
+{
+    struct mail_key k;
+    const struct smtpd_session *s = open_find(m->open, OPEN_SMTPD, mail_key_process(&k, line));
+    struct slice id = mail_text_id_of(mail_text_after(text, SLICE(" queued as ")));
+
+    if (s != NULL && id.len > 0)
+        mail_proxied(m, line, id, s->login);
+    return &proxied;
+}
+
 static const struct shape *warning_line(struct machine *m, const struct log_line *line,
                                         struct slice text)
 {
@@ -444,7 +412,7 @@ static const struct shape *transaction_line(struct machine *m, const struct log_
     }
     if (mail_text_take(&verb, SLICE("hold: ")))
         return hold_line(m, line, id, verb);
-    return mail_text_starts(text, SLICE("proxy-")) ? &proxied : &action;
+    return mail_text_starts(text, SLICE("proxy-")) ? proxy_line(m, line, text) : &action;
 }
 
 const struct shape *smtpd_line(struct machine *m, const struct log_line *line)
@@ -461,6 +429,8 @@ const struct shape *smtpd_line(struct machine *m, const struct log_line *line)
         return end_line(m, line, text);
     if (mail_text_starts(text, SLICE("improper command pipelining after ")))
         return bad_line(m, line, text);
+    if (mail_text_starts(text, SLICE("proxy-")))
+        return proxy_line(m, line, text);
     if (mail_text_take(&text, SLICE("warning: ")))
         return warning_line(m, line, text);
     if (mail_text_has(text, SLICE("TLS")) || mail_text_starts(text, SLICE("SSL_accept")))

@@ -171,12 +171,12 @@ static void test_reuse(void)
 /* The user that the only delivery is charged to; "-": nobody. */
 static void pays(const char *log, const char *want, const char *what)
 {
-    static struct slice internal[] = {{"postfix/smtpd", 13}};
+    static struct slice internal[] = {{"postfix/smtpd", 13}, {"postfix/10025/smtpd", 19}};
     bool is_nobodys = strcmp(want, "-") == 0;
 
     for (int way = FIXTURE_WHOLE; way <= FIXTURE_FOLDS; way++) {
         fixture_init(&f, &samples_part);
-        f.rules.internal = (struct machine_list){internal, 1}; /* SMTP in is not looked at */
+        f.rules.internal = (struct machine_list){internal, 2}; /* SMTP in is not looked at */
         fixture_run(&f, (enum fixture_way)way, slice_str(log));
         IS_INT(fixture_sum(&f, "node", COUNTER_SMTP_OUT_CONNECTIONS), 1, "one connection");
         IS_INT(fixture_sum(&f, "node", COUNTER_SMTP_OUT_SENT_BYTES), 500, "of that size");
@@ -247,6 +247,13 @@ static void test_made(void)
                      "dsn=2.0.0, status=sent (250 2.0.0 from MTA: 250 2.0.0 Ok: queued as " OTHER
                      ")") REMOVED(OTHER) REMOVED(ID) LATER,
          "joe@host.test", "back from a filter, told by its reply");
+    pays(LINE("10:00:00", "smtpd[1]", "NOQUEUE: client=" C ", sasl_method=PLAIN, sasl_username=joe")
+             LINE("10:00:01", "10025/smtpd[2]",
+                  ID ": client=l[127.0.0.1], orig_client=" C) ACTIVE(ID, "u@vmbox.test") OUT(ID)
+                 LINE("10:00:02", "smtpd[1]",
+                      "proxy-accept: END-OF-MESSAGE: 250 2.0.0 Ok: queued as " ID
+                      "; from=<u@vmbox.test> to=<x@b.test> proto=ESMTP helo=<x>") REMOVED(ID) LATER,
+         "joe@host.test", "through a filter before the queue: the login there");
 }
 
 /* --- bounds ----------------------------------------------------------------------------------- */

@@ -25,6 +25,8 @@ MORE = """\
 transport_maps = texthash:{dir}/transport
 virtual_alias_domains =
 smtpd_recipient_restrictions = check_recipient_access texthash:{dir}/recipients
+smtpd_sender_restrictions = check_sender_access texthash:{dir}/senders
+smtpd_forbid_bare_newline = reject
 smtpd_timeout = 3s
 smtpd_hard_error_limit = 5
 smtpd_soft_error_limit = 100
@@ -160,6 +162,16 @@ def clients(postfix):
     s.say("EHLO c.test", "AUTH PLAIN " + auth_server.plain("u@host.test", "wrong"),
           "AUTH PLAIN " + auth_server.plain("u@host.test", "wrong"), "QUIT")
     s.close()
+    s = begin(bad_commands=1)
+    s.say("EHLO c.test", "MAIL FROM:<a@b.test>", "RCPT TO:<u@host.test>", "DATA")
+    s.socket.sendall(b"Subject: x\n\nbare\r\n.\r\n")
+    s.reply()
+    s.say("QUIT")
+    s.close()
+    s = begin(postfix.submission, blocked=1)
+    s.say("EHLO c.test", "AUTH PLAIN " + auth_server.plain("u@host.test"),
+          "MAIL FROM:<other@host.test>", "RCPT TO:<u@host.test>", "QUIT")
+    s.close()
     return want
 
 
@@ -262,6 +274,7 @@ def main():
              "refused.test smtp:[%s]:1\nhang.test smtp:[%s]:%d\nnodns.test smtp:nodns.test\n" % (
                  THERE, THERE, hang.getsockname()[1]),
              "recipients": "nosuch@host.test 550 5.1.1 User unknown\n",
+             "senders": "other@host.test 553 5.7.1 not your address\n",
              "screen": "%s reject\n192.0.2.70 permit\n" % DENIED}
     for name, text in files.items():
         proc.write_text(os.path.join(postfix.dir, name), text)
