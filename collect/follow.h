@@ -98,6 +98,11 @@ enum follow_result follow_next(struct follow *f, int64_t now_ms, struct slice *l
 
 void follow_position(const struct follow *f, struct follow_position *p) TG_NONNULL(1, 2);
 
+/* Is the place of the position there, wherever its file is now? 1; 0: it is not; -1: that cannot be
+ * told (a source that cannot be read, or the deadline, of clock_monotonic_ms). */
+int follow_fits(const char *source, const struct follow_position *at, int64_t deadline_ms,
+                struct err *err) TG_MUST_USE TG_NONNULL(1, 2);
+
 /* A descriptor that is readable when there may be more; -1: none now. Look again 1 s after
  * FOLLOW_NOTHING in any case: a rotation may not show there. It may change with each call of
  * follow_next. */

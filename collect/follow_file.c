@@ -50,7 +50,17 @@ static bool is_live(const struct follow_file *f)
 static enum follow_result idle(struct follow_file *f, int64_t now_ms)
 {
     follow_state_look_back(f, now_ms);
-    return f->options.mode == FOLLOW_LIVE || f->is_rotating ? FOLLOW_NOTHING : FOLLOW_END;
+    return f->options.mode == FOLLOW_LIVE ? FOLLOW_NOTHING : FOLLOW_END;
+}
+
+/* What a search found is open (1), or there is nothing to go on with (0), for now. */
+static enum follow_result after_search(struct follow_file *f, int64_t now_ms, int found,
+                                       bool *again)
+{
+    *again = found > 0;
+    if (found < 0)
+        return FOLLOW_ERROR;
+    return found > 0 || f->is_rotating ? FOLLOW_NOTHING : idle(f, now_ms);
 }
 
 /* At the end of a file that is not the live one. */
@@ -58,7 +68,6 @@ static enum follow_result at_rotated_end(struct follow_file *f, int64_t now_ms, 
                                          bool *again, struct err *err)
 {
     int64_t quiet_ms = now_ms - f->quiet_since_ms;
-    int found;
 
     if (follow_buffer_has_part(&f->stream.buffer)) {
         if (!f->is_final && quiet_ms < FOLLOW_PART_MS)
@@ -68,11 +77,7 @@ static enum follow_result at_rotated_end(struct follow_file *f, int64_t now_ms, 
     }
     if (!f->is_final && quiet_ms < FOLLOW_QUIET_MS)
         return FOLLOW_NOTHING;
-    found = follow_find_next(f, now_ms, err);
-    *again = found > 0;
-    if (found < 0)
-        return FOLLOW_ERROR;
-    return found > 0 ? FOLLOW_NOTHING : idle(f, now_ms);
+    return after_search(f, now_ms, follow_find_next(f, now_ms, err), again);
 }
 
 static enum follow_result at_end(struct follow_file *f, int64_t now_ms, struct slice *line,
@@ -134,16 +139,10 @@ static enum follow_result step(struct follow_file *f, int64_t now_ms, struct sli
                                bool *again, struct err *err)
 {
     uint64_t nuls;
-    int found;
 
     *again = true;
-    if (!f->stream.is_open) {
-        found = follow_find_begin(f, now_ms, err);
-        *again = found > 0;
-        if (found < 0)
-            return FOLLOW_ERROR;
-        return found > 0 ? FOLLOW_NOTHING : idle(f, now_ms);
-    }
+    if (!f->stream.is_open)
+        return after_search(f, now_ms, follow_find_begin(f, now_ms, err), again);
     switch (follow_buffer_cut(&f->stream.buffer, line, &nuls)) {
     case FOLLOW_CUT_LINE:
         return FOLLOW_LINE;
@@ -162,7 +161,6 @@ enum follow_result follow_file_next(struct follow_file *f, int64_t now_ms, struc
     bool again;
 
     f->reason[0] = '\0';
-    f->is_rotating = false;
     do {
         result = step(f, now_ms, line, &again, err);
         if (f->reason[0] != '\0') {

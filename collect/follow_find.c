@@ -21,6 +21,8 @@ struct search {
 /* How often a search is begun anew in one call, and the pause before. */
 #define ROUNDS   5
 #define PAUSE_MS 8
+/* A folder whose names change all the time is looked at all the same after so long. */
+#define RESTLESS_MS 10000
 
 /* 1: open; 0: it could not be read (noted), or it is another file by now; -1: not now. */
 static int open_sibling(struct search *s, const struct follow_sibling *one, struct err *err)
@@ -103,32 +105,45 @@ static int take_whole(struct search *s, const struct follow_sibling *one, struct
 
 /* --- the first -------------------------------------------------------------------------------- */
 
-/* The live file, from its end. */
-static int take_end(struct search *s, struct err *err)
+/* The file that is open, from its end. */
+static int take_from_end(struct search *s, struct err *err)
 {
-    const struct follow_sibling *live = follow_siblings_live(&s->all);
-    int result = live == NULL ? 0 : open_sibling(s, live, err);
-
-    if (result > 0 && follow_stream_seek_end(&s->stream, err) != 0)
-        result = -1;
-    if (result > 0)
-        follow_state_take(s->f, &s->stream, s->now_ms);
-    return result;
+    if (follow_stream_seek_end(&s->stream, err) != 0)
+        return -1;
+    follow_state_take(s->f, &s->stream, s->now_ms);
+    return 1;
 }
 
-/* Without a position. Where there is no file, all that comes from now on is new. */
-static int begin_first(struct search *s, struct err *err)
+/* That file is not there: what comes, and was written after that time, is new. */
+static int begin_later(struct follow_file *f, int64_t since_ns)
+{
+    f->has_at = true;
+    f->at.written_ns = since_ns;
+    return 0;
+}
+
+/* Without a position, from the end of what is there at this moment, whatever names do. */
+static int begin_end(struct search *s, struct err *err)
 {
     struct follow_file *f = s->f;
-    bool from_start = f->options.from == FOLLOW_FROM_START;
-    int64_t since_ns = (from_start ? f->options.since_ms : clock_unix_ms()) * NS_PER_MS;
-    int result = from_start ? take_whole(s, follow_siblings_after(&s->all, since_ns), err)
-                            : take_end(s, err);
+    struct err why = {0};
 
-    if (result == 0 && !s->has_changed && follow_siblings_live(&s->all) == NULL) {
-        f->has_at = true;
-        f->at.written_ns = since_ns;
-    }
+    if (follow_stream_open(&s->stream, f->path, &why) != 0)
+        return why.code == EX_NOINPUT ? begin_later(f, clock_unix_ms() * NS_PER_MS)
+                                      : err_set(err, why.code, "%s", why.text);
+    if (s->stream.packing == FOLLOW_PIPE)
+        return err_set(err, EX_CONFIG, "%s is no regular file; only such a file can be followed",
+                       f->path);
+    return take_from_end(s, err);
+}
+
+static int begin_start(struct search *s, struct err *err)
+{
+    int64_t since_ns = s->f->options.since_ms * NS_PER_MS;
+    int result = take_whole(s, follow_siblings_after(&s->all, since_ns), err);
+
+    if (result == 0 && !s->has_changed && follow_siblings_live(&s->all) == NULL)
+        return begin_later(s->f, since_ns);
     return result;
 }
 
@@ -168,9 +183,12 @@ static int begin_lost(struct search *s, struct err *err)
     if (truncated && live != NULL)
         next = live;
     f->is_copy = false;
-    result = next != NULL ? take_whole(s, next, err) : take_end(s, err);
+    result = next != NULL ? take_whole(s, next, err) : open_sibling(s, live, err);
+    if (result > 0 && next == NULL)
+        result = take_from_end(s, err);
     if (result <= 0)
         return result;
+    f->is_misfit = true;
     follow_state_gap(f, "%s",
                      truncated ? "copytruncate: the copy was not found"
                                : "the file of the last position is gone");
@@ -183,6 +201,7 @@ static int take_fitting(struct search *s, const struct follow_sibling *one, enum
     struct follow_file *f = s->f;
 
     f->is_copy = !one->is_live && (f->was_truncated || f->at.is_copy);
+    f->is_misfit = fit == FOLLOW_FIT_CHANGED || (fit == FOLLOW_FIT_SHORT && !f->is_copy);
     if (fit == FOLLOW_FIT_CHANGED)
         follow_state_gap(f, "%s was changed before the last position", one->path);
     if (fit == FOLLOW_FIT_SHORT && !f->is_copy)
@@ -224,7 +243,9 @@ static int begin_known(struct search *s, struct err *err)
 static int search_once(struct search *s, int (*choose)(struct search *s, struct err *err),
                        struct err *err)
 {
-    int result = follow_siblings_list(&s->all, s->f->path, err);
+    const struct follow_file *f = s->f;
+    bool settled = !f->is_rotating || s->now_ms - f->rotating_since_ms < RESTLESS_MS;
+    int result = follow_siblings_list(&s->all, f->path, settled, err);
 
     s->has_changed = result == 0;
     s->unreadable = (struct err){0};
@@ -246,6 +267,8 @@ static int search(struct follow_file *f, int64_t now_ms,
             clock_sleep_ms(PAUSE_MS);
         result = search_once(&s, choose, err);
     }
+    if (!f->is_rotating)
+        f->rotating_since_ms = now_ms;
     f->is_rotating = result == 0 && s.has_changed;
     return result;
 }
@@ -253,12 +276,19 @@ static int search(struct follow_file *f, int64_t now_ms,
 static int choose_first(struct search *s, struct err *err)
 {
     if (!s->f->has_at)
-        return begin_first(s, err);
+        return begin_start(s, err);
     return s->f->at.head_len == 0 ? begin_unknown(s, err) : begin_known(s, err);
 }
 
 int follow_find_begin(struct follow_file *f, int64_t now_ms, struct err *err)
 {
+    if (!f->has_at && f->options.from == FOLLOW_FROM_END) {
+        struct search s = {.f = f, .now_ms = now_ms, .stream = {.fd = -1}};
+        int result = begin_end(&s, err);
+
+        follow_stream_close(&s.stream);
+        return result;
+    }
     return search(f, now_ms, choose_first, err);
 }
 

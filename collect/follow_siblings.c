@@ -264,7 +264,8 @@ static int64_t changed_ns(const struct family *f)
 
 /* Names change one after the other in a rotation, and are not looked at all at once. The kernel's
  * times of changes are those of its last tick, so a change just now would not show. */
-int follow_siblings_list(struct follow_siblings *all, const char *path, struct err *err)
+int follow_siblings_list(struct follow_siblings *all, const char *path, bool settled,
+                         struct err *err)
 {
     struct family f = family_of(path);
     int64_t before_ns = changed_ns(&f);
@@ -272,10 +273,10 @@ int follow_siblings_list(struct follow_siblings *all, const char *path, struct e
     int result;
 
     *all = (struct follow_siblings){0};
-    if (age_ms > -SETTLE_MS && age_ms < SETTLE_MS)
+    if (settled && age_ms > -SETTLE_MS && age_ms < SETTLE_MS)
         return 0;
     result = list_once(all, &f, err);
-    if (result == 0 && changed_ns(&f) == before_ns)
+    if (result == 0 && (!settled || changed_ns(&f) == before_ns))
         return 1;
     follow_siblings_fini(all);
     return result;

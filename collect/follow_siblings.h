@@ -38,9 +38,9 @@ struct follow_siblings {
 
 void follow_siblings_fini(struct follow_siblings *all) TG_NONNULL(1);
 /* 1; 0 where names have just changed, as in a rotation, to be asked again in some milliseconds; -1:
- * the directory cannot be read. */
-int follow_siblings_list(struct follow_siblings *all, const char *path, struct err *err) TG_MUST_USE
-    TG_NONNULL(1, 2);
+ * the directory cannot be read. Without `settled`, it is listed all the same. */
+int follow_siblings_list(struct follow_siblings *all, const char *path, bool settled,
+                         struct err *err) TG_MUST_USE TG_NONNULL(1, 2);
 
 /* NULL: there is none. */
 struct follow_sibling *follow_siblings_live(const struct follow_siblings *all) TG_NONNULL(1);

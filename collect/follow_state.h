@@ -28,8 +28,9 @@ struct follow_file {
     struct follow_stream stream;
     bool is_final;    /* nothing can be added to it: compressed, or a copy */
     bool is_copy;     /* by copytruncate */
+    bool is_misfit;   /* the position that it was to begin at is not there, or not quite */
     bool is_rotating; /* names change: what comes next could not be told */
-    int64_t quiet_since_ms;
+    int64_t quiet_since_ms, rotating_since_ms;
     /* Where to begin while no stream is open. */
     bool has_at, was_truncated;
     struct follow_position at;

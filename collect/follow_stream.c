@@ -90,7 +90,7 @@ static int identify(struct follow_stream *s, const char *path, struct err *err)
     if (S_ISREG(x.stx_mode))
         return 0;
     if (S_ISDIR(x.stx_mode))
-        return err_set(err, EX_NOINPUT, "%s is a directory; name the log file in it", path);
+        return err_set(err, EX_CONFIG, "%s is a directory; name the log file in it", path);
     s->packing = FOLLOW_PIPE;
     return fcntl(s->fd, F_SETFL, 0) == 0 ? 0
                                          : err_set(err, EX_OSERR, "%s: %s", path, strerror(errno));

@@ -44,7 +44,7 @@ struct follow_stream {
 
 void follow_stream_close(struct follow_stream *s) TG_NONNULL(1); /* closed already: no effect */
 /* At its beginning. "-" is standard input. -1 with EX_NOINPUT where there is no such file (any
- * more), EX_NOPERM where it may not be read, EX_OSERR. */
+ * more), EX_NOPERM where it may not be read, EX_CONFIG for a directory, EX_OSERR. */
 int follow_stream_open(struct follow_stream *s, const char *path, struct err *err) TG_MUST_USE
     TG_NONNULL(1, 2);
 

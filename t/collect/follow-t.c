@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "collect/follow.h"
+#include "lib/sys/clock.h"
 
 static char dir[] = "/tmp/tg-follow-XXXXXX", path[64], rotated[64];
 
@@ -68,6 +69,44 @@ static void after_rotation(struct follow *before, const char *want, const char *
     (void)unlink(rotated);
 }
 
+static void copy_and_truncate(void)
+{
+    char command[256];
+
+    (void)snprintf(command, sizeof command, "cp %s %s && : > %s", path, rotated, path);
+    if (system(command) != 0)
+        abort();
+}
+
+static int fits(const struct follow_position *at)
+{
+    return follow_fits(path, at, clock_monotonic_ms() + 10000, NULL);
+}
+
+static void test_fits(void)
+{
+    struct follow *f;
+    struct follow_position at, wrong;
+
+    append("old\n");
+    f = open_at(NULL);
+    (void)all_lines(f);
+    follow_position(f, &at);
+    follow_close(f);
+    IS_INT(fits(&at), 1, "a position at the end of a log fits");
+    copy_and_truncate();
+    append("new and longer\n");
+    IS_INT(fits(&at), 1, "also when the log was copied and truncated, with a gap behind it");
+    wrong = at;
+    wrong.head_crc ^= 1;
+    IS_INT(fits(&wrong), 0, "one of another log does not");
+    (void)unlink(rotated);
+    IS_INT(fits(&at), 0, "nor does one in a file that is gone");
+    (void)unlink(path);
+    IS_INT(follow_fits(path, &at, clock_monotonic_ms() + 200, NULL), -1,
+           "without any file it cannot be told");
+}
+
 int main(void)
 {
     struct follow *f;
@@ -90,6 +129,7 @@ int main(void)
 
     append("old\n");
     after_rotation(open_at(NULL), "", "before the first reading there is no position");
+    test_fits();
     (void)rmdir(dir);
     return tap_done();
 }

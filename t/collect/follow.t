@@ -91,13 +91,15 @@ def test_whole():
     tap.same(Step(log.sibling(".1.gz"), mode="whole").look(), new + ["the last"], "compressed")
     for mode, path, want in (("whole", log.sibling(".none"), "cannot open"),
                              ("whole", log.dir, "is a directory"),
-                             ("live", "-", "standard input can")):
+                             ("live", "-", "standard input can"),
+                             ("live", log.dir, "is a directory"),
+                             ("live", "/dev/null", "no regular file")):
         got = fails(mode, path)
         tap.ok(got.startswith("E ") and want in got, "an error: " + want, got)
 
 
 def fails(mode, path):
-    step = Step(path, mode=mode)
+    step = Step(path, mode=mode, start="end")
     try:
         return step.look()[0]
     except EOFError as e:

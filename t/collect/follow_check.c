@@ -11,6 +11,9 @@
  *     each ended by its position. What a kill left behind the last position is cut off first, as
  *     a transaction would be. Kills itself in the middle of the fold DIES_AT (0: never).
  *
+ *   follow_check fits SOURCE POSITION
+ *     Prints what follow_fits says.
+ *
  *   follow_check count FILE
  *     Prints how many lines it has, the peak of its memory in KiB, and how many lines a second it
  * was.
@@ -224,11 +227,17 @@ static int count(char **arg)
 
 int main(int argc, char **argv)
 {
+    struct follow_position at;
+
     if (argc == 7 && strcmp(argv[1], "step") == 0)
         return step(argv + 2);
     if (argc == 7 && strcmp(argv[1], "run") == 0)
         return run(argv + 2);
     if (argc == 3 && strcmp(argv[1], "count") == 0)
         return count(argv + 2);
+    if (argc == 4 && strcmp(argv[1], "fits") == 0 && read_hex(argv[3], &at)) {
+        printf("%d\n", follow_fits(argv[2], &at, clock_monotonic_ms() + 20000, NULL));
+        return 0;
+    }
     fail("see the head of its source");
 }

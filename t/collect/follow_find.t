@@ -211,6 +211,34 @@ def test_restless():
     tap.same([x.split()[1] for x in step.restart().look()], want, "all are found after")
 
 
+def test_busy_folder():
+    """Other files come and go all the time in the log's folder."""
+    log, step = begun(30)
+    step.stop()
+    late = log.lines(1)
+    log.rename(".1")
+    age(log.sibling(".1"))
+    late += log.lines(1)
+    stop = threading.Event()
+
+    def churn():
+        while not stop.is_set():
+            log.write("", log.sibling("-other"))
+            os.unlink(log.sibling("-other"))
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    new = Step(log.path, start="end")
+    new.look()
+    end = log.lines(1)
+    tap.same(new.look(), end, "the end of a log is that of the first look")
+    step.restart()
+    got = step.look() + step.look(11000) + step.look(11000)
+    stop.set()
+    thread.join()
+    tap.same(got, late + end, "a position is looked for all the same after some time")
+
+
 def main():
     tap.need("bzip2", "xz", "zstd")
     for test in [x for name, x in sorted(globals().items()) if name.startswith("test_")]:

@@ -10,7 +10,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import proc
 import tap
-from follow import Step
+from follow import PROGRAM, Step
 
 REMOTE = "/lib/systemd/systemd-journal-remote"
 START_US = int(time.time() - 86400) * 10**6 + 48012
@@ -142,6 +142,20 @@ def test_refused():
     step.restart()
     journal.add(1)
     tap.same(said(read(step, 1)), [7], "and has a cursor again")
+
+
+def fits(journal, position, matches=""):
+    code, out, errors = proc.run([PROGRAM, "fits", journal.source(matches), position])
+    return int(out) if code == 0 else errors
+
+
+def test_fits():
+    journal = Journal().add(5)
+    position = once_until(journal, 2)
+    tap.same(fits(journal, position), 1, "a position fits its journal")
+    tap.same(fits(Journal().add(5), position), 0, "it does not fit another")
+    tap.same(fits(journal, position, "SYSLOG_IDENTIFIER=none"), 0, "nor one without its entry")
+    tap.same(fits(journal, once(journal)[1]), 1, "one at the end fits")
 
 
 def test_from():
