@@ -18,7 +18,6 @@ HOSTILE = (b"<script>alert(1)</script>", b"\"><img src=x onerror=alert(1)>",
            "\u202egnp.exe".encode(), b"\x1b[31m\r\n\t", b"javascript:alert(1)", b"]]>", b"<!--",
            "\uffff".encode(), b"x" * 300, "\u4e2d\u6587".encode() * 40, b"\xff\xfe<b>",
            b"../../etc")
-SHEET = os.path.join(grids.SOURCE, "web/static/tollgate.css")
 # An element may only have these; "style" and "on..." are what a strict policy of content forbids.
 ATTRIBUTES = set("""aria-hidden aria-labelledby aria-sort charset class content cx cy d fill
     fill-opacity font-family font-size font-weight height href id lang name patternUnits points
@@ -175,15 +174,20 @@ def classes_of(text):
     return {name for value in re.findall(r'class="([^"]*)"', text) for name in value.split()}
 
 
+def source(path):
+    with open(os.path.join(grids.SOURCE, path), encoding="utf-8") as f:
+        return f.read()
+
+
 def sheet():
-    with open(SHEET, encoding="utf-8") as f:
-        css = f.read()
-    with open(os.path.join(grids.SOURCE, "t/data/web/sample.html"), encoding="utf-8") as f:
-        sample = f.read()
+    css, sample = source("web/static/tollgate.css"), source("t/data/web/sample.html")
+    script = source("web/static/tollgate.js")
     tree.fromstring(sample)
+    tap.none(re.findall(r"innerHTML|outerHTML|insertAdjacent|eval|document\.write|fetch|\.style\b",
+                        script), "the script makes no markup, and asks for nothing")
     rules = re.sub(r"/\*.*?\*/", "", css, flags=re.S)
     styled = set(re.findall(r"\.([a-z][a-z0-9]*)", re.sub(r"\{[^{}]*\}", "{}", rules)))
-    written = classes_of(sample)
+    written = classes_of(sample) | set(re.findall(r'className = "(\w+)"', script))
     for form in ("table-bar", "table-line"):
         rows = [("2026-11-01", b"%d" % i, "~", {"in_bytes": 1 if i else "?"}) for i in range(9)]
         written |= classes_of(grids.render(form, "smtp", "day", "domain", rows))

@@ -1,0 +1,29 @@
+"use strict";
+// Comforts that no page depends on: a line under a chart that says what the pointer is on, without
+// the wait for a tooltip, and a button that copies the address of a report.
+
+for (const figure of document.querySelectorAll("figure.chart")) {
+  const line = figure.appendChild(document.createElement("figcaption"));
+  const nothing = "\u00a0";
+  line.className = "soft";
+  line.ariaHidden = "true"; // the table says the same
+  line.textContent = nothing;
+  figure.addEventListener("pointerover", (event) => {
+    const bar = event.target.closest("svg > a, svg > g");
+    const title = bar && bar.querySelector(":scope > title");
+    line.textContent = title ? title.textContent : nothing;
+  });
+  figure.addEventListener("pointerleave", () => { line.textContent = nothing; });
+}
+
+const form = document.querySelector("form.filter");
+if (form && navigator.clipboard) { // there is none over plain HTTP
+  const button = form.appendChild(document.createElement("button"));
+  button.type = "button";
+  button.className = "plain";
+  button.textContent = "Copy link";
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(location.href);
+    button.textContent = "Copied";
+  });
+}
