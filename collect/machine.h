@@ -53,12 +53,15 @@ struct machine_rules {
     bool dovecot_proxy; /* count sessions that were proxied, too */
 };
 
+#define MACHINE_CLOCKS 64
+
 struct machine {
     const struct machine_rules *rules;
     struct owners *owners;
     const struct sink *sink;
     struct open_book *open;
-    int64_t ticked_s; /* the second of the log that mail_machines_tick has reached; 0: none */
+    /* The second of the log that mail_machines has reached in each source (modulo), and in all. */
+    int64_t source_s[MACHINE_CLOCKS], all_s;
 };
 
 bool machine_list_has(const struct machine_list *list, struct slice name) TG_NONNULL(1);

@@ -26,13 +26,14 @@ static void mail_release(void *thing)
     free(mail);
 }
 
-static struct mail *mail_new(int64_t now_ms)
+static struct mail *mail_new(int64_t now_ms, unsigned source)
 {
     struct mail *mail = calloc(1, sizeof *mail);
 
     if (mail == NULL)
         return NULL;
     mail->first_ms = mail->last_ms = now_ms;
+    mail->source = source;
     mail_trace_init(&mail->trace);
     return mail;
 }
@@ -51,6 +52,7 @@ static void mail_encode(const void *thing, struct buf *out)
     mail_codec_int(out, mail->first_ms);
     mail_codec_int(out, mail->last_ms);
     buf_add_varint(out, mail->flags);
+    buf_add_varint(out, mail->source);
     buf_add_varint(out, mail->size);
     mail_codec_text(out, mail->client);
     mail_codec_text(out, mail->login);
@@ -67,16 +69,17 @@ static bool mail_take_all(struct slice *s, struct mail *mail)
 
     return mail_codec_take_text(s, &trace) && mail_trace_continue(&mail->trace, trace, NULL) == 0 &&
            mail_codec_take_int(s, &mail->first_ms) && mail_codec_take_int(s, &mail->last_ms) &&
-           mail_codec_take_flags(s, &mail->flags) && slice_take_varint(s, &mail->size) &&
-           mail_codec_take_own(s, &mail->client) && mail_codec_take_own(s, &mail->login) &&
-           mail_codec_take_own(s, &mail->sender) && mail_codec_take_own(s, &mail->domain) &&
-           mail_codec_take_own(s, &mail->user) && mail_codec_take_own(s, &mail->failed_domain) &&
+           mail_codec_take_flags(s, &mail->flags) && mail_codec_take_flags(s, &mail->source) &&
+           slice_take_varint(s, &mail->size) && mail_codec_take_own(s, &mail->client) &&
+           mail_codec_take_own(s, &mail->login) && mail_codec_take_own(s, &mail->sender) &&
+           mail_codec_take_own(s, &mail->domain) && mail_codec_take_own(s, &mail->user) &&
+           mail_codec_take_own(s, &mail->failed_domain) &&
            mail_codec_take_own(s, &mail->failed_user);
 }
 
 static void *mail_decode(struct slice bytes)
 {
-    struct mail *mail = mail_new(0);
+    struct mail *mail = mail_new(0, 0);
 
     if (mail == NULL || mail_take_all(&bytes, mail))
         return mail;
@@ -144,13 +147,18 @@ void mail_leave(struct machine *m, struct open_entry *e, int64_t now_ms)
         TG_IGNORE(move(m, e, OPEN_GONE, now_ms)); /* out of memory: released */
 }
 
-void mail_tick(struct machine *m, int64_t now_ms)
+void mail_tick(struct machine *m, int64_t now_ms, unsigned source)
 {
-    struct open_entry *e;
+    struct open_entry *e = open_oldest(m->open, OPEN_GONE), *next;
 
-    while ((e = open_oldest(m->open, OPEN_GONE)) != NULL && e->touched_ms + MAIL_GRACE_MS <= now_ms)
-        hand_out(m, e);
-    while ((e = open_oldest(m->open, OPEN_MAIL)) != NULL && e->touched_ms + MAIL_LOST_MS <= now_ms)
+    for (; e != NULL; e = next) {
+        next = e->newer;
+        if ((source == MAIL_KEY_ALL || source == ((struct mail *)e->thing)->source) &&
+            e->touched_ms + MAIL_GRACE_MS <= now_ms)
+            hand_out(m, e);
+    }
+    while (source == MAIL_KEY_ALL && (e = open_oldest(m->open, OPEN_MAIL)) != NULL &&
+           e->touched_ms + MAIL_LOST_MS <= now_ms)
         hand_out(m, e);
 }
 
@@ -174,7 +182,7 @@ struct open_entry *mail_entry(const struct machine *m, struct slice instance, st
 static struct open_entry *entry_new(struct machine *m, const struct log_line *line, struct slice id)
 {
     struct mail_key k;
-    struct mail *mail = mail_new(line->time_ms);
+    struct mail *mail = mail_new(line->time_ms, line->source);
     struct open_entry *e;
 
     if (mail == NULL)
@@ -242,6 +250,7 @@ void mail_tell(struct machine *m, struct open_entry *e, const struct log_line *l
     mail_trace_add(&mail->trace, &event);
     if (line->time_ms > mail->last_ms)
         mail->last_ms = line->time_ms;
+    mail->source = line->source;
     if (e->kind == OPEN_MAIL)
         open_touch(m->open, e, line->time_ms);
     else

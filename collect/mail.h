@@ -43,8 +43,9 @@ enum mail_flag {
 
 struct mail {
     int64_t first_ms, last_ms;
-    unsigned flags; /* enum mail_flag */
-    uint64_t size;  /* bytes, as qmgr has it */
+    unsigned flags;  /* enum mail_flag */
+    unsigned source; /* of its last line */
+    uint64_t size;   /* bytes, as qmgr has it */
     struct slice client, login, sender;
     struct slice domain, user;               /* MAIL_BY_PARENT: who pays; may be empty */
     struct slice failed_domain, failed_user; /* the hosted recipient that failed last */
@@ -102,6 +103,6 @@ void mail_link(struct machine *m, const struct log_line *line, struct slice pare
 
 /* cleanup, pickup, qmgr, bounce, postsuper, and those that deliver here. */
 const struct shape *mail_line(struct machine *m, const struct log_line *line) TG_NONNULL(1, 2);
-void mail_tick(struct machine *m, int64_t now_ms) TG_NONNULL(1);
+void mail_tick(struct machine *m, int64_t now_ms, unsigned source) TG_NONNULL(1);
 
 #endif

@@ -81,6 +81,15 @@ struct slice mail_key_instance(struct slice s)
     return at < 0 ? SLICE_NONE : slice_to(s, (size_t)at);
 }
 
+bool mail_key_is_from(struct slice s, unsigned source)
+{
+    uint64_t n;
+    ptrdiff_t end = slice_find(s, ' ');
+
+    return source == MAIL_KEY_ALL ||
+           (end > 0 && slice_number(slice_to(s, (size_t)end), &n) && n == source);
+}
+
 bool mail_key_is_of(struct slice s, const struct log_line *line)
 {
     struct mail_key k;

@@ -1,6 +1,7 @@
 #ifndef TG_COLLECT_MAIL_KEY_H
 #define TG_COLLECT_MAIL_KEY_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -30,6 +31,10 @@ struct slice mail_key_message(struct mail_key *k, struct slice instance, struct 
 /* The parts of a message's key. */
 struct slice mail_key_id(struct slice key);
 struct slice mail_key_instance(struct slice key);
+/* Of all sources. */
+#define MAIL_KEY_ALL UINT_MAX
+/* Is it of a process whose lines come from that source? */
+bool mail_key_is_from(struct slice key, unsigned source);
 /* Is it of a process of the line's host and instance? */
 bool mail_key_is_of(struct slice key, const struct log_line *line) TG_NONNULL(2);
 

@@ -1,6 +1,7 @@
 #include "collect/mail_machines.h"
 
 #include "collect/mail.h"
+#include "collect/mail_key.h"
 #include "collect/mail_note.h"
 #include "collect/mail_text.h"
 #include "collect/notices.h"
@@ -96,10 +97,25 @@ static const struct shape *line_of(struct machine *m, const struct log_line *lin
     }
 }
 
+static void tick(struct machine *m, int64_t now_ms, unsigned source)
+{
+    smtpd_tick(m, now_ms, source);
+    postscreen_tick(m, now_ms, source);
+    smtp_out_tick(m, now_ms, source);
+    mail_tick(m, now_ms, source);
+    sendmail_tick(m, now_ms, source);
+}
+
+/* Sources are not read at the same pace: each has its own time. */
 const struct shape *mail_machines_line(struct machine *m, const struct log_line *line)
 {
-    if (line->time_ms / MS_PER_S > m->ticked_s)
-        mail_machines_tick(m, line->time_ms);
+    int64_t *reached_s = &m->source_s[line->source % MACHINE_CLOCKS];
+    int64_t now_s = line->time_ms / MS_PER_S;
+
+    if (now_s > *reached_s) {
+        *reached_s = now_s;
+        tick(m, now_s * MS_PER_S, line->source);
+    }
     return line_of(m, line);
 }
 
@@ -107,12 +123,8 @@ void mail_machines_tick(struct machine *m, int64_t now_ms)
 {
     int64_t now_s = now_ms / MS_PER_S;
 
-    if (now_s <= m->ticked_s)
+    if (now_s <= m->all_s)
         return;
-    m->ticked_s = now_s;
-    smtpd_tick(m, now_s * MS_PER_S);
-    postscreen_tick(m, now_s * MS_PER_S);
-    smtp_out_tick(m, now_s * MS_PER_S);
-    mail_tick(m, now_s * MS_PER_S);
-    sendmail_tick(m, now_s * MS_PER_S);
+    m->all_s = now_s;
+    tick(m, now_s * MS_PER_S, MAIL_KEY_ALL);
 }

@@ -7,8 +7,9 @@
  * The machines for mail transport as one: Postfix's daemons, Sendmail, and what the syslog daemons
  * say of lines that were lost.
  *
- * They tick by themselves with each new second of the log, so that what they find does not depend
- * on how the lines were cut into folds.
+ * They tick by themselves with each new second of a source, for what that source told, so that what
+ * they find does not depend on how the lines were cut into folds. mail_machines_tick is for the
+ * time that all sources have reached.
  */
 
 /* How their things are kept in the book; before the first line, and before open_restore. */

@@ -113,6 +113,19 @@ struct slice mail_text_address(struct slice client)
     return to < 0 ? SLICE_NONE : slice_to(rest, (size_t)to);
 }
 
+struct slice mail_text_after_client(struct slice text)
+{
+    ptrdiff_t end = slice_find(text, ']');
+    struct slice rest = end < 0 ? SLICE_NONE : slice_from(text, (size_t)end + 1);
+
+    if (rest.len > 1 && rest.ptr[0] == ':' && rest.ptr[1] != ' ') { /* smtpd_client_port_logging */
+        rest = slice_from(rest, 1);
+        while (rest.len > 0 && rest.ptr[0] >= '0' && rest.ptr[0] <= '9')
+            rest = slice_from(rest, 1);
+    }
+    return rest;
+}
+
 bool mail_text_is_loopback(struct slice address)
 {
     static const uint8_t six[16] = {[15] = 1}, four[13] = {[10] = 0xff, [11] = 0xff, [12] = 127};

@@ -31,6 +31,8 @@ struct slice mail_text_id_of(struct slice text);
 
 /* The address in "name[address]" or "[address]:port" at the front; empty where there is none. */
 struct slice mail_text_address(struct slice client);
+/* What stands behind "name[address]" or "name[address]:port" at the front. */
+struct slice mail_text_after_client(struct slice text);
 bool mail_text_is_loopback(struct slice address);
 
 /* The next NAME=VALUE of a list whose values end at a blank or at ", " (by_comma). Of a value in

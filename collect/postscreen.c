@@ -203,11 +203,11 @@ const struct shape *postscreen_line(struct machine *m, const struct log_line *li
     return shape;
 }
 
-void postscreen_tick(struct machine *m, int64_t now_ms)
+void postscreen_tick(struct machine *m, int64_t now_ms, unsigned source)
 {
     struct open_entry *e;
 
     while ((e = open_oldest(m->open, OPEN_POSTSCREEN)) != NULL &&
-           e->touched_ms + POSTSCREEN_LOST_MS <= now_ms)
+           mail_key_is_from(e->key, source) && e->touched_ms + POSTSCREEN_LOST_MS <= now_ms)
         open_drop(m->open, e);
 }

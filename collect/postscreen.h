@@ -18,6 +18,6 @@
 void postscreen_type(struct open_book *b) TG_NONNULL(1);
 const struct shape *postscreen_line(struct machine *m, const struct log_line *line)
     TG_NONNULL(1, 2);
-void postscreen_tick(struct machine *m, int64_t now_ms) TG_NONNULL(1);
+void postscreen_tick(struct machine *m, int64_t now_ms, unsigned source) TG_NONNULL(1);
 
 #endif

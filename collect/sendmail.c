@@ -100,11 +100,11 @@ static void count_at(struct machine *m, int64_t time_ms, const struct sendmail_p
     m->sink->count(m->sink->to, time_ms, &payer, id, 1);
 }
 
-void sendmail_tick(struct machine *m, int64_t now_ms)
+void sendmail_tick(struct machine *m, int64_t now_ms, unsigned source)
 {
     struct open_entry *e;
 
-    while ((e = open_oldest(m->open, OPEN_SENDMAIL)) != NULL &&
+    while ((e = open_oldest(m->open, OPEN_SENDMAIL)) != NULL && mail_key_is_from(e->key, source) &&
            e->touched_ms + SENDMAIL_IDLE_MS <= now_ms) {
         const struct sendmail_process *p = e->thing;
 

@@ -21,6 +21,6 @@
 
 void sendmail_type(struct open_book *b) TG_NONNULL(1);
 const struct shape *sendmail_line(struct machine *m, const struct log_line *line) TG_NONNULL(1, 2);
-void sendmail_tick(struct machine *m, int64_t now_ms) TG_NONNULL(1);
+void sendmail_tick(struct machine *m, int64_t now_ms, unsigned source) TG_NONNULL(1);
 
 #endif

@@ -167,6 +167,7 @@ static struct open_entry *group_of(struct machine *m, const struct log_line *lin
     }
     if (e != NULL) {
         ((struct smtp_out_group *)e->thing)->last_ms = line->time_ms;
+        ((struct smtp_out_group *)e->thing)->source = line->source;
         open_touch(m->open, e, line->time_ms);
     }
     return e;
@@ -465,7 +466,7 @@ static int64_t idle_ms(const struct smtp_out_group *g)
     return g->has_recipient ? SMTP_OUT_IDLE_MS : SMTP_OUT_LOST_MS;
 }
 
-void smtp_out_tick(struct machine *m, int64_t now_ms)
+void smtp_out_tick(struct machine *m, int64_t now_ms, unsigned source)
 {
     struct open_entry *e = open_oldest(m->open, OPEN_SMTP_OUT), *next;
 
@@ -474,7 +475,8 @@ void smtp_out_tick(struct machine *m, int64_t now_ms)
         bool is_last = g->last_ms + SMTP_OUT_OWNER_MS <= now_ms;
 
         next = e->newer;
-        if (!g->waits && g->last_ms + idle_ms(g) > now_ms)
+        if ((source != MAIL_KEY_ALL && source != g->source) ||
+            (!g->waits && g->last_ms + idle_ms(g) > now_ms))
             continue;
         if (settle(m, g, is_last))
             open_drop(m->open, e);

@@ -27,7 +27,7 @@
 void smtp_out_type(struct open_book *b) TG_NONNULL(1);
 const struct shape *smtp_out_line(struct machine *m, const struct log_line *line) TG_NONNULL(1, 2);
 /* Before mail_tick. */
-void smtp_out_tick(struct machine *m, int64_t now_ms) TG_NONNULL(1);
+void smtp_out_tick(struct machine *m, int64_t now_ms, unsigned source) TG_NONNULL(1);
 /* The daemons of an instance were started anew. */
 void smtp_out_restarted(struct machine *m, const struct log_line *line) TG_NONNULL(1, 2);
 

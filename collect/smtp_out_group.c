@@ -53,6 +53,7 @@ void smtp_out_group_encode(const void *thing, struct buf *out)
     mail_codec_text(out, g->user);
     buf_add_varint(out, (g->has_recipient ? FLAG_RECIPIENT : 0) | (g->waits ? FLAG_WAITS : 0) |
                             (g->has_sent ? FLAG_SENT : 0));
+    buf_add_varint(out, g->source);
     mail_codec_int(out, g->last_ms);
     buf_add_varint(out, g->connecting_ms);
     buf_add_varint(out, g->sending_ms);
@@ -130,9 +131,10 @@ static bool group_take(struct slice *s, struct smtp_out_group *g)
         !mail_codec_take_own(s, &g->relay) || !mail_codec_take_own(s, &g->times) ||
         !slice_take_varint(s, &g->conn_use) || !mail_codec_take_own(s, &g->provider) ||
         !mail_codec_take_own(s, &g->domain) || !mail_codec_take_own(s, &g->user) ||
-        !mail_codec_take_flags(s, &flags) || !mail_codec_take_int(s, &g->last_ms) ||
-        !slice_take_varint(s, &g->connecting_ms) || !slice_take_varint(s, &g->sending_ms) ||
-        !mail_codec_take_flags(s, &g->counted) || !charges_take(s, g) || !refusals_take(s, g))
+        !mail_codec_take_flags(s, &flags) || !mail_codec_take_flags(s, &g->source) ||
+        !mail_codec_take_int(s, &g->last_ms) || !slice_take_varint(s, &g->connecting_ms) ||
+        !slice_take_varint(s, &g->sending_ms) || !mail_codec_take_flags(s, &g->counted) ||
+        !charges_take(s, g) || !refusals_take(s, g))
         return false;
     g->has_recipient = (flags & FLAG_RECIPIENT) != 0;
     g->waits = (flags & FLAG_WAITS) != 0;

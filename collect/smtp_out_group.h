@@ -38,6 +38,7 @@ struct smtp_out_group {
     struct slice domain, user; /* the hosted recipient whose alias led out */
     bool has_recipient, waits; /* waits: it has ended, its owner is not known yet */
     bool has_sent;             /* the body went over the wire */
+    unsigned source;           /* of its lines */
     int64_t last_ms;
     uint64_t connecting_ms, sending_ms;
     unsigned counted; /* bit of each counter that counts once a group */

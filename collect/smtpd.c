@@ -204,7 +204,7 @@ static const struct shape *disconnect_line(struct machine *m, const struct log_l
     if (e == NULL)
         return &disconnected;
     s = e->thing;
-    smtpd_summary_read(mail_text_after(text, SLICE("] ")), &sum);
+    smtpd_summary_read(mail_text_after_client(text), &sum);
     session_counts(m, s);
     accrue(m, s, line->time_ms);
     count(m, s, line->time_ms, COUNTER_SMTP_IN_BAD_COMMANDS, sum.bad);
@@ -321,13 +321,14 @@ static const struct shape *reject_line(struct machine *m, const struct log_line 
                                        struct slice id, struct slice text)
 {
     struct open_entry *e = session_of(m, line, mail_text_after(text, SLICE(" from ")));
-    struct slice words = mail_text_after(text, SLICE("]: "));
+    struct slice words = mail_text_after_client(text);
     struct slice rest = text, stage = SLICE_NONE;
     struct smtpd_session *s;
 
     if (e == NULL)
         return &rejected;
     s = e->thing;
+    (void)mail_text_take(&words, SLICE(": "));
     login_read(s, words);
     if (slice_word(&rest, " ", &stage) && smtpd_refused(stage, words))
         s->flags |= SESSION_REFUSED;
@@ -438,7 +439,7 @@ const struct shape *smtpd_line(struct machine *m, const struct log_line *line)
     return NULL;
 }
 
-void smtpd_tick(struct machine *m, int64_t now_ms)
+void smtpd_tick(struct machine *m, int64_t now_ms, unsigned source)
 {
     struct open_entry *e = open_oldest(m->open, OPEN_SMTPD), *next;
 
@@ -448,6 +449,8 @@ void smtpd_tick(struct machine *m, int64_t now_ms)
         int64_t to_ms = pause_ms < now_ms ? pause_ms : now_ms - now_ms % ACCRUE_MS;
 
         next = e->newer;
+        if (!mail_key_is_from(e->key, source))
+            continue;
         if (e->touched_ms + SMTPD_LOST_MS <= now_ms) {
             session_lose(m, e, now_ms);
         } else if ((s->flags & SESSION_COUNTS) != 0 && to_ms > s->accrued_ms) {

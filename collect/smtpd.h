@@ -26,7 +26,7 @@
 
 void smtpd_type(struct open_book *b) TG_NONNULL(1);
 const struct shape *smtpd_line(struct machine *m, const struct log_line *line) TG_NONNULL(1, 2);
-void smtpd_tick(struct machine *m, int64_t now_ms) TG_NONNULL(1);
+void smtpd_tick(struct machine *m, int64_t now_ms, unsigned source) TG_NONNULL(1);
 /* The daemons of the line's instance were stopped, or started anew. */
 void smtpd_restarted(struct machine *m, const struct log_line *line) TG_NONNULL(1, 2);
 

@@ -201,7 +201,8 @@ static void fold(struct machine *m, int64_t reached_ms)
     open_saved(m->open);
     open_free(m->open);
     m->open = book_restore();
-    m->ticked_s = 0; /* another process */
+    memset(m->source_s, 0, sizeof m->source_s); /* another process */
+    m->all_s = 0;
 }
 
 /* --- lines ------------------------------------------------------------------------------------ */

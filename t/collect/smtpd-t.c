@@ -239,8 +239,30 @@ static void test_forms(void)
           "node smtp_in_bad_commands 3\n", "repeated");
 }
 
+/* With smtpd_client_port_logging. */
+static void test_ports(void)
+{
+    check(SMTPD("10:00:00", "1", "connect from c.example[2001:db8::9]:4001")
+              SMTPD("10:00:00", "1",
+                    "NOQUEUE: reject: RCPT from c.example[2001:db8::9]:4001: 554 5.7.1 <x@b.test>: "
+                    "Relay access denied; from=<> to=<x@b.test> proto=ESMTP helo=<x>")
+                  SMTPD("10:00:01", "1",
+                        "disconnect from c.example[2001:db8::9]:4001 ehlo=1 "
+                        "unknown=0/2 commands=1/3"),
+          "node smtp_in_connections 1\nnode smtp_in_connection_seconds 1\nnode smtp_in_blocked 1\n"
+          "node smtp_in_bad_commands 2\n",
+          "clients with ports");
+    check(SMTPD("10:00:00", "1", "connect from c.example[192.0.2.9]:4001")
+              SMTPD("10:00:00", "1",
+                    "NOQUEUE: reject: MAIL from c.example[192.0.2.9]:4001: 452 4.3.1 Insufficient "
+                    "system storage; proto=ESMTP helo=<x>")
+                  SMTPD("10:00:00", "1", "disconnect from c.example[192.0.2.9]:4001 commands=1/2"),
+          "node smtp_in_connections 1\n", "no room: not blocked");
+}
+
 int main(void)
 {
+    test_ports();
     test_samples();
     test_login();
     test_blocked();
