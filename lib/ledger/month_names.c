@@ -14,8 +14,8 @@ enum month_names_query { NEXT, HAS_MONTH, USERS, QUERIES };
 
 static const char *const sql[QUERIES] = {
     [NEXT] = "SELECT account FROM rows WHERE account > ?1 ORDER BY account LIMIT 1",
-    [HAS_MONTH] = "SELECT 1 FROM rows WHERE account = ?1 AND kind = 'month' AND period = ?2"
-                  " LIMIT 1",
+    [HAS_MONTH] = ("SELECT 1 FROM rows WHERE account = ?1 AND kind = 'month' AND period = ?2"
+                   " LIMIT 1"),
     [USERS] = "SELECT user FROM rows WHERE account = ?1 AND kind = 'users:month' AND period = ?2",
 };
 
