@@ -10,8 +10,10 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import collector
 import dovecot_server
 import proc
+import redis_server
 import tap
 
 USERS = {"u1@host.test": "{PLAIN}secret", "u2@host.test": "{PLAIN}secret",
@@ -274,17 +276,39 @@ def counted(log):
     return found
 
 
-def compare(done, found):
+def pushed(folder, log_path):
+    """The same from Redis, where tollgate-collect brought it."""
+    server = redis_server.RedisServer(folder)
+    redis = server.connect()
+    proc.write_text(os.path.join(folder, "domains"), "host.test\n")
+    c = collector.Collector(folder, "unix://" + server.path,
+                            {"collect": {"sources": ["file:" + log_path]}})
+    code, _, err = c.once()
+    tap.same(code, 0, "tollgate-collect --once", err)
+    found = {}
+    for account in ("node", "host.test"):
+        fields = redis.hash("tg:{%s}:total" % account.replace("node", "@" + collector.NODE))
+        found.update({(account, name): int(amount) for name, amount in fields.items()
+                      if name.startswith(("pop_", "imap_"))})
+    for key in redis("KEYS", "tg:{host.test}:users:month:*"):
+        for name, amount in redis.hash(key).items():
+            user, _, counter = name.partition(" ")
+            if counter.startswith(("pop_", "imap_")):
+                found[user, counter] = found.get((user, counter), 0) + int(amount)
+    return found
+
+
+def compare(done, found, by):
     good = True
     for key in sorted(set(done.sums) | set(found)):
         want, got = done.sums.get(key, 0), found.get(key, 0)
         account, counter = key
         if counter.endswith("_seconds"):
             short = done.short.get((account, counter.split("_")[0]), 0)
-            good &= tap.ok(want <= got <= want + short, "%s %s" % key,
+            good &= tap.ok(want <= got <= want + short, "%s: %s %s" % (by, *key),
                            "got %d, want %d to %d" % (got, want, want + short))
         else:
-            good &= tap.same(got, want, "%s %s" % key)
+            good &= tap.same(got, want, "%s: %s %s" % (by, *key))
     return good
 
 
@@ -312,10 +336,11 @@ def main():
     ended = sum(amount for (account, counter), amount in done.sums.items()
                 if account == "node" and counter.endswith("_connections"))
     proc.wait_for("the ends of all sessions", lambda: server.ends() >= ended)
-    log = server.lines()
-    if not compare(done, counted(log)):
-        tap.note(log.decode("utf-8", "replace"))
     server.stop()
+    log = server.lines()
+    good = compare(done, counted(log), "machines")
+    if not compare(done, pushed(folder, server.log), "Redis") or not good:
+        tap.note(log.decode("utf-8", "replace"))
 
 
 tap.run(main)

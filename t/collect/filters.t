@@ -11,7 +11,9 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import collector
 import proc
+import redis_server
 import tap
 
 VIRUS = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
@@ -117,6 +119,19 @@ def counted(log):
     return dict((line.split(" ")[1], int(line.split(" ")[2])) for line in out.splitlines())
 
 
+def pushed(folder, paths):
+    """The same from Redis, where tollgate-collect brought it; each log is a source of its own."""
+    server = redis_server.RedisServer(folder)
+    redis = server.connect()
+    c = collector.Collector(folder, "unix://" + server.path,
+                            {"collect": {"sources": ["file:" + path for path in paths]}})
+    code, _, err = c.once()
+    tap.same(code, 0, "tollgate-collect --once", err)
+    return dict((name, int(amount))
+                for name, amount in redis.hash("tg:{@%s}:total" % collector.NODE).items()
+                if name.startswith(("spamd_", "clamd_")))
+
+
 def read(path):
     with open(path, "rb") as f:
         return f.read()
@@ -137,11 +152,14 @@ def main():
     tap.same(tries, 2, "spamc tried twice")
     log = read(spamd_log)
     seconds = sum(float(scan) for scan in re.findall(r"scantime=([0-9.]+)", log.decode()))
-    got = counted(log + read(clamd_log) + away)
-    tap.same(got, {name: amount for name, amount in (
+    want = {name: amount for name, amount in (
         ("spamd_connections", connections), ("spamd_connection_seconds", int(seconds + 1e-6)),
-        ("spamd_failed", failed + tries), ("clamd_connections", scans)) if amount},
-        "what the logs count", log.decode(), read(clamd_log).decode(), away.decode())
+        ("spamd_failed", failed + tries), ("clamd_connections", scans)) if amount}
+    away_log = os.path.join(folder, "mail.log")
+    proc.write_text(away_log, away.decode())
+    said = [log.decode(), read(clamd_log).decode(), away.decode()]
+    tap.same(counted("".join(said).encode()), want, "what the machines count", *said)
+    tap.same(pushed(folder, [spamd_log, clamd_log, away_log]), want, "what Redis has", *said)
 
 
 tap.run(main)
