@@ -1,4 +1,4 @@
-/* tollgate report: counters of a range of time as table, CSV, JSON or chart. */
+/* tollgate report: counters of a range of time as table, CSV, JSON, chart, image or page. */
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,7 @@ struct report {
     bool reverse;
     uint64_t top;
     int format;
-    int chart; /* an enum render_svg_kind */
+    int chart; /* an enum render_svg_kind; -1: not given */
 
     struct range range;
     struct report_question question;
@@ -163,6 +163,8 @@ static int check_scope(const struct report *r)
     enum report_scope scope = scope_of(r);
     bool is_node = scope == SCOPE_SERVER && (r->by == BY_NOTHING || r->by == BY_NODE);
 
+    if (r->chart >= 0 && r->format < FORMAT_SVG)
+        return cli_usage("report", "--chart needs --format svg or html");
     if (r->server && scope != SCOPE_SERVER)
         return cli_usage("report", "--server excludes --domain and --user");
     if (scope == SCOPE_USER && r->by != BY_NOTHING)
@@ -311,12 +313,13 @@ static int run(struct report *r)
     if (range_parse(&r->range, r->from, r->to, r->step == 0, &err) != 0 || ask(r, &err) != 0 ||
         read_report(&r->cli->reader, &r->question, &r->arena, &r->grid, &err) != 0)
         return cli_fail(&err);
-    return cli_write_grid(&r->grid, (enum format)r->format, (enum render_svg_kind)r->chart);
+    return cli_write_grid(&r->grid, (enum format)r->format,
+                          r->chart < 0 ? RENDER_SVG_BAR : (enum render_svg_kind)r->chart);
 }
 
 int command_report(struct cli *cli, int argc, char **argv)
 {
-    struct report r = {.cli = cli, .by = BY_NOTHING, .step = -1};
+    struct report r = {.cli = cli, .by = BY_NOTHING, .step = -1, .chart = -1};
     int code = parse(&r, argc, argv);
 
     if (code != EX_OK)
