@@ -12,6 +12,7 @@
 #define WIDE        9600
 #define NARROW      3600
 #define SWATCH      100
+#define LEGEND_MOST 17  /* of a name: times the size of the font */
 #define TITLE       300 /* height of the title line of a file */
 
 static const struct render_style plain = {.utf8 = true};
@@ -41,12 +42,10 @@ static void legend_place(struct svg_chart *c, struct svg_legend *l, int64_t widt
 static void legend_item(struct svg_chart *c, struct svg_legend *l, const char *pattern,
                         const char *class_name, struct slice name)
 {
-    struct slice shown = format_head(name, 28);
-    int64_t width = SWATCH + 50 + render_svg_text_width(c, name) + 160;
-    int64_t room = render_svg_text_width(c, shown) + c->font;
+    int64_t whole = render_svg_text_width(c, name), most = LEGEND_MOST * c->font;
+    int64_t room = (whole < most ? whole : most) + c->font / 2; /* so that rounding cuts nothing */
+    int64_t width = SWATCH + 50 + room + 100;
 
-    if (shown.len < name.len)
-        width = SWATCH + 50 + room + 160;
     legend_place(c, l, width);
     if (l->draw) {
         int64_t y = l->y - SWATCH + 10;
