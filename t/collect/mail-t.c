@@ -112,6 +112,12 @@ static void test_stories(void)
 
 static void test_not_queued(void)
 {
+    story(LINE("10:00:00", "cleanup[4]", ID ": message-id=<a@b>")
+              LINE("10:00:00", "pickup[1]", ID ": uid=33 from=<u@host.test>") REMOVED(ID) LATER,
+          ID
+          " postfix u@host.test\n  message-id text=<a@b>\n  submitted sender=u@host.test uid=33\n"
+          "  removed\n",
+          "lines in another order");
     story(LINE("10:00:00", "smtpd[1]", ID ": client=c[192.0.2.9]")
               LINE("10:00:01", "cleanup[4]", ID ": message-id=<a@b>")
                   LINE("10:00:02", "smtpd[1]", "disconnect from c[192.0.2.9] data=0/1 commands=3/4")
@@ -215,6 +221,12 @@ static void test_owners(void)
          ID ": to=<nobody@host.test>, relay=local, delays=0/0/0/0, dsn=5.1.1, status=bounced (x)")
 #define NOTICE LINE("10:00:02", "bounce[5]", ID ": sender non-delivery notification: " OTHER)
 
+/* The process of the delivery goes on to another: the delivery has ended. */
+#define INSIDE                                                                                     \
+    LINE("10:00:03", "smtp[7]",                                                                    \
+         "4jcCwf1Fxqz1d2nF: to=<x@host.test>, relay=l[127.0.0.1]:24, delays=0/0/0/0, dsn=2.0.0, "  \
+         "status=sent (ok)")
+
 static void test_made(void)
 {
     pays(SMTPD(ID, C ", sasl_username=joe") ACTIVE(ID, "u@host.test") BOUNCED ACTIVE(OTHER, "")
@@ -224,7 +236,7 @@ static void test_made(void)
              BOUNCED NOTICE ACTIVE(OTHER, "") OUT(OTHER) REMOVED(ID) REMOVED(OTHER) LATER,
          "joe@host.test", "told before its first line (3.11)");
     pays(SMTPD(ID, C ", sasl_username=joe") ACTIVE(ID, "u@host.test") BOUNCED ACTIVE(OTHER, "")
-             OUT(OTHER) REMOVED(OTHER) LINE("10:00:04", "smtp[7]", "warning: x") REMOVED(ID)
+             OUT(OTHER) REMOVED(OTHER) INSIDE REMOVED(ID)
                  LINE("10:00:06", "bounce[5]", ID ": sender non-delivery notification: " OTHER)
                      LATER,
          "joe@host.test", "told after it was delivered");
@@ -240,12 +252,13 @@ static void test_made(void)
              SMTPD(OTHER, "l[127.0.0.1], orig_queue_id=" ID ", orig_client=" C)
                  ACTIVE(OTHER, "u@vmbox.test") OUT(OTHER) REMOVED(OTHER) REMOVED(ID) LATER,
          "joe@host.test", "back from a filter that tells the id");
-    pays(SMTPD(ID, C ", sasl_username=joe") ACTIVE(ID, "u@vmbox.test") SMTPD(
-             OTHER, "l[127.0.0.1], orig_client=" C) ACTIVE(OTHER, "u@vmbox.test") OUT(OTHER)
-             LINE("10:00:03", "smtp[8]",
-                  ID ": to=<x@b.test>, relay=127.0.0.1[127.0.0.1]:10024, delays=0/0/0/1, "
-                     "dsn=2.0.0, status=sent (250 2.0.0 from MTA: 250 2.0.0 Ok: queued as " OTHER
-                     ")") REMOVED(OTHER) REMOVED(ID) LATER,
+    pays(SMTPD(ID, C ", sasl_username=joe") ACTIVE(ID, "u@vmbox.test")
+             SMTPD(OTHER, "l[127.0.0.1], orig_client=" C) ACTIVE(OTHER, "u@vmbox.test") OUT(OTHER)
+                 INSIDE LINE(
+                     "10:00:03", "smtp[8]",
+                     ID ": to=<x@b.test>, relay=127.0.0.1[127.0.0.1]:10024, delays=0/0/0/1, "
+                        "dsn=2.0.0, status=sent (250 2.0.0 from MTA: 250 2.0.0 Ok: queued as " OTHER
+                        ")") REMOVED(OTHER) REMOVED(ID) LATER,
          "joe@host.test", "back from a filter, told by its reply");
     pays(LINE("10:00:00", "smtpd[1]", "NOQUEUE: client=" C ", sasl_method=PLAIN, sasl_username=joe")
              LINE("10:00:01", "10025/smtpd[2]",

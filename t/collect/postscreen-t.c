@@ -33,6 +33,9 @@ int main(void)
               LINE("10:00:03", "DISCONNECT " CLIENT),
           "node smtp_in_connections 1\nnode smtp_in_connection_seconds 3\nnode smtp_in_blocked 1\n",
           "listed");
+    check(CONNECT("10:00:00") LINE("10:00:01", "PREGREET 9 after 0.1 from " CLIENT ": EHLO x")
+              LINE("10:00:03", "PASS NEW " CLIENT) LINE("10:00:03", "DISCONNECT " CLIENT),
+          "node smtp_in_connections 1\nnode smtp_in_connection_seconds 3\n", "passed after all");
     check(CONNECT("10:00:00")
               LINE("10:00:00", "NOQUEUE: reject: CONNECT from " CLIENT ": all server ports busy")
                   LINE("10:00:00", "DISCONNECT " CLIENT),

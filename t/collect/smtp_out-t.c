@@ -102,6 +102,14 @@ static void test_groups(void)
           for_all("host.test", "u@host.test", "failed 1\n"), "the name service");
 }
 
+static void test_quoted(void)
+{
+    check(BEGUN SMTP("10:00:01", ID ": to=<\"a>, relay=none, status=bounced (host x said: 550 no) "
+                                    "\\\"\"@b.test>, " RELAY "delays=0/0/0/0, " SENT) END,
+          for_all("host.test", "u@host.test", "connections 1\nsent_bytes 1000\n"),
+          "a recipient that looks like a reply");
+}
+
 static void test_replies(void)
 {
     static const struct {
@@ -190,6 +198,7 @@ int main(void)
 {
     test_samples();
     test_groups();
+    test_quoted();
     test_replies();
     test_internal();
     test_instances();

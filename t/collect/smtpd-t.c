@@ -171,9 +171,9 @@ static void test_rules(void)
 static void test_lost_ends(void)
 {
     check(SMTPD("10:00:00", "1", "connect from " CLIENT)
-              SMTPD("10:00:30", "1", "connect from " CLIENT)
-                  SMTPD("10:00:31", "1", "disconnect from " CLIENT " quit=1 commands=1"),
-          "node smtp_in_connections 2\nnode smtp_in_connection_seconds 31\n",
+              SMTPD("10:00:37", "1", "connect from " CLIENT)
+                  SMTPD("10:00:38", "1", "disconnect from " CLIENT " quit=1 commands=1"),
+          "node smtp_in_connections 2\nnode smtp_in_connection_seconds 38\n",
           "the process begins another");
     check(SMTPD("10:00:00", "1", "connect from " CLIENT)
               SMTPD("13:00:00", "1", "connect from " CLIENT)
@@ -226,6 +226,11 @@ static void test_hours(void)
 
 static void test_forms(void)
 {
+    check(SMTPD("10:00:00", "1", "connect from " CLIENT)
+              SMTPD("10:00:00", "1", "timeout after DATA (4 bytes) from " CLIENT)
+                  SMTPD("10:00:00", "1", "lost connection after DATA from " CLIENT)
+                      SMTPD("10:00:00", "1", "disconnect from " CLIENT " ehlo=1 commands=1"),
+          "node smtp_in_connections 1\nnode smtp_in_terminations 1\n", "a session ends once");
     check(SMTPD("10:00:00", "1", "connect from " CLIENT) SMTPD(
               "10:00:00", "1",
               "NOQUEUE: reject: DATA from " CLIENT
