@@ -19,6 +19,7 @@ enum {
     LINE_BYTES = 65536,
     SILENCE_MS = 10 * 1000,
     FOLD_WAIT_MS = 10 * 1000,
+    FOLD_LOOK_MS = 200, /* so often it looks whether the daemon stops */
     PAGE = 1000,
     ARENA_BYTES = 64 << 20
 };
@@ -44,13 +45,26 @@ static json_t *done(void)
     return json_pack("{s:b}", "ok", 1);
 }
 
-/* Waits until all of the journal is in the ledger, with what was released just now. */
+static bool is_stopping(const struct control *c)
+{
+    struct pollfd p = {.fd = c->wake[0], .events = POLLIN};
+
+    return poll(&p, 1, 0) > 0;
+}
+
+/* Waits until all of the journal is in the ledger, with what was released just now; no longer than
+ * the daemon runs. */
 static bool catch_up(struct control *c)
 {
     uint64_t next;
+    bool is_there;
 
     (void)journal_now(c->journal, &next);
-    return accountant_wait(c->accountant, next - 1, FOLD_WAIT_MS);
+    for (int64_t waited_ms = 0;; waited_ms += FOLD_LOOK_MS) {
+        is_there = accountant_wait(c->accountant, next - 1, FOLD_LOOK_MS);
+        if (is_there || waited_ms >= FOLD_WAIT_MS || is_stopping(c))
+            return is_there;
+    }
 }
 
 static int held_add(json_t *list, const struct held_message *m)
