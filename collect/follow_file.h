@@ -18,7 +18,8 @@
  *
  * Of a file that was copied and truncated, the copy is read to its end. What was written between
  * the copying and the truncating is in neither, and nothing tells whether there was any: that is a
- * gap each time.
+ * gap each time. A copy is known by the truncation that was seen, else by times: it was made after
+ * the live file was (of a compressed one, written to long after).
  */
 
 #define FOLLOW_QUIET_MS 5000 /* a rotated file that was not written to for so long is done */

@@ -22,7 +22,9 @@ struct search {
 #define ROUNDS   5
 #define PAUSE_MS 8
 /* A folder whose names change all the time is looked at all the same after so long. */
-#define RESTLESS_MS 10000
+#define RESTLESS_MS 60000
+/* A rotated file may be written to for so long after the new one was made. */
+#define LATE_NS (INT64_C(600) * 1000 * NS_PER_MS)
 
 /* 1: open; 0: it could not be read (noted), or it is another file by now; -1: not now. */
 static int open_sibling(struct search *s, const struct follow_sibling *one, struct err *err)
@@ -323,12 +325,25 @@ static struct follow_sibling *with_data(const struct follow_siblings *all,
     return one;
 }
 
+/* Is the open file a copy of the live one? One that was renamed was made before the live file was,
+ * and written to until then. Where it was compressed since, only the latter is known. */
+static bool is_copied(const struct search *s, int64_t written_ns)
+{
+    const struct follow_sibling *live = follow_siblings_live(&s->all);
+    const struct follow_stream *open = &s->f->stream;
+
+    if (s->f->is_copy || live == NULL || live->birth_ns == 0 || open->birth_ns == 0)
+        return s->f->is_copy;
+    return open->packing == FOLLOW_PLAIN ? open->birth_ns > live->birth_ns
+                                         : written_ns > live->birth_ns + LATE_NS;
+}
+
 static int choose_next(struct search *s, struct err *err)
 {
     struct follow_file *f = s->f;
     struct follow_sibling *open, *next;
     struct follow_position at;
-    bool was_copy = f->is_copy;
+    bool was_copy;
     int result;
 
     if (find_open(s, &open, err) != 0)
@@ -336,6 +351,7 @@ static int choose_next(struct search *s, struct err *err)
     if (open == NULL && s->has_changed)
         return 0;
     follow_stream_position(&f->stream, &at);
+    was_copy = is_copied(s, at.written_ns);
     next = open != NULL ? follow_siblings_next(&s->all, open)
                         : follow_siblings_after(&s->all, at.written_ns);
     next = with_data(&s->all, next);

@@ -2,9 +2,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sysexits.h>
 
 #include "lib/sys/clock.h"
@@ -94,16 +96,18 @@ static int add(struct follow_siblings *all, const struct follow_sibling *one)
 /* Takes the path over. What is no regular file, or gone, is left out. */
 static int add_path(struct follow_siblings *all, struct follow_sibling one)
 {
-    struct stat st;
+    struct statx x;
 
-    if (stat(one.path, &st) != 0 || !S_ISREG(st.st_mode)) {
+    if (statx(AT_FDCWD, one.path, 0, STATX_BASIC_STATS | STATX_BTIME, &x) != 0 ||
+        !S_ISREG(x.stx_mode)) {
         free(one.path);
         return 0;
     }
-    one.dev = follow_stream_dev(st.st_dev);
-    one.inode = st.st_ino;
-    one.size = (uint64_t)st.st_size;
-    one.written_ns = st.st_mtim.tv_sec * NS_PER_S + st.st_mtim.tv_nsec;
+    one.dev = follow_stream_dev(makedev(x.stx_dev_major, x.stx_dev_minor));
+    one.inode = x.stx_ino;
+    one.size = x.stx_size;
+    one.written_ns = follow_stream_time_ns(&x.stx_mtime);
+    one.birth_ns = (x.stx_mask & STATX_BTIME) != 0 ? follow_stream_time_ns(&x.stx_btime) : 0;
     if (add(all, &one) == 0)
         return 0;
     free(one.path);

@@ -24,6 +24,7 @@ struct follow_sibling {
     char *path;
     uint64_t dev, inode, size;
     int64_t written_ns; /* mtime */
+    int64_t birth_ns;   /* 0: not known */
     enum follow_packing packing;
     bool is_live;
     size_t stem_len;  /* of the path without .gz */

@@ -51,6 +51,11 @@ uint64_t follow_stream_dev(dev_t dev)
     return (uint64_t)major(dev) << 32 | minor(dev);
 }
 
+int64_t follow_stream_time_ns(const struct statx_timestamp *t)
+{
+    return t->tv_sec * NS_PER_S + t->tv_nsec;
+}
+
 static void end_program(struct follow_stream *s)
 {
     if (s->child <= 0)
@@ -84,9 +89,9 @@ static int identify(struct follow_stream *s, const char *path, struct err *err)
         return err_set(err, EX_OSERR, "%s: %s", path, strerror(errno));
     s->dev = follow_stream_dev(makedev(x.stx_dev_major, x.stx_dev_minor));
     s->inode = x.stx_ino;
-    s->written_ns = x.stx_mtime.tv_sec * NS_PER_S + x.stx_mtime.tv_nsec;
+    s->written_ns = follow_stream_time_ns(&x.stx_mtime);
     if ((x.stx_mask & STATX_BTIME) != 0)
-        s->birth_ns = x.stx_btime.tv_sec * NS_PER_S + x.stx_btime.tv_nsec;
+        s->birth_ns = follow_stream_time_ns(&x.stx_btime);
     if (S_ISREG(x.stx_mode))
         return 0;
     if (S_ISDIR(x.stx_mode))

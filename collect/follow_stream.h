@@ -25,8 +25,10 @@ enum follow_packing { FOLLOW_PLAIN, FOLLOW_GZ, FOLLOW_XZ, FOLLOW_ZST, FOLLOW_BZ2
 /* By the name's end; *len is what is before it. */
 enum follow_packing follow_stream_packing(const char *name, size_t *len) TG_NONNULL(1, 2);
 
-/* A device's number as the streams have it. */
+/* A device's number, a time, as the streams have them. */
 uint64_t follow_stream_dev(dev_t dev);
+struct statx_timestamp;
+int64_t follow_stream_time_ns(const struct statx_timestamp *t) TG_NONNULL(1);
 
 struct follow_stream {
     bool is_open;

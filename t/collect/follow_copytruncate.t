@@ -117,6 +117,26 @@ def test_restart_in_copy():
     tap.same(step.restart().look(), [LOST_BETWEEN] + new, "a restart there still tells the gap")
 
 
+def test_unseen():
+    """A follower that begins in a copy, and never sees the live file truncated."""
+    for how in (None, "gz"):
+        log = Log()
+        log.write("")
+        want = []
+        for day in ("-20261126", "-20261127"):
+            want += log.lines(30)
+            log.copy(day)
+            log.truncate()
+            if how:
+                age(log.sibling(day), -7200)
+                log.pack(day, how)
+            want.append(LOST_BETWEEN)
+        want += log.lines(5)
+        step = Step(log.path)
+        tap.same(step.look() + step.look(QUIET_MS) + step.look(QUIET_MS), want,
+                 "copies are known by times, %s: a gap at each" % how)
+
+
 def main():
     for test in [x for name, x in sorted(globals().items()) if name.startswith("test_")]:
         print("# " + test.__name__, flush=True)

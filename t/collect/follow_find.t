@@ -233,7 +233,7 @@ def test_busy_folder():
     end = log.lines(1)
     tap.same(new.look(), end, "the end of a log is that of the first look")
     step.restart()
-    got = step.look() + step.look(11000) + step.look(11000)
+    got = step.look() + step.look(61000) + step.look(61000)
     stop.set()
     thread.join()
     tap.same(got, late + end, "a position is looked for all the same after some time")
