@@ -19,8 +19,8 @@ static const struct shape message_id = {"cleanup: message-id", true},
                           qmgr_other = {"qmgr: other", false},
                           notified = {"bounce: notification", true},
                           superuser = {"postsuper: queue id", true},
-                          superuser_sum = {"postsuper: sum", false}, delivered = {"delivery", true},
-                          warned = {"warning", false};
+                          superuser_sum = {"postsuper: other", false},
+                          delivered = {"delivery", true}, warned = {"warning", false};
 
 static void tell(struct machine *m, const struct log_line *line, const struct told *t,
                  enum mail_event_kind kind)
@@ -329,21 +329,28 @@ static const struct shape *bounce_line(struct machine *m, const struct log_line 
 static const struct shape *postsuper_line(struct machine *m, const struct log_line *line,
                                           const struct told *t)
 {
+    static const struct {
+        struct slice text;
+        enum mail_event_kind kind;
+        bool is_end;
+    } words[] = {{{"removed", 7}, MAIL_DELETED, true},
+                 {{"requeued", 8}, MAIL_REQUEUED, true},
+                 {{"placed on hold", 14}, MAIL_HELD, false},
+                 {{"released from hold", 18}, MAIL_RELEASED, false},
+                 {{"expired", 7}, MAIL_EXPIRED, false}};
     struct told only = {.id = t->id};
     struct open_entry *e;
 
-    if (slice_equal(t->text, SLICE("removed"))) {
-        tell_end(m, line, &only, MAIL_DELETED);
-    } else if (slice_equal(t->text, SLICE("requeued"))) {
-        tell_end(m, line, &only, MAIL_REQUEUED);
-    } else {
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (!slice_equal(t->text, words[i].text))
+            continue;
         e = mail_take(m, line, t->id);
-        if (e != NULL && slice_equal(t->text, SLICE("placed on hold")))
+        if (e != NULL && words[i].kind == MAIL_HELD)
             ((struct mail *)e->thing)->flags |= MAIL_ON_HOLD;
-        tell(m, line, &only,
-             slice_equal(t->text, SLICE("released from hold")) ? MAIL_RELEASED : MAIL_HELD);
+        (words[i].is_end ? tell_end : tell)(m, line, &only, words[i].kind);
+        return &superuser;
     }
-    return &superuser;
+    return &superuser_sum;
 }
 
 /* --- all -------------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 
 #include "collect/mail.h"
 #include "collect/mail_text.h"
+#include "collect/refusal.h"
 #include "collect/smtp_out_group.h"
 
 static bool has_any(struct slice text, const struct slice *words, size_t count)
@@ -86,6 +87,29 @@ static struct slice unbracket(struct slice s)
     return s;
 }
 
+/* A policy's words, or a list's name. */
+static void note_refusal(struct smtp_out_group *g, const struct log_line *line,
+                         const struct sendmail_out *out)
+{
+    struct slice rest = out->to, first = SLICE_NONE, host = SLICE_NONE;
+    ptrdiff_t at;
+
+    if (mail_text_starts(out->stat, SLICE("Sent")) || !refusal_is_policy(out->dsn, out->stat))
+        return;
+    TG_IGNORE(slice_cut(&rest, ',', &first)); /* none: no provider */
+    first = unbracket(first);
+    at = slice_find_last(first, '@');
+    rest = out->relay;
+    TG_IGNORE(slice_word(&rest, " ", &host)); /* none: an empty one */
+    host.len -= host.len > 0 && host.ptr[host.len - 1] == '.';
+    smtp_out_group_refuse(g,
+                          &(struct smtp_out_refusal){
+                              .time_ms = line->time_ms,
+                              .provider = at < 0 ? SLICE_NONE : slice_from(first, (size_t)at + 1),
+                              .relay = host,
+                              .text = out->stat});
+}
+
 static void tell(struct machine *m, const struct log_line *line, struct open_entry *mail,
                  const struct sendmail_out *out)
 {
@@ -117,6 +141,7 @@ void sendmail_out(struct machine *m, const struct log_line *line, struct open_en
     g->last_ms = line->time_ms;
     g->sending_ms = ms_of(out->xdelay);
     count(g, line, out);
+    note_refusal(g, line, out);
     TG_IGNORE(mail_owner(m, message, &payer)); /* the best guess: a later line does not tell more */
     smtp_out_group_charge(m, g, &payer, message->size);
     smtp_out_group_release(g);

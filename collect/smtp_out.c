@@ -7,6 +7,7 @@
 #include "collect/mail_key.h"
 #include "collect/refusal.h"
 #include "collect/smtp_out_group.h"
+#include "collect/smtp_out_relay.h"
 
 static const struct shape to_server = {"smtp: delivery", true},
                           to_internal = {"smtp: delivery inside", true},
@@ -20,44 +21,6 @@ void smtp_out_type(struct open_book *b)
                                            smtp_out_group_release};
 
     open_type(b, OPEN_SMTP_OUT, &type);
-}
-
-/* --- relays ----------------------------------------------------------------------------------- */
-
-/* "host[ip]:port" of a line, and what stands in the list: "host", "ip", "host:port", "[ip]:port"
- * or all of it. */
-static bool is_relay(struct slice rule, struct slice relay, struct slice host, struct slice address)
-{
-    struct slice port = mail_text_after(relay, SLICE("]:"));
-    struct slice name = rule;
-
-    if (slice_equal(rule, relay))
-        return true;
-    if (port.len > 0 && rule.len > port.len + 1 &&
-        slice_equal(slice_from(rule, rule.len - port.len), port) &&
-        rule.ptr[rule.len - port.len - 1] == ':')
-        name = slice_to(rule, rule.len - port.len - 1);
-    if (name.len > 2 && name.ptr[0] == '[' && name.ptr[name.len - 1] == ']')
-        name = (struct slice){name.ptr + 1, name.len - 2};
-    return slice_equal_nocase(name, host) || slice_equal(name, address) ||
-           slice_equal_nocase(rule, host) || slice_equal(rule, address);
-}
-
-/* Is it a socket, this host or a server of the list? */
-static bool is_internal(const struct machine *m, struct slice relay)
-{
-    struct slice address = mail_text_address(relay);
-    ptrdiff_t bracket = slice_find(relay, '[');
-    struct slice host = bracket < 0 ? relay : slice_to(relay, (size_t)bracket);
-    struct ip ip;
-
-    if (!networks_ip_parse(address, &ip) || mail_text_is_loopback(address))
-        return true;
-    for (size_t i = 0; i < m->rules->internal_relays.count; i++) {
-        if (is_relay(m->rules->internal_relays.list[i], relay, host, address))
-            return true;
-    }
-    return false;
 }
 
 /* --- times ------------------------------------------------------------------------------------ */
@@ -313,6 +276,35 @@ static struct slice domain_of(struct slice address)
     return at < 0 ? SLICE_NONE : slice_from(address, (size_t)at + 1);
 }
 
+/* "550 5.7.1 no" of "host H[ip] said: 550 5.7.1 no (in reply to RCPT TO command)" */
+static struct slice reply_of(struct slice said)
+{
+    struct slice reply = mail_text_after(said, SLICE(" said: "));
+    struct slice tail;
+
+    if (reply.len == 0)
+        reply = mail_text_after(said, SLICE(" refused to talk to me: "));
+    tail = mail_text_after(reply, SLICE(" (in reply to "));
+    if (tail.len > 0)
+        reply = slice_to(reply, (size_t)(tail.ptr - reply.ptr) - (sizeof " (in reply to " - 1));
+    return reply;
+}
+
+/* "host H[ip] refused to talk to me: 554 ..." */
+static void refuse(struct smtp_out_group *g, const struct log_line *line, struct slice said,
+                   struct slice provider)
+{
+    struct slice host = mail_text_after(said, SLICE("host "));
+    ptrdiff_t end = slice_find(host, '[');
+
+    smtp_out_group_refuse(
+        g, &(struct smtp_out_refusal){.time_ms = line->time_ms,
+                                      .is_greeting = is_greeting(said),
+                                      .provider = provider,
+                                      .relay = end < 0 ? SLICE_NONE : slice_to(host, (size_t)end),
+                                      .text = reply_of(said)});
+}
+
 /* --- recipients ------------------------------------------------------------------------------- */
 
 static void count_first(struct smtp_out_group *g, const struct log_line *line,
@@ -342,7 +334,7 @@ static void count_reply(struct smtp_out_group *g, const struct log_line *line,
     else if (slice_equal(d->status, SLICE("bounced")) && code_said(d->text) >= 500)
         smtp_out_group_once(g, line->time_ms, COUNTER_SMTP_OUT_REJECTED);
     if (is_refused || (code_said(d->text) >= 400 && refusal_is_policy(d->dsn, d->text)))
-        smtp_out_group_refuse(g, line->time_ms, d->text, domain_of(d->to), is_refused);
+        refuse(g, line, d->text, domain_of(d->to));
 }
 
 static void note_alias(struct machine *m, struct smtp_out_group *g, const struct mail_delivery *d)
@@ -366,7 +358,7 @@ static const struct shape *recipient(struct machine *m, const struct log_line *l
         return NULL;
     if (mail_delivery(m, line, id, text) == NULL)
         return &to_server; /* out of memory */
-    if (!slice_equal(d.relay, SLICE("none")) && is_internal(m, d.relay)) {
+    if (!slice_equal(d.relay, SLICE("none")) && smtp_out_relay_is_internal(m, d.relay)) {
         group_close(m, line, id);
         return &to_internal;
     }
@@ -392,7 +384,7 @@ static const struct shape *connect_failed(struct machine *m, const struct log_li
     struct slice relay = end < 1 ? text : slice_to(text, (size_t)end - 1);
     struct smtp_out_group *g;
 
-    if (is_internal(m, relay))
+    if (smtp_out_relay_is_internal(m, relay))
         return &to_internal;
     g = group_before(m, line, SLICE_NONE);
     if (g != NULL)
@@ -410,7 +402,8 @@ static bool is_about_internal(const struct machine *m, struct slice text)
 
     if (address.len == 0) /* "Cannot start TLS": says no name */
         return false;
-    return is_internal(m, slice_to(relay, (size_t)(address.ptr - relay.ptr) + address.len + 1));
+    return smtp_out_relay_is_internal(
+        m, slice_to(relay, (size_t)(address.ptr - relay.ptr) + address.len + 1));
 }
 
 static const struct shape *server_in_vain(struct machine *m, const struct log_line *line,
@@ -433,7 +426,7 @@ static const struct shape *server_in_vain(struct machine *m, const struct log_li
     else if (!is_said)
         smtp_out_group_add(g, line->time_ms, COUNTER_SMTP_OUT_TERMINATIONS, 1);
     if (is_refused)
-        smtp_out_group_refuse(g, line->time_ms, text, SLICE_NONE, true);
+        refuse(g, line, text, SLICE_NONE);
     return &server_failed;
 }
 

@@ -176,39 +176,23 @@ void smtp_out_group_once(struct smtp_out_group *g, int64_t time_ms, enum counter
     smtp_out_group_add(g, time_ms, id, 1);
 }
 
-/* "550 5.7.1 no" of "host H[ip] said: 550 5.7.1 no (in reply to RCPT TO command)" */
-static struct slice reply_of(struct slice said)
-{
-    struct slice reply = mail_text_after(said, SLICE(" said: "));
-    struct slice tail;
-
-    if (reply.len == 0)
-        reply = mail_text_after(said, SLICE(" refused to talk to me: "));
-    tail = mail_text_after(reply, SLICE(" (in reply to "));
-    if (tail.len > 0)
-        reply = slice_to(reply, (size_t)(tail.ptr - reply.ptr) - (sizeof " (in reply to " - 1));
-    return reply;
-}
-
-void smtp_out_group_refuse(struct smtp_out_group *g, int64_t time_ms, struct slice said,
-                           struct slice provider, bool is_greeting)
+void smtp_out_group_refuse(struct smtp_out_group *g, const struct smtp_out_refusal *refusal)
 {
     struct smtp_out_refusal *r;
-    struct slice host = mail_text_after(said, SLICE("host "));
-    ptrdiff_t end = slice_find(host, '[');
 
     for (size_t i = 0; i < g->refusal_count; i++) {
-        if (slice_equal(g->refusals[i].provider, provider) &&
-            g->refusals[i].is_greeting == is_greeting)
+        if (slice_equal(g->refusals[i].provider, refusal->provider) &&
+            g->refusals[i].is_greeting == refusal->is_greeting)
             return;
     }
     if (g->refusal_count == SMTP_OUT_GROUP_REFUSALS)
         return;
     r = &g->refusals[g->refusal_count++];
-    *r = (struct smtp_out_refusal){.time_ms = time_ms, .is_greeting = is_greeting};
-    mail_codec_set(&r->provider, provider);
-    mail_codec_set(&r->relay, end < 0 ? SLICE_NONE : slice_to(host, (size_t)end));
-    mail_codec_set(&r->text, slice_to(reply_of(said), 400));
+    *r =
+        (struct smtp_out_refusal){.time_ms = refusal->time_ms, .is_greeting = refusal->is_greeting};
+    mail_codec_set(&r->provider, refusal->provider);
+    mail_codec_set(&r->relay, refusal->relay);
+    mail_codec_set(&r->text, slice_to(refusal->text, SMTP_OUT_GROUP_TEXT));
 }
 
 /* --- what is charged -------------------------------------------------------------------------- */

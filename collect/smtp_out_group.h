@@ -17,6 +17,7 @@
 #define SMTP_OUT_GROUP_KINDS    (COUNTER_SMTP_OUT_SENT_BYTES - COUNTER_SMTP_OUT_CONNECTIONS + 1)
 #define SMTP_OUT_GROUP_CHARGES  (SMTP_OUT_GROUP_KINDS + 8)
 #define SMTP_OUT_GROUP_REFUSALS 4
+#define SMTP_OUT_GROUP_TEXT     400 /* bytes of a refusal */
 
 struct smtp_out_charge {
     int64_t time_ms;
@@ -56,9 +57,9 @@ void smtp_out_group_add(struct smtp_out_group *g, int64_t time_ms, enum counter 
     TG_NONNULL(1);
 /* The same, at most once a group. */
 void smtp_out_group_once(struct smtp_out_group *g, int64_t time_ms, enum counter id) TG_NONNULL(1);
-/* A refusal: `said` is the log's "host H[ip] said: 550 ... (in reply to ...)". */
-void smtp_out_group_refuse(struct smtp_out_group *g, int64_t time_ms, struct slice said,
-                           struct slice provider, bool is_greeting) TG_NONNULL(1);
+/* A refusal; at most one a provider, of the greeting and of a message each. */
+void smtp_out_group_refuse(struct smtp_out_group *g, const struct smtp_out_refusal *refusal)
+    TG_NONNULL(1, 2);
 /* Charges all of it. `owner`: of the message; without a domain the alias pays, else nobody. */
 void smtp_out_group_charge(struct machine *m, const struct smtp_out_group *g,
                            const struct payer *owner, uint64_t size) TG_NONNULL(1, 2, 3);

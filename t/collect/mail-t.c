@@ -100,11 +100,15 @@ static void test_stories(void)
     story(LINE("10:00:00", "pickup[1]", ID ": uid=33 from=<u@host.test>") ACTIVE(ID, "u@host.test")
               LINE("10:00:02", "postsuper[5]", ID ": placed on hold")
                   LINE("10:00:03", "postsuper[5]", ID ": released from hold")
-                      LINE("10:00:04", "postsuper[5]", ID ": requeued") LINE(
-                          "10:00:05", "pickup[1]", OTHER ": uid=103 from=<u@host.test> orig_id=" ID)
-                          LINE("10:00:06", "postsuper[5]", OTHER ": removed") LATER,
+                      LINE("10:00:03", "postsuper[5]", ID ": expired")
+                          LINE("10:00:03", "postsuper[5]", ID ": some other word")
+                              LINE("10:00:04", "postsuper[5]", ID ": requeued")
+                                  LINE("10:00:05", "pickup[1]",
+                                       OTHER ": uid=103 from=<u@host.test> orig_id=" ID)
+                                      LINE("10:00:06", "postsuper[5]", OTHER ": removed") LATER,
           ID " postfix u@host.test\n  submitted sender=u@host.test uid=33\n"
-             "  queued sender=u@host.test size=500 nrcpt=1\n  held\n  released\n  requeued\n" OTHER
+             "  queued sender=u@host.test size=500 nrcpt=1\n  held\n  released\n  expired\n  "
+             "requeued\n" OTHER
              " postfix u@host.test\n  submitted sender=u@host.test uid=103 other=" ID
              "\n  made-of other=" ID "\n  deleted\n",
           "held, released, requeued and deleted");

@@ -99,6 +99,22 @@ static void test_in(void)
           "node smtp_in_bad_commands 1\nnode smtp_in_auth_failed 1\n", "bad commands, logins");
 }
 
+static void test_refusal(void)
+{
+    static const char log[] = FROM("10:00:00", "u@host.test", "u@localhost")
+        TO("10:00:01", RELAY "dsn=4.0.0, ", "Deferred: 451 listed at bl.example")
+            TO("10:00:02", RELAY "dsn=4.0.0, ", "Deferred: 452 try later")
+                TO("10:00:03", RELAY "dsn=2.0.0, ", "Sent (not listed at bl.example)");
+
+    fixture_init(&f, &samples_part);
+    fixture_run(&f, FIXTURE_WHOLE, slice_str(log));
+    IS_SLICE(buf_slice(&f.events),
+             SLICE("refusal provider=b.test relay=mx.b.test list=bl.example domain=host.test "
+                   "Deferred: 451 listed at bl.example\n"),
+             "a list's name");
+    fixture_fini(&f);
+}
+
 static void test_samples(void)
 {
     char *text = samples_section("collect/maillog-samples.txt", "10 Sendmail");
@@ -119,6 +135,7 @@ int main(void)
 {
     test_out();
     test_in();
+    test_refusal();
     test_samples();
     return tap_done();
 }
