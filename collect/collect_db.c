@@ -31,7 +31,7 @@ static const char schema_sql[] =
     "CREATE INDEX IF NOT EXISTS anomalies_time ON anomalies (time_ms);"
     "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT "
     "ROWID;"
-    "INSERT OR IGNORE INTO facts VALUES ('lines', 0), ('message_bytes', 0);";
+    "INSERT OR IGNORE INTO facts VALUES ('lines', 0), ('message_bytes', 0), ('signs', 0);";
 
 #define PRUNE_AT_ONCE "1000"
 #define TEXT_BYTES    ((size_t)1 << 20)
@@ -71,6 +71,7 @@ static const char schema_sql[] =
     X(ANOMALY_PRUNE, "DELETE FROM anomalies WHERE id IN (SELECT id FROM anomalies"                 \
                      " WHERE time_ms < ?1 ORDER BY time_ms LIMIT " PRUNE_AT_ONCE ")")              \
     X(FACT, "SELECT value FROM facts WHERE name = ?1")                                             \
+    X(FACT_SET, "UPDATE facts SET value = ?2 WHERE name = ?1")                                     \
     X(FACT_ADD, "UPDATE facts SET value = value + ?2 WHERE name = ?1")
 
 enum collect_db_statement {
@@ -375,6 +376,24 @@ int collect_db_anomaly_add(struct collect_db *db, const struct anomaly *a, struc
     (void)sqlite3_bind_int64(st, 8, (int64_t)a->threshold);
     (void)sqlite3_bind_int64(st, 9, (int64_t)a->recipients);
     return ledger_run(db->ledger, st, "keeping an anomaly", err);
+}
+
+int collect_db_signs_set(struct collect_db *db, uint64_t signs, struct err *err)
+{
+    sqlite3_stmt *st = db->statements[DB_FACT_SET];
+
+    ledger_bind(st, 1, SLICE("signs"));
+    (void)sqlite3_bind_int64(st, 2, (int64_t)signs);
+    return ledger_run(db->ledger, st, "noting what the logs lack", err);
+}
+
+int collect_db_signs(struct collect_db *db, uint64_t *signs, struct err *err)
+{
+    int64_t value = 0;
+    int rc = fact(db, SLICE("signs"), &value, err);
+
+    *signs = (uint64_t)value;
+    return rc;
 }
 
 int collect_db_lines_add(struct collect_db *db, uint64_t lines, struct err *err)

@@ -22,7 +22,7 @@
  *              than MESSAGES_BYTES of them
  *   refusals   of our greeting and mail by other servers; anomalies: jumps of activity. Both kept
  *              RECORDS_KEPT_MS
- *   facts      numbers: `lines` read since ever
+ *   facts      numbers: `lines` read since ever, `signs` of what the logs lack (collect/notes.h)
  *
  * Other programs read these tables beside it; names of tables and columns stay.
  *
@@ -91,6 +91,10 @@ int collect_db_refusal_add(struct collect_db *db, const struct refusal *r,
 int collect_db_anomaly_add(struct collect_db *db, const struct anomaly *a,
                            struct err *err) TG_MUST_USE TG_NONNULL(1, 2);
 
+int collect_db_signs_set(struct collect_db *db, uint64_t signs, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
+int collect_db_signs(struct collect_db *db, uint64_t *signs, struct err *err) TG_MUST_USE
+    TG_NONNULL(1, 2);
 int collect_db_lines_add(struct collect_db *db, uint64_t lines, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
 

@@ -4,6 +4,7 @@
 #include <sysexits.h>
 
 #include "collect/machines.h"
+#include "collect/notes.h"
 #include "lib/ledger/ledger_share.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
@@ -59,7 +60,8 @@ static void fold_begin(struct collect_fold *r)
 static int load(struct collect_fold *r, struct err *err)
 {
     r->must_load = true;
-    if (book_load(r, err) < 0 || feeds_load(r, err) < 0)
+    if (book_load(r, err) < 0 || feeds_load(r, err) < 0 ||
+        collect_db_signs(r->parts.db, &r->signs, err) < 0)
         return -1;
     r->must_load = false;
     fold_begin(r);
@@ -144,6 +146,7 @@ static void line_take(struct collect_fold *r, struct feed *f, const struct feed_
                   LOG_STR("log", f->name));
     if (l->has_gap)
         r->sink.gap(r->sink.to, &l->gap);
+    notes_line(&r->signs, line);
     shapes_add(&r->shapes, line, machines_line(&r->machine, line));
 }
 
@@ -242,7 +245,7 @@ static int write_all(struct collect_fold *r, struct buf *claims, struct err *err
 
     if (counts_apply(&r->counts, db, err) < 0 ||
         collect_db_open_save(db, r->machine.open, err) < 0 || feeds_save(r, claims, err) < 0 ||
-        collect_db_lines_add(db, r->lines, err) < 0)
+        collect_db_lines_add(db, r->lines, err) < 0 || collect_db_signs_set(db, r->signs, err) < 0)
         return -1;
     if (claims->failed)
         return err_set(err, EX_OSERR, "out of memory for the positions of the logs");

@@ -47,6 +47,7 @@ struct collect_fold {
     struct shapes shapes;
     struct twins *twins;
     uint64_t lines;            /* of this fold */
+    uint64_t signs;            /* of what the logs lack (collect/notes.h) */
     int64_t reached_ms;        /* all logs are read up to there */
     bool must_save;            /* though no line came */
     bool must_load;            /* the ledger is not as this has it */

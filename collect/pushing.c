@@ -10,6 +10,7 @@
 
 #include "collect/feed.h"
 #include "collect/gap_push.h"
+#include "collect/notes.h"
 #include "lib/ledger/learn.h"
 #include "lib/ledger/ledger_share.h"
 #include "lib/ledger/push.h"
@@ -32,6 +33,7 @@ struct pushing {
     struct gap_push *gaps;
     struct push_now now;
     struct buf sources; /* their names, for the hash */
+    struct buf notes;   /* what they lack */
     struct string_list names;
     int64_t next_ms; /* monotonic */
     void (*resumed)(void *context);
@@ -160,6 +162,7 @@ struct pushing *pushing_new(const struct settings *s, const char *dir, struct co
                           .undone = {"counters in redis were changed", NULL, LOG_ERR, .times = 0},
                           .rival = {"two nodes of the same name", NULL, LOG_ERR, .times = 0}};
     buf_init(&p->sources, SOURCES_BYTES);
+    buf_init(&p->notes, SOURCES_BYTES);
     for (size_t i = 0; i < p->names.count; i++)
         buf_addf(&p->sources, "%s%s", i > 0 ? " " : "", p->names.items[i]);
     if (open_parts(p, s, dir, err) == 0)
@@ -176,6 +179,7 @@ void pushing_free(struct pushing *p)
     push_free(p->push);
     store_free(p->store);
     buf_fini(&p->sources);
+    buf_fini(&p->notes);
     free(p);
 }
 
@@ -207,16 +211,20 @@ static void report_findings(struct pushing *p)
 static int now_take(struct pushing *p, int64_t through_ms, struct err *err)
 {
     struct collect_totals totals;
+    uint64_t signs;
 
-    if (collect_db_totals(p->db, &totals, err) < 0)
+    if (collect_db_totals(p->db, &totals, err) < 0 || collect_db_signs(p->db, &signs, err) < 0)
         return -1;
-    p->now = (struct push_now){.now_s = clock_unix_ms() / 1000,
-                               .counted_through = through_ms / 1000,
-                               .is_caught_up = true,
-                               .gauges = {[PUSH_LINES] = totals.lines,
-                                          [PUSH_GAPS] = totals.gaps,
-                                          [PUSH_LOG_FROM] = (uint64_t)(totals.from_ms / 1000)},
-                               .texts = {[PUSH_SOURCES] = buf_slice(&p->sources)}};
+    buf_reset(&p->notes);
+    notes_text(signs, &p->notes);
+    p->now = (struct push_now){
+        .now_s = clock_unix_ms() / 1000,
+        .counted_through = through_ms / 1000,
+        .is_caught_up = true,
+        .gauges = {[PUSH_LINES] = totals.lines,
+                   [PUSH_GAPS] = totals.gaps,
+                   [PUSH_LOG_FROM] = (uint64_t)(totals.from_ms / 1000)},
+        .texts = {[PUSH_SOURCES] = buf_slice(&p->sources), [PUSH_NOTES] = buf_slice(&p->notes)}};
     return 0;
 }
 

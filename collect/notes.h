@@ -1,0 +1,33 @@
+#ifndef TG_COLLECT_NOTES_H
+#define TG_COLLECT_NOTES_H
+
+#include <stdint.h>
+
+#include "collect/log_line.h"
+#include "lib/core/buf.h"
+#include "lib/core/contract.h"
+
+/*
+ * What the logs cannot tell, found in what they say: each note is a line `MARK COUNTER text` of the
+ * field `notes` of tg:{@mx1}:collect, and the reports show it with the figure.
+ *
+ * The signs are bits, kept in collect.db. Pure.
+ */
+
+enum notes_sign {
+    NOTES_POP = 1 << 0,          /* POP sessions */
+    NOTES_POP_NO_BYTES = 1 << 1, /* without in= and out= */
+    NOTES_IMAP = 1 << 2,
+    NOTES_HIBERNATED = 1 << 3, /* IMAP sessions that were */
+    NOTES_EVENTS = 1 << 4,     /* Dovecot's refused commands, one by one */
+    NOTES_CLAMD = 1 << 5,
+    NOTES_CLAMD_CLEAN = 1 << 6, /* its clean scans, too */
+    NOTES_SENDMAIL = 1 << 7
+};
+
+/* Adds the signs of a line to *signs. */
+void notes_line(uint64_t *signs, const struct log_line *line) TG_NONNULL(1, 2);
+/* The notes that follow from them, added to *out. */
+void notes_text(uint64_t signs, struct buf *out) TG_NONNULL(2);
+
+#endif
