@@ -231,38 +231,11 @@ static struct slice pair_key(struct read_rows *d, size_t pair)
     return buf_slice(&d->key);
 }
 
-static void pair_ask(struct read_rows *d, size_t pair)
-{
-    struct slice argv[2 + COUNTER_COUNT] = {SLICE("HMGET"), pair_key(d, pair)};
-
-    for (size_t i = 0; i < d->counters->count; i++)
-        argv[2 + i] = slice_str(counter_table[d->counters->ids[i]].name);
-    store_pipe_add(d->r->store, 2 + d->counters->count, argv);
-}
-
-/* Adds the reply to an HMGET of these counters. */
-static int take_counters(const struct reader *r, const redisReply *reply, struct slice key,
-                         const struct counter_list *counters, struct tally *sum, struct err *err)
-{
-    if (read_expect(r, reply, REDIS_REPLY_ARRAY, key, err) != 0)
-        return -1;
-    for (size_t i = 0; i < counters->count && i < reply->elements; i++) {
-        enum counter id = counters->ids[i];
-        uint64_t value;
-
-        if (read_number(r, reply->element[i], key, slice_str(counter_table[id].name), &value,
-                        err) != 0)
-            return -1;
-        sum->value[id] += value;
-    }
-    return 0;
-}
-
 static int pair_take(struct read_rows *d, size_t pair, const redisReply *reply, struct err *err)
 {
     size_t account = pair / d->periods->count;
 
-    if (take_counters(d->r, reply, pair_key(d, pair), d->counters, &d->sum, err) != 0)
+    if (read_take_counters(d->r, reply, pair_key(d, pair), d->counters, &d->sum, err) != 0)
         return -1;
     if ((pair + 1) % d->periods->count != 0)
         return 0;
@@ -278,7 +251,7 @@ static int read_batch(struct read_rows *d, size_t first, size_t count, struct er
     int result = 0;
 
     for (size_t i = 0; i < count; i++)
-        pair_ask(d, first + i);
+        read_ask_counters(d->r, pair_key(d, first + i), d->counters);
     if (read_trip(d->r, replies, err) != 0)
         return -1;
     for (size_t i = 0; result == 0 && i < count; i++)
@@ -346,126 +319,10 @@ int read_user(struct reader *r, struct slice account, struct slice user,
         result = read_trip(r, &reply, err);
         if (result != 0)
             break;
-        result = take_counters(r, reply, buf_slice(&key), counters, sum, err);
+        result = read_take_counters(r, reply, buf_slice(&key), counters, sum, err);
         freeReplyObject(reply);
     }
     buf_fini(&fields);
     buf_fini(&key);
     return result;
-}
-
-/* --- nodes ----------------------------------------------------------------------------------- */
-
-static const char *const node_fields[] = {"version",         "started",        "seen",
-                                          "counted_through", "pushed_through", "dirty_rows",
-                                          "renamed",         "retired",        "_rival"};
-#define NODE_FIELDS (sizeof node_fields / sizeof node_fields[0])
-
-static int64_t node_number(const redisReply *reply)
-{
-    uint64_t n;
-
-    return reply->type == REDIS_REPLY_STRING && slice_number(link_reply_text(reply), &n) &&
-                   n <= INT64_MAX
-               ? (int64_t)n
-               : 0;
-}
-
-/* "HOST TIME" */
-static void rival_take(struct slice text, struct arena *arena, struct node_info *node)
-{
-    struct slice host;
-    uint64_t seen;
-
-    if (slice_cut(&text, ' ', &host) && slice_number(text, &seen) && seen <= INT64_MAX) {
-        node->rival = arena_copy(arena, host);
-        node->rival_seen = (int64_t)seen;
-    }
-}
-
-static int node_take(const struct reader *r, const redisReply *reply, struct slice key,
-                     struct arena *arena, struct node_info *node, struct err *err)
-{
-    if (read_expect(r, reply, REDIS_REPLY_ARRAY, key, err) != 0)
-        return -1;
-    if (reply->elements != NODE_FIELDS)
-        return err_set(err, EX_UNAVAILABLE, "redis at %s, %.*s: unexpected answer",
-                       store_where(r->store), SLICE_FMT(key));
-    node->version = arena_copy(arena, link_reply_text(reply->element[0]));
-    node->started = node_number(reply->element[1]);
-    node->seen = node_number(reply->element[2]);
-    node->counted_through = node_number(reply->element[3]);
-    node->pushed_through = node_number(reply->element[4]);
-    node->dirty_rows = node_number(reply->element[5]);
-    node->is_renamed = reply->element[6]->type == REDIS_REPLY_STRING;
-    /* One that is heard of again is not. */
-    node->is_retired = node_number(reply->element[7]) > node->seen;
-    rival_take(link_reply_text(reply->element[8]), arena, node);
-    return 0;
-}
-
-static bool has_nothing(const struct node_info *node)
-{
-    return node->version.len == 0 && node->seen == 0 && node->pushed_through == 0 &&
-           !node->is_renamed && !node->is_retired;
-}
-
-static int read_node(struct reader *r, struct arena *arena, struct node_info *node, struct err *err)
-{
-    struct slice argv[2 + NODE_FIELDS] = {SLICE("HMGET")};
-    struct buf key, collect;
-    redisReply *replies[2];
-    int result;
-
-    buf_init(&key, KEY_BYTES);
-    buf_init(&collect, KEY_BYTES);
-    key_node(&key, r->prefix, node->name.ptr);
-    key_collect(&collect, r->prefix, node->name);
-    argv[1] = buf_slice(&key);
-    for (size_t i = 0; i < NODE_FIELDS; i++)
-        argv[2 + i] = slice_str(node_fields[i]);
-    store_pipe_add(r->store, 2 + NODE_FIELDS, argv);
-    store_pipe_add(r->store, 2, (const struct slice[]){SLICE("EXISTS"), buf_slice(&collect)});
-    result = read_trip(r, replies, err);
-    if (result == 0) {
-        result = node_take(r, replies[0], buf_slice(&key), arena, node, err);
-        if (result == 0)
-            result = read_expect(r, replies[1], REDIS_REPLY_INTEGER, buf_slice(&collect), err);
-        node->is_collector_only = result == 0 && replies[1]->integer == 1 && has_nothing(node);
-        read_free(replies, 2);
-    }
-    buf_fini(&collect);
-    buf_fini(&key);
-    return result;
-}
-
-int read_node_infos(struct reader *r, struct arena *arena, struct node_infos *out, struct err *err)
-{
-    struct name_list names;
-
-    *out = (struct node_infos){0};
-    if (read_nodes(r, arena, &names, err) != 0)
-        return -1;
-    out->items = arena_array(arena, names.count + 1, sizeof *out->items);
-    if (out->items == NULL)
-        return read_no_memory(err);
-    for (out->count = 0; out->count < names.count; out->count++) {
-        out->items[out->count].name = names.items[out->count];
-        if (read_node(r, arena, &out->items[out->count], err) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-const struct node_info *read_node_infos_last(const struct node_infos *nodes)
-{
-    const struct node_info *last = NULL;
-
-    for (size_t i = 0; i < nodes->count; i++) {
-        if (nodes->items[i].is_retired || nodes->items[i].is_collector_only)
-            continue;
-        if (last == NULL || nodes->items[i].pushed_through < last->pushed_through)
-            last = &nodes->items[i];
-    }
-    return last;
 }

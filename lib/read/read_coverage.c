@@ -151,33 +151,53 @@ static int gaps_take(const struct reader *r, const redisReply *reply, struct sli
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-int read_coverage_collector(struct reader *r, struct slice node, struct arena *arena,
-                            struct collector_info *out, struct err *err)
+void read_coverage_ask(struct reader *r, struct slice node)
 {
     struct slice argv[2 + COLLECT_FIELDS] = {SLICE("HMGET")};
-    struct buf collect, gaps;
-    redisReply *replies[2];
-    int result;
+    struct buf key;
 
-    *out = (struct collector_info){.started = 0};
-    buf_init(&collect, KEY_BYTES);
-    buf_init(&gaps, KEY_BYTES);
-    key_collect(&collect, r->prefix, node);
-    key_gaps(&gaps, r->prefix, node);
-    argv[1] = buf_slice(&collect);
+    buf_init(&key, KEY_BYTES);
+    key_collect(&key, r->prefix, node);
+    argv[1] = buf_slice(&key);
     for (size_t i = 0; i < COLLECT_FIELDS; i++)
         argv[2 + i] = slice_str(collect_fields[i]);
     store_pipe_add(r->store, 2 + COLLECT_FIELDS, argv);
+    buf_fini(&key);
+}
+
+int read_coverage_take(struct reader *r, const redisReply *reply, struct slice node,
+                       struct arena *arena, struct collector_info *out, struct err *err)
+{
+    struct buf key;
+    int result;
+
+    *out = (struct collector_info){.started = 0};
+    buf_init(&key, KEY_BYTES);
+    key_collect(&key, r->prefix, node);
+    result = collect_take(r, reply, buf_slice(&key), arena, out, err);
+    buf_fini(&key);
+    return result;
+}
+
+int read_coverage_collector(struct reader *r, struct slice node, struct arena *arena,
+                            struct collector_info *out, struct err *err)
+{
+    struct buf gaps;
+    redisReply *replies[2];
+    int result;
+
+    buf_init(&gaps, KEY_BYTES);
+    key_gaps(&gaps, r->prefix, node);
+    read_coverage_ask(r, node);
     store_pipe_add(r->store, 2, (const struct slice[]){SLICE("HGETALL"), buf_slice(&gaps)});
     result = read_trip(r, replies, err);
     if (result == 0) {
-        result = collect_take(r, replies[0], buf_slice(&collect), arena, out, err);
+        result = read_coverage_take(r, replies[0], node, arena, out, err);
         if (result == 0)
             result = gaps_take(r, replies[1], buf_slice(&gaps), arena, &out->log, err);
         read_free(replies, 2);
     }
     buf_fini(&gaps);
-    buf_fini(&collect);
     return result;
 }
 

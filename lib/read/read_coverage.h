@@ -7,6 +7,7 @@
 #include "lib/core/coverage.h"
 #include "lib/core/report.h"
 #include "lib/read/read.h"
+#include "lib/redis/link.h"
 
 /*
  * How far the figures of the nodes reach: what tollgated has pushed (struct node_info), what the
@@ -26,6 +27,12 @@ struct collector_info {
 int read_coverage_collector(struct reader *r, struct slice node, struct arena *arena,
                             struct collector_info *out, struct err *err) TG_MUST_USE
     TG_NONNULL(1, 3, 4);
+
+/* The same without the gaps, as a part of a larger trip: one command, and its reply. */
+void read_coverage_ask(struct reader *r, struct slice node) TG_NONNULL(1);
+int read_coverage_take(struct reader *r, const redisReply *reply, struct slice node,
+                       struct arena *arena, struct collector_info *out, struct err *err) TG_MUST_USE
+    TG_NONNULL(1, 2, 4, 5);
 
 /* The nodes with their collectors. */
 struct coverage_nodes {

@@ -56,3 +56,29 @@ int read_no_memory(struct err *err)
 {
     return err_set(err, EX_OSERR, "out of memory");
 }
+
+void read_ask_counters(struct reader *r, struct slice key, const struct counter_list *counters)
+{
+    struct slice argv[2 + COUNTER_COUNT] = {SLICE("HMGET"), key};
+
+    for (size_t i = 0; i < counters->count; i++)
+        argv[2 + i] = slice_str(counter_table[counters->ids[i]].name);
+    store_pipe_add(r->store, 2 + counters->count, argv);
+}
+
+int read_take_counters(const struct reader *r, const redisReply *reply, struct slice key,
+                       const struct counter_list *counters, struct tally *sum, struct err *err)
+{
+    if (read_expect(r, reply, REDIS_REPLY_ARRAY, key, err) != 0)
+        return -1;
+    for (size_t i = 0; i < counters->count && i < reply->elements; i++) {
+        enum counter id = counters->ids[i];
+        uint64_t value;
+
+        if (read_number(r, reply->element[i], key, slice_str(counter_table[id].name), &value,
+                        err) != 0)
+            return -1;
+        sum->value[id] += value;
+    }
+    return 0;
+}

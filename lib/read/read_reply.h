@@ -6,7 +6,7 @@
 #include "lib/read/read.h"
 #include "lib/redis/link.h"
 
-/* What read.c and read_users.c share: batches of commands, and replies that must be of a type. */
+/* What the readers share: batches of commands, and replies that must be of a type. */
 
 #define READ_BATCH ((size_t)512)
 
@@ -19,6 +19,12 @@ int read_number(const struct reader *r, const redisReply *reply, struct slice ke
 /* Runs the pipeline; on failure the replies are not there. */
 int read_trip(struct reader *r, redisReply **replies, struct err *err) TG_MUST_USE TG_NONNULL(1);
 void read_free(redisReply **replies, size_t count);
+/* Asks a key for these counters, and adds what it answers to *sum. */
+void read_ask_counters(struct reader *r, struct slice key, const struct counter_list *counters)
+    TG_NONNULL(1, 3);
+int read_take_counters(const struct reader *r, const redisReply *reply, struct slice key,
+                       const struct counter_list *counters, struct tally *sum,
+                       struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 4, 5);
 int read_no_memory(struct err *err) TG_MUST_USE;
 
 #endif

@@ -5,6 +5,7 @@
 #include <sysexits.h>
 
 #include "lib/read/read_coverage.h"
+#include "lib/read/read_fleet.h"
 #include "lib/read/read_lists.h"
 #include "t/redis/redis_fixture.h"
 
@@ -203,6 +204,60 @@ static void test_collector_only(void)
     OK(c.milter.nodes == 1 && c.log.silent == 1, "the other has no collector");
 }
 
+/* --- all nodes, for monitoring --------------------------------------------------------------- */
+
+static const struct fleet_node *fleet_find(const struct fleet *fleet, const char *name)
+{
+    for (size_t i = 0; i < fleet->count; i++) {
+        if (slice_equal(fleet->items[i].info.name, slice_str(name)))
+            return &fleet->items[i];
+    }
+    return NULL;
+}
+
+static void test_fleet(void)
+{
+    const size_t many = 2 * READ_FLEET_AT_ONCE + 5; /* three trips */
+    const struct fleet_node *node;
+    struct fleet fleet;
+    size_t right = 0;
+    char text[80];
+
+    OK(read_fleet(&reader, &arena, &fleet, &error) == 0 && fleet.count == 0, "no nodes");
+    for (size_t i = 0; i < many; i++) {
+        (void)snprintf(text, sizeof text, "SADD|t:nodes|n%zu", i);
+        add(text);
+        (void)snprintf(text, sizeof text, "HSET|t:{@n%zu}:total|messages|%zu|_n|7 x 1", i, i);
+        add(text);
+    }
+    add("HSET|t:{@n7}:node|version|0.1.0|seen|1000|journal_records|17|dirty_rows|3");
+    add("HSET|t:{@n8}:collect|version|0.1.0|seen|900|lines|11|notes|? smtp_in_connections no");
+    send_all();
+    OK(read_fleet(&reader, &arena, &fleet, &error) == 0 && fleet.count == many, "all nodes");
+    for (size_t i = 0; i < many; i++) {
+        (void)snprintf(text, sizeof text, "n%zu", i);
+        node = fleet_find(&fleet, text);
+        right += node != NULL && node->total.value[COUNTER_MESSAGES] == i;
+    }
+    IS_INT(right, many, "each with its counters");
+    node = fleet_find(&fleet, "n7");
+    OK(node->info.journal_records == 17 && node->info.dirty_rows == 3 && !node->has_collector,
+       "a node's gauges");
+    node = fleet_find(&fleet, "n8");
+    OK(node->has_collector && node->collector.lines == 11 && node->info.is_collector_only &&
+           coverage_bound_of(&node->collector.log, COUNTER_SMTP_IN_CONNECTIONS) == BOUND_UNKNOWN,
+       "a collector's, and what it cannot tell");
+    put("HSET|t:{@n9}:total|messages|many");
+    OK(read_fleet(&reader, &arena, &fleet, &error) == -1 && error.code == EX_DATAERR &&
+           strstr(error.text, "t:{@n9}:total") != NULL && fleet.count == 0,
+       "what is no number is an error, and no node is given");
+    for (size_t i = 0; i < many; i++) {
+        (void)snprintf(text, sizeof text, "SREM|t:nodes|n%zu", i);
+        add(text);
+    }
+    send_all();
+}
+
 int main(void)
 {
     struct redis_fixture redis;
@@ -215,7 +270,8 @@ int main(void)
     s.store.username = "";
     s.store.password_file = "";
     reader = (struct reader){.store = store_new(&s, &error), .prefix = "t"};
-    arena_init(&arena, 1 << 20);
+    arena_init(&arena, 4 << 20);
+    test_fleet();
     test_refusals();
     test_many();
     test_anomalies();
