@@ -9,6 +9,17 @@ static const struct render_style plain = {.utf8 = true};
 
 /* --- figures and names ------------------------------------------------------------------------ */
 
+/* A dash for the eye, the word for the ear. */
+static void add_unknown(struct html *h)
+{
+    html_open(h, "span");
+    html_attr(h, "class", SLICE("unknown"));
+    html_attr(h, "aria-hidden", SLICE("true"));
+    html_text(h, SLICE("–"));
+    html_close(h, "span");
+    html_element_class(h, "span", "hidden", SLICE("unknown"));
+}
+
 /* Units have a width of their own, so that digits stand under each other. */
 void render_html_figure_text(const struct report_grid *g, size_t column, uint64_t value,
                              size_t most, struct html *h)
@@ -18,7 +29,7 @@ void render_html_figure_text(const struct report_grid *g, size_t column, uint64_
     struct buf b;
 
     if (value == REPORT_UNKNOWN) {
-        html_element_class(h, "span", "unknown", SLICE("unknown"));
+        add_unknown(h);
         return;
     }
     buf_init(&b, 256);

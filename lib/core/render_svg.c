@@ -84,6 +84,12 @@ static void legend_states(struct svg_chart *c, struct svg_legend *l)
         legend_item(c, l, "blank", NULL, SLICE("unknown"));
 }
 
+/* Nothing to draw over time: not one step has anything. */
+static bool is_empty(const struct svg_chart *c)
+{
+    return c->bar_count == 0 || (c->over_time && c->most == 0);
+}
+
 /* What the chart shows ("total bytes"), its series, its marks. Returns the height. */
 static int64_t legend(struct svg_chart *c, bool draw)
 {
@@ -100,6 +106,8 @@ static int64_t legend(struct svg_chart *c, bool draw)
     if (draw)
         render_svg_text(c, "caption", 0, l.y, "start", buf_slice(&c->text));
     l.x = render_svg_text_width(c, buf_slice(&c->text)) + 2 * c->font;
+    if (is_empty(c))
+        return l.y + c->font;
     for (size_t s = 0; s < c->series_count && c->series_count > 1; s++)
         legend_item(c, &l, render_svg_pattern(s), NULL, c->series[s].name);
     legend_states(c, &l);
@@ -257,11 +265,6 @@ static void add_head(struct svg_chart *c)
     html_close(c->h, "g");
 }
 
-static bool is_empty(const struct svg_chart *c)
-{
-    return c->bar_count == 0;
-}
-
 static void frame(struct svg_chart *c)
 {
     int64_t used;
@@ -277,11 +280,21 @@ static void frame(struct svg_chart *c)
         render_svg_names_frame(c, used);
 }
 
+static bool is_unknown(const struct svg_chart *c)
+{
+    for (size_t i = 0; i < c->bar_count; i++) {
+        if (c->bars[i].total != REPORT_UNKNOWN)
+            return false;
+    }
+    return c->bar_count > 0;
+}
+
 static void add_plot(struct svg_chart *c)
 {
     if (is_empty(c))
         render_svg_text(c, "empty", c->width / 2, c->height - 300, "middle",
-                        SLICE("Nothing was counted."));
+                        is_unknown(c) ? SLICE("Nothing is known of this time.")
+                                      : SLICE("Nothing was counted."));
     else if (c->over_time)
         render_svg_steps(c);
     else

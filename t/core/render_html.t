@@ -151,6 +151,11 @@ def hostile():
                                          encoding="latin-1")["domain"][0].encode("latin-1")
                    for _, _, link in found]
             tap.same(got, list(HOSTILE), "and leads to that very name")
+    unknown = grids.render("table-bar", "smtp", "day", "", [("2026-11-01", b"", "!", dict.fromkeys(
+        ("in_messages", "in_bytes"), "?"))])
+    cells = list(rows_of(check(unknown, "unknown")))[0][1]
+    tap.same([cells["in msgs"], cells["out msgs"], cells["total bytes"]],
+             ["\u2013unknown", "0", "\u2013unknown"], "what is unknown is never 0")
     tap.ok("\\x1b[31m\\x0d\\x0a\\x09" in [labels[0] for labels, _, _ in found],
            "controls are shown")
 
@@ -191,6 +196,7 @@ def sheet():
     for form in ("table-bar", "table-line"):
         rows = [("2026-11-01", b"%d" % i, "~", {"in_bytes": 1 if i else "?"}) for i in range(9)]
         written |= classes_of(grids.render(form, "smtp", "day", "domain", rows))
+    written |= classes_of(grids.render("table-bar", "smtp", "", "domain", rows))
     tap.none(sorted(styled - written), "every class of the sheet is in a page")
     tap.ok(len(css) < 9000, "the sheet is small", len(css))
     tap.none(re.findall(r"@import|url\(|https?:|!important", css), "and needs nothing else")

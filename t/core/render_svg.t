@@ -78,6 +78,8 @@ def goldens():
             ("one", "svg-line", ("smtp", "day", "", november[:1])),
             ("zero", "svg-bar", ("smtp", "day", "", [(day(0), b"", ".", {}),
                                                      (day(1), b"", "*", {})])),
+            ("unknown", "narrow-bar", ("smtp", "day", "", [
+                row[:3] + (dict.fromkeys(row[3], "?"),) for row in november[:3]])),
             ("empty", "svg-bar", ("smtp", "day", "", []))):
         grids.golden("t/data/core/svg/%s.svg" % name, grids.render(form, *args))
 
@@ -204,6 +206,7 @@ def unit_of(root):
 
 def check_steps(draw, count, most, form):
     rows = days(draw, count, most)
+    rows[0][3]["in_bytes"] = max(rows[0][3]["in_bytes"], 1)
     what = "%d days of up to %d" % (count, most)
     root = check(grids.render(form + "-bar", "smtp", "day", "", rows), what, True)
     largest = max(total(row[3]) for row in rows)
