@@ -1,8 +1,8 @@
 #include "relay/auth.h"
 
 #include <crypt.h>
-#include <openssl/crypto.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -11,13 +11,13 @@
 #include "lib/sys/clock.h"
 #include "lib/sys/files.h"
 #include "lib/sys/mutex.h"
+#include "lib/sys/secret.h"
 
-#define FILE_MAX_BYTES  ((size_t)16 << 20)
-#define PASSWORD_BYTES  1025
-#define HASH_BYTES      CRYPT_OUTPUT_SIZE
-#define SLOTS           1024
-#define WORKERS_MAX     2
-#define YESCRYPT_PREFIX "$y$"
+#define FILE_MAX_BYTES ((size_t)16 << 20)
+#define PASSWORD_BYTES 1025
+#define HASH_BYTES     CRYPT_OUTPUT_SIZE
+#define SLOTS          1024
+#define WORKERS_MAX    2
 
 struct slot {
     uint64_t key; /* hash of an address, a login or both; 0: free */
@@ -91,30 +91,22 @@ int auth_check_file(struct slice file, const char *name, struct err *err)
     return 0;
 }
 
-static int hash_with(const char *prefix, const char *password, char out[HASH_BYTES])
-{
-    struct crypt_data *data = calloc(1, sizeof *data);
-    char *salt = crypt_gensalt_ra(prefix, 0, NULL, 0);
-    const char *hash = data == NULL || salt == NULL ? NULL : crypt_r(password, salt, data);
-    int result = -1;
-
-    if (hash != NULL && hash[0] != '*' && strlen(hash) < HASH_BYTES) {
-        memcpy(out, hash, strlen(hash) + 1);
-        result = 0;
-    }
-    free(salt);
-    free(data);
-    return result;
-}
-
 int auth_hash(const char *password, struct buf *out, struct err *err)
 {
-    char hash[HASH_BYTES];
+    return secret_password_hash(password, out, err);
+}
 
-    if (hash_with(YESCRYPT_PREFIX, password, hash) != 0)
-        return err_set(err, EX_OSERR, "libcrypt cannot make a yescrypt hash");
-    buf_add_str(out, hash);
-    return 0;
+static int make_dummy(struct auth *a, struct err *err)
+{
+    struct buf b;
+    int result;
+
+    buf_init(&b, sizeof a->dummy);
+    result = secret_password_hash("nobody's", &b, err);
+    if (result == 0)
+        (void)snprintf(a->dummy, sizeof a->dummy, "%s", b.data);
+    buf_fini(&b);
+    return result;
 }
 
 struct auth *auth_new(const char *file, struct err *err)
@@ -134,8 +126,8 @@ struct auth *auth_new(const char *file, struct err *err)
     result = file_read(file, &b, err);
     if (result == 0)
         result = auth_check_file(buf_slice(&b), file, err);
-    if (result == 0 && hash_with(YESCRYPT_PREFIX, "nobody's", a->dummy) != 0)
-        result = err_set(err, EX_OSERR, "libcrypt cannot make a yescrypt hash");
+    if (result == 0)
+        result = make_dummy(a, err);
     buf_fini(&b);
     if (result == 0)
         return a;
@@ -213,25 +205,6 @@ static void note_result(struct auth *a, const struct auth_attempt *attempt, enum
 
 /* --- passwords ------------------------------------------------------------------------------- */
 
-static bool same(const char *a, const char *b)
-{
-    size_t len = strlen(a);
-
-    return len == strlen(b) && CRYPTO_memcmp(a, b, len) == 0;
-}
-
-static bool matches(const char *password, const char *hash)
-{
-    struct crypt_data *data = calloc(1, sizeof *data);
-    const char *got = data == NULL ? NULL : crypt_r(password, hash, data);
-    bool good = got != NULL && got[0] != '*' && same(got, hash);
-
-    if (data != NULL)
-        OPENSSL_cleanse(data, sizeof *data);
-    free(data);
-    return good;
-}
-
 static bool copy(struct slice from, char *into, size_t room)
 {
     if (from.len == 0 || from.len >= room || slice_find(from, '\0') >= 0)
@@ -256,8 +229,8 @@ static enum auth_result check_password(const struct auth *a, struct slice login,
     if (result != 0)
         return AUTH_TROUBLE;
     good = copy(password, word, sizeof word);
-    good = matches(word, known ? hash : a->dummy) && good && known;
-    OPENSSL_cleanse(word, sizeof word);
+    good = secret_password_matches(word, known ? hash : a->dummy) && good && known;
+    secret_forget(word, sizeof word);
     return good ? AUTH_GOOD : AUTH_BAD;
 }
 
