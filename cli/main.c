@@ -27,6 +27,7 @@ static const struct command commands[] = {
     {"held", command_held, "messages that limits keep on hold, on all nodes"},
     {"release", command_release, "releases messages held by a limit, as room returns"},
     {"reconcile", command_reconcile, "what was counted, compared with the mail log"},
+    {"web", command_web, "who may use the web pages: passwords and tokens"},
     {"node", command_node, "the nodes of the store: list, retire"},
     {"doctor", command_doctor, "checks the installation and says how to fix what is wrong"},
 };

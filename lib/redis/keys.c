@@ -185,3 +185,17 @@ void key_popauth(struct buf *b, const char *prefix, struct slice ip)
     buf_add(b, ip);
     buf_add_str(b, "}");
 }
+
+void key_web_session(struct buf *b, const char *prefix, struct slice digest)
+{
+    buf_addf(b, "%s:web:session:{", prefix);
+    buf_add(b, digest);
+    buf_add_str(b, "}");
+}
+
+void key_web_sessions(struct buf *b, const char *prefix, struct slice name)
+{
+    buf_addf(b, "%s:web:sessions:{", prefix);
+    buf_add(b, name);
+    buf_add_str(b, "}");
+}

@@ -58,5 +58,9 @@ void key_held(struct buf *b, const char *prefix, struct slice account) TG_NONNUL
 void key_refusals(struct buf *b, const char *prefix) TG_NONNULL(1);
 void key_anomalies(struct buf *b, const char *prefix) TG_NONNULL(1);
 void key_popauth(struct buf *b, const char *prefix, struct slice ip) TG_NONNULL(1);
+/* Of tollgate-web: a session by the SHA-256 of its cookie, tg:web:session:{9f86...}, and the
+ * sessions of a name, tg:web:sessions:{anna}. */
+void key_web_session(struct buf *b, const char *prefix, struct slice digest) TG_NONNULL(1);
+void key_web_sessions(struct buf *b, const char *prefix, struct slice name) TG_NONNULL(1);
 
 #endif

@@ -136,6 +136,16 @@ struct settings {
         int64_t anomaly_learn_ms;
     } collect;
     struct {
+        struct string_list listen; /* as socket_name_parse takes them; loopback or Unix */
+        unsigned mode;             /* of Unix sockets */
+        const char *group;         /* of Unix sockets; "": left alone */
+        const char *user;
+        const char *users_file;
+        struct string_list trusted; /* networks */
+        const char *user_header;    /* "": none */
+        int64_t connections_max, client_connections_max, timeout_ms;
+    } web;
+    struct {
         enum reconcile_mode reconcile;
     } billing;
     struct plan *plans;

@@ -358,6 +358,39 @@ const struct setting settings_table[] = {
      .max = 366 * DAY, .reloadable = true,
      .help =
          "How long tollgate-collect only learns what is usual, from the first line that it reads."},
+    {"web.listen", SETTING_LIST, "unix:/run/tollgate-web/web.sock", AT(web.listen), .max = 8,
+     .check = settings_check_socket,
+     .help =
+         "Sockets on which tollgate-web serves HTTP, for a proxy in front of it: unix:/path, or "
+         "inet:port@host with a loopback address."},
+    {"web.mode", SETTING_MODE, "0660", AT(web.mode), .max = 0777,
+     .help = "Permissions of its Unix sockets."},
+    {"web.group", SETTING_TEXT, "", AT(web.group), .max = 64, .check = settings_check_account,
+     .help = "Group of its Unix sockets, such as the proxy's. Empty: that of the account."},
+    {"web.user", SETTING_TEXT, "tollgate-web", AT(web.user), .max = 64,
+     .check = settings_check_account,
+     .help = "Account to which tollgate-web changes if it is started as root. Empty: no change."},
+    {"web.users_file", SETTING_TEXT, "/etc/tollgate/web.users", AT(web.users_file), .max = 1024,
+     .check = settings_check_path, .reloadable = true,
+     .help = "Who may sign in: lines that `tollgate web passwd' and `tollgate web token' write. "
+             "Empty: nobody."},
+    {"web.trusted", SETTING_LIST, "", AT(web.trusted), .max = 100, .check = settings_check_network,
+     .reloadable = true,
+     .help = "Networks of proxies whose X-Forwarded-For, X-Forwarded-Proto and web.user_header are "
+             "believed. A proxy on a Unix socket is always trusted."},
+    {"web.user_header", SETTING_TEXT, "", AT(web.user_header), .max = 64,
+     .check = settings_check_word, .reloadable = true,
+     .help = "Header in which a trusted proxy names the user who has signed in there, such as "
+             "X-Remote-User. The proxy has to remove it from what clients send. Empty: none."},
+    {"web.connections_max", SETTING_NUMBER, "1000", AT(web.connections_max), .min = 10,
+     .max = 10000, .help = "Maximum number of simultaneous connections to each socket."},
+    {"web.client_connections_max", SETTING_NUMBER, "200", AT(web.client_connections_max), .min = 1,
+     .max = 10000,
+     .help = "Maximum number of simultaneous connections from one address; a proxy that connects "
+             "by TCP is one address."},
+    {"web.timeout", SETTING_TIME, "30s", AT(web.timeout_ms), .min = SECOND, .max = 10 * MINUTE,
+     .help = "Time in which a request has to arrive completely, and after which an idle connection "
+             "is closed."},
     {"billing.reconcile", SETTING_CHOICE, "report", AT(billing.reconcile), .choices = reconciles,
      .reloadable = true,
      .help = "What `tollgate reconcile' does with its findings. report: it lists them; adjust: it "

@@ -55,6 +55,7 @@ def main():
     service(folder, "tollgated.service")
     service(folder, "tollgate-relay.service")
     service(folder, "tollgate-collect.service")
+    service(folder, "tollgate-web.service")
     release(folder)
 
     users = os.path.join(tree.SOURCE, "contrib/systemd/tollgate.sysusers")
@@ -67,7 +68,7 @@ def main():
     tap.ok(re.search(r"(?m)^postdrop:.*:tollgate$", proc.read_text(root + "/etc/group")),
            "and in that of its maildrop", proc.read_text(root + "/etc/group"))
     for group in ("adm", "systemd-journal", "tollgate"):
-        tap.ok(re.search(r"(?m)^%s:.*\btollgate-collect$" % group,
+        tap.ok(re.search(r"(?m)^%s:.*\btollgate-collect\b" % group,
                          proc.read_text(root + "/etc/group")),
                "the reader of logs is in the group " + group,
                proc.read_text(root + "/etc/group"))

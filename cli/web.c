@@ -1,0 +1,209 @@
+/* tollgate web: who may sign in to the pages, and tokens for programs. */
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/options.h"
+#include "lib/core/address.h"
+#include "lib/sys/secret.h"
+#include "lib/sys/web_users.h"
+
+#define PASSWORD_ROOM  1026
+#define PASSWORD_LEAST 8
+#define ARENA_BYTES    ((size_t)4 << 20)
+
+static const char *const role_names[] = {"admin", "domain", "user", NULL};
+
+struct web_command {
+    struct cli *cli;
+    struct arena arena;
+    int role; /* into role_names; -1: not given */
+    const char *domains;
+};
+
+/* --- the command line ------------------------------------------------------------------------ */
+
+static const struct options_word words[] = {
+    {"NAME", "who: a name of your choice; of the role user, an address"}, {.name = NULL}};
+static const struct options_row rows[] = {
+    {.name = "role",
+     OPTIONS_CHOICE,
+     offsetof(struct web_command, role),
+     "ROLE",
+     "admin sees all, domain the domains of --domains, user the address NAME",
+     .choices = role_names},
+    {.name = "domains",
+     OPTIONS_TEXT,
+     offsetof(struct web_command, domains),
+     "D,...",
+     "of the role domain: its domains; of user: the domain that it is charged to"},
+    {.name = NULL}};
+static const struct options_table table = {
+    .command = "web",
+    .synopsis = "web passwd NAME --role admin|domain|user [--domains D,...] <PASSWORD\n"
+                "       tollgate web token NAME --role admin|domain|user [--domains D,...]",
+    .words = words,
+    .rows = rows,
+    .words_least = 2,
+    .words_most = 2,
+    .notes = "passwd reads the password from standard input, or asks for it at a terminal. token\n"
+             "prints the new token: it is shown only once.\n",
+    .missing = "say passwd or token, and a name"};
+
+static int check_role(const struct web_command *c, struct slice name, struct err *err)
+{
+    enum web_role role = web_users_role(slice_str(role_names[c->role]));
+
+    if (!web_users_is_name(name))
+        return err_set(err, EX_USAGE,
+                       "%.*s: use a name without blanks, colons and braces, of at most %d bytes",
+                       SLICE_FMT(name), WEB_USERS_NAME_MAX);
+    if (role == WEB_ROLE_DOMAIN && c->domains == NULL)
+        return err_set(err, EX_USAGE, "--role domain needs --domains");
+    if (role == WEB_ROLE_ADMIN && c->domains != NULL)
+        return err_set(err, EX_USAGE, "--domains is of no use with --role admin, which sees all");
+    if (role == WEB_ROLE_USER && slice_find(name, '@') < 0)
+        return err_set(err, EX_USAGE,
+                       "the name of a user is an address, such as alice@example.com");
+    return 0;
+}
+
+static int describe(struct web_command *c, struct slice name, struct web_user *out, struct err *err)
+{
+    if (c->role < 0)
+        return err_set(err, EX_USAGE, "--role is missing: use admin, domain or user");
+    if (check_role(c, name, err) != 0)
+        return -1;
+    *out = (struct web_user){.name = name, .role = web_users_role(slice_str(role_names[c->role]))};
+    if (web_users_domains(slice_str(c->domains), &c->arena, &out->domains, err) != 0) {
+        err->code = EX_USAGE;
+        return err_prefix(err, "--domains %s", c->domains);
+    }
+    if (out->role == WEB_ROLE_USER && slice_find(out->domains, ',') >= 0)
+        return err_set(err, EX_USAGE, "--domains: a user is charged to one domain");
+    return 0;
+}
+
+/* --- passwords ------------------------------------------------------------------------------- */
+
+static bool read_line(char *room, size_t size)
+{
+    if (fgets(room, (int)size, stdin) == NULL)
+        return false;
+    room[strcspn(room, "\r\n")] = '\0';
+    return true;
+}
+
+/* At a terminal what is typed is not shown. */
+static bool read_hidden(const char *prompt, char *room, size_t size)
+{
+    struct termios shown, hidden;
+    bool is_terminal = tcgetattr(STDIN_FILENO, &shown) == 0, good;
+
+    if (!is_terminal)
+        return read_line(room, size);
+    (void)fprintf(stderr, "%s: ", prompt);
+    hidden = shown;
+    hidden.c_lflag &= ~(tcflag_t)ECHO;
+    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    good = read_line(room, size);
+    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+    (void)fputc('\n', stderr);
+    return good;
+}
+
+static int read_password(char password[PASSWORD_ROOM], struct err *err)
+{
+    char again[PASSWORD_ROOM] = "";
+    bool same = true;
+
+    if (!read_hidden("Password", password, PASSWORD_ROOM))
+        return err_set(err, EX_NOINPUT, "no password on the standard input: give one line");
+    if (isatty(STDIN_FILENO) != 0)
+        same = read_hidden("Again", again, sizeof again) && strcmp(password, again) == 0;
+    secret_forget(again, sizeof again);
+    if (!same)
+        return err_set(err, EX_DATAERR, "the passwords differ: try again");
+    if (strlen(password) < PASSWORD_LEAST)
+        return err_set(err, EX_DATAERR,
+                       "the password is shorter than %d bytes: choose a longer one",
+                       PASSWORD_LEAST);
+    return 0;
+}
+
+/* --- the two verbs --------------------------------------------------------------------------- */
+
+static int put(struct web_command *c, const struct web_user *user, struct err *err)
+{
+    const struct settings *s = c->cli->settings;
+
+    if (s->web.users_file[0] == '\0')
+        return err_set(err, EX_CONFIG, "web.users_file is empty: name a file");
+    return web_users_put(s->web.users_file, user, s->web.user, err);
+}
+
+static int give_password(struct web_command *c, struct web_user *user, struct err *err)
+{
+    char password[PASSWORD_ROOM] = "";
+    struct buf hash;
+    int result = read_password(password, err);
+
+    buf_init(&hash, 1024);
+    if (result == 0)
+        result = secret_password_hash(password, &hash, err);
+    secret_forget(password, sizeof password);
+    user->hash = buf_slice(&hash);
+    if (result == 0)
+        result = put(c, user, err);
+    buf_fini(&hash);
+    return result;
+}
+
+static int give_token(struct web_command *c, struct web_user *user, struct err *err)
+{
+    char token[WEB_USERS_TOKEN_ROOM], hash[WEB_USERS_TOKEN_ROOM];
+
+    web_users_token_new(token, hash);
+    user->hash = slice_str(hash);
+    if (put(c, user, err) != 0)
+        return -1;
+    (void)printf("%s\n", token);
+    return 0;
+}
+
+static int run(struct web_command *c, char **typed)
+{
+    static const char *const verbs[] = {"passwd", "token", NULL};
+    int verb = options_verb(&table, typed[0], verbs), code;
+    struct err err = {0};
+    struct web_user user;
+
+    if (verb < 0)
+        return EX_USAGE;
+    if (describe(c, slice_str(typed[1]), &user, &err) != 0)
+        return cli_usage("web", "%s", err.text);
+    code = cli_load(c->cli);
+    if (code != EX_OK)
+        return code;
+    return (verb == 0 ? give_password(c, &user, &err) : give_token(c, &user, &err)) == 0
+               ? EX_OK
+               : cli_fail(&err);
+}
+
+int command_web(struct cli *cli, int argc, char **argv)
+{
+    struct web_command c = {.cli = cli, .role = -1};
+    char **typed;
+    int code = options_parse(&table, cli, &c, argc, argv, &typed);
+
+    if (code != EX_OK)
+        return code == OPTIONS_DONE ? EX_OK : code;
+    arena_init(&c.arena, ARENA_BYTES);
+    code = run(&c, typed);
+    arena_fini(&c.arena);
+    return code;
+}

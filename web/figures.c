@@ -1,0 +1,311 @@
+#include "web/figures.h"
+
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/core/classify.h"
+#include "lib/core/suggest.h"
+#include "lib/ledger/row_sums.h"
+#include "web/exchange.h"
+
+#define DAY_S    86400
+#define TOP_MOST 100000
+
+const char *const figures_parameters[] = {"mode",  "domain", "user", "from", "to", "step",
+                                          "chart", "sort",   "desc", "top",  NULL};
+const char *const figures_mode_names[] = {"trend", "domain", "user", NULL};
+const char *const figures_step_names[] = {"none", "hour", "day", "week", "month", "quarter", NULL};
+const char *const figures_chart_names[] = {"bar", "line", "area", "none", NULL};
+
+/* --- the query ------------------------------------------------------------------------------- */
+
+static int no_choice(const char *name, struct slice typed, const char *const *choices,
+                     struct err *err)
+{
+    (void)err_set(err, EX_USAGE, "%s: unknown value \"%.*s\": use", name,
+                  SLICE_FMT(slice_to(typed, 40)));
+    for (size_t i = 0; choices[i] != NULL; i++) {
+        size_t len = strlen(err->text);
+
+        (void)snprintf(err->text + len, sizeof err->text - len, "%s %s", i > 0 ? "," : "",
+                       choices[i]);
+    }
+    return -1;
+}
+
+/* Its place among the choices; `standard` where it is not given; -1. */
+static int choose(const struct exchange *x, const char *name, const char *const *choices,
+                  int standard, int *out, struct err *err)
+{
+    struct slice typed = http_query_get(&x->query, name);
+
+    *out = standard;
+    if (typed.ptr == NULL)
+        return 0;
+    for (int i = 0; choices[i] != NULL; i++) {
+        if (slice_equal(typed, slice_str(choices[i]))) {
+            *out = i;
+            return 0;
+        }
+    }
+    return no_choice(name, typed, choices, err);
+}
+
+static int parse_top(const struct exchange *x, size_t standard, size_t *out, struct err *err)
+{
+    struct slice typed = http_query_get(&x->query, "top");
+    uint64_t n = standard;
+
+    if (typed.ptr != NULL && (!slice_number(typed, &n) || n == 0 || n > TOP_MOST))
+        return err_set(err, EX_USAGE, "top: use a number from 1 to %d", TOP_MOST);
+    *out = (size_t)n;
+    return 0;
+}
+
+/* --- time ------------------------------------------------------------------------------------ */
+
+static int parse_range(struct exchange *x, struct figures *f, bool hours, struct err *err)
+{
+    struct range_words words = {.from = http_query_get(&x->query, "from"),
+                                .to = http_query_get(&x->query, "to"),
+                                .from_name = "from",
+                                .to_name = "to",
+                                .hours = hours};
+
+    f->range.time.now = (time_t)(x->now_ms / 1000);
+    f->range.time.hours_kept_s = HOUR_KEPT_S;
+    f->range.time.days_kept_s = DAY_KEPT_S;
+    return read_range_parse(&f->range, &words, err);
+}
+
+static bool has_hours(const struct figures *f)
+{
+    return f->scope.level != SCOPE_USER && f->mode != FIGURES_USERS;
+}
+
+/* Steps that fill a chart: hours of two days, days of a quarter, months of more. */
+static enum period_kind usual_step(const struct figures *f)
+{
+    const struct report_time *t = &f->range.time;
+    time_t length = t->to - t->from;
+
+    if (f->mode != FIGURES_TREND)
+        return PERIOD_TOTAL;
+    if (length <= 2 * DAY_S + DAY_S / 2 && has_hours(f) &&
+        t->now - t->from < t->hours_kept_s - DAY_S)
+        return PERIOD_HOUR;
+    return length <= 93 * DAY_S ? PERIOD_DAY : PERIOD_MONTH;
+}
+
+static int choose_time(struct exchange *x, struct figures *f, struct err *err)
+{
+    int step;
+
+    if (parse_range(x, f, false, err) != 0 ||
+        choose(x, "step", figures_step_names, (int)usual_step(f), &step, err) != 0)
+        return -1;
+    f->question.step = (enum period_kind)step;
+    if (f->question.step != PERIOD_HOUR)
+        return 0;
+    if (!has_hours(f))
+        return err_set(err, EX_USAGE,
+                       "step: users are counted by day, not by hour: use step=day or longer");
+    return parse_range(x, f, true, err);
+}
+
+/* --- the question ---------------------------------------------------------------------------- */
+
+static bool of_users(const struct figures *f)
+{
+    return f->scope.level == SCOPE_USER || f->mode == FIGURES_USERS;
+}
+
+bool figures_exists(const struct report_kind *kind, const struct scope *scope)
+{
+    if (scope->level == SCOPE_USER)
+        return report_is_of_users(kind);
+    return !report_fillers(kind, scope->level == SCOPE_SERVER).nobody;
+}
+
+static int check_mode(const struct figures *f, struct err *err)
+{
+    if (!f->scope.sees_nodes && report_fillers(f->kind, false).nobody)
+        return scope_nothing(err);
+    if (f->mode == FIGURES_DOMAINS && !f->scope.sees_nodes)
+        return err_set(err, EX_USAGE,
+                       "mode: the list of domains is the server's administrator's: use mode=trend "
+                       "or mode=user");
+    if (f->mode == FIGURES_DOMAINS && f->scope.level != SCOPE_SERVER)
+        return err_set(
+            err, EX_USAGE,
+            "mode: with mode=domain each domain is a line: leave domain and user out, or "
+            "use mode=trend");
+    if (f->mode == FIGURES_USERS && f->scope.level == SCOPE_USER)
+        return err_set(err, EX_USAGE,
+                       "mode: with mode=user each user is a line: leave user out, or use "
+                       "mode=trend");
+    if (of_users(f) && !report_is_of_users(f->kind))
+        return err_set(err, EX_USAGE,
+                       "mode: the report %s exists for the server and for domains, not for users: "
+                       "use mode=trend",
+                       f->kind->name);
+    if (report_fillers(f->kind, f->scope.level == SCOPE_SERVER && f->mode == FIGURES_TREND).nobody)
+        return err_set(err, EX_USAGE,
+                       "the report %s exists for the server only: leave domain and user out, and "
+                       "use mode=trend",
+                       f->kind->name);
+    return 0;
+}
+
+static bool is_label(const struct figures *f, struct slice name)
+{
+    return slice_equal(name, slice_str(figures_step_names[f->question.step])) ||
+           (f->mode != FIGURES_TREND && slice_equal(name, slice_str(figures_mode_names[f->mode])));
+}
+
+/* Values begin with the largest, labels with the first: the other way round is `reverse`. */
+static int choose_order(struct exchange *x, struct figures *f, struct err *err)
+{
+    static const char *const flags[] = {"0", "1", NULL};
+    struct report_question *q = &f->question;
+    int descending;
+    bool natural;
+
+    q->sort = http_query_get(&x->query, "sort");
+    natural = q->sort.ptr != NULL ? !is_label(f, q->sort)
+                                  : f->mode != FIGURES_TREND && q->step == PERIOD_TOTAL;
+    if (choose(x, "desc", flags, natural, &descending, err) != 0)
+        return -1;
+    f->is_sorted = q->sort.ptr != NULL;
+    f->is_descending = descending != 0;
+    q->reverse = f->is_descending != natural;
+    return 0;
+}
+
+static int ask(struct exchange *x, size_t top, struct figures *f, struct err *err)
+{
+    static const enum report_by by[] = {BY_NOTHING, BY_DOMAIN, BY_USER};
+    struct report_question *q = &f->question;
+    int mode, chart;
+
+    if (choose(x, "mode", figures_mode_names, FIGURES_TREND, &mode, err) != 0 ||
+        choose(x, "chart", figures_chart_names, FIGURES_BAR, &chart, err) != 0)
+        return -1;
+    f->mode = (enum figures_mode)mode;
+    f->chart = (enum figures_chart)chart;
+    if (scope_choose(x, http_query_get(&x->query, "domain"), http_query_get(&x->query, "user"),
+                     &f->scope, err) != 0 ||
+        check_mode(f, err) != 0 || choose_time(x, f, err) != 0 || choose_order(x, f, err) != 0 ||
+        parse_top(x, f->mode == FIGURES_TREND ? 0 : top, &q->top, err) != 0)
+        return -1;
+    q->kind = f->kind;
+    q->scope = f->scope.level;
+    q->account = f->scope.account;
+    q->user = f->scope.user;
+    q->by = by[f->mode];
+    q->time = f->range.time;
+    q->from_text = slice_str(f->range.from_text);
+    q->to_text = slice_str(f->range.to_text);
+    q->timezone = q->time.hours ? SLICE("UTC") : slice_str(x->settings->timezone);
+    return 0;
+}
+
+int figures_report(struct exchange *x, const struct report_kind *kind, size_t top,
+                   struct figures *f, struct err *err)
+{
+    int result;
+
+    memset(f, 0, sizeof *f);
+    f->kind = kind;
+    if (http_query_allow(&x->query, figures_parameters, err) != 0 || ask(x, top, f, err) != 0 ||
+        exchange_store(x, err) != 0)
+        return -1;
+    result = read_report(&x->reader, &f->question, &x->arena, &f->grid, err);
+    if (result != 0 && err->code == EX_USAGE && f->is_sorted)
+        (void)err_prefix(err, "sort");
+    return result;
+}
+
+void figures_fini(struct figures *f)
+{
+    report_grid_fini(&f->grid);
+}
+
+/* --- lists ----------------------------------------------------------------------------------- */
+
+struct figures_search {
+    const struct scope *scope;
+    struct exchange *x;
+    struct violation_list *out;
+    size_t most;
+};
+
+static int take_violation(void *context, const struct violation_entry *entry, struct err *err)
+{
+    struct figures_search *f = context;
+    struct violation_entry *into = &f->out->items[f->out->count];
+
+    if (f->scope->level == SCOPE_USER && !slice_equal(entry->v.user, f->scope->user))
+        return 0;
+    into->id = entry->id;
+    if (violation_copy(&entry->v, &f->x->arena, &into->v, err) != 0)
+        return -1;
+    return ++f->out->count == f->most ? 1 : 0;
+}
+
+int figures_violations(struct exchange *x, const struct scope *scope, size_t most,
+                       struct violation_list *out, struct err *err)
+{
+    struct figures_search f = {.scope = scope, .x = x, .out = out, .most = most};
+
+    *out = (struct violation_list){.items = arena_array(&x->arena, most, sizeof *out->items)};
+    if (out->items == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    if (exchange_store(x, err) != 0)
+        return -1;
+    return read_violations_backward(&x->reader, scope->account, SIZE_MAX, take_violation, &f, err) <
+                   0
+               ? -1
+               : 0;
+}
+
+/* All accounts, and _unattributed, under which mail waits that is nobody's. */
+static int find_accounts(struct exchange *x, const struct scope *scope, struct name_list *out,
+                         struct err *err)
+{
+    *out = (struct name_list){.count = 0};
+    if (scope->level == SCOPE_SERVER && read_accounts(&x->reader, &x->arena, out, err) != 0)
+        return -1;
+    for (size_t i = 0; i < out->count; i++) {
+        if (slice_equal(out->items[i], SLICE(ACCOUNT_UNATTRIBUTED)))
+            return 0;
+    }
+    out->items = arena_grow(&x->arena, out->items, out->count, &out->room, sizeof *out->items);
+    if (out->items == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    out->items[out->count++] =
+        scope->level == SCOPE_SERVER ? SLICE(ACCOUNT_UNATTRIBUTED) : scope->account;
+    return 0;
+}
+
+int figures_held(struct exchange *x, const struct scope *scope, struct held_entries *out,
+                 struct err *err)
+{
+    struct name_list accounts;
+
+    if (scope->level == SCOPE_USER)
+        return scope_nothing(err); /* what is held does not say whose it is */
+    if (exchange_store(x, err) != 0 || find_accounts(x, scope, &accounts, err) != 0)
+        return -1;
+    return read_held_entries(&x->reader, &accounts, &x->arena, out, err);
+}
+
+int figures_nodes(struct exchange *x, const struct scope *scope, struct coverage_nodes *out,
+                  struct err *err)
+{
+    if (!scope->sees_nodes)
+        return scope_nothing(err);
+    if (exchange_store(x, err) != 0)
+        return -1;
+    return read_coverage_nodes(&x->reader, true, &x->arena, out, err);
+}

@@ -1,0 +1,102 @@
+#include "web/http_response.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/core/hash.h"
+
+/* No script, no style, no frame of another's; forms go to this site alone. */
+#define POLICY                                                                                     \
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action "        \
+    "'self'; "                                                                                     \
+    "base-uri 'none'; frame-ancestors 'none'"
+#define A_YEAR "public, max-age=31536000, immutable"
+
+void http_response_init(struct http_response *r)
+{
+    memset(r, 0, sizeof *r);
+    buf_init(&r->body, HTTP_RESPONSE_MAX);
+    http_response_reset(r, 200, HTTP_TYPE_HTML);
+}
+
+void http_response_fini(struct http_response *r)
+{
+    buf_fini(&r->body);
+}
+
+void http_response_reset(struct http_response *r, int status, const char *type)
+{
+    buf_reset(&r->body);
+    r->status = status;
+    r->type = type;
+    r->is_static = r->has_etag = false;
+    r->location[0] = r->cookie[0] = r->file_name[0] = '\0';
+    r->allow = r->authenticate = NULL;
+    r->retry_after_s = 0;
+}
+
+void http_response_redirect(struct http_response *r, struct slice path)
+{
+    buf_reset(&r->body);
+    r->status = 303;
+    r->type = HTTP_TYPE_TEXT;
+    if (path.len >= sizeof r->location || path.len == 0)
+        path = SLICE("/");
+    (void)snprintf(r->location, sizeof r->location, "%.*s", SLICE_FMT(path));
+}
+
+void http_response_etag(const struct http_response *r, char etag[HTTP_ETAG_ROOM])
+{
+    (void)snprintf(etag, HTTP_ETAG_ROOM, "\"%016" PRIx64 "\"",
+                   hash_add(HASH_BEGIN, buf_slice(&r->body)));
+}
+
+static void add_caching(const struct http_response *r, http_response_header *add, void *context)
+{
+    char etag[HTTP_ETAG_ROOM];
+
+    add(context, "Cache-Control",
+        r->is_static  ? A_YEAR
+        : r->has_etag ? "private, no-cache"
+                      : "no-store");
+    if (!r->has_etag)
+        return;
+    http_response_etag(r, etag);
+    add(context, "ETag", etag);
+}
+
+static void add_chosen(const struct http_response *r, http_response_header *add, void *context)
+{
+    char text[192];
+
+    if (r->location[0] != '\0')
+        add(context, "Location", r->location);
+    if (r->cookie[0] != '\0')
+        add(context, "Set-Cookie", r->cookie);
+    if (r->allow != NULL)
+        add(context, "Allow", r->allow);
+    if (r->authenticate != NULL)
+        add(context, "WWW-Authenticate", r->authenticate);
+    if (r->retry_after_s > 0) {
+        (void)snprintf(text, sizeof text, "%" PRId64, r->retry_after_s);
+        add(context, "Retry-After", text);
+    }
+    if (r->file_name[0] != '\0') {
+        (void)snprintf(text, sizeof text, "attachment; filename=\"%s\"", r->file_name);
+        add(context, "Content-Disposition", text);
+    }
+}
+
+void http_response_each_header(const struct http_response *r, http_response_header *add,
+                               void *context)
+{
+    add(context, "Content-Type", r->type);
+    add(context, "Content-Security-Policy", POLICY);
+    add(context, "Referrer-Policy", "same-origin");
+    add(context, "X-Content-Type-Options", "nosniff");
+    add(context, "X-Frame-Options", "DENY");
+    add(context, "Cross-Origin-Resource-Policy", "same-origin");
+    add_caching(r, add, context);
+    add_chosen(r, add, context);
+}

@@ -1,0 +1,210 @@
+/* tollgate-web: options, and the daemon's life. Its manual: doc/tollgate-web.8. */
+#include "config.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lib/sys/clock.h"
+#include "lib/sys/daemon.h"
+#include "lib/sys/descriptors.h"
+#include "lib/sys/files.h"
+#include "lib/sys/log.h"
+#include "lib/sys/privileges.h"
+#include "lib/sys/signals.h"
+#include "lib/sys/web_users.h"
+#include "web/http_listen.h"
+#include "web/http_server.h"
+#include "web/site.h"
+
+#define DRAIN_MS 10000
+#define WATCH_MS 1000
+
+struct web {
+    const char *file;
+    struct site *site;
+    struct http_listen listen;
+    struct http_server *server;
+};
+
+static int complain(const struct err *err)
+{
+    (void)fprintf(stderr, "tollgate-web: %s\n", err->text);
+    return err->code != 0 ? err->code : EX_SOFTWARE;
+}
+
+/* --- checks ---------------------------------------------------------------------------------- */
+
+/* A file that is missing is an empty one: nobody has been given a password yet. */
+static int check_users(const struct settings *s, struct err *err)
+{
+    struct buf b;
+    int result;
+
+    if (s->web.users_file[0] == '\0' || access(s->web.users_file, F_OK) != 0)
+        return 0;
+    buf_init(&b, WEB_USERS_FILE_MAX);
+    result = file_read(s->web.users_file, &b, err);
+    if (result == 0)
+        result = web_users_check(buf_slice(&b), s->web.users_file, err);
+    else
+        err->code = EX_CONFIG;
+    buf_fini(&b);
+    return result;
+}
+
+static int check(const struct settings *s, struct err *err)
+{
+    return http_listen_check(s, err) == 0 ? check_users(s, err) : -1;
+}
+
+static int check_as_account(void *context, struct err *err)
+{
+    return check(context, err);
+}
+
+static int test(struct settings *s)
+{
+    struct privileges_account account;
+    struct err err = {0};
+
+    if (privileges_find(s->web.user, &account, &err) == 0 &&
+        privileges_try(&account, check_as_account, s, &err) == 0)
+        return EX_OK;
+    (void)complain(&err);
+    return EX_CONFIG;
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+/* As the account that serves. Takes the settings over. */
+static int open_all(struct web *w, struct settings *s, struct err *err)
+{
+    struct privileges_account account;
+
+    if (clock_zone_set(s->timezone, err) != 0 || privileges_find(s->web.user, &account, err) != 0 ||
+        privileges_become(&account, s->web.group, err) != 0 || check(s, err) != 0 ||
+        signals_open(err) != 0 || http_listen_open(&w->listen, s, err) != 0) {
+        settings_free(s);
+        return -1;
+    }
+    signals_block(); /* for the threads */
+    w->site = site_new(s, err);
+    if (w->site != NULL)
+        w->server = http_server_start(w->site, &w->listen, s, err);
+    signals_unblock();
+    return w->server != NULL ? 0 : -1;
+}
+
+static void close_all(struct web *w)
+{
+    http_server_stop(w->server, clock_monotonic_ms() + DRAIN_MS);
+    http_listen_close(&w->listen);
+    site_free(w->site);
+}
+
+static void reload(struct web *w)
+{
+    struct err err = {0};
+    struct settings *fresh = settings_load(w->file, NULL, &err);
+    const struct site_settings *held;
+
+    if (fresh != NULL && check_users(fresh, &err) != 0) {
+        settings_free(fresh);
+        fresh = NULL;
+    }
+    if (fresh == NULL || site_reload(w->site, fresh, &err) != 0) {
+        log_event(LOG_ERR, "not reloaded: the old configuration stays in force",
+                  LOG_ERROR("error", &err));
+        return;
+    }
+    held = site_take(w->site);
+    log_open("tollgate-web", (enum log_target)held->settings->log.target,
+             held->settings->log.facility, held->settings->log.level);
+    log_event(LOG_NOTICE, "reloaded", LOG_STR("file", w->file));
+    site_give(w->site, held);
+}
+
+/* Until TERM or INT. */
+static void run(struct web *w)
+{
+    enum signal_event event;
+
+    while ((event = signals_next(WATCH_MS)) != EVENT_STOP) {
+        if (event == EVENT_RELOAD)
+            reload(w);
+        http_server_watch(w->server, clock_monotonic_ms());
+    }
+    log_plain(LOG_NOTICE, "stopping");
+}
+
+static int fail(struct web *w, struct daemon_background *b, bool has_log, const struct err *err)
+{
+    int code = complain(err);
+
+    if (has_log)
+        log_event(LOG_ERR, "cannot start", LOG_ERROR("error", err));
+    close_all(w);
+    daemon_background_done(b, code);
+    return code;
+}
+
+static int serve(const struct daemon_options *o, struct settings *s)
+{
+    struct daemon_background background = BACKGROUND_NONE;
+    bool has_log = s->log.target != LOG_TARGET_STDERR;
+    struct web web = {.file = o->file};
+    struct err err = {0};
+    int exit_code, begun = 0;
+
+    (void)umask(077);
+    signals_ignore();
+    log_open("tollgate-web", (enum log_target)s->log.target, s->log.facility, s->log.level);
+    if (!o->foreground)
+        begun = daemon_background_begin(&background, &exit_code, &err);
+    if (begun != 0) {
+        settings_free(s);
+        return begun > 0 ? exit_code : complain(&err);
+    }
+    if (open_all(&web, s, &err) != 0)
+        return fail(&web, &background, has_log, &err);
+    daemon_background_done(&background, EX_OK);
+    log_event(LOG_NOTICE, "started", LOG_STR("version", PACKAGE_VERSION));
+    run(&web);
+    close_all(&web);
+    log_plain(LOG_NOTICE, "stopped");
+    return EX_OK;
+}
+
+static int run_main(int argc, char **argv)
+{
+    static const struct daemon_program program = {
+        .name = "tollgate-web", .version = PACKAGE_VERSION, .commands = ""};
+    struct daemon_options o;
+    struct settings *s;
+    int exit_code = daemon_options_read(argc, argv, &program, &o, stdout, stderr);
+
+    if (exit_code >= 0)
+        return exit_code;
+    s = daemon_settings(&o, "tollgate-web", stderr, &exit_code);
+    if (s == NULL)
+        return exit_code;
+    if (!o.print && !o.test)
+        return serve(&o, s);
+    if (o.print)
+        exit_code = daemon_settings_print(&o, s, "tollgate-web", stderr);
+    if (o.test)
+        exit_code = test(s);
+    settings_free(s);
+    return exit_code;
+}
+
+int main(int argc, char **argv)
+{
+    struct err err = {0};
+
+    if (descriptors_open(&err) != 0)
+        return complain(&err);
+    return descriptors_finish("tollgate-web", run_main(argc, argv), stderr);
+}

@@ -1,0 +1,165 @@
+#include "web/page_lists.h"
+
+#include <sysexits.h>
+
+#include "lib/core/format.h"
+#include "web/figures.h"
+#include "web/page.h"
+
+#define MOST      200
+#define URL_BYTES 4096
+
+/* --- shared ---------------------------------------------------------------------------------- */
+
+/* Leads to the domain's own page, where it is one. */
+static void add_account_cell(struct html *h, struct slice account)
+{
+    struct buf url;
+
+    buf_init(&url, URL_BYTES);
+    if (account.len > 0 && account.ptr[0] != '@' && account.ptr[0] != '_') {
+        buf_add_str(&url, "/d");
+        html_url_segment(&url, account);
+    }
+    page_cell_name(h, buf_slice(&url), account);
+    buf_fini(&url);
+}
+
+static void add_count_cell(struct html *h, const struct page_head *head, uint64_t n)
+{
+    struct buf text;
+
+    buf_init(&text, 64);
+    format_count(&text, n);
+    page_cell(h, head, buf_slice(&text));
+    buf_fini(&text);
+}
+
+/* --- violations ------------------------------------------------------------------------------ */
+
+enum { V_ACCOUNT, V_TIME, V_USER, V_LIMIT, V_USED, V_WANTED, V_ACTION, V_COUNT };
+
+static const struct page_head violation_heads[V_COUNT] = {
+    {"account", false, false}, {"time", false, false}, {"user", false, false},
+    {"limit", false, false},   {"used", true, false},  {"wanted", true, true},
+    {"action", false, false}};
+
+static struct slice action_of(const struct violation *v)
+{
+    if (v->soft)
+        return SLICE("soft limit reached");
+    if (v->observed)
+        return SLICE("observed only");
+    return slice_str(limit_action_name(v->action));
+}
+
+static void add_limit_cell(struct html *h, const struct violation *v)
+{
+    struct buf text;
+
+    buf_init(&text, 256);
+    format_count(&text, v->max);
+    buf_addf(&text, " %s/", limit_metric_name(v->metric));
+    buf_add(&text, v->per);
+    page_cell(h, &violation_heads[V_LIMIT], buf_slice(&text));
+    buf_fini(&text);
+}
+
+static void add_violation(struct html *h, const struct violation *v)
+{
+    char time[PAGE_TIME_ROOM];
+
+    html_open(h, "tr");
+    add_account_cell(h, v->domain);
+    page_cell(h, &violation_heads[V_TIME], page_time(v->time_ms / 1000, time));
+    page_cell(h, &violation_heads[V_USER], v->user);
+    add_limit_cell(h, v);
+    add_count_cell(h, &violation_heads[V_USED], v->used);
+    add_count_cell(h, &violation_heads[V_WANTED], v->wanted);
+    page_cell(h, &violation_heads[V_ACTION], action_of(v));
+    html_close(h, "tr");
+    html_newline(h);
+}
+
+static int read_top(struct exchange *x, size_t *most, struct err *err)
+{
+    struct slice typed = http_query_get(&x->query, "top");
+    uint64_t n = MOST;
+
+    if (typed.ptr != NULL && (!slice_number(typed, &n) || n == 0 || n > 1000))
+        return err_set(err, EX_USAGE, "top: use a number from 1 to 1000");
+    *most = (size_t)n;
+    return 0;
+}
+
+int page_lists_violations(struct exchange *x, struct err *err)
+{
+    static const char *const parameters[] = {"domain", "user", "top", NULL};
+    struct violation_list list;
+    struct scope scope;
+    struct html h;
+    size_t most = MOST;
+
+    if (http_query_allow(&x->query, parameters, err) != 0 || read_top(x, &most, err) != 0 ||
+        scope_choose(x, http_query_get(&x->query, "domain"), http_query_get(&x->query, "user"),
+                     &scope, err) != 0 ||
+        figures_violations(x, &scope, most, &list, err) != 0)
+        return -1;
+    page_begin(x, &h, "Violations");
+    if (list.count > 0) {
+        page_table_open(&h, "violations", "Limits that were crossed, the newest first",
+                        violation_heads, V_COUNT);
+        for (size_t i = 0; i < list.count; i++)
+            add_violation(&h, &list.items[i].v);
+        page_table_close(&h);
+    } else {
+        html_element_class(&h, "p", "empty", SLICE("No limit was crossed."));
+    }
+    page_end(x, &h);
+    return 0;
+}
+
+/* --- held ------------------------------------------------------------------------------------ */
+
+static const struct page_head held_heads[] = {{"account", false, false},
+                                              {"held since", false, false},
+                                              {"node", false, true},
+                                              {"queue id", false, false}};
+
+static void add_held(struct html *h, const struct held_entry *e)
+{
+    char time[PAGE_TIME_ROOM];
+
+    html_open(h, "tr");
+    add_account_cell(h, e->account);
+    page_cell(h, &held_heads[1], page_time(e->time_s, time));
+    page_cell(h, &held_heads[2], e->node);
+    page_cell(h, &held_heads[3], e->queue_id);
+    html_close(h, "tr");
+    html_newline(h);
+}
+
+int page_lists_held(struct exchange *x, struct err *err)
+{
+    static const char *const parameters[] = {"domain", NULL};
+    struct held_entries list;
+    struct scope scope;
+    struct html h;
+
+    if (http_query_allow(&x->query, parameters, err) != 0 ||
+        scope_choose(x, http_query_get(&x->query, "domain"), SLICE_NONE, &scope, err) != 0 ||
+        figures_held(x, &scope, &list, err) != 0)
+        return -1;
+    page_begin(x, &h, "Held messages");
+    if (list.count > 0) {
+        page_table_open(&h, "held", "Messages that limits keep on hold, the longest held first",
+                        held_heads, sizeof held_heads / sizeof held_heads[0]);
+        for (size_t i = 0; i < list.count; i++)
+            add_held(&h, &list.items[i]);
+        page_table_close(&h);
+    } else {
+        html_element_class(&h, "p", "empty", SLICE("No mail is held."));
+    }
+    page_end(x, &h);
+    return 0;
+}

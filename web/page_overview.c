@@ -1,0 +1,197 @@
+#include "web/page_overview.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "lib/core/render_html.h"
+#include "web/figures.h"
+#include "web/page.h"
+#include "web/report_link.h"
+
+#define URL_BYTES 4096
+#define TOP       "10"
+
+/* --- parts ----------------------------------------------------------------------------------- */
+
+/* The query as the address of that report would have it, so that the links of the part are right.
+ */
+static void put_query(struct exchange *x, const struct scope *scope, const char *mode)
+{
+    struct http_query *q = &x->query;
+
+    *q = (struct http_query){.count = 0};
+    q->items[q->count++] = (struct http_parameter){SLICE("mode"), slice_str(mode)};
+    if (scope->account.len > 0)
+        q->items[q->count++] = (struct http_parameter){SLICE("domain"), scope->account};
+    if (scope->user.len > 0)
+        q->items[q->count++] = (struct http_parameter){SLICE("user"), scope->user};
+    if (!slice_equal(slice_str(mode), SLICE("trend")))
+        q->items[q->count++] = (struct http_parameter){SLICE("top"), SLICE(TOP)};
+}
+
+static void add_more(struct exchange *x, struct html *h, const struct figures *f)
+{
+    struct report_link l;
+    struct buf url;
+
+    report_link_of(x, f, &l);
+    l.top = SLICE_NONE;
+    buf_init(&url, URL_BYTES);
+    report_link_write(&l, "", &url);
+    html_open(h, "p");
+    page_link(h, buf_slice(&url), SLICE("The whole report"));
+    html_close(h, "p");
+    html_newline(h);
+    buf_fini(&url);
+}
+
+static void show_month(struct exchange *x, struct html *h, struct figures *f)
+{
+    struct report_links links = {x, f};
+    const struct render_link row = {report_link_row, &links};
+    const struct render_html_style style = {.id = "month", .link = &row};
+
+    html_element(h, "h2", SLICE("This month"));
+    render_html_cards(&f->grid, h);
+    render_html_figure(&f->grid, &style, h);
+    render_html_notes(&f->grid, h);
+    add_more(x, h, f);
+}
+
+static void show_names(struct exchange *x, struct html *h, struct figures *f)
+{
+    struct report_links links = {x, f};
+    const struct render_link row = {report_link_row, &links};
+    const struct render_html_style style = {.id = "names", .link = &row};
+
+    if (f->grid.count == 0)
+        return;
+    html_element(h, "h2", f->mode == FIGURES_DOMAINS ? SLICE("Domains") : SLICE("Users"));
+    render_html_table(&f->grid, &style, h);
+    add_more(x, h, f);
+}
+
+typedef void show_figures(struct exchange *x, struct html *h, struct figures *f);
+
+static int add_report(struct exchange *x, struct html *h, const struct scope *scope,
+                      const char *mode, show_figures *show, struct err *err)
+{
+    struct figures f;
+    int result;
+
+    put_query(x, scope, mode);
+    result = figures_report(x, report_find(SLICE("smtp")), 0, &f, err);
+    if (result == 0)
+        show(x, h, &f);
+    figures_fini(&f);
+    return result;
+}
+
+static void add_count(struct html *h, const char *path, const struct scope *scope, size_t count,
+                      const char *what)
+{
+    struct buf url;
+
+    buf_init(&url, URL_BYTES);
+    buf_add_str(&url, path);
+    if (scope->account.len > 0)
+        html_url_query(&url, "domain", scope->account);
+    html_open(h, "li");
+    html_open(h, "a");
+    html_attr_url(h, "href", buf_slice(&url));
+    html_textf(h, "%s: %zu", what, count);
+    html_close(h, "a");
+    html_close(h, "li");
+    buf_fini(&url);
+}
+
+/* How many limits were crossed lately, how much mail is held. */
+static int add_counts(struct exchange *x, struct html *h, const struct scope *scope,
+                      struct err *err)
+{
+    struct violation_list violations;
+    struct held_entries held = {.count = 0};
+
+    if (figures_violations(x, scope, 1000, &violations, err) != 0 ||
+        (scope->level != SCOPE_USER && figures_held(x, scope, &held, err) != 0))
+        return -1;
+    html_open(h, "ul");
+    html_attr(h, "class", SLICE("links"));
+    add_count(h, "/violations", scope, violations.count, "Violations");
+    if (scope->level != SCOPE_USER)
+        add_count(h, "/held", scope, held.count, "Held messages");
+    html_close(h, "ul");
+    html_newline(h);
+    return 0;
+}
+
+/* --- pages ----------------------------------------------------------------------------------- */
+
+static void add_own_domains(struct exchange *x, struct html *h)
+{
+    struct slice rest = x->who.domains, domain;
+    struct buf url;
+
+    if (x->who.role != WEB_ROLE_DOMAIN || slice_find(rest, ',') < 0)
+        return;
+    buf_init(&url, URL_BYTES);
+    html_open(h, "ul");
+    html_attr(h, "class", SLICE("links"));
+    while (slice_cut(&rest, ',', &domain)) {
+        buf_reset(&url);
+        buf_add_str(&url, "/d");
+        html_url_segment(&url, domain);
+        html_open(h, "li");
+        page_link(h, buf_slice(&url), domain);
+        html_close(h, "li");
+    }
+    html_close(h, "ul");
+    html_newline(h);
+    buf_fini(&url);
+}
+
+static int show(struct exchange *x, const struct scope *scope, struct err *err)
+{
+    char title[512];
+    struct html h;
+
+    (void)snprintf(title, sizeof title, "%.*s",
+                   SLICE_FMT(scope->level == SCOPE_USER     ? scope->user
+                             : scope->level == SCOPE_DOMAIN ? scope->account
+                                                            : SLICE("Overview")));
+    page_begin(x, &h, title);
+    add_own_domains(x, &h);
+    if (add_counts(x, &h, scope, err) != 0 ||
+        add_report(x, &h, scope, "trend", show_month, err) != 0 ||
+        (scope->level != SCOPE_USER &&
+         add_report(x, &h, scope, scope->level == SCOPE_SERVER ? "domain" : "user", show_names,
+                    err) != 0))
+        return -1;
+    page_end(x, &h);
+    return 0;
+}
+
+static const char *const no_parameters[] = {NULL};
+
+int page_overview(struct exchange *x, struct err *err)
+{
+    struct scope scope;
+
+    if (http_query_allow(&x->query, no_parameters, err) != 0 ||
+        scope_choose(x, SLICE_NONE, SLICE_NONE, &scope, err) != 0)
+        return -1;
+    return show(x, &scope, err);
+}
+
+int page_overview_domain(struct exchange *x, struct err *err)
+{
+    struct scope scope;
+
+    if (http_query_allow(&x->query, no_parameters, err) != 0)
+        return -1;
+    /* What is no domain is no page either. */
+    if (scope_choose(x, x->request.segments[1], SLICE_NONE, &scope, err) != 0)
+        return err->code == EX_USAGE ? scope_nothing(err) : -1;
+    return show(x, &scope, err);
+}

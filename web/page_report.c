@@ -1,0 +1,203 @@
+#include "web/page_report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "lib/core/render.h"
+#include "lib/core/render_html.h"
+#include "lib/sys/json.h"
+#include "web/figures.h"
+#include "web/page.h"
+#include "web/report_form.h"
+#include "web/report_link.h"
+
+#define ROWS_MAX  100 /* of a list of names on a page, where top= does not say */
+#define URL_BYTES 8192
+
+static const char *const endings[] = {"", ".csv", ".json", ".svg"};
+
+/* --- which ----------------------------------------------------------------------------------- */
+
+/* The report that the path names, and the form. NULL: there is none. */
+static const struct report_kind *find(struct slice name, enum page_report_form *form)
+{
+    for (enum page_report_form e = PAGE_REPORT_SVG; e > PAGE_REPORT_HTML; e--) {
+        struct slice ending = slice_str(endings[e]);
+
+        if (name.len > ending.len && slice_equal(slice_from(name, name.len - ending.len), ending)) {
+            *form = e;
+            return report_find(slice_to(name, name.len - ending.len));
+        }
+    }
+    *form = PAGE_REPORT_HTML;
+    return report_find(name);
+}
+
+bool page_report_is_data(const struct exchange *x)
+{
+    enum page_report_form form;
+
+    return x->request.segment_count == 2 && slice_equal(x->request.segments[0], SLICE("r")) &&
+           find(x->request.segments[1], &form) != NULL && form != PAGE_REPORT_HTML;
+}
+
+/* --- data ------------------------------------------------------------------------------------ */
+
+static int write_json(struct exchange *x, const struct report_grid *g, struct err *err)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    int result;
+
+    if (out == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    result = json_write_grid(g, out, err);
+    if (fclose(out) != 0 && result == 0)
+        result = err_set(err, EX_OSERR, "out of memory");
+    if (result == 0)
+        buf_add(&x->response.body, (struct slice){text, len});
+    free(text);
+    return result;
+}
+
+static int write_data(struct exchange *x, const struct figures *f, enum page_report_form form,
+                      struct err *err)
+{
+    static const char *const types[] = {HTTP_TYPE_HTML, HTTP_TYPE_CSV, HTTP_TYPE_JSON,
+                                        HTTP_TYPE_SVG};
+    struct http_response *r = &x->response;
+
+    http_response_reset(r, 200, types[form]);
+    r->has_etag = true;
+    if (form == PAGE_REPORT_JSON)
+        return write_json(x, &f->grid, err);
+    if (form == PAGE_REPORT_SVG) {
+        render_svg_file(&f->grid, (enum render_svg_kind)f->chart, &r->body);
+        return 0;
+    }
+    (void)snprintf(r->file_name, sizeof r->file_name, "%s.csv", f->kind->name);
+    render_csv(&f->grid, &r->body);
+    return 0;
+}
+
+int page_report_data(struct exchange *x, const struct report_kind *kind, enum page_report_form form,
+                     struct err *err)
+{
+    struct figures f;
+    int result = figures_report(x, kind, 0, &f, err);
+
+    if (result == 0 && form == PAGE_REPORT_SVG && f.chart == FIGURES_NO_CHART)
+        result = err_set(err, EX_USAGE, "chart: use bar, line or area");
+    if (result == 0)
+        result = write_data(x, &f, form, err);
+    figures_fini(&f);
+    return result;
+}
+
+/* --- the page -------------------------------------------------------------------------------- */
+
+static void add_download(struct html *h, const struct report_link *l, const char *ending,
+                         const char *text)
+{
+    struct buf url;
+
+    buf_init(&url, URL_BYTES);
+    report_link_write(l, ending, &url);
+    html_open(h, "li");
+    page_link(h, buf_slice(&url), slice_str(text));
+    html_close(h, "li");
+    buf_fini(&url);
+}
+
+static void add_links(struct exchange *x, struct html *h, const struct figures *f)
+{
+    struct report_link l;
+    char help[128];
+
+    report_link_of(x, f, &l);
+    html_open(h, "ul");
+    html_attr(h, "class", SLICE("links"));
+    add_download(h, &l, ".csv", "CSV");
+    add_download(h, &l, ".json", "JSON");
+    if (f->chart != FIGURES_NO_CHART)
+        add_download(h, &l, ".svg", "SVG");
+    html_open(h, "li");
+    (void)snprintf(help, sizeof help, "/help/%s", f->kind->name);
+    page_link(h, slice_str(help), SLICE("Definitions"));
+    html_close(h, "li");
+    html_close(h, "ul");
+    html_newline(h);
+}
+
+static void add_scope(struct html *h, const struct report_grid *g)
+{
+    html_open(h, "p");
+    html_attr(h, "class", SLICE("scope"));
+    html_text(h, slice_str(g->scope));
+    if (g->name.len > 0) {
+        html_text(h, SLICE(" "));
+        html_element(h, "bdi", g->name);
+    }
+    html_text(h, SLICE(", "));
+    html_text(h, g->from);
+    html_text(h, SLICE(" to "));
+    html_text(h, g->to);
+    html_text(h, SLICE(", times in "));
+    html_text(h, g->timezone);
+    html_text(h, g->complete ? SLICE(", complete") : SLICE(", so far"));
+    html_close(h, "p");
+    html_newline(h);
+}
+
+static void add_figures(struct exchange *x, struct html *h, const struct figures *f)
+{
+    struct report_links links = {x, f};
+    const struct render_link row = {report_link_row, &links};
+    const struct render_sort sort = {report_link_sort, &links};
+    struct render_html_style style = {.id = "report", .link = &row, .sort = &sort};
+
+    if (f->grid.count == 0) {
+        html_element_class(h, "p", "empty", SLICE("Nothing was counted in this time."));
+        render_html_notes(&f->grid, h);
+        return;
+    }
+    if (f->chart != FIGURES_NO_CHART) {
+        style.chart = (enum render_svg_kind)f->chart;
+        render_html_figure(&f->grid, &style, h);
+    }
+    render_html_notes(&f->grid, h);
+    render_html_table(&f->grid, &style, h);
+}
+
+static int answer_page(struct exchange *x, const struct report_kind *kind, struct err *err)
+{
+    struct figures f;
+    struct html h;
+    int result = figures_report(x, kind, ROWS_MAX, &f, err);
+
+    if (result == 0) {
+        page_begin(x, &h, kind->title);
+        add_scope(&h, &f.grid);
+        report_form(x, &h, &f);
+        add_links(x, &h, &f);
+        render_html_cards(&f.grid, &h);
+        add_figures(x, &h, &f);
+        report_form_others(x, &h, &f);
+        page_end(x, &h);
+    }
+    figures_fini(&f);
+    return result;
+}
+
+int page_report(struct exchange *x, struct err *err)
+{
+    enum page_report_form form;
+    const struct report_kind *kind = find(x->request.segments[1], &form);
+
+    if (kind == NULL)
+        return scope_nothing(err);
+    return form == PAGE_REPORT_HTML ? answer_page(x, kind, err)
+                                    : page_report_data(x, kind, form, err);
+}

@@ -1,0 +1,37 @@
+#ifndef TG_WEB_SCOPE_H
+#define TG_WEB_SCOPE_H
+
+#include <stdbool.h>
+
+#include "lib/core/contract.h"
+#include "lib/core/err.h"
+#include "lib/read/read_report.h"
+
+/*
+ * What of the store a request may read. scope_choose makes one out of who asks and what he asks
+ * for; figures.h, which alone reads figures, takes nothing else. So what a page shows is decided
+ * here:
+ *
+ *   admin   everything
+ *   domain  the domains of his list, their users
+ *   user    himself
+ *
+ * What one may not see is answered as what does not exist: EX_NOUSER, before the store is asked,
+ * with one text for both (scope_nothing).
+ */
+
+struct exchange;
+
+struct scope {
+    enum report_scope level;
+    struct slice account, user; /* canonical; of SCOPE_DOMAIN, SCOPE_USER */
+    bool sees_nodes; /* and all accounts, _unattributed, and what nobody is charged for */
+};
+
+/* `domain` and `user` as they were asked for; empty: the widest that he may see (of several domains
+ * the first). EX_USAGE for what is no domain or address. */
+int scope_choose(struct exchange *x, struct slice domain, struct slice user, struct scope *out,
+                 struct err *err) TG_MUST_USE TG_NONNULL(1, 4);
+int scope_nothing(struct err *err) TG_MUST_USE;
+
+#endif

@@ -1,0 +1,46 @@
+#ifndef TG_WEB_SITE_H
+#define TG_WEB_SITE_H
+
+#include <stdint.h>
+
+#include "lib/core/contract.h"
+#include "lib/core/err.h"
+#include "lib/core/networks.h"
+#include "lib/redis/pool.h"
+#include "lib/sys/settings.h"
+#include "web/attempts.h"
+
+/*
+ * What all requests share: the settings in force, connections to the store, failed sign-ins.
+ *
+ * Settings change at a reload; a request keeps those that it began with (site_take, site_give).
+ * Owner: main.  Threads: all.
+ */
+
+/* The settings with what is taken apart of them; immutable, counted. */
+struct site_settings {
+    struct settings *settings;
+    struct networks trusted;
+    struct slice delimiters; /* that begin the extension of a user */
+    unsigned holders;        /* guarded by the site's lock */
+};
+
+struct site;
+
+void site_free(struct site *site);
+/* Takes the settings over, also where it fails. */
+struct site *site_new(struct settings *s, struct err *err) TG_MUST_USE TG_NONNULL(1);
+
+/* Puts new settings in force, which it takes over. -1: the old ones stay. */
+int site_reload(struct site *site, struct settings *s, struct err *err) TG_MUST_USE
+    TG_NONNULL(1, 2);
+
+const struct site_settings *site_take(struct site *site) TG_NONNULL(1);
+void site_give(struct site *site, const struct site_settings *held) TG_NONNULL(1, 2);
+
+struct pool *site_pool(struct site *site) TG_NONNULL(1);
+struct attempts *site_attempts(struct site *site) TG_NONNULL(1);
+/* A hash that no password of ours has: what an unknown name's is compared with. */
+const char *site_dummy_hash(struct site *site) TG_NONNULL(1);
+
+#endif
