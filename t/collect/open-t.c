@@ -89,8 +89,12 @@ static void save(struct open_book *b, struct saved *db)
     struct open_change c;
 
     while (open_change_next(b, &at, &c) == 1) {
-        struct saved *s = &db[atoi(c.key.ptr)];
+        uint64_t key = 0;
+        struct saved *s;
 
+        if (!slice_number(c.key, &key))
+            OK(false, "a key that was given");
+        s = &db[key];
         s->is_there = !c.is_gone;
         s->touched_ms = c.touched_ms;
         s->len = c.bytes.len;
