@@ -124,8 +124,8 @@ class Postfix:
                         "internal_mail_filter_classes = bounce\n" % (milter, milter, action))
 
     def start(self):
-        """master and its daemons log by datagrams: with the kernel's default of 10 in the queue they
-        may wait for each other before postlogd has begun, and greet nobody. Then a new one."""
+        """master and its daemons log by datagrams: with the kernel's default of 10 in the queue,
+        they may wait for each other before postlogd has begun, and greet nobody. Then a new one."""
         allow_datagrams(512)
         self.command("postfix", "check")
         for _ in range(3):
