@@ -10,6 +10,7 @@
 #define MARGIN        60
 #define BAR_MOST      480
 #define BAR_LEAST     10 /* what is not nothing is seen */
+#define BAND_MET      30
 #define POINTS_MOST   62 /* more would hide the line */
 
 /* --- axes ------------------------------------------------------------------------------------ */
@@ -217,25 +218,53 @@ static void add_bar(struct svg_chart *c, const struct svg_bar *bar, size_t i)
     }
 }
 
-/* The whole band answers to the pointer, and shows what is unknown or has a gap. */
-static void add_band(struct svg_chart *c, const struct svg_bar *bar, size_t i)
+/* On a narrow page, no finger meets a band of 3 pixels: its title and link would only be weight. */
+static bool is_met(const struct svg_chart *c, size_t i)
 {
-    int64_t x = band(c, i), width = band(c, i + 1) - x;
+    return !c->style->narrow || band(c, i + 1) - band(c, i) > BAND_MET;
+}
 
+/* The whole band answers to the pointer. */
+static void add_band(struct svg_chart *c, size_t i)
+{
     html_open(c->h, "rect");
     html_attr(c->h, "class", SLICE("band"));
-    html_attr_tenths(c->h, "x", x);
+    html_attr_tenths(c->h, "x", band(c, i));
     html_attr_tenths(c->h, "y", c->top);
-    html_attr_tenths(c->h, "width", width);
+    html_attr_tenths(c->h, "width", band(c, i + 1) - band(c, i));
     html_attr_tenths(c->h, "height", c->bottom - c->top);
     html_attr(c->h, "fill-opacity", SLICE("0"));
     html_close(c->h, "rect");
+}
+
+/* The band shows what is unknown or has a gap. */
+static void add_state(struct svg_chart *c, const struct svg_bar *bar, size_t i)
+{
+    int64_t x = band(c, i), width = band(c, i + 1) - x;
+
     if (bar->total == REPORT_UNKNOWN)
         render_svg_rect_pattern(c, "blank", x, c->top, width, c->bottom - c->top);
     else if (c->style->kind != RENDER_SVG_BAR && is_open(bar))
         render_svg_rect_pattern(c, "hatch", x, c->top, width, c->bottom - c->top);
     if (bar->coverage != NULL && bar->coverage->has_gap)
         render_svg_rect(c, "gap", "currentColor", x, c->bottom + 5, width, 35);
+}
+
+static void add_step(struct svg_chart *c, size_t i)
+{
+    const struct svg_bar *bar = &c->bars[i];
+    const char *element = "g";
+
+    if (is_met(c, i)) {
+        element = render_svg_bar_open(c, bar);
+        add_band(c, i);
+    } else {
+        html_open(c->h, element);
+    }
+    add_state(c, bar, i);
+    if (c->style->kind == RENDER_SVG_BAR)
+        add_bar(c, bar, i);
+    html_close(c->h, element);
 }
 
 /* --- lines and areas ------------------------------------------------------------------------- */
@@ -366,14 +395,8 @@ void render_svg_steps(struct svg_chart *c)
     html_close(c->h, "g");
     for (size_t s = 0; s < c->series_count && c->style->kind == RENDER_SVG_AREA; s++)
         add_runs(c, s);
-    for (size_t i = 0; i < c->bar_count; i++) {
-        const char *element = render_svg_bar_open(c, &c->bars[i]);
-
-        add_band(c, &c->bars[i], i);
-        if (c->style->kind == RENDER_SVG_BAR)
-            add_bar(c, &c->bars[i], i);
-        html_close(c->h, element);
-    }
+    for (size_t i = 0; i < c->bar_count; i++)
+        add_step(c, i);
     for (size_t s = 0; s < c->series_count && c->style->kind == RENDER_SVG_LINE; s++)
         add_runs(c, s);
 }
