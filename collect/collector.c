@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "collect/notes.h"
 #include "collect/zone_load.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
@@ -94,6 +95,8 @@ int collector_open(struct collector *c, const char *file, struct settings *setti
         rules_init(&c->rules, settings, err) < 0)
         return -1;
     setup(c);
+    if (status_init(&c->status, &settings->collect.units, err) < 0)
+        return -1;
     c->hosts = hosts_new(settings, err);
     if (c->hosts == NULL)
         return -1;
@@ -117,6 +120,7 @@ void collector_close(struct collector *c)
     pushing_free(c->pushing);
     collect_db_close(c->db);
     hosts_free(c->hosts);
+    status_fini(&c->status);
     rules_fini(&c->rules);
     zone_free(c->zone);
     settings_drop(c);
@@ -206,6 +210,10 @@ static void chores(struct collector *c)
     int64_t now_ms = clock_monotonic_ms();
     struct err e;
 
+    if (!c->options.once && status_take(&c->status, now_ms, clock_unix_ms(), &c->fold.sink)) {
+        c->fold.must_save = true;
+        c->fold.signs |= NOTES_STATUS;
+    }
     if (now_ms >= c->hosts_next_ms) {
         hosts_refresh(c->hosts);
         hosts_use(c->hosts, &c->fold.owners);

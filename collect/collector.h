@@ -9,6 +9,7 @@
 #include "collect/log_reader.h"
 #include "collect/pushing.h"
 #include "collect/rules.h"
+#include "collect/status.h"
 #include "lib/core/contract.h"
 #include "lib/sys/settings.h"
 
@@ -40,6 +41,7 @@ struct collector {
     struct collect_db *db;
     struct collect_fold fold;
     struct pushing *pushing;
+    struct status status;
     int64_t hosts_next_ms, prune_next_ms; /* monotonic */
 };
 

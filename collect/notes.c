@@ -53,6 +53,8 @@ static const struct {
     {NOTES_HIBERNATED, 0, ">= imap_bytes Dovecot 2.3 does not log all of hibernated sessions"},
     {NOTES_CLAMD, NOTES_CLAMD_CLEAN, ">= clamd_connections clean scans are not logged (LogClean)"},
     {NOTES_CLAMD, 0, "? clamd_connection_seconds clamd does not log how long a scan takes"},
+    {NOTES_STATUS, 0, "? status_handle_seconds open files cannot be read without privileges"},
+    {NOTES_STATUS, 0, "? status_spool_seconds the queue cannot be read without privileges"},
     {NOTES_SENDMAIL, 0, "<= smtp_out_connections Sendmail does not log the reuse of connections"},
     {NOTES_SENDMAIL, 0, "? smtp_in_connection_seconds Sendmail does not log the end of sessions"},
 };

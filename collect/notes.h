@@ -22,7 +22,8 @@ enum notes_sign {
     NOTES_EVENTS = 1 << 4,     /* Dovecot's refused commands, one by one */
     NOTES_CLAMD = 1 << 5,
     NOTES_CLAMD_CLEAN = 1 << 6, /* its clean scans, too */
-    NOTES_SENDMAIL = 1 << 7
+    NOTES_SENDMAIL = 1 << 7,
+    NOTES_STATUS = 1 << 8 /* the server's status is watched (collect/status.h) */
 };
 
 /* Adds the signs of a line to *signs. */

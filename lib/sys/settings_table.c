@@ -328,8 +328,8 @@ const struct setting settings_table[] = {
      .check = settings_check_network, .reloadable = true,
      .help = "Networks whose sessions do not count, such as those of health checks."},
     {"collect.units", SETTING_LIST, "", AT(collect.units), .max = 100, .check = settings_check_word,
-     .help = "systemd units whose CPU time, memory, threads and files the report server-status "
-             "adds up. Empty: none."},
+     .help = "systemd units whose CPU time, memory and threads the report server-status adds up, "
+             "beside the established connections of mail services. Empty: no server status."},
     {"collect.spam_service", SETTING_CHOICE, "spamd", AT(collect.spam_service),
      .choices = spam_services, .reloadable = true,
      .help = "Program whose scans the report spamassassin counts."},

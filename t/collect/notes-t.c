@@ -58,6 +58,7 @@ int main(void)
             OK(has(told(signs, &out), cases[i].note), cases[i].note);
         all |= signs;
     }
+    all |= NOTES_STATUS;
     OK(!has(told(NOTES_CLAMD | NOTES_CLAMD_CLEAN, &out), "clamd_connections "),
        "LogClean tells all scans");
     OK(!has(told(NOTES_IMAP | NOTES_EVENTS, &out), "imap_bad"), "events tell all commands");
