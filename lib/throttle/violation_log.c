@@ -12,9 +12,9 @@
 #include "lib/redis/store.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/mutex.h"
+#include "lib/sys/notify.h"
 #include "lib/sys/program.h"
 
-#define NOTIFY_TIMEOUT_MS INT64_C(30000)
 #define COMPLAIN_MS       INT64_C(60000)
 #define NAME_BYTES        4096
 #define DOMAIN_STREAM_MAX "1000"
@@ -51,14 +51,6 @@ struct violation_log {
 
 /* --- the streams ---------------------------------------------------------------------------- */
 
-static struct slice field_text(const struct log_field *f, char number[24])
-{
-    if (!f->is_number)
-        return f->text.ptr != NULL ? f->text : SLICE("");
-    (void)snprintf(number, 24, "%" PRId64, f->number);
-    return slice_str(number);
-}
-
 static void stream_add(struct violation_log *e, struct slice key, const char *max,
                        const struct violation *v)
 {
@@ -82,7 +74,7 @@ static void stream_add(struct violation_log *e, struct slice key, const char *ma
     argv[argc++] = slice_str(numbers[count]);
     for (size_t i = 0; i < count; i++) {
         argv[argc++] = slice_str(fields[i].key);
-        argv[argc++] = field_text(&fields[i], numbers[i]);
+        argv[argc++] = notify_field_text(&fields[i], numbers[i]);
     }
     store_pipe_add(e->store, argc, argv);
     buf_fini(&text);
@@ -157,69 +149,45 @@ static bool notify_is_first(struct violation_log *e, const struct violation *v)
     return first;
 }
 
-/* TOLLGATE_RETRY_AFTER=720 for the field retry_after. */
-static void environment_add(struct buf *b, const struct log_field *f)
+static void program_wait(struct violation_log *e, const char *program, const char *const *argv)
 {
-    char number[24];
+    struct buf out, errors;
+    struct err err = {0};
+    int status;
 
-    buf_add_str(b, "TOLLGATE_");
-    for (const char *c = f->key; *c != '\0'; c++)
-        buf_add_char(b, (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c));
-    buf_add_char(b, '=');
-    buf_add(b, field_text(f, number));
-    buf_add_char(b, '\0');
-}
-
-/* `env NAME=VALUE... PROGRAM EVENT ACCOUNT LIMIT`: all words in *words, each with its NUL. */
-static size_t command_make(const char *program, const struct violation *v, struct buf *words)
-{
-    struct log_field fields[VIOLATION_FIELDS_MAX];
-    struct limit limit = {.scope = v->scope, .metric = v->metric, .per = v->per};
-    struct buf text;
-    size_t count;
-
-    buf_init(&text, NAME_BYTES);
-    count = violation_fields(v, &text, fields);
-    buf_add(words, SLICE("env\0"));
-    for (size_t i = 0; i < count; i++)
-        environment_add(words, &fields[i]);
-    buf_fini(&text);
-    buf_addf(words, "%s%c%s%c%.*s%c", program, '\0', v->soft ? "soft" : "violation", '\0',
-             SLICE_FMT(v->domain), '\0');
-    limit_name(&limit, words);
-    buf_add_char(words, '\0');
-    return 1 + count + 4;
+    buf_init(&out, 4096);
+    buf_init(&errors, 4096);
+    status = program_run(argv, SLICE_NONE, &out, &errors, clock_monotonic_ms() + NOTIFY_TIMEOUT_MS,
+                         &err);
+    if (status > 0)
+        (void)err_set(&err, EX_UNAVAILABLE, "%s ends with %d: %.*s", program, status,
+                      SLICE_FMT(slice_trim(buf_slice(&errors))));
+    if (status != 0)
+        complain(e, "throttle.notify failed", slice_str(err.text));
+    buf_fini(&out);
+    buf_fini(&errors);
 }
 
 static void program_run_for(struct violation_log *e, const char *program, const struct violation *v)
 {
-    const char *argv[VIOLATION_FIELDS_MAX + 8];
-    struct buf words, out, errors;
-    struct err err = {0};
-    const char *at;
-    size_t argc;
-    int status;
+    struct log_field fields[VIOLATION_FIELDS_MAX];
+    struct limit limit = {.scope = v->scope, .metric = v->metric, .per = v->per};
+    struct notify_event event = {.event = v->soft ? "soft" : "violation", .account = v->domain};
+    const char *argv[NOTIFY_WORDS];
+    struct buf words, name, text;
 
     buf_init(&words, 65536);
-    buf_init(&out, 4096);
-    buf_init(&errors, 4096);
-    argc = command_make(program, v, &words);
-    at = words.data;
-    for (size_t i = 0; i < argc && !words.failed; at += strlen(at) + 1)
-        argv[i++] = at;
-    argv[argc] = NULL;
-    if (!words.failed) {
-        status = program_run(argv, SLICE_NONE, &out, &errors,
-                             clock_monotonic_ms() + NOTIFY_TIMEOUT_MS, &err);
-        if (status > 0)
-            (void)err_set(&err, EX_UNAVAILABLE, "%s ends with %d: %.*s", program, status,
-                          SLICE_FMT(slice_trim(buf_slice(&errors))));
-        if (status != 0)
-            complain(e, "throttle.notify failed", slice_str(err.text));
-    }
+    buf_init(&name, NAME_BYTES);
+    buf_init(&text, NAME_BYTES);
+    limit_name(&limit, &name);
+    event.what = buf_slice(&name);
+    event.fields = fields;
+    event.count = violation_fields(v, &text, fields);
+    if (notify_argv(program, &event, &words, argv))
+        program_wait(e, program, argv);
     buf_fini(&words);
-    buf_fini(&out);
-    buf_fini(&errors);
+    buf_fini(&name);
+    buf_fini(&text);
 }
 
 /* --- the thread ----------------------------------------------------------------------------- */
