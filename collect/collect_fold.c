@@ -299,7 +299,6 @@ static bool fold_end(struct collect_fold *r)
         return false;
     }
     open_saved(r->machine.open);
-    counts_applied(&r->counts);
     log_problem_clear(&r->ledger_problem);
     log_problem_clear(&r->source_problem);
     r->must_save = false;

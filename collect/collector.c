@@ -167,6 +167,7 @@ static int reload(struct collector *c, struct err *err)
         (struct row_sums_config){fresh->accounting.users, (uint64_t)fresh->accounting.users_max};
     log_open("tollgate-collect", (enum log_target)fresh->log.target, fresh->log.facility,
              fresh->log.level);
+    pushing_reload(c->pushing, fresh);
     settings_drop(c);
     c->settings = fresh;
     return 0;

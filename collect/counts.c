@@ -211,12 +211,3 @@ int counts_apply(struct counts *c, struct collect_db *db, struct err *err)
     }
     return 0;
 }
-
-void counts_applied(const struct counts *c)
-{
-    for (const struct counts_record *r = c->first; c->on_anomaly != NULL && r != NULL;
-         r = r->next) {
-        if (r->kind == COUNTS_ANOMALY)
-            c->on_anomaly(c->context, &r->of.anomaly);
-    }
-}

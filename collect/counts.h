@@ -32,8 +32,6 @@ struct counts {
     uint64_t number;             /* of the present batch */
     bool failed;
     struct err err;
-    void (*on_anomaly)(void *context, const struct anomaly *anomaly); /* of a batch in the ledger */
-    void *context;
 };
 
 void counts_init(struct counts *c, const struct row_sums_config *config, struct slice node_account,
@@ -50,7 +48,5 @@ struct sink counts_sink(struct counts *c) TG_NONNULL(1);
 /* Brings the batch into the ledger and its tables, within a transaction. */
 int counts_apply(struct counts *c, struct collect_db *db, struct err *err) TG_MUST_USE
     TG_NONNULL(1, 2);
-/* After the commit: reports what a person should know. */
-void counts_applied(const struct counts *c) TG_NONNULL(1);
 
 #endif

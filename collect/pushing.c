@@ -8,9 +8,11 @@
 
 #include "config.h"
 
+#include "collect/alarm.h"
 #include "collect/feed.h"
 #include "collect/gap_push.h"
 #include "collect/notes.h"
+#include "collect/streams.h"
 #include "lib/ledger/learn.h"
 #include "lib/ledger/ledger_share.h"
 #include "lib/ledger/push.h"
@@ -31,6 +33,9 @@ struct pushing {
     struct store *store;
     struct push *push;
     struct gap_push *gaps;
+    struct records *records;
+    struct streams *streams;
+    struct alarm *alarm;
     struct push_now now;
     struct buf sources; /* their names, for the hash */
     struct buf notes;   /* what they lack */
@@ -38,7 +43,7 @@ struct pushing {
     int64_t next_ms; /* monotonic */
     void (*resumed)(void *context);
     void *context;
-    struct log_problem store_problem, refused, undone, rival;
+    struct log_problem store_problem, alarm_problem, refused, undone, rival;
 };
 
 /* --- resuming ----------------------------------------------------------------------------------
@@ -94,6 +99,8 @@ static int resume(void *context, const struct push_resume *from, struct err *err
         rc = source_resume(p, p->names.items[i], from, buf_slice(&base), err);
     if (rc == 0)
         rc = collect_db_open_forget(p->db, err);
+    if (rc == 0)
+        rc = records_copied(p->records, err);
     buf_fini(&base);
     if (rc == 0)
         p->resumed(p->context);
@@ -111,6 +118,20 @@ static int run_begin(struct collect_db *db, const char *dir, struct identity *id
     if (identity_read(dir, id, err) < 0)
         return -1;
     return ledger_run_begin(l, slice_str(id->run), number > 0 ? number : 1, err);
+}
+
+/* What goes to Redis besides the rows. */
+static int open_lists(struct pushing *p, const struct settings *s, struct err *err)
+{
+    const char *prefix = s->store.prefix;
+
+    p->gaps = gap_push_new(prefix, s->node, p->db, p->store, err);
+    p->records = records_new(p->db, err);
+    if (p->gaps == NULL || p->records == NULL)
+        return -1;
+    p->streams = streams_new(prefix, s->node, collect_db_ledger(p->db), p->records, p->store, err);
+    p->alarm = alarm_new(s, p->records, p->store, err);
+    return p->streams == NULL || p->alarm == NULL ? -1 : 0;
 }
 
 static int open_parts(struct pushing *p, const struct settings *s, const char *dir, struct err *err)
@@ -136,10 +157,7 @@ static int open_parts(struct pushing *p, const struct settings *s, const char *d
     if (push_schema_check(&schema, err) < 0 && err->code == EX_CONFIG)
         return -1;
     p->push = push_new(&config, collect_db_ledger(p->db), p->store, err);
-    if (p->push == NULL)
-        return -1;
-    p->gaps = gap_push_new(s->store.prefix, s->node, p->db, p->store, err);
-    return p->gaps == NULL ? -1 : 0;
+    return p->push == NULL ? -1 : open_lists(p, s, err);
 }
 
 struct pushing *pushing_new(const struct settings *s, const char *dir, struct collect_db *db,
@@ -157,6 +175,8 @@ struct pushing *pushing_new(const struct settings *s, const char *dir, struct co
                           .context = context,
                           .store_problem = {"redis cannot be written", "redis is written again",
                                             LOG_WARNING, .times = 0},
+                          .alarm_problem = {"the ledger cannot be written, anomalies wait",
+                                            "anomalies are told again", LOG_ERR, .times = 0},
                           .refused = {"redis refuses counters", "redis takes all counters again",
                                       LOG_ERR, .times = 0},
                           .undone = {"counters in redis were changed", NULL, LOG_ERR, .times = 0},
@@ -175,12 +195,20 @@ void pushing_free(struct pushing *p)
 {
     if (p == NULL)
         return;
+    alarm_free(p->alarm);
+    streams_free(p->streams);
+    records_free(p->records);
     gap_push_free(p->gaps);
     push_free(p->push);
     store_free(p->store);
     buf_fini(&p->sources);
     buf_fini(&p->notes);
     free(p);
+}
+
+void pushing_reload(struct pushing *p, const struct settings *s)
+{
+    alarm_reload(p->alarm, s);
 }
 
 /* --- steps -------------------------------------------------------------------------------------
@@ -199,9 +227,11 @@ static void report_findings(struct pushing *p)
         log_problem_raise(&p->rival, &f->rival, now_ms);
     if (f->left.code != 0)
         log_event(LOG_ERR, "counting continues under a new share", LOG_STR("reason", f->left.text));
-    if (f->losses > 0)
+    if (f->losses > 0) {
+        streams_look(p->streams);
         log_event(LOG_WARNING, "redis has lost counters, pushing all again",
                   LOG_STR("redis", store_where(p->store)));
+    }
     *f = (struct push_findings){0};
     log_problem_settle(&p->refused, now_ms, SCRUB_MS * 2);
     log_problem_settle(&p->undone, now_ms, SCRUB_MS * 2);
@@ -228,43 +258,72 @@ static int now_take(struct pushing *p, int64_t through_ms, struct err *err)
     return 0;
 }
 
+/* 1: more at once; 0; -1. */
+static int lists_step(struct pushing *p, struct err *err)
+{
+    int gaps = gap_push_step(p->gaps, err);
+    int entries = gaps < 0 ? -1 : streams_step(p->streams, err);
+    int limits = entries < 0 ? -1 : alarm_act(p->alarm, err);
+
+    return limits < 0 ? -1 : gaps > 0 || entries > 0 || limits > 0;
+}
+
 /* 1: more at once; 0; -1: Redis, or the ledger. */
 static int step(struct pushing *p, int64_t through_ms, int64_t budget_ms)
 {
     struct err e;
-    int rc = now_take(p, through_ms, &e), gaps;
+    int rc = now_take(p, through_ms, &e), lists;
 
     if (rc == 0)
         rc = push_step(p->push, &p->now, budget_ms, &e);
     report_findings(p);
-    gaps = rc < 0 ? -1 : gap_push_step(p->gaps, &e);
-    if (gaps < 0) {
+    lists = rc < 0 ? -1 : lists_step(p, &e);
+    if (lists < 0) {
         log_problem_raise(&p->store_problem, &e, clock_monotonic_ms());
         p->next_ms = clock_monotonic_ms() + PAUSE_MS;
         return -1;
     }
     log_problem_clear(&p->store_problem);
-    return rc > 0 || gaps > 0;
+    return rc > 0 || lists > 0;
+}
+
+/* Needs no Redis. */
+static int tell(struct pushing *p)
+{
+    struct err e;
+    int rc = alarm_tell(p->alarm, &e);
+
+    if (rc < 0)
+        log_problem_raise(&p->alarm_problem, &e, clock_monotonic_ms());
+    else
+        log_problem_clear(&p->alarm_problem);
+    return rc;
 }
 
 bool pushing_run(struct pushing *p, int64_t through_ms)
 {
+    bool has_more = tell(p) == ALARM_MORE;
+
     if (clock_monotonic_ms() < p->next_ms || !store_is_worth_trying(p->store))
-        return false;
-    return step(p, through_ms, BUDGET_MS) > 0;
+        return has_more;
+    return step(p, through_ms, BUDGET_MS) > 0 || has_more;
 }
 
 bool pushing_finish(struct pushing *p, int64_t through_ms, int64_t wait_ms, bool is_last)
 {
     int64_t until_ms = clock_monotonic_ms() + wait_ms, left_ms;
+    int told = ALARM_MORE, more = 1;
 
     push_finish(p->push, is_last);
-    while (!push_is_finished(p->push) && (left_ms = until_ms - clock_monotonic_ms()) > 0) {
-        if (step(p, through_ms, left_ms) < 0)
+    while ((!push_is_finished(p->push) || more != 0 || told != ALARM_DONE) &&
+           (left_ms = until_ms - clock_monotonic_ms()) > 0) {
+        told = tell(p);
+        more = step(p, through_ms, left_ms);
+        if (more < 0 || told == ALARM_WAITS)
             clock_sleep_ms(RETRY_MS);
     }
     if (ledger_dirty_rows(collect_db_ledger(p->db)) > 0)
         log_event(LOG_NOTICE, "rows left to push at the next start",
                   LOG_NUM("rows", ledger_dirty_rows(collect_db_ledger(p->db))));
-    return push_is_finished(p->push);
+    return push_is_finished(p->push) && more == 0;
 }

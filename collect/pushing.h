@@ -11,8 +11,9 @@
 
 /*
  * The collector's ledger brought to Redis: its rows as one more share (lib/ledger/push), its state
- * (tg:{@mx1}:collect) and the holes in its logs (tg:{@mx1}:gaps). While Redis is away, all waits in
- * the ledger.
+ * (tg:{@mx1}:collect), the holes in its logs (tg:{@mx1}:gaps), and refusals and anomalies
+ * (collect/streams.h). While Redis is away, all waits in the ledger. It also sounds the alarm
+ * (collect/alarm.h), whose limits go to Redis.
  *
  * Where the ledger has to go on under a new share (its file was restored or copied), the logs are
  * read again from where the claim of the other one ends.
@@ -27,6 +28,9 @@ void pushing_free(struct pushing *p); /* NULL is allowed */
 struct pushing *pushing_new(const struct settings *s, const char *dir, struct collect_db *db,
                             void (*resumed)(void *context), void *context,
                             struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3, 4);
+
+/* The settings in force from now on; borrowed, as those of pushing_new. */
+void pushing_reload(struct pushing *p, const struct settings *s) TG_NONNULL(1, 2);
 
 /* Works for some time. True: there is more to do at once. `through_ms`: the logs are read up to
  * there. */

@@ -179,6 +179,11 @@ void key_anomalies(struct buf *b, const char *prefix)
     buf_addf(b, "%s:anomalies", prefix);
 }
 
+void key_written(struct buf *b, const char *prefix, struct slice stream)
+{
+    buf_addf(b, "%s:written:{%.*s}", prefix, SLICE_FMT(stream));
+}
+
 void key_popauth(struct buf *b, const char *prefix, struct slice ip)
 {
     buf_addf(b, "%s:popauth:{", prefix);

@@ -57,6 +57,9 @@ void key_held(struct buf *b, const char *prefix, struct slice account) TG_NONNUL
 /* The streams of the collectors: tg:refusals, tg:anomalies */
 void key_refusals(struct buf *b, const char *prefix) TG_NONNULL(1);
 void key_anomalies(struct buf *b, const char *prefix) TG_NONNULL(1);
+/* Of such a stream, in its slot: how far each ledger has written it,
+ * tg:written:{tg:refusals} */
+void key_written(struct buf *b, const char *prefix, struct slice stream) TG_NONNULL(1);
 void key_popauth(struct buf *b, const char *prefix, struct slice ip) TG_NONNULL(1);
 /* Of tollgate-web: a session by the SHA-256 of its cookie, tg:web:session:{9f86...}, and the
  * sessions of a name, tg:web:sessions:{anna}. */

@@ -65,8 +65,9 @@ def main():
                      proc.read_text(root + "/etc/passwd")), "it is the account of the unit")
     tap.ok(re.search(r"(?m)^postfix:.*:tollgate$", proc.read_text(root + "/etc/group")),
            "in Postfix's group", proc.read_text(root + "/etc/group"))
-    tap.ok(re.search(r"(?m)^postdrop:.*:tollgate$", proc.read_text(root + "/etc/group")),
-           "and in that of its maildrop", proc.read_text(root + "/etc/group"))
+    group = proc.read_text(root + "/etc/group")
+    tap.ok(re.search(r"(?m)^postdrop:.*:tollgate,tollgate-collect$", group),
+           "and in that of its maildrop, and so is the collector", group)
     for group in ("adm", "systemd-journal", "tollgate"):
         tap.ok(re.search(r"(?m)^%s:.*\btollgate-collect\b" % group,
                          proc.read_text(root + "/etc/group")),
