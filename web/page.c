@@ -204,9 +204,19 @@ static void add_meta(struct html *h, const char *name, const char *content)
     html_close(h, "meta");
 }
 
+static void add_head_link(struct html *h, const char *rel, const char *file)
+{
+    char url[STATIC_FILES_URL];
+
+    html_open(h, "link");
+    html_attr(h, "rel", slice_str(rel));
+    html_attr_url(h, "href", static_files_url(file, url));
+    html_close(h, "link");
+}
+
 static void add_head(struct html *h, const char *title)
 {
-    char sheet[128];
+    char url[STATIC_FILES_URL];
 
     html_open(h, "head");
     html_open(h, "meta");
@@ -216,10 +226,12 @@ static void add_head(struct html *h, const char *title)
     html_open(h, "title");
     html_textf(h, "%s - Tollgate", title);
     html_close(h, "title");
-    html_open(h, "link");
-    html_attr(h, "rel", SLICE("stylesheet"));
-    html_attr_url(h, "href", static_files_url("tollgate.css", sheet));
-    html_close(h, "link");
+    add_head_link(h, "stylesheet", "tollgate.css");
+    add_head_link(h, "icon", "icon.svg"); /* else a browser asks for /favicon.ico */
+    html_open(h, "script");
+    html_attr_url(h, "src", static_files_url("tollgate.js", url));
+    html_attr_flag(h, "defer", true);
+    html_close(h, "script");
     html_close(h, "head");
     html_newline(h);
 }

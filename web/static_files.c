@@ -9,7 +9,9 @@
 
 static const struct static_file {
     const char *name, *type, *text;
-} files[] = {{"tollgate.css", "text/css; charset=utf-8", render_html_sheet}};
+} files[] = {{"tollgate.css", "text/css; charset=utf-8", render_html_sheet},
+             {"tollgate.js", "text/javascript; charset=utf-8", render_html_script},
+             {"icon.svg", "image/svg+xml", render_html_icon}};
 
 struct slice static_files_url(const char *name, char room[STATIC_FILES_URL])
 {

@@ -50,7 +50,7 @@ void render_html_heading(const struct report_grid *g, struct html *h) TG_NONNULL
 void render_html_file(const struct report_grid *g, enum render_svg_kind chart, struct slice footer,
                       struct buf *b) TG_NONNULL(1, 4);
 
-/* web/static/tollgate.css; and tollgate.js, which served pages may have beside them. */
-extern const char render_html_sheet[], render_html_script[];
+/* web/static/tollgate.css; and what served pages have beside it: tollgate.js, icon.svg. */
+extern const char render_html_sheet[], render_html_script[], render_html_icon[];
 
 #endif

@@ -9,7 +9,7 @@ BUILD = os.environ.get("TG_BUILD", SOURCE)
 
 FOLDERS = (".ci", "cli", "collect", "contrib", "doc", "etc", "lib", "milter", "relay", "t", "web")
 TOP_FILES = ("COPYING", "HACKING", "Makefile.am", "NEWS", "README", "configure.ac", ".gitignore")
-GENERATED = (".o", ".a", ".Po", ".lua.c", ".css.c", ".js.c", ".pyc", ".log", ".trs")
+GENERATED = (".o", ".a", ".Po", ".lua.c", ".css.c", ".js.c", ".svg.c", ".pyc", ".log", ".trs")
 
 
 def files():

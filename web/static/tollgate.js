@@ -16,11 +16,10 @@ for (const figure of document.querySelectorAll("figure.chart")) {
   figure.addEventListener("pointerleave", () => { line.textContent = nothing; });
 }
 
-const form = document.querySelector("form.filter");
-if (form && navigator.clipboard) { // there is none over plain HTTP
-  const button = form.appendChild(document.createElement("button"));
-  button.type = "button";
-  button.className = "plain";
+const csv = document.querySelector('.links a[href*=".csv"]');
+if (csv && navigator.clipboard) { // there is none over plain HTTP
+  const button = document.createElement("button");
+  csv.closest("ul").appendChild(document.createElement("li")).appendChild(button);
   button.textContent = "Copy link";
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(location.href);
