@@ -227,7 +227,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 
 /* --- start and stop -------------------------------------------------------------------------- */
 
-static void on_complaint(void *context, const char *format, va_list ap)
+static void TG_PRINTF(2, 0) on_complaint(void *context, const char *format, va_list ap)
 {
     char text[256];
 
