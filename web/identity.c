@@ -125,12 +125,14 @@ static int by_proxy(struct exchange *x, struct slice file, struct err *err)
 static int take_session(struct exchange *x, struct slice file, const struct login_session *s)
 {
     char stamp[IDENTITY_STAMP];
-    struct web_user user;
+    bool elsewhere = slice_equal(s->stamp, SLICE(IDENTITY_ELSEWHERE));
+    struct web_user user = {.role = WEB_ROLE_NONE};
 
-    if (!web_users_find(file, s->name, &user))
+    if (!elsewhere && !web_users_find(file, s->name, &user))
         return 0;
     identity_stamp(user.hash, stamp);
-    if (!slice_equal(slice_str(stamp), s->stamp) || !identity_of(x, file, s->name, false, &x->who))
+    if ((!elsewhere && !slice_equal(slice_str(stamp), s->stamp)) ||
+        !identity_of(x, file, s->name, elsewhere, &x->who))
         return 0;
     x->who.via = VIA_SESSION;
     x->who.token = s->token;

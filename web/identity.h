@@ -48,8 +48,10 @@ bool identity_has_domain(const struct web_identity *who, struct slice domain) TG
 /* web.users_file, into the exchange's memory; empty where none is set. */
 int identity_file(struct exchange *x, struct slice *text, struct err *err) TG_MUST_USE
     TG_NONNULL(1, 2);
-/* What a session notes of the hash that it was signed in with. */
-#define IDENTITY_STAMP 17
+/* What a session notes of the hash that it was signed in with; "-" where somebody else has checked
+ * the password, so that the name need not be in the file. */
+#define IDENTITY_ELSEWHERE "-"
+#define IDENTITY_STAMP     17
 void identity_stamp(struct slice hash, char stamp[IDENTITY_STAMP]);
 
 #endif

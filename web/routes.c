@@ -13,6 +13,7 @@
 #include "web/page_report.h"
 #include "web/page_sign_in.h"
 #include "web/page_status.h"
+#include "web/panel_link.h"
 #include "web/problem.h"
 #include "web/scope.h"
 #include "web/static_files.h"
@@ -44,6 +45,7 @@ static const struct route {
     {"/account", READ, ROUTE_SIGNED, page_account},
     {"/account/end", HTTP_POST, ROUTE_SIGNED, page_account_end},
     {"/signin", READ | HTTP_POST, ROUTE_OPEN, page_sign_in},
+    {"/in", READ, ROUTE_OPEN, panel_link},
     {"/signout", HTTP_POST, ROUTE_SIGNED, page_sign_in_out},
     {"/api/v1/reports/*", READ, ROUTE_DATA, api_report},
     {"/static/*/*", READ, ROUTE_BLIND, static_files_answer},

@@ -7,6 +7,7 @@
 
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
+#include "web/dovecot_auth.h"
 #include "web/login_session.h"
 
 #define PASSWORD_ROOM 1025
@@ -37,6 +38,24 @@ static bool is_right(struct exchange *x, const struct web_user *user, bool known
     return good;
 }
 
+/* Fills in the name as Dovecot knows it, which may not be one of the file's: that has a password of
+ * its own. A Dovecot that is away lets nobody in. */
+static bool ask_dovecot(struct exchange *x, struct slice file, struct slice name,
+                        struct slice password, struct web_user *user)
+{
+    struct err err = {0};
+    struct slice known_as = SLICE_NONE;
+    int answer = dovecot_auth_check(x->settings->web.dovecot_auth, name, password, &x->arena,
+                                    &known_as, &err);
+    struct web_identity who;
+    bool is_in_file = web_users_find(file, known_as, user);
+
+    *user = (struct web_user){.name = known_as};
+    if (answer < 0)
+        log_event(LOG_WARNING, "dovecot cannot be asked", LOG_ERROR("error", &err));
+    return answer > 0 && !is_in_file && identity_of(x, file, known_as, true, &who);
+}
+
 static enum sign_in_result check(struct exchange *x, struct slice name, struct slice password,
                                  struct web_user *user, struct err *err)
 {
@@ -54,6 +73,8 @@ static enum sign_in_result check(struct exchange *x, struct slice name, struct s
     }
     known = web_users_find(file, name, user);
     good = is_right(x, user, known, password);
+    if (!known && x->settings->web.dovecot_auth[0] != '\0')
+        good = ask_dovecot(x, file, name, password, user);
     attempts_end(attempts, &attempt, good);
     return good ? SIGN_IN_GOOD : SIGN_IN_BAD;
 }
@@ -67,14 +88,13 @@ static void set_cookie(struct exchange *x, const char *value, int64_t age_s)
                    identity_cookie(x), value, age_s, exchange_is_secure(x) ? "; Secure" : "");
 }
 
-static enum sign_in_result begin(struct exchange *x, const struct web_user *user, struct err *err)
+static enum sign_in_result begin(struct exchange *x, struct slice name, struct slice stamp,
+                                 struct err *err)
 {
-    char stamp[IDENTITY_STAMP], cookie[SECRET_TEXT];
-    struct login_session s = {.name = user->name, .client = exchange_client(x)};
+    char cookie[SECRET_TEXT];
+    struct login_session s = {
+        .name = name, .stamp = stamp, .client = exchange_client(x), .since_s = x->now_ms / 1000};
 
-    identity_stamp(user->hash, stamp);
-    s.stamp = slice_str(stamp);
-    s.since_s = x->now_ms / 1000;
     if (exchange_store(x, err) != 0 || (x->who.via == VIA_SESSION && sign_in_end(x, err) != 0) ||
         login_session_start(&x->reader, &s, &x->arena, cookie, err) != 0)
         return SIGN_IN_TROUBLE;
@@ -83,14 +103,23 @@ static enum sign_in_result begin(struct exchange *x, const struct web_user *user
     return SIGN_IN_GOOD;
 }
 
+enum sign_in_result sign_in_elsewhere(struct exchange *x, struct slice name, struct err *err)
+{
+    return begin(x, name, SLICE(IDENTITY_ELSEWHERE), err);
+}
+
 enum sign_in_result sign_in(struct exchange *x, struct slice name, struct slice password,
                             struct err *err)
 {
-    struct web_user user = {.role = WEB_ROLE_NONE};
+    struct web_user user = {.name = name};
+    char stamp[IDENTITY_STAMP];
     enum sign_in_result result = check(x, name, password, &user, err);
 
+    if (result == SIGN_IN_GOOD && user.hash.len == 0)
+        return sign_in_elsewhere(x, user.name, err);
+    identity_stamp(user.hash, stamp);
     if (result == SIGN_IN_GOOD)
-        return begin(x, &user, err);
+        return begin(x, user.name, slice_str(stamp), err);
     if (result == SIGN_IN_BAD || result == SIGN_IN_TOO_MANY)
         log_event(LOG_WARNING,
                   result == SIGN_IN_BAD ? "sign-in failed" : "sign-in refused: too many failures",

@@ -22,6 +22,9 @@ enum sign_in_result {
  * ended. */
 enum sign_in_result sign_in(struct exchange *x, struct slice name, struct slice password,
                             struct err *err) TG_NONNULL(1, 4);
+/* Begins the session of a name that somebody else has vouched for: Dovecot, a panel. */
+enum sign_in_result sign_in_elsewhere(struct exchange *x, struct slice name, struct err *err)
+    TG_NONNULL(1, 3);
 /* Ends the session of this request. */
 int sign_in_end(struct exchange *x, struct err *err) TG_MUST_USE TG_NONNULL(1, 2);
 

@@ -204,3 +204,10 @@ void key_web_sessions(struct buf *b, const char *prefix, struct slice name)
     buf_add(b, name);
     buf_add_str(b, "}");
 }
+
+void key_web_link(struct buf *b, const char *prefix, struct slice signature)
+{
+    buf_addf(b, "%s:web:link:{", prefix);
+    buf_add(b, signature);
+    buf_add_str(b, "}");
+}

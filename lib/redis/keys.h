@@ -65,5 +65,7 @@ void key_popauth(struct buf *b, const char *prefix, struct slice ip) TG_NONNULL(
  * sessions of a name, tg:web:sessions:{anna}. */
 void key_web_session(struct buf *b, const char *prefix, struct slice digest) TG_NONNULL(1);
 void key_web_sessions(struct buf *b, const char *prefix, struct slice name) TG_NONNULL(1);
+/* A link of a control panel that has been used: tg:web:link:{SIGNATURE} */
+void key_web_link(struct buf *b, const char *prefix, struct slice signature) TG_NONNULL(1);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <crypt.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +37,16 @@ void secret_digest(struct slice bytes, char text[SECRET_TEXT])
     unsigned char digest[SHA256_DIGEST_LENGTH];
 
     (void)SHA256((const unsigned char *)(bytes.len > 0 ? bytes.ptr : ""), bytes.len, digest);
+    add_hex(digest, text);
+}
+
+void secret_sign(struct slice key, struct slice bytes, char text[SECRET_TEXT])
+{
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    unsigned len = sizeof digest;
+
+    TG_ASSERT(HMAC(EVP_sha256(), key.ptr, (int)key.len, (const unsigned char *)bytes.ptr, bytes.len,
+                   digest, &len) != NULL);
     add_hex(digest, text);
 }
 

@@ -21,6 +21,8 @@
 void secret_random(char text[SECRET_TEXT]);
 /* SHA-256. */
 void secret_digest(struct slice bytes, char text[SECRET_TEXT]);
+/* HMAC-SHA-256 (RFC 2104). */
+void secret_sign(struct slice key, struct slice bytes, char text[SECRET_TEXT]);
 bool secret_equal(struct slice a, struct slice b);
 
 /* A new yescrypt hash of a password. */

@@ -143,6 +143,8 @@ struct settings {
         const char *users_file;
         struct string_list trusted; /* networks */
         const char *user_header;    /* "": none */
+        const char *dovecot_auth;   /* a socket, as socket_name_parse takes it; "": none */
+        const char *link_key_file;  /* "": no links */
         int64_t connections_max, client_connections_max, timeout_ms;
     } web;
     struct {

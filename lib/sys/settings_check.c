@@ -79,6 +79,11 @@ int settings_check_socket(struct slice value, struct arena *arena, struct err *e
     return socket_name_parse(value, arena, &name, err);
 }
 
+int settings_check_optional_socket(struct slice value, struct arena *arena, struct err *err)
+{
+    return value.len == 0 ? 0 : settings_check_socket(value, arena, err);
+}
+
 int settings_check_engine(struct slice value, struct arena *arena, struct err *err)
 {
     (void)arena;

@@ -16,6 +16,8 @@ int settings_check_path(struct slice value, struct arena *arena, struct err *err
 int settings_check_account(struct slice value, struct arena *arena,
                            struct err *err) TG_MUST_USE; /* user or group */
 int settings_check_socket(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
+int settings_check_optional_socket(struct slice value, struct arena *arena,
+                                   struct err *err) TG_MUST_USE;
 int settings_check_engine(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
 int settings_check_url(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
 int settings_check_prefix(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;

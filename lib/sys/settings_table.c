@@ -382,6 +382,15 @@ const struct setting settings_table[] = {
      .check = settings_check_word, .reloadable = true,
      .help = "Header in which a trusted proxy names the user who has signed in there, such as "
              "X-Remote-User. The proxy has to remove it from what clients send. Empty: none."},
+    {"web.dovecot_auth", SETTING_TEXT, "", AT(web.dovecot_auth), .max = 300,
+     .check = settings_check_optional_socket, .reloadable = true,
+     .help = "Dovecot's socket for authentication clients, unix:/path: who is not in "
+             "web.users_file signs in with the password of his mailbox, and sees his own figures. "
+             "Empty: nobody does."},
+    {"web.link_key_file", SETTING_TEXT, "", AT(web.link_key_file), .max = 1024,
+     .check = settings_check_path, .reloadable = true,
+     .help = "File with the key of links by which a control panel signs its users in; see "
+             "tollgate-web(8). At least 32 bytes. Empty: no such links."},
     {"web.connections_max", SETTING_NUMBER, "1000", AT(web.connections_max), .min = 10,
      .max = 10000, .help = "Maximum number of simultaneous connections to each socket."},
     {"web.client_connections_max", SETTING_NUMBER, "200", AT(web.client_connections_max), .min = 1,
