@@ -62,6 +62,7 @@ static const struct header {
     {"X-Forwarded-Proto", offsetof(struct http_request, forwarded_proto), false},
     {"If-None-Match", offsetof(struct http_request, if_none_match), true},
     {"Content-Type", offsetof(struct http_request, content_type), false},
+    {"Accept", offsetof(struct http_request, accept), true},
     {"User-Agent", offsetof(struct http_request, user_agent), true},
 };
 

@@ -37,7 +37,7 @@ struct http_request {
     struct slice peer; /* its address; empty: on a Unix socket */
     /* Headers; empty: not there. */
     struct slice host, cookie, authorization, origin, fetch_site, forwarded_for, forwarded_proto;
-    struct slice if_none_match, content_type, user_agent;
+    struct slice if_none_match, content_type, user_agent, accept;
     struct slice user; /* web.user_header */
 };
 

@@ -5,6 +5,7 @@
 
 #include "lib/sys/log.h"
 #include "web/api.h"
+#include "web/metrics_answer.h"
 #include "web/page.h"
 #include "web/page_account.h"
 #include "web/page_help.h"
@@ -49,6 +50,7 @@ static const struct route {
     {"/signout", HTTP_POST, ROUTE_SIGNED, page_sign_in_out},
     {"/api/v1/reports/*", READ, ROUTE_DATA, api_report},
     {"/static/*/*", READ, ROUTE_BLIND, static_files_answer},
+    {"/metrics", READ, ROUTE_BLIND, metrics_answer},
     {"/healthz", READ, ROUTE_BLIND, api_health},
     {"/readyz", READ, ROUTE_BLIND, api_ready},
 };

@@ -19,6 +19,7 @@ struct site {
     struct site_settings *in_force MUTEX_GUARDS(site_lock);
     struct pool *pool;
     struct attempts *attempts;
+    struct metrics_cache *metrics;
     struct buf dummy_hash;
 };
 
@@ -32,18 +33,16 @@ static void free_settings(struct site_settings *held)
     free(held);
 }
 
-static int parse_trusted(struct site_settings *held, struct err *err)
+static int parse_networks(const struct string_list *list, struct arena *arena, struct networks *out,
+                          struct err *err)
 {
-    const struct string_list *list = &held->settings->web.trusted;
-    struct arena *arena = &held->settings->arena;
-
-    held->trusted.list = arena_array(arena, list->count + 1, sizeof *held->trusted.list);
-    if (held->trusted.list == NULL)
+    out->list = arena_array(arena, list->count + 1, sizeof *out->list);
+    if (out->list == NULL)
         return err_set(err, EX_OSERR, "out of memory");
     for (size_t i = 0; i < list->count; i++) {
-        if (network_parse(slice_str(list->items[i]), &held->trusted.list[i], err) != 0)
+        if (network_parse(slice_str(list->items[i]), &out->list[i], err) != 0)
             return -1;
-        held->trusted.count++;
+        out->count++;
     }
     return 0;
 }
@@ -71,7 +70,8 @@ static struct site_settings *hold(struct settings *s, struct err *err)
     }
     held->settings = s;
     held->holders = 1;
-    if (parse_trusted(held, err) != 0) {
+    if (parse_networks(&s->web.trusted, &s->arena, &held->trusted, err) != 0 ||
+        parse_networks(&s->web.metrics_from, &s->arena, &held->metrics_from, err) != 0) {
         free_settings(held);
         return NULL;
     }
@@ -137,6 +137,7 @@ static struct site *allocate(struct settings *s, struct err *err) TG_NO_THREAD_S
         return NULL;
     }
     mutex_init(&site->lock);
+    site->metrics = metrics_cache_new();
     buf_init(&site->dummy_hash, 1024);
     site->in_force = hold(s, err);
     return site;
@@ -153,7 +154,10 @@ struct site *site_new(struct settings *s, struct err *err) TG_NO_THREAD_SAFETY
         site->pool = pool_new(site->in_force->settings, STORE_CONNECTIONS_MAX, err);
         site->attempts = site->pool != NULL ? attempts_new(err) : NULL;
     }
-    if (site->attempts != NULL && secret_password_hash("nobody's", &site->dummy_hash, err) == 0)
+    if (site->metrics == NULL)
+        (void)err_set(err, EX_OSERR, "out of memory");
+    else if (site->attempts != NULL &&
+             secret_password_hash("nobody's", &site->dummy_hash, err) == 0)
         return site;
     site_free(site);
     return NULL;
@@ -163,6 +167,7 @@ void site_free(struct site *site) TG_NO_THREAD_SAFETY
 {
     if (site == NULL)
         return;
+    metrics_cache_free(site->metrics);
     attempts_free(site->attempts);
     if (site->pool != NULL)
         pool_free(site->pool);
@@ -180,6 +185,11 @@ struct pool *site_pool(struct site *site)
 struct attempts *site_attempts(struct site *site)
 {
     return site->attempts;
+}
+
+struct metrics_cache *site_metrics(struct site *site)
+{
+    return site->metrics;
 }
 
 const char *site_dummy_hash(struct site *site)

@@ -9,9 +9,11 @@
 #include "lib/redis/pool.h"
 #include "lib/sys/settings.h"
 #include "web/attempts.h"
+#include "web/metrics_cache.h"
 
 /*
- * What all requests share: the settings in force, connections to the store, failed sign-ins.
+ * What all requests share: the settings in force, connections to the store, failed sign-ins,
+ * metrics.
  *
  * Settings change at a reload; a request keeps those that it began with (site_take, site_give).
  * Owner: main.  Threads: all.
@@ -20,7 +22,7 @@
 /* The settings with what is taken apart of them; immutable, counted. */
 struct site_settings {
     struct settings *settings;
-    struct networks trusted;
+    struct networks trusted, metrics_from;
     struct slice delimiters; /* that begin the extension of a user */
     unsigned holders;        /* guarded by the site's lock */
 };
@@ -40,6 +42,7 @@ void site_give(struct site *site, const struct site_settings *held) TG_NONNULL(1
 
 struct pool *site_pool(struct site *site) TG_NONNULL(1);
 struct attempts *site_attempts(struct site *site) TG_NONNULL(1);
+struct metrics_cache *site_metrics(struct site *site) TG_NONNULL(1);
 /* A hash that no password of ours has: what an unknown name's is compared with. */
 const char *site_dummy_hash(struct site *site) TG_NONNULL(1);
 

@@ -391,6 +391,14 @@ const struct setting settings_table[] = {
      .check = settings_check_path, .reloadable = true,
      .help = "File with the key of links by which a control panel signs its users in; see "
              "tollgate-web(8). At least 32 bytes. Empty: no such links."},
+    {"web.metrics_from", SETTING_LIST, "127.0.0.1", AT(web.metrics_from), .max = 100,
+     .check = settings_check_network, .reloadable = true,
+     .help = "Networks that may read /metrics without a token. Who comes through a proxy that is "
+             "not trusted needs a token."},
+    {"web.metrics_domains", SETTING_NUMBER, "0", AT(web.metrics_domains), .min = 0, .max = 1000,
+     .reloadable = true,
+     .help = "Number of domains, the month's largest, whose bytes /metrics shows by name. The "
+             "names change at the beginning of a day only."},
     {"web.connections_max", SETTING_NUMBER, "1000", AT(web.connections_max), .min = 10,
      .max = 10000, .help = "Maximum number of simultaneous connections to each socket."},
     {"web.client_connections_max", SETTING_NUMBER, "200", AT(web.client_connections_max), .min = 1,
