@@ -4,6 +4,7 @@ import atexit
 import ctypes
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -17,6 +18,12 @@ SOURCE = os.environ.get("TG_SOURCE", os.path.dirname(os.path.dirname(os.path.dir
 PR_SET_PDEATHSIG = 1
 
 _daemons = []
+
+
+def is_sanitized(program):
+    """Was it built with a sanitizer? They keep what was freed for a while."""
+    with open(os.path.join(BUILD, program), "rb") as f:
+        return re.search(b"__[at]san_init", f.read()) is not None
 
 
 def scratch(name, base="/tmp"):

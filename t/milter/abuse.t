@@ -3,7 +3,6 @@
 
 import os
 import random
-import re
 import struct
 import sys
 
@@ -247,9 +246,7 @@ def main():
         site.others_go_on(work.__name__.replace("_", " "))
     site.is_right("all is counted, to the byte")
     grown = site.rss_kb() - before
-    with open(os.path.join(proc.BUILD, "tollgated"), "rb") as f:
-        sanitizer = re.search(b"__[at]san_init", f.read())
-    limit = SANITIZED_GROWTH_KB if sanitizer else GROWTH_KB
+    limit = SANITIZED_GROWTH_KB if proc.is_sanitized("tollgated") else GROWTH_KB
     tap.ok(grown < limit, "memory is bounded: %d MB more" % (grown // 1024))
     tap.same(site.daemon.stop(), 0, "a clean end")
     tap.none(site.daemon.complaints(), "nothing was complained about")
