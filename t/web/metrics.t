@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """/metrics: what promtool says of it, the same figures as `tollgate report', who may read it, a
-Redis that goes and comes back, a real Prometheus that scrapes it."""
+Redis that goes and comes back, a real Prometheus that scrapes it; and the alert rules and the
+dashboard name only metrics that there are."""
 
 import datetime
 import json
@@ -22,6 +23,7 @@ DOMAINS = ("example.com", "example.org", "shop.example", "_unattributed")
 CLASSES = ("in", "out", "forward", "relay", "local_sent", "local_received")
 SAMPLE = re.compile(r"^([a-z_]+)(?:\{(.*)\})? ([0-9.]+)$")
 LABEL = re.compile(r'([a-z]+)="((?:[^"\\]|\\.)*)"')
+RULES = os.path.join(proc.SOURCE, "contrib/prometheus/tollgate.rules.yml")
 OPEN = "application/openmetrics-text; version=1.0.0"
 
 
@@ -157,12 +159,12 @@ def query(port, expression):
 
 
 def scraped(web, folder, found):
-    """By a real Prometheus, which asks for OpenMetrics."""
+    """By a real Prometheus, which asks for OpenMetrics, and evaluates the rules."""
     port = proc.free_port()
     conf = os.path.join(folder, "prometheus.yml")
     proc.write_text(conf, "global: {scrape_interval: 1s, evaluation_interval: 1s}\n"
-                    "scrape_configs:\n  - job_name: tollgate\n"
-                    "    static_configs: [{targets: ['127.0.0.1:%d']}]\n" % web.port)
+                    "rule_files: [%s]\nscrape_configs:\n  - job_name: tollgate\n"
+                    "    static_configs: [{targets: ['127.0.0.1:%d']}]\n" % (RULES, web.port))
     daemon = proc.Daemon(["prometheus", "--config.file=" + conf,
                           "--storage.tsdb.path=" + os.path.join(folder, "tsdb"),
                           "--web.listen-address=127.0.0.1:%d" % port],
@@ -178,8 +180,51 @@ def scraped(web, folder, found):
         daemon.stop()
 
 
+def expressions():
+    """(where, expression) of the rules and of the dashboard."""
+    text = proc.read_text(RULES)
+    for alert, rest in re.findall(r"- alert: (\S+)\n\s+expr:(.*?)\n\s+(?:for|labels):", text, re.S):
+        yield alert, rest
+    board = json.loads(proc.read_text(os.path.join(proc.SOURCE, "contrib/grafana/tollgate.json")))
+    for panel in board["panels"]:
+        for target in panel.get("targets", []):
+            yield panel["title"], target["expr"]
+            if target["datasource"]["uid"] != "${datasource}":
+                yield panel["title"], "tollgate_fixed_datasource"
+    for variable in board["templating"]["list"]:
+        yield variable["name"], str(variable.get("query"))
+
+
+def named_metrics_exist(found):
+    there = {name for name, _ in found}
+    labels = {(name, label) for name, own in found for label, _ in own}
+    faults, seen = [], 0
+    for where, expression in expressions():
+        for name, selector in re.findall(r"(tollgate_[a-z_]+)(\{[^}]*\})?", expression):
+            seen += 1
+            if name not in there:
+                faults.append("%s: no metric %s" % (where, name))
+            for label in re.findall(r"([a-z]+)=", selector):
+                if (name, label) not in labels:
+                    faults.append("%s: %s has no label %s" % (where, name, label))
+    tap.ok(seen > 30, "metrics are named in the rules and the dashboard", seen)
+    tap.none(faults, "each of them exists, with its labels")
+
+
+def rules():
+    folder = os.path.dirname(RULES)
+    code, out, err = proc.run(["promtool", "test", "rules",
+                               os.path.join(folder, "tollgate.rules.test.yml")])
+    tap.same(code, 0, "promtool test rules", out, err)
+    tested = set(re.findall(r"alertname[:=]\s*\"?(\w+)",
+                            proc.read_text(os.path.join(folder, "tollgate.rules.test.yml"))))
+    tap.same(sorted(tested), sorted(re.findall(r"- alert: (\S+)", proc.read_text(RULES))),
+             "each alert has a test")
+
+
 def main():
     tap.need("promtool", "prometheus", "redis-server")
+    rules()
     folder = proc.scratch("metrics")
     now = datetime.datetime.now(UTC).replace(microsecond=0)
     redis = RedisServer(folder)
@@ -198,6 +243,7 @@ def main():
     found = forms(web)
     as_the_report(web, counted, found)
     domains(found, counted)
+    named_metrics_exist(found)
     access(web)
     scraped(web, folder, found)
     away_and_back(web, redis, write)
