@@ -23,7 +23,8 @@ enum notes_sign {
     NOTES_CLAMD = 1 << 5,
     NOTES_CLAMD_CLEAN = 1 << 6, /* its clean scans, too */
     NOTES_SENDMAIL = 1 << 7,
-    NOTES_STATUS = 1 << 8 /* the server's status is watched (collect/status.h) */
+    NOTES_STATUS = 1 << 8,     /* the server's status is watched (collect/status.h) */
+    NOTES_CLAMD_ASKED = 1 << 9 /* clamd tells how long it scans (collect/clamd.h) */
 };
 
 /* Adds the signs of a line to *signs. */
