@@ -73,8 +73,13 @@ bool exchange_is_secure(const struct exchange *x)
 
 bool exchange_is_safe(const struct exchange *x)
 {
+    const struct http_request *r = &x->request;
     char text[NET_ADDRESS_BYTES];
 
+    /* A proxy that is not trusted may stand in front of anybody. */
+    if (!http_request_is_trusted(r, &x->held->trusted) &&
+        (r->forwarded_for.len > 0 || r->forwarded_proto.len > 0))
+        return false;
     (void)snprintf(text, sizeof text, "%.*s", SLICE_FMT(exchange_client(x)));
     return exchange_is_secure(x) || net_is_loopback(text);
 }

@@ -21,7 +21,7 @@
  * Limits: EXCHANGE_BYTES of memory, besides the answer's body.
  */
 
-#define EXCHANGE_BYTES ((size_t)512 << 20)
+#define EXCHANGE_BYTES ((size_t)256 << 20)
 
 struct exchange {
     struct site *site;

@@ -84,8 +84,9 @@ static void show(struct exchange *x, int status, const char *complaint, struct s
         html_element_class(
             &h, "p", "alert bad",
             SLICE("This page came without TLS, so no password is taken here. Open it "
-                  "by https; the proxy has to send X-Forwarded-Proto and "
-                  "X-Forwarded-For."));
+                  "by https. The proxy in front has to send X-Forwarded-Proto and "
+                  "X-Forwarded-For, and to use the Unix socket or to be in "
+                  "web.trusted."));
     page_end(x, &h);
 }
 

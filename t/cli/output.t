@@ -25,7 +25,8 @@ COMMANDS = (("-h",), ("-V",), ("report",), ("report", "-h"), ("report", "smtp"),
 # (program, arguments): those that print and end
 PROGRAMS = (("tollgated", ("-h",)), ("tollgated", ("-V",)), ("tollgated", ("-T",)),
             ("tollgated", ("-n",)), ("tollgated", ("-d",)),
-            ("tollgate-relay", ("-h",)), ("tollgate-relay", ("-V",)), ("tollgate-relay", ("-T",)))
+            ("tollgate-relay", ("-h",)), ("tollgate-relay", ("-V",)), ("tollgate-relay", ("-T",)),
+            ("tollgate-web", ("-h",)), ("tollgate-web", ("-V",)), ("tollgate-web", ("-T",)))
 
 
 def closed(*descriptors):

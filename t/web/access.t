@@ -4,11 +4,13 @@ form; by password, token and proxy; and the pages that say who is signed in."""
 
 import datetime
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import proc
 import tap
+import tree
 from counted import UTC, Counted
 from redis_server import RedisServer
 from web import Web
@@ -159,7 +161,26 @@ def forged(web, redis_token):
                  "a token that is none: " + token[:8])
 
 
+def one_place():
+    """Pages read figures in web/figures.c alone, which takes nothing but a scope, and web/scope.c
+    alone makes one. /metrics has no scope: whoever may read it sees the server's."""
+    reads = re.compile(r"\bread_(report|counters|users?|accounts|nodes?|node_infos|violations|held|"
+                       r"windows|lists|coverage)\w*\(")
+    faults = []
+    for path in tree.files():
+        if not re.match(r"web/\w+\.c$", path):
+            continue
+        text = tree.read(path).decode()
+        if not re.match(r"web/(figures|metrics)", path) and reads.search(text):
+            faults.append(path + ": reads figures past the scope")
+        if path != "web/scope.c" and re.search(r"sees_nodes = |level = SCOPE_[SDU]\w+;", text):
+            faults.append(path + ": makes a scope")
+    tap.none(faults, "who sees what is decided in one place")
+    tap.ok(reads.search(tree.read("web/figures.c").decode()), "which is found")
+
+
 def main():
+    one_place()
     folder = proc.scratch("web")
     redis = RedisServer(folder)
     fill(redis.connect())

@@ -45,6 +45,9 @@ def over_tls(web):
     answer = web.post("/signin", {"user": "anna", "password": PASSWORD}, unix=True, headers=plain)
     tap.ok(answer.status == 403 and not answer.cookie(), "without TLS no password is taken",
            answer.status)
+    answer = web.post("/signin", {"user": "anna", "password": PASSWORD}, headers=HTTPS)
+    tap.ok(answer.status == 403 and not answer.cookie(),
+           "nor behind a proxy that is not trusted, whatever it says", answer.status)
     page = web.get("/signin", headers=plain, unix=True)
     tap.ok("without TLS" in page.text and "password" not in re.findall(r'name="(\w+)"', page.text),
            "nor is it asked for")
