@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "lib/core/slice.h"
+#include "collect/notes.h"
 
 #define LATE_MS     (6 * (int64_t)STATUS_EVERY_MS) /* longer ago: that time was not watched */
 #define PATH_BYTES  1024
@@ -17,19 +17,21 @@ int status_init(struct status *s, const struct string_list *units, struct err *e
 {
     *s = (struct status){.units = units,
                          .root = "/sys/fs/cgroup",
+                         .proc = "/proc",
                          .tcp = {"/proc/net/tcp", "/proc/net/tcp6"},
-                         .cpu_us = calloc(units->count + 1, sizeof *s->cpu_us)};
-    if (s->cpu_us == NULL)
+                         .last = calloc(units->count + 1, sizeof *s->last)};
+    if (s->last == NULL)
         return err_set(err, EX_OSERR, "out of memory");
     for (size_t i = 0; i < units->count; i++)
-        s->cpu_us[i] = UINT64_MAX;
+        s->last[i].cpu_us = UINT64_MAX;
     return 0;
 }
 
 void status_fini(struct status *s)
 {
-    free(s->cpu_us);
-    s->cpu_us = NULL;
+    processes_fini(&s->processes);
+    free(s->last);
+    s->last = NULL;
 }
 
 /* --- control groups ----------------------------------------------------------------------------
@@ -68,26 +70,120 @@ static bool unit_number(const struct status *s, const char *unit, const char *na
 }
 
 struct status_sum {
-    uint64_t cpu_us, bytes, threads;
+    size_t units; /* that were there */
+    uint64_t cpu_us, bytes, threads, handles;
+    bool is_denied; /* the open files of a process */
 };
+
+static void handles_add(const struct status *s, pid_t pid, struct status_sum *sum)
+{
+    int64_t handles = processes_handles(s->proc, pid);
+
+    if (handles < 0)
+        sum->is_denied = true;
+    else
+        sum->handles += (uint64_t)handles;
+}
+
+static void unit_handles(const struct status *s, const char *unit, struct status_sum *sum)
+{
+    FILE *f = unit_file(s, unit, "cgroup.procs");
+    int pid;
+
+    if (f == NULL) {
+        sum->is_denied = true;
+        return;
+    }
+    while (fscanf(f, "%d", &pid) == 1)
+        handles_add(s, (pid_t)pid, sum);
+    (void)fclose(f);
+}
 
 /* A unit that was started anew begins at 0. */
 static void unit_add(struct status *s, size_t i, struct status_sum *sum)
 {
     const char *unit = s->units->items[i];
-    uint64_t cpu_us, value;
+    uint64_t *last = &s->last[i].cpu_us, cpu_us, value;
 
     if (!unit_number(s, unit, "cpu.stat", "usage_usec", &cpu_us)) {
-        s->cpu_us[i] = UINT64_MAX;
+        *last = UINT64_MAX;
         return;
     }
-    if (s->cpu_us[i] != UINT64_MAX)
-        sum->cpu_us += cpu_us >= s->cpu_us[i] ? cpu_us - s->cpu_us[i] : cpu_us;
-    s->cpu_us[i] = cpu_us;
+    sum->units++;
+    if (*last != UINT64_MAX)
+        sum->cpu_us += cpu_us >= *last ? cpu_us - *last : cpu_us;
+    *last = cpu_us;
     if (unit_number(s, unit, "memory.current", NULL, &value))
         sum->bytes += value;
     if (unit_number(s, unit, "pids.current", NULL, &value))
         sum->threads += value;
+    unit_handles(s, unit, sum);
+}
+
+/* --- programs ----------------------------------------------------------------------------------
+ */
+
+/* A process that ends between two looks may be lost from the sum until its parent has waited for
+ * it: the highest sum counts, as long as it is the same start of the program. */
+static uint64_t program_cpu_us(struct status_unit *last, const struct processes_sum *now)
+{
+    uint64_t before = last->start == now->start ? last->cpu_us : 0;
+    uint64_t cpu_us = now->cpu_us > before ? now->cpu_us : before;
+    bool is_first = last->cpu_us == UINT64_MAX;
+
+    *last = (struct status_unit){is_first ? now->cpu_us : cpu_us, now->start};
+    return is_first ? 0 : cpu_us - before;
+}
+
+static void program_add(struct status *s, size_t i, struct status_sum *sum)
+{
+    struct processes_sum now = processes_add_up(&s->processes, i);
+
+    if (now.count == 0) {
+        s->last[i] = (struct status_unit){UINT64_MAX, 0};
+        return;
+    }
+    sum->units++;
+    sum->cpu_us += program_cpu_us(&s->last[i], &now);
+    sum->bytes += now.bytes;
+    sum->threads += now.threads;
+    for (size_t j = 0; j < s->processes.count; j++)
+        if (s->processes.items[j].program == (ssize_t)i)
+            handles_add(s, s->processes.items[j].pid, sum);
+}
+
+static bool is_program(const char *unit)
+{
+    return unit[0] == '/';
+}
+
+/* All processes are read once, and only if a program is watched. */
+static void programs_read(struct status *s)
+{
+    struct err e;
+
+    s->processes.count = 0;
+    for (size_t i = 0; i < s->units->count; i++) {
+        if (!is_program(s->units->items[i]))
+            continue;
+        if (processes_read(&s->processes, s->proc, s->units, &e) < 0)
+            s->processes.count = 0;
+        return;
+    }
+}
+
+static struct status_sum add_up(struct status *s)
+{
+    struct status_sum sum = {.units = 0};
+
+    programs_read(s);
+    for (size_t i = 0; i < s->units->count; i++) {
+        if (is_program(s->units->items[i]))
+            program_add(s, i, &sum);
+        else
+            unit_add(s, i, &sum);
+    }
+    return sum;
 }
 
 /* --- connections -------------------------------------------------------------------------------
@@ -134,27 +230,40 @@ static void tell(const struct sink *sink, int64_t time_ms, enum counter id, uint
     *rest %= unit;
 }
 
+static void tell_all(struct status *s, const struct sink *sink, int64_t time_ms, uint64_t past_ms,
+                     const struct status_sum *sum)
+{
+    uint64_t open = connections(s->tcp[0]) + connections(s->tcp[1]);
+    struct status_rest *rest = &s->rest;
+
+    tell(sink, time_ms, COUNTER_STATUS_SECONDS, &rest->ms, past_ms, 1000);
+    tell(sink, time_ms, COUNTER_STATUS_CPU_MS, &rest->cpu_us, sum->cpu_us, 1000);
+    tell(sink, time_ms, COUNTER_STATUS_MEMORY_MIB_SECONDS, &rest->byte_ms, sum->bytes * past_ms,
+         MIB * 1000);
+    tell(sink, time_ms, COUNTER_STATUS_THREAD_SECONDS, &rest->thread_ms, sum->threads * past_ms,
+         1000);
+    tell(sink, time_ms, COUNTER_STATUS_CONNECTION_SECONDS, &rest->connection_ms, open * past_ms,
+         1000);
+    s->signs = NOTES_STATUS;
+    if (sum->is_denied)
+        s->signs |= NOTES_NO_HANDLES | NOTES_LACKED_HANDLES;
+    else
+        tell(sink, time_ms, COUNTER_STATUS_HANDLE_SECONDS, &rest->handle_ms, sum->handles * past_ms,
+             1000);
+}
+
 bool status_take(struct status *s, int64_t now_ms, int64_t time_ms, const struct sink *sink)
 {
-    struct status_sum sum = {.cpu_us = 0};
-    uint64_t past_ms = (uint64_t)(now_ms - s->last_ms), open;
     bool is_watched = s->last_ms != 0 && now_ms - s->last_ms <= LATE_MS;
+    uint64_t past_ms = (uint64_t)(now_ms - s->last_ms);
+    struct status_sum sum;
 
     if (s->units->count == 0 || (s->last_ms != 0 && now_ms < s->last_ms + STATUS_EVERY_MS))
         return false;
-    for (size_t i = 0; i < s->units->count; i++)
-        unit_add(s, i, &sum);
+    sum = add_up(s);
     s->last_ms = now_ms;
-    if (!is_watched)
+    if (!is_watched || sum.units == 0)
         return false;
-    open = connections(s->tcp[0]) + connections(s->tcp[1]);
-    tell(sink, time_ms, COUNTER_STATUS_SECONDS, &s->rest.ms, past_ms, 1000);
-    tell(sink, time_ms, COUNTER_STATUS_CPU_MS, &s->rest.cpu_us, sum.cpu_us, 1000);
-    tell(sink, time_ms, COUNTER_STATUS_MEMORY_MIB_SECONDS, &s->rest.byte_ms, sum.bytes * past_ms,
-         MIB * 1000);
-    tell(sink, time_ms, COUNTER_STATUS_THREAD_SECONDS, &s->rest.thread_ms, sum.threads * past_ms,
-         1000);
-    tell(sink, time_ms, COUNTER_STATUS_CONNECTION_SECONDS, &s->rest.connection_ms, open * past_ms,
-         1000);
+    tell_all(s, sink, time_ms, past_ms, &sum);
     return true;
 }

@@ -3,16 +3,21 @@
 
 #include <stdint.h>
 
+#include "collect/processes.h"
 #include "collect/sink.h"
 #include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/sys/settings.h"
 
 /*
- * The server's status: CPU time, memory and threads of the units in collect.units, from their
- * control groups (version 2), and established connections of mail services, every STATUS_EVERY_MS.
- * Each reading is multiplied by the time since the one before; what was not watched counts nothing.
- * Open files and the queue cannot be read without privileges; notes say so (collect/notes.h).
+ * The server's status: CPU time, memory, threads and open files of the units in collect.units,
+ * every STATUS_EVERY_MS. A systemd unit is read from its control group (version 2); an entry that
+ * is the path of a program, from /proc (collect/processes.h). With them, the established
+ * connections of mail services. Each reading is multiplied by the time since the one before; what
+ * was not watched counts nothing, nor does a time in which none of the units was there.
+ *
+ * Open files of other accounts' processes are not for everyone to read, nor is the queue; the signs
+ * of notes (collect/notes.h) say so.
  *
  * Owner: status_init/status_fini; units are borrowed.  Threads: one.
  */
@@ -21,12 +26,18 @@
 
 struct status {
     const struct string_list *units;
-    const char *root;   /* of control groups; tests have their own */
+    const char *root;   /* of control groups; tests have their own, and their own */
+    const char *proc;   /* /proc */
     const char *tcp[2]; /* the kernel's tables of connections */
-    uint64_t *cpu_us;   /* of each unit, at the last reading; UINT64_MAX: none yet */
-    int64_t last_ms;    /* monotonic, of that; 0: none */
+    struct status_unit {
+        uint64_t cpu_us; /* at the last reading; UINT64_MAX: none yet */
+        uint64_t start;  /* of a program: changes when it is started anew */
+    } * last;            /* of each unit */
+    struct processes processes;
+    int64_t last_ms; /* monotonic, of the last reading; 0: none */
+    uint64_t signs;  /* what the last one lacked */
     struct status_rest {
-        uint64_t ms, cpu_us, byte_ms, thread_ms, connection_ms;
+        uint64_t ms, cpu_us, byte_ms, thread_ms, handle_ms, connection_ms;
     } rest; /* what was too little to be counted */
 };
 

@@ -58,11 +58,14 @@ int main(void)
             OK(has(told(signs, &out), cases[i].note), cases[i].note);
         all |= signs;
     }
-    all |= NOTES_STATUS;
+    all |= NOTES_STATUS | NOTES_NO_HANDLES | NOTES_LACKED_HANDLES;
+    OK(has(told(NOTES_NO_HANDLES | NOTES_LACKED_HANDLES, &out), "? status_handle_seconds ") &&
+           !has(told(NOTES_NO_HANDLES | NOTES_LACKED_HANDLES, &out), ">= status_handle"),
+       "open files cannot be read");
+    OK(has(told(NOTES_LACKED_HANDLES, &out), ">= status_handle_seconds "),
+       "open files could not be read for some time");
     OK(!has(told(NOTES_CLAMD | NOTES_CLAMD_CLEAN, &out), "clamd_connections "),
        "LogClean tells all scans");
-    OK(!has(told(NOTES_CLAMD | NOTES_CLAMD_ASKED, &out), "clamd_connection_seconds "),
-       "clamd that is asked tells how long it scans");
     OK(!has(told(NOTES_IMAP | NOTES_EVENTS, &out), "imap_bad"), "events tell all commands");
     rest = told(all, &out);
     while (slice_cut(&rest, '\n', &line)) {
