@@ -61,6 +61,7 @@ int metrics_answer(struct exchange *x, struct err *err)
     if (metrics_cache_get(site_metrics(x->site), &source, end.form, end.out, &away) != 0)
         log_event(away.code == EX_UNAVAILABLE ? LOG_DEBUG : LOG_WARNING, "no metrics",
                   LOG_ERROR("error", &away));
+    metrics_http_write(site_http(x->site), &end);
     metrics_text_end(&end);
     return 0;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/sys/clock.h"
 #include "lib/sys/log.h"
 #include "web/api.h"
 #include "web/metrics_answer.h"
@@ -197,6 +198,7 @@ static void shorten(struct exchange *x)
 void routes_answer(struct exchange *x)
 {
     const struct route *route = find(x);
+    int64_t began_ms = clock_monotonic_ms();
     struct err err = {0};
 
     http_response_reset(&x->response, 200, HTTP_TYPE_HTML);
@@ -211,6 +213,8 @@ void routes_answer(struct exchange *x)
         handle(x, route);
     }
     shorten(x);
+    metrics_http_note(site_http(x->site), route != NULL ? route->path : "none",
+                      clock_monotonic_ms() - began_ms);
     log_event(LOG_DEBUG, "request", LOG_TEXT("path", slice_to(x->request.path, 200)),
               LOG_NUM("status", x->response.status), LOG_TEXT("user", x->who.name),
               LOG_TEXT("client", exchange_client(x)));

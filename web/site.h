@@ -10,6 +10,7 @@
 #include "lib/sys/settings.h"
 #include "web/attempts.h"
 #include "web/metrics_cache.h"
+#include "web/metrics_http.h"
 
 /*
  * What all requests share: the settings in force, connections to the store, failed sign-ins,
@@ -43,6 +44,7 @@ void site_give(struct site *site, const struct site_settings *held) TG_NONNULL(1
 struct pool *site_pool(struct site *site) TG_NONNULL(1);
 struct attempts *site_attempts(struct site *site) TG_NONNULL(1);
 struct metrics_cache *site_metrics(struct site *site) TG_NONNULL(1);
+struct metrics_http *site_http(struct site *site) TG_NONNULL(1);
 /* A hash that no password of ours has: what an unknown name's is compared with. */
 const char *site_dummy_hash(struct site *site) TG_NONNULL(1);
 

@@ -6,6 +6,7 @@
 
 #include "web/metrics.h"
 #include "web/metrics_counter.h"
+#include "web/metrics_http.h"
 
 static struct buf out;
 
@@ -206,6 +207,42 @@ static void test_domains(void)
     lacks(out.data, "pop");
 }
 
+static void test_http(void)
+{
+    struct metrics_http *m = metrics_http_new();
+    struct metrics_text t = {.out = &out, .form = METRICS_PROMETHEUS};
+
+    buf_reset(&out);
+    buf_add_char(&out, '\n');
+    metrics_http_write(m, &t);
+    lacks(out.data, "#");
+    metrics_http_note(m, "/r/*", 5);
+    metrics_http_note(m, "/r/*", 6);
+    metrics_http_note(m, "/r/*", 20000);
+    metrics_http_note(m, "none", -1);
+    metrics_http_write(m, &t);
+#define TOOK "tollgate_http_request_duration_seconds"
+    has(out.data, "# TYPE " TOOK " histogram");
+    has(out.data, TOOK "_bucket{route=\"/r/*\",le=\"0.005\"} 1");
+    has(out.data, TOOK "_bucket{route=\"/r/*\",le=\"0.01\"} 2");
+    has(out.data, TOOK "_bucket{route=\"/r/*\",le=\"10.0\"} 2");
+    has(out.data, TOOK "_bucket{route=\"/r/*\",le=\"+Inf\"} 3");
+    has(out.data, TOOK "_sum{route=\"/r/*\"} 20.011");
+    has(out.data, TOOK "_count{route=\"/r/*\"} 3");
+    has(out.data, TOOK "_sum{route=\"none\"} 0.000");
+    for (size_t i = 0; i < METRICS_HTTP_ROUTES + 5; i++) {
+        static char names[METRICS_HTTP_ROUTES + 5][8];
+
+        (void)snprintf(names[i], sizeof names[i], "/%zu", i);
+        metrics_http_note(m, names[i], 1);
+    }
+    buf_reset(&out);
+    metrics_http_write(m, &t);
+    has(out.data, TOOK "_count{route=\"/61\"} 1");
+    lacks(out.data, "\"/62\"");
+    metrics_http_free(m);
+}
+
 static void test_accept(void)
 {
     static const struct {
@@ -242,6 +279,7 @@ int main(void)
     test_unknown();
     test_forms();
     test_domains();
+    test_http();
     test_accept();
     buf_fini(&out);
     return tap_done();

@@ -75,11 +75,24 @@ def forms(web):
     tap.same(openly.headers["content-type"], OPEN + "; charset=utf-8", "OpenMetrics by Accept")
     tap.ok(openly.text.endswith("\n# EOF\n"), "ends with # EOF")
     plain, other = samples(answer.text), samples(openly.text)
-    lag = [key for key in plain if key[0] == "tollgate_collect_lag_seconds"]
-    for key in lag:
-        plain.pop(key), other.pop(key)
-    tap.same(plain, other, "the same samples in both forms")
-    return samples(answer.text)
+    moving = ("tollgate_collect_lag_seconds", "tollgate_http_")
+    tap.same(*({key: value for key, value in s.items() if not key[0].startswith(moving)}
+               for s in (plain, other)), "the same samples in both forms")
+    return plain
+
+
+def requests(web):
+    """The time that answers took: of this process, by route."""
+    for _ in range(3):
+        web.get("/healthz")
+        web.get("/no/such/page")
+    found = samples(web.get("/metrics").text)
+    name = "tollgate_http_request_duration_seconds"
+    tap.same((total(found, name + "_count", route="/healthz"),
+              total(found, name + "_count", route="none"),
+              total(found, name + "_bucket", route="/healthz", le="+Inf")), (3, 3, 3),
+             "each request is in the histogram of its route")
+    tap.ok(not any("such" in str(key) for key in found), "paths of clients are not")
 
 
 def as_the_report(web, counted, found):
@@ -140,8 +153,9 @@ def away_and_back(web, redis, write):
     proc.wait_for("tollgate_up 0", lambda: "\ntollgate_up 0\n" in web.get("/metrics").text)
     answer = web.get("/metrics")
     tap.same(answer.status, 200, "an answer while Redis is away")
-    tap.none([key for key in samples(answer.text)
-              if key[0] not in ("tollgate_up", "tollgate_build_info")], "with nothing stale")
+    own = ("tollgate_up", "tollgate_build_info", "tollgate_http_")
+    tap.none([key for key in samples(answer.text) if not key[0].startswith(own)],
+             "with nothing stale")
     tap.same(checked_by_promtool(answer.text)[0], 0, "promtool has nothing to say of it")
     redis.start()
     write()
@@ -244,6 +258,7 @@ def main():
     as_the_report(web, counted, found)
     domains(found, counted)
     named_metrics_exist(found)
+    requests(web)
     access(web)
     scraped(web, folder, found)
     away_and_back(web, redis, write)
