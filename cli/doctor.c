@@ -3,12 +3,10 @@
 #include "cli/command.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sysexits.h>
@@ -30,6 +28,11 @@ static const struct options_row rows[] = {
      offsetof(struct doctor, postfix_dir),
      "DIR",
      "directory of the main.cf to check (default: Postfix's own)"},
+    {.name = "etc",
+     OPTIONS_TEXT,
+     offsetof(struct doctor, etc_dir),
+     "DIR",
+     "directory of the settings of logrotate, journald and rsyslog (/etc)"},
     {.name = "format",
      OPTIONS_CHOICE,
      offsetof(struct doctor, format),
@@ -39,12 +42,13 @@ static const struct options_row rows[] = {
     {.name = NULL}};
 static const struct options_table table = {
     .command = "doctor",
-    .synopsis = "doctor [--postfix DIR] [--format text|json]",
+    .synopsis = "doctor [--postfix DIR] [--etc DIR] [--format text|json]",
     .words = words,
     .rows = rows,
     .notes =
-        "Checks settings, state directory, store, clock, nodes, ledger, milter socket, Postfix "
-        "and hosted domains. Run it as root: other users cannot see everything. Each finding "
+        "Checks settings, state directory, store, clock, nodes, ledger, milter socket, Postfix, "
+        "hosted domains, and the collector with its logs. Run it as root: other users cannot see "
+        "everything. Each finding "
         "is ok, warn, fail or unknown (it could not be checked); the line below it says how to "
         "fix it. The exit code is 1 if anything fails, else 0."};
 
@@ -163,34 +167,12 @@ static void check_space(struct doctor *d, const char *dir)
     buf_fini(&b);
 }
 
-static void say_running(struct doctor *d, const char *path, int fd)
-{
-    if (fd < 0 && errno != ENOENT) {
-        doctor_say(d, DOCTOR_UNKNOWN, "tollgated", "cannot open %s: %s", path, strerror(errno));
-        doctor_fix(d, "run `tollgate doctor' as root");
-    } else if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0) {
-        doctor_say(d, DOCTOR_FAIL, "tollgated", "not running (%s is not locked)", path);
-        doctor_fix(d, "systemctl start tollgated; if it stops again, its log says why");
-    } else {
-        doctor_say(d, DOCTOR_OK, "tollgated", "running");
-    }
-}
-
-/* tollgated holds this lock for its life. */
 static void check_running(struct doctor *d, const char *dir)
 {
-    struct buf path;
-    int fd = -1;
+    char path[4096];
 
-    buf_init(&path, 4096);
-    buf_addf(&path, "%s/lock", dir);
-    errno = ENAMETOOLONG;
-    if (!path.failed)
-        fd = open(path.data, O_RDONLY | O_CLOEXEC);
-    say_running(d, path.failed ? dir : path.data, fd);
-    if (fd >= 0)
-        (void)close(fd);
-    buf_fini(&path);
+    (void)snprintf(path, sizeof path, "%s/lock", dir);
+    doctor_running(d, "tollgated", "tollgated", path);
 }
 
 void doctor_state_dir(struct doctor *d)
@@ -213,7 +195,7 @@ void doctor_state_dir(struct doctor *d)
 
 static void (*const checks[])(struct doctor *) = {doctor_state_dir, doctor_store,  doctor_clock,
                                                   doctor_nodes,     doctor_ledger, doctor_socket,
-                                                  doctor_postfix,   doctor_hosted};
+                                                  doctor_postfix,   doctor_hosted, doctor_collect};
 
 static int examine(struct doctor *d)
 {

@@ -15,6 +15,7 @@ enum verdict { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL, DOCTOR_UNKNOWN, DOCTOR_VERDI
 struct doctor {
     struct cli *cli;
     const char *postfix_dir; /* --postfix; NULL: Postfix's own */
+    const char *etc_dir;     /* --etc; NULL: /etc */
     bool colour;
     unsigned width;      /* of the terminal; 0: any */
     bool store_is_there; /* found by doctor_store, used by what comes after */
@@ -34,6 +35,10 @@ void doctor_fix(const struct doctor *d, const char *format, ...) TG_PRINTF(2, 3)
 /* What stands below all findings, or the whole JSON. An exit code, said. */
 int doctor_finish(const struct doctor *d) TG_NONNULL(1);
 
+/* Whether the daemon that holds that lock for its life runs. */
+void doctor_running(struct doctor *d, const char *subject, const char *daemon, const char *lock)
+    TG_NONNULL(1, 2, 3, 4);
+
 void doctor_state_dir(struct doctor *d) TG_NONNULL(1);
 void doctor_store(struct doctor *d) TG_NONNULL(1);
 void doctor_clock(struct doctor *d) TG_NONNULL(1);
@@ -42,6 +47,8 @@ void doctor_ledger(struct doctor *d) TG_NONNULL(1);
 void doctor_socket(struct doctor *d) TG_NONNULL(1);
 void doctor_postfix(struct doctor *d) TG_NONNULL(1);
 void doctor_hosted(struct doctor *d) TG_NONNULL(1);
+void doctor_collect(struct doctor *d) TG_NONNULL(1);
+void doctor_syslog(struct doctor *d) TG_NONNULL(1);
 struct postconf;
 void doctor_copies(struct doctor *d, const struct postconf *conf) TG_NONNULL(1, 2);
 

@@ -166,6 +166,9 @@ void settings_free(struct settings *s);
 void settings_place(const struct settings *s, const char *path, const char **file, size_t *line)
     TG_NONNULL(1, 2, 3, 4);
 
+/* The configuration gives it a value, be it the default's. */
+bool settings_is_set(const struct settings *s, const char *path) TG_NONNULL(1, 2);
+
 /* Writes the effective configuration as valid configuration: loaded again it gives the same
  * settings, but for a password within store.url, which is masked as `***`. */
 void settings_print(const struct settings *s, FILE *out) TG_NONNULL(1);

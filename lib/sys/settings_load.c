@@ -350,6 +350,13 @@ void settings_place(const struct settings *s, const char *path, const char **fil
     *line = place != NULL && place->file != NULL ? place->line : 1;
 }
 
+bool settings_is_set(const struct settings *s, const char *path)
+{
+    const struct setting *row = setting_find(slice_str(path));
+
+    return row != NULL && s->places[row - settings_table].file != NULL;
+}
+
 void settings_free(struct settings *s)
 {
     if (s == NULL)

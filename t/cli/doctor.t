@@ -486,8 +486,8 @@ def main():
     tap.same(code, 0, "exit code 0")
     as_json(site, found)
     tap.same(sorted({f[1] for f in found}),
-             ["clock", "disk", "hosted", "ledger", "node", "postfix", "settings", "socket",
-              "state_dir", "store", "tollgated"], "all was looked at")
+             ["clock", "collect", "disk", "hosted", "ledger", "node", "postfix", "settings",
+              "socket", "state_dir", "store", "tollgated"], "all was looked at")
     for wrong in (wrong_settings, wrong_state, wrong_socket, wrong_postfix, copies, wrong_hosted,
                   wrong_store, unseen, wrong_nodes):
         wrong(site)
