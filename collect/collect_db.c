@@ -31,7 +31,8 @@ static const char schema_sql[] =
     "CREATE INDEX IF NOT EXISTS anomalies_time ON anomalies (time_ms);"
     "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT "
     "ROWID;"
-    "INSERT OR IGNORE INTO facts VALUES ('lines', 0), ('message_bytes', 0), ('signs', 0);";
+    "INSERT OR IGNORE INTO facts VALUES ('lines', 0), ('lost_ends', 0), ('message_bytes', 0),"
+    " ('signs', 0);";
 
 #define PRUNE_AT_ONCE "1000"
 #define TEXT_BYTES    ((size_t)1 << 20)
@@ -401,6 +402,11 @@ int collect_db_lines_add(struct collect_db *db, uint64_t lines, struct err *err)
     return fact_add(db, SLICE("lines"), (int64_t)lines, err);
 }
 
+int collect_db_lost_ends_add(struct collect_db *db, uint64_t sessions, struct err *err)
+{
+    return sessions == 0 ? 0 : fact_add(db, SLICE("lost_ends"), (int64_t)sessions, err);
+}
+
 /* --- pruning -----------------------------------------------------------------------------------
  */
 
@@ -470,12 +476,15 @@ static int row_read(struct collect_db *db, enum collect_db_statement which, size
 
 int collect_db_totals(struct collect_db *db, struct collect_totals *out, struct err *err)
 {
-    int64_t lines, gaps[2], cover[2];
+    int64_t lines, lost_ends, gaps[2], cover[2];
 
-    if (fact(db, SLICE("lines"), &lines, err) < 0 || row_read(db, DB_GAP_COUNT, 2, gaps, err) < 0 ||
+    if (fact(db, SLICE("lines"), &lines, err) < 0 ||
+        fact(db, SLICE("lost_ends"), &lost_ends, err) < 0 ||
+        row_read(db, DB_GAP_COUNT, 2, gaps, err) < 0 ||
         row_read(db, DB_SOURCE_COVER, 2, cover, err) < 0)
         return -1;
     *out = (struct collect_totals){.lines = (uint64_t)lines,
+                                   .lost_ends = (uint64_t)lost_ends,
                                    .gaps = (uint64_t)gaps[0],
                                    .last_gap = gaps[1],
                                    .gap_changes = db->gap_changes,

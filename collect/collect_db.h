@@ -22,7 +22,8 @@
  *              than MESSAGES_BYTES of them
  *   refusals   of our greeting and mail by other servers; anomalies: jumps of activity. Both kept
  *              RECORDS_KEPT_MS
- *   facts      numbers: `lines` read since ever, `signs` of what the logs lack (collect/notes.h)
+ *   facts      numbers: `lines` read and `lost_ends` of sessions since ever, `signs` of what the
+ * logs lack (collect/notes.h)
  *
  * Other programs read these tables beside it; names of tables and columns stay.
  *
@@ -97,6 +98,8 @@ int collect_db_signs(struct collect_db *db, uint64_t *signs, struct err *err) TG
     TG_NONNULL(1, 2);
 int collect_db_lines_add(struct collect_db *db, uint64_t lines, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
+int collect_db_lost_ends_add(struct collect_db *db, uint64_t sessions, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 
 /* --- at any time -------------------------------------------------------------------------------
  */
@@ -107,7 +110,7 @@ int collect_db_prune(struct collect_db *db, int64_t now_ms, struct err *err) TG_
     TG_NONNULL(1);
 
 struct collect_totals {
-    uint64_t lines, gaps;
+    uint64_t lines, gaps, lost_ends;
     int64_t from_ms;      /* the latest of the sources' beginnings */
     int64_t to_ms;        /* the earliest of their ends */
     int64_t last_gap;     /* its number; 0: none */

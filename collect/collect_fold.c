@@ -53,6 +53,7 @@ static void fold_begin(struct collect_fold *r)
     counts_reset(&r->counts, number > 0 ? number : 1);
     owners_reset(&r->owners);
     r->owners.failed = false;
+    r->machine.lost_ends = 0;
     r->lines = 0;
 }
 
@@ -245,7 +246,9 @@ static int write_all(struct collect_fold *r, struct buf *claims, struct err *err
 
     if (counts_apply(&r->counts, db, err) < 0 ||
         collect_db_open_save(db, r->machine.open, err) < 0 || feeds_save(r, claims, err) < 0 ||
-        collect_db_lines_add(db, r->lines, err) < 0 || collect_db_signs_set(db, r->signs, err) < 0)
+        collect_db_lines_add(db, r->lines, err) < 0 ||
+        collect_db_lost_ends_add(db, r->machine.lost_ends, err) < 0 ||
+        collect_db_signs_set(db, r->signs, err) < 0)
         return -1;
     if (claims->failed)
         return err_set(err, EX_OSERR, "out of memory for the positions of the logs");

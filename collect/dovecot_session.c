@@ -184,8 +184,10 @@ void dovecot_session_end_all(struct machine *m, const struct log_line *line)
         const struct dovecot_session *s = e->thing;
 
         next = e->newer;
-        if (!s->is_note && s->source == line->source && slice_equal(s->host, line->host))
-            dovecot_session_end(m, e, counted_until(e, line->time_ms));
+        if (s->is_note || s->source != line->source || !slice_equal(s->host, line->host))
+            continue;
+        m->lost_ends += !s->has_ended;
+        dovecot_session_end(m, e, counted_until(e, line->time_ms));
     }
 }
 
@@ -203,6 +205,7 @@ void dovecot_session_tick(struct machine *m, int64_t now_ms)
             continue;
         if (s->has_ended ? now_ms - e->touched_ms > DOVECOT_SESSION_KEEP_MS
                          : now_ms - e->touched_ms > FORGET_MS) {
+            m->lost_ends += !s->has_ended;
             open_drop(m->open, e);
         } else if (!s->has_ended && until_ms > s->accrued_ms) {
             accrue(m, s, until_ms);

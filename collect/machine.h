@@ -62,6 +62,8 @@ struct machine {
     struct open_book *open;
     /* The second of the log that mail_machines has reached in each source (modulo), and in all. */
     int64_t source_s[MACHINE_CLOCKS], all_s;
+    /* Sessions that were given up without a line of their end, to be taken by the holder. */
+    uint64_t lost_ends;
 };
 
 bool machine_list_has(const struct machine_list *list, struct slice name) TG_NONNULL(1);

@@ -253,6 +253,7 @@ static int now_take(struct pushing *p, int64_t through_ms, struct err *err)
         .is_caught_up = true,
         .gauges = {[PUSH_LINES] = totals.lines,
                    [PUSH_GAPS] = totals.gaps,
+                   [PUSH_LOST_ENDS] = totals.lost_ends,
                    [PUSH_LOG_FROM] = (uint64_t)(totals.from_ms / 1000)},
         .texts = {[PUSH_SOURCES] = buf_slice(&p->sources), [PUSH_NOTES] = buf_slice(&p->notes)}};
     return 0;

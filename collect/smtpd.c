@@ -162,6 +162,7 @@ static void session_lose(struct machine *m, struct open_entry *e, int64_t now_ms
     int64_t pause_ms = e->touched_ms + SMTPD_PAUSE_MS;
 
     session_counts(m, s);
+    m->lost_ends += (s->flags & SESSION_IGNORED) == 0;
     accrue(m, s, now_ms < pause_ms ? now_ms : pause_ms);
     open_drop(m->open, e);
 }

@@ -55,10 +55,11 @@ enum push_program { PUSH_MILTER, PUSH_COLLECTOR };
 enum push_gauge {
     PUSH_JOURNAL_RECORDS = 0, /* PUSH_MILTER: waiting to be folded; on the disk */
     PUSH_JOURNAL_BYTES = 1,
-    PUSH_LINES = 0,    /* PUSH_COLLECTOR: read since ever */
-    PUSH_GAPS = 1,     /* holes in the logs */
-    PUSH_LOG_FROM = 2, /* nothing before that time was read (Unix seconds) */
-    PUSH_GAUGES = 3
+    PUSH_LINES = 0,     /* PUSH_COLLECTOR: read since ever */
+    PUSH_GAPS = 1,      /* holes in the logs */
+    PUSH_LOG_FROM = 2,  /* nothing before that time was read (Unix seconds) */
+    PUSH_LOST_ENDS = 3, /* sessions whose end was not read */
+    PUSH_GAUGES = 4
 };
 enum push_text {
     PUSH_SOURCES, /* PUSH_COLLECTOR: the logs that are read */

@@ -21,13 +21,15 @@ const struct push_node_kind *push_node_kind(enum push_program program)
                          .through = "counted_through",
                          .gauges = {[PUSH_JOURNAL_RECORDS] = "journal_records",
                                     [PUSH_JOURNAL_BYTES] = "journal_bytes"}},
-        [PUSH_COLLECTOR] = {
-            .program = "tollgate-collect",
-            .key = key_collect,
-            .through = "log_through",
-            .gauges = {[PUSH_LINES] = "lines", [PUSH_GAPS] = "gaps", [PUSH_LOG_FROM] = "log_from"},
-            .texts = {[PUSH_SOURCES] = "sources", [PUSH_NOTES] = "notes"},
-            .has_source = true}};
+        [PUSH_COLLECTOR] = {.program = "tollgate-collect",
+                            .key = key_collect,
+                            .through = "log_through",
+                            .gauges = {[PUSH_LINES] = "lines",
+                                       [PUSH_GAPS] = "gaps",
+                                       [PUSH_LOG_FROM] = "log_from",
+                                       [PUSH_LOST_ENDS] = "lost_ends"},
+                            .texts = {[PUSH_SOURCES] = "sources", [PUSH_NOTES] = "notes"},
+                            .has_source = true}};
 
     return &kinds[program];
 }

@@ -49,6 +49,22 @@ def test_options(folder):
     tap.same(double.run("-t")[0], 78, "-t refuses the whole journal and a part of it")
 
 
+def test_lost_ends(folder):
+    """They add up over runs, and a run that reads nothing new adds none."""
+    server = redis_server.RedisServer(folder)
+    redis = server.connect()
+    c = Collector(folder, server.url)
+    start = "Nov 28 15:10:17 vm dovecot: master: Dovecot v2.4.1-4 (7d8c0e5759) starting up for imap"
+    for said, lost in ((LOGIN + "\n" + start + "\n", "1"), ("", "1"),
+                       (LOGIN.replace("<a>", "<b>").replace("15:09", "15:11") + "\n" +
+                        start.replace("15:10", "15:12") + "\n", "2")):
+        with open(c.log_path, "a") as log:
+            log.write(said)
+        tap.same(c.once()[0], 0, "--once")
+        tap.same(redis("HGET", "tg:{@mx1}:collect", "lost_ends"), lost, "lost ends since ever")
+    server.stop()
+
+
 def test_explain(folder):
     c = Collector(folder, "unix://" + os.path.join(folder, "no-redis.sock"))
     code, out, _ = c.run("--explain", LOGIN)
@@ -84,7 +100,8 @@ def test_life(folder):
     tap.none(differences(redis, logins), "a rotation")
     node = redis.hash("tg:{@mx1}:collect")
     tap.same(node["sources"], "file:" + c.log_path, "the hash names the logs")
-    tap.ok(int(node["lines"]) == 35 and node["gaps"] == "0", "lines and gaps", str(node))
+    tap.ok(int(node["lines"]) == 35 and node["gaps"] == "0" and node["lost_ends"] == "0",
+           "lines, gaps and lost ends", str(node))
 
     server.kill()
     logins.write(10)
@@ -214,8 +231,8 @@ def test_twins(folder):
 
 def main():
     tap.need("redis-server")
-    for test in (test_options, test_explain, test_life, test_restored, test_other_machine,
-                 test_twins):
+    for test in (test_options, test_explain, test_lost_ends, test_life, test_restored,
+                 test_other_machine, test_twins):
         tap.note(test.__name__)
         test(proc.scratch("collector"))
 

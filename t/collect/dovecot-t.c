@@ -297,6 +297,13 @@ static void test_time(void)
                                   "for imap\n" AT("16:00:00") "b dovecot: other: x\n",
                COUNTER_IMAP_CONNECTION_SECONDS),
            3600, "of the same host only");
+    IS_INT(fixture_lost_ends(
+               &f, &part,
+               AT("15:00:00") IN("a/1") AT("15:00:00") IN("a/2") AT("15:00:09")
+                   IMAP("a/2") "Disconnected: Logged out in=1 out=2\n" AT(
+                       "15:10:00") "master: Info: Dovecot v2.3.19.1 (9b53102964) starting up for "
+                                   "imap, pop3\n"),
+           1, "a session that a start ends has lost its end, and one that had ended has not");
 }
 
 /* --- proxies, shapes ----------------------------------------------------------------------------

@@ -360,4 +360,17 @@ static inline void fixture_check(struct fixture *f, const struct fixture_part *p
     }
 }
 
+/* Runs the log through a fixture of its own; the sessions whose end is lost. */
+static inline uint64_t fixture_lost_ends(struct fixture *f, const struct fixture_part *part,
+                                         const char *log)
+{
+    uint64_t lost;
+
+    fixture_init(f, part);
+    fixture_run(f, FIXTURE_FOLDS, slice_str(log));
+    lost = f->m.lost_ends;
+    fixture_fini(f);
+    return lost;
+}
+
 #endif

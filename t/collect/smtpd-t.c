@@ -203,6 +203,37 @@ static void test_lost_ends(void)
           "node smtp_in_bad_commands 2\n", "a beginning that is not in the log");
 }
 
+static void test_lost_ends_told(void)
+{
+    static const struct {
+        const char *name, *log;
+        uint64_t lost;
+    } cases[] = {
+        {"an end that comes late",
+         SMTPD("10:00:00", "1", "connect from " CLIENT)
+             SMTPD("13:00:00", "1", "disconnect from " CLIENT " quit=1 commands=1"),
+         0},
+        {"the process begins another",
+         SMTPD("10:00:00", "1", "connect from " CLIENT)
+             SMTPD("10:00:37", "1", "connect from " CLIENT),
+         1},
+        {"the daemons are started anew",
+         SMTPD("10:00:00", "1", "connect from " CLIENT) SMTPD("10:00:00", "2",
+                                                              "connect from " CLIENT)
+             AT("10:00:20") "postfix/master[9]: daemon started -- version 3.7.11, configuration "
+                            "/etc\n",
+         2},
+        {"no end for a day",
+         SMTPD("10:00:00", "1", "connect from " CLIENT) "2026-11-29T10:00:01+00:00 vm "
+                                                        "postfix/smtpd[2]: connect from " CLIENT
+                                                        "\n",
+         1},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        IS_INT(fixture_lost_ends(&f, &samples_part, cases[i].log), cases[i].lost, cases[i].name);
+}
+
 /* Each hour gets its part, also while the session is open. */
 static void test_hours(void)
 {
@@ -275,6 +306,7 @@ int main(void)
     test_filter();
     test_rules();
     test_lost_ends();
+    test_lost_ends_told();
     test_hours();
     test_forms();
     return tap_done();
