@@ -95,7 +95,8 @@ int collector_open(struct collector *c, const char *file, struct settings *setti
         rules_init(&c->rules, settings, err) < 0)
         return -1;
     setup(c);
-    if (status_init(&c->status, &settings->collect.units, err) < 0)
+    if (status_init(&c->status, &settings->collect.units, err) < 0 ||
+        clamd_init(&c->clamd, options->once ? "" : settings->collect.clamd, err) < 0)
         return -1;
     c->hosts = hosts_new(settings, err);
     if (c->hosts == NULL)
@@ -120,6 +121,7 @@ void collector_close(struct collector *c)
     pushing_free(c->pushing);
     collect_db_close(c->db);
     hosts_free(c->hosts);
+    clamd_fini(&c->clamd);
     status_fini(&c->status);
     rules_fini(&c->rules);
     zone_free(c->zone);
@@ -192,8 +194,8 @@ static void reload_log(struct collector *c)
 static void wait_turn(struct collector *c)
 {
     int64_t rest_ms = c->fold.saved_ms + FOLD_EVERY_MS - clock_monotonic_ms();
-    struct pollfd fds[FDS_MAX] = {{.fd = signals_fd(), .events = POLLIN}};
-    nfds_t count = 1;
+    struct pollfd fds[FDS_MAX] = {{.fd = signals_fd(), .events = POLLIN}, clamd_pollfd(&c->clamd)};
+    nfds_t count = 2;
 
     if (rest_ms > 0 && rest_ms <= FOLD_EVERY_MS && poll(fds, 1, (int)rest_ms) > 0)
         return;
@@ -206,15 +208,27 @@ static void wait_turn(struct collector *c)
     (void)poll(fds, count, WAKE_MS);
 }
 
+/* What is no log: it counts in the fold that is read next. */
+static void watch(struct collector *c, int64_t now_ms)
+{
+    int64_t time_ms = clock_unix_ms();
+
+    if (!c->options.once && status_take(&c->status, now_ms, time_ms, &c->fold.sink)) {
+        c->fold.must_save = true;
+        c->fold.signs = (c->fold.signs & ~(uint64_t)NOTES_OF_NOW) | c->status.signs;
+    }
+    if (c->settings->collect.clamd[0] == '\0')
+        c->fold.signs &= ~(uint64_t)NOTES_CLAMD_ASKED;
+    else if (clamd_turn(&c->clamd, now_ms, time_ms, &c->fold.sink))
+        c->fold.signs |= NOTES_CLAMD_ASKED;
+}
+
 static void chores(struct collector *c)
 {
     int64_t now_ms = clock_monotonic_ms();
     struct err e;
 
-    if (!c->options.once && status_take(&c->status, now_ms, clock_unix_ms(), &c->fold.sink)) {
-        c->fold.must_save = true;
-        c->fold.signs = (c->fold.signs & ~(uint64_t)NOTES_OF_NOW) | c->status.signs;
-    }
+    watch(c, now_ms);
     if (now_ms >= c->hosts_next_ms) {
         hosts_refresh(c->hosts);
         hosts_use(c->hosts, &c->fold.owners);

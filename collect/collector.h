@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "collect/clamd.h"
 #include "collect/collect_fold.h"
 #include "collect/hosts.h"
 #include "collect/log_reader.h"
@@ -42,6 +43,7 @@ struct collector {
     struct collect_fold fold;
     struct pushing *pushing;
     struct status status;
+    struct clamd clamd;
     int64_t hosts_next_ms, prune_next_ms; /* monotonic */
 };
 

@@ -128,6 +128,7 @@ struct settings {
         struct string_list sources; /* "file:PATH", "journal:" with matches */
         struct string_list names, internal, internal_relays;
         const char *timezone; /* "": the machine's */
+        const char *clamd;    /* as socket_name_parse takes it, by IP address; "": not asked */
         struct string_list ignore_clients, units;
         enum spam_service spam_service;
         bool dovecot_proxy;

@@ -84,6 +84,21 @@ int settings_check_optional_socket(struct slice value, struct arena *arena, stru
     return value.len == 0 ? 0 : settings_check_socket(value, arena, err);
 }
 
+int settings_check_clamd(struct slice value, struct arena *arena, struct err *err)
+{
+    struct socket_name name;
+    struct ip ip;
+
+    if (value.len == 0)
+        return 0;
+    if (socket_name_parse(value, arena, &name, err) < 0)
+        return -1;
+    if (name.family == SOCKET_UNIX || networks_ip_parse(slice_str(name.host), &ip))
+        return 0;
+    return err_set(err, EX_CONFIG, "\"%s\" is a name, which is not looked up: write its IP address",
+                   name.host);
+}
+
 int settings_check_engine(struct slice value, struct arena *arena, struct err *err)
 {
     (void)arena;

@@ -18,6 +18,7 @@ int settings_check_account(struct slice value, struct arena *arena,
 int settings_check_socket(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
 int settings_check_optional_socket(struct slice value, struct arena *arena,
                                    struct err *err) TG_MUST_USE;
+int settings_check_clamd(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
 int settings_check_engine(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
 int settings_check_url(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
 int settings_check_prefix(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;

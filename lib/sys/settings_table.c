@@ -334,6 +334,11 @@ const struct setting settings_table[] = {
     {"collect.spam_service", SETTING_CHOICE, "spamd", AT(collect.spam_service),
      .choices = spam_services, .reloadable = true,
      .help = "Program whose scans the report spamassassin counts."},
+    {"collect.clamd", SETTING_TEXT, "", AT(collect.clamd), .max = 255,
+     .check = settings_check_clamd,
+     .help = "Socket of clamd, \"unix:/run/clamav/clamd.ctl\" or \"inet:127.0.0.1:3310\", at which "
+             "tollgate-collect asks every 5 seconds how many threads scan. Empty: it does not ask, "
+             "and the connection seconds in the report clamav are unknown."},
     {"collect.dovecot_proxy", SETTING_BOOL, "false", AT(collect.dovecot_proxy), .reloadable = true,
      .help = "Whether sessions that Dovecot hands on to another server count here, too. They count "
              "on that server if its log is read."},

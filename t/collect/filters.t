@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -137,6 +138,45 @@ def read(path):
         return f.read()
 
 
+def scan(folder, port, is_over):
+    """One scan of many files after the other."""
+    many = os.path.join(folder, "many")
+    os.mkdir(many)
+    proc.write_text(os.path.join(many, "0"), MAIL.decode())
+    for i in range(1, 2000):
+        os.link(os.path.join(many, "0"), os.path.join(many, str(i)))
+    while not is_over.is_set():
+        talk(port, b"zCONTSCAN %s\0" % many.encode())
+
+
+def asked(folder):
+    """A collector in service asks clamd while one of its threads is kept at work."""
+    clamd, port, _ = clamd_start(folder)
+    server = redis_server.RedisServer(folder)
+    redis = server.connect()
+    c = collector.Collector(folder, server.url, {
+        "collect": {"clamd": "inet:127.0.0.1:%d" % port}})
+    proc.write_text(c.log_path, "")
+
+    def seconds():
+        return int(redis("HGET", "tg:{@%s}:total" % collector.NODE,
+                         "clamd_connection_seconds") or 0)
+
+    is_over = threading.Event()
+    client = threading.Thread(target=scan, args=(folder, port, is_over))
+    client.start()
+    began = time.monotonic()
+    c.start()
+    try:
+        c.daemon.until("seconds of clamd", lambda: seconds() > 0, timeout_s=60)
+    finally:
+        is_over.set()
+        client.join()
+    tap.ok(4 <= seconds() <= time.monotonic() - began, "one thread, 5 seconds or more", seconds())
+    tap.same(c.stop(), 0, "it stops")
+    clamd.stop()
+
+
 def main():
     tap.need("spamd", "spamc", "clamd", root=True)
     folder = proc.scratch("filters")
@@ -160,6 +200,7 @@ def main():
     said = [log.decode(), read(clamd_log).decode(), away.decode()]
     tap.same(counted("".join(said).encode()), want, "what the machines count", *said)
     tap.same(pushed(folder, [spamd_log, clamd_log, away_log]), want, "what Redis has", *said)
+    asked(proc.scratch("asked"))
 
 
 tap.run(main)

@@ -66,6 +66,8 @@ int main(void)
        "open files could not be read for some time");
     OK(!has(told(NOTES_CLAMD | NOTES_CLAMD_CLEAN, &out), "clamd_connections "),
        "LogClean tells all scans");
+    OK(!has(told(NOTES_CLAMD | NOTES_CLAMD_ASKED, &out), "clamd_connection_seconds "),
+       "clamd that is asked tells how long it scans");
     OK(!has(told(NOTES_IMAP | NOTES_EVENTS, &out), "imap_bad"), "events tell all commands");
     rest = told(all, &out);
     while (slice_cut(&rest, '\n', &line)) {

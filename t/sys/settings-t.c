@@ -144,6 +144,8 @@ static const struct {
     {"collect: { sources = [\"/var/log/mail.log\"]; };", 1, "neither a file nor the journal"},
     {"collect: { sources = [\"file:mail.log\"]; };", 1, "no absolute path"},
     {"collect: { timezone = \"Europe/Zagreeb\"; };", 1, "Zagreeb"},
+    {"collect: { clamd = \"inet:av.example.com:3310\"; };", 1, "write its IP address"},
+    {"collect: { clamd = \"/run/clamd\"; };", 1, "collect.clamd"},
     {"collect: { spam_service = \"assp\"; };", 1, "collect.spam_service"},
     {"throttle: { on_anomaly = \"stop\"; };", 1, "use \"\", log, defer, reject, hold"},
     {"url = \"private:\";", 1, "did you mean \"store.url\"?"},
