@@ -194,10 +194,12 @@ static void reload_log(struct collector *c)
 static void wait_turn(struct collector *c)
 {
     int64_t rest_ms = c->fold.saved_ms + FOLD_EVERY_MS - clock_monotonic_ms();
-    struct pollfd fds[FDS_MAX] = {{.fd = signals_fd(), .events = POLLIN}, clamd_pollfd(&c->clamd)};
-    nfds_t count = 2;
+    struct pollfd fds[FDS_MAX] = {{.fd = signals_fd(), .events = POLLIN},
+                                  {.fd = queue_watch_fd(&c->status.queue), .events = POLLIN},
+                                  clamd_pollfd(&c->clamd)};
+    nfds_t count = 3;
 
-    if (rest_ms > 0 && rest_ms <= FOLD_EVERY_MS && poll(fds, 1, (int)rest_ms) > 0)
+    if (rest_ms > 0 && rest_ms <= FOLD_EVERY_MS && poll(fds, 2, (int)rest_ms) > 0)
         return;
     for (size_t i = 0; i < c->fold.parts.source_count && count < FDS_MAX; i++) {
         int fd = feed_fd(&c->fold.feeds[i]);

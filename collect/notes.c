@@ -57,7 +57,9 @@ static const struct {
     {NOTES_NO_HANDLES, 0, "? status_handle_seconds open files cannot be read without privileges"},
     {NOTES_LACKED_HANDLES, NOTES_NO_HANDLES,
      ">= status_handle_seconds open files could not be read all of the time"},
-    {NOTES_STATUS, 0, "? status_spool_seconds the queue cannot be read without privileges"},
+    {NOTES_NO_QUEUE, 0, "? status_spool_seconds postqueue cannot list the queue"},
+    {NOTES_LACKED_QUEUE, NOTES_NO_QUEUE,
+     ">= status_spool_seconds postqueue could not list the queue all of the time"},
     {NOTES_SENDMAIL, 0, "<= smtp_out_connections Sendmail does not log the reuse of connections"},
     {NOTES_SENDMAIL, 0, "? smtp_in_connection_seconds Sendmail does not log the end of sessions"},
 };

@@ -23,11 +23,12 @@ enum notes_sign {
     NOTES_CLAMD = 1 << 5,
     NOTES_CLAMD_CLEAN = 1 << 6, /* its clean scans, too */
     NOTES_SENDMAIL = 1 << 7,
-    NOTES_STATUS = 1 << 8,          /* the server's status is watched (collect/status.h) */
+    NOTES_NO_QUEUE = 1 << 8,        /* the server's status without the queue, as of now */
     NOTES_CLAMD_ASKED = 1 << 9,     /* clamd tells how long it scans (collect/clamd.h) */
     NOTES_NO_HANDLES = 1 << 10,     /* without open files, as of now */
     NOTES_LACKED_HANDLES = 1 << 11, /* and some time */
-    NOTES_OF_NOW = NOTES_NO_HANDLES /* signs that may go again */
+    NOTES_LACKED_QUEUE = 1 << 12,   /* some time */
+    NOTES_OF_NOW = NOTES_NO_HANDLES | NOTES_NO_QUEUE /* signs that may go again */
 };
 
 /* Adds the signs of a line to *signs. */

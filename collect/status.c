@@ -18,6 +18,7 @@ int status_init(struct status *s, const struct string_list *units, struct err *e
     *s = (struct status){.units = units,
                          .root = "/sys/fs/cgroup",
                          .proc = "/proc",
+                         .queue = {.program = "postqueue"},
                          .tcp = {"/proc/net/tcp", "/proc/net/tcp6"},
                          .last = calloc(units->count + 1, sizeof *s->last)};
     if (s->last == NULL)
@@ -30,6 +31,7 @@ int status_init(struct status *s, const struct string_list *units, struct err *e
 void status_fini(struct status *s)
 {
     processes_fini(&s->processes);
+    queue_watch_fini(&s->queue);
     free(s->last);
     s->last = NULL;
 }
@@ -244,7 +246,12 @@ static void tell_all(struct status *s, const struct sink *sink, int64_t time_ms,
          1000);
     tell(sink, time_ms, COUNTER_STATUS_CONNECTION_SECONDS, &rest->connection_ms, open * past_ms,
          1000);
-    s->signs = NOTES_STATUS;
+    s->signs = 0;
+    if (!s->queue.is_known)
+        s->signs |= NOTES_NO_QUEUE | NOTES_LACKED_QUEUE;
+    else
+        tell(sink, time_ms, COUNTER_STATUS_SPOOL_SECONDS, &rest->message_ms,
+             s->queue.messages * past_ms, 1000);
     if (sum->is_denied)
         s->signs |= NOTES_NO_HANDLES | NOTES_LACKED_HANDLES;
     else
@@ -258,7 +265,10 @@ bool status_take(struct status *s, int64_t now_ms, int64_t time_ms, const struct
     uint64_t past_ms = (uint64_t)(now_ms - s->last_ms);
     struct status_sum sum;
 
-    if (s->units->count == 0 || (s->last_ms != 0 && now_ms < s->last_ms + STATUS_EVERY_MS))
+    if (s->units->count == 0)
+        return false;
+    queue_watch_run(&s->queue, now_ms);
+    if (s->last_ms != 0 && now_ms < s->last_ms + STATUS_EVERY_MS)
         return false;
     sum = add_up(s);
     s->last_ms = now_ms;

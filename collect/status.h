@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "collect/processes.h"
+#include "collect/queue_watch.h"
 #include "collect/sink.h"
 #include "lib/core/contract.h"
 #include "lib/core/err.h"
@@ -15,6 +16,8 @@
  * is the path of a program, from /proc (collect/processes.h). With them, the established
  * connections of mail services. Each reading is multiplied by the time since the one before; what
  * was not watched counts nothing, nor does a time in which none of the units was there.
+ *
+ * The length of the queue is that of the last look (collect/queue_watch.h).
  *
  * Open files of other accounts' processes are not for everyone to read, nor is the queue; the signs
  * of notes (collect/notes.h) say so.
@@ -34,10 +37,11 @@ struct status {
         uint64_t start;  /* of a program: changes when it is started anew */
     } * last;            /* of each unit */
     struct processes processes;
+    struct queue_watch queue;
     int64_t last_ms; /* monotonic, of the last reading; 0: none */
     uint64_t signs;  /* what the last one lacked */
     struct status_rest {
-        uint64_t ms, cpu_us, byte_ms, thread_ms, handle_ms, connection_ms;
+        uint64_t ms, cpu_us, byte_ms, thread_ms, handle_ms, connection_ms, message_ms;
     } rest; /* what was too little to be counted */
 };
 

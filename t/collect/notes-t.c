@@ -58,10 +58,11 @@ int main(void)
             OK(has(told(signs, &out), cases[i].note), cases[i].note);
         all |= signs;
     }
-    all |= NOTES_STATUS | NOTES_NO_HANDLES | NOTES_LACKED_HANDLES;
+    all |= NOTES_NO_QUEUE | NOTES_NO_HANDLES | NOTES_LACKED_HANDLES;
     OK(has(told(NOTES_NO_HANDLES | NOTES_LACKED_HANDLES, &out), "? status_handle_seconds ") &&
            !has(told(NOTES_NO_HANDLES | NOTES_LACKED_HANDLES, &out), ">= status_handle"),
        "open files cannot be read");
+    OK(has(told(NOTES_LACKED_QUEUE, &out), ">= status_spool_seconds "), "nor the queue");
     OK(has(told(NOTES_LACKED_HANDLES, &out), ">= status_handle_seconds "),
        "open files could not be read for some time");
     OK(!has(told(NOTES_CLAMD | NOTES_CLAMD_CLEAN, &out), "clamd_connections "),

@@ -51,6 +51,7 @@ static void begin(struct status *s, const struct string_list *units, const char 
     s->proc = proc;
     s->tcp[0] = tcp;
     s->tcp[1] = "/nonexistent";
+    s->queue.program = "/nonexistent/postqueue";
 }
 
 static void put_groups(const char *dir)
@@ -94,8 +95,14 @@ static void test_groups(const char *dir)
     IS_INT(counted[COUNTER_STATUS_CONNECTION_SECONDS], 21, "established connections of mail");
     IS_INT(counted[COUNTER_STATUS_HANDLE_SECONDS], 31, "open files; one process has ended");
     OK((s.signs & NOTES_NO_HANDLES) == 0, "all open files could be read");
+    OK((s.signs & NOTES_NO_QUEUE) != 0, "the queue could not");
+    IS_INT(counted[COUNTER_STATUS_SPOOL_SECONDS], 0, "so it has no figure");
+    s.queue.is_known = true;
+    s.queue.messages = 5;
     OK(status_take(&s, 22000, 5000, &sink), "the third one");
     IS_INT(counted[COUNTER_STATUS_SECONDS], 21, "half seconds are not lost");
+    IS_INT(counted[COUNTER_STATUS_SPOOL_SECONDS], 52, "messages in the queue");
+    IS_INT(s.signs, 0, "nothing is unknown");
     OK(!status_take(&s, 200000, 5000, &sink), "a time that was not watched counts nothing");
     IS_INT(counted[COUNTER_STATUS_SECONDS], 21, "not even seconds");
     status_fini(&s);
