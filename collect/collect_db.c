@@ -118,7 +118,7 @@ struct collect_db *collect_db_open(const char *dir, const char *node, struct err
     buf_init(&db->reader, TEXT_BYTES);
     db->ledger = ledger_place_open(dir, "collect", node, err);
     if (db->ledger != NULL && ledger_durable(db->ledger, err) == 0 &&
-        ledger_execute(db->ledger, "PRAGMA cache_size = -4096", "opening", err) == 0 &&
+        ledger_execute(db->ledger, "PRAGMA cache_size = -2048", "opening", err) == 0 &&
         ledger_execute(db->ledger, schema_sql, "making its tables", err) == 0 &&
         ledger_prepare(db->ledger, DB_STATEMENTS, sql, db->statements, err) == 0)
         return db;
