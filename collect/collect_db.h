@@ -31,7 +31,8 @@
  * Errors: those of the ledger.  Units: ms, Unix, in the names.
  */
 
-#define COLLECT_DIR                 "collect" /* below state_dir */
+#define COLLECT_DIR                 "collect"    /* below state_dir */
+#define COLLECT_DB_FILE             "collect.db" /* in that directory */
 
 #define COLLECT_DB_MESSAGES_KEPT_MS ((int64_t)8 * 86400 * 1000)
 #define COLLECT_DB_MESSAGES_BYTES   ((int64_t)1 << 30)

@@ -88,6 +88,8 @@ static int open_fold(struct collector *c, struct err *err)
 int collector_open(struct collector *c, const char *file, struct settings *settings,
                    const struct collector_options *options, struct err *err)
 {
+    char ledger[sizeof c->dir + sizeof COLLECT_DB_FILE + 1];
+
     *c = (struct collector){
         .file = file, .settings = settings, .started = settings, .options = *options};
     if (collector_dir(settings, c->dir, sizeof c->dir, err) < 0 ||
@@ -98,7 +100,8 @@ int collector_open(struct collector *c, const char *file, struct settings *setti
     if (status_init(&c->status, &settings->collect.units, err) < 0 ||
         clamd_init(&c->clamd, options->once ? "" : settings->collect.clamd, err) < 0)
         return -1;
-    c->hosts = hosts_new(settings, err);
+    (void)snprintf(ledger, sizeof ledger, "%s/" COLLECT_DB_FILE, c->dir);
+    c->hosts = hosts_new(settings, ledger, err);
     if (c->hosts == NULL)
         return -1;
     c->db = collect_db_open(c->dir, settings->node, err);

@@ -128,7 +128,7 @@ static int open_all(struct explain *e, const struct settings *s, struct err *err
         rules_init(&e->rules, s, err) < 0)
         return -1;
     e->log.zone = e->zone;
-    e->hosts = hosts_new(s, err);
+    e->hosts = hosts_new(s, NULL, err);
     if (e->hosts == NULL)
         return -1;
     owners_init(&e->owners, hosts_hosted(e->hosts));

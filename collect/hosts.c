@@ -4,9 +4,12 @@
 #include <sysexits.h>
 
 #include "lib/core/hosted_guard.h"
+#include "lib/ledger/month_names.h"
 #include "lib/sources/resolver.h"
 #include "lib/sources/source.h"
+#include "lib/sys/clock.h"
 #include "lib/sys/log.h"
+#include "lib/sys/name_quota.h"
 
 struct hosts {
     const struct settings *settings;
@@ -14,6 +17,7 @@ struct hosts {
     struct hosted_guard guard;
     struct hosted *hosted;
     struct resolver *resolver;
+    struct name_quota names;
 };
 
 void hosts_free(struct hosts *h)
@@ -23,8 +27,44 @@ void hosts_free(struct hosts *h)
     hosted_free(h->hosted);
     resolver_free(h->resolver);
     source_watch_free(h->watch);
+    name_quota_fini(&h->names);
     free(h);
 }
+
+/* --- names under wildcards ---------------------------------------------------------------------
+ */
+
+static bool name_has_account(void *context, struct slice entry, struct slice name)
+{
+    struct hosts *h = context;
+
+    return name_quota_take(&h->names, entry, name, clock_unix_ms() / 1000);
+}
+
+/* A name under a wildcard of the hosted set takes its place by being looked up. */
+static void account_seed(void *context, struct slice account)
+{
+    struct hosts *h = context;
+    struct slice charged;
+
+    if (hosted_domain(h->hosted, NULL, account, &charged) != HOSTED_YES)
+        name_quota_seed(&h->names, account, clock_unix_ms() / 1000);
+}
+
+static void names_seed(struct hosts *h, const char *ledger)
+{
+    struct month_names_visitor v = {account_seed, NULL, h};
+    struct err err = {0};
+
+    if (ledger != NULL &&
+        month_names_read(ledger, (time_t)(clock_unix_ms() / 1000), &v, &err) != 0 &&
+        err.code != EX_NOINPUT)
+        log_event(LOG_WARNING, "names of this month not read: their bound begins anew",
+                  LOG_ERROR("error", &err));
+}
+
+/* --- loading ------------------------------------------------------------------------------------
+ */
 
 /* Everything that can fail comes before anything is in force. */
 static int load(struct hosts *h, const struct settings *s, struct source_watch *watch,
@@ -46,6 +86,9 @@ static int load(struct hosts *h, const struct settings *s, struct source_watch *
     h->hosted = hosted;
     h->resolver = resolver;
     h->settings = s;
+    hosted->name_has_account = name_has_account;
+    hosted->names_context = h;
+    name_quota_set(&h->names, (uint64_t)s->accounting.names_max);
     return 0;
 }
 
@@ -65,7 +108,7 @@ int hosts_reload(struct hosts *h, const struct settings *s, struct err *err)
     return 0;
 }
 
-struct hosts *hosts_new(const struct settings *s, struct err *err)
+struct hosts *hosts_new(const struct settings *s, const char *ledger, struct err *err)
 {
     struct hosts *h = calloc(1, sizeof *h);
 
@@ -73,8 +116,11 @@ struct hosts *hosts_new(const struct settings *s, struct err *err)
         (void)err_set(err, EX_OSERR, "out of memory");
         return NULL;
     }
-    if (hosts_reload(h, s, err) == 0)
+    name_quota_init(&h->names, 0);
+    if (hosts_reload(h, s, err) == 0) {
+        names_seed(h, ledger);
         return h;
+    }
     hosts_free(h);
     return NULL;
 }

@@ -64,7 +64,7 @@ static int load_sources(void *context, struct err *err)
 
     if (check_logs(s, stderr, err) < 0)
         return -1;
-    h = hosts_new(s, err);
+    h = hosts_new(s, NULL, err);
     hosts_free(h);
     if (h == NULL)
         (void)fprintf(stderr, NAME ": %s\n", err->text);

@@ -1,5 +1,8 @@
 #include "milter/names.h"
 
+#include <limits.h>
+#include <stdio.h>
+
 #include "lib/ledger/month_names.h"
 #include "lib/ledger/row_sums.h"
 #include "lib/sys/clock.h"
@@ -65,10 +68,12 @@ void names_seed(struct dispatch *g, const struct snapshot *snapshot, struct thro
     struct month_names_visitor v = {account_seed,
                                     limits_users(snapshot->settings) ? user_seed : NULL, &s};
     struct err err = {0};
+    char path[PATH_MAX];
 
     if (v.user == NULL && !has_wildcards(s.hosted))
         return;
-    if (month_names_read(snapshot->settings->state_dir, (time_t)s.now_s, &v, &err) != 0)
+    (void)snprintf(path, sizeof path, "%s/ledger.db", snapshot->settings->state_dir);
+    if (month_names_read(path, (time_t)s.now_s, &v, &err) != 0)
         log_event(LOG_WARNING, "names of this month not read: their bounds begin anew",
                   LOG_ERROR("error", &err));
 }

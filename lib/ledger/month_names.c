@@ -112,16 +112,13 @@ static int visit_all(struct month_names *n)
     return -1;
 }
 
-int month_names_read(const char *state_dir, time_t now, const struct month_names_visitor *v,
+int month_names_read(const char *path, time_t now, const struct month_names_visitor *v,
                      struct err *err)
 {
     struct month_names n = {.visitor = v};
-    char path[512];
     int result = 0;
 
     period_name(PERIOD_MONTH, now, n.period);
-    if (snprintf(path, sizeof path, "%s/ledger.db", state_dir) >= (int)sizeof path)
-        return err_set(err, EX_CONFIG, "state_dir is too long");
     if (names_open(&n, path) != 0 || visit_all(&n) != 0)
         result = names_fail(&n, path, err);
     names_close(&n);

@@ -22,9 +22,10 @@ struct month_names_visitor {
     void *context;
 };
 
-/* Calls the visitor for each name with a row in the month that holds `now`. Slices live until the
- * call returns. The node's own accounts and those that begin with "_" are left out. */
-int month_names_read(const char *state_dir, time_t now, const struct month_names_visitor *v,
+/* Calls the visitor for each name with a row in the month that holds `now`, of the ledger at
+ * `path`. Slices live until the call returns. The node's own accounts and those that begin with "_"
+ * are left out. */
+int month_names_read(const char *path, time_t now, const struct month_names_visitor *v,
                      struct err *err) TG_MUST_USE TG_NONNULL(1, 3, 4);
 
 #endif
