@@ -31,7 +31,11 @@ KEYS = {
     "tg:{example.com}:violations": True, "tg:violations": True,
     # tollgate-collect writes these, which does not run here.
     "tg:{@mx1}:collect": False, "tg:{@mx1}:gaps": False, "tg:refusals": False,
-    "tg:anomalies": False,
+    "tg:anomalies": False, "tg:written:{tg:refusals}": False, "tg:written:{tg:anomalies}": False,
+    "tg:{example.com}:window:clients:hour:anomaly:2026-11-28T13": False,
+    # Whoever was signed in to the pages signs in again; a link of a panel lives for a minute.
+    "tg:web:session:{9f86...}": False, "tg:web:sessions:{anna}": False,
+    "tg:web:link:{3c5f...}": False,
     # Short-lived by nature: windows begin anew, a POP login is written by the next check.
     "tg:{example.com}:window:recipients:hour": False,
     "tg:{example.com}:window:recipients:hour:alice@example.com": False,
