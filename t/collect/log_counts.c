@@ -341,5 +341,9 @@ int main(int argc, char **argv)
     if (o.shapes)
         say_time(&from, lines);
     print(o.shapes ? &shapes : &rows);
+    open_free(m.open);
+    owners_fini(&owners);
+    hosted_free(hosted);
+    arena_fini(&arena);
     return 0;
 }
