@@ -97,8 +97,12 @@ static int traces_take(struct collect_file *c, sqlite3_stmt *st, const struct co
 
 static int ended_traces(struct collect_file *c, const struct collect_file_query *q, struct err *err)
 {
-    static const char sql[] = "SELECT queue_id, trace FROM messages WHERE last_ms >= ?1 AND "
-                              "first_ms <= ?2 AND (?3 = '' OR queue_id = ?3) ORDER BY first_ms";
+    /* Each by its own index; all of them come in no order, which would have to be made. */
+    static const char all[] = "SELECT queue_id, trace FROM messages WHERE last_ms >= ?1 AND "
+                              "first_ms <= ?2",
+                      one[] = "SELECT queue_id, trace FROM messages WHERE queue_id = ?3 AND "
+                              "last_ms >= ?1 AND first_ms <= ?2 ORDER BY first_ms";
+    const char *sql = q->queue_id.len > 0 ? one : all;
     sqlite3_stmt *st = NULL;
     int rc;
 

@@ -14,6 +14,12 @@
 
 #define TIMEOUT_MS 5000
 
+/* Findings about one record, or those still to come, by number. */
+struct about {
+    struct reconcile_finding **list;
+    size_t count;
+};
+
 static int no_memory(struct err *err)
 {
     return err_set(err, EX_OSERR, "out of memory: compare a shorter time");
@@ -99,18 +105,19 @@ static bool is_counted(const struct record *r, struct slice account, struct slic
     return has_account && !has_users;
 }
 
-/* Does the account forward the message already, by the record or by an earlier finding? */
-static bool has_forward(const struct reconcile *w, const struct reconcile_finding *f,
+/* Does the account forward the message already, by the record or by an earlier finding of it? */
+static bool has_forward(const struct about *about, const struct reconcile_finding *f,
                         const struct record *r, struct slice account)
 {
     for (size_t i = 0; i < r->leg_count; i++) {
         if (r->legs[i].kind == LEG_FORWARD && slice_equal(r->legs[i].account, account))
             return true;
     }
-    for (const struct reconcile_finding *b = w->list; b != f; b++) {
+    for (size_t i = 0; i < about->count && about->list[i] != f; i++) {
+        const struct reconcile_finding *b = about->list[i];
+
         for (const struct reconcile_effect *e = b->effects; e != NULL; e = e->next) {
-            if (b->found->kind == FINDING_FORWARD && b->found->number == f->found->number &&
-                slice_equal(e->account, account))
+            if (b->found->kind == FINDING_FORWARD && slice_equal(e->account, account))
                 return true;
         }
     }
@@ -130,8 +137,8 @@ static uint64_t factor(const struct reconcile *w, const struct finding *found)
     return 1;
 }
 
-static int add_forward(struct reconcile *w, struct reconcile_finding *f, const struct record *r,
-                       struct err *err)
+static int add_forward(struct reconcile *w, const struct about *about, struct reconcile_finding *f,
+                       const struct record *r, struct err *err)
 {
     const struct finding *found = f->found;
     struct slice account = SLICE(ACCOUNT_UNATTRIBUTED), user = SLICE_NONE;
@@ -146,7 +153,7 @@ static int add_forward(struct reconcile *w, struct reconcile_finding *f, const s
     accounts[1] = w->node_account;
     for (size_t i = 0; i < 2; i++) {
         struct slice known = i == 0 ? account : SLICE(ACCOUNT_NODE);
-        bool is_first = !has_forward(w, f, r, known) && !has_forward(w, f, r, accounts[i]);
+        bool is_first = !has_forward(about, f, r, known) && !has_forward(about, f, r, accounts[i]);
         struct reconcile_effect *e = effect_of(w, f, accounts[i]);
 
         if (e == NULL)
@@ -161,22 +168,40 @@ static int add_forward(struct reconcile *w, struct reconcile_finding *f, const s
 /* --- all
  * ------------------------------------------------------------------------------------------- */
 
+static int by_number(const void *a, const void *b)
+{
+    const struct reconcile_finding *x = *(struct reconcile_finding *const *)a,
+                                   *y = *(struct reconcile_finding *const *)b;
+
+    if (x->found->number != y->found->number)
+        return x->found->number < y->found->number ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+static int take_finding(struct reconcile *w, const struct about *about, struct reconcile_finding *f,
+                        const struct record *r, struct err *err)
+{
+    if (f->found->kind == FINDING_NOT_QUEUED || f->found->kind == FINDING_DOUBT_LOST)
+        return take_back(w, f, r, err);
+    return f->found->kind == FINDING_FORWARD ? add_forward(w, about, f, r, err) : 0;
+}
+
+/* Findings and records both ascend by number: what is left of the findings moves along. */
 static int take_record(struct reconcile *w, const struct record *r, void *context, struct err *err)
 {
-    (void)context;
+    struct about *left = context, about;
+
+    while (left->count > 0 && left->list[0]->found->number < r->number)
+        *left = (struct about){left->list + 1, left->count - 1};
+    if (left->count == 0)
+        return 1;
     if (r->kind != RECORD_MESSAGE && r->kind != RECORD_HELD)
         return 0;
-    for (size_t i = 0; i < w->count; i++) {
-        struct reconcile_finding *f = &w->list[i];
-        int rc = 0;
-
-        if (f->found->number != r->number)
-            continue;
-        if (f->found->kind == FINDING_NOT_QUEUED || f->found->kind == FINDING_DOUBT_LOST)
-            rc = take_back(w, f, r, err);
-        else if (f->found->kind == FINDING_FORWARD)
-            rc = add_forward(w, f, r, err);
-        if (rc < 0)
+    about = (struct about){left->list, 0};
+    while (about.count < left->count && about.list[about.count]->found->number == r->number)
+        about.count++;
+    for (size_t i = 0; i < about.count; i++) {
+        if (take_finding(w, &about, about.list[i], r, err) < 0)
             return -1;
     }
     return 0;
@@ -198,18 +223,31 @@ static bool concerns(const struct reconcile *w, const struct reconcile_finding *
     return at >= 0 && slice_equal_nocase(slice_from(f->found->sender, (size_t)at + 1), w->domain);
 }
 
-int reconcile_effects(struct reconcile *w, struct err *err)
+/* Those that are outside the range, or of none of the accounts asked for. */
+static void mark_others(struct reconcile *w)
 {
-    w->list = arena_array(&w->arena, w->findings.count + 1, sizeof *w->list);
-    if (w->list == NULL)
-        return no_memory(err);
-    w->count = w->findings.count;
-    for (size_t i = 0; i < w->count; i++)
-        w->list[i] = (struct reconcile_finding){.found = &w->findings.list[i]};
-    if (w->count > 0 && reconcile_records(w, take_record, NULL, err) < 0)
-        return -1;
     for (size_t i = 0; i < w->count; i++)
         w->list[i].is_dropped = w->list[i].is_dropped || !concerns(w, &w->list[i]);
+}
+
+int reconcile_effects(struct reconcile *w, struct err *err)
+{
+    struct about about = {
+        .list = arena_array(&w->arena, w->findings.count + 1, sizeof(struct reconcile_finding *))};
+
+    w->list = arena_array(&w->arena, w->findings.count + 1, sizeof *w->list);
+    if (w->list == NULL || about.list == NULL)
+        return no_memory(err);
+    w->count = w->findings.count;
+    for (size_t i = 0; i < w->count; i++) {
+        w->list[i] = (struct reconcile_finding){.found = &w->findings.list[i]};
+        if (w->list[i].found->number > 0)
+            about.list[about.count++] = &w->list[i];
+    }
+    qsort(about.list, about.count, sizeof about.list[0], by_number);
+    if (about.count > 0 && reconcile_records(w, take_record, &about, err) < 0)
+        return -1;
+    mark_others(w);
     return 0;
 }
 
