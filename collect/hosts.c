@@ -34,21 +34,11 @@ void hosts_free(struct hosts *h)
 /* --- names under wildcards ---------------------------------------------------------------------
  */
 
-static bool name_has_account(void *context, struct slice entry, struct slice name)
-{
-    struct hosts *h = context;
-
-    return name_quota_take(&h->names, entry, name, clock_unix_ms() / 1000);
-}
-
-/* A name under a wildcard of the hosted set takes its place by being looked up. */
 static void account_seed(void *context, struct slice account)
 {
     struct hosts *h = context;
-    struct slice charged;
 
-    if (hosted_domain(h->hosted, NULL, account, &charged) != HOSTED_YES)
-        name_quota_seed(&h->names, account, clock_unix_ms() / 1000);
+    name_quota_restore(&h->names, h->hosted, account, clock_unix_ms() / 1000);
 }
 
 static void names_seed(struct hosts *h, const char *ledger)
@@ -86,8 +76,7 @@ static int load(struct hosts *h, const struct settings *s, struct source_watch *
     h->hosted = hosted;
     h->resolver = resolver;
     h->settings = s;
-    hosted->name_has_account = name_has_account;
-    hosted->names_context = h;
+    name_quota_attach(&h->names, hosted);
     name_quota_set(&h->names, (uint64_t)s->accounting.names_max);
     return 0;
 }

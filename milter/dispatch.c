@@ -26,21 +26,12 @@ struct dispatch_connection {
     size_t lead;
 };
 
-static bool name_has_account(void *context, struct slice entry, struct slice name)
-{
-    struct name_quota *names = context;
-
-    return name_quota_take(names, entry, name, clock_unix_ms() / 1000);
-}
-
 /* Before a session has the snapshot. */
 static void names_attach(struct dispatch *g, struct snapshot *snapshot)
 {
     name_quota_set(&g->names, (uint64_t)snapshot->settings->accounting.names_max);
-    if (snapshot->hosted == NULL)
-        return;
-    snapshot->hosted->name_has_account = name_has_account;
-    snapshot->hosted->names_context = &g->names;
+    if (snapshot->hosted != NULL)
+        name_quota_attach(&g->names, snapshot->hosted);
 }
 
 /* Before any thread has it. */

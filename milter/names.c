@@ -15,15 +15,11 @@ struct seeding {
     int64_t now_s;
 };
 
-/* A name under a wildcard of the hosted set takes its place by being looked up. One that the hosted
- * set does not have may be under a wildcard of a source that is asked, or read later. */
 static void account_seed(void *context, struct slice account)
 {
     const struct seeding *s = context;
-    struct slice charged;
 
-    if (s->hosted == NULL || hosted_domain(s->hosted, NULL, account, &charged) != HOSTED_YES)
-        name_quota_seed(&s->dispatch->names, account, s->now_s);
+    name_quota_restore(&s->dispatch->names, s->hosted, account, s->now_s);
 }
 
 static void user_seed(void *context, struct slice account, struct slice user)
@@ -46,22 +42,6 @@ static bool limits_users(const struct settings *s)
     return false;
 }
 
-/* Without a wildcard entry that has no owner each name is listed. */
-static bool has_wildcards(const struct hosted *w)
-{
-    struct slice name;
-    size_t at = 0;
-    void *owner;
-
-    if (w == NULL || w->domains_asked)
-        return true;
-    while (strmap_next(&w->domains, &at, &name, &owner)) {
-        if (name.ptr[0] == '.' && owner == NULL)
-            return true;
-    }
-    return false;
-}
-
 void names_seed(struct dispatch *g, const struct snapshot *snapshot, struct throttle *t)
 {
     struct seeding s = {g, snapshot->hosted, t, clock_unix_ms() / 1000};
@@ -70,7 +50,7 @@ void names_seed(struct dispatch *g, const struct snapshot *snapshot, struct thro
     struct err err = {0};
     char path[PATH_MAX];
 
-    if (v.user == NULL && !has_wildcards(s.hosted))
+    if (v.user == NULL && (s.hosted != NULL && !hosted_has_open_names(s.hosted)))
         return;
     (void)snprintf(path, sizeof path, "%s/ledger.db", snapshot->settings->state_dir);
     if (month_names_read(path, (time_t)s.now_s, &v, &err) != 0)

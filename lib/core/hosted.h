@@ -120,6 +120,9 @@ enum hosted_result {
  * answer covers exact entries and wildcards of the source asked. */
 enum hosted_result hosted_domain(const struct hosted *w, struct answers *a, struct slice domain,
                                  struct slice *charged) TG_NONNULL(1);
+/* Can names that no entry lists be charged by themselves: under a wildcard without an owner, or of
+ * a source that is asked? */
+bool hosted_has_open_names(const struct hosted *w) TG_NONNULL(1);
 /* Targets of one forwarder, one level: tries user+ext@domain, user@domain, user (domains of
  * bare_forwards_domains), @domain, in this order. Where forwarders are asked, the question (one;
  * its answer covers all forms of the source asked) comes before the hosted set's @domain. */

@@ -259,3 +259,18 @@ struct slice hosted_user(const struct hosted *w, const struct address *a, struct
     plain.local = srs_untagged(a->local);
     return address_user_by(&plain, w->user_delimiters, arena);
 }
+
+bool hosted_has_open_names(const struct hosted *w)
+{
+    struct slice name;
+    size_t at = 0;
+    void *owner;
+
+    if (w->domains_asked)
+        return true;
+    while (strmap_next(&w->domains, &at, &name, &owner)) {
+        if (name.ptr[0] == '.' && owner == NULL)
+            return true;
+    }
+    return false;
+}

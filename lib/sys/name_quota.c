@@ -2,6 +2,7 @@
 
 #include "lib/core/buf.h"
 #include "lib/core/period.h"
+#include "lib/sys/clock.h"
 
 #define KEY_BYTES 4096
 
@@ -134,4 +135,24 @@ bool name_quota_take(struct name_quota *q, struct slice group, struct slice name
     name_quota_lock_give(&q->lock);
     buf_fini(&key);
     return has_place;
+}
+
+static bool name_has_account(void *context, struct slice entry, struct slice name)
+{
+    return name_quota_take(context, entry, name, clock_unix_ms() / 1000);
+}
+
+void name_quota_attach(struct name_quota *q, struct hosted *hosted)
+{
+    hosted->name_has_account = name_has_account;
+    hosted->names_context = q;
+}
+
+void name_quota_restore(struct name_quota *q, const struct hosted *hosted, struct slice account,
+                        int64_t now_s)
+{
+    struct slice charged;
+
+    if (hosted == NULL || hosted_domain(hosted, NULL, account, &charged) != HOSTED_YES)
+        name_quota_seed(q, account, now_s);
 }

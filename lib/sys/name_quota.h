@@ -5,6 +5,7 @@
 
 #include "lib/core/arena.h"
 #include "lib/core/contract.h"
+#include "lib/core/hosted.h"
 #include "lib/core/strmap.h"
 #include "lib/sys/mutex.h"
 
@@ -44,5 +45,14 @@ void name_quota_seed(struct name_quota *q, struct slice name, int64_t now_s) TG_
 /* Has the name a place, or does it get one? now_s: Unix time. */
 bool name_quota_take(struct name_quota *q, struct slice group, struct slice name, int64_t now_s)
     TG_NONNULL(1);
+
+/* Names under wildcard entries of the hosted set have accounts as far as the quota allows. Before
+ * any thread has the set; the quota outlives it. */
+void name_quota_attach(struct name_quota *q, struct hosted *hosted) TG_NONNULL(1, 2);
+/* An account that had rows in this month keeps its place: a name under a wildcard of the hosted set
+ * takes it by being looked up. One that the set does not have (NULL: not read yet) may be under a
+ * wildcard of a source that is asked, or read later. */
+void name_quota_restore(struct name_quota *q, const struct hosted *hosted, struct slice account,
+                        int64_t now_s) TG_NONNULL(1);
 
 #endif
