@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collect/log_tag.h"
+
 static struct shapes_count *place(struct shapes *s, const struct shape *shape)
 {
     for (size_t i = 0; i < s->count; i++) {
@@ -58,34 +60,7 @@ void shapes_sort(struct shapes *s)
 
 const char *shapes_daemon_name(enum daemon daemon)
 {
-    static const char *const names[DAEMON_COUNT] = {[DAEMON_OTHER] = "other programs",
-                                                    [DAEMON_SMTPD] = "smtpd",
-                                                    [DAEMON_POSTSCREEN] = "postscreen",
-                                                    [DAEMON_SMTP] = "smtp",
-                                                    [DAEMON_LMTP] = "lmtp",
-                                                    [DAEMON_QMGR] = "qmgr",
-                                                    [DAEMON_CLEANUP] = "cleanup",
-                                                    [DAEMON_PICKUP] = "pickup",
-                                                    [DAEMON_BOUNCE] = "bounce",
-                                                    [DAEMON_LOCAL] = "local",
-                                                    [DAEMON_VIRTUAL] = "virtual",
-                                                    [DAEMON_PIPE] = "pipe",
-                                                    [DAEMON_POSTSUPER] = "postsuper",
-                                                    [DAEMON_ANVIL] = "anvil",
-                                                    [DAEMON_POSTFIX] = "other daemons of Postfix",
-                                                    [DAEMON_DOVECOT] = "dovecot",
-                                                    [DAEMON_SENDMAIL] = "sendmail",
-                                                    [DAEMON_SPAMD] = "spamd",
-                                                    [DAEMON_SPAMC] = "spamc",
-                                                    [DAEMON_SPAMASS_MILTER] = "spamass-milter",
-                                                    [DAEMON_AMAVIS] = "amavis",
-                                                    [DAEMON_RSPAMD] = "rspamd",
-                                                    [DAEMON_CLAMD] = "clamd",
-                                                    [DAEMON_CLAMAV_MILTER] = "clamav-milter",
-                                                    [DAEMON_FRESHCLAM] = "freshclam",
-                                                    [DAEMON_TOLLGATED] = "tollgated",
-                                                    [DAEMON_JOURNALD] = "journald",
-                                                    [DAEMON_RSYSLOGD] = "rsyslogd"};
-
-    return names[daemon];
+    if (daemon == DAEMON_OTHER)
+        return "other programs";
+    return daemon == DAEMON_POSTFIX ? "other daemons of Postfix" : log_tag_name(daemon);
 }
