@@ -115,6 +115,27 @@ int cli_open(struct cli *cli)
     return EX_OK;
 }
 
+static void warn(const struct err *err)
+{
+    (void)cli_fail(err);
+}
+
+int cli_setup(struct setup *s, struct cli *cli)
+{
+    struct err err = {0};
+    int code;
+
+    *s = (struct setup){.settings = NULL};
+    code = cli_open(cli);
+    if (code != EX_OK)
+        return code;
+    if (setup_open(s, cli->settings, &err) != 0)
+        return cli_fail(&err);
+    s->store = cli->store;
+    s->warn = warn;
+    return EX_OK;
+}
+
 void cli_close(struct cli *cli)
 {
     store_free(cli->store);

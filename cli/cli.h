@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "lib/admin/setup.h"
 #include "lib/core/buf.h"
 #include "lib/core/contract.h"
 #include "lib/core/err.h"
@@ -41,6 +42,9 @@ int cli_unknown(const char *command, const char *what, const char *typed, const 
 int cli_load(struct cli *cli) TG_NONNULL(1);
 /* The same, connects to the store and makes cli->reader. */
 int cli_open(struct cli *cli) TG_NONNULL(1);
+/* The same, and puts the configuration to use; overrides that cannot be read are reported.
+ * setup_close in any case. */
+int cli_setup(struct setup *s, struct cli *cli) TG_NONNULL(1, 2);
 void cli_close(struct cli *cli);
 
 /* Reports what getopt_long has found wrong; returns EX_USAGE. */

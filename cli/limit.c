@@ -7,13 +7,13 @@
 #include <unistd.h>
 
 #include "cli/command.h"
-#include "cli/holder.h"
+#include "cli/holder_check.h"
 #include "cli/limit_show.h"
 #include "cli/options.h"
 #include "cli/text.h"
+#include "lib/admin/limit_change.h"
 #include "lib/core/format.h"
 #include "lib/sys/clock.h"
-#include "lib/throttle/account_change.h"
 
 #define ARENA_BYTES ((size_t)16 << 20)
 
@@ -23,14 +23,12 @@ static const char *const actions[] = {"log", "hold", "defer", "reject", NULL};
 static const char *const answers[] = {"no", "yes", NULL};
 static const char *const formats[] = {"table", "json", NULL};
 
-#define SOFT_UNSET UINT64_MAX
-
 struct command_line {
     struct cli *cli;
     enum limit_verb verb;
     const char *holder, *name, *max, *until, *reason;
     int action, forwards, format; /* -1: not given */
-    uint64_t soft;                /* percent; SOFT_UNSET: not given */
+    uint64_t soft;                /* percent; LIMIT_WISH_NO_SOFT: not given */
     bool force;
 };
 
@@ -111,7 +109,7 @@ static const struct options_table table = {
 static bool has_set_options(const struct command_line *c)
 {
     return c->action >= 0 || c->forwards >= 0 || c->until != NULL || c->reason != NULL ||
-           c->soft != SOFT_UNSET || c->force;
+           c->soft != LIMIT_WISH_NO_SOFT || c->force;
 }
 
 static int check(const struct command_line *c, int count)
@@ -170,6 +168,17 @@ static struct slice author(void)
     return user != NULL ? slice_str(user->pw_name) : SLICE("unknown");
 }
 
+static struct limit_change change_of(struct limit_command *w)
+{
+    return (struct limit_change){.setup = &w->setup,
+                                 .holder = &w->holder,
+                                 .limits = &w->limits,
+                                 .now_s = w->now_s,
+                                 .arena = &w->arena,
+                                 .author = author(),
+                                 .reason = slice_str(w->typed->reason)};
+}
+
 static int until_parse(const struct limit_command *w, const char *text, int64_t *until_s,
                        struct err *err)
 {
@@ -181,64 +190,20 @@ static int until_parse(const struct limit_command *w, const char *text, int64_t 
     return 0;
 }
 
-/* From which a new limit takes over what is not said: the override of its name that holds, else the
- * strongest of the plan; NULL: none is there. */
-static const struct limit *predecessor(const struct limit_command *w, const struct limit *l)
-{
-    const struct limit *found = holder_override(&w->limits, l, w->now_s);
-    const struct plan *plan = w->limits.plan;
-    struct limit of_all = *l;
-
-    of_all.subject = SLICE_NONE;
-    if (found == NULL)
-        found = holder_override(&w->limits, &of_all, w->now_s);
-    if (found != NULL || plan == NULL)
-        return found;
-    for (size_t i = 0; i < plan->count; i++) {
-        const struct limit *planned = &plan->limits[i];
-
-        if (limit_same_name(planned, &of_all) && (found == NULL || planned->action > found->action))
-            found = planned;
-    }
-    return found;
-}
-
-static void take_over(const struct limit_command *w, struct limit *l)
-{
-    const struct limit *before = predecessor(w, l);
-
-    if (before == NULL)
-        return;
-    l->action = before->action;
-    l->soft_percent = before->soft_percent;
-    l->forwards = before->forwards;
-}
-
 static int limit_make(struct limit_command *w, struct limit *l, struct err *err)
 {
     const struct command_line *c = w->typed;
+    struct limit_wish wish = {.name = slice_str(c->name),
+                              .max = slice_str(c->max),
+                              .action = c->action,
+                              .forwards = c->forwards,
+                              .soft = c->soft};
+    struct limit_change change = change_of(w);
 
-    *l = (struct limit){.action = ACTION_DEFER};
-    if (limit_parse_name(slice_str(c->name), &w->arena, l, err) != 0 ||
-        limit_parse_max(slice_str(c->max), l->metric, &l->max, err) != 0) {
-        err->code = EX_USAGE;
+    /* What is wrong with the limit is said before what is wrong with its end. */
+    if (limit_change_make(&change, &wish, l, err) != 0 ||
+        (c->until != NULL && until_parse(w, c->until, &l->until_s, err) != 0))
         return -1;
-    }
-    l->subject = w->holder.subject;
-    if (!holder_has_scope(&w->holder, l->scope))
-        return err_set(err, EX_USAGE, "%s has limits of scope %s, not %s", c->holder,
-                       holder_scopes(&w->holder), limit_scope_name(l->scope));
-    if (c->until != NULL && until_parse(w, c->until, &l->until_s, err) != 0)
-        return -1;
-    take_over(w, l);
-    if (c->action >= 0)
-        l->action = (enum limit_action)c->action;
-    if (c->soft != SOFT_UNSET)
-        l->soft_percent = (unsigned)c->soft;
-    if (c->forwards >= 0)
-        l->forwards = c->forwards == 1;
-    l->reason = slice_str(c->reason);
-    l->author = author();
     return 0;
 }
 
@@ -304,17 +269,9 @@ static int say_set(const struct limit_command *w, const struct limit *l)
     return code;
 }
 
-static struct account_change change_of(const struct limit_command *w)
-{
-    return (struct account_change){.store = w->setup.cli->store,
-                                   .prefix = w->setup.cli->settings->store.prefix,
-                                   .holder = w->holder.rules,
-                                   .timeout_ms = READ_TIMEOUT_MS};
-}
-
 static int set(struct limit_command *w)
 {
-    struct account_change change = change_of(w);
+    struct limit_change change = change_of(w);
     struct err err = {0};
     struct limit l;
     int code;
@@ -324,37 +281,21 @@ static int set(struct limit_command *w)
     code = holder_check(&w->holder, w->typed->force);
     if (code != EX_OK)
         return code;
-    return account_change_override_set(&change, &l, &err) == 0 ? say_set(w, &l) : cli_fail(&err);
+    return limit_change_set(&change, &l, &err) == 0 ? say_set(w, &l) : cli_fail(&err);
 }
 
 /* --- unset ----------------------------------------------------------------------------------- */
 
-/* As it stands in the store: with the user or client that it is of. */
-static int field_make(struct limit_command *w, struct slice *field, struct err *err)
-{
-    struct buf b;
-
-    buf_init(&b, 4096);
-    if (w->holder.subject.len > 0)
-        buf_addf(&b, "%.*s ", SLICE_FMT(w->holder.subject));
-    buf_add_str(&b, w->typed->name);
-    *field = arena_copy(&w->arena, buf_slice(&b));
-    buf_fini(&b);
-    return field->ptr != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
-}
-
 static int unset(struct limit_command *w)
 {
-    struct account_change change = change_of(w);
+    struct limit_change change = change_of(w);
     struct limit l = {.action = ACTION_DEFER};
     struct err err = {0};
     struct buf b;
-    struct slice field;
     size_t removed;
     int code;
 
-    if (field_make(w, &field, &err) != 0 ||
-        account_change_override_unset(&change, field, &removed, &err) != 0)
+    if (limit_change_unset(&change, slice_str(w->typed->name), &removed, &err) != 0)
         return cli_fail(&err);
     if (limit_parse_name(slice_str(w->typed->name), &w->arena, &l, &err) != 0 && removed == 0) {
         err.code = EX_USAGE;
@@ -378,12 +319,12 @@ static int unset(struct limit_command *w)
 static int run(struct limit_command *w)
 {
     struct err err = {0};
-    int code = setup_open(&w->setup, w->typed->cli);
+    int code = cli_setup(&w->setup, w->typed->cli);
 
     if (code != EX_OK)
         return code;
     w->now_s = clock_unix_ms() / 1000;
-    if (holder_parse(&w->setup, w->typed->holder, &w->arena, &w->holder, &err) != 0 ||
+    if (holder_parse(&w->setup, slice_str(w->typed->holder), &w->arena, &w->holder, &err) != 0 ||
         holder_limits_read(&w->setup, &w->holder, w->now_s, &w->arena, &w->limits, &err) != 0)
         return cli_fail(&err);
     switch (w->typed->verb) {
@@ -400,7 +341,7 @@ static int run(struct limit_command *w)
 int command_limit(struct cli *cli, int argc, char **argv)
 {
     struct command_line typed = {
-        .cli = cli, .action = -1, .forwards = -1, .format = -1, .soft = SOFT_UNSET};
+        .cli = cli, .action = -1, .forwards = -1, .format = -1, .soft = LIMIT_WISH_NO_SOFT};
     struct limit_command w = {.typed = &typed};
     int code = parse(&typed, argc, argv);
 

@@ -1,7 +1,8 @@
 #ifndef TG_CLI_LIMIT_SHOW_H
 #define TG_CLI_LIMIT_SHOW_H
 
-#include "cli/holder.h"
+#include "cli/cli.h"
+#include "lib/admin/holder.h"
 #include "lib/core/contract.h"
 
 /* What limits hold, as text and JSON: for `tollgate limit show` and `tollgate plan show`. */

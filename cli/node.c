@@ -130,8 +130,8 @@ static int unknown_node(struct node_command *w)
 static int write_retired(const struct node_command *w, struct err *err)
 {
     char holder[NAME_BYTES];
-    struct account_change change = {w->cli->store, w->cli->reader.prefix, SLICE_NONE,
-                                    READ_TIMEOUT_MS};
+    struct account_change change = {
+        .store = w->cli->store, .prefix = w->cli->reader.prefix, .timeout_ms = READ_TIMEOUT_MS};
 
     (void)snprintf(holder, sizeof holder, "@%s", w->name);
     change.holder = slice_str(holder);

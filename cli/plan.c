@@ -4,12 +4,12 @@
 #include <sysexits.h>
 
 #include "cli/command.h"
-#include "cli/holder.h"
+#include "cli/holder_check.h"
 #include "cli/limit_show.h"
 #include "cli/options.h"
+#include "lib/admin/limit_change.h"
 #include "lib/core/format.h"
 #include "lib/sys/clock.h"
-#include "lib/throttle/account_change.h"
 
 #define ARENA_BYTES ((size_t)16 << 20)
 #define PLANS_SHOWN 256
@@ -27,6 +27,7 @@ struct plan_command {
 
     struct setup setup;
     struct holder holder;
+    struct holder_limits limits; /* none are read for a change */
     struct arena arena;
 };
 
@@ -95,6 +96,12 @@ static int parse(struct plan_command *w, int argc, char **argv)
 
 /* --- set, unset ------------------------------------------------------------------------------ */
 
+static struct limit_change change_of(struct plan_command *w)
+{
+    return (struct limit_change){
+        .setup = &w->setup, .holder = &w->holder, .limits = &w->limits, .arena = &w->arena};
+}
+
 static int unknown_plan(const struct plan_command *w)
 {
     const struct settings *s = w->cli->settings;
@@ -106,17 +113,9 @@ static int unknown_plan(const struct plan_command *w)
     return cli_unknown("plan", "plan", w->plan_typed, names, count);
 }
 
-static struct account_change change_of(const struct plan_command *w)
-{
-    return (struct account_change){.store = w->cli->store,
-                                   .prefix = w->cli->settings->store.prefix,
-                                   .holder = w->holder.rules,
-                                   .timeout_ms = READ_TIMEOUT_MS};
-}
-
 static int set(struct plan_command *w)
 {
-    struct account_change change = change_of(w);
+    struct limit_change change = change_of(w);
     struct err err = {0};
     int code;
 
@@ -125,7 +124,7 @@ static int set(struct plan_command *w)
     code = holder_check(&w->holder, w->force);
     if (code != EX_OK)
         return code;
-    if (account_change_plan_set(&change, slice_str(w->plan_typed), &err) != 0)
+    if (limit_change_plan_set(&change, slice_str(w->plan_typed), &err) != 0)
         return cli_fail(&err);
     (void)printf("%.*s: the plan is %s. Takes effect on all nodes within 5 seconds.\n",
                  SLICE_FMT(w->holder.rules), w->plan_typed);
@@ -149,11 +148,11 @@ static int say_unset(struct plan_command *w, bool removed)
 
 static int unset(struct plan_command *w)
 {
-    struct account_change change = change_of(w);
+    struct limit_change change = change_of(w);
     struct err err = {0};
     bool removed;
 
-    if (account_change_plan_unset(&change, &removed, &err) != 0)
+    if (limit_change_plan_unset(&change, &removed, &err) != 0)
         return cli_fail(&err);
     return say_unset(w, removed);
 }
@@ -204,10 +203,10 @@ static int run(struct plan_command *w)
 
     if (w->holder_typed == NULL)
         return show_plans(w);
-    code = setup_open(&w->setup, w->cli);
+    code = cli_setup(&w->setup, w->cli);
     if (code != EX_OK)
         return code;
-    if (holder_parse(&w->setup, w->holder_typed, &w->arena, &w->holder, &err) != 0)
+    if (holder_parse(&w->setup, slice_str(w->holder_typed), &w->arena, &w->holder, &err) != 0)
         return cli_fail(&err);
     return w->verb == VERB_SET ? set(w) : w->verb == VERB_UNSET ? unset(w) : show(w);
 }

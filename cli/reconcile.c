@@ -274,7 +274,7 @@ static int run(struct reconcile_command *c)
 {
     struct err err = {0};
     size_t written = 0;
-    int code = setup_open(&c->w.setup, c->w.cli);
+    int code = cli_setup(&c->w.setup, c->w.cli);
     struct buf node;
 
     if (code != EX_OK)

@@ -2,7 +2,7 @@
 #define TG_CLI_RECONCILE_H
 
 #include "cli/range.h"
-#include "cli/setup.h"
+#include "lib/admin/setup.h"
 #include "lib/core/arena.h"
 #include "lib/core/contract.h"
 #include "lib/core/findings.h"

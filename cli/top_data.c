@@ -64,7 +64,7 @@ static void keep_known(struct top_account *fresh, size_t fresh_count, const stru
 
 static int read_names(struct top_data *d, struct err *err)
 {
-    struct reader *r = &d->setup.cli->reader;
+    struct reader *r = &d->cli->reader;
     struct name_list accounts, nodes;
     struct top_account *fresh, *fresh_nodes;
     struct arena arena;
@@ -150,7 +150,7 @@ static int read_values(struct top_data *d, struct top_account **list, size_t cou
         return no_memory(err);
     for (size_t i = 0; i < count; i++)
         names.items[i] = list[i]->name;
-    return read_counters(&d->setup.cli->reader, &names, &periods, &counters, take_row, &c, err);
+    return read_counters(&d->cli->reader, &names, &periods, &counters, take_row, &c, err);
 }
 
 static bool is_active(const struct top_account *a, int64_t now_ms)
@@ -319,10 +319,10 @@ static int read_holder(struct looking *l, struct slice name, const struct name_l
     struct err unknown = {0};
     struct holder h;
 
-    if (holder_parse(&d->setup, name.ptr, &d->frame, &h, &unknown) != 0 || h.is_exempt)
+    if (holder_parse(&d->setup, name, &d->frame, &h, &unknown) != 0 || h.is_exempt)
         return 0; /* a name that no configuration knows any more */
     if (holder_limits_read(&d->setup, &h, clock_unix_ms() / 1000, &d->frame, &limits, err) != 0 ||
-        usage_read(&d->setup.cli->reader, &h, &limits, users, &d->frame, &rows, err) != 0)
+        usage_read(&d->cli->reader, &h, &limits, users, &d->frame, &rows, err) != 0)
         return -1;
     for (size_t i = 0; i < rows.count; i++) {
         if (rows.list[i].used == 0)
@@ -378,8 +378,8 @@ static int read_all(struct top_data *d, const struct name_list *near, const stru
         read_names(d, err) != 0)
         return -1;
     if (read_senders(d, err) != 0 || read_server(d, err) != 0 || sort_senders(d, err) != 0 ||
-        read_violations_last(&d->setup.cli->reader, SLICE_NONE, TOP_VIOLATIONS, &d->frame,
-                             &d->violations, err) != 0)
+        read_violations_last(&d->cli->reader, SLICE_NONE, TOP_VIOLATIONS, &d->frame, &d->violations,
+                             err) != 0)
         return -1;
     return read_limits(d, near, users, first, err);
 }
@@ -403,11 +403,12 @@ int top_data_read(struct top_data *d, struct err *err)
 
 int top_data_open(struct top_data *d, struct cli *cli)
 {
-    int code = setup_open(&d->setup, cli);
+    int code = cli_setup(&d->setup, cli);
 
+    d->cli = cli;
     arena_init(&d->names, NAMES_BYTES);
     arena_init(&d->frame, FRAME_BYTES);
-    d->setup.is_quiet = true;
+    d->setup.warn = NULL;
     return code;
 }
 

@@ -1,8 +1,9 @@
 #ifndef TG_CLI_TOP_DATA_H
 #define TG_CLI_TOP_DATA_H
 
-#include "cli/holder.h"
+#include "cli/cli.h"
 #include "cli/usage_rows.h"
+#include "lib/admin/holder.h"
 #include "lib/core/contract.h"
 #include "lib/read/read_violations.h"
 
@@ -42,6 +43,7 @@ struct top_limit {
 #define TOP_VIOLATIONS 100
 
 struct top_data {
+    struct cli *cli;
     struct setup setup;
     struct top_account *accounts, *nodes;
     size_t account_count, node_count, cursor;

@@ -151,7 +151,7 @@ static void order_users(struct usage_command *w)
 
 static int read_all(struct usage_command *w, struct err *err)
 {
-    if (holder_parse(&w->setup, w->holder_typed, &w->arena, &w->holder, err) != 0)
+    if (holder_parse(&w->setup, slice_str(w->holder_typed), &w->arena, &w->holder, err) != 0)
         return -1;
     if (w->holder.kind == HOLDER_IS_CLIENTS)
         return err_set(err, EX_USAGE, "each client has its own: name one, as @client:192.0.2.1");
@@ -264,7 +264,7 @@ static int show(struct usage_command *w)
 static int run(struct usage_command *w)
 {
     struct err err = {0};
-    int code = setup_open(&w->setup, w->cli);
+    int code = cli_setup(&w->setup, w->cli);
 
     if (code != EX_OK)
         return code;

@@ -1,9 +1,10 @@
 #ifndef TG_CLI_USAGE_ROWS_H
 #define TG_CLI_USAGE_ROWS_H
 
-#include "cli/holder.h"
 #include "cli/table.h"
+#include "lib/admin/holder.h"
 #include "lib/core/contract.h"
+#include "lib/read/read.h"
 
 /*
  * How much of each limit is used: for `usage`, `top` and `why`. Reads the windows, consumes

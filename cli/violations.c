@@ -4,11 +4,11 @@
 #include <sysexits.h>
 
 #include "cli/command.h"
-#include "cli/holder.h"
 #include "cli/options.h"
 #include "cli/range.h"
 #include "cli/violations_summary.h"
 #include "cli/violations_table.h"
+#include "lib/admin/holder.h"
 #include "lib/sys/clock.h"
 
 #define ARENA_BYTES ((size_t)1 << 30)

@@ -102,7 +102,7 @@ static int answer(struct why *w, struct err *err)
 static int run(struct why *w)
 {
     struct err err = {0};
-    int code = setup_open(&w->setup, w->cli);
+    int code = cli_setup(&w->setup, w->cli);
 
     if (code != EX_OK)
         return code;

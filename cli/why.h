@@ -1,7 +1,8 @@
 #ifndef TG_CLI_WHY_H
 #define TG_CLI_WHY_H
 
-#include "cli/holder.h"
+#include "cli/cli.h"
+#include "lib/admin/holder.h"
 #include "lib/core/contract.h"
 
 /* `tollgate why`: what is known of a message, or of whoever sends. */

@@ -347,12 +347,13 @@ static int find_holder(struct sender *s, const char *typed, struct err *err)
 
     if (s->address != NULL)
         typed = arena_copy(&s->w->arena, s->address->domain).ptr;
-    if (typed == NULL || holder_parse(&s->w->setup, typed, &s->w->arena, &s->holder, err) != 0)
+    if (typed == NULL ||
+        holder_parse(&s->w->setup, slice_str(typed), &s->w->arena, &s->holder, err) != 0)
         return -1;
     domain = s->holder.name;
     if (s->holder.is_hosted || s->holder.charged.len == 0)
         return 0;
-    if (holder_parse(&s->w->setup, s->holder.charged.ptr, &s->w->arena, &s->holder, err) != 0)
+    if (holder_parse(&s->w->setup, s->holder.charged, &s->w->arena, &s->holder, err) != 0)
         return -1;
     why_say(s->w, "The mail of %.*s is charged to %.*s; these are the limits of the latter.",
             SLICE_FMT(domain), SLICE_FMT(s->holder.name));

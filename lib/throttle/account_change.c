@@ -7,6 +7,7 @@
 
 #include "lib/redis/keys.h"
 #include "lib/redis/link.h"
+#include "lib/throttle/account_overrides.h"
 #include "lib/throttle/scripts.h"
 
 #define KEY_BYTES    1024
@@ -97,7 +98,7 @@ static int reply_take(const struct account_change *c, const struct buf *key,
         return refused(c, key, reply, err);
     *version = reply->element[0]->integer;
     *removed = (size_t)reply->element[1]->integer;
-    return 0;
+    return *version < 0 ? 1 : 0;
 }
 
 static int call_run(const struct account_change *c, struct change_call *call, size_t *removed,
@@ -126,6 +127,12 @@ static int call_run(const struct account_change *c, struct change_call *call, si
 
 /* --- overrides ------------------------------------------------------------------------------- */
 
+/* A limit by a field that names it; the field to keep, if any. */
+struct change_name {
+    struct slice name, keep;
+    struct arena *arena;
+};
+
 static bool names_same(struct slice field, struct slice name, struct arena *arena)
 {
     struct limit a, b;
@@ -136,27 +143,79 @@ static bool names_same(struct slice field, struct slice name, struct arena *aren
            limit_parse_field(name, arena, &b, NULL) == 0 && limit_same_name(&a, &b);
 }
 
-/* A removal of all fields that name the limit but `keep`, in a call with room for one more. */
-static int others_add(const struct account_change *c, struct change_call *call, struct slice name,
-                      struct slice keep, struct arena *arena, struct err *err)
+/* Binds the change to that value, where it is to be bound. */
+static void expect_add(const struct account_change *c, struct change_call *call, struct slice name,
+                       struct slice value, struct arena *arena)
+{
+    struct buf b;
+
+    if (c->seen == NULL)
+        return;
+    buf_init(&b, KEY_BYTES);
+    buf_add_str(&b, "expect ");
+    buf_add(&b, name);
+    pair_add(call, arena_copy(arena, buf_slice(&b)), value);
+    buf_fini(&b);
+}
+
+/* One field of the hash: is it what was seen, and does it have to go? */
+static void other_add(const struct account_change *c, struct change_call *call,
+                      const struct change_name *n, struct slice field, struct slice value)
+{
+    struct slice name = arena_copy(n->arena, field);
+
+    if (!names_same(name, n->name, n->arena))
+        return;
+    expect_add(c, call, name, arena_copy(n->arena, value), n->arena);
+    if (!slice_equal(field, n->keep))
+        pair_add(call, name, SLICE_NONE);
+}
+
+static bool has_field(const redisReply *reply, struct slice name)
+{
+    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+        if (slice_equal(link_reply_text(reply->element[i]), name))
+            return true;
+    }
+    return false;
+}
+
+/* Is what stands there what was seen? */
+static bool is_as_seen(const struct account_change *c, const redisReply *reply,
+                       const struct change_name *n)
+{
+    struct account_overrides there = {.count = 0};
+    struct limit name;
+
+    if (c->seen == NULL || limit_parse_field(n->name, n->arena, &name, NULL) != 0)
+        return true;
+    return account_overrides_take(reply, n->arena, &there, NULL) == 0 &&
+           account_overrides_stamp(&there, &name) == *c->seen;
+}
+
+/* A removal of all fields that name the limit but the one to keep, in a call with room for one
+ * more. */
+static int others_add(const struct account_change *c, struct change_call *call,
+                      const struct change_name *n, struct err *err)
 {
     const struct buf *key = &call->keys[1];
     redisReply *reply = store_command(
-        c->store, 2, (const struct slice[]){SLICE("HKEYS"), buf_slice(key)}, c->timeout_ms, err);
+        c->store, 2, (const struct slice[]){SLICE("HGETALL"), buf_slice(key)}, c->timeout_ms, err);
     int result = 0;
 
     if (reply == NULL)
         return -1;
     if (reply->type != REDIS_REPLY_ARRAY)
         result = refused(c, key, reply, err);
-    else if (!call_make(call, reply->elements + 1, arena))
+    else if (!call_make(call, reply->elements + 2, n->arena))
         result = err_set(err, EX_OSERR, "out of memory");
-    for (size_t i = 0; result == 0 && i < reply->elements; i++) {
-        struct slice field = link_reply_text(reply->element[i]);
-
-        if (!slice_equal(field, keep) && names_same(field, name, arena))
-            pair_add(call, arena_copy(arena, field), SLICE_NONE);
-    }
+    else if (!is_as_seen(c, reply, n))
+        result = 1;
+    for (size_t i = 0; result == 0 && i + 1 < reply->elements; i += 2)
+        other_add(c, call, n, link_reply_text(reply->element[i]),
+                  link_reply_text(reply->element[i + 1]));
+    if (result == 0 && !has_field(reply, n->name))
+        expect_add(c, call, n->name, SLICE_NONE, n->arena);
     freeReplyObject(reply);
     return result;
 }
@@ -164,15 +223,16 @@ static int others_add(const struct account_change *c, struct change_call *call, 
 static int change(const struct account_change *c, struct slice name, struct slice value,
                   struct arena *arena, size_t *removed, struct err *err)
 {
+    struct change_name n = {name, value.len > 0 ? name : SLICE_NONE, arena};
     struct change_call call;
     int result;
 
     *removed = 0;
     keys_make(c, &call);
-    result = others_add(c, &call, name, value.len > 0 ? name : SLICE_NONE, arena, err);
+    result = others_add(c, &call, &n, err);
     if (result == 0 && value.len > 0)
         pair_add(&call, name, value);
-    if (result == 0 && call.argc > KEYS)
+    if (result == 0 && call.argc > KEYS) /* what is to be done, or to be so */
         result = call_run(c, &call, removed, err);
     keys_fini(&call);
     return result;
@@ -233,17 +293,57 @@ static int value_change(const struct account_change *c, struct slice name, struc
     return result;
 }
 
+/* The plan there is, where the change is bound to it; 1: it is not what was seen. */
+static int plan_seen(const struct account_change *c, struct arena *arena, struct slice *plan,
+                     struct err *err)
+{
+    struct account_overrides there;
+
+    *plan = SLICE_NONE;
+    if (c->seen == NULL)
+        return 0;
+    if (account_overrides_read(c->store, c->prefix, c->holder, c->timeout_ms, arena, &there, NULL,
+                               err) != 0)
+        return -1;
+    *plan = there.plan;
+    return account_overrides_stamp(&there, NULL) == *c->seen ? 0 : 1;
+}
+
+static int plan_change(const struct account_change *c, struct slice value, size_t *removed,
+                       struct err *err)
+{
+    struct change_call call;
+    struct slice plan;
+    struct arena arena;
+    int result;
+
+    *removed = 0;
+    arena_init(&arena, FIELDS_BYTES);
+    keys_make(c, &call);
+    result = plan_seen(c, &arena, &plan, err);
+    if (result == 0 && call_make(&call, 2, &arena)) {
+        expect_add(c, &call, SLICE("plan"), plan, &arena);
+        pair_add(&call, SLICE("plan"), value);
+        result = call_run(c, &call, removed, err);
+    } else if (result == 0) {
+        result = err_set(err, EX_OSERR, "out of memory");
+    }
+    keys_fini(&call);
+    arena_fini(&arena);
+    return result;
+}
+
 int account_change_plan_set(const struct account_change *c, struct slice plan, struct err *err)
 {
     size_t unused;
 
-    return value_change(c, SLICE("plan"), plan, &unused, err);
+    return plan_change(c, plan, &unused, err);
 }
 
 int account_change_plan_unset(const struct account_change *c, bool *removed, struct err *err)
 {
     size_t count = 0;
-    int result = value_change(c, SLICE("plan"), SLICE_NONE, &count, err);
+    int result = plan_change(c, SLICE_NONE, &count, err);
 
     *removed = count > 0;
     return result;

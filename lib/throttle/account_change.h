@@ -11,6 +11,9 @@
  * They take effect on all nodes within 5 s. A node ("@mx1") can be marked as retired. Each node
  * keeps a copy of all (lib/ledger/changes).
  *
+ * A change may be bound to what was seen before (`seen`, of account_overrides_stamp). If somebody
+ * else has changed it meanwhile, nothing is done, and 1 is returned.
+ *
  * Errors: EX_UNAVAILABLE, also where the store refuses to write; EX_DATAERR for a key of another
  * type.
  */
@@ -19,7 +22,8 @@ struct account_change {
     struct store *store;
     const char *prefix; /* store.prefix */
     struct slice holder;
-    int64_t timeout_ms; /* for one trip */
+    int64_t timeout_ms;   /* for one trip */
+    const uint64_t *seen; /* NULL: whatever stands there now */
 };
 
 /* Sets the override; it replaces any of its name, however that is spelled. */

@@ -2,11 +2,40 @@
 
 #include <sysexits.h>
 
+#include "lib/core/hash.h"
 #include "lib/redis/keys.h"
 #include "lib/redis/link.h"
 
-static int overrides_take(const redisReply *reply, struct arena *arena,
-                          struct account_overrides *out, struct buf *warnings)
+#define PRINTED_BYTES ((size_t)64 << 10)
+
+/* In whatever order the store gives them. */
+static uint64_t stamp_of(const struct limit *l)
+{
+    struct buf b;
+    uint64_t sum;
+
+    buf_init(&b, PRINTED_BYTES);
+    limit_field(l, &b);
+    buf_add_char(&b, ' ');
+    limit_print_override(l, &b);
+    sum = hash_add(HASH_BEGIN, buf_slice(&b));
+    buf_fini(&b);
+    return sum;
+}
+
+uint64_t account_overrides_stamp(const struct account_overrides *o, const struct limit *name)
+{
+    uint64_t sum = 0;
+
+    if (name == NULL)
+        return hash_add(HASH_BEGIN, o->plan);
+    for (size_t i = 0; i < o->count; i++)
+        sum += limit_same_name(&o->overrides[i], name) ? stamp_of(&o->overrides[i]) : 0;
+    return sum;
+}
+
+int account_overrides_take(const redisReply *reply, struct arena *arena,
+                           struct account_overrides *out, struct buf *warnings)
 {
     struct err err = {0};
 
@@ -42,7 +71,7 @@ static int replies_take(redisReply *const *replies, const struct buf *keys, stru
     if (replies[1]->type != REDIS_REPLY_ARRAY)
         return wrong(&keys[1], replies[1], err);
     out->plan = arena_copy(arena, link_reply_text(replies[0]));
-    if (out->plan.ptr == NULL || overrides_take(replies[1], arena, out, warnings) != 0)
+    if (out->plan.ptr == NULL || account_overrides_take(replies[1], arena, out, warnings) != 0)
         return err_set(err, EX_DATAERR, "key %.*s: too many overrides",
                        SLICE_FMT(buf_slice(&keys[1])));
     return 0;

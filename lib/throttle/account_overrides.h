@@ -16,10 +16,21 @@ struct account_overrides {
     size_t count;
 };
 
+/* What stands there for the limits of that name, as one number; the same again as long as nobody
+ * changes it. With `name` NULL: the plan. */
+uint64_t account_overrides_stamp(const struct account_overrides *o, const struct limit *name)
+    TG_NONNULL(1);
+
 /* Overrides that cannot be parsed are skipped and reported, a line each, in `warnings` (may be
  * NULL). -1: EX_UNAVAILABLE, or EX_DATAERR for a key of another type. */
 int account_overrides_read(struct store *st, const char *prefix, struct slice holder,
                            int64_t timeout_ms, struct arena *arena, struct account_overrides *out,
                            struct buf *warnings, struct err *err) TG_MUST_USE TG_NONNULL(1);
+
+/* The overrides alone, of an answer to HGETALL. -1: out of memory. */
+struct redisReply;
+int account_overrides_take(const struct redisReply *reply, struct arena *arena,
+                           struct account_overrides *out, struct buf *warnings) TG_MUST_USE
+    TG_NONNULL(1, 2, 3);
 
 #endif

@@ -4,7 +4,10 @@
 -- ARGV  pairs of name and value: "plan", "retired" (of a node), "adjust PERIOD ID", or the name of a limit; an empty
 --       value removes it
 --
--- Answers { version, removed }: the version of the changes (0: nothing changed), and how many were removed.
+--       "expect NAME": nothing is done unless that has this value now (empty: none).
+--
+-- Answers { version, removed }: the version of the changes (0: nothing changed; -1: not what was expected), and how
+-- many were removed.
 --
 -- A version is the Unix time in ms, and greater than the one before whatever the clock did: every node's copy
 -- knows by it what is newer (lib/ledger/changes.lua).
@@ -43,8 +46,24 @@ local function set(name, value)
     return true
 end
 
+local function value_of(name)
+    local value
+    if name == 'plan' then
+        value = redis.call('GET', KEYS[1])
+    else
+        value = redis.call('HGET', place(name))
+    end
+    return value or ''
+end
+
 for i = 1, #ARGV, 2 do
-    local name, value, is_change = ARGV[i], ARGV[i + 1]
+    if ARGV[i]:sub(1, 7) == 'expect ' and value_of(ARGV[i]:sub(8)) ~= ARGV[i + 1] then
+        return { -1, 0 }
+    end
+end
+
+local function change(name, value)
+    local is_change
     if value == '' then
         local count = remove(name)
         removed = removed + count
@@ -56,6 +75,12 @@ for i = 1, #ARGV, 2 do
         local version = math.max(now, (tonumber(redis.call('HGET', KEYS[3], name)) or 0) + 1)
         redis.call('HSET', KEYS[3], name, string.format('%.0f', version))
         newest = math.max(newest, version)
+    end
+end
+
+for i = 1, #ARGV, 2 do
+    if ARGV[i]:sub(1, 7) ~= 'expect ' then
+        change(ARGV[i], ARGV[i + 1])
     end
 end
 return { newest, removed }

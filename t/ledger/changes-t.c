@@ -24,7 +24,8 @@ static void sync_both(void)
 
 static struct account_change change_of(const char *holder)
 {
-    return (struct account_change){store, "tg", slice_str(holder), 1000};
+    return (struct account_change){
+        .store = store, .prefix = "tg", .holder = slice_str(holder), .timeout_ms = 1000};
 }
 
 static void set(const char *holder, enum limit_metric metric, const char *per, uint64_t max)

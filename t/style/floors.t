@@ -13,12 +13,14 @@ import tree
 # What a floor may include of the project. The four rooms above the Redis client do not know each
 # other.
 ROOMS = ("lib/ledger", "lib/throttle", "lib/sources", "lib/read")
+ADMIN = "lib/admin"  # above them
 CLIENT = ("lib/core", "lib/sys", "lib/redis")
 BELOW = {
     "lib/core": ("lib/core",),
     "lib/sys": ("lib/core", "lib/sys"),
     "lib/redis": CLIENT,
     **{room: CLIENT + (room,) for room in ROOMS},
+    ADMIN: CLIENT + ROOMS + (ADMIN,),
 }
 PROGRAMS = ("milter", "cli", "relay", "web", "collect")
 
@@ -56,7 +58,7 @@ def floor_of(path):
         if path.startswith(floor + "/"):
             return floor, BELOW[floor]
     top = path.split("/")[0]
-    return (top, CLIENT + ROOMS + (top,)) if top in PROGRAMS else (None, ())
+    return (top, CLIENT + ROOMS + (ADMIN, top)) if top in PROGRAMS else (None, ())
 
 
 def includes():

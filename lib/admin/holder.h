@@ -1,12 +1,12 @@
-#ifndef TG_CLI_HOLDER_H
-#define TG_CLI_HOLDER_H
+#ifndef TG_ADMIN_HOLDER_H
+#define TG_ADMIN_HOLDER_H
 
-#include "cli/setup.h"
+#include "lib/admin/setup.h"
 #include "lib/core/contract.h"
 #include "lib/throttle/account_overrides.h"
 
 /*
- * Whose limits a command is about: a hosted domain, "@server", "@client" (all clients), or
+ * Whose limits something is about: a hosted domain, "@server", "@client" (all clients), or
  * "@client:192.0.2.1" (one); and what holds for it now. Owner: what is read into an arena is the
  * arena's.
  */
@@ -21,6 +21,7 @@ enum holder_kind {
 
 struct holder {
     enum holder_kind kind;
+    struct slice typed;    /* as it was typed */
     struct slice name;     /* of its windows: "example.com", "@server", "@client:192.0.2.1" */
     struct slice rules;    /* of its plan and overrides: the same, but "@client" for any client */
     struct slice subject;  /* a user, or the client as it has overrides of its own; else empty */
@@ -31,11 +32,10 @@ struct holder {
 };
 
 /* -1: EX_USAGE for what is no such name. A domain need not be hosted. */
-int holder_parse(struct setup *s, const char *typed, struct arena *arena, struct holder *out,
+int holder_parse(const struct setup *s, struct slice typed, struct arena *arena, struct holder *out,
                  struct err *err) TG_MUST_USE TG_NONNULL(1);
-/* 0, or an exit code: limits of a domain that is not hosted, or charged to another, do nothing.
- * With `force` said as a warning. */
-int holder_check(const struct holder *h, bool force) TG_NONNULL(1);
+/* False: limits of it do nothing, as a domain that is not hosted, or charged to another. */
+bool holder_is_charged(const struct holder *h, struct buf *why) TG_NONNULL(1, 2);
 bool holder_has_scope(const struct holder *h, enum limit_scope scope) TG_NONNULL(1);
 /* "the domain example.com", "this server and all others of the store" ... */
 const char *holder_scopes(const struct holder *h) TG_NONNULL(1); /* "domain or user" */
@@ -53,9 +53,10 @@ struct holder_limits {
     size_t count;
 };
 
-/* Overrides that cannot be read are reported on stderr. */
-int holder_limits_read(struct setup *s, const struct holder *h, int64_t now_s, struct arena *arena,
-                       struct holder_limits *out, struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* Overrides that cannot be read are left out; setup.warn hears of them. */
+int holder_limits_read(const struct setup *s, const struct holder *h, int64_t now_s,
+                       struct arena *arena, struct holder_limits *out, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 /* The override that a limit comes from; NULL: the plan's. */
 const struct limit *holder_override(const struct holder_limits *l, const struct limit *limit,
                                     int64_t now_s) TG_NONNULL(1);

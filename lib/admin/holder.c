@@ -1,15 +1,15 @@
-#include "cli/holder.h"
+#include "lib/admin/holder.h"
 
 #include <string.h>
 #include <sysexits.h>
 
-#include "lib/sys/clock.h"
+#include "lib/read/read.h"
 
 #define CLIENTS "@client"
 
 /* --- the name -------------------------------------------------------------------------------- */
 
-static int domain_parse(struct setup *s, struct slice typed, struct arena *arena,
+static int domain_parse(const struct setup *s, struct slice typed, struct arena *arena,
                         struct holder *out, struct err *err)
 {
     out->kind = HOLDER_IS_DOMAIN;
@@ -29,11 +29,11 @@ static int domain_parse(struct setup *s, struct slice typed, struct arena *arena
     return 0;
 }
 
-static int client_parse(struct setup *s, struct slice typed, struct arena *arena,
+static int client_parse(const struct setup *s, struct slice typed, struct arena *arena,
                         struct holder *out, struct err *err)
 {
     struct slice text = slice_from(typed, sizeof HOLDER_CLIENT - 1);
-    unsigned v6_prefix = (unsigned)s->cli->settings->throttle.client_v6_prefix;
+    unsigned v6_prefix = (unsigned)s->settings->throttle.client_v6_prefix;
     char room[NETWORKS_TEXT_ROOM], name[sizeof HOLDER_CLIENT + NETWORKS_TEXT_ROOM];
     ptrdiff_t slash = slice_find(text, '/'); /* of a network, as it is shown */
     struct ip ip;
@@ -52,8 +52,8 @@ static int client_parse(struct setup *s, struct slice typed, struct arena *arena
     return out->name.ptr != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
 }
 
-static int user_parse(struct setup *s, struct slice typed, struct arena *arena, struct holder *out,
-                      struct err *err)
+static int user_parse(const struct setup *s, struct slice typed, struct arena *arena,
+                      struct holder *out, struct err *err)
 {
     struct address a;
 
@@ -71,12 +71,10 @@ static int user_parse(struct setup *s, struct slice typed, struct arena *arena, 
     return 0;
 }
 
-int holder_parse(struct setup *s, const char *typed, struct arena *arena, struct holder *out,
+int holder_parse(const struct setup *s, struct slice name, struct arena *arena, struct holder *out,
                  struct err *err)
 {
-    struct slice name = slice_str(typed);
-
-    *out = (struct holder){.name = name, .rules = name, .is_hosted = true};
+    *out = (struct holder){.typed = name, .name = name, .rules = name, .is_hosted = true};
     if (slice_equal(name, SLICE(HOLDER_SERVER))) {
         out->kind = HOLDER_IS_SERVER;
         return 0;
@@ -89,29 +87,24 @@ int holder_parse(struct setup *s, const char *typed, struct arena *arena, struct
         return client_parse(s, name, arena, out, err);
     if (name.len > 0 && name.ptr[0] == '@')
         return err_set(err, EX_USAGE,
-                       "\"%s\" has no limits: name a domain, @server, @client or "
+                       "\"%.*s\" has no limits: name a domain, @server, @client or "
                        "@client:IP",
-                       typed);
+                       SLICE_FMT(name));
     return slice_find(name, '@') > 0 ? user_parse(s, name, arena, out, err)
                                      : domain_parse(s, name, arena, out, err);
 }
 
-int holder_check(const struct holder *h, bool force)
+bool holder_is_charged(const struct holder *h, struct buf *why)
 {
     if (h->is_hosted)
-        return EX_OK;
+        return true;
     if (h->charged.len > 0)
-        (void)fprintf(stderr, "tollgate: the mail of %.*s is charged to %.*s, whose limits apply\n",
-                      SLICE_FMT(h->name), SLICE_FMT(h->charged));
+        buf_addf(why, "the mail of %.*s is charged to %.*s, whose limits apply", SLICE_FMT(h->name),
+                 SLICE_FMT(h->charged));
     else
-        (void)fprintf(stderr,
-                      "tollgate: %.*s is not hosted here (hosted.domains), so nothing is "
-                      "charged to it\n",
-                      SLICE_FMT(h->name));
-    if (force)
-        return EX_OK;
-    (void)fprintf(stderr, "tollgate: nothing was changed; use --force to do it anyway\n");
-    return EX_DATAERR;
+        buf_addf(why, "%.*s is not hosted here (hosted.domains), so nothing is charged to it",
+                 SLICE_FMT(h->name));
+    return false;
 }
 
 bool holder_has_scope(const struct holder *h, enum limit_scope scope)
@@ -140,18 +133,19 @@ const char *holder_scopes(const struct holder *h)
 
 /* --- what holds now -------------------------------------------------------------------------- */
 
-static void warn_overrides(const struct holder *h, const struct buf *warnings)
+static void warn_overrides(const struct setup *s, const struct holder *h,
+                           const struct buf *warnings)
 {
     struct slice rest = buf_slice(warnings), line;
 
-    while (slice_cut(&rest, '\n', &line)) {
+    while (s->warn != NULL && slice_cut(&rest, '\n', &line)) {
         struct err err = {0};
 
         if (line.len == 0)
             continue;
         (void)err_set(&err, EX_DATAERR, "an override of %.*s has no effect: %.*s",
                       SLICE_FMT(h->rules), SLICE_FMT(line));
-        (void)cli_fail(&err);
+        s->warn(&err);
     }
 }
 
@@ -180,18 +174,18 @@ static void scopes_keep(const struct holder *h, struct holder_limits *out)
     out->count = kept;
 }
 
-int holder_limits_read(struct setup *s, const struct holder *h, int64_t now_s, struct arena *arena,
-                       struct holder_limits *out, struct err *err)
+int holder_limits_read(const struct setup *s, const struct holder *h, int64_t now_s,
+                       struct arena *arena, struct holder_limits *out, struct err *err)
 {
     struct buf warnings;
     int result;
 
     *out = (struct holder_limits){0};
     buf_init(&warnings, (size_t)1 << 20);
-    result = account_overrides_read(s->cli->store, s->cli->settings->store.prefix, h->rules,
-                                    READ_TIMEOUT_MS, arena, &out->said, &warnings, err);
-    if (result == 0 && !s->is_quiet)
-        warn_overrides(h, &warnings);
+    result = account_overrides_read(s->store, s->settings->store.prefix, h->rules, READ_TIMEOUT_MS,
+                                    arena, &out->said, &warnings, err);
+    if (result == 0)
+        warn_overrides(s, h, &warnings);
     buf_fini(&warnings);
     if (result != 0)
         return -1;

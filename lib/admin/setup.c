@@ -1,22 +1,14 @@
-#include "cli/setup.h"
+#include "lib/admin/setup.h"
 
-#include <sysexits.h>
-
-int setup_open(struct setup *s, struct cli *cli)
+int setup_open(struct setup *s, const struct settings *settings, struct err *err)
 {
-    struct err err = {0};
-    int code;
-
-    *s = (struct setup){.cli = cli};
-    code = cli_open(cli);
-    if (code != EX_OK)
-        return code;
-    s->hosted = source_load(cli->settings, NULL, &err);
+    *s = (struct setup){.settings = settings};
+    s->hosted = source_load(settings, NULL, err);
     if (s->hosted != NULL)
-        s->resolver = resolver_new(cli->settings, &err);
+        s->resolver = resolver_new(settings, err);
     if (s->resolver != NULL)
-        s->rules = limit_rules_new(cli->settings, &err);
-    return s->rules != NULL ? EX_OK : cli_fail(&err);
+        s->rules = limit_rules_new(settings, err);
+    return s->rules != NULL ? 0 : -1;
 }
 
 void setup_close(struct setup *s)
@@ -29,7 +21,7 @@ void setup_close(struct setup *s)
     *s = (struct setup){0};
 }
 
-int setup_domain(struct setup *s, struct slice domain, struct arena *arena, bool *is_hosted,
+int setup_domain(const struct setup *s, struct slice domain, struct arena *arena, bool *is_hosted,
                  struct slice *charged, struct err *err)
 {
     struct answers answers;
@@ -50,7 +42,7 @@ int setup_domain(struct setup *s, struct slice domain, struct arena *arena, bool
     return result;
 }
 
-bool setup_forward(struct setup *s, const struct address *address, struct arena *arena,
+bool setup_forward(const struct setup *s, const struct address *address, struct arena *arena,
                    struct forward_targets *targets, struct err *err)
 {
     struct answers answers;
