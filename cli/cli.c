@@ -262,3 +262,22 @@ void cli_add_json(struct buf *b, json_t *json)
     free(text);
     json_decref(json);
 }
+
+json_t *cli_json_text(struct slice text)
+{
+    return text.len > 0 ? json_text(text) : json_null();
+}
+
+json_t *cli_json_time(int64_t unix_s)
+{
+    json_t *json;
+    struct buf b;
+
+    if (unix_s <= 0)
+        return json_null();
+    buf_init(&b, 64);
+    text_time_exact(&b, unix_s);
+    json = json_text(buf_slice(&b));
+    buf_fini(&b);
+    return json;
+}

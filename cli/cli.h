@@ -63,5 +63,8 @@ int cli_write_grid(const struct report_grid *g, enum format format, enum render_
     TG_NONNULL(1);
 /* Adds the value as indented text, and forgets it. */
 void cli_add_json(struct buf *b, struct json_t *json) TG_NONNULL(1);
+/* Null where it is empty; a time (RFC 3339, in the configured zone), where it is 0. */
+struct json_t *cli_json_text(struct slice text);
+struct json_t *cli_json_time(int64_t unix_s);
 
 #endif

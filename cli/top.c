@@ -21,6 +21,7 @@ struct top {
     struct cli *cli;
     uint64_t interval_s;
     bool once;
+    int format;
     struct top_data data;
     struct arena arena; /* of one picture */
     struct buf screen;
@@ -31,6 +32,10 @@ struct top {
 
 /* Only for signals, which know nothing else. */
 static volatile sig_atomic_t ended;
+
+enum { TOP_TEXT, TOP_JSON };
+
+static const char *const formats[] = {"text", "json", NULL};
 
 static const struct options_word words[] = {{.name = NULL}};
 static const struct options_row option_rows[] = {
@@ -45,11 +50,17 @@ static const struct options_row option_rows[] = {
      OPTIONS_FLAG,
      offsetof(struct top, once),
      NULL,
-     "one picture, after one interval; the default if the output is not a terminal"},
+     "one picture, after one interval; the default for text if the output is not a terminal"},
+    {.name = "format",
+     OPTIONS_CHOICE,
+     offsetof(struct top, format),
+     "FORMAT",
+     "text (default) or json: each picture as an object on a line, again and again",
+     .choices = formats},
     {.name = NULL}};
 static const struct options_table table = {
     .command = "top",
-    .synopsis = "top [--interval SECONDS] [--once]",
+    .synopsis = "top [--interval SECONDS] [--once] [--format text|json]",
     .words = words,
     .rows = option_rows,
     .notes = "Who sends most, which limits are nearest to full, and the latest violations. q or ^C "
@@ -183,17 +194,46 @@ static int watch(struct top *t)
     return code;
 }
 
+/* A line after each interval; of a store that cannot be read it has the error. */
+static int stream(struct top *t)
+{
+    int code;
+
+    do {
+        struct err err = {0};
+
+        clock_sleep_ms((int64_t)t->interval_s * 1000);
+        TG_IGNORE(top_data_read(&t->data, &err)); /* the line tells */
+        if (err.code != 0 && t->once)
+            return cli_fail(&err);
+        arena_reset(&t->arena);
+        buf_reset(&t->screen);
+        top_json(&t->data, &err, clock_unix_ms() / 1000, &t->arena, &t->screen);
+        code = cli_write(&t->screen);
+    } while (code == EX_OK && !t->once);
+    return code;
+}
+
 static int once(struct top *t)
 {
     struct err err = {0};
 
-    if (top_data_read(&t->data, &err) != 0)
-        return cli_fail(&err);
     clock_sleep_ms((int64_t)t->interval_s * 1000);
     if (top_data_read(&t->data, &err) != 0)
         return cli_fail(&err);
     draw_text(t, 0);
     return cli_write(&t->screen);
+}
+
+static int show(struct top *t)
+{
+    struct err err = {0};
+
+    if (t->format == TOP_TEXT && !t->once && isatty(STDOUT_FILENO) != 0)
+        return watch(t);
+    if (top_data_read(&t->data, &err) != 0) /* the next one gives the first rates */
+        return cli_fail(&err);
+    return t->format == TOP_JSON ? stream(t) : once(t);
 }
 
 int command_top(struct cli *cli, int argc, char **argv)
@@ -208,7 +248,7 @@ int command_top(struct cli *cli, int argc, char **argv)
     buf_init(&t.screen, SCREEN_BYTES);
     code = top_data_open(&t.data, cli);
     if (code == EX_OK)
-        code = t.once || isatty(STDOUT_FILENO) == 0 ? once(&t) : watch(&t);
+        code = show(&t);
     top_data_close(&t.data);
     buf_fini(&t.screen);
     arena_fini(&t.arena);

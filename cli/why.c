@@ -2,8 +2,12 @@
 #include "cli/why.h"
 #include "cli/command.h"
 #include "cli/options.h"
+#include "cli/why_message.h"
+#include "cli/why_sender.h"
 
 #include <ctype.h>
+#include <jansson.h>
+#include <stddef.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -11,6 +15,8 @@
 
 #define ARENA_BYTES ((size_t)256 << 20)
 #define TEXT_BYTES  ((size_t)16 << 20)
+
+static const char *const formats[] = {"text", "json", NULL};
 
 static const struct options_word words[] = {
     {"QUEUE-ID",
@@ -20,10 +26,16 @@ static const struct options_word words[] = {
      "alice@example.com, a domain, a client's IP address, or @server: may it send, and if "
      "not, until when, and by which limit?"},
     {.name = NULL}};
-static const struct options_row rows[] = {{.name = NULL}};
+static const struct options_row rows[] = {{.name = "format",
+                                           OPTIONS_CHOICE,
+                                           offsetof(struct why, format),
+                                           "FORMAT",
+                                           "text (default) or json: one object",
+                                           .choices = formats},
+                                          {.name = NULL}};
 static const struct options_table table = {
     .command = "why",
-    .synopsis = "why QUEUE-ID | ADDRESS",
+    .synopsis = "why QUEUE-ID | ADDRESS [--format text|json]",
     .words = words,
     .rows = rows,
     .words_least = 1,
@@ -53,6 +65,33 @@ static int is_hosted_name(struct why *w, bool *is_hosted, struct err *err)
     return setup_domain(&w->setup, name, &w->arena, is_hosted, &charged, err);
 }
 
+static int of_sender(struct why *w, const struct address *address, const char *holder,
+                     struct err *err)
+{
+    struct why_sender s;
+
+    if (why_sender_read(w, address, holder, &s, err) != 0)
+        return -1;
+    if (w->format == WHY_JSON)
+        cli_add_json(&w->out, why_sender_json(w, &s));
+    else
+        why_sender_say(w, &s);
+    return 0;
+}
+
+static int of_message(struct why *w, struct err *err)
+{
+    struct why_message m;
+
+    if (why_message_read(w, &m, err) != 0)
+        return -1;
+    if (w->format == WHY_JSON)
+        cli_add_json(&w->out, why_message_json(w, &m));
+    else
+        why_message_say(w, &m);
+    return 0;
+}
+
 static int of_address(struct why *w, struct err *err)
 {
     struct address a;
@@ -64,7 +103,7 @@ static int of_address(struct why *w, struct err *err)
     if (a.domain.len == 0)
         return err_set(err, EX_USAGE, "%s: give the whole address, such as alice@example.com",
                        w->typed);
-    return why_sender(w, &a, NULL, err);
+    return of_sender(w, &a, NULL, err);
 }
 
 static int of_client(struct why *w, struct err *err)
@@ -74,7 +113,7 @@ static int of_client(struct why *w, struct err *err)
 
     buf_init(&name, 256);
     buf_addf(&name, HOLDER_CLIENT "%s", w->typed);
-    result = why_sender(w, NULL, name.data, err);
+    result = of_sender(w, NULL, name.data, err);
     buf_fini(&name);
     return result;
 }
@@ -87,15 +126,15 @@ static int answer(struct why *w, struct err *err)
     if (networks_ip_parse(slice_str(w->typed), &ip))
         return of_client(w, err);
     if (w->typed[0] == '@')
-        return why_sender(w, NULL, w->typed, err);
+        return of_sender(w, NULL, w->typed, err);
     if (strchr(w->typed, '@') != NULL)
         return of_address(w, err);
     if (is_hosted_name(w, &is_hosted, err) != 0)
         return -1;
     if (is_hosted || strchr(w->typed, '.') != NULL)
-        return why_sender(w, NULL, w->typed, err);
+        return of_sender(w, NULL, w->typed, err);
     if (is_queue_id(w->typed))
-        return why_queue_id(w, err);
+        return of_message(w, err);
     return err_set(err, EX_USAGE, "\"%s\" is neither a queue id nor an address", w->typed);
 }
 

@@ -1,87 +1,48 @@
-/* tollgate why QUEUE-ID */
-#include <inttypes.h>
+/* tollgate why QUEUE-ID: what is known of the message. */
+#include "cli/why_message.h"
+
 #include <jansson.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "cli/control.h"
 #include "cli/ledger_file.h"
-#include "cli/text.h"
-#include "cli/why.h"
-#include "lib/core/format.h"
 #include "lib/read/read_held.h"
 #include "lib/read/read_violations.h"
 
-#define SEARCHED   100000 /* all that the stream keeps */
-#define SAME_MS    5000   /* entries of one message are so near to each other */
-#define FOUND_MAX  64
-#define NAME_BYTES 4096
-
-struct why_found {
-    struct why *w;
-    struct slice id;
-    struct violation list[FOUND_MAX]; /* the newest first */
-    size_t count;
-};
+#define SEARCHED 100000 /* all that the stream keeps */
+#define SAME_MS  5000   /* entries of one message are so near to each other */
 
 /* --- the streams ----------------------------------------------------------------------------- */
 
+struct why_search {
+    struct why *w;
+    struct why_message *m;
+};
+
 static int take_entry(void *context, const struct violation_entry *entry, struct err *err)
 {
-    struct why_found *f = context;
-    struct violation *v = &f->list[f->count];
+    struct why_search *s = context;
+    struct violation *v = &s->m->violations[s->m->violation_count];
 
-    if (!slice_equal(entry->v.queue_id, f->id))
+    if (!slice_equal(entry->v.queue_id, s->m->id))
         return 0;
-    if (violation_copy(&entry->v, &f->w->arena, v, err) != 0)
+    if (violation_copy(&entry->v, &s->w->arena, v, err) != 0)
         return -1;
-    return ++f->count == FOUND_MAX;
+    return ++s->m->violation_count == WHY_VIOLATIONS_MAX;
 }
 
-/* "example.com had used 598 of 600 recipients per hour, and the message needed 3 more (...)" */
-static void add_limit(struct buf *b, const struct violation *v)
+size_t why_message_moment(const struct why_message *m, size_t from)
 {
-    struct limit l = {.scope = v->scope, .metric = v->metric, .per = v->per};
+    size_t end = from + 1;
 
-    buf_add(b, violation_subject(v).len > 0 ? v->user : v->domain);
-    buf_add_str(b, " had used ");
-    text_amount(b, v->metric, v->used);
-    buf_add_str(b, " of ");
-    text_amount(b, v->metric, v->max);
-    if (v->metric != METRIC_BYTES)
-        buf_addf(b, " %s", limit_metric_name(v->metric));
-    buf_addf(b, " per %.*s, and the message needed ", SLICE_FMT(v->per));
-    text_amount(b, v->metric, v->wanted);
-    buf_add_str(b, " more (");
-    limit_name(&l, b);
-    buf_addf(b, ", %s)", limit_action_name(v->action));
+    while (end < m->violation_count &&
+           m->violations[from].time_ms - m->violations[end].time_ms <= SAME_MS)
+        end++;
+    return end;
 }
 
-static void add_origin(struct buf *b, const struct violation *v)
-{
-    buf_add_str(b, "  ");
-    text_time(b, v->time_ms / 1000);
-    if (v->client.len > 0) {
-        buf_add_str(b, ", from the client ");
-        format_text(b, v->client);
-    }
-    buf_add_str(b, ", sender ");
-    format_text(b, v->sender.len > 0 ? v->sender : SLICE("<>"));
-    buf_add_str(b, "\n\n");
-}
-
-static const char *const stopped[] = {
-    [ACTION_LOG] = "The message was accepted. A limit that only logs recorded it:",
-    [ACTION_HOLD] = "The message was accepted and put on hold by a limit:",
-    [ACTION_DEFER] = "The message was deferred (450) by a limit:",
-    [ACTION_REJECT] = "The message was refused (550) by a limit:"};
-static const char *const after[] = {
-    [ACTION_DEFER] = "The sender's mail server or mail program retries by itself, under a new "
-                     "queue id.",
-    [ACTION_REJECT] = "The sender was notified and has to send it again."};
-
-/* What was decided of one message: the strongest of what its entries say. */
-static enum limit_action decided(const struct violation *list, size_t count)
+enum limit_action why_message_decided(const struct violation *list, size_t count)
 {
     enum limit_action action = ACTION_LOG;
 
@@ -90,78 +51,6 @@ static enum limit_action decided(const struct violation *list, size_t count)
             action = list[i].action;
     }
     return action;
-}
-
-static void say_verdict(struct why *w, const struct violation *list, size_t count)
-{
-    bool over = false, observed = false;
-
-    for (size_t i = 0; i < count; i++) {
-        over = over || !list[i].soft;
-        observed = observed || (list[i].observed && list[i].action != ACTION_LOG);
-    }
-    if (!over)
-        why_say(w, "The message was accepted. It reached a soft limit:");
-    else if (observed)
-        why_say(w, "The message was accepted, because limits were only observed. Enforced, this "
-                   "one would have stopped it:");
-    else
-        why_say(w, "%s", stopped[decided(list, count)]);
-}
-
-static void say_retry(struct why *w, const struct violation *v)
-{
-    struct buf b;
-
-    if (v->soft || v->retry_after_s == 0)
-        return;
-    buf_init(&b, NAME_BYTES);
-    if (v->retry_after_s < 0) {
-        buf_add_str(&b, "It can never fit: it needs more than the whole limit.");
-    } else {
-        buf_add_str(&b, "There would be room for it again at ");
-        text_time(&b, v->time_ms / 1000 + v->retry_after_s);
-        buf_add_str(&b, ", after ");
-        text_duration(&b, v->retry_after_s);
-        buf_add_char(&b, '.');
-    }
-    why_say_text(w, buf_slice(&b));
-    buf_fini(&b);
-}
-
-/* The entries of one message: of one moment. */
-static void say_message(struct why *w, const struct violation *list, size_t count)
-{
-    enum limit_action action = decided(list, count);
-    const struct violation *last = &list[0];
-    struct buf b;
-
-    add_origin(&w->out, last);
-    say_verdict(w, list, count);
-    for (size_t i = 0; i < count; i++) {
-        buf_init(&b, NAME_BYTES);
-        add_limit(&b, &list[i]);
-        text_wrap(&w->out, 2, true, w->style.width, buf_slice(&b));
-        buf_fini(&b);
-        if (list[i].retry_after_s < 0 || list[i].retry_after_s > last->retry_after_s)
-            last = &list[i];
-    }
-    if (action == ACTION_DEFER || action == ACTION_REJECT) {
-        say_retry(w, last);
-        why_say(w, "%s", after[action]);
-    }
-    buf_add_char(&w->out, '\n');
-}
-
-static void say_found(const struct why_found *f)
-{
-    for (size_t i = 0, end; i < f->count; i = end) {
-        for (end = i + 1; end < f->count; end++) {
-            if (f->list[i].time_ms - f->list[end].time_ms > SAME_MS)
-                break;
-        }
-        say_message(f->w, &f->list[i], end - i);
-    }
 }
 
 /* --- held ------------------------------------------------------------------------------------ */
@@ -198,146 +87,100 @@ static struct why_place place_of(const json_t *list, const char *id)
     return p;
 }
 
-static void say_held(struct why *w, const struct why_place *p)
+static int take_place(struct why *w, const struct why_place *p, struct why_held *held,
+                      struct err *err)
 {
-    struct buf b;
+    bool released = json_is_true(json_object_get(p->message, "released"));
+    const char *account = json_string_value(json_object_get(p->message, "account"));
 
-    buf_init(&b, NAME_BYTES);
-    if (json_is_true(json_object_get(p->message, "released"))) {
-        buf_add_str(&b, "It was held, and has been charged and released within the last hour: look "
-                        "for it in the mail queue and log of this node.");
-    } else {
-        buf_add_str(&b, "It has been on hold on this node since ");
-        text_time(&b, json_integer_value(json_object_get(p->message, "time")));
-        buf_addf(&b,
-                 ", number %zu of %zu in the queue of %s. `tollgate release' releases it "
-                 "when its turn comes and there is room.",
-                 p->ahead + 1, p->of, json_string_value(json_object_get(p->message, "account")));
-    }
-    why_say_text(w, buf_slice(&b));
-    buf_fini(&b);
+    held->state = released ? WHY_RELEASED : WHY_HELD;
+    held->since_s = json_integer_value(json_object_get(p->message, "time"));
+    held->place = p->ahead + 1;
+    held->of = p->of;
+    held->account = arena_copy(&w->arena, slice_str(account != NULL ? account : ""));
+    return held->account.ptr != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
 }
 
-/* This node's own held messages; true: it is among them. */
-static bool held_here(struct why *w, struct err *err)
+/* This node's own held messages, as tollgated knows them. */
+static int held_here(struct why *w, struct why_message *m, struct err *err)
 {
-    json_t *answer =
-        control_ask(w->cli->settings->state_dir, json_pack("{s:s}", "cmd", "held"), NULL, err);
+    json_t *answer = control_ask(w->cli->settings->state_dir, json_pack("{s:s}", "cmd", "held"),
+                                 NULL, &m->control);
     struct why_place p = {0};
+    int result = 0;
 
     if (answer != NULL)
         p = place_of(json_object_get(answer, "held"), w->typed);
     if (p.message != NULL)
-        say_held(w, &p);
+        result = take_place(w, &p, &m->held, err);
     json_decref(answer);
-    return p.message != NULL;
+    return result;
 }
 
 /* What Redis shows, of the accounts that are known of the message. */
-static int held_elsewhere(struct why *w, const struct why_found *f, bool *is_held, struct err *err)
+static int held_elsewhere(struct why *w, struct why_message *m, struct err *err)
 {
     struct name_list nodes;
+    bool is_held = false;
 
-    *is_held = false;
     if (read_nodes(&w->cli->reader, &w->arena, &nodes, err) != 0)
         return -1;
-    for (size_t i = 0; i < f->count && !*is_held; i++) {
-        if (read_held_id(&w->cli->reader, f->list[i].domain, &nodes, f->id, is_held, err) != 0)
+    for (size_t i = 0; i < m->violation_count && !is_held; i++) {
+        struct slice account = m->violations[i].domain;
+
+        if (read_held_id(&w->cli->reader, account, &nodes, m->id, &is_held, err) != 0)
             return -1;
-        if (*is_held)
-            why_say(w, "It is on hold on a node, for %.*s.", SLICE_FMT(f->list[i].domain));
+        if (is_held)
+            m->held = (struct why_held){.state = WHY_HELD_ELSEWHERE, .account = account};
     }
     return 0;
 }
 
-/* The newest that is known of it is that it was put on hold. */
-static void say_not_held(struct why *w, const struct why_found *f)
+static int find_held(struct why *w, struct why_message *m, struct err *err)
 {
-    size_t end = 1;
-
-    while (end < f->count && f->list[0].time_ms - f->list[end].time_ms <= SAME_MS)
-        end++;
-    if (f->count > 0 && decided(f->list, end) == ACTION_HOLD)
-        why_say(w, "It is no longer on hold: it was released more than an hour ago, or deleted.");
+    if (held_here(w, m, err) != 0)
+        return -1;
+    if (m->held.state == WHY_NOT_HELD && held_elsewhere(w, m, err) != 0)
+        return -1;
+    /* The newest that is known of it is that it was put on hold. */
+    if (m->held.state == WHY_NOT_HELD && m->control.code == 0 && m->violation_count > 0 &&
+        why_message_decided(m->violations, why_message_moment(m, 0)) == ACTION_HOLD)
+        m->held.state = WHY_HELD_NO_MORE;
+    return 0;
 }
 
-/* --- in doubt -------------------------------------------------------------------------------- */
+/* --------------------------------------------------------------------------------------------- */
 
-static int say_doubtful(struct why *w)
+int why_message_read(struct why *w, struct why_message *m, struct err *err)
 {
-    int64_t time_s = 0;
-    int found = ledger_file_is_doubtful(w->cli->settings->state_dir, w->typed, &time_s);
-    struct buf b;
+    struct why_search s = {.w = w, .m = m};
 
-    if (found != 1)
-        return found;
-    buf_init(&b, NAME_BYTES);
-    buf_add_str(&b, "It was accepted and counted");
-    if (time_s > 0) {
-        buf_add_str(&b, " at ");
-        text_time(&b, time_s);
-    }
-    buf_addf(
-        &b,
-        ", but tollgated stopped before the mail server confirmed the reply. If the mail log has "
-        "a line of qmgr with %s, the message was queued, and the count is right; if not, the "
-        "sender has sent it again, and it is counted once too often.",
-        w->typed);
-    why_say_text(w, buf_slice(&b));
-    buf_fini(&b);
-    return 1;
+    *m = (struct why_message){.id = slice_str(w->typed)};
+    m->violations = arena_array(&w->arena, WHY_VIOLATIONS_MAX, sizeof *m->violations);
+    if (m->violations == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    if (read_violations_backward(&w->cli->reader, SLICE_NONE, SEARCHED, take_entry, &s, err) < 0 ||
+        find_held(w, m, err) != 0)
+        return -1;
+    m->ledger = ledger_file_is_doubtful(w->cli->settings->state_dir, w->typed, &m->doubtful_s);
+    why_story_read(w, &m->story);
+    return 0;
 }
 
-/* --- nothing --------------------------------------------------------------------------------- */
-
-static void say_nothing(struct why *w)
+bool why_message_is_known(const struct why_message *m)
 {
-    why_say(w, "Nothing is known about this queue id: it is not in the recorded violations, and is "
-               "neither held nor in doubt, and no collector of this node has seen it.");
-    buf_add_char(&w->out, '\n');
-    why_say(w,
-            "See the mail log: grep %s /var/log/mail.log (or: journalctl -u "
-            "'postfix*' -g %s)",
-            w->typed, w->typed);
+    return m->violation_count > 0 || m->ledger > 0 || m->story.count > 0 ||
+           (m->held.state != WHY_NOT_HELD && m->held.state != WHY_HELD_NO_MORE);
 }
 
-static void say_unasked(struct why *w, const struct err *control, int ledger)
+void why_message_note(const struct why_message *m, struct buf *b)
 {
-    bool denied = control->code == EX_NOPERM || ledger == -2;
+    bool denied = m->control.code == EX_NOPERM || m->ledger == -2;
 
-    if (control->code == 0 && ledger >= 0)
-        return;
-    buf_add_char(&w->out, '\n');
     if (denied)
-        why_say(w, "(Run it as root to include tollgated and its ledger.)");
-    else if (control->code != 0)
-        why_say(w, "(The held messages of this node could not be read: %s)", control->text);
-    else
-        why_say(w, "(This node's ledger could not be read.)");
-}
-
-int why_queue_id(struct why *w, struct err *err)
-{
-    struct why_found f = {.w = w, .id = slice_str(w->typed)};
-    struct err control = {0}, unread = {0};
-    bool is_held;
-    int ledger, story;
-
-    if (read_violations_backward(&w->cli->reader, SLICE_NONE, SEARCHED, take_entry, &f, err) < 0)
-        return -1;
-    buf_addf(&w->out, "%s\n\n", w->typed);
-    say_found(&f);
-    is_held = held_here(w, &control);
-    if (!is_held && held_elsewhere(w, &f, &is_held, err) != 0)
-        return -1;
-    if (!is_held && control.code == 0)
-        say_not_held(w, &f);
-    ledger = say_doubtful(w);
-    story = why_story(w, &unread);
-    if (f.count == 0 && !is_held && ledger <= 0 && story <= 0)
-        say_nothing(w);
-    if (story < 0)
-        why_say(w, "(%s)", unread.text);
-    say_unasked(w, &control, ledger);
-    return 0;
+        buf_add_str(b, "Run it as root to include tollgated and its ledger.");
+    else if (m->control.code != 0)
+        buf_addf(b, "The held messages of this node could not be read: %s", m->control.text);
+    else if (m->ledger < 0)
+        buf_add_str(b, "This node's ledger could not be read.");
 }

@@ -1,11 +1,11 @@
 /* tollgate why QUEUE-ID: what the mail log says of the message, as the collector keeps it. */
+#include "cli/why_story.h"
+
 #include <inttypes.h>
-#include <stdio.h>
 #include <sysexits.h>
 
 #include "cli/collect_file.h"
 #include "cli/text.h"
-#include "cli/why.h"
 #include "lib/core/format.h"
 #include "lib/core/mail_trace.h"
 
@@ -76,43 +76,71 @@ static void say_event(struct why *w, const struct mail_event *e)
     buf_fini(&when);
 }
 
-struct why_story {
-    struct why *w;
-    size_t count;
-};
-
-static int say_story(void *context, const struct collect_file_story *story, struct err *err)
+static void say_told(struct why *w, const struct why_told *told)
 {
-    struct why_story *s = context;
     struct mail_trace_reader r;
     struct mail_trace_head head;
     struct mail_event e;
+    struct err err = {0};
 
-    if (mail_trace_open(&r, story->trace, &head, err) != 0)
-        return 0;
-    buf_add_str(&s->w->out, s->count++ == 0 ? "" : "\n");
-    why_say(s->w, "The mail log of %.*s says:", SLICE_FMT(story->instance));
-    buf_add_char(&s->w->out, '\n');
-    while (mail_trace_next(&r, &e, err) == 1)
-        say_event(s->w, &e);
+    if (mail_trace_open(&r, told->trace, &head, &err) != 0)
+        return;
+    why_say(w, "The mail log of %.*s says:", SLICE_FMT(told->instance));
+    buf_add_char(&w->out, '\n');
+    while (mail_trace_next(&r, &e, &err) == 1)
+        say_event(w, &e);
     if (head.left_out > 0)
-        why_say(s->w, "(%" PRIu64 " more %s not kept.)", head.left_out,
+        why_say(w, "(%" PRIu64 " more %s not kept.)", head.left_out,
                 head.left_out == 1 ? "line is" : "lines are");
-    buf_add_char(&s->w->out, '\n');
+    buf_add_char(&w->out, '\n');
+}
+
+void why_story_say(struct why *w, const struct why_story *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        buf_add_str(&w->out, i == 0 ? "" : "\n");
+        say_told(w, &s->list[i]);
+    }
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+struct why_telling {
+    struct why *w;
+    struct why_story *s;
+};
+
+static int take(void *context, const struct collect_file_story *story, struct err *err)
+{
+    struct why_telling *t = context;
+    struct why_story *s = t->s;
+    struct arena *arena = &t->w->arena;
+    struct why_told told = {arena_copy(arena, story->instance), arena_copy(arena, story->trace)};
+    struct mail_trace_reader r;
+    struct mail_trace_head head;
+    struct err damaged = {0};
+
+    if (mail_trace_open(&r, story->trace, &head, &damaged) != 0)
+        return 0;
+    s->list = arena_grow(arena, s->list, s->count, &s->room, sizeof *s->list);
+    if (s->list == NULL || told.instance.ptr == NULL || told.trace.ptr == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    s->list[s->count++] = told;
     return 0;
 }
 
-int why_story(struct why *w, struct err *err)
+void why_story_read(struct why *w, struct why_story *s)
 {
-    struct why_story s = {.w = w};
-    struct collect_file *c = collect_file_open(w->cli->settings->state_dir, err);
+    struct why_telling t = {.w = w, .s = s};
+    struct collect_file *c = collect_file_open(w->cli->settings->state_dir, &s->unread);
     struct collect_file_query q = {
-        .queue_id = slice_str(w->typed), .to_ms = INT64_MAX, .take = say_story, .context = &s};
-    int rc;
+        .queue_id = slice_str(w->typed), .to_ms = INT64_MAX, .take = take, .context = &t};
 
+    s->is_there = c != NULL || s->unread.code != EX_NOINPUT;
+    if (!s->is_there)
+        s->unread = (struct err){0};
     if (c == NULL)
-        return err->code == EX_NOINPUT ? 0 : -1;
-    rc = collect_file_traces(c, &q, err);
+        return;
+    TG_IGNORE(collect_file_traces(c, &q, &s->unread)); /* `unread` tells */
     collect_file_close(c);
-    return rc < 0 ? -1 : s.count > 0;
 }

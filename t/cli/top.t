@@ -3,6 +3,7 @@
 
 import datetime
 import fcntl
+import json
 import os
 import pty
 import re
@@ -118,6 +119,37 @@ def once(site):
     tap.none([line for line in picture.splitlines() if len(line) > 80], "80 columns")
     picture = site.tollgate.good("top", "--interval", "1")
     tap.ok("(nobody)" in picture, "no terminal: one picture; nobody sends", picture)
+
+
+def lines(site):
+    """The same for programs: an object a line, again and again."""
+    end = site.sending()
+    argv = [os.path.join(proc.BUILD, "tollgate"), "-c", site.tollgate.conf, "top", "--format",
+            "json", "--interval", "1"]
+    stream = subprocess.Popen(argv, stdout=subprocess.PIPE,
+                              env=dict(os.environ, **site.tollgate.env))
+    pictures = [json.loads(stream.stdout.readline()) for _ in range(2)]
+    stream.terminate()
+    stream.wait(20)
+    stream.stdout.close()
+    end()
+    for p in pictures:
+        tap.note(p)
+        rate = p["senders"][0]
+        tap.same([s["account"] for s in p["senders"]], ["example.com", "example.org"], "who sends")
+        tap.ok(abs(rate["recipients_per_s"] - 5 * rate["messages_per_s"]) < 0.01 and
+               abs(p["server"]["messages_per_s"] - sum(s["messages_per_s"] for s in p["senders"]))
+               < 0.2 * p["server"]["messages_per_s"], "how much", p)
+        tap.same([(x["account"], x["user"], x["limit"], x["used"]) for x in p["limits"]],
+                 [("full.example", None, "domain/recipients/hour", 600),
+                  ("@server", None, "server/messages/day", 900),
+                  ("example.com", "alice@example.com", "user/messages/day", 150),
+                  ("example.com", None, "domain/recipients/hour", 60)], "the limits")
+        tap.same([v["account"] for v in p["violations"]], ["full.example", "example.com"],
+                 "the violations")
+        tap.same((p["error"], p["mode"], p["nodes"]), (None, "enforce", 1), "the head")
+    out = site.tollgate.good("top", "--format", "json", "--once", "--interval", "1")
+    tap.same((out.count("\n"), json.loads(out)["senders"]), (1, []), "or once; nobody sends")
 
 
 def many():
@@ -242,6 +274,7 @@ def wrong(site):
 def main():
     site = Site()
     once(site)
+    lines(site)
     live(site)
     many()
     wrong(site)

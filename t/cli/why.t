@@ -5,6 +5,7 @@ With TG_GOLDEN=write the files in t/data/cli are written anew: look at the diff.
 """
 
 import datetime
+import json
 import os
 import shutil
 import sqlite3
@@ -119,6 +120,8 @@ def messages(site):
     out = why.good("why", "HELD1")
     tap.ok("put on hold" in out and "could not be read: tollgated is not running" in
            " ".join(out.split()), "without tollgated", out)
+    notes = json.loads(why.good("why", "HELD1", "--format", "json"))["notes"]
+    tap.ok("could not be read: tollgated is not running" in notes[0], "as a note", notes)
     os.unlink(os.path.join(site.folder, "state", "ledger.db"))
     out = why.good("why", "DOUBT1")
     tap.ok("Nothing is known" in out, "without a ledger", out)
@@ -159,9 +162,61 @@ def senders(site):
            out)
 
 
+def objects(site):
+    """The same facts for programs."""
+    def get(typed):
+        return json.loads(site.tollgate.good("why", typed, "--format", "json"))
+    m = get("DEFER1")
+    decision = m["decisions"][0]
+    tap.same((m["queue_id"], m["known"], len(m["decisions"]), decision["outcome"],
+              decision["sender"], decision["client"]),
+             ("DEFER1", True, 1, "deferred", "alice@example.com", "192.0.2.1"), "what was decided")
+    tap.same([(v["limit"], v["max"], v["used"], v["wanted"], v["action"], v["account"])
+              for v in decision["violations"]],
+             [("domain/recipients/hour", 600, 598, 3, "defer", "example.com"),
+              ("domain/recipients/hour", 500, 598, 3, "log", "example.com")],
+             "and by which limits, the newest first")
+    tap.same([d["outcome"] for d in get("TWICE")["decisions"]], ["deferred", "would defer"],
+             "two messages of one queue id")
+    tap.same(get("HELD1")["held"],
+             {"state": "here", "account": "example.com", "since": "2026-11-21T09:00:00+01:00",
+              "place": 2, "of": 3}, "where it stands on hold")
+    tap.same(get("LET")["held"]["state"], "released", "released")
+    m = get("DOUBT1")
+    tap.same((m["in_doubt"], m["in_doubt_since"], m["known"]),
+             (True, "2026-11-21T10:00:00+01:00", True), "in doubt")
+    m = get("4jWnX03VvBz1cTBS")
+    tap.same((m["known"], m["decisions"], m["in_doubt"], m["held"]["state"], m["log"]),
+             (False, [], False, "no", []), "nothing is known")
+    tap.ok("what the mail log says" in "".join(m["notes"]), "and what could not be told", m)
+    s = get("alice@example.com")
+    tap.same((s["account"], s["user"], s["plan"], s["mode"], s["hosted"], s["exempt"], s["held"]),
+             ("example.com", "alice@example.com", "default", "enforce", True, False, 2), "a sender")
+    tap.same(s["mail"], {"outcome": "deferred", "full_limit": "domain/recipients/hour",
+                         "room_again": "2026-11-21T13:06:00+01:00"}, "whose mail is stopped now")
+    tap.same(s["bounces"], {"outcome": "accepted", "full_limit": None, "room_again": None},
+             "and bounces are not")
+    tap.same([(r["limit"], r["used"], r["percent"]) for r in s["limits"]][-1],
+             ("user/messages/day", 50, 25), "how full its limits are")
+    tap.ok(len(s["violations"]) == 5 and s["notes"] == [], "its latest violations", s)
+    tap.same(get("carol@example.com")["forwards_to"], ["bob@elsewhere.test", "eve@example.org"],
+             "a forwarder")
+    tap.same(get("boss@example.com")["exempt"], True, "who is exempt")
+    tap.same(get("198.51.100.7")["network"], "customer", "a client")
+    tap.same(get("dave@alias.example")["alias"], "alias.example", "an alias")
+    s = get("someone@elsewhere.test")
+    tap.same((s["hosted"], "limits" in s), (False, False), "nobody of ours")
+    site.command("observe")
+    s = get("example.com")
+    tap.same((s["mode"], s["mail"]["outcome"], s["mail"]["full_limit"]),
+             ("observe", "accepted", "domain/recipients/hour"), "only observed")
+    site.command("enforce")
+
+
 def wrong(site):
     for code, text, args in ((64, "give a queue id or an address", []),
                              (64, 'unexpected argument "b"', ["a", "b"]),
+                             (64, "value of --format", ["a", "--format", "xml"]),
                              (64, "neither a queue id nor", ["4j W"]),
                              (64, "neither a queue id nor", [""]),
                              (64, "each client has limits", ["@client"]),
@@ -185,6 +240,7 @@ def main():
     site = Site()
     fill(site)
     senders(site)
+    objects(site)
     wrong(site)
     messages(site)
 
