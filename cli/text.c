@@ -45,8 +45,9 @@ void text_clock(struct buf *b, int64_t unix_s, int64_t now_s)
     char text[64] = "?";
     struct tm then, now;
     bool good = local(unix_s, &then) && local(now_s, &now);
+    bool near = unix_s < now_s + DAY_S / 2 && unix_s > now_s - DAY_S / 2;
 
-    if (good && then.tm_yday == now.tm_yday && then.tm_year == now.tm_year)
+    if (good && (near || (then.tm_yday == now.tm_yday && then.tm_year == now.tm_year)))
         (void)strftime(text, sizeof text, "%H:%M", &then);
     else if (good)
         (void)strftime(text, sizeof text, "%Y-%m-%d %H:%M", &then);

@@ -14,7 +14,7 @@
 void text_time(struct buf *b, int64_t unix_s) TG_NONNULL(1);
 /* 2026-11-21T13:04:05+01:00 (RFC 3339), for programs */
 void text_time_exact(struct buf *b, int64_t unix_s) TG_NONNULL(1);
-/* Is it a time of this very day? 13:04. Else 2026-11-21 13:04. */
+/* Is it a time of this very day, or less than twelve hours away? 13:04. Else 2026-11-21 13:04. */
 void text_clock(struct buf *b, int64_t unix_s, int64_t now_s) TG_NONNULL(1);
 /* Rounded up to what matters: 45s, 12min, 3h 5min, 2d 4h. */
 void text_duration(struct buf *b, int64_t seconds) TG_NONNULL(1);

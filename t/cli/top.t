@@ -27,6 +27,8 @@ from windows import Windows
 UTC = datetime.timezone.utc
 NOW = datetime.datetime.now(UTC)
 HOUR = ("domain/recipients/hour", 600)
+# It is the last hour of a day there: times of tomorrow must not make a list wider.
+ZONE = "Etc/GMT%+d" % -((23 - NOW.hour + 12) % 24 - 12)
 CONF = """
 throttle: { mode = "enforce"; };
 plans = ( { name = "default"; limits = (
@@ -41,7 +43,7 @@ class Site:
         self.folder = proc.scratch("top")
         self.server = RedisServer(self.folder)
         self.redis = self.server.connect()
-        self.tollgate = Tollgate(self.folder, self.server.url, more=CONF,
+        self.tollgate = Tollgate(self.folder, self.server.url, ZONE, more=CONF,
                                  domains="example.com\nexample.org\nfull.example\nidle.example\n")
         counted = Counted()
         for domain in ("example.com", "example.org", "full.example", "idle.example", "old.example"):
