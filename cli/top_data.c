@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/admin/holder_usage.h"
 #include "lib/core/strmap.h"
 #include "lib/sys/clock.h"
 
@@ -322,7 +323,7 @@ static int read_holder(struct looking *l, struct slice name, const struct name_l
     if (holder_parse(&d->setup, name, &d->frame, &h, &unknown) != 0 || h.is_exempt)
         return 0; /* a name that no configuration knows any more */
     if (holder_limits_read(&d->setup, &h, clock_unix_ms() / 1000, &d->frame, &limits, err) != 0 ||
-        usage_read(&d->cli->reader, &h, &limits, users, &d->frame, &rows, err) != 0)
+        holder_usage_of(&d->cli->reader, &h, &limits, users, &d->frame, &rows, err) != 0)
         return -1;
     for (size_t i = 0; i < rows.count; i++) {
         if (rows.list[i].used == 0)
@@ -339,7 +340,7 @@ static int read_holder(struct looking *l, struct slice name, const struct name_l
 static int limit_compare(const void *a, const void *b)
 {
     const struct top_limit *x = a, *y = b;
-    int order = usage_compare(&x->row, &y->row);
+    int order = read_usage_compare(&x->row, &y->row);
 
     return order != 0 ? order : slice_compare(x->holder, y->holder);
 }

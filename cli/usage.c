@@ -9,15 +9,15 @@
 #include "cli/limit_show.h"
 #include "cli/options.h"
 #include "cli/usage_rows.h"
+#include "lib/admin/holder_usage.h"
 #include "lib/core/format.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/json.h"
 
-#define ARENA_BYTES  ((size_t)256 << 20)
-#define TEXT_BYTES   ((size_t)64 << 20)
-#define USERS_SHOWN  5
-#define USERS_LOOKED 50 /* of which the fullest are shown: at least as many */
-#define TOP_MAX      10000
+#define ARENA_BYTES ((size_t)256 << 20)
+#define TEXT_BYTES  ((size_t)64 << 20)
+#define USERS_SHOWN 5
+#define TOP_MAX     10000
 
 static const char *const formats[] = {"table", "csv", "json", NULL};
 
@@ -111,13 +111,9 @@ static int take_user(struct usage_command *w, const char *typed, struct err *err
     return 0;
 }
 
-static int find_users(struct usage_command *w, struct err *err)
+/* Those that were named, each with all its limits. */
+static int read_named(struct usage_command *w, struct err *err)
 {
-    size_t most = w->top > 0 && w->top < USERS_LOOKED ? USERS_LOOKED : (size_t)w->top;
-
-    if (w->users_typed.count == 0)
-        return usage_busiest(&w->cli->reader, &w->holder, &w->limits, clock_unix_ms() / 1000, most,
-                             &w->arena, &w->users, err);
     if (w->holder.kind != HOLDER_IS_DOMAIN)
         return err_set(err, EX_USAGE, "--user needs a domain");
     w->users.items = arena_array(&w->arena, w->users_typed.count, sizeof *w->users.items);
@@ -127,42 +123,24 @@ static int find_users(struct usage_command *w, struct err *err)
         if (take_user(w, w->users_typed.items[i], err) != 0)
             return -1;
     }
-    return 0;
-}
-
-static int by_fullness(const void *a, const void *b)
-{
-    return usage_compare(a, b);
-}
-
-/* Behind the account's own rows (which stand first) those of the fullest users. */
-static void order_users(struct usage_command *w)
-{
-    size_t own = 0;
-
-    while (own < w->rows.count && w->rows.list[own].user.len == 0)
-        own++;
-    if (w->users_typed.count > 0 || own == w->rows.count)
-        return;
-    qsort(w->rows.list + own, w->rows.count - own, sizeof *w->rows.list, by_fullness);
-    if (w->rows.count - own > w->top)
-        w->rows.count = own + (size_t)w->top;
+    return holder_usage_of(&w->cli->reader, &w->holder, &w->limits, &w->users, &w->arena, &w->rows,
+                           err);
 }
 
 static int read_all(struct usage_command *w, struct err *err)
 {
+    int64_t now_s = clock_unix_ms() / 1000;
+
     if (holder_parse(&w->setup, slice_str(w->holder_typed), &w->arena, &w->holder, err) != 0)
         return -1;
     if (w->holder.kind == HOLDER_IS_CLIENTS)
         return err_set(err, EX_USAGE, "each client has its own: name one, as @client:192.0.2.1");
-    if (holder_limits_read(&w->setup, &w->holder, clock_unix_ms() / 1000, &w->arena, &w->limits,
-                           err) != 0 ||
-        find_users(w, err) != 0 ||
-        usage_read(&w->cli->reader, &w->holder, &w->limits, &w->users, &w->arena, &w->rows, err) !=
-            0)
+    if (holder_limits_read(&w->setup, &w->holder, now_s, &w->arena, &w->limits, err) != 0)
         return -1;
-    order_users(w);
-    return 0;
+    if (w->users_typed.count > 0)
+        return read_named(w, err);
+    return holder_usage_read(&w->cli->reader, &w->holder, &w->limits, now_s, (size_t)w->top,
+                             &w->arena, &w->rows, err);
 }
 
 /* --- showing --------------------------------------------------------------------------------- */

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/admin/holder_usage.h"
+
 #define SEARCHED 1000
 
 /* --- who ------------------------------------------------------------------------------------- */
@@ -88,7 +90,7 @@ const struct usage_row *why_sender_fullest(const struct why_sender *s)
         const struct usage_row *row = &s->usage.list[i];
 
         if (row->limit->metric != METRIC_BOUNCES && row->limit->action != ACTION_LOG &&
-            (found == NULL || usage_compare(row, found) < 0))
+            (found == NULL || read_usage_compare(row, found) < 0))
             found = row;
     }
     return found;
@@ -122,7 +124,7 @@ static int read_store(struct why *w, struct why_sender *s, struct err *err)
     struct reader *r = &w->cli->reader;
 
     if (holder_limits_read(&w->setup, &s->holder, w->now_s, &w->arena, &s->limits, err) != 0 ||
-        usage_read(r, &s->holder, &s->limits, &users, &w->arena, &s->usage, err) != 0)
+        holder_usage_of(r, &s->holder, &s->limits, &users, &w->arena, &s->usage, err) != 0)
         return -1;
     if (s->holder.kind == HOLDER_IS_DOMAIN && read_held(r, s->holder.name, &s->held, err) != 0)
         return -1;

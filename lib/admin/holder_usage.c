@@ -1,0 +1,56 @@
+#include "lib/admin/holder_usage.h"
+
+#include <stdlib.h>
+
+#define USERS_LOOKED 50 /* of which the fullest are given: at least as many */
+
+static struct usage_question question(const struct holder *h, const struct holder_limits *l)
+{
+    return (struct usage_question){
+        .holder = h->name, .subject = h->subject, .limits = l->limits, .count = l->count};
+}
+
+int holder_usage_of(struct reader *r, const struct holder *h, const struct holder_limits *l,
+                    const struct name_list *users, struct arena *arena, struct usage_rows *out,
+                    struct err *err)
+{
+    struct usage_question q = question(h, l);
+
+    return read_usage(r, &q, users, arena, out, err);
+}
+
+static int by_fullness(const void *a, const void *b)
+{
+    return read_usage_compare(a, b);
+}
+
+/* Behind the holder's own rows (which stand first) those of the fullest users. */
+static void order_users(struct usage_rows *rows, size_t top)
+{
+    size_t own = 0;
+
+    while (own < rows->count && rows->list[own].user.len == 0)
+        own++;
+    if (own == rows->count)
+        return;
+    qsort(rows->list + own, rows->count - own, sizeof *rows->list, by_fullness);
+    if (rows->count - own > top)
+        rows->count = own + top;
+}
+
+int holder_usage_read(struct reader *r, const struct holder *h, const struct holder_limits *l,
+                      int64_t now_s, size_t top, struct arena *arena, struct usage_rows *out,
+                      struct err *err)
+{
+    struct usage_question q = question(h, l);
+    size_t most = top > 0 && top < USERS_LOOKED ? USERS_LOOKED : top;
+    struct name_list users = {.count = 0};
+
+    if (h->kind == HOLDER_IS_DOMAIN &&
+        read_usage_busiest(r, &q, now_s, most, arena, &users, err) != 0)
+        return -1;
+    if (read_usage(r, &q, &users, arena, out, err) != 0)
+        return -1;
+    order_users(out, top);
+    return 0;
+}

@@ -1,0 +1,188 @@
+#include "lib/read/read_usage.h"
+
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "lib/read/read_reply.h"
+#include "lib/read/read_windows.h"
+
+/* --- windows --------------------------------------------------------------------------------- */
+
+struct usage_asking {
+    const struct usage_question *q;
+    struct window_question *questions;
+    struct usage_row *rows;
+    size_t count;
+};
+
+static void ask(struct usage_asking *a, bool users, struct slice user)
+{
+    const struct usage_question *q = a->q;
+
+    for (size_t i = 0; i < q->count; i++) {
+        const struct limit *limit = &q->limits[i];
+
+        if ((limit->scope == LIMIT_USER) != users ||
+            !limit_is_for(q->limits, q->count, limit, users ? user : q->subject))
+            continue;
+        a->questions[a->count] = (struct window_question){q->holder, user, limit};
+        a->rows[a->count++] = (struct usage_row){.user = user, .limit = limit};
+    }
+}
+
+static void answer(struct usage_row *row, struct window_now *w)
+{
+    uint64_t max = row->limit->max;
+
+    row->used = read_window_used(w);
+    row->room = row->used < max ? max - row->used : 0;
+    row->percent = max == 0 ? 100 : (uint64_t)((double)row->used * 100 / (double)max);
+    row->reopens_ms = read_window_retry_ms(w, max);
+}
+
+int read_usage(struct reader *r, const struct usage_question *q, const struct name_list *users,
+               struct arena *arena, struct usage_rows *out, struct err *err)
+{
+    size_t most = q->count * (1 + users->count) + 1;
+    struct usage_asking a = {.q = q};
+    struct window_now *windows = arena_array(arena, most, sizeof *windows);
+
+    a.questions = arena_array(arena, most, sizeof *a.questions);
+    a.rows = arena_array(arena, most, sizeof *a.rows);
+    if (windows == NULL || a.questions == NULL || a.rows == NULL)
+        return read_no_memory(err);
+    ask(&a, false, SLICE_NONE);
+    for (size_t i = 0; i < users->count; i++)
+        ask(&a, true, users->items[i]);
+    if (read_windows(r, a.questions, a.count, windows, err) != 0)
+        return -1;
+    for (size_t i = 0; i < a.count; i++)
+        answer(&a.rows[i], &windows[i]);
+    *out = (struct usage_rows){a.rows, a.count, a.count > 0 ? windows[0].now_ms : 0};
+    return 0;
+}
+
+int read_usage_compare(const struct usage_row *a, const struct usage_row *b)
+{
+    if (a->percent != b->percent)
+        return a->percent > b->percent ? -1 : 1;
+    return a->used != b->used ? (a->used > b->used ? -1 : 1) : slice_compare(a->user, b->user);
+}
+
+/* --- the busiest users ----------------------------------------------------------------------- */
+
+struct busy {
+    struct slice name;
+    double part; /* of the limit that it is nearest to */
+};
+
+struct busy_search {
+    const struct usage_question *q;
+    struct arena *arena;
+    struct busy *list;
+    size_t count, room;
+};
+
+static uint64_t counted(const struct tally *t, enum limit_metric metric)
+{
+    switch (metric) {
+    case METRIC_RECIPIENTS:
+        return t->value[COUNTER_OUT_RECIPIENTS] + t->value[COUNTER_FORWARD_RECIPIENTS];
+    case METRIC_MESSAGES:
+        return t->value[COUNTER_OUT_MESSAGES] + t->value[COUNTER_FORWARD_MESSAGES];
+    case METRIC_BYTES:
+        return t->value[COUNTER_OUT_BYTES] + t->value[COUNTER_FORWARD_BYTES];
+    case METRIC_BOUNCES:
+    case METRIC_COUNT:
+        break;
+    }
+    return t->value[COUNTER_BOUNCES_RECEIVED];
+}
+
+static int busy_row(void *context, struct slice name, const struct tally *sum, struct err *err)
+{
+    struct busy_search *s = context;
+    struct busy b = {.name = name};
+
+    for (size_t i = 0; i < s->q->count; i++) {
+        const struct limit *l = &s->q->limits[i];
+        double part = (double)counted(sum, l->metric) / (l->max > 0 ? (double)l->max : 0.5);
+
+        if (l->scope == LIMIT_USER && part > b.part &&
+            limit_is_for(s->q->limits, s->q->count, l, name))
+            b.part = part;
+    }
+    if (b.part == 0)
+        return 0;
+    s->list = arena_grow(s->arena, s->list, s->count, &s->room, sizeof *s->list);
+    b.name = arena_copy(s->arena, name);
+    if (s->list == NULL || b.name.ptr == NULL)
+        return read_no_memory(err);
+    s->list[s->count++] = b;
+    return 0;
+}
+
+static int busy_compare(const void *a, const void *b)
+{
+    const struct busy *x = a, *y = b;
+
+    return x->part > y->part ? -1 : x->part < y->part ? 1 : slice_compare(x->name, y->name);
+}
+
+/* Whole days that hold the longest window of users. False: users have no limits. */
+static bool longest(const struct usage_question *q, int64_t now_s, time_t *from)
+{
+    int64_t start = now_s + 1;
+
+    for (size_t i = 0; i < q->count; i++) {
+        int64_t window_s = q->limits[i].window_ms / 1000;
+        int64_t begin = q->limits[i].window_ms == LIMIT_WINDOW_MONTH
+                            ? (int64_t)period_start(PERIOD_MONTH, (time_t)now_s)
+                            : now_s - window_s;
+
+        if (q->limits[i].scope == LIMIT_USER && begin < start)
+            start = begin;
+    }
+    *from = period_start(PERIOD_DAY, (time_t)start);
+    return start <= now_s;
+}
+
+static int read_busy(struct reader *r, struct busy_search *s, time_t from, int64_t now_s,
+                     struct err *err)
+{
+    struct slice name = s->q->holder;
+    struct name_list accounts = {.items = &name, .count = 1};
+    struct counter_list counters = {.count = 0};
+    struct stored_periods periods;
+
+    for (size_t id = 0; id < COUNTER_COUNT; id++) {
+        if (counter_table[id].group == GROUP_TRAFFIC)
+            counters.ids[counters.count++] = (enum counter)id;
+    }
+    if (period_range_stored(from, period_end(PERIOD_DAY, (time_t)now_s), (time_t)now_s, false,
+                            s->arena, &periods, err) != 0)
+        return -1;
+    return read_users(r, &accounts, &periods, &counters, busy_row, s, err);
+}
+
+int read_usage_busiest(struct reader *r, const struct usage_question *q, int64_t now_s, size_t most,
+                       struct arena *arena, struct name_list *out, struct err *err)
+{
+    struct busy_search s = {.q = q, .arena = arena};
+    time_t from;
+
+    *out = (struct name_list){0};
+    if (!longest(q, now_s, &from))
+        return 0;
+    if (read_busy(r, &s, from, now_s, err) != 0)
+        return -1;
+    if (s.count > 0)
+        qsort(s.list, s.count, sizeof *s.list, busy_compare);
+    out->count = s.count < most ? s.count : most;
+    out->items = arena_array(arena, out->count + 1, sizeof *out->items);
+    if (out->items == NULL)
+        return read_no_memory(err);
+    for (size_t i = 0; i < out->count; i++)
+        out->items[i] = s.list[i].name;
+    return 0;
+}
