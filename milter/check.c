@@ -58,7 +58,7 @@ static void check_socket(struct check *c)
             fault(c, "milter.socket",
                   "the directory of %s does not exist; make it, owned by the account of tollgated",
                   name.path);
-        if (privileges_group_check(c->s->milter.group, &err) != 0)
+        if (privileges_group_check("milter.group", c->s->milter.group, true, &err) != 0)
             fault(c, "milter.group", "%s", err.text);
     }
     arena_fini(&arena);
@@ -116,6 +116,17 @@ static void check_redis(struct check *c)
               "redis-server), or set another");
 }
 
+/* The private store is started as the account, so root's rights do not help. */
+static void check_private_group(struct check *c, bool stays_root)
+{
+    struct err err = {0};
+
+    if (own_server_wanted(c->s) &&
+        privileges_group_check("store.private_group", c->s->store.private_group, stays_root,
+                               &err) != 0)
+        fault(c, "store.private_group", "%s", err.text);
+}
+
 /* With the rights of the account, as far as the present process can take them. */
 static void check_files(struct check *c)
 {
@@ -129,6 +140,7 @@ static void check_files(struct check *c)
     }
     check_password(c);
     check_notify(c);
+    check_private_group(c, account.name[0] == '\0');
     privileges_files_root(&account);
 }
 

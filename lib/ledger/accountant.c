@@ -13,6 +13,7 @@
 #include "config.h"
 
 #include "lib/ledger/changes.h"
+#include "lib/ledger/eviction.h"
 #include "lib/ledger/folding.h"
 #include "lib/ledger/in_doubt.h"
 #include "lib/ledger/learn.h"
@@ -28,12 +29,13 @@
 #include "lib/sys/log_limit.h"
 #include "lib/sys/mutex.h"
 
-#define FOLD_BUDGET_MS 1000  /* then Redis gets its turn */
-#define PUSH_BUDGET_MS 200   /* then the journal gets its turn again */
-#define STOP_FOLD_MS   10000 /* at the end; the rest waits for the next start */
-#define PUSH_PAUSE_MS  1000  /* after a problem with Redis */
-#define SYNC_EVERY_MS  60000
-#define RIVAL_QUIET_MS 60000 /* then it is over */
+#define FOLD_BUDGET_MS    1000  /* then Redis gets its turn */
+#define PUSH_BUDGET_MS    200   /* then the journal gets its turn again */
+#define STOP_FOLD_MS      10000 /* at the end; the rest waits for the next start */
+#define PUSH_PAUSE_MS     1000  /* after a problem with Redis */
+#define SYNC_EVERY_MS     60000
+#define RIVAL_QUIET_MS    60000 /* then it is over */
+#define EVICTION_EVERY_MS 60000
 
 MUTEX_NAME(accountant_lock)
 #define GUARDED MUTEX_GUARDS(accountant_lock)
@@ -51,7 +53,9 @@ struct accountant {
     struct push_now now;
     int64_t push_next_ms, sync_next_ms; /* monotonic */
     struct journal_position synced;
-    struct log_problem store_problem, refused, undone, rival;
+    struct log_problem store_problem, refused, undone, rival, eviction;
+    int64_t eviction_next_ms;
+    uint64_t eviction_generation; /* the connection that was asked */
 
     pthread_t thread;
     struct mutex lock;
@@ -63,6 +67,7 @@ struct accountant {
     struct row_sums_config fold_config GUARDED;
     int64_t keep_ms GUARDED; /* records of messages that are counted */
     struct journal_keep keep GUARDED;
+    bool allow_eviction GUARDED;
     struct accountant_state state GUARDED;
 };
 
@@ -91,6 +96,36 @@ static void report_findings(struct accountant *a)
     log_problem_settle(&a->rival, now_ms, RIVAL_QUIET_MS);
 }
 
+static bool is_eviction_allowed(struct accountant *a)
+{
+    bool allowed;
+
+    accountant_lock_take(&a->lock);
+    allowed = a->allow_eviction;
+    accountant_lock_give(&a->lock);
+    return allowed;
+}
+
+/* Once a minute, and of each new connection: it may be to another server. */
+static int watch_eviction(struct accountant *a, struct err *err)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    bool is_new = store_generation(a->store) != a->eviction_generation;
+
+    if (!is_new && now_ms < a->eviction_next_ms)
+        return 0;
+    a->eviction_generation = store_generation(a->store);
+    a->eviction_next_ms = now_ms + EVICTION_EVERY_MS;
+    if (is_eviction_allowed(a) || eviction_check(a->store, err) == 0) {
+        log_problem_clear(&a->eviction);
+        return 0;
+    }
+    if (err->code != EX_CONFIG)
+        return -1;
+    log_problem_raise(&a->eviction, err, now_ms);
+    return 0;
+}
+
 /* 1: there is more to push at once. */
 static int push_some(struct accountant *a, int64_t budget_ms)
 {
@@ -103,7 +138,7 @@ static int push_some(struct accountant *a, int64_t budget_ms)
     rc = push_step(a->push, &a->now, budget_ms, &e);
     report_findings(a);
     changes = rc < 0 ? -1 : changes_step(a->changes, &e);
-    if (changes < 0) {
+    if (changes < 0 || watch_eviction(a, &e) < 0) {
         log_problem_raise(&a->store_problem, &e, clock_monotonic_ms());
         a->push_next_ms = clock_monotonic_ms() + PUSH_PAUSE_MS;
         return -1;
@@ -165,6 +200,7 @@ static const char *first_problem(const struct accountant *a)
                                        &a->rival,
                                        &a->refused,
                                        &a->undone,
+                                       &a->eviction,
                                        &a->folding.strays};
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -257,6 +293,7 @@ static void *run(void *arg)
 static void set_config(struct accountant *a, const struct settings *s) TG_REQUIRES(accountant_lock)
 {
     a->pause_ms = s->ledger.push_ms;
+    a->allow_eviction = s->store.allow_eviction;
     a->fold_config =
         (struct row_sums_config){s->accounting.users, (uint64_t)s->accounting.users_max};
     a->keep_ms = s->ledger.keep_messages_ms;
@@ -293,12 +330,17 @@ static int run_begin(struct accountant *a, const struct settings *s, struct iden
     return ledger_run_begin(a->ledger, slice_str(id->run), next_number, err);
 }
 
-/* A store that counts otherwise is found at the start, if it answers by then. */
+/* A store that counts otherwise, or deletes figures, is found at the start, if it answers by then.
+ */
 static int check_agreement(struct accountant *a, const struct settings *s, struct err *err)
 {
     struct push_schema schema = {a->store, s->store.prefix, s->timezone};
 
-    return push_schema_check(&schema, err) < 0 && err->code == EX_CONFIG ? -1 : 0;
+    if (push_schema_check(&schema, err) < 0)
+        return err->code == EX_CONFIG ? -1 : 0;
+    if (s->store.allow_eviction || eviction_check(a->store, err) == 0)
+        return 0;
+    return err->code == EX_CONFIG ? -1 : 0;
 }
 
 /* Before the thread begins, so without the lock. */
@@ -377,7 +419,9 @@ static struct accountant *accountant_new(struct journal *journal, const struct s
                           LOG_WARNING, .times = 0},
         .refused = {"redis refuses counters", NULL, LOG_ERR, .times = 0},
         .undone = {"counters in redis were changed from outside", NULL, LOG_ERR, .times = 0},
-        .rival = {"two nodes of the same name", NULL, LOG_ERR, .times = 0}};
+        .rival = {"two nodes of the same name", NULL, LOG_ERR, .times = 0},
+        .eviction = {"redis may delete counters", "redis keeps all counters again", LOG_ERR,
+                     .times = 0}};
     mutex_init(&a->lock);
     mutex_condition_init(&a->wake);
     mutex_condition_init(&a->folded);

@@ -219,8 +219,13 @@ int push_batch_store_error(const struct store *store, const redisReply *reply, s
         {"OOM", "raise its maxmemory"},
         {"READONLY", "point store.url at the master, not at a replica"},
         {"MISCONF", "it cannot save to its disk: see its log"},
-        {"NOPERM", "let its user run scripts and write keys (ACL)"},
+        {"NOPERM", "give its user the rights that tollgate-keys(7) lists (ACL)"},
+        {"NOAUTH", "set store.username and store.password_file"},
         {"LOADING", "it is loading its data, wait"},
+        {"BUSY ", "somebody's script runs too long: redis-cli SCRIPT KILL"},
+        {"CLUSTERDOWN", "a part of the cluster is down: redis-cli CLUSTER INFO"},
+        {"NOREPLICAS", "it has too few replicas (min-replicas-to-write)"},
+        {"MASTERDOWN", "point store.url at the master, not at a replica"},
     };
     struct slice text = link_reply_text(reply);
     const char *fix = "";

@@ -16,6 +16,7 @@
 #include "lib/redis/link.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
+#include "lib/sys/privileges.h"
 #include "lib/sys/program.h"
 
 #define PATH_ROOM      160
@@ -27,14 +28,14 @@
 #define LOG_TAIL_BYTES ((off_t)2048)
 #define LIVED_WELL_MS  60000
 
-#define LOG_MAX_BYTES  ((off_t)1 << 20)
-
 struct own_server {
     char dir[PATH_ROOM], socket[PATH_ROOM], lock[PATH_ROOM], log[PATH_ROOM];
     pid_t child;  /* ours to wait for; 0: none */
     bool adopted; /* the one that lives is another process's child */
     bool alive;   /* as of the last look */
     int64_t started_ms, pause_ms, next_try_ms;
+    bool has_group;
+    gid_t group; /* of the socket */
 };
 
 bool own_server_wanted(const struct settings *s)
@@ -59,6 +60,48 @@ static int make_dir(struct own_server *p, const char *state_dir, struct err *err
     if (mkdir(p->dir, 0750) != 0 && errno != EEXIST)
         return err_set(err, EX_CANTCREAT, "cannot make %s: %s", p->dir, strerror(errno));
     return 0;
+}
+
+/* --- who may use it -------------------------------------------------------------------------- */
+
+static int give(const struct own_server *p, const char *path, mode_t mode, struct err *err)
+{
+    if (chown(path, (uid_t)-1, p->group) == 0 && chmod(path, mode) == 0)
+        return 0;
+    return err_set(err, EX_CONFIG,
+                   "store.private_group: cannot give %s to the group: %s: add the account of "
+                   "tollgated to the group (usermod -a -G)",
+                   path, strerror(errno));
+}
+
+/* Search permission on the way to the socket: on state_dir for everybody, for its group is another
+ * one; what is in there has modes of its own. */
+static int group_open(struct own_server *p, const struct settings *s, struct err *err)
+{
+    struct stat st;
+
+    if (s->store.private_group == NULL || s->store.private_group[0] == '\0')
+        return 0;
+    if (privileges_group_find("store.private_group", s->store.private_group, &p->group, err) < 0 ||
+        give(p, p->dir, 0750, err) < 0)
+        return -1;
+    if (stat(s->state_dir, &st) != 0 || chmod(s->state_dir, (st.st_mode | S_IXOTH) & 07777) != 0)
+        return err_set(err, EX_OSERR, "store.private_group: cannot open %s to the group: %s",
+                       s->state_dir, strerror(errno));
+    p->has_group = true;
+    return 0;
+}
+
+/* Each start of the server makes the socket anew. */
+static void socket_give(const struct own_server *p)
+{
+    struct stat st;
+    struct err err;
+
+    if (p->has_group && lstat(p->socket, &st) == 0 && st.st_gid != p->group &&
+        give(p, p->socket, 0770, &err) < 0)
+        log_event(LOG_ERR, "socket of the private redis-server stays closed to the group",
+                  LOG_ERROR("error", &err));
 }
 
 /* --- looking at it
@@ -144,16 +187,16 @@ static bool reap(struct own_server *p)
 /* --- starting it
  * ---------------------------------------------------------------------------------- */
 
-/* The server opens its log anew for each line, so the file can be moved under it. */
-static void turn_log(const struct own_server *p)
+/* The server opens its log anew for each line, so that the file may be renamed at any time. */
+static void log_rotate(const struct own_server *p)
 {
-    char old[PATH_ROOM + 4];
+    char old[PATH_ROOM + 2];
     struct stat st;
 
-    if (stat(p->log, &st) != 0 || st.st_size < LOG_MAX_BYTES)
-        return;
     (void)snprintf(old, sizeof old, "%s.1", p->log);
-    (void)rename(p->log, old);
+    if (lstat(p->log, &st) == 0 && st.st_size > LOG_MAX_BYTES && rename(p->log, old) != 0)
+        log_event(LOG_WARNING, "log of the private redis-server cannot be renamed",
+                  LOG_STR("file", p->log), LOG_STR("error", strerror(errno)));
 }
 
 static pid_t spawn(const struct own_server *p, int lock, struct err *err)
@@ -200,7 +243,7 @@ static int begin(struct own_server *p, struct err *err)
     }
     if (lock < 0)
         return err_set(err, EX_CANTCREAT, "cannot open %s: %s", p->lock, strerror(errno));
-    turn_log(p);
+    log_rotate(p);
     pid = spawn(p, lock, err);
     (void)close(lock);
     if (pid < 0)
@@ -224,6 +267,7 @@ static int wait_until_it_answers(struct own_server *p, int64_t deadline_ms, stru
         }
         clock_sleep_ms(STEP_MS);
     }
+    socket_give(p);
     return 0;
 }
 
@@ -237,7 +281,7 @@ struct own_server *own_server_start(const struct settings *s, int64_t wait_ms, s
         (void)err_set(err, EX_OSERR, "private store: out of memory");
         return NULL;
     }
-    if (make_dir(p, s->state_dir, err) == 0 && begin(p, err) == 0 &&
+    if (make_dir(p, s->state_dir, err) == 0 && group_open(p, s, err) == 0 && begin(p, err) == 0 &&
         wait_until_it_answers(p, p->started_ms + wait_ms, err) == 0)
         return p;
     own_server_leave(p);
@@ -263,18 +307,6 @@ static void note_death(struct own_server *p, int64_t now_ms)
               LOG_NUM("retry_ms", p->pause_ms));
 }
 
-/* redis-server opens its log for each line, so that the file may be renamed at any time. */
-static void log_rotate(const struct own_server *p)
-{
-    char old[PATH_ROOM + 2];
-    struct stat st;
-
-    (void)snprintf(old, sizeof old, "%s.1", p->log);
-    if (lstat(p->log, &st) == 0 && st.st_size > LOG_MAX_BYTES && rename(p->log, old) != 0)
-        log_event(LOG_WARNING, "log of the private redis-server cannot be renamed",
-                  LOG_STR("file", p->log), LOG_STR("error", strerror(errno)));
-}
-
 void own_server_tick(struct own_server *p)
 {
     int64_t now_ms = clock_monotonic_ms();
@@ -282,6 +314,7 @@ void own_server_tick(struct own_server *p)
     int lock;
 
     log_rotate(p);
+    socket_give(p);
     (void)reap(p);
     lock = take_lock(p);
     if (lock < 0 && errno == EWOULDBLOCK)

@@ -18,9 +18,14 @@
  * flock of redis/lock through a descriptor that it inherits. A process that gets the lock
  * may start a server; one that does not get it uses the server that runs.
  *
+ * With store.private_group the members of that group may use the server, too: its socket belongs to
+ * the group, and state_dir may be passed through by everybody (mode o+x). They may do anything in
+ * it, but files of it they cannot read.
+ *
  * Threads: one (the caller's); started after privileges are dropped, so that the server runs as
  * `user`. Errors: EX_UNAVAILABLE if there is no redis-server program, or it exits at once (the text
- * has the last line of its log), EX_CANTCREAT for the directory. The tick logs its errors.
+ * has the last line of its log), EX_CANTCREAT for the directory, EX_CONFIG for
+ * the group. The tick logs its errors.
  */
 
 struct own_server;

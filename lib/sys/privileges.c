@@ -37,20 +37,19 @@ int privileges_find(const char *name, struct privileges_account *out, struct err
     return 0;
 }
 
-static int group_find(const char *name, gid_t *gid, struct err *err)
+int privileges_group_find(const char *setting, const char *name, gid_t *gid, struct err *err)
 {
     struct group g, *found = NULL;
     char room[ROOM_BYTES];
     int failed = getgrnam_r(name, &g, room, sizeof room, &found);
 
     if (failed != 0)
-        return err_set(err, EX_OSERR, "milter.group: cannot look up the group \"%s\": %s", name,
+        return err_set(err, EX_OSERR, "%s: cannot look up the group \"%s\": %s", setting, name,
                        strerror(failed));
     if (found == NULL)
         return err_set(err, EX_CONFIG,
-                       "milter.group: unknown group \"%s\": make it (groupadd --system %s), or set "
-                       "another",
-                       name, name);
+                       "%s: unknown group \"%s\": make it (groupadd --system %s), or set another",
+                       setting, name, name);
     *gid = g.gr_gid;
     return 0;
 }
@@ -67,21 +66,20 @@ static bool is_member(gid_t gid)
     return getegid() == gid;
 }
 
-int privileges_group_check(const char *group, struct err *err)
+int privileges_group_check(const char *setting, const char *group, bool root, struct err *err)
 {
     gid_t gid;
 
     if (group[0] == '\0')
         return 0;
-    if (group_find(group, &gid, err) != 0)
+    if (privileges_group_find(setting, group, &gid, err) != 0)
         return -1;
-    if (geteuid() == 0 || is_member(gid))
+    if ((root && geteuid() == 0) || is_member(gid))
         return 0;
-    return err_set(
-        err, EX_CONFIG,
-        "milter.group: the present account is not in the group \"%s\": start as root, or "
-        "add it (usermod -a -G)",
-        group);
+    return err_set(err, EX_CONFIG,
+                   "%s: the account of tollgated is not in the group \"%s\": add it (usermod -a -G "
+                   "%s)%s",
+                   setting, group, group, root ? ", or start as root" : "");
 }
 
 /* Adds one to the groups that initgroups has set. */
@@ -104,7 +102,7 @@ static int groups_set(const struct privileges_account *a, const char *group, str
 {
     gid_t extra = a->gid;
 
-    if (group[0] != '\0' && group_find(group, &extra, err) != 0)
+    if (group[0] != '\0' && privileges_group_find("milter.group", group, &extra, err) != 0)
         return -1;
     if (initgroups(a->name, a->gid) == 0 && group_add(extra) == 0)
         return 0;

@@ -1,6 +1,7 @@
 #ifndef TG_SYS_PRIVILEGES_H
 #define TG_SYS_PRIVILEGES_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "lib/core/contract.h"
@@ -22,8 +23,13 @@ struct privileges_account {
 /* The account to change to; the present one if the name is empty or the process is not root's. */
 int privileges_find(const char *name, struct privileges_account *out, struct err *err) TG_MUST_USE;
 
-/* Is there such a group ("": none is wanted), and may a socket be given to it? */
-int privileges_group_check(const char *group, struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* The group that `setting` names. */
+int privileges_group_find(const char *setting, const char *group, gid_t *gid,
+                          struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3);
+/* Is there such a group ("": none is wanted), and may the present account, or, where `root` says
+ * so, root, give a file to it? */
+int privileges_group_check(const char *setting, const char *group, bool root,
+                           struct err *err) TG_MUST_USE TG_NONNULL(1, 2);
 
 /* Changes to that account for good: with its groups, and `group` in addition (milter.group, so that
  * a socket can be given to it; "": none). No-op for the present account. */

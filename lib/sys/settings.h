@@ -73,6 +73,8 @@ struct settings {
         int64_t timeout_ms;
         enum on_failure on_failure; /* of limits while the store is away */
         int64_t nodes;
+        const char *private_group; /* of the private server's socket; "": none */
+        bool allow_eviction;
     } store;
     struct {
         enum ledger_sync sync;

@@ -122,6 +122,13 @@ const struct setting settings_table[] = {
      .check = settings_check_path,
      .help = "File whose first line is the Redis password. Empty: no password, or the one in "
              "store.url."},
+    {"store.private_group", SETTING_TEXT, "", AT(store.private_group), .max = 64,
+     .check = settings_check_account,
+     .help = "Group that may use the socket of the private Redis, with all rights. The account in "
+             "user has to be a member. Empty: none."},
+    {"store.allow_eviction", SETTING_BOOL, "false", AT(store.allow_eviction), .reloadable = true,
+     .help = "Whether to accept a Redis whose maxmemory-policy is not noeviction. Such a server "
+             "deletes figures when its memory is full; they return within ten minutes."},
     {"ledger.sync", SETTING_SYNC, "1s", AT(ledger.sync), AT(ledger.sync_ms), 10 * MS, MINUTE,
      .choices = syncs, .reloadable = true,
      .help = "When the journal is written to stable storage. always: before each answer to the "

@@ -5,14 +5,17 @@ import os
 import re
 import shlex
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import collector
 import milterclient
 import proc
 import tap
 import tree
 from redis_server import Redis, RedisError, RedisServer
 from tollgated import Tollgated, libconfig, merged, wait_counted
+from web import Web
 
 MESSAGES = 3
 COUNTERS = ("report smtp --domain example.com --by user",
@@ -28,10 +31,17 @@ CHANGES = ("limit set example.com domain/recipients/hour 7", "plan set example.c
 ALL = COUNTERS + ALL_COUNTERS + LIMITS + ALL_LIMITS + CHANGES
 
 # Each role: what it may do of the above.
-MAY = {"tollgate": ALL, "reader": COUNTERS + ALL_COUNTERS + LIMITS + ALL_LIMITS,
-       "billing": COUNTERS + ALL_COUNTERS, "example": COUNTERS + LIMITS}
+READING = COUNTERS + ALL_COUNTERS + LIMITS + ALL_LIMITS
+MAY = {"tollgate": ALL, "reader": READING, "web": READING, "billing": COUNTERS + ALL_COUNTERS,
+       "example": COUNTERS + LIMITS}
 # What nobody may, and what only some may see.
 NEVER = (("FLUSHALL",), ("KEYS", "*"), ("CONFIG", "SET", "maxmemory", "1"), ("SHUTDOWN", "NOSAVE"))
+FOREIGN = {
+    "collector": (("DEL", "tg:{example.com}:violations"), ("XADD", "tg:violations", "*", "a", "b"),
+                  ("ZADD", "tg:{example.com}:held", "1", "x"), ("SET", "tg:web:session:{x}", "y"),
+                  ("GET", "tg:popauth:{192.0.2.1}"), ("GET", "other")),
+    "web": (("HSET", "tg:{example.com}:total", "in_messages", "7"),
+            ("SET", "tg:{example.com}:plan", "x"), ("DEL", "tg:violations"), ("GET", "other"))}
 OTHERS = (("HGETALL", "tg:{other.test}:total"), ("SMEMBERS", "tg:accounts:{00}"), ("SCAN", "0"))
 
 
@@ -72,7 +82,9 @@ def check_bounds(server, role):
     tap.none([c for c in NEVER if not is_denied(redis, c)], role + ": may not harm the server")
     if role == "example":
         tap.none([c for c in OTHERS if not is_denied(redis, c)], "it sees no other customer")
-    if role != "tollgate":
+    tap.none([c for c in FOREIGN.get(role, ()) if not is_denied(redis, c)],
+             role + ": nothing that is another's")
+    if role not in ("tollgate", "collector"):
         tap.ok(is_denied(redis, ("DEL", "tg:{example.com}:total")), role + ": writes nothing")
     redis.close()
 
@@ -84,13 +96,52 @@ def deliver(daemon):
                              milterclient.message_of([], 500)).accepted, "accepted")
 
 
+def credentials(folder, role):
+    return {"username": role, "password_file": os.path.join(folder, "password")}
+
+
+def collect(folder, server, redis):
+    """With refusals and an anomaly that sets a limit, as well as counters."""
+    c = collector.Collector(
+        folder, server.url,
+        {"store": credentials(folder, "collector"), "throttle": {"on_anomaly": "defer"},
+         "collect": {"anomaly_learn": "0ms", "anomaly_connections": 0, "anomaly_clients": 0,
+                     "anomaly_recipients": 3}})
+    logins = collector.Logins(c.log_path)
+    c.start()
+    logins.write(20)
+    stamp = time.strftime("%b %e %H:%M:%S", time.gmtime())
+    for text in ("smtpd[77]: B1C2D30001: client=x[192.0.2.4], sasl_method=PLAIN, "
+                 "sasl_username=u1@example.com",
+                 "qmgr[78]: B1C2D30001: from=<u1@example.com>, size=500, nrcpt=9 (queue active)"):
+        logins.file.write(("%s mx postfix/%s\n" % (stamp, text)).encode())
+    c.daemon.until("its counters", lambda: collector.counted(redis, "example.com") == logins.count)
+    c.daemon.until("the anomaly", lambda: redis("EXISTS", "tg:anomalies"))
+    c.daemon.until("its limit", lambda: "recipients" in str(redis.hash("tg:{example.com}:limits")))
+    tap.same(c.stop(), 0, "tollgate-collect ends well")
+    tap.ok("NOPERM" not in c.log(), "collector: it needs no more", c.log()[-1500:])
+
+
+def serve(folder, server):
+    web = Web(folder, server.url)
+    proc.write_text(web.command.conf, proc.read_text(web.command.conf).replace(
+        "store: {", 'store: { username = "web"; password_file = "%s/password";' % folder))
+    web.add_user("root", "correct horse", "admin")
+    web.start()
+    cookie = web.sign_in("root", "correct horse")
+    answers = [web.get(path, cookie).status for path in ("/", "/violations", "/account", "/r/smtp")]
+    tap.same(answers, [200] * 4, "web: pages", cookie, web.wrote()[-1500:])
+    tap.ok("NOPERM" not in web.wrote(), "web: it needs no more", web.wrote()[-1500:])
+    tap.same(web.stop(), 0, "tollgate-web ends well")
+
+
 def main():
     tap.need("redis-server")
     folder = proc.scratch("acl")
     server = RedisServer(folder)
     redis = Redis(server.path)
     table = users(tree.read("doc/tollgate-keys.7").decode())
-    tap.same(sorted(table), sorted(MAY), "the users of the manual")
+    tap.same(sorted(table), sorted([*MAY, "collector"]), "the users of the manual")
     for words in table.values():
         tap.same(redis(*words), "OK", " ".join(words[:3]))
 
@@ -107,6 +158,9 @@ def main():
     for role in MAY:
         check_role(daemon, role)
         check_bounds(server, role)
+    check_bounds(server, "collector")
+    collect(folder, server, redis)
+    serve(folder, server)
     daemon.stop()
 
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -268,6 +269,46 @@ static void test_log(void)
     own_server_stop(p, WAIT_MS);
 }
 
+/* As root, so that this account need not be a member of the group. */
+static void test_group(void)
+{
+    struct err err = {0};
+    struct own_server *p;
+    char socket[220], dir[200], lock[220];
+    struct group *group = getgrnam("mail");
+    struct stat st, in_dir, above, file;
+    int64_t begin = clock_monotonic_ms();
+    pid_t first;
+
+    (void)snprintf(dir, sizeof dir, "%s/redis", state_dir);
+    (void)snprintf(socket, sizeof socket, "%s/redis.sock", dir);
+    (void)snprintf(lock, sizeof lock, "%s/lock", dir);
+    settings.store.private_group = "mail";
+    p = own_server_start(&settings, WAIT_MS, &err);
+    OK(p != NULL && group != NULL && stat(socket, &st) == 0 && stat(dir, &in_dir) == 0 &&
+           stat(state_dir, &above) == 0 && stat(lock, &file) == 0,
+       err.text);
+    OK(st.st_gid == group->gr_gid && (st.st_mode & 07777) == 0770, "the group may use the socket");
+    OK(in_dir.st_gid == group->gr_gid && (in_dir.st_mode & 07777) == 0750, "may reach it");
+    OK((above.st_mode & 0007) == 0001, "all may pass through state_dir, and no more");
+    OK((file.st_mode & 0077) == 0, "the files in it are not the group's");
+    first = own_server_pid(p);
+    (void)kill(first, SIGKILL);
+    while (clock_monotonic_ms() - begin < WAIT_MS &&
+           (own_server_pid(p) == first || stat(socket, &st) != 0 || st.st_gid != group->gr_gid)) {
+        own_server_tick(p);
+        clock_sleep_ms(10);
+    }
+    OK(stat(socket, &st) == 0 && st.st_gid == group->gr_gid && own_server_pid(p) != first,
+       "so may it that of the next server");
+    own_server_stop(p, WAIT_MS);
+    settings.store.private_group = "no-such-group";
+    OK(own_server_start(&settings, WAIT_MS, &err) == NULL && err.code == 78 &&
+           strstr(err.text, "store.private_group") != NULL,
+       err.text);
+    settings.store.private_group = "";
+}
+
 int main(void)
 {
     char command[128];
@@ -284,6 +325,7 @@ int main(void)
     test_kill_storm();
     test_death();
     test_log();
+    test_group();
     test_faults();
     (void)snprintf(command, sizeof command, "rm -rf %s", state_dir);
     OK(system(command) == 0, "cleaned up");
