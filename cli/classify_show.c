@@ -3,8 +3,8 @@
 #include <jansson.h>
 
 #include "cli/cli.h"
-#include "cli/text.h"
 #include "lib/core/format.h"
+#include "lib/core/text.h"
 #include "lib/sys/json.h"
 
 #define TEXT_BYTES ((size_t)16 << 20)

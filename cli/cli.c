@@ -10,10 +10,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "cli/text.h"
 #include "config.h"
 #include "lib/core/format.h"
 #include "lib/core/suggest.h"
+#include "lib/core/text.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/json.h"
 

@@ -5,12 +5,12 @@
 
 #include "cli/command.h"
 #include "cli/options.h"
-#include "cli/table.h"
-#include "cli/text.h"
 #include "lib/core/address.h"
 #include "lib/core/classify.h"
+#include "lib/core/text.h"
 #include "lib/read/read_held.h"
 #include "lib/sys/clock.h"
+#include "lib/sys/table.h"
 
 #define ARENA_BYTES ((size_t)1 << 30)
 #define TEXT_BYTES  ((size_t)256 << 20)

@@ -10,9 +10,9 @@
 #include "cli/holder_check.h"
 #include "cli/limit_show.h"
 #include "cli/options.h"
-#include "cli/text.h"
 #include "lib/admin/limit_change.h"
 #include "lib/core/format.h"
+#include "lib/core/text.h"
 #include "lib/sys/clock.h"
 
 #define ARENA_BYTES ((size_t)16 << 20)

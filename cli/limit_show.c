@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-#include "cli/table.h"
-#include "cli/text.h"
 #include "lib/core/format.h"
+#include "lib/core/text.h"
 #include "lib/sys/json.h"
+#include "lib/sys/table.h"
 
 #define TEXT_BYTES ((size_t)16 << 20)
 #define INDENT     11

@@ -5,7 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/options.h"
-#include "cli/text.h"
+#include "lib/core/text.h"
 #include "lib/sys/clock.h"
 #include "lib/throttle/account_change.h"
 

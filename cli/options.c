@@ -5,9 +5,9 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "cli/text.h"
 #include "lib/core/err.h"
 #include "lib/core/format.h"
+#include "lib/core/text.h"
 
 #define ROWS_MAX   24
 #define HELP_BYTES 65536

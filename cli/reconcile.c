@@ -8,9 +8,9 @@
 
 #include "cli/command.h"
 #include "cli/options.h"
-#include "cli/table.h"
-#include "cli/text.h"
 #include "lib/core/format.h"
+#include "lib/core/text.h"
+#include "lib/sys/table.h"
 
 #define ARENA_BYTES ((size_t)1 << 30)
 #define TEXT_BYTES  ((size_t)1 << 30)

@@ -11,9 +11,9 @@
 #include "cli/hold_trace.h"
 #include "cli/options.h"
 #include "cli/release_message.h"
-#include "cli/text.h"
 #include "lib/core/address.h"
 #include "lib/core/format.h"
+#include "lib/core/text.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/relay_queue.h"
 

@@ -24,7 +24,7 @@ static const char *const chart_names[] = {"bar", "line", "area", NULL};
 struct report {
     struct cli *cli;
     const struct report_kind *kind;
-    const struct report_list *list; /* in place of kind */
+    const struct list_kind *list; /* in place of kind */
     bool server;
     const char *domain_text, *user_text, *from, *to, *sort;
     int by;   /* into by_names, an enum report_by */
@@ -45,12 +45,12 @@ struct report {
 static int list_reports(void)
 {
     const struct report_kind *kind;
-    const struct report_list *list;
+    const struct list_kind *list;
 
     (void)printf("Reports (`tollgate report NAME'; --help shows the options):\n\n");
     for (size_t i = 0; (kind = report_at(i)) != NULL; i++)
         (void)printf("  %-22s  %s\n", kind->name, kind->help);
-    for (size_t i = 0; (list = report_list_at(i)) != NULL; i++)
+    for (size_t i = 0; (list = read_list_at(i)) != NULL; i++)
         (void)printf("  %-22s  %s\n", list->name, list->help);
     return EX_OK;
 }
@@ -62,8 +62,8 @@ static int unknown_report(const char *typed)
 
     for (; count < 64 && report_at(count) != NULL; count++)
         names[count] = report_at(count)->name;
-    for (size_t i = 0; count < 64 && report_list_at(i) != NULL; i++)
-        names[count++] = report_list_at(i)->name;
+    for (size_t i = 0; count < 64 && read_list_at(i) != NULL; i++)
+        names[count++] = read_list_at(i)->name;
     return cli_unknown("report", "report", typed, names, count);
 }
 
@@ -209,7 +209,7 @@ static int parse(struct report *r, int argc, char **argv)
         (void)list_reports();
         return OPTIONS_DONE;
     }
-    r->list = report_list_find(names[0]);
+    r->list = read_list_find(slice_str(names[0]));
     if (r->list != NULL)
         return check_list(r);
     r->kind = report_find(slice_str(names[0]));
@@ -290,15 +290,17 @@ static int ask(struct report *r, struct err *err)
 
 static int run_list(struct report *r)
 {
-    struct report_list_question q = {
-        .range = &r->range, .top = (size_t)r->top, .format = (enum format)r->format};
+    struct list_question q = {.kind = r->list,
+                              .range = &r->range,
+                              .top = (size_t)r->top,
+                              .timezone = r->cli->settings->timezone};
     struct err err = {0};
 
     if (range_parse(&r->range, r->from, r->to, false, &err) != 0 ||
         (r->domain_text != NULL && parse_account(r, r->domain_text, &err) != 0))
         return cli_fail(&err);
     q.domain = r->question.account;
-    return report_list_write(r->cli, r->list, &q);
+    return report_list_write(r->cli, &q, (enum format)r->format);
 }
 
 static int run(struct report *r)

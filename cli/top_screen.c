@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "cli/text.h"
 #include "cli/violations_table.h"
 #include "lib/core/format.h"
+#include "lib/core/text.h"
 
 #define ROWS_EACH  10
 #define ROWS_FIXED 11 /* of heads, rules and blank lines */

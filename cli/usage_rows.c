@@ -1,7 +1,7 @@
 #include "cli/usage_rows.h"
 
-#include "cli/text.h"
 #include "lib/core/format.h"
+#include "lib/core/text.h"
 
 #define BAR_WIDTH 10
 #define DAY_S     86400

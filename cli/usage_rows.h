@@ -1,9 +1,9 @@
 #ifndef TG_CLI_USAGE_ROWS_H
 #define TG_CLI_USAGE_ROWS_H
 
-#include "cli/table.h"
 #include "lib/core/contract.h"
 #include "lib/read/read_usage.h"
+#include "lib/sys/table.h"
 
 /* How much of each limit is used, as rows: for `usage`, `top` and `why`. */
 

@@ -6,13 +6,13 @@
 #include <sysexits.h>
 
 #include "cli/range.h"
-#include "cli/table.h"
-#include "cli/text.h"
 #include "lib/core/format.h"
 #include "lib/core/round_up.h"
 #include "lib/core/strmap.h"
+#include "lib/core/text.h"
 #include "lib/read/read_violations.h"
 #include "lib/sys/json.h"
+#include "lib/sys/table.h"
 
 #define ARENA_BYTES          ((size_t)1 << 30)
 #define TEXT_BYTES           ((size_t)1 << 30)

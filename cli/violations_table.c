@@ -1,7 +1,7 @@
 #include "cli/violations_table.h"
 
-#include "cli/text.h"
 #include "lib/core/format.h"
+#include "lib/core/text.h"
 
 enum violations_column {
     COL_TIME,

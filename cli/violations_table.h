@@ -1,9 +1,9 @@
 #ifndef TG_CLI_VIOLATIONS_TABLE_H
 #define TG_CLI_VIOLATIONS_TABLE_H
 
-#include "cli/table.h"
 #include "lib/core/contract.h"
 #include "lib/read/read_violations.h"
+#include "lib/sys/table.h"
 
 /* Violations as rows of a listing. */
 

@@ -1,12 +1,12 @@
 /* tollgate why --format json: one object with what the text says */
 #include <jansson.h>
 
-#include "cli/text.h"
 #include "cli/usage_rows.h"
 #include "cli/violations_table.h"
 #include "cli/why_message.h"
 #include "cli/why_sender.h"
 #include "lib/core/mail_trace.h"
+#include "lib/core/text.h"
 #include "lib/sys/json.h"
 
 #define TEXT_BYTES 4096

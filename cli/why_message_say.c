@@ -1,9 +1,9 @@
 /* tollgate why QUEUE-ID, as text */
 #include <stdio.h>
 
-#include "cli/text.h"
 #include "cli/why_message.h"
 #include "lib/core/format.h"
+#include "lib/core/text.h"
 
 #define NAME_BYTES 4096
 

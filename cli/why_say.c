@@ -1,8 +1,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "cli/text.h"
 #include "cli/why.h"
+#include "lib/core/text.h"
 
 #define INDENT 2
 

@@ -1,9 +1,9 @@
 /* tollgate why ADDRESS, domain, client or @server, as text */
 #include "cli/limit_show.h"
-#include "cli/text.h"
 #include "cli/violations_table.h"
 #include "cli/why_sender.h"
 #include "lib/core/format.h"
+#include "lib/core/text.h"
 
 #define NAME_BYTES    8192
 #define INDENT        11

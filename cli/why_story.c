@@ -5,9 +5,9 @@
 #include <sysexits.h>
 
 #include "cli/collect_file.h"
-#include "cli/text.h"
 #include "lib/core/format.h"
 #include "lib/core/mail_trace.h"
+#include "lib/core/text.h"
 
 #define LINE_BYTES 65536
 

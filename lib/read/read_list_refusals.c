@@ -1,16 +1,13 @@
-#include "cli/report_refusals.h"
+#include "lib/read/read_list_work.h"
 
 #include <stdlib.h>
 #include <sysexits.h>
 
-#include "cli/text.h"
 #include "lib/core/classify.h"
-#include "lib/core/format.h"
 #include "lib/core/strmap.h"
 #include "lib/read/read_lists.h"
 
-#define TEXT_BYTES  65536
-#define TEXTS_SHOWN 10
+#define TEXT_BYTES 65536
 
 /* Whose mail was refused, in a group. */
 struct refused_domain {
@@ -28,7 +25,7 @@ struct refusal_group {
 };
 
 struct refusing {
-    const struct report_list_question *q;
+    const struct list_question *q;
     struct arena *arena;
     struct strmap groups; /* provider NUL list -> struct refusal_group * */
     struct refusal_group **items;
@@ -181,38 +178,33 @@ static void add_row(struct table *t, const struct refusal_group *g)
     table_text(t, COL_TEXT, g->text);
 }
 
-/* "outlook.com to mx1: 550 5.7.1 ..." */
-static void add_text(const struct refusal_group *g, size_t width, struct buf *b)
+/* "outlook.com (mx.outlook.com) to mx1: 550 5.7.1 ..." */
+bool read_list_refusals_text(const struct table *t, size_t row, struct buf *b)
 {
-    struct buf line;
+    const struct cell *cells = &t->cells[row * t->column_count];
 
-    buf_init(&line, TEXT_BYTES);
-    buf_add(&line, g->provider);
-    if (g->relay.len > 0)
-        buf_addf(&line, " (%.*s)", SLICE_FMT(g->relay));
-    if (g->node.len > 0)
-        buf_addf(&line, " to %.*s", SLICE_FMT(g->node));
-    buf_addf(&line, ": %.*s", SLICE_FMT(g->text));
-    text_wrap(b, 0, true, width, buf_slice(&line));
-    buf_fini(&line);
+    if (cells[COL_TEXT].text.len == 0)
+        return false;
+    buf_add(b, cells[COL_PROVIDER].text);
+    if (cells[COL_RELAY].text.len > 0)
+        buf_addf(b, " (%.*s)", SLICE_FMT(cells[COL_RELAY].text));
+    if (cells[COL_NODE].text.len > 0)
+        buf_addf(b, " to %.*s", SLICE_FMT(cells[COL_NODE].text));
+    buf_addf(b, ": %.*s", SLICE_FMT(cells[COL_TEXT].text));
+    return true;
 }
 
-static void fill(const struct refusing *r, struct report_refusals *out)
+static void fill(const struct refusing *r, struct list_report *out)
 {
-    struct render_style style;
     size_t shown = r->q->top > 0 && r->q->top < r->count ? r->q->top : r->count;
 
-    cli_style(&style);
-    for (size_t i = 0; i < shown; i++) {
+    for (size_t i = 0; i < shown; i++)
         add_row(&out->table, r->items[i]);
-        if (i < TEXTS_SHOWN && r->items[i]->text.len > 0)
-            add_text(r->items[i], style.width, &out->texts);
-    }
     out->more = r->count - shown;
 }
 
-int report_refusals_read(struct cli *cli, const struct report_list_question *q, struct arena *arena,
-                         struct report_refusals *out, struct err *err)
+int read_list_refusals(struct reader *reader, const struct list_question *q, struct arena *arena,
+                       struct list_report *out, struct err *err)
 {
     struct refusing r = {.q = q, .arena = arena};
     int result;
@@ -220,7 +212,7 @@ int report_refusals_read(struct cli *cli, const struct report_list_question *q, 
     table_init(&out->table, columns, sizeof columns / sizeof columns[0], arena);
     strmap_init(&r.groups);
     buf_init(&r.key, TEXT_BYTES);
-    result = read_lists_refusals(&cli->reader, (int64_t)q->range->time.from * 1000,
+    result = read_lists_refusals(reader, (int64_t)q->range->time.from * 1000,
                                  (int64_t)q->range->time.to * 1000, take, &r, err);
     if (result == 0) {
         if (r.count > 1)

@@ -1,5 +1,5 @@
-#ifndef TG_CLI_TEXT_H
-#define TG_CLI_TEXT_H
+#ifndef TG_CORE_TEXT_H
+#define TG_CORE_TEXT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,13 +1,13 @@
-#include "cli/table.h"
+#include "lib/sys/table.h"
 
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/text.h"
 #include "lib/core/err.h"
 #include "lib/core/format.h"
+#include "lib/core/text.h"
 #include "lib/sys/json.h"
 
 #define COLUMNS_MAX 32

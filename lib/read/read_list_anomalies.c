@@ -1,4 +1,4 @@
-#include "cli/report_anomalies.h"
+#include "lib/read/read_list_work.h"
 
 #include <stdlib.h>
 #include <sysexits.h>
@@ -6,7 +6,7 @@
 #include "lib/read/read_lists.h"
 
 struct anomaly_search {
-    const struct report_list_question *q;
+    const struct list_question *q;
     struct arena *arena;
     struct anomaly_entry *items;
     size_t count, room;
@@ -90,14 +90,14 @@ static void add_row(struct table *t, const struct anomaly_entry *e)
     table_text(t, COL_NODE, e->node);
 }
 
-int report_anomalies_read(struct cli *cli, const struct report_list_question *q,
-                          struct arena *arena, struct report_anomalies *out, struct err *err)
+int read_list_anomalies(struct reader *r, const struct list_question *q, struct arena *arena,
+                        struct list_report *out, struct err *err)
 {
     struct anomaly_search s = {.q = q, .arena = arena};
     size_t shown;
 
     table_init(&out->table, columns, sizeof columns / sizeof columns[0], arena);
-    if (read_lists_anomalies(&cli->reader, (int64_t)q->range->time.from * 1000,
+    if (read_lists_anomalies(r, (int64_t)q->range->time.from * 1000,
                              (int64_t)q->range->time.to * 1000, take, &s, err) != 0)
         return -1;
     if (s.count > 1)

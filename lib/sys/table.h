@@ -1,5 +1,5 @@
-#ifndef TG_CLI_TABLE_H
-#define TG_CLI_TABLE_H
+#ifndef TG_SYS_TABLE_H
+#define TG_SYS_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>

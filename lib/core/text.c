@@ -1,4 +1,4 @@
-#include "cli/text.h"
+#include "lib/core/text.h"
 
 #include <inttypes.h>
 #include <string.h>
