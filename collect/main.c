@@ -14,7 +14,6 @@
 #include "lib/core/period.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/daemon.h"
-#include "lib/sys/descriptors.h"
 #include "lib/sys/files.h"
 #include "lib/sys/lock_file.h"
 #include "lib/sys/log.h"
@@ -34,8 +33,7 @@ struct asked {
 
 static int complain(const struct err *err)
 {
-    (void)fprintf(stderr, NAME ": %s\n", err->text);
-    return err->code != 0 ? err->code : EX_SOFTWARE;
+    return daemon_complain(NAME, err);
 }
 
 static int option_take(void *context, int value, const char *argument, FILE *complaints)
@@ -156,14 +154,10 @@ static int start(struct collector *c, const char *file, struct settings *s,
     return collector_open(c, file, s, options, err);
 }
 
-/* A failed start is reported to the parent's terminal, and to the log if that is elsewhere. */
-static int fail(struct collector *c, struct daemon_background *b, bool has_log,
-                const struct err *err)
+static int fail(struct collector *c, struct daemon_background *b, const struct err *err)
 {
-    int code = complain(err);
+    int code = daemon_background_failed(b, err);
 
-    if (has_log)
-        log_event(LOG_ERR, "cannot start", LOG_ERROR("error", err));
     collector_close(c);
     daemon_background_done(b, code);
     return code;
@@ -184,23 +178,20 @@ static int run(struct collector *c)
 static int serve(const struct daemon_options *o, struct settings *s,
                  const struct collector_options *options)
 {
-    struct daemon_background background = BACKGROUND_NONE;
-    bool has_log = s->log.target != LOG_TARGET_STDERR;
+    bool foreground = o->foreground || options->once;
+    struct daemon_background background;
     struct collector collector = {.file = NULL};
     struct err err = {0};
-    int exit_code, begun = 0;
+    int exit_code;
 
     signals_ignore();
     (void)umask(077);
-    log_open(NAME, (enum log_target)s->log.target, s->log.facility, s->log.level);
-    if (!o->foreground && !options->once)
-        begun = daemon_background_begin(&background, &exit_code, &err);
-    if (begun != 0) {
+    if (daemon_background_begin(&background, NAME, s, foreground, &exit_code) != 0) {
         settings_free(s);
-        return begun > 0 ? exit_code : complain(&err);
+        return exit_code;
     }
     if (start(&collector, o->file, s, options, &err) != 0)
-        return fail(&collector, &background, has_log, &err);
+        return fail(&collector, &background, &err);
     daemon_background_done(&background, EX_OK);
     log_event(LOG_NOTICE, "started", LOG_STR("version", PACKAGE_VERSION), LOG_STR("node", s->node),
               LOG_NUM("sources", s->collect.sources.count));
@@ -289,9 +280,5 @@ static int run_main(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct err err = {0};
-
-    if (descriptors_open(&err) != 0)
-        return complain(&err);
-    return descriptors_finish(NAME, run_main(argc, argv), stderr);
+    return daemon_main(NAME, run_main, argc, argv);
 }

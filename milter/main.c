@@ -7,7 +7,6 @@
 
 #include "lib/sys/clock.h"
 #include "lib/sys/daemon.h"
-#include "lib/sys/descriptors.h"
 #include "lib/sys/files.h"
 #include "lib/sys/lock_file.h"
 #include "lib/sys/log.h"
@@ -23,8 +22,7 @@ enum { LOCK_WAIT_MS = 15000 }; /* for a predecessor to end */
 
 static int complain(const struct err *err)
 {
-    (void)fprintf(stderr, "tollgated: %s\n", err->text);
-    return err->code != 0 ? err->code : EX_SOFTWARE;
+    return daemon_complain("tollgated", err);
 }
 
 static int load_sources(void *context, struct err *err)
@@ -118,14 +116,10 @@ static int start(struct tollgated *d, const char *file, struct settings *s, stru
     return tollgated_open(d, file, s, err);
 }
 
-/* A failed start is reported to the parent's terminal, and to the log if that is elsewhere. */
-static int fail(struct tollgated *d, struct daemon_background *b, bool has_log,
-                const struct err *err)
+static int fail(struct tollgated *d, struct daemon_background *b, const struct err *err)
 {
-    int code = complain(err);
+    int code = daemon_background_failed(b, err);
 
-    if (has_log)
-        log_event(LOG_ERR, "cannot start", LOG_ERROR("error", err));
     tollgated_close(d);
     daemon_background_done(b, code);
     return code;
@@ -148,26 +142,18 @@ static int run(struct tollgated *d)
 static int serve(const struct daemon_options *o, struct settings *s)
 {
     static struct tollgated daemon; /* static: libmilter's threads use it until the process ends */
-    struct daemon_background background = BACKGROUND_NONE;
-    bool has_log = s->log.target != LOG_TARGET_STDERR;
+    struct daemon_background background;
     struct err err = {0};
-    int exit_code, begun = 0;
+    int exit_code;
 
     signals_ignore();
     (void)umask(077);
-    log_open("tollgated", (enum log_target)s->log.target, s->log.facility, s->log.level);
-    if (!o->foreground && !has_log)
-        (void)fputs("tollgated: warning: log.target is \"stderr\", which leads nowhere in the "
-                    "background; set it to \"syslog\", or start with -f\n",
-                    stderr);
-    if (!o->foreground)
-        begun = daemon_background_begin(&background, &exit_code, &err);
-    if (begun != 0) {
+    if (daemon_background_begin(&background, "tollgated", s, o->foreground, &exit_code) != 0) {
         settings_free(s);
-        return begun > 0 ? exit_code : complain(&err);
+        return exit_code;
     }
     if (start(&daemon, o->file, s, &err) != 0)
-        return fail(&daemon, &background, has_log, &err);
+        return fail(&daemon, &background, &err);
     daemon_background_done(&background, EX_OK);
     log_event(LOG_NOTICE, "started", LOG_STR("version", PACKAGE_VERSION), LOG_STR("node", s->node),
               LOG_STR("socket", s->milter.socket));
@@ -199,9 +185,5 @@ static int run_main(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct err err = {0};
-
-    if (descriptors_open(&err) != 0)
-        return complain(&err);
-    return descriptors_finish("tollgated", run_main(argc, argv), stderr);
+    return daemon_main("tollgated", run_main, argc, argv);
 }

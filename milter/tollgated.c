@@ -2,10 +2,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sysexits.h>
 
 #include "lib/sys/clock.h"
+#include "lib/sys/descriptors.h"
 #include "lib/sys/log.h"
 #include "lib/sys/signals.h"
 #include "milter/engine.h"
@@ -31,19 +31,14 @@ enum {
 /* libmilter spins where it runs out of descriptors. */
 static unsigned raise_files(void)
 {
-    struct rlimit l;
+    uint64_t limit = descriptors_raise();
 
-    if (getrlimit(RLIMIT_NOFILE, &l) != 0)
-        return 0;
-    l.rlim_cur = l.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &l);
-    (void)getrlimit(RLIMIT_NOFILE, &l);
-    if (l.rlim_cur < FILES_FEW)
+    if (limit > 0 && limit < FILES_FEW)
         log_event(LOG_WARNING, "the limit of open files is low: raise LimitNOFILE (ulimit -n)",
-                  LOG_NUM("limit", l.rlim_cur));
-    if (l.rlim_cur <= FILES_APART || l.rlim_cur > UINT32_MAX)
+                  LOG_NUM("limit", limit));
+    if (limit <= FILES_APART || limit > UINT32_MAX)
         return 0;
-    return (unsigned)(l.rlim_cur - FILES_APART);
+    return (unsigned)(limit - FILES_APART);
 }
 
 static int add_fix(const char *dir, struct err *err)

@@ -12,8 +12,6 @@
 #include "lib/sources/source.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/daemon.h"
-#include "lib/sys/descriptors.h"
-#include "lib/sys/log.h"
 #include "lib/sys/privileges.h"
 #include "lib/sys/relay_queue.h"
 #include "relay/auth.h"
@@ -27,18 +25,15 @@
 
 static int complain(const struct err *err)
 {
-    (void)fprintf(stderr, "tollgate-relay: %s\n", err->text);
-    return err->code != 0 ? err->code : EX_SOFTWARE;
+    return daemon_complain("tollgate-relay", err);
 }
 
 /* --- the daemon ------------------------------------------------------------------------------ */
 
-/* A failed start is reported to the parent's terminal and to the log. */
 static int fail(struct daemon_background *b, const struct err *err)
 {
-    int code = complain(err);
+    int code = daemon_background_failed(b, err);
 
-    log_event(LOG_ERR, "cannot start", LOG_ERROR("error", err));
     daemon_background_done(b, code);
     return code;
 }
@@ -53,17 +48,14 @@ static int start(const struct settings *s, struct service **service, struct err 
 
 static int serve(const struct daemon_options *o, const struct settings *s)
 {
-    struct daemon_background background = BACKGROUND_NONE;
+    struct daemon_background background;
     struct service *service = NULL;
     struct err err = {.code = 0};
-    int exit_code, begun = 0;
+    int exit_code;
 
     (void)umask(077);
-    if (!o->foreground)
-        begun = daemon_background_begin(&background, &exit_code, &err);
-    if (begun != 0)
-        return begun > 0 ? exit_code : complain(&err);
-    log_open("tollgate-relay", (enum log_target)s->log.target, s->log.facility, s->log.level);
+    if (daemon_background_begin(&background, "tollgate-relay", s, o->foreground, &exit_code) != 0)
+        return exit_code;
     if (start(s, &service, &err) != 0)
         return fail(&background, &err);
     daemon_background_done(&background, EX_OK);
@@ -222,9 +214,5 @@ static int run_main(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct err err = {0};
-
-    if (descriptors_open(&err) != 0)
-        return complain(&err);
-    return descriptors_finish("tollgate-relay", run_main(argc, argv), stderr);
+    return daemon_main("tollgate-relay", run_main, argc, argv);
 }

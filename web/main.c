@@ -30,8 +30,7 @@ struct web {
 
 static int complain(const struct err *err)
 {
-    (void)fprintf(stderr, "tollgate-web: %s\n", err->text);
-    return err->code != 0 ? err->code : EX_SOFTWARE;
+    return daemon_complain("tollgate-web", err);
 }
 
 /* --- checks ---------------------------------------------------------------------------------- */
@@ -78,6 +77,21 @@ static int test(struct settings *s)
 
 /* --- life ------------------------------------------------------------------------------------ */
 
+#define FILES_APART 64 /* open files that are no client's */
+
+/* libmicrohttpd accepts nobody where it runs out of descriptors. */
+static void raise_files(const struct settings *s)
+{
+    uint64_t most = (uint64_t)s->web.connections_max * s->web.listen.count + FILES_APART;
+    uint64_t limit = descriptors_raise();
+
+    if (limit > 0 && limit < most)
+        log_event(LOG_WARNING,
+                  "the limit of open files is lower than web.connections_max: raise LimitNOFILE "
+                  "(ulimit -n)",
+                  LOG_NUM("limit", limit), LOG_NUM("needed", most));
+}
+
 /* As the account that serves. Takes the settings over. */
 static int open_all(struct web *w, struct settings *s, struct err *err)
 {
@@ -89,6 +103,7 @@ static int open_all(struct web *w, struct settings *s, struct err *err)
         settings_free(s);
         return -1;
     }
+    raise_files(s);
     signals_block(); /* for the threads */
     w->site = site_new(s, err);
     if (w->site != NULL)
@@ -139,12 +154,10 @@ static void run(struct web *w)
     log_plain(LOG_NOTICE, "stopping");
 }
 
-static int fail(struct web *w, struct daemon_background *b, bool has_log, const struct err *err)
+static int fail(struct web *w, struct daemon_background *b, const struct err *err)
 {
-    int code = complain(err);
+    int code = daemon_background_failed(b, err);
 
-    if (has_log)
-        log_event(LOG_ERR, "cannot start", LOG_ERROR("error", err));
     close_all(w);
     daemon_background_done(b, code);
     return code;
@@ -152,23 +165,19 @@ static int fail(struct web *w, struct daemon_background *b, bool has_log, const 
 
 static int serve(const struct daemon_options *o, struct settings *s)
 {
-    struct daemon_background background = BACKGROUND_NONE;
-    bool has_log = s->log.target != LOG_TARGET_STDERR;
+    struct daemon_background background;
     struct web web = {.file = o->file};
     struct err err = {0};
-    int exit_code, begun = 0;
+    int exit_code;
 
     (void)umask(077);
     signals_ignore();
-    log_open("tollgate-web", (enum log_target)s->log.target, s->log.facility, s->log.level);
-    if (!o->foreground)
-        begun = daemon_background_begin(&background, &exit_code, &err);
-    if (begun != 0) {
+    if (daemon_background_begin(&background, "tollgate-web", s, o->foreground, &exit_code) != 0) {
         settings_free(s);
-        return begun > 0 ? exit_code : complain(&err);
+        return exit_code;
     }
     if (open_all(&web, s, &err) != 0)
-        return fail(&web, &background, has_log, &err);
+        return fail(&web, &background, &err);
     daemon_background_done(&background, EX_OK);
     log_event(LOG_NOTICE, "started", LOG_STR("version", PACKAGE_VERSION));
     run(&web);
@@ -202,9 +211,5 @@ static int run_main(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct err err = {0};
-
-    if (descriptors_open(&err) != 0)
-        return complain(&err);
-    return descriptors_finish("tollgate-web", run_main(argc, argv), stderr);
+    return daemon_main("tollgate-web", run_main, argc, argv);
 }

@@ -9,6 +9,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "lib/sys/descriptors.h"
+#include "lib/sys/log.h"
+
 static void usage(const struct daemon_program *program, FILE *out)
 {
     const char *name = program->name;
@@ -174,7 +177,9 @@ static int child_wait(pid_t child, int from)
     return WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : EX_SOFTWARE;
 }
 
-int daemon_background_begin(struct daemon_background *b, int *exit_code, struct err *err)
+/* 0: this is the child, in a session of its own. 1: this is the parent, and the child has reported.
+ */
+static int divide(struct daemon_background *b, int *exit_code, struct err *err)
 {
     int ends[2];
     pid_t child;
@@ -200,6 +205,40 @@ int daemon_background_begin(struct daemon_background *b, int *exit_code, struct 
     return 0;
 }
 
+int daemon_complain(const char *program, const struct err *err)
+{
+    (void)fprintf(stderr, "%s: %s\n", program, err->text);
+    return err->code != 0 ? err->code : EX_SOFTWARE;
+}
+
+int daemon_background_begin(struct daemon_background *b, const char *program,
+                            const struct settings *s, bool foreground, int *exit_code)
+{
+    struct err err = {0};
+    int divided;
+
+    *b = (struct daemon_background){-1, program, s->log.target != LOG_TARGET_STDERR};
+    log_open(program, (enum log_target)s->log.target, s->log.facility, s->log.level);
+    if (foreground)
+        return 0;
+    if (!b->has_log)
+        (void)fprintf(stderr,
+                      "%s: warning: log.target is \"stderr\", which leads nowhere in the "
+                      "background; set it to \"syslog\", or start with -f\n",
+                      program);
+    divided = divide(b, exit_code, &err);
+    if (divided < 0)
+        *exit_code = daemon_complain(program, &err);
+    return divided != 0;
+}
+
+int daemon_background_failed(const struct daemon_background *b, const struct err *err)
+{
+    if (b->has_log)
+        log_event(LOG_ERR, "cannot start", LOG_ERROR("error", err));
+    return daemon_complain(b->program, err);
+}
+
 static void leave_terminal(void)
 {
     int null = open("/dev/null", O_RDWR);
@@ -223,4 +262,13 @@ void daemon_background_done(struct daemon_background *b, int exit_code)
     (void)!write(b->parent, &code, 1);
     (void)close(b->parent);
     b->parent = -1;
+}
+
+int daemon_main(const char *program, int (*run)(int argc, char **argv), int argc, char **argv)
+{
+    struct err err = {0};
+
+    if (descriptors_open(&err) != 0)
+        return daemon_complain(program, &err);
+    return descriptors_finish(program, run(argc, argv), stderr);
 }

@@ -9,7 +9,8 @@
 #include "lib/sys/settings.h"
 
 /*
- * Shared by the daemons: the command line, and going to the background.
+ * Shared by the daemons: the command line, going to the background, and what is said of a start
+ * that fails. Complaints go to stderr as "PROGRAM: text".
  *
  * Threads: before any is started.
  */
@@ -53,15 +54,26 @@ int daemon_settings_print(const struct daemon_options *options, const struct set
  */
 struct daemon_background {
     int parent; /* a pipe; -1: in the foreground, or already reported */
+    const char *program;
+    bool has_log; /* besides stderr */
 };
 
-#define BACKGROUND_NONE ((struct daemon_background){-1})
-
-/* 0: this is the child, in a session of its own. 1: this is the parent, and the child has reported:
- * exit with *exit_code. */
-int daemon_background_begin(struct daemon_background *b, int *exit_code,
-                            struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* Opens the log, and goes to the background unless `foreground` is set. 0: go on. 1: exit with
+ * *exit_code; this is the parent, to which the child has reported, or it went wrong. */
+int daemon_background_begin(struct daemon_background *b, const char *program,
+                            const struct settings *s, bool foreground, int *exit_code) TG_MUST_USE
+    TG_NONNULL(1, 2, 3, 5);
+/* Says on stderr, and in the log if that is elsewhere, why the start has failed. The exit code. */
+int daemon_background_failed(const struct daemon_background *b, const struct err *err) TG_MUST_USE
+    TG_NONNULL(1, 2);
 /* Reports how the start went. After 0 the standard files are /dev/null. No-op in the foreground. */
 void daemon_background_done(struct daemon_background *b, int exit_code) TG_NONNULL(1);
+
+/* The exit code, after the complaint. */
+int daemon_complain(const char *program, const struct err *err) TG_NONNULL(1, 2);
+
+/* What main does: run(argc, argv) with the standard descriptors open, its output written. */
+int daemon_main(const char *program, int (*run)(int argc, char **argv), int argc,
+                char **argv) TG_MUST_USE TG_NONNULL(1, 2, 4);
 
 #endif

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -17,6 +18,18 @@ int descriptors_open(struct err *err)
             return err_set(err, EX_OSERR, "cannot open /dev/null: %s", strerror(errno));
     }
     return 0;
+}
+
+uint64_t descriptors_raise(void)
+{
+    struct rlimit l;
+
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0)
+        return 0;
+    l.rlim_cur = l.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &l);
+    (void)getrlimit(RLIMIT_NOFILE, &l);
+    return l.rlim_cur;
 }
 
 int descriptors_finish(const char *program, int code, FILE *complaints)

@@ -5,11 +5,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "lib/sys/daemon.h"
+#include "lib/sys/log.h"
 
 static char *written, *complained;
 
@@ -105,9 +107,11 @@ static void run_child(struct daemon_background *b, enum child_end end, int code,
     _exit(0);
 }
 
+static struct settings *settings;
+
 static int parent_code(enum child_end end, int code, char *seen, size_t room)
 {
-    struct daemon_background b = BACKGROUND_NONE;
+    struct daemon_background b;
     int ends[2], status = 0, given = 0;
     ssize_t got;
     pid_t pid;
@@ -117,7 +121,7 @@ static int parent_code(enum child_end end, int code, char *seen, size_t room)
     (void)fflush(NULL);
     pid = fork();
     if (pid == 0) {
-        if (daemon_background_begin(&b, &given, NULL) == 1)
+        if (daemon_background_begin(&b, "prog", settings, false, &given) == 1)
             _exit(given);
         run_child(&b, end, code, ends[1]);
     }
@@ -129,9 +133,60 @@ static int parent_code(enum child_end end, int code, char *seen, size_t room)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+/* What goes to stderr while prog goes to the background, or fails there. */
+static void write_to(const char *path, int target, bool fails)
+{
+    const struct err why = {EX_CANTCREAT, "no room"};
+    struct daemon_background b;
+    int given;
+
+    (void)dup2(open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), 2);
+    settings->log.target = target;
+    if (daemon_background_begin(&b, "prog", settings, fails, &given) == 1)
+        _exit(given);
+    given = fails ? daemon_background_failed(&b, &why) : 0;
+    daemon_background_done(&b, given);
+    _exit(given);
+}
+
+static const char *spoken(int target, bool fails, int *code)
+{
+    static char text[1024];
+    const char *path = "daemon-t.stderr";
+    int status = 0, fd;
+    ssize_t got;
+    pid_t pid;
+
+    (void)fflush(NULL);
+    pid = fork();
+    if (pid == 0)
+        write_to(path, target, fails);
+    (void)waitpid(pid, &status, 0);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    got = read(fd, text, sizeof text - 1);
+    text[got > 0 ? got : 0] = '\0';
+    (void)close(fd);
+    (void)unlink(path);
+    *code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return text;
+}
+
+static void test_texts(void)
+{
+    int code;
+
+    OK(strstr(spoken(LOG_TARGET_STDERR, false, &code),
+              "prog: warning: log.target is \"stderr\", which leads nowhere") != NULL,
+       "a log that leads nowhere is told");
+    IS_STR(spoken(LOG_TARGET_SYSLOG, false, &code), "", "one that does not is not");
+    IS_STR(spoken(LOG_TARGET_STDERR, true, &code), "prog: no room\n",
+           "a failed start is told once, and in the foreground nothing else");
+    IS_INT(code, EX_CANTCREAT, "with its exit code");
+}
+
 static void test_background(void)
 {
-    struct daemon_background none = BACKGROUND_NONE;
+    struct daemon_background none = {.parent = -1};
     char seen[64];
 
     IS_INT(parent_code(CHILD_SAYS, 0, seen, sizeof seen), 0, "a good start");
@@ -149,6 +204,9 @@ int main(void)
 {
     test_options();
     test_settings();
+    settings = settings_defaults(&(struct err){0});
     test_background();
+    test_texts();
+    settings_free(settings);
     return tap_done();
 }
