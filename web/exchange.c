@@ -59,6 +59,17 @@ void exchange_store_give(struct exchange *x, bool good)
     x->store = NULL;
 }
 
+void exchange_note_age(struct exchange *x, int64_t read_ms)
+{
+    if (x->figures_ms == 0 || read_ms < x->figures_ms)
+        x->figures_ms = read_ms;
+}
+
+int64_t exchange_age_s(const struct exchange *x)
+{
+    return x->figures_ms > 0 ? (clock_monotonic_ms() - x->figures_ms) / 1000 : 0;
+}
+
 struct slice exchange_client(const struct exchange *x)
 {
     struct slice client = http_request_client(&x->request, &x->held->trusted);

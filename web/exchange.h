@@ -37,7 +37,8 @@ struct exchange {
     struct store *store; /* NULL: not taken yet */
     struct reader reader;
     struct http_response response;
-    int64_t now_ms; /* wall clock */
+    int64_t now_ms;     /* wall clock */
+    int64_t figures_ms; /* monotonic: when the oldest figures of the answer were read; 0: none */
 };
 
 void exchange_free(struct exchange *x);
@@ -48,6 +49,11 @@ struct exchange *exchange_new(struct site *site, struct slice target) TG_MUST_US
 int exchange_store(struct exchange *x, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Gives it back; `good`: its trips came back. */
 void exchange_store_give(struct exchange *x, bool good) TG_NONNULL(1);
+
+/* The answer has figures that were read at that time (monotonic). */
+void exchange_note_age(struct exchange *x, int64_t read_ms) TG_NONNULL(1);
+/* How old its figures are, in whole seconds. */
+int64_t exchange_age_s(const struct exchange *x) TG_NONNULL(1);
 
 /* The client's address, for the log and for counting failures; "unknown" where no proxy told. */
 struct slice exchange_client(const struct exchange *x) TG_NONNULL(1);

@@ -1,15 +1,19 @@
 #include "web/figures.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "lib/core/classify.h"
 #include "lib/core/suggest.h"
 #include "lib/ledger/row_sums.h"
+#include "lib/sys/clock.h"
 #include "web/exchange.h"
 
-#define DAY_S    86400
-#define TOP_MOST 100000
+#define DAY_S      86400
+#define TOP_MOST   100000
+#define NAME_BYTES 4096
 
 const char *const figures_parameters[] = {"mode",  "domain", "user", "from", "to", "step",
                                           "chart", "sort",   "desc", "top",  NULL};
@@ -210,6 +214,66 @@ static int ask(struct exchange *x, size_t top, struct figures *f, struct err *er
     return 0;
 }
 
+/* --- reading --------------------------------------------------------------------------------- */
+
+/* The whole question: what is not in it does not change the answer, but for the time, of which the
+ * cache keeps none for long. */
+static void write_name(const struct figures *f, struct buf *name)
+{
+    const struct report_question *q = &f->question;
+
+    buf_addf(name, "%s %d %d %d %d %d %zu %d %" PRId64 " %" PRId64, f->kind->name, f->scope.level,
+             f->scope.sees_nodes, q->by, q->step, q->reverse, q->top, q->time.hours,
+             (int64_t)q->time.from, (int64_t)q->time.to);
+    /* Controls, which no name has, keep the parts apart. */
+    buf_addf(name, "\n%.*s\n%.*s\n%.*s", SLICE_FMT(q->account), SLICE_FMT(q->user),
+             SLICE_FMT(q->sort));
+}
+
+struct figures_reading {
+    struct exchange *x;
+    const struct report_question *question;
+};
+
+/* The grid borrows the question's texts, which have to live as long as it does. */
+static int read_grid(void *context, struct figures_entry *e, struct err *err)
+{
+    struct figures_reading *d = context;
+    struct report_question q = *d->question;
+    struct slice *texts[] = {&q.account, &q.user, &q.from_text, &q.to_text, &q.timezone};
+    size_t before = d->x->reader.cost;
+    int result;
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        *texts[i] = arena_copy(&e->arena, *texts[i]);
+        if (texts[i]->ptr == NULL)
+            return err_set(err, EX_OSERR, "out of memory");
+    }
+    result = read_report(&d->x->reader, &q, &e->arena, &e->grid, err);
+    e->cost = d->x->reader.cost - before;
+    return result;
+}
+
+static int read_shared(struct exchange *x, struct figures *f, struct err *err)
+{
+    struct figures_reading reading = {x, &f->question};
+    struct buf name;
+
+    buf_init(&name, NAME_BYTES);
+    write_name(f, &name);
+    if (name.failed)
+        (void)err_set(err, EX_USAGE, "the question is too long");
+    else
+        f->entry = figures_cache_take(site_figures(x->site), buf_slice(&name), EXCHANGE_BYTES,
+                                      clock_monotonic_ms(), read_grid, &reading, err);
+    buf_fini(&name);
+    if (f->entry == NULL)
+        return -1;
+    f->cache = site_figures(x->site);
+    f->grid = f->entry->grid;
+    return 0;
+}
+
 int figures_report(struct exchange *x, const struct report_kind *kind, size_t top,
                    struct figures *f, struct err *err)
 {
@@ -220,15 +284,19 @@ int figures_report(struct exchange *x, const struct report_kind *kind, size_t to
     if (http_query_allow(&x->query, figures_parameters, err) != 0 || ask(x, top, f, err) != 0 ||
         exchange_store(x, err) != 0)
         return -1;
-    result = read_report(&x->reader, &f->question, &x->arena, &f->grid, err);
+    result = read_shared(x, f, err);
     if (result != 0 && err->code == EX_USAGE && f->is_sorted)
         (void)err_prefix(err, "sort");
+    if (result == 0)
+        exchange_note_age(x, f->entry->at_ms);
     return result;
 }
 
 void figures_fini(struct figures *f)
 {
-    report_grid_fini(&f->grid);
+    if (f->entry != NULL)
+        figures_cache_give(f->cache, f->entry);
+    f->entry = NULL;
 }
 
 /* --- lists ----------------------------------------------------------------------------------- */
@@ -270,34 +338,85 @@ int figures_violations(struct exchange *x, const struct scope *scope, size_t mos
 }
 
 /* All accounts, and _unattributed, under which mail waits that is nobody's. */
-static int find_accounts(struct exchange *x, const struct scope *scope, struct name_list *out,
-                         struct err *err)
+static int find_accounts(struct exchange *x, const struct scope *scope, struct arena *arena,
+                         struct name_list *out, struct err *err)
 {
     *out = (struct name_list){.count = 0};
-    if (scope->level == SCOPE_SERVER && read_accounts(&x->reader, &x->arena, out, err) != 0)
+    if (scope->level == SCOPE_SERVER && read_accounts(&x->reader, arena, out, err) != 0)
         return -1;
     for (size_t i = 0; i < out->count; i++) {
         if (slice_equal(out->items[i], SLICE(ACCOUNT_UNATTRIBUTED)))
             return 0;
     }
-    out->items = arena_grow(&x->arena, out->items, out->count, &out->room, sizeof *out->items);
+    out->items = arena_grow(arena, out->items, out->count, &out->room, sizeof *out->items);
     if (out->items == NULL)
         return err_set(err, EX_OSERR, "out of memory");
-    out->items[out->count++] =
-        scope->level == SCOPE_SERVER ? SLICE(ACCOUNT_UNATTRIBUTED) : scope->account;
+    out->items[out->count++] = scope->level == SCOPE_SERVER ? SLICE(ACCOUNT_UNATTRIBUTED)
+                                                            : arena_copy(arena, scope->account);
     return 0;
+}
+
+struct held_reading {
+    struct exchange *x;
+    const struct scope *scope;
+};
+
+static int read_held_of(void *context, struct figures_entry *e, struct err *err)
+{
+    struct held_reading *d = context;
+    struct name_list accounts;
+
+    if (find_accounts(d->x, d->scope, &e->arena, &accounts, err) != 0)
+        return -1;
+    e->cost = accounts.count;
+    return read_held_entries(&d->x->reader, &accounts, &e->arena, &e->held, err);
+}
+
+static int copy_held(const struct held_entries *from, struct arena *arena, struct held_entries *out,
+                     struct err *err)
+{
+    out->items = arena_array(arena, from->count + 1, sizeof *out->items);
+    for (size_t i = 0; out->items != NULL && i < from->count; i++) {
+        const struct held_entry *e = &from->items[i];
+
+        out->items[out->count++] =
+            (struct held_entry){arena_copy(arena, e->account), arena_copy(arena, e->node),
+                                arena_copy(arena, e->queue_id), e->time_s};
+        if (out->items[i].queue_id.ptr == NULL)
+            out->items = NULL;
+    }
+    return out->items != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
+}
+
+static int share_held(struct exchange *x, const struct scope *scope, struct held_entries *out,
+                      struct err *err)
+{
+    struct figures_cache *cache = site_figures(x->site);
+    struct held_reading reading = {x, scope};
+    const struct figures_entry *e;
+    struct buf name;
+    int result;
+
+    buf_init(&name, NAME_BYTES);
+    buf_addf(&name, "held\n%.*s", SLICE_FMT(scope->account));
+    e = figures_cache_take(cache, buf_slice(&name), EXCHANGE_BYTES, clock_monotonic_ms(),
+                           read_held_of, &reading, err);
+    buf_fini(&name);
+    if (e == NULL)
+        return -1;
+    result = copy_held(&e->held, &x->arena, out, err);
+    exchange_note_age(x, e->at_ms);
+    figures_cache_give(cache, e);
+    return result;
 }
 
 int figures_held(struct exchange *x, const struct scope *scope, struct held_entries *out,
                  struct err *err)
 {
-    struct name_list accounts;
-
+    *out = (struct held_entries){.count = 0};
     if (scope->level == SCOPE_USER)
         return scope_nothing(err); /* what is held does not say whose it is */
-    if (exchange_store(x, err) != 0 || find_accounts(x, scope, &accounts, err) != 0)
-        return -1;
-    return read_held_entries(&x->reader, &accounts, &x->arena, out, err);
+    return exchange_store(x, err) == 0 ? share_held(x, scope, out, err) : -1;
 }
 
 int figures_nodes(struct exchange *x, const struct scope *scope, struct coverage_nodes *out,

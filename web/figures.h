@@ -10,12 +10,14 @@
 #include "lib/read/read_held.h"
 #include "lib/read/read_range.h"
 #include "lib/read/read_violations.h"
+#include "web/figures_cache.h"
 #include "web/scope.h"
 
 /*
  * The only place that reads figures, and only within a scope. A report's question is what the query
  * says (figures_parameters), in the words of the address; the grid is the one that
- * `tollgate report` shows for the same question.
+ * `tollgate report` shows for the same question. Those who ask the same share one reading, and what
+ * is expensive may be FIGURES_CACHE_MS old (figures_cache.h); the exchange notes how old.
  *
  * Owner: a grid is ended by figures_fini; all else is the exchange's.
  * Errors: EX_USAGE (what is asked has no answer, with the fix), EX_NOUSER (scope_nothing),
@@ -36,7 +38,9 @@ struct figures {
     struct report_question question;
     enum figures_chart chart;
     bool is_sorted, is_descending;
-    struct report_grid grid;
+    struct report_grid grid; /* that of `entry`: not to be changed or ended */
+    struct figures_cache *cache;
+    const struct figures_entry *entry;
 };
 
 /* The names that a report's address takes, ended by NULL. */

@@ -33,7 +33,7 @@ void http_response_reset(struct http_response *r, int status, const char *type)
     r->is_static = r->has_etag = false;
     r->location[0] = r->cookie[0] = r->file_name[0] = '\0';
     r->allow = r->authenticate = NULL;
-    r->retry_after_s = 0;
+    r->retry_after_s = r->age_s = 0;
 }
 
 void http_response_redirect(struct http_response *r, struct slice path)
@@ -66,6 +66,16 @@ static void add_caching(const struct http_response *r, http_response_header *add
     add(context, "ETag", etag);
 }
 
+static void add_number(const char *name, int64_t seconds, http_response_header *add, void *context)
+{
+    char text[24];
+
+    if (seconds <= 0)
+        return;
+    (void)snprintf(text, sizeof text, "%" PRId64, seconds);
+    add(context, name, text);
+}
+
 static void add_chosen(const struct http_response *r, http_response_header *add, void *context)
 {
     char text[192];
@@ -78,10 +88,8 @@ static void add_chosen(const struct http_response *r, http_response_header *add,
         add(context, "Allow", r->allow);
     if (r->authenticate != NULL)
         add(context, "WWW-Authenticate", r->authenticate);
-    if (r->retry_after_s > 0) {
-        (void)snprintf(text, sizeof text, "%" PRId64, r->retry_after_s);
-        add(context, "Retry-After", text);
-    }
+    add_number("Retry-After", r->retry_after_s, add, context);
+    add_number("Age", r->age_s, add, context);
     if (r->file_name[0] != '\0') {
         (void)snprintf(text, sizeof text, "attachment; filename=\"%s\"", r->file_name);
         add(context, "Content-Disposition", text);

@@ -35,6 +35,7 @@ struct http_response {
     char location[HTTP_HEADER_ROOM], cookie[256], file_name[128];
     const char *allow, *authenticate; /* NULL: none */
     int64_t retry_after_s;            /* 0: none */
+    int64_t age_s;                    /* of figures that were not read for this answer; 0: none */
 };
 
 void http_response_init(struct http_response *r) TG_NONNULL(1);

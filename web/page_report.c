@@ -1,5 +1,6 @@
 #include "web/page_report.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -131,8 +132,10 @@ static void add_links(struct exchange *x, struct html *h, const struct figures *
     html_newline(h);
 }
 
-static void add_scope(struct html *h, const struct report_grid *g)
+static void add_scope(struct exchange *x, struct html *h, const struct report_grid *g)
 {
+    int64_t age_s = exchange_age_s(x);
+
     html_open(h, "p");
     html_attr(h, "class", SLICE("scope"));
     html_text(h, slice_str(g->scope));
@@ -147,6 +150,8 @@ static void add_scope(struct html *h, const struct report_grid *g)
     html_text(h, SLICE(", times in "));
     html_text(h, g->timezone);
     html_text(h, g->complete ? SLICE(", complete") : SLICE(", so far"));
+    if (age_s > 0)
+        html_textf(h, ", read %" PRId64 " s ago", age_s);
     html_close(h, "p");
     html_newline(h);
 }
@@ -179,7 +184,7 @@ static int answer_page(struct exchange *x, const struct report_kind *kind, struc
 
     if (result == 0) {
         page_begin(x, &h, kind->title);
-        add_scope(&h, &f.grid);
+        add_scope(x, &h, &f.grid);
         report_form(x, &h, &f);
         add_links(x, &h, &f);
         render_html_cards(&f.grid, &h);

@@ -213,6 +213,7 @@ void routes_answer(struct exchange *x)
         handle(x, route);
     }
     shorten(x);
+    x->response.age_s = exchange_age_s(x);
     metrics_http_note(site_http(x->site), route != NULL ? route->path : "none",
                       clock_monotonic_ms() - began_ms);
     log_event(LOG_DEBUG, "request", LOG_TEXT("path", slice_to(x->request.path, 200)),

@@ -20,6 +20,7 @@ struct site {
     struct pool *pool;
     struct attempts *attempts;
     struct metrics_cache *metrics;
+    struct figures_cache *figures;
     struct metrics_http *http;
     struct buf dummy_hash;
 };
@@ -139,6 +140,7 @@ static struct site *allocate(struct settings *s, struct err *err) TG_NO_THREAD_S
     }
     mutex_init(&site->lock);
     site->metrics = metrics_cache_new();
+    site->figures = figures_cache_new();
     site->http = metrics_http_new();
     buf_init(&site->dummy_hash, 1024);
     site->in_force = hold(s, err);
@@ -156,7 +158,7 @@ struct site *site_new(struct settings *s, struct err *err) TG_NO_THREAD_SAFETY
         site->pool = pool_new(site->in_force->settings, STORE_CONNECTIONS_MAX, err);
         site->attempts = site->pool != NULL ? attempts_new(err) : NULL;
     }
-    if (site->metrics == NULL || site->http == NULL)
+    if (site->metrics == NULL || site->figures == NULL || site->http == NULL)
         (void)err_set(err, EX_OSERR, "out of memory");
     else if (site->attempts != NULL &&
              secret_password_hash("nobody's", &site->dummy_hash, err) == 0)
@@ -170,6 +172,7 @@ void site_free(struct site *site) TG_NO_THREAD_SAFETY
     if (site == NULL)
         return;
     metrics_http_free(site->http);
+    figures_cache_free(site->figures);
     metrics_cache_free(site->metrics);
     attempts_free(site->attempts);
     if (site->pool != NULL)
@@ -193,6 +196,11 @@ struct attempts *site_attempts(struct site *site)
 struct metrics_cache *site_metrics(struct site *site)
 {
     return site->metrics;
+}
+
+struct figures_cache *site_figures(struct site *site)
+{
+    return site->figures;
 }
 
 struct metrics_http *site_http(struct site *site)

@@ -9,12 +9,13 @@
 #include "lib/redis/pool.h"
 #include "lib/sys/settings.h"
 #include "web/attempts.h"
+#include "web/figures_cache.h"
 #include "web/metrics_cache.h"
 #include "web/metrics_http.h"
 
 /*
  * What all requests share: the settings in force, connections to the store, failed sign-ins,
- * metrics.
+ * metrics, figures.
  *
  * Settings change at a reload; a request keeps those that it began with (site_take, site_give).
  * Owner: main.  Threads: all.
@@ -44,6 +45,7 @@ void site_give(struct site *site, const struct site_settings *held) TG_NONNULL(1
 struct pool *site_pool(struct site *site) TG_NONNULL(1);
 struct attempts *site_attempts(struct site *site) TG_NONNULL(1);
 struct metrics_cache *site_metrics(struct site *site) TG_NONNULL(1);
+struct figures_cache *site_figures(struct site *site) TG_NONNULL(1);
 struct metrics_http *site_http(struct site *site) TG_NONNULL(1);
 /* A hash that no password of ours has: what an unknown name's is compared with. */
 const char *site_dummy_hash(struct site *site) TG_NONNULL(1);

@@ -252,6 +252,7 @@ static int read_batch(struct read_rows *d, size_t first, size_t count, struct er
 
     for (size_t i = 0; i < count; i++)
         read_ask_counters(d->r, pair_key(d, first + i), d->counters);
+    d->r->cost += count;
     if (read_trip(d->r, replies, err) != 0)
         return -1;
     for (size_t i = 0; result == 0 && i < count; i++)

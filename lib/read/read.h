@@ -29,6 +29,7 @@ struct reader {
     struct store *store;
     const char *prefix;
     int64_t timeout_ms; /* of one trip; READ_TIMEOUT_MS where 0 */
+    size_t cost;        /* of what was read so far: a hash counts 1, each field of users too */
 };
 
 #define READ_TIMEOUT_MS 10000

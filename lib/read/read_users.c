@@ -99,6 +99,7 @@ static int scan_take(struct users_reading *d, struct user_scan *s, const redisRe
     memcpy(s->cursor, reply->element[0]->str, reply->element[0]->len + 1);
     s->done = strcmp(s->cursor, "0") == 0;
     pairs = reply->element[1];
+    d->r->cost += pairs->elements / 2;
     for (size_t i = 0; i + 1 < pairs->elements; i += 2) {
         if (take_field(d, s, link_reply_text(pairs->element[i]), pairs->element[i + 1], err) != 0)
             return -1;
