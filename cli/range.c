@@ -1,7 +1,6 @@
 #include "cli/range.h"
 
 #include "lib/ledger/row_sums.h"
-#include "lib/read/read_remarks.h"
 #include "lib/sys/clock.h"
 
 int range_parse(struct range *r, const char *from, const char *to, bool hours, struct err *err)
@@ -16,14 +15,4 @@ int range_parse(struct range *r, const char *from, const char *to, bool hours, s
     r->time.hours_kept_s = HOUR_KEPT_S;
     r->time.days_kept_s = DAY_KEPT_S;
     return read_range_parse(r, &words, err);
-}
-
-int range_complete(struct cli *cli, const struct range *r, struct arena *arena, bool *complete,
-                   struct slice *note, struct err *err)
-{
-    struct node_infos nodes;
-
-    if (read_node_infos(&cli->reader, arena, &nodes, err) != 0)
-        return -1;
-    return read_remarks_complete(&nodes, r->time.to, r->time.now, arena, complete, note, err);
 }

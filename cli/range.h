@@ -11,9 +11,4 @@
 int range_parse(struct range *r, const char *from, const char *to, bool hours,
                 struct err *err) TG_MUST_USE TG_NONNULL(1);
 
-/* Is everything that the range may hold in the store, from every node? Says so in *complete and,
- * where not, why in `note`. */
-int range_complete(struct cli *cli, const struct range *r, struct arena *arena, bool *complete,
-                   struct slice *note, struct err *err) TG_MUST_USE TG_NONNULL(1);
-
 #endif

@@ -2,9 +2,9 @@
 #define TG_CLI_TOP_DATA_H
 
 #include "cli/cli.h"
-#include "cli/usage_rows.h"
 #include "lib/admin/holder.h"
 #include "lib/core/contract.h"
+#include "lib/read/read_usage_rows.h"
 #include "lib/read/read_violations.h"
 
 /*

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "cli/top_screen.h"
-#include "cli/violations_table.h"
+#include "lib/read/read_violations_table.h"
 #include "lib/sys/json.h"
 
 static const char *const value_names[TOP_VALUES] = {[TOP_MESSAGES] = "messages_per_s",
@@ -43,9 +43,9 @@ static json_t *limits(const struct top_data *d, struct arena *arena)
     json_t *list;
     struct table table;
 
-    table_init(&table, usage_columns, usage_column_count, arena);
+    table_init(&table, read_usage_columns, read_usage_column_count, arena);
     for (size_t i = 0; i < d->limit_count && i < TOP_JSON_ROWS; i++)
-        usage_add_row(&table, &d->limits[i].row, d->store_ms, false);
+        read_usage_add_row(&table, &d->limits[i].row, d->store_ms, false);
     list = table_json(&table);
     for (size_t i = 0; i < json_array_size(list); i++)
         (void)json_object_set_new(json_array_get(list, i), "account",
@@ -57,9 +57,9 @@ static json_t *violations(const struct top_data *d, struct arena *arena)
 {
     struct table table;
 
-    table_init(&table, violations_columns, violations_column_count, arena);
+    table_init(&table, read_violations_columns, read_violations_column_count, arena);
     for (size_t i = 0; i < d->violations.count; i++)
-        violations_add_row(&table, &d->violations.items[i].v);
+        read_violations_add_row(&table, &d->violations.items[i].v);
     return table_json(&table);
 }
 

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "cli/violations_table.h"
 #include "lib/core/format.h"
 #include "lib/core/text.h"
+#include "lib/read/read_violations_table.h"
 
 #define ROWS_EACH  10
 #define ROWS_FIXED 11 /* of heads, rules and blank lines */
@@ -102,7 +102,7 @@ static void add_senders(const struct top_data *d, const struct render_style *sty
 static void add_limits(const struct top_data *d, const struct render_style *style, size_t most,
                        struct arena *arena, struct buf *b)
 {
-    struct table_column *columns = arena_array(arena, usage_column_count, sizeof *columns);
+    struct table_column *columns = arena_array(arena, read_usage_column_count, sizeof *columns);
     struct table list;
 
     if (columns == NULL || d->limit_count == 0) {
@@ -111,16 +111,16 @@ static void add_limits(const struct top_data *d, const struct render_style *styl
         buf_add_str(b, " accounts checked.\n\n");
         return;
     }
-    memcpy(columns, usage_columns, usage_column_count * sizeof *columns);
-    columns[USAGE_USER].head = "nearest to its limit";
-    columns[USAGE_USER].least = 20;
-    table_init(&list, columns, usage_column_count, arena);
+    memcpy(columns, read_usage_columns, read_usage_column_count * sizeof *columns);
+    columns[READ_USAGE_USER].head = "nearest to its limit";
+    columns[READ_USAGE_USER].least = 20;
+    table_init(&list, columns, read_usage_column_count, arena);
     for (size_t i = 0; i < d->limit_count && i < most; i++) {
         struct usage_row row = d->limits[i].row;
 
         if (row.user.len == 0)
             row.user = d->limits[i].holder;
-        usage_add_row(&list, &row, d->store_ms, style->utf8);
+        read_usage_add_row(&list, &row, d->store_ms, style->utf8);
     }
     table_table(&list, style, true, b);
     buf_add_char(b, '\n');
@@ -132,9 +132,9 @@ static void add_violations(const struct top_data *d, const struct render_style *
     struct table list;
     size_t count = d->violations.count;
 
-    table_init(&list, violations_columns, violations_column_count, arena);
+    table_init(&list, read_violations_columns, read_violations_column_count, arena);
     for (size_t i = count > most ? count - most : 0; i < count; i++)
-        violations_add_row(&list, &d->violations.items[i].v);
+        read_violations_add_row(&list, &d->violations.items[i].v);
     table_table(&list, style, true, b);
     if (count == 0)
         buf_add_str(b, "(no violations)\n");

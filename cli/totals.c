@@ -8,6 +8,7 @@
 #include "cli/range.h"
 #include "lib/core/address.h"
 #include "lib/core/classify.h"
+#include "lib/read/read_totals.h"
 
 #define MEMORY_BYTES ((size_t)1 << 30)
 
@@ -18,7 +19,6 @@ struct totals {
     int format;
     struct range range;
     struct name_list names;
-    struct counter_list counters;
     struct report_grid grid;
     struct arena arena;
 };
@@ -98,9 +98,7 @@ static int add_name(struct totals *t, const char *typed, struct err *err)
 
 static int find_names(struct totals *t, struct err *err)
 {
-    if (t->domains.count == 0)
-        return read_accounts(&t->cli->reader, &t->arena, &t->names, err);
-    t->names.items = arena_array(&t->arena, t->domains.count, sizeof *t->names.items);
+    t->names.items = arena_array(&t->arena, t->domains.count + 1, sizeof *t->names.items);
     if (t->names.items == NULL)
         return err_set(err, EX_OSERR, "out of memory");
     for (size_t i = 0; i < t->domains.count; i++) {
@@ -110,39 +108,14 @@ static int find_names(struct totals *t, struct err *err)
     return 0;
 }
 
-/* A domain that is named gets its line even if there is nothing in it. */
-static int add_row(void *context, struct slice name, const struct tally *sum, struct err *err)
-{
-    struct totals *t = context;
-
-    if (tally_is_empty(sum) && t->domains.count == 0)
-        return 0;
-    return report_grid_add_sums(&t->grid, SLICE_NONE, name, sum, err);
-}
-
 static int fill_grid(struct totals *t, struct err *err)
 {
-    struct report_grid *g = &t->grid;
-    struct stored_periods periods;
+    struct totals_question q = {.range = &t->range, .timezone = t->cli->settings->timezone};
 
-    if (report_grid_init(g, report_totals(), NULL, "account", MEMORY_BYTES, err) != 0 ||
-        report_grid_order(g, SLICE("account"), false, 0, err) != 0 ||
-        read_report_cover(&t->range.time, t->range.time.from, t->range.time.to, &t->arena, &periods,
-                          err) != 0)
+    if (find_names(t, err) != 0)
         return -1;
-    g->billing = true;
-    g->scope = "accounts";
-    g->from = slice_str(t->range.from_text);
-    g->to = slice_str(t->range.to_text);
-    g->timezone = slice_str(t->cli->settings->timezone);
-    report_counters(g->kind, &t->counters);
-    /* Asked before the names and counters are read: what is complete then is complete in them. */
-    if (range_complete(t->cli, &t->range, &t->arena, &g->complete, &g->note, err) != 0 ||
-        find_names(t, err) != 0 ||
-        read_counters(&t->cli->reader, &t->names, &periods, &t->counters, add_row, t, err) != 0)
-        return -1;
-    report_grid_finish(g);
-    return 0;
+    q.accounts = t->names;
+    return read_totals(&t->cli->reader, &q, &t->arena, &t->grid, err);
 }
 
 static int run(struct totals *t)

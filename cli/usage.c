@@ -8,9 +8,9 @@
 #include "cli/command.h"
 #include "cli/limit_show.h"
 #include "cli/options.h"
-#include "cli/usage_rows.h"
 #include "lib/admin/holder_usage.h"
 #include "lib/core/format.h"
+#include "lib/read/read_usage_rows.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/json.h"
 
@@ -147,12 +147,12 @@ static int read_all(struct usage_command *w, struct err *err)
 
 static void fill(struct usage_command *w, struct table *list, bool own, bool users, bool utf8)
 {
-    table_init(list, usage_columns, usage_column_count, &w->arena);
+    table_init(list, read_usage_columns, read_usage_column_count, &w->arena);
     for (size_t i = 0; i < w->rows.count; i++) {
         const struct usage_row *row = &w->rows.list[i];
 
         if (row->user.len > 0 ? users : own)
-            usage_add_row(list, row, w->rows.now_ms, utf8);
+            read_usage_add_row(list, row, w->rows.now_ms, utf8);
     }
 }
 

@@ -7,8 +7,8 @@
 #include "cli/options.h"
 #include "cli/range.h"
 #include "cli/violations_summary.h"
-#include "cli/violations_table.h"
 #include "lib/admin/holder.h"
+#include "lib/read/read_violations_table.h"
 #include "lib/sys/clock.h"
 
 #define ARENA_BYTES ((size_t)1 << 30)
@@ -154,7 +154,7 @@ static int find_holder(struct violations_command *w, struct err *err)
 static void rows_begin(struct violations_command *w)
 {
     arena_reset(&w->rows);
-    table_init(&w->list, violations_columns, violations_column_count, &w->rows);
+    table_init(&w->list, read_violations_columns, read_violations_column_count, &w->rows);
 }
 
 static void list_table(const struct violations_command *w, const struct render_style *style,
@@ -197,7 +197,7 @@ static int list_last(struct violations_command *w, struct err *err)
         return -1;
     rows_begin(w);
     for (size_t i = 0; i < list.count; i++) {
-        violations_add_row(&w->list, &list.items[i].v);
+        read_violations_add_row(&w->list, &list.items[i].v);
         w->seen = list.items[i].id;
     }
     if (list.count == 0 && !w->follow && w->format == 0)
@@ -214,7 +214,7 @@ static int follow_row(void *context, const struct violation_entry *entry, struct
     struct violations_command *w = context;
 
     (void)err;
-    violations_add_row(&w->list, &entry->v);
+    read_violations_add_row(&w->list, &entry->v);
     return 0;
 }
 

@@ -1,12 +1,12 @@
 /* tollgate why --format json: one object with what the text says */
 #include <jansson.h>
 
-#include "cli/usage_rows.h"
-#include "cli/violations_table.h"
 #include "cli/why_message.h"
 #include "cli/why_sender.h"
 #include "lib/core/mail_trace.h"
 #include "lib/core/text.h"
+#include "lib/read/read_usage_rows.h"
+#include "lib/read/read_violations_table.h"
 #include "lib/sys/json.h"
 
 #define TEXT_BYTES 4096
@@ -37,9 +37,9 @@ static json_t *violations(struct why *w, const struct violation *list, size_t co
 {
     struct table table;
 
-    table_init(&table, violations_columns, violations_column_count, &w->arena);
+    table_init(&table, read_violations_columns, read_violations_column_count, &w->arena);
     for (size_t i = 0; i < count; i++)
-        violations_add_row(&table, &list[i]);
+        read_violations_add_row(&table, &list[i]);
     return table_json(&table);
 }
 
@@ -102,7 +102,7 @@ static json_t *decision(struct why *w, const struct violation *list, size_t coun
             said = &list[i];
     }
     set(o, "time", cli_json_time(list[0].time_ms / 1000));
-    set_text(o, "outcome", slice_str(violations_outcome(said)));
+    set_text(o, "outcome", slice_str(read_violations_outcome(said)));
     set_text(o, "client", list[0].client);
     set(o, "sender", json_text(list[0].sender));
     set_text(o, "login", list[0].login);
@@ -203,9 +203,9 @@ static json_t *usage(struct why *w, const struct why_sender *s)
 {
     struct table table;
 
-    table_init(&table, usage_columns, usage_column_count, &w->arena);
+    table_init(&table, read_usage_columns, read_usage_column_count, &w->arena);
     for (size_t i = 0; i < s->usage.count; i++)
-        usage_add_row(&table, &s->usage.list[i], s->usage.now_ms, false);
+        read_usage_add_row(&table, &s->usage.list[i], s->usage.now_ms, false);
     return table_json(&table);
 }
 
@@ -213,9 +213,9 @@ static json_t *latest(struct why *w, const struct why_sender *s)
 {
     struct table table;
 
-    table_init(&table, violations_columns, violations_column_count, &w->arena);
+    table_init(&table, read_violations_columns, read_violations_column_count, &w->arena);
     for (size_t i = s->violation_count; i-- > 0;)
-        violations_add_row(&table, &s->violations[i].v);
+        read_violations_add_row(&table, &s->violations[i].v);
     return table_json(&table);
 }
 

@@ -1,10 +1,10 @@
 #ifndef TG_CLI_WHY_SENDER_H
 #define TG_CLI_WHY_SENDER_H
 
-#include "cli/usage_rows.h"
 #include "cli/why.h"
 #include "lib/core/contract.h"
 #include "lib/read/read_held.h"
+#include "lib/read/read_usage_rows.h"
 #include "lib/read/read_violations.h"
 
 /*

@@ -1,9 +1,9 @@
 /* tollgate why ADDRESS, domain, client or @server, as text */
 #include "cli/limit_show.h"
-#include "cli/violations_table.h"
 #include "cli/why_sender.h"
 #include "lib/core/format.h"
 #include "lib/core/text.h"
+#include "lib/read/read_violations_table.h"
 
 #define NAME_BYTES    8192
 #define INDENT        11
@@ -191,12 +191,12 @@ static void add_usage(struct why *w, const struct why_sender *s)
 
     if (s->usage.count == 0)
         return;
-    table_init(&list, usage_columns, usage_column_count, &w->arena);
+    table_init(&list, read_usage_columns, read_usage_column_count, &w->arena);
     for (size_t i = 0; i < s->usage.count; i++) {
         struct usage_row row = s->usage.list[i];
 
         row.user = SLICE_NONE; /* there is but one */
-        usage_add_row(&list, &row, s->usage.now_ms, w->style.utf8);
+        read_usage_add_row(&list, &row, s->usage.now_ms, w->style.utf8);
     }
     buf_add_char(&w->out, '\n');
     table_table(&list, &w->style, true, &w->out);
@@ -210,9 +210,9 @@ static void add_violations(struct why *w, const struct why_sender *s)
         buf_add_str(&w->out, "\nIt has no recorded violation.\n");
         return;
     }
-    table_init(&list, violations_columns, violations_column_count, &w->arena);
+    table_init(&list, read_violations_columns, read_violations_column_count, &w->arena);
     for (size_t i = s->violation_count; i-- > 0;)
-        violations_add_row(&list, &s->violations[i].v);
+        read_violations_add_row(&list, &s->violations[i].v);
     buf_addf(&w->out, "\nLatest violations:\n\n");
     table_table(&list, &w->style, true, &w->out);
     table_note_hidden(&list, &w->style, &w->out);

@@ -1,4 +1,4 @@
-#include "cli/violations_table.h"
+#include "lib/read/read_violations_table.h"
 
 #include "lib/core/format.h"
 #include "lib/core/text.h"
@@ -24,7 +24,7 @@ enum violations_column {
     COL_LOGIN
 };
 
-const struct table_column violations_columns[] = {
+const struct table_column read_violations_columns[] = {
     [COL_TIME] = {.name = "time", .head = "time", .least = 14},
     [COL_TIME_MS] = {.name = "time_ms"},
     [COL_WHO] = {.head = "account", .cut = 14, .least = 20},
@@ -44,9 +44,10 @@ const struct table_column violations_columns[] = {
     [COL_FROM] = {.name = "from", .head = "from", .minor = true},
     [COL_LOGIN] = {.name = "login", .head = "login", .minor = true},
 };
-const size_t violations_column_count = sizeof violations_columns / sizeof violations_columns[0];
+const size_t read_violations_column_count =
+    sizeof read_violations_columns / sizeof read_violations_columns[0];
 
-const char *violations_outcome(const struct violation *v)
+const char *read_violations_outcome(const struct violation *v)
 {
     static const char *const acted[] = {[ACTION_LOG] = "logged",
                                         [ACTION_HOLD] = "held",
@@ -103,7 +104,7 @@ static void add_some(struct table *list, enum violations_column column, struct s
         table_text(list, column, text);
 }
 
-void violations_add_row(struct table *list, const struct violation *v)
+void read_violations_add_row(struct table *list, const struct violation *v)
 {
     struct buf b;
 
@@ -116,7 +117,7 @@ void violations_add_row(struct table *list, const struct violation *v)
     add_limit(list, v, &b);
     add_used(list, v, &b);
     table_text(list, COL_ACTION, slice_str(limit_action_name(v->action)));
-    table_shorten(list, COL_ACTION, slice_str(violations_outcome(v)));
+    table_shorten(list, COL_ACTION, slice_str(read_violations_outcome(v)));
     table_text(list, COL_EVENT, slice_str(violation_event(v)));
     table_bool(list, COL_OBSERVED, v->observed, "");
     if (v->retry_after_s >= 0 && !v->soft)

@@ -1,4 +1,4 @@
-#include "cli/usage_rows.h"
+#include "lib/read/read_usage_rows.h"
 
 #include "lib/core/format.h"
 #include "lib/core/text.h"
@@ -7,7 +7,7 @@
 #define DAY_S     86400
 
 enum usage_column {
-    COL_USER = USAGE_USER,
+    COL_USER = READ_USAGE_USER,
     COL_LIMIT,
     COL_ACTION,
     COL_USED,
@@ -19,7 +19,7 @@ enum usage_column {
     COL_REOPENS_AT
 };
 
-const struct table_column usage_columns[] = {
+const struct table_column read_usage_columns[] = {
     [COL_USER] = {.name = "user", .head = "user", .cut = 14},
     [COL_LIMIT] = {.name = "limit", .head = "limit", .cut = 12},
     [COL_ACTION] = {.name = "action"},
@@ -31,7 +31,7 @@ const struct table_column usage_columns[] = {
     [COL_REOPENS] = {.name = "reopens_s", .head = "room again", .expendable = true},
     [COL_REOPENS_AT] = {.name = "reopens_at"},
 };
-const size_t usage_column_count = sizeof usage_columns / sizeof usage_columns[0];
+const size_t read_usage_column_count = sizeof read_usage_columns / sizeof read_usage_columns[0];
 
 static void add_amount(struct table *list, enum usage_column column, enum limit_metric metric,
                        uint64_t n, struct buf *b)
@@ -68,7 +68,7 @@ static void add_reopens(struct table *list, const struct usage_row *row, int64_t
     table_number(list, COL_REOPENS_AT, (uint64_t)at_s, SLICE_NONE);
 }
 
-void usage_add_row(struct table *list, const struct usage_row *row, int64_t now_ms, bool utf8)
+void read_usage_add_row(struct table *list, const struct usage_row *row, int64_t now_ms, bool utf8)
 {
     const struct limit *l = row->limit;
     struct buf b;

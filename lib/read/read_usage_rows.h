@@ -1,0 +1,16 @@
+#ifndef TG_READ_READ_USAGE_ROWS_H
+#define TG_READ_READ_USAGE_ROWS_H
+
+#include "lib/core/contract.h"
+#include "lib/read/read_usage.h"
+#include "lib/sys/table.h"
+
+/* How much of each limit is used, as rows: for `usage`, `top` and `why`. */
+
+#define READ_USAGE_USER 0 /* the column of the user */
+extern const struct table_column read_usage_columns[];
+extern const size_t read_usage_column_count;
+void read_usage_add_row(struct table *list, const struct usage_row *row, int64_t now_ms, bool utf8)
+    TG_NONNULL(1);
+
+#endif
