@@ -2,13 +2,17 @@
 
 #include <sysexits.h>
 
+#include "web/page_log_list.h"
 #include "web/page_report.h"
 #include "web/scope.h"
 
 int api_report(struct exchange *x, struct err *err)
 {
     const struct report_kind *kind = report_find(x->request.segments[3]);
+    const struct list_kind *list = read_list_find(x->request.segments[3]);
 
+    if (list != NULL)
+        return page_log_list(x, list, PAGE_REPORT_JSON, err);
     return kind != NULL ? page_report_data(x, kind, PAGE_REPORT_JSON, err) : scope_nothing(err);
 }
 

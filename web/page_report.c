@@ -10,6 +10,7 @@
 #include "lib/sys/json.h"
 #include "web/figures.h"
 #include "web/page.h"
+#include "web/page_log_list.h"
 #include "web/report_form.h"
 #include "web/report_link.h"
 
@@ -20,27 +21,37 @@ static const char *const endings[] = {"", ".csv", ".json", ".svg"};
 
 /* --- which ----------------------------------------------------------------------------------- */
 
-/* The report that the path names, and the form. NULL: there is none. */
-static const struct report_kind *find(struct slice name, enum page_report_form *form)
+struct slice page_report_stem(struct slice name, enum page_report_form *form)
 {
     for (enum page_report_form e = PAGE_REPORT_SVG; e > PAGE_REPORT_HTML; e--) {
         struct slice ending = slice_str(endings[e]);
 
         if (name.len > ending.len && slice_equal(slice_from(name, name.len - ending.len), ending)) {
             *form = e;
-            return report_find(slice_to(name, name.len - ending.len));
+            return slice_to(name, name.len - ending.len);
         }
     }
     *form = PAGE_REPORT_HTML;
-    return report_find(name);
+    return name;
+}
+
+/* Which address has data beside its page? */
+static bool has_data(const struct http_request *r, struct slice stem)
+{
+    if (r->segment_count != 2)
+        return false;
+    return slice_equal(r->segments[0], SLICE("r")) &&
+           (report_find(stem) != NULL || read_list_find(stem) != NULL);
 }
 
 bool page_report_is_data(const struct exchange *x)
 {
+    const struct http_request *r = &x->request;
     enum page_report_form form;
+    struct slice stem = page_report_stem(
+        r->segment_count > 0 ? r->segments[r->segment_count - 1] : SLICE_NONE, &form);
 
-    return x->request.segment_count == 2 && slice_equal(x->request.segments[0], SLICE("r")) &&
-           find(x->request.segments[1], &form) != NULL && form != PAGE_REPORT_HTML;
+    return form != PAGE_REPORT_HTML && has_data(r, stem);
 }
 
 /* --- data ------------------------------------------------------------------------------------ */
@@ -199,8 +210,12 @@ static int answer_page(struct exchange *x, const struct report_kind *kind, struc
 int page_report(struct exchange *x, struct err *err)
 {
     enum page_report_form form;
-    const struct report_kind *kind = find(x->request.segments[1], &form);
+    struct slice name = page_report_stem(x->request.segments[1], &form);
+    const struct report_kind *kind = report_find(name);
+    const struct list_kind *list = read_list_find(name);
 
+    if (list != NULL)
+        return page_log_list(x, list, form, err);
     if (kind == NULL)
         return scope_nothing(err);
     return form == PAGE_REPORT_HTML ? answer_page(x, kind, err)

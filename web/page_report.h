@@ -16,6 +16,8 @@
 enum page_report_form { PAGE_REPORT_HTML, PAGE_REPORT_CSV, PAGE_REPORT_JSON, PAGE_REPORT_SVG };
 
 int page_report(struct exchange *x, struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* What stands before the ending ".csv", ".json" or ".svg", or all of it; the ending is *form. */
+struct slice page_report_stem(struct slice name, enum page_report_form *form) TG_NONNULL(2);
 /* Does the path ask for data, so that errors are for programs? */
 bool page_report_is_data(const struct exchange *x) TG_NONNULL(1);
 /* The report in a form that is no page. */

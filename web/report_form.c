@@ -1,6 +1,7 @@
 #include "web/report_form.h"
 
 #include "web/page.h"
+#include "web/page_log_list.h"
 #include "web/report_link.h"
 
 #define URL_BYTES 8192
@@ -207,6 +208,7 @@ void report_form_others(struct exchange *x, struct html *h, const struct figures
         page_link(h, buf_slice(&url), slice_str(kind->title));
         html_close(h, "li");
     }
+    page_log_list_links(x, h);
     html_close(h, "ul");
     html_newline(h);
     buf_fini(&url);

@@ -109,6 +109,12 @@ def pages(role, asker):
               "/violations?domain=foreign.example": expected(role, "foreign"),
               "/held?domain=foreign.example": expected(role, "foreign"),
               "/api/v1/reports/smtp?domain=foreign.example": expected(role, "foreign"),
+              "/r/refusals": 404 if role == "user" else 200,
+              "/r/anomalies.json": 404 if role == "user" else 200,
+              "/r/refusals?domain=foreign.example": expected(role, "foreign"),
+              "/r/anomalies.csv?domain=foreign.example": expected(role, "foreign"),
+              "/r/refusals?domain=unknown.example": 404,
+              "/help/anomalies": 200,
               "/r/smtp?domain=@mx1": 400}
     faults = []
     for path, want in rights.items():
@@ -164,8 +170,9 @@ def forged(web, redis_token):
 def one_place():
     """Pages read figures in web/figures.c alone, which takes nothing but a scope, and web/scope.c
     alone makes one. /metrics has no scope: whoever may read it sees the server's."""
-    reads = re.compile(r"\bread_(report|counters|users?|accounts|nodes?|node_infos|violations|held|"
-                       r"windows|lists|coverage)\w*\(")
+    reads = re.compile(r"\bread_(list\(|(report|counters|users?|accounts|nodes?|node_infos|"
+                       r"violations|held|windows|lists|coverage|totals|adjustments|usage|"
+                       r"message)\w*\()")
     faults = []
     for path in tree.files():
         if not re.match(r"web/\w+\.c$", path):

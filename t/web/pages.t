@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""Pages beside the reports: each shows and gives as data what the command says, to whom it may."""
+
+import csv
+import datetime
+import io
+import json
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import proc
+import tap
+from counted import UTC, Counted
+from redis_server import RedisServer
+from web import Web
+
+NOW = datetime.datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
+NOW_S = int(NOW.timestamp())
+PASSWORD = "correct horse"
+
+
+def xadd(redis, key, **fields):
+    redis("XADD", key, "*", *[str(x) for item in fields.items() for x in item])
+
+
+def fill_lists(redis):
+    redis("HSET", "tg:{@mx1}:collect", "pushed_through", NOW_S, "log_from", 1)
+    for domain, text in (("own.example", "550 5.7.1 <b>listed</b>"), ("foreign.example", "550 no"),
+                         ("own.example", "550 5.7.1 <b>listed</b>")):
+        xadd(redis, "tg:refusals", node="mx1", time_ms=(NOW_S - 3600) * 1000,
+             provider="outlook.example", relay="mx.outlook.example", list="zen.spamhaus.org",
+             domain=domain, text=text, greeting=0)
+    for subject, value in (("alice@own.example", 4812), ("foreign.example", 2950)):
+        xadd(redis, "tg:anomalies", node="mx1", time_ms=(NOW_S - 7200) * 1000, kind="login",
+             subject=subject, metric="out_recipients", value=value, usual="11.5", factor="418.4")
+
+
+def fill(redis):
+    counted = Counted()
+    counted.add(NOW, "own.example", {"out_messages": 7, "out_bytes": 7000}, "alice@own.example")
+    counted.add(NOW, "foreign.example", {"out_messages": 9}, "bob@foreign.example")
+    counted.write(redis, {"mx1": NOW_S})
+    fill_lists(redis)
+
+
+class Site:
+    def __init__(self):
+        self.folder = proc.scratch("web")
+        self.server = RedisServer(self.folder)
+        self.redis = self.server.connect()
+        fill(self.redis)
+        self.web = Web(self.folder, "unix://" + self.server.path, now=NOW)
+        self.web.start()
+        self.roles = {}
+        for role, name, domains in (("admin", "root", ""), ("domain", "anna", "own.example"),
+                                    ("user", "alice@own.example", "")):
+            self.web.add_user(name, PASSWORD, role, domains)
+            self.roles[role] = self.web.sign_in(name, PASSWORD)
+
+    def get(self, path, role="admin"):
+        return self.web.get(path, self.roles[role])
+
+    def says(self, *args):
+        return self.web.command.good(*args)
+
+
+def lists(site):
+    for name in ("refusals", "anomalies"):
+        for words, query in (((), ""), (("--domain", "own.example"), "?domain=own.example"),
+                             (("--from", "2026-10", "--to", "2026-10"),
+                              "?from=2026-10&to=2026-10")):
+            path = "/r/%s%%s%s" % (name, query)
+            answer = site.get(path % ".csv")
+            tap.same((answer.text, answer.headers["content-type"]),
+                     (site.says("report", name, "--format", "csv", *words),
+                      "text/csv; charset=utf-8"), path % ".csv" + " is what the command writes")
+            data = json.loads(site.says("report", name, "--format", "json", *words))
+            tap.same(json.loads(site.get(path % ".json").text), data, path % ".json")
+            tap.same(json.loads(site.get("/api/v1/reports/" + name + query).text), data,
+                     "and for programs")
+            page = site.get(path % "")
+            rows = list(csv.DictReader(io.StringIO(answer.text)))
+            tap.same((page.status, page.text.count("<tr>")), (200, len(rows) + (len(rows) > 0)),
+                     "the page has as many rows")
+        tap.same(site.get("/r/%s?domain=foreign.example" % name, "domain").status, 404,
+                 "not another's")
+        tap.same([site.get("/r/%s%s" % (name, e), "user").status for e in ("", ".csv")],
+                 [404, 404], "not for users")
+        own = site.get("/r/" + name, "domain").text
+        tap.ok("own.example" in own and "foreign.example" not in own, "a domain has its own", own)
+    page = site.get("/r/refusals").text
+    tap.ok("550 5.7.1 &lt;b>listed&lt;/b>" in page or "550 5.7.1 &lt;b&gt;listed" in page,
+           "what others say is text", page)
+    tap.ok('href="/r/refusals"' in site.get("/r/smtp").text, "they are found")
+    tap.ok('href="/r/refusals"' not in site.get("/r/smtp", "user").text, "by who may see them")
+    for path, want in (("/r/refusals?top=0", "top: use a number"), ("/r/refusals?sort=x", "sort"),
+                       ("/r/refusals?from=soon", "from soon")):
+        answer = site.get(path)
+        tap.ok(answer.status == 400 and want in answer.text, path, answer.text)
+    tap.same((site.get("/r/refusals.svg").status, site.get("/help/refusals").status), (404, 200),
+             "no chart, but a help page")
+    answer = site.web.get("/r/refusals.csv")
+    tap.ok(answer.status == 401 and "problem+json" in answer.headers["content-type"],
+           "programs are refused as programs", answer.status)
+
+
+def main():
+    site = Site()
+    lists(site)
+    tap.same(site.web.stop(), 0, "it stops")
+
+
+tap.run(main)
