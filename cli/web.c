@@ -23,6 +23,7 @@ struct web_command {
     struct arena arena;
     int role; /* into role_names; -1: not given */
     const char *domains;
+    bool write;
 };
 
 /* --- the command line ------------------------------------------------------------------------ */
@@ -41,11 +42,17 @@ static const struct options_row rows[] = {
      offsetof(struct web_command, domains),
      "D,...",
      "of the role domain: its domains; of user: the domain that it is charged to"},
+    {.name = "write",
+     OPTIONS_FLAG,
+     offsetof(struct web_command, write),
+     NULL,
+     "the token may change limits, plans and held mail; of the role admin only"},
     {.name = NULL}};
 static const struct options_table table = {
     .command = "web",
-    .synopsis = "web passwd NAME --role admin|domain|user [--domains D,...] <PASSWORD\n"
-                "       tollgate web token NAME --role admin|domain|user [--domains D,...]",
+    .synopsis =
+        "web passwd NAME --role admin|domain|user [--domains D,...] <PASSWORD\n"
+        "       tollgate web token NAME --role admin|domain|user [--domains D,...] [--write]",
     .words = words,
     .rows = rows,
     .words_least = 2,
@@ -85,6 +92,20 @@ static int describe(struct web_command *c, struct slice name, struct web_user *o
     }
     if (out->role == WEB_ROLE_USER && slice_find(out->domains, ',') >= 0)
         return err_set(err, EX_USAGE, "--domains: a user is charged to one domain");
+    return 0;
+}
+
+static int check_write(const struct web_command *c, int verb, const struct web_user *user,
+                       struct err *err)
+{
+    if (!c->write)
+        return 0;
+    if (verb == 0)
+        return err_set(err, EX_USAGE,
+                       "--write is for tokens: who signs in with a password may do what his role "
+                       "may");
+    if (user->role != WEB_ROLE_ADMIN)
+        return err_set(err, EX_USAGE, "--write needs --role admin: no other role changes anything");
     return 0;
 }
 
@@ -167,7 +188,7 @@ static int give_token(struct web_command *c, struct web_user *user, struct err *
 {
     char token[WEB_USERS_TOKEN_ROOM], hash[WEB_USERS_TOKEN_ROOM];
 
-    web_users_token_new(token, hash);
+    web_users_token_new(c->write, token, hash);
     user->hash = slice_str(hash);
     if (put(c, user, err) != 0)
         return -1;
@@ -184,7 +205,8 @@ static int run(struct web_command *c, char **typed)
 
     if (verb < 0)
         return EX_USAGE;
-    if (describe(c, slice_str(typed[1]), &user, &err) != 0)
+    if (describe(c, slice_str(typed[1]), &user, &err) != 0 ||
+        check_write(c, verb, &user, &err) != 0)
         return cli_usage("web", "%s", err.text);
     code = cli_load(c->cli);
     if (code != EX_OK)

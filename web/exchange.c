@@ -34,6 +34,8 @@ void exchange_free(struct exchange *x)
         secret_forget((char *)(uintptr_t)x->request.body.ptr, x->request.body.len);
     http_response_fini(&x->response);
     arena_fini(&x->arena);
+    if (x->setup != NULL)
+        setup_cache_give(site_setups(x->site), x->setup);
     site_give(x->site, x->held);
     free(x);
 }
@@ -68,6 +70,17 @@ void exchange_note_age(struct exchange *x, int64_t read_ms)
 int64_t exchange_age_s(const struct exchange *x)
 {
     return x->figures_ms > 0 ? (clock_monotonic_ms() - x->figures_ms) / 1000 : 0;
+}
+
+int exchange_setup(struct exchange *x, struct setup *out, struct err *err)
+{
+    if (x->setup == NULL)
+        x->setup = setup_cache_take(site_setups(x->site), err);
+    if (x->setup == NULL || exchange_store(x, err) != 0)
+        return -1;
+    *out = x->setup->setup;
+    out->store = x->store;
+    return 0;
 }
 
 struct slice exchange_client(const struct exchange *x)

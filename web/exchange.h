@@ -34,7 +34,8 @@ struct exchange {
     size_t body_bytes;             /* of the body that came, kept or not */
     struct http_query query, form; /* of the address; of a POST's body */
     struct web_identity who;
-    struct store *store; /* NULL: not taken yet */
+    const struct setup_held *setup; /* NULL: not taken yet */
+    struct store *store;            /* NULL: not taken yet */
     struct reader reader;
     struct http_response response;
     int64_t now_ms;     /* wall clock */
@@ -54,6 +55,9 @@ void exchange_store_give(struct exchange *x, bool good) TG_NONNULL(1);
 void exchange_note_age(struct exchange *x, int64_t read_ms) TG_NONNULL(1);
 /* How old its figures are, in whole seconds. */
 int64_t exchange_age_s(const struct exchange *x) TG_NONNULL(1);
+/* Hosted domains and plans, with the store: for this exchange only. EX_CONFIG, EX_UNAVAILABLE. */
+int exchange_setup(struct exchange *x, struct setup *out, struct err *err) TG_MUST_USE
+    TG_NONNULL(1, 2);
 
 /* The client's address, for the log and for counting failures; "unknown" where no proxy told. */
 struct slice exchange_client(const struct exchange *x) TG_NONNULL(1);

@@ -102,6 +102,7 @@ static int by_token(struct exchange *x, struct slice file, struct err *err)
                        "the token is not known: make one with `tollgate web token', and send it as "
                        "Authorization: Bearer tg_...");
     x->who.via = VIA_TOKEN;
+    x->who.may_write = user.may_write;
     return 0;
 }
 

@@ -31,6 +31,7 @@ struct web_identity {
     char digest[SECRET_TEXT];
     struct slice token;
     int64_t since_s;
+    bool may_write; /* of a token: also to change something */
 };
 
 #define IDENTITY_COOKIE_SAFE  "__Host-tg"

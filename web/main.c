@@ -92,6 +92,14 @@ static void raise_files(const struct settings *s)
                   LOG_NUM("limit", limit), LOG_NUM("needed", most));
 }
 
+static void refresh_setup(struct web *w)
+{
+    const struct site_settings *held = site_take(w->site);
+
+    setup_cache_refresh(site_setups(w->site), held);
+    site_give(w->site, held);
+}
+
 /* As the account that serves. Takes the settings over. */
 static int open_all(struct web *w, struct settings *s, struct err *err)
 {
@@ -106,6 +114,8 @@ static int open_all(struct web *w, struct settings *s, struct err *err)
     raise_files(s);
     signals_block(); /* for the threads */
     w->site = site_new(s, err);
+    if (w->site != NULL)
+        refresh_setup(w);
     if (w->site != NULL)
         w->server = http_server_start(w->site, &w->listen, s, err);
     signals_unblock();
@@ -150,6 +160,7 @@ static void run(struct web *w)
         if (event == EVENT_RELOAD)
             reload(w);
         http_server_watch(w->server, clock_monotonic_ms());
+        refresh_setup(w);
     }
     log_plain(LOG_NOTICE, "stopping");
 }

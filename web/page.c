@@ -120,6 +120,15 @@ void page_cell(struct html *h, const struct page_head *head, struct slice text)
     html_close(h, "td");
 }
 
+void page_cell_link(struct html *h, const struct page_head *head, struct slice url,
+                    struct slice text)
+{
+    html_open(h, "td");
+    add_class(h, head);
+    page_link(h, url, text);
+    html_close(h, "td");
+}
+
 void page_cell_name(struct html *h, struct slice url, struct slice text)
 {
     html_open(h, "th");

@@ -31,6 +31,8 @@ void page_table_open(struct html *h, const char *id, const char *caption,
                      const struct page_head *heads, size_t count) TG_NONNULL(1, 2, 3, 4);
 void page_table_close(struct html *h) TG_NONNULL(1);
 void page_cell(struct html *h, const struct page_head *head, struct slice text) TG_NONNULL(1, 2);
+void page_cell_link(struct html *h, const struct page_head *head, struct slice url,
+                    struct slice text) TG_NONNULL(1, 2);
 /* The first cell of a row, which names it; `url` may be empty. */
 void page_cell_name(struct html *h, struct slice url, struct slice text) TG_NONNULL(1);
 

@@ -53,19 +53,37 @@ static struct slice action_of(const struct violation *v)
     return slice_str(limit_action_name(v->action));
 }
 
-static void add_limit_cell(struct html *h, const struct violation *v)
+/* Where the limit can be changed: the page, with the limit in its form. */
+static void add_limit_url(struct buf *url, const struct violation *v)
 {
-    struct buf text;
+    buf_add_str(url, "/limits");
+    html_url_segment(url, v->scope == LIMIT_SERVER   ? SLICE("@server")
+                          : v->scope == LIMIT_CLIENT ? SLICE("@client")
+                                                     : v->domain);
+    html_url_query(url, "scope", slice_str(limit_scope_name(v->scope)));
+    html_url_query(url, "metric", slice_str(limit_metric_name(v->metric)));
+    html_url_query(url, "per", v->per);
+}
+
+static void add_limit_cell(struct exchange *x, struct html *h, const struct violation *v)
+{
+    struct buf text, url;
 
     buf_init(&text, 256);
+    buf_init(&url, URL_BYTES);
     format_count(&text, v->max);
     buf_addf(&text, " %s/", limit_metric_name(v->metric));
     buf_add(&text, v->per);
-    page_cell(h, &violation_heads[V_LIMIT], buf_slice(&text));
+    add_limit_url(&url, v);
+    if (x->who.role == WEB_ROLE_ADMIN && v->domain.len > 0)
+        page_cell_link(h, &violation_heads[V_LIMIT], buf_slice(&url), buf_slice(&text));
+    else
+        page_cell(h, &violation_heads[V_LIMIT], buf_slice(&text));
     buf_fini(&text);
+    buf_fini(&url);
 }
 
-static void add_violation(struct html *h, const struct violation *v)
+static void add_violation(struct exchange *x, struct html *h, const struct violation *v)
 {
     char time[PAGE_TIME_ROOM];
 
@@ -73,7 +91,7 @@ static void add_violation(struct html *h, const struct violation *v)
     add_account_cell(h, v->domain);
     page_cell(h, &violation_heads[V_TIME], page_time(v->time_ms / 1000, time));
     page_cell(h, &violation_heads[V_USER], v->user);
-    add_limit_cell(h, v);
+    add_limit_cell(x, h, v);
     add_count_cell(h, &violation_heads[V_USED], v->used);
     add_count_cell(h, &violation_heads[V_WANTED], v->wanted);
     page_cell(h, &violation_heads[V_ACTION], action_of(v));
@@ -110,7 +128,7 @@ int page_lists_violations(struct exchange *x, struct err *err)
         page_table_open(&h, "violations", "Limits that were crossed, the newest first",
                         violation_heads, V_COUNT);
         for (size_t i = 0; i < list.count; i++)
-            add_violation(&h, &list.items[i].v);
+            add_violation(x, &h, &list.items[i].v);
         page_table_close(&h);
     } else {
         html_element_class(&h, "p", "empty", SLICE("No limit was crossed."));

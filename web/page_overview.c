@@ -106,6 +106,22 @@ static void add_count(struct html *h, const char *path, const struct scope *scop
     buf_fini(&url);
 }
 
+static void add_limits(struct html *h, const struct scope *scope)
+{
+    struct slice of = scope->level == SCOPE_USER     ? scope->user
+                      : scope->level == SCOPE_DOMAIN ? scope->account
+                                                     : SLICE("@server");
+    struct buf url;
+
+    buf_init(&url, URL_BYTES);
+    buf_add_str(&url, "/limits");
+    html_url_segment(&url, of);
+    html_open(h, "li");
+    page_link(h, buf_slice(&url), SLICE("Limits"));
+    html_close(h, "li");
+    buf_fini(&url);
+}
+
 /* How many limits were crossed lately, how much mail is held. */
 static int add_counts(struct exchange *x, struct html *h, const struct scope *scope,
                       struct err *err)
@@ -121,6 +137,7 @@ static int add_counts(struct exchange *x, struct html *h, const struct scope *sc
     add_count(h, "/violations", scope, violations.count, "Violations");
     if (scope->level != SCOPE_USER)
         add_count(h, "/held", scope, held.count, "Held messages");
+    add_limits(h, scope);
     html_close(h, "ul");
     html_newline(h);
     return 0;

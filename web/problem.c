@@ -18,6 +18,8 @@ static const struct status {
     {403, -1, "Refused"},
     {404, EX_NOUSER, "Not found"},
     {405, -1, "Method not allowed"},
+    {409, -1, "Changed meanwhile"},
+    {412, -1, "Changed meanwhile"},
     {413, -1, "Too large"},
     {415, -1, "Unknown type of form"},
     {429, -1, "Too many failed sign-ins"},

@@ -10,6 +10,7 @@
 #include "web/page.h"
 #include "web/page_account.h"
 #include "web/page_help.h"
+#include "web/page_limits.h"
 #include "web/page_lists.h"
 #include "web/page_overview.h"
 #include "web/page_report.h"
@@ -40,6 +41,7 @@ static const struct route {
     {"/", READ, ROUTE_SIGNED, page_overview},
     {"/r/*", READ, ROUTE_SIGNED, page_report},
     {"/d/*", READ, ROUTE_SIGNED, page_overview_domain},
+    {"/limits/*", READ | HTTP_POST, ROUTE_SIGNED, page_limits},
     {"/violations", READ, ROUTE_SIGNED, page_lists_violations},
     {"/held", READ, ROUTE_SIGNED, page_lists_held},
     {"/status", READ, ROUTE_SIGNED, page_status},

@@ -50,6 +50,18 @@ static int parse_user(struct exchange *x, struct slice text, struct scope *out, 
 
 /* --- what may be seen ------------------------------------------------------------------------ */
 
+/* A domain that has no traffic yet. */
+static bool is_hosted(struct exchange *x, struct slice domain)
+{
+    struct err err = {0};
+    struct slice charged;
+    struct setup setup;
+    bool hosted = false;
+
+    return exchange_setup(x, &setup, &err) == 0 &&
+           setup_domain(&setup, domain, &x->arena, &hosted, &charged, &err) == 0 && hosted;
+}
+
 static int as_admin(struct exchange *x, struct scope *out, struct err *err)
 {
     bool known = true;
@@ -58,7 +70,7 @@ static int as_admin(struct exchange *x, struct scope *out, struct err *err)
     if (out->account.len > 0 && (exchange_store(x, err) != 0 ||
                                  read_is_account(&x->reader, out->account, &known, err) != 0))
         return -1;
-    return known ? 0 : scope_nothing(err);
+    return known || is_hosted(x, out->account) ? 0 : scope_nothing(err);
 }
 
 static int as_domain(struct exchange *x, struct scope *out, struct err *err)

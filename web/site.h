@@ -5,13 +5,13 @@
 
 #include "lib/core/contract.h"
 #include "lib/core/err.h"
-#include "lib/core/networks.h"
 #include "lib/redis/pool.h"
-#include "lib/sys/settings.h"
 #include "web/attempts.h"
 #include "web/figures_cache.h"
 #include "web/metrics_cache.h"
 #include "web/metrics_http.h"
+#include "web/setup_cache.h"
+#include "web/site_settings.h"
 
 /*
  * What all requests share: the settings in force, connections to the store, failed sign-ins,
@@ -20,14 +20,6 @@
  * Settings change at a reload; a request keeps those that it began with (site_take, site_give).
  * Owner: main.  Threads: all.
  */
-
-/* The settings with what is taken apart of them; immutable, counted. */
-struct site_settings {
-    struct settings *settings;
-    struct networks trusted, metrics_from;
-    struct slice delimiters; /* that begin the extension of a user */
-    unsigned holders;        /* guarded by the site's lock */
-};
 
 struct site;
 
@@ -47,6 +39,7 @@ struct attempts *site_attempts(struct site *site) TG_NONNULL(1);
 struct metrics_cache *site_metrics(struct site *site) TG_NONNULL(1);
 struct figures_cache *site_figures(struct site *site) TG_NONNULL(1);
 struct metrics_http *site_http(struct site *site) TG_NONNULL(1);
+struct setup_cache *site_setups(struct site *site) TG_NONNULL(1);
 /* A hash that no password of ours has: what an unknown name's is compared with. */
 const char *site_dummy_hash(struct site *site) TG_NONNULL(1);
 

@@ -16,6 +16,7 @@
 #include "lib/sys/secret.h"
 
 #define TOKEN_HASH   "sha256="
+#define WRITE_HASH   "sha256+write=" /* of a token that may change something */
 #define LOCK_WAIT_MS 5000
 #define ROOM_BYTES   65536
 #define MODE         0640
@@ -69,6 +70,7 @@ static const char *parse(struct slice line, struct web_user *out)
         return "write name:hash:role:domains, as `tollgate web passwd' does";
     out->role = web_users_role(role);
     out->domains = line;
+    out->may_write = false;
     if (out->role == WEB_ROLE_NONE)
         return "unknown role: use admin, domain or user";
     if (out->role == WEB_ROLE_DOMAIN && line.len == 0)
@@ -90,6 +92,16 @@ bool web_users_find(struct slice file, struct slice name, struct web_user *out)
     return false;
 }
 
+/* The digest of a token's hash; empty: it is a password's. */
+static struct slice token_digest(struct slice hash, bool *may_write)
+{
+    *may_write = slice_starts(hash, SLICE(WRITE_HASH));
+    if (*may_write)
+        return slice_from(hash, sizeof WRITE_HASH - 1);
+    return slice_starts(hash, SLICE(TOKEN_HASH)) ? slice_from(hash, sizeof TOKEN_HASH - 1)
+                                                 : SLICE_NONE;
+}
+
 bool web_users_find_token(struct slice file, struct slice token, struct web_user *out)
 {
     char digest[SECRET_TEXT];
@@ -103,8 +115,7 @@ bool web_users_find_token(struct slice file, struct slice token, struct web_user
     while (slice_cut(&file, '\n', &line)) {
         line = slice_trim(line);
         if (!is_comment(line) && parse(line, &user) == NULL &&
-            slice_starts(user.hash, SLICE(TOKEN_HASH)) &&
-            secret_equal(slice_from(user.hash, sizeof TOKEN_HASH - 1), slice_str(digest))) {
+            secret_equal(token_digest(user.hash, &user.may_write), slice_str(digest))) {
             *out = user;
             found = true;
         }
@@ -172,14 +183,15 @@ int web_users_domains(struct slice list, struct arena *arena, struct slice *out,
     return result;
 }
 
-void web_users_token_new(char token[WEB_USERS_TOKEN_ROOM], char hash[WEB_USERS_TOKEN_ROOM])
+void web_users_token_new(bool may_write, char token[WEB_USERS_TOKEN_ROOM],
+                         char hash[WEB_USERS_TOKEN_ROOM])
 {
     char random[SECRET_TEXT], digest[SECRET_TEXT];
 
     secret_random(random);
     (void)snprintf(token, WEB_USERS_TOKEN_ROOM, WEB_USERS_TOKEN_START "%s", random);
     secret_digest(slice_str(token), digest);
-    (void)snprintf(hash, WEB_USERS_TOKEN_ROOM, TOKEN_HASH "%s", digest);
+    (void)snprintf(hash, WEB_USERS_TOKEN_ROOM, "%s%s", may_write ? WRITE_HASH : TOKEN_HASH, digest);
 }
 
 static void add_line(struct buf *b, const struct web_user *user)

@@ -15,10 +15,11 @@
  *     anna:$y$j9T$...:domain:example.com,example.org
  *     alice@example.com:$y$j9T$...:user:example.com
  *     grafana:sha256=9f86d0...:admin:
+ *     panel:sha256+write=3c5f...:admin:
  *
  * A name, the hash of its password (crypt(3)) or of its token, its role, and domains: those that a
- * domain's administrator has, or the one that a user is charged to. Blank lines and those that
- * begin with # are ignored.
+ * domain's administrator has, or the one that a user is charged to. A token only reads unless it
+ * may write. Blank lines and those that begin with # are ignored.
  *
  * `tollgate web` writes it, tollgate-web reads it.  Owner: slices are borrowed from the text.
  * Errors: EX_CONFIG with file:line.
@@ -34,6 +35,7 @@ struct web_user {
     struct slice name, hash;
     enum web_role role;
     struct slice domains; /* canonical, apart by commas */
+    bool may_write;       /* of a token: it changes limits, too */
 };
 
 const char *web_users_role_name(enum web_role role);
@@ -55,7 +57,8 @@ int web_users_domains(struct slice list, struct arena *arena, struct slice *out,
 
 /* A new token, and its hash as it stands in the file. */
 #define WEB_USERS_TOKEN_ROOM 80
-void web_users_token_new(char token[WEB_USERS_TOKEN_ROOM], char hash[WEB_USERS_TOKEN_ROOM]);
+void web_users_token_new(bool may_write, char token[WEB_USERS_TOKEN_ROOM],
+                         char hash[WEB_USERS_TOKEN_ROOM]);
 
 /* Puts the user in the place of the one of that name, or behind the last. The file is replaced
  * atomically, under a lock; a new one is 0640 and belongs to the group of `account`, if there is

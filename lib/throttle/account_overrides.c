@@ -34,6 +34,15 @@ uint64_t account_overrides_stamp(const struct account_overrides *o, const struct
     return sum;
 }
 
+uint64_t account_overrides_stamp_all(const struct account_overrides *o)
+{
+    uint64_t sum = account_overrides_stamp(o, NULL);
+
+    for (size_t i = 0; i < o->count; i++)
+        sum += stamp_of(&o->overrides[i]);
+    return sum;
+}
+
 int account_overrides_take(const redisReply *reply, struct arena *arena,
                            struct account_overrides *out, struct buf *warnings)
 {

@@ -20,6 +20,8 @@ struct account_overrides {
  * changes it. With `name` NULL: the plan. */
 uint64_t account_overrides_stamp(const struct account_overrides *o, const struct limit *name)
     TG_NONNULL(1);
+/* The same of all of them together, and the plan. */
+uint64_t account_overrides_stamp_all(const struct account_overrides *o) TG_NONNULL(1);
 
 /* Overrides that cannot be parsed are skipped and reported, a line each, in `warnings` (may be
  * NULL). -1: EX_UNAVAILABLE, or EX_DATAERR for a key of another type. */

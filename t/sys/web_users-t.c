@@ -30,13 +30,19 @@ static void tokens(void)
     char token[WEB_USERS_TOKEN_ROOM], hash[WEB_USERS_TOKEN_ROOM], line[256];
     struct web_user user;
 
-    web_users_token_new(token, hash);
+    web_users_token_new(false, token, hash);
     (void)snprintf(line, sizeof line, "x:$y$1:admin:\ngrafana:%s:admin:\n", hash);
     OK(web_users_find_token(slice_str(line), slice_str(token), &user), "a token is found");
     IS_SLICE(user.name, SLICE("grafana"), "and is the one of its name");
+    OK(!user.may_write, "it only reads");
     token[10] = token[10] == '0' ? '1' : '0';
     OK(!web_users_find_token(slice_str(line), slice_str(token), &user), "another one is not");
     OK(!web_users_find_token(slice_str(line), slice_str(hash), &user), "nor its hash");
+    web_users_token_new(true, token, hash);
+    (void)snprintf(line, sizeof line, "panel:%s:admin:\n", hash);
+    OK(web_users_find_token(slice_str(line), slice_str(token), &user) && user.may_write,
+       "a token that may write");
+    OK(web_users_check(slice_str(line), "f", NULL) == 0, "stands in a good file");
 }
 
 static void checking(void)
@@ -63,7 +69,8 @@ static void checking(void)
 
 static void put(const char *path, const char *name, const char *hash, const char *want)
 {
-    struct web_user user = {slice_str(name), slice_str(hash), WEB_ROLE_ADMIN, SLICE_NONE};
+    struct web_user user = {
+        .name = slice_str(name), .hash = slice_str(hash), .role = WEB_ROLE_ADMIN};
     struct err err = {0};
     struct buf b;
 

@@ -115,6 +115,12 @@ def pages(role, asker):
               "/r/anomalies.csv?domain=foreign.example": expected(role, "foreign"),
               "/r/refusals?domain=unknown.example": 404,
               "/help/anomalies": 200,
+              "/limits/own.example": 404 if role == "user" else 200,
+              "/limits/alice@own.example": 200,
+              "/limits/foreign.example": expected(role, "foreign"),
+              "/limits/bob@foreign.example": expected(role, "foreign"),
+              "/limits/unknown.example": 404, "/limits/@mx1": 404,
+              "/limits/@server": 200 if role == "admin" else 404,
               "/r/smtp?domain=@mx1": 400}
     faults = []
     for path, want in rights.items():
