@@ -40,8 +40,9 @@ static bool has_data(const struct http_request *r, struct slice stem)
 {
     if (r->segment_count != 2)
         return false;
-    return slice_equal(r->segments[0], SLICE("r")) &&
-           (report_find(stem) != NULL || read_list_find(stem) != NULL);
+    return slice_equal(r->segments[0], SLICE("billing")) ||
+           (slice_equal(r->segments[0], SLICE("r")) &&
+            (report_find(stem) != NULL || read_list_find(stem) != NULL));
 }
 
 bool page_report_is_data(const struct exchange *x)
@@ -74,8 +75,8 @@ static int write_json(struct exchange *x, const struct report_grid *g, struct er
     return result;
 }
 
-static int write_data(struct exchange *x, const struct figures *f, enum page_report_form form,
-                      struct err *err)
+int page_report_write(struct exchange *x, const struct report_grid *g, enum page_report_form form,
+                      enum render_svg_kind chart, struct err *err)
 {
     static const char *const types[] = {HTTP_TYPE_HTML, HTTP_TYPE_CSV, HTTP_TYPE_JSON,
                                         HTTP_TYPE_SVG};
@@ -84,13 +85,13 @@ static int write_data(struct exchange *x, const struct figures *f, enum page_rep
     http_response_reset(r, 200, types[form]);
     r->has_etag = true;
     if (form == PAGE_REPORT_JSON)
-        return write_json(x, &f->grid, err);
+        return write_json(x, g, err);
     if (form == PAGE_REPORT_SVG) {
-        render_svg_file(&f->grid, (enum render_svg_kind)f->chart, &r->body);
+        render_svg_file(g, chart, &r->body);
         return 0;
     }
-    (void)snprintf(r->file_name, sizeof r->file_name, "%s.csv", f->kind->name);
-    render_csv(&f->grid, &r->body);
+    (void)snprintf(r->file_name, sizeof r->file_name, "%s.csv", g->kind->name);
+    render_csv(g, &r->body);
     return 0;
 }
 
@@ -103,7 +104,7 @@ int page_report_data(struct exchange *x, const struct report_kind *kind, enum pa
     if (result == 0 && form == PAGE_REPORT_SVG && f.chart == FIGURES_NO_CHART)
         result = err_set(err, EX_USAGE, "chart: use bar, line or area");
     if (result == 0)
-        result = write_data(x, &f, form, err);
+        result = page_report_write(x, &f.grid, form, (enum render_svg_kind)f.chart, err);
     figures_fini(&f);
     return result;
 }

@@ -4,7 +4,8 @@
 #include <stdbool.h>
 
 #include "lib/core/contract.h"
-#include "lib/core/report.h"
+#include "lib/core/render_svg.h"
+#include "lib/core/report_grid.h"
 #include "web/exchange.h"
 
 /*
@@ -20,6 +21,9 @@ int page_report(struct exchange *x, struct err *err) TG_MUST_USE TG_NONNULL(1);
 struct slice page_report_stem(struct slice name, enum page_report_form *form) TG_NONNULL(2);
 /* Does the path ask for data, so that errors are for programs? */
 bool page_report_is_data(const struct exchange *x) TG_NONNULL(1);
+/* A grid in a form that is no page. */
+int page_report_write(struct exchange *x, const struct report_grid *g, enum page_report_form form,
+                      enum render_svg_kind chart, struct err *err) TG_MUST_USE TG_NONNULL(1, 2);
 /* The report in a form that is no page. */
 int page_report_data(struct exchange *x, const struct report_kind *kind, enum page_report_form form,
                      struct err *err) TG_MUST_USE TG_NONNULL(1, 2);

@@ -9,6 +9,7 @@
 #include "web/metrics_answer.h"
 #include "web/page.h"
 #include "web/page_account.h"
+#include "web/page_billing.h"
 #include "web/page_help.h"
 #include "web/page_limits.h"
 #include "web/page_lists.h"
@@ -44,6 +45,8 @@ static const struct route {
     {"/limits/*", READ | HTTP_POST, ROUTE_SIGNED, page_limits},
     {"/violations", READ, ROUTE_SIGNED, page_lists_violations},
     {"/held", READ, ROUTE_SIGNED, page_lists_held},
+    {"/billing", READ, ROUTE_SIGNED, page_billing},
+    {"/billing/*", READ, ROUTE_SIGNED, page_billing_month},
     {"/status", READ, ROUTE_SIGNED, page_status},
     {"/help/*", READ, ROUTE_SIGNED, page_help},
     {"/account", READ, ROUTE_SIGNED, page_account},

@@ -115,6 +115,11 @@ def pages(role, asker):
               "/r/anomalies.csv?domain=foreign.example": expected(role, "foreign"),
               "/r/refusals?domain=unknown.example": 404,
               "/help/anomalies": 200,
+              "/billing": 404 if role == "user" else 200,
+              "/billing/2026-11.json": 404 if role == "user" else 200,
+              "/billing?domain=foreign.example": expected(role, "foreign"),
+              "/billing/2026-11.csv?domain=foreign.example": expected(role, "foreign"),
+              "/billing?domain=unknown.example": 404,
               "/limits/own.example": 404 if role == "user" else 200,
               "/limits/alice@own.example": 200,
               "/limits/foreign.example": expected(role, "foreign"),
@@ -138,11 +143,12 @@ def pages(role, asker):
 def nobody(web):
     faults = []
     for path in ("/", "/r/smtp", "/d/own.example", "/violations", "/held", "/status", "/account",
-                 "/help/smtp"):
+                 "/help/smtp", "/r/refusals", "/billing", "/billing/2026-11"):
         answer = web.get(path)
         if answer.status != 303 or not answer.headers["location"].startswith("/signin"):
             faults.append("%s: %d" % (path, answer.status))
-    for path in ("/r/smtp.csv", "/r/smtp.json", "/r/smtp.svg", "/api/v1/reports/smtp"):
+    for path in ("/r/smtp.csv", "/r/smtp.json", "/r/smtp.svg", "/api/v1/reports/smtp",
+                 "/r/anomalies.json", "/billing/2026-11.csv"):
         answer = web.get(path)
         if answer.status != 401 or "problem+json" not in answer.headers["content-type"]:
             faults.append("%s: %d" % (path, answer.status))

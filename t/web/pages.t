@@ -37,8 +37,28 @@ def fill_lists(redis):
              subject=subject, metric="out_recipients", value=value, usual="11.5", factor="418.4")
 
 
+def adjust(redis, domain, period, number, amounts, reason):
+    redis("HSET", "tg:{%s}:adjust" % domain, "%s mx1/%d" % (period, number), json.dumps(
+        {"amounts": amounts, "reason": reason, "evidence": "mx1 4QUEUED", "by": "reconcile",
+         "at": NOW_S - number}))
+
+
+def fill_billing(redis, counted):
+    october = NOW.replace(month=10)
+    counted.add(october, "own.example", {"in_messages": 41, "in_bytes": 4100})
+    counted.add(october, "second.example", {"out_messages": 42, "out_recipients": 43})
+    counted.add(october, "foreign.example", {"forward_bytes": 91919191})
+    counted.add(october, "_unattributed", {"relay_messages": 1})
+    for domain in ("own.example", "foreign.example"):
+        adjust(redis, domain, "2026-10", 1, {"out_messages": -1, "out_bytes": -1234567},
+               "<i>missed</i> of " + domain)
+    adjust(redis, "own.example", "2026-11", 2, {"in_messages": 5}, "of November")
+    redis("HSET", "tg:{own.example}:adjust", "2026-10 mx1/9", "broken")
+
+
 def fill(redis):
     counted = Counted()
+    fill_billing(redis, counted)
     counted.add(NOW, "own.example", {"out_messages": 7, "out_bytes": 7000}, "alice@own.example")
     counted.add(NOW, "foreign.example", {"out_messages": 9}, "bob@foreign.example")
     counted.write(redis, {"mx1": NOW_S})
@@ -54,7 +74,8 @@ class Site:
         self.web = Web(self.folder, "unix://" + self.server.path, now=NOW)
         self.web.start()
         self.roles = {}
-        for role, name, domains in (("admin", "root", ""), ("domain", "anna", "own.example"),
+        for role, name, domains in (("admin", "root", ""),
+                                    ("domain", "anna", "own.example,second.example"),
                                     ("user", "alice@own.example", "")):
             self.web.add_user(name, PASSWORD, role, domains)
             self.roles[role] = self.web.sign_in(name, PASSWORD)
@@ -106,9 +127,57 @@ def lists(site):
            "programs are refused as programs", answer.status)
 
 
+def billing(site):
+    """The totals of a month: what the command writes, within what each may see."""
+    for month in ("2026-10", "2026-11"):
+        for words, query in (((), ""), (("--domain", "own.example"), "?domain=own.example")):
+            answer = site.get("/billing/%s.csv%s" % (month, query))
+            tap.same((answer.text, answer.headers["content-type"]),
+                     (site.says("totals", "--month", month, *words), "text/csv; charset=utf-8"),
+                     "the CSV of %s%s is what the command writes" % (month, query))
+            tap.same(json.loads(site.get("/billing/%s.json%s" % (month, query)).text),
+                     json.loads(site.says("totals", "--month", month, "--format", "json", *words)),
+                     "and so is the JSON")
+    page = site.get("/billing/2026-10")
+    rows = re.findall(r'<th scope="row">.*?<bdi>([^<]*)</bdi>', page.text)
+    tap.same(rows[:5], ["_unattributed", "foreign.example", "own.example", "second.example", "Sum"],
+             "each account has a line")
+    tap.ok(", complete</p>" in page.text and ", so far</p>" in site.get("/billing").text,
+           "complete, or so far")
+    tap.same(re.findall(r'href="/billing/(\d{4}-\d\d)"', page.text)[:3],
+             ["2026-11", "2026-10", "2026-09"], "links to the months")
+    tap.ok(page.text.count("out_messages -1, out_bytes -1,234,567") == 2 and
+           "&lt;i" in page.text and "of November" not in page.text,
+           "its corrections, and no other month's", page.text)
+    tap.ok("of November" in site.get("/billing").text, "which that month has")
+    own = site.get("/billing/2026-10", "domain").text
+    tap.ok("own.example" in own and "second.example" in own and "foreign" not in own and
+           "91919191" not in own and "_unattributed" not in own,
+           "who has several domains gets all of them, and nobody else's", own)
+    data = site.get("/billing/2026-10.csv", "domain").text
+    tap.same([row["account"] for row in csv.DictReader(io.StringIO(data))],
+             ["own.example", "second.example"], "in data, too")
+    tap.same(len(re.findall('<th scope="row">', site.get("/billing/2026-10?top=1").text)), 4,
+             "top= cuts the list, not the corrections")
+    tap.same([site.get(path, role).status for path, role in
+              (("/billing", "user"), ("/billing/2026-10.csv", "user"),
+               ("/billing?domain=foreign.example", "domain"), ("/billing/2027-01", "admin"),
+               ("/billing/2026", "admin"), ("/billing/2026-10.svg", "admin"),
+               ("/billing/2026-10-01", "admin"), ("/billing/.csv", "admin"))], [404] * 8,
+             "what is not there, or another's")
+    tap.same([site.get(path).status for path in ("/billing?top=x", "/billing?month=2026-10")],
+             [400, 400], "what cannot be asked")
+    tap.same(site.web.get("/billing/2026-10.json").status, 401, "nobody gets nothing")
+    site.redis("HDEL", "tg:{@mx1}:node", "pushed_through")
+    page = site.get("/billing/2026-10").text
+    tap.ok(", so far</p>" in page and "mx1" in page, "who is missing is named", page)
+    site.redis("HSET", "tg:{@mx1}:node", "pushed_through", NOW_S)
+
+
 def main():
     site = Site()
     lists(site)
+    billing(site)
     tap.same(site.web.stop(), 0, "it stops")
 
 
