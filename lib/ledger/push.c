@@ -7,12 +7,14 @@
 #include <sysexits.h>
 
 #include "lib/ledger/push_batch.h"
+#include "lib/ledger/push_fleet.h"
 #include "lib/ledger/push_held.h"
 #include "lib/ledger/push_node.h"
 #include "lib/ledger/push_schema.h"
 #include "lib/sys/clock.h"
 
 #define NODE_EVERY_MS    1000
+#define FLEET_EVERY_MS   10000
 #define REFUSED_EVERY_MS 60000
 /* The first writing confirms the rows before it, the second says so. */
 #define WRITES_AFTER_ROWS 2
@@ -50,7 +52,7 @@ struct push {
     bool walk_is_fast;         /* after a new connection or a loss */
     bool has_lost;             /* until the walk is through, pushed_through stands still */
     int64_t aging_s, aging_ms; /* learn_aging, and when it was asked last (monotonic) */
-    int64_t walk_began_ms, refused_next_ms, node_next_ms;
+    int64_t walk_began_ms, refused_next_ms, node_next_ms, fleet_next_ms;
     uint64_t walk_rows, walk_rows_before;
 
     int64_t clean_through;     /* counted_through of the last dirty pass that succeeded */
@@ -339,6 +341,23 @@ static int64_t through_now(const struct push *p, const struct push_now *now)
     return through < now->counted_through ? through : now->counted_through;
 }
 
+/* In which form shares are written from now on. An older program that comes back can read the rows
+ * after a walk. */
+static int look_at_fleet(struct push *p, const struct push_now *now, struct err *err)
+{
+    bool as_names;
+
+    if (clock_monotonic_ms() < p->fleet_next_ms)
+        return 0;
+    if (push_fleet_look(p->store, p->prefix, now->now_s, &as_names, err) < 0)
+        return -1;
+    p->fleet_next_ms = clock_monotonic_ms() + FLEET_EVERY_MS;
+    if (as_names && !p->trip.as_names)
+        walk_begin(p, true);
+    p->trip.as_names = as_names;
+    return 0;
+}
+
 static int write_node(struct push *p, const struct push_now *now, struct err *err)
 {
     struct push_node_found found;
@@ -357,7 +376,9 @@ static int write_node(struct push *p, const struct push_now *now, struct err *er
     if (store_generation(p->store) == p->generation)
         p->confirmed_through = p->clean_through;
     p->writes_due -= p->writes_due > 0;
-    return p->node.is_writing ? push_former_write(&p->node, now, err) : 0;
+    if (p->node.is_writing && push_former_write(&p->node, now, err) < 0)
+        return -1;
+    return look_at_fleet(p, now, err);
 }
 
 /* --- a step ---------------------------------------------------------------------------------- */
@@ -370,6 +391,7 @@ static int greet(struct push *p, const struct push_now *now, struct err *err)
         return -1;
     p->generation = store_generation(p->store);
     p->clean_through = p->confirmed_through = 0;
+    p->fleet_next_ms = 0;
     p->dirty.is_open = false;
     walk_begin(p, true);
     return write_node(p, now, err);

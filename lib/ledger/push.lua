@@ -1,4 +1,5 @@
--- Brings one node's absolute counters into a hash and makes its plain fields the sum of all nodes'.
+-- Brings one share's absolute counters into a hash and makes its plain fields the sum of all
+-- shares. How shares stand in it: share.lua, which comes before this.
 --
 -- KEYS[1]  hash of an account's counters, or of its users' counters
 -- ARGV[1]  the share: _NODE.ID
@@ -6,115 +7,241 @@
 -- ARGV[3]  its counters: "name amount name amount ..."
 -- ARGV[4]  the user; empty: the account
 -- ARGV[5]  a larger number that is to be overwritten if it is there; empty: none
--- ARGV[6]  "sweep": plain fields that no share counts become 0 (an account's only)
+-- ARGV[6]  "sweep": plain fields that no share counts become 0 (an account's only);
+--          "show": nothing is changed
+-- ARGV[7]  "names": write the names form, which every version reads
 --
 -- Answers 1 (changed), 0 (all was there), or, as text, the number found where Redis holds a larger
--- one. Nothing is written before the one HSET at the end, and nothing after it: whatever cuts the
--- script, or the file that logs it, leaves the hash as it was or as it should be. The same call
--- twice, late or out of order changes nothing.
+-- one. To "show": the share in the names form, or nothing. Nothing is written before the one HSET
+-- at the end, and nothing after it: whatever cuts the script, or the file that logs it, leaves the
+-- hash as it was or as it should be. The same call twice, late or out of order changes nothing.
 
-local EXACT = 9007199254740991 -- above this, doubles are not exact
-local key, share, number, counters, user = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local sweep = ARGV[6] == 'sweep'
+local key, mine, number, counters, user = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local over, is_sweep, is_show, as_names =
+    ARGV[5], ARGV[6] == 'sweep', ARGV[6] == 'show', ARGV[7] == 'names'
 local share_end = user == '' and '' or ' ' .. user
 local plain_start = user == '' and '' or user .. ' '
-local plain = {} -- names of plain fields, without the user
+local values = {}  -- of the hash, as far as they are needed
+local order = {}   -- names of shares
+local pieces = {}  -- name -> how many fields it has
+local shares = {}  -- name -> what share_read gives
+local plain = {}   -- names of plain fields, without the user
+local changes = {}
 
 local function fault(text)
     return redis.error_reply('TOLLGATE ' .. text)
 end
 
--- The shares of this hash, as _nodes lists them; where ours is missing, and in a sweep, also those
--- that are there without being listed.
-local nodes = redis.call('HGET', key, '_nodes') or ''
-local fields, listed = {}, {}
 local function list(name)
-    if not listed[name] then
-        listed[name] = true
-        fields[#fields + 1] = name .. share_end
-        return true
-    end
-end
-for name in string.gmatch(nodes, '%S+') do
-    list(name)
-end
-local changes = {}
-if sweep or not listed[share] then
-    local before = nodes
-    -- A user may begin with _, but is an address then, or has no dot.
-    local share_form = user == '' and '^(_%S+%.%x+)$' or '^(_[^%s@]+%.%x+) '
-    for _, field in ipairs(redis.call('HKEYS', key)) do
-        local name = string.match(field, share_form)
-        if name and list(name) then
-            nodes = nodes .. ' ' .. name
-        end
-        if user == '' and string.sub(field, 1, 1) ~= '_' then
-            plain[#plain + 1] = field
-        end
-    end
-    if list(share) then
-        nodes = nodes .. ' ' .. share
-    end
-    if nodes ~= before then
-        changes[1] = '_nodes'
-        changes[2] = string.gsub(nodes, '^ ', '')
+    if not pieces[name] then
+        pieces[name] = 1
+        order[#order + 1] = name
     end
 end
 
-local texts = redis.call('HMGET', key, unpack(fields))
-local text = number .. ' ' .. counters
-for i = 1, #fields do
-    if fields[i] == share .. share_end then
-        local found = string.match(texts[i] or '', '^%d+')
-        if found and tonumber(found) > tonumber(number) and found ~= ARGV[5] then
-            return found
-        end
-        if texts[i] ~= text then
-            changes[#changes + 1] = fields[i]
-            changes[#changes + 1] = text
-            texts[i] = text
+local function set(field, value)
+    if values[field] ~= value then
+        changes[#changes + 1] = field
+        changes[#changes + 1] = value
+    end
+end
+
+local function field_of(name, piece)
+    return name .. (piece > 1 and ':' .. piece - 1 or '') .. share_end
+end
+
+local function get(fields)
+    local found = #fields > 0 and redis.call('HMGET', key, unpack(fields)) or {}
+    for i = 1, #fields do
+        values[fields[i]] = found[i] or nil
+    end
+end
+
+local function read_account()
+    local all = redis.call('HGETALL', key)
+    for i = 1, #all, 2 do
+        values[all[i]] = all[i + 1]
+    end
+    for name in string.gmatch(values._nodes or '', '%S+') do
+        list(name)
+    end
+    for i = 1, #all, 2 do
+        local name, piece = string.match(all[i], '^(_%S+%.%x+):?(%d*)$')
+        if name then
+            list(name)
+            pieces[name] = math.max(pieces[name], (tonumber(piece) or 0) + 1)
         end
     end
 end
 
-local sums = {}
-for i = 1, #fields do
-    if texts[i] then
-        local word = string.gmatch(texts[i], '%S+')
-        if not string.match(word() or '', '^%d+$') then
-            return fault('field "' .. fields[i] .. '" is no share of a node')
+-- A user may begin with _, but is an address then, or has no dot.
+local function read_user()
+    values._nodes = redis.call('HGET', key, '_nodes') or nil
+    for name in string.gmatch(values._nodes or '', '%S+') do
+        list(name)
+    end
+    for _, field in ipairs(pieces[mine] and {} or redis.call('HKEYS', key)) do
+        local name = string.match(field, '^(_[^%s@]+%.%x+) ')
+        if name then
+            list(name)
         end
-        for name in word do
-            local amount = word() or ''
-            if not string.match(amount, '^%d+$') then
-                return fault('field "' .. fields[i] .. '" is no share of a node')
-            end
-            if not sums[name] then
+    end
+    local fields = {}
+    for i = 1, #order do
+        fields[i] = order[i] .. share_end
+    end
+    get(fields)
+end
+
+-- Takes the shares apart; the name of one that is damaged.
+local function read_shares()
+    for i = 1, #order do
+        local texts = {}
+        for piece = 1, pieces[order[i]] do
+            texts[piece] = values[field_of(order[i], piece)] or ''
+        end
+        local text = table.concat(texts)
+        local share = text ~= '' and share_read(text) or nil
+        if not share and text ~= '' and order[i] ~= mine then
+            return order[i]
+        end
+        shares[order[i]] = share
+    end
+end
+
+-- The plain fields of all counters that a share has, and what each share has of them.
+local function read_plain()
+    local seen, fields = {}, {}
+    for _, share in pairs(shares) do
+        for name in pairs(share.amounts) do
+            if not seen[name] then
+                seen[name] = true
                 plain[#plain + 1] = name
+                fields[#fields + 1] = plain_start .. name
             end
-            sums[name] = (sums[name] or 0) + tonumber(amount)
-            if sums[name] > EXACT then
-                return fault('the sum of ' .. name .. ' is beyond what can be counted exactly')
+        end
+    end
+    if user ~= '' then
+        get(fields)
+    end
+end
+
+local function resolve()
+    for _, share in pairs(shares) do
+        share.alone = {}
+        for name, amount in pairs(share.amounts) do
+            if amount == PLAIN then
+                local value = values[plain_start .. name] or ''
+                share.alone[name] = true
+                share.amounts[name] = string.match(value, '^%d+$') and tonumber(value) or 0
             end
         end
     end
 end
 
-if #plain > 0 then
-    local names = {}
-    for i = 1, #plain do
-        names[i] = plain_start .. plain[i]
+-- {sums, holders}; a text where a sum cannot be counted.
+local function add_up()
+    local sums, holders = {}, {}
+    for _, share in pairs(shares) do
+        for name, amount in pairs(share.amounts) do
+            sums[name] = (sums[name] or 0) + amount
+            holders[name] = (holders[name] or 0) + 1
+            if sums[name] > EXACT then
+                return 'the sum of ' .. name .. ' is beyond what can be counted exactly'
+            end
+        end
     end
-    local values = redis.call('HMGET', key, unpack(names))
-    for i = 1, #names do
-        local sum = string.format('%.0f', sums[plain[i]] or 0)
-        if values[i] ~= sum and (sums[plain[i]] or sweep) then
-            changes[#changes + 1] = names[i]
-            changes[#changes + 1] = sum
-            values[i] = sum
+    return { sums, holders }
+end
+
+-- Another node's share is left as it stands where it says what it has to.
+local function is_right(name, holders)
+    local share = shares[name]
+    if name == mine or (share.is_names or false) ~= as_names then
+        return false
+    end
+    for counter in pairs(as_names and {} or share.amounts) do
+        if (share.alone[counter] or false) ~= (holders[counter] == 1) then
+            return false
+        end
+    end
+    return true
+end
+
+local function set_share(name, holders)
+    local texts
+    if as_names and name == mine then
+        texts = { number .. ' ' .. counters }
+    elseif as_names then
+        texts = { names_text(shares[name]) }
+    else
+        texts = share_texts(shares[name], holders, user == '' and FIELD_BYTES or math.huge)
+    end
+    for piece = 1, math.max(pieces[name], #texts) do
+        set(field_of(name, piece), texts[piece] or '')
+    end
+end
+
+local function set_nodes()
+    local text = table.concat(order, ' ')
+    if user ~= '' or as_names then
+        set('_nodes', text)
+    elseif values._nodes then
+        set('_nodes', '')
+    end
+end
+
+local function set_plain(sums)
+    local is_known = true
+    for _, share in pairs(shares) do
+        is_known = is_known and share.others == ''
+    end
+    for i = 1, #plain do
+        set(plain_start .. plain[i], string.format('%.0f', sums[plain[i]]))
+    end
+    for field in pairs(is_sweep and user == '' and is_known and values or {}) do
+        if string.sub(field, 1, 1) ~= '_' and not sums[field] then
+            set(field, '0')
         end
     end
 end
+
+if user == '' then
+    read_account()
+else
+    read_user()
+end
+local damaged = read_shares()
+if damaged then
+    return fault('field "' .. damaged .. share_end .. '" is no share of a node')
+end
+local found = shares[mine]
+if is_show then
+    read_plain()
+    resolve()
+    return found and names_text(found)
+end
+if found and tonumber(found.number) > tonumber(number) and found.number ~= over then
+    return found.number
+end
+list(mine)
+shares[mine] = { number = number, amounts = {}, others = '' }
+if not names_read(counters, shares[mine].amounts) then
+    return fault('the counters of ' .. mine .. ' cannot be read')
+end
+read_plain()
+resolve()
+local sums = add_up()
+if type(sums) == 'string' then
+    return fault(sums)
+end
+for i = 1, #order do
+    if shares[order[i]] and not is_right(order[i], sums[2]) then
+        set_share(order[i], sums[2])
+    end
+end
+set_nodes()
+set_plain(sums[1])
 if #changes == 0 then
     return 0
 end

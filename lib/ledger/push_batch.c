@@ -94,7 +94,7 @@ static void add_push(struct push_batch *t, const struct row *row)
 {
     struct push_batch_rows *r = t->rows;
     struct push_batch_command *c = command_begin(r);
-    struct slice argv[7];
+    struct slice argv[8];
     char number[24];
 
     reconcile_key_add(&r->keys, t->prefix, &row->key);
@@ -109,7 +109,8 @@ static void add_push(struct push_batch *t, const struct row *row)
     argv[4] = row->key.user;
     argv[5] = SLICE_NONE;
     argv[6] = r->is_sweep && row->key.user.len == 0 ? SLICE("sweep") : SLICE_NONE;
-    store_pipe_add_script(t->store, &push_script, 1, 7, argv);
+    argv[7] = reconcile_form(t->as_names);
+    store_pipe_add_script(t->store, &push_script, 1, 8, argv);
 }
 
 /* Once a key and trip: r->keys may have moved since the last, so the key is compared by its place.
@@ -377,8 +378,8 @@ static int settle_rows(struct push_batch *t, struct push_batch_result *out, stru
 
         if (rows[i].outcome != OUTCOME_OLDER)
             continue;
-        if (reconcile_row(t->ledger, t->store, t->prefix, rows[i].id, slice_str(rows[i].found),
-                          &verdict, err) < 0)
+        if (reconcile_row(&(struct reconcile_place){t->ledger, t->store, t->prefix, t->as_names},
+                          rows[i].id, slice_str(rows[i].found), &verdict, err) < 0)
             return -1;
         if (verdict == LEARN_UNDO)
             note_undone(t, i, out);

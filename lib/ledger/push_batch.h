@@ -31,6 +31,7 @@ struct push_batch {
     struct ledger *ledger;
     struct store *store;
     const char *prefix;
+    bool as_names; /* write the form of shares that every version reads (lib/ledger/push_fleet) */
     struct push_batch_rows *rows;
 };
 

@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "lib/ledger/push_batch.h"
+#include "lib/ledger/push_fleet.h"
 #include "lib/ledger/scripts.h"
 #include "lib/redis/keys.h"
 #include "lib/redis/link.h"
@@ -156,6 +157,7 @@ static void add_script(const struct push_node_hash *n, const struct push_now *no
     text_add(&w, "_run", slice_str(n->id.run));
     text_add(&w, "_place", slice_str(n->id.place));
     text_add(&w, "_host", slice_str(n->id.host));
+    text_add(&w, "_rows", SLICE(PUSH_FLEET_ROWS));
     field_add(&w, "_stamp", meta->stamp_tried);
     field_add(&w, "_number", push_node_claim(n));
     field_add(&w, "_from", ledger_run_from(n->ledger));

@@ -16,6 +16,11 @@
 
 static const struct script reconcile_script = {"push", script_push_source};
 
+struct slice reconcile_form(bool as_names)
+{
+    return as_names ? SLICE("names") : SLICE_NONE;
+}
+
 void reconcile_key_add(struct buf *b, const char *prefix, const struct row_key *key)
 {
     static const enum period_kind kinds[] = {PERIOD_TOTAL, PERIOD_MONTH, PERIOD_DAY,
@@ -74,7 +79,7 @@ static int row_read(struct ledger *l, const char *prefix, int64_t id, struct kep
 }
 
 /* Ours over a share with that very number, and nothing over any other. */
-static int undo(struct ledger *l, struct store *store, int64_t id, const struct kept *k,
+static int undo(const struct reconcile_place *r, int64_t id, const struct kept *k,
                 struct slice found, struct err *err)
 {
     char number[24];
@@ -82,15 +87,16 @@ static int undo(struct ledger *l, struct store *store, int64_t id, const struct 
     int rc = 0;
 
     (void)snprintf(number, sizeof number, "%" PRIu64, k->number);
-    reply = store_script(store, &reconcile_script, 1, 7,
-                         (struct slice[]){buf_slice(&k->key), buf_slice(&k->share),
-                                          slice_str(number), buf_slice(&k->counters),
-                                          buf_slice(&k->user), found, SLICE_NONE},
-                         RECONCILE_TIMEOUT_MS, err);
+    reply =
+        store_script(r->store, &reconcile_script, 1, 8,
+                     (struct slice[]){buf_slice(&k->key), buf_slice(&k->share), slice_str(number),
+                                      buf_slice(&k->counters), buf_slice(&k->user), found,
+                                      SLICE_NONE, reconcile_form(r->as_names)},
+                     RECONCILE_TIMEOUT_MS, err);
     if (reply == NULL)
         return -1;
     if (reply->type == REDIS_REPLY_INTEGER)
-        rc = ledger_row_mark(l, id, k->number, ROW_CLEAN, err);
+        rc = ledger_row_mark(r->ledger, id, k->number, ROW_CLEAN, err);
     freeReplyObject(reply);
     return rc;
 }
@@ -111,25 +117,24 @@ static int share_take(struct ledger *l, int64_t id, const struct kept *k, struct
     return ledger_share_adopt(l, id, share, number, err);
 }
 
-static int adopt(struct ledger *l, struct store *store, int64_t id, struct kept *k, struct err *err)
+static int adopt(const struct reconcile_place *r, int64_t id, const struct kept *k, struct err *err)
 {
-    redisReply *reply;
+    redisReply *reply = store_script(r->store, &reconcile_script, 1, 8,
+                                     (struct slice[]){buf_slice(&k->key), buf_slice(&k->share),
+                                                      SLICE("0"), SLICE_NONE, buf_slice(&k->user),
+                                                      SLICE_NONE, SLICE("show"), SLICE_NONE},
+                                     RECONCILE_TIMEOUT_MS, err);
     int rc = 0;
 
-    if (k->user.len > 0)
-        buf_addf(&k->share, " %.*s", SLICE_FMT(buf_slice(&k->user)));
-    reply = store_command(store, 3,
-                          (struct slice[]){SLICE("HGET"), buf_slice(&k->key), buf_slice(&k->share)},
-                          RECONCILE_TIMEOUT_MS, err);
     if (reply == NULL)
         return -1;
     if (reply->type == REDIS_REPLY_STRING)
-        rc = share_take(l, id, k, link_reply_text(reply), err);
+        rc = share_take(r->ledger, id, k, link_reply_text(reply), err);
     freeReplyObject(reply);
     return rc;
 }
 
-static int row_settle(struct ledger *l, struct store *store, int64_t id, struct kept *k,
+static int row_settle(const struct reconcile_place *r, int64_t id, const struct kept *k,
                       struct slice found, enum learn_row *verdict, struct err *err)
 {
     uint64_t number;
@@ -139,17 +144,17 @@ static int row_settle(struct ledger *l, struct store *store, int64_t id, struct 
     *verdict = learn_share(k->is_present, number, k->claim);
     switch (*verdict) {
     case LEARN_UNDO:
-        return undo(l, store, id, k, found, err);
+        return undo(r, id, k, found, err);
     case LEARN_ADOPT:
-        return adopt(l, store, id, k, err);
+        return adopt(r, id, k, err);
     case LEARN_LEAVE:
         break;
     }
-    return ledger_row_mark(l, id, k->number, ROW_CLEAN, err);
+    return ledger_row_mark(r->ledger, id, k->number, ROW_CLEAN, err);
 }
 
-int reconcile_row(struct ledger *ledger, struct store *store, const char *prefix, int64_t id,
-                  struct slice found, enum learn_row *verdict, struct err *err)
+int reconcile_row(const struct reconcile_place *r, int64_t id, struct slice found,
+                  enum learn_row *verdict, struct err *err)
 {
     struct kept k = {.number = 0};
     int rc;
@@ -159,9 +164,9 @@ int reconcile_row(struct ledger *ledger, struct store *store, const char *prefix
     buf_init(&k.share, NAME_BYTES);
     buf_init(&k.user, NAME_BYTES);
     buf_init(&k.counters, COUNTERS_BYTES);
-    rc = row_read(ledger, prefix, id, &k, err);
+    rc = row_read(r->ledger, r->prefix, id, &k, err);
     if (rc == 1)
-        rc = row_settle(ledger, store, id, &k, found, verdict, err);
+        rc = row_settle(r, id, &k, found, verdict, err);
     buf_fini(&k.key);
     buf_fini(&k.share);
     buf_fini(&k.user);

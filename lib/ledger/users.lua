@@ -1,12 +1,13 @@
--- Puts one page of a hash of users' counters right: a plain field is the sum of its user's shares, and is not there
--- where none has it.
+-- Puts one page of a hash of users' counters right: a plain field is the sum of its user's shares,
+-- and is not there where none has it. A counter that one share alone has is put right when that is
+-- pushed. How shares stand in it: share.lua, which comes before this.
 --
 -- KEYS[1]  hash of users' counters
 -- ARGV[1]  cursor of HSCAN; 0: from the beginning
 -- ARGV[2]  about how many fields a page
 --
--- Answers the cursor of the next page as text; "0": there is none. Each write is right by itself, and the same call
--- twice changes nothing.
+-- Answers the cursor of the next page as text; "0": there is none. Each write is right by itself,
+-- and the same call twice changes nothing.
 
 local CHUNK = 1000 -- of what one command is given
 local key = KEYS[1]
@@ -41,7 +42,8 @@ local function take(field)
     end
 end
 
--- The sums of a user's shares; nil where a share is damaged, which push.lua reports.
+-- The sums of a user's shares, PLAIN where the plain field stands for it; nil where a share is
+-- damaged, which push.lua reports, or has counters that are not known here.
 local function sums_of(user)
     local fields, sums = {}, {}
     for i = 1, #names do
@@ -49,16 +51,13 @@ local function sums_of(user)
     end
     local texts = #fields > 0 and redis.call('HMGET', key, unpack(fields)) or {}
     for i = 1, #texts do
-        local word = string.gmatch(texts[i] or '0', '%S+')
-        if not string.match(word() or '', '^%d+$') then
+        local share = share_read(texts[i] or '=0')
+        if not share or share.others ~= '' then
             return nil
         end
-        for name in word do
-            local amount = word() or ''
-            if not string.match(amount, '^%d+$') then
-                return nil
-            end
-            sums[name] = (sums[name] or 0) + tonumber(amount)
+        for name, amount in pairs(share.amounts) do
+            local is_plain = amount == PLAIN or sums[name] == PLAIN
+            sums[name] = is_plain and PLAIN or (sums[name] or 0) + amount
         end
     end
     return sums
@@ -67,8 +66,10 @@ end
 local function check_sums(user, sums)
     local fields, wanted = {}, {}
     for counter, sum in pairs(sums) do
-        fields[#fields + 1] = user .. ' ' .. counter
-        wanted[#wanted + 1] = string.format('%.0f', sum)
+        if sum ~= PLAIN then
+            fields[#fields + 1] = user .. ' ' .. counter
+            wanted[#wanted + 1] = string.format('%.0f', sum)
+        end
     end
     local values = #fields > 0 and redis.call('HMGET', key, unpack(fields)) or {}
     for i = 1, #values do
