@@ -7,6 +7,7 @@
 #include "lib/core/render_html.h"
 #include "web/figures.h"
 #include "web/page.h"
+#include "web/page_usage.h"
 #include "web/report_link.h"
 
 #define URL_BYTES 4096
@@ -143,6 +144,16 @@ static int add_counts(struct exchange *x, struct html *h, const struct scope *sc
     return 0;
 }
 
+static int add_usage(struct exchange *x, struct html *h, const struct scope *scope, struct err *err)
+{
+    struct figures_usage usage;
+
+    if (figures_usage(x, scope, &usage, err) != 0)
+        return -1;
+    page_usage(h, &usage);
+    return 0;
+}
+
 /* --- pages ----------------------------------------------------------------------------------- */
 
 static void add_own_domains(struct exchange *x, struct html *h)
@@ -179,7 +190,7 @@ static int show(struct exchange *x, const struct scope *scope, struct err *err)
                                                             : SLICE("Overview")));
     page_begin(x, &h, title);
     add_own_domains(x, &h);
-    if (add_counts(x, &h, scope, err) != 0 ||
+    if (add_counts(x, &h, scope, err) != 0 || add_usage(x, &h, scope, err) != 0 ||
         add_report(x, &h, scope, "trend", show_month, err) != 0 ||
         (scope->level != SCOPE_USER &&
          add_report(x, &h, scope, scope->level == SCOPE_SERVER ? "domain" : "user", show_names,

@@ -14,11 +14,21 @@ import proc
 import tap
 from counted import UTC, Counted
 from redis_server import RedisServer
+from tollgate import stopped_clock
 from web import Web
+from windows import Windows
 
 NOW = datetime.datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 NOW_S = int(NOW.timestamp())
 PASSWORD = "correct horse"
+PLANS = """
+throttle: { mode = "enforce"; exempt: { domains = ["second.example"]; }; };
+plans = ( { name = "default"; limits = (
+    { scope = "domain"; metric = "recipients"; max = "600"; per = "hour"; action = "defer"; },
+    { scope = "domain"; metric = "bytes"; max = "10GB"; per = "day"; action = "reject"; },
+    { scope = "user"; metric = "messages"; max = "200"; per = "day"; action = "hold"; },
+    { scope = "server"; metric = "messages"; max = "1000"; per = "day"; action = "log"; } ); } );
+"""
 
 
 def xadd(redis, key, **fields):
@@ -68,10 +78,11 @@ def fill(redis):
 class Site:
     def __init__(self):
         self.folder = proc.scratch("web")
-        self.server = RedisServer(self.folder)
+        self.server = RedisServer(self.folder, env=stopped_clock(self.folder, NOW))
         self.redis = self.server.connect()
         fill(self.redis)
         self.web = Web(self.folder, "unix://" + self.server.path, now=NOW)
+        self.configure(PLANS)
         self.web.start()
         self.roles = {}
         for role, name, domains in (("admin", "root", ""),
@@ -79,6 +90,12 @@ class Site:
                                     ("user", "alice@own.example", "")):
             self.web.add_user(name, PASSWORD, role, domains)
             self.roles[role] = self.web.sign_in(name, PASSWORD)
+
+    def configure(self, more):
+        proc.write_text(os.path.join(self.folder, "domains"),
+                        "own.example\nsecond.example\nforeign.example\nquiet.example\n")
+        proc.write_text(self.web.command.conf,
+                        proc.read_text(self.web.command.conf) + more)
 
     def get(self, path, role="admin"):
         return self.web.get(path, self.roles[role])
@@ -174,10 +191,56 @@ def billing(site):
     site.redis("HSET", "tg:{@mx1}:node", "pushed_through", NOW_S)
 
 
+def usage_rows(page):
+    """(limit, user, used, width of the bar, full, room again, action) of each row."""
+    part = page[page.index('id="usage-caption"'):] if 'id="usage-caption"' in page else ""
+    found = []
+    for row in re.findall(r"<tr>(.*?)</tr>", part[:part.find("</table>")]):
+        cells = re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row)
+        bar = re.search(r'class="(good|warn|bad)" width="(\d+)"', row)
+        if len(cells) == 7 and "<bdi>" in cells[0]:
+            found.append((re.sub("<.*?>", "", cells[0]), cells[1], cells[2],
+                          bar.groups() if bar else None) + tuple(cells[4:]))
+    return found
+
+
+def usage(site):
+    """How much of its limits a domain, a user or the server has used."""
+    windows = Windows(site.redis)
+    for minutes in (50, 10):
+        windows.consume("own.example", "recipients", "hour", 300,
+                        NOW - datetime.timedelta(minutes=minutes))
+    windows.consume("own.example", "messages", "day", 170, NOW - datetime.timedelta(hours=2),
+                    "alice@own.example")
+    windows.consume("@server", "messages", "day", 20, NOW - datetime.timedelta(hours=2))
+    page = site.get("/d/own.example").text
+    tap.same(usage_rows(page),
+             [("domain/recipients/hour", "", "600 of 600", ("bad", "1000"), "100%",
+               "12:11 (in 11min)", "defer"),
+              ("domain/bytes/day", "", "0 B of 10.0 GB", None, "0%", "", "reject"),
+              ("user/messages/day", "alice@own.example", "170 of 200", ("warn", "850"), "85%", "",
+               "hold")], "a domain and its fullest users")
+    said = json.loads(site.says("usage", "own.example", "--format", "json"))["limits"]
+    tap.same([(r["limit"], "%d%%" % r["percent"]) for r in said],
+             [(r[0], r[4]) for r in usage_rows(page)], "as the command says")
+    tap.same(usage_rows(site.get("/d/own.example", "domain").text), usage_rows(page),
+             "its administrator sees the same")
+    own = usage_rows(site.get("/", "user").text)
+    tap.same([r[:2] for r in own], [("user/messages/day", "alice@own.example")],
+             "a user sees his own alone")
+    tap.same([r[0] for r in usage_rows(site.get("/").text)], ["server/messages/day"],
+             "the overview has those of the server")
+    tap.ok("Exempt: no limit applies" in site.get("/d/second.example", "domain").text, "exempt")
+    tap.ok('style="' not in page and 'aria-hidden="true"' in page, "bars are decoration")
+    page = site.get("/d/_unattributed")
+    tap.same((page.status, usage_rows(page.text)), (200, []), "nobody has no limits")
+
+
 def main():
     site = Site()
     lists(site)
     billing(site)
+    usage(site)
     tap.same(site.web.stop(), 0, "it stops")
 
 

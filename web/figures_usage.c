@@ -1,0 +1,78 @@
+#include "web/figures_usage.h"
+
+#include <sysexits.h>
+
+#include "lib/admin/holder_usage.h"
+#include "web/exchange.h"
+
+#define SERVER SLICE("@server")
+
+struct figures_usage_reading {
+    struct exchange *x;
+    const struct scope *scope;
+    struct setup setup;
+    struct holder holder;
+    struct holder_limits limits;
+};
+
+static int of_domain(struct figures_usage_reading *d, struct figures_usage *out, struct err *err)
+{
+    return holder_usage_read(&d->x->reader, &d->holder, &d->limits, d->x->now_ms / 1000,
+                             FIGURES_USAGE_USERS, &d->x->arena, &out->rows, err);
+}
+
+/* What the whole domain has used is not his to see. */
+static int of_user(struct figures_usage_reading *d, struct figures_usage *out, struct err *err)
+{
+    struct slice user = d->scope->user;
+    struct name_list users = {.items = &user, .count = 1};
+    size_t kept = 0;
+
+    if (holder_usage_of(&d->x->reader, &d->holder, &d->limits, &users, &d->x->arena, &out->rows,
+                        err) != 0)
+        return -1;
+    for (size_t i = 0; i < out->rows.count; i++) {
+        if (out->rows.list[i].user.len > 0)
+            out->rows.list[kept++] = out->rows.list[i];
+    }
+    out->rows.count = kept;
+    return 0;
+}
+
+static bool is_exempt(const struct figures_usage_reading *d)
+{
+    return d->holder.is_exempt ||
+           (d->scope->level == SCOPE_USER &&
+            strmap_find(&d->setup.rules->exempt.users, d->scope->user) != NULL);
+}
+
+/* Nothing is charged to what is not hosted, or charged to another. */
+static bool has_limits(struct figures_usage_reading *d)
+{
+    struct slice typed = d->scope->level == SCOPE_SERVER ? SERVER : d->scope->account;
+    struct err unknown = {0};
+
+    return holder_parse(&d->setup, typed, &d->x->arena, &d->holder, &unknown) == 0 &&
+           d->holder.is_hosted;
+}
+
+int figures_usage(struct exchange *x, const struct scope *scope, struct figures_usage *out,
+                  struct err *err)
+{
+    struct figures_usage_reading d = {.x = x, .scope = scope};
+
+    *out = (struct figures_usage){.is_unknown = false};
+    if (exchange_setup(x, &d.setup, err) != 0) {
+        out->is_unknown = err->code == EX_CONFIG;
+        return out->is_unknown ? 0 : -1;
+    }
+    if (!has_limits(&d))
+        return 0;
+    out->is_observed = d.setup.rules->observe;
+    out->is_exempt = is_exempt(&d);
+    if (out->is_exempt)
+        return 0;
+    if (holder_limits_read(&d.setup, &d.holder, x->now_ms / 1000, &x->arena, &d.limits, err) != 0)
+        return -1;
+    return scope->level == SCOPE_USER ? of_user(&d, out, err) : of_domain(&d, out, err);
+}
