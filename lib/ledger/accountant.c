@@ -22,6 +22,7 @@
 #include "lib/ledger/ledger_share.h"
 #include "lib/ledger/push.h"
 #include "lib/ledger/push_schema.h"
+#include "lib/ledger/upkeep.h"
 #include "lib/redis/store.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/files.h"
@@ -33,7 +34,6 @@
 #define PUSH_BUDGET_MS    200   /* then the journal gets its turn again */
 #define STOP_FOLD_MS      10000 /* at the end; the rest waits for the next start */
 #define PUSH_PAUSE_MS     1000  /* after a problem with Redis */
-#define SYNC_EVERY_MS     60000
 #define RIVAL_QUIET_MS    60000 /* then it is over */
 #define EVICTION_EVERY_MS 60000
 
@@ -51,8 +51,8 @@ struct accountant {
     struct folding folding;
     char node_account[80];
     struct push_now now;
-    int64_t push_next_ms, sync_next_ms; /* monotonic */
-    struct journal_position synced;
+    int64_t push_next_ms; /* monotonic */
+    struct upkeep upkeep;
     struct log_problem store_problem, refused, undone, rival, eviction;
     int64_t eviction_next_ms;
     uint64_t eviction_generation; /* the connection that was asked */
@@ -169,27 +169,11 @@ static struct journal_keep keep_now(struct accountant *a)
     return keep;
 }
 
-/* A segment goes once the ledger that has counted it is on the disk, and nobody wants to keep it.
- */
-static void sync_and_trim(struct accountant *a)
+static void trim(struct accountant *a)
 {
-    struct journal_position position = ledger_meta(a->ledger)->position;
     struct journal_keep keep = keep_now(a);
-    int64_t now_ms = clock_monotonic_ms();
-    struct err e;
-    int rc;
 
-    if (position.number == a->synced.number ||
-        (position.segment == a->synced.segment && now_ms < a->sync_next_ms))
-        return;
-    rc = ledger_sync(a->ledger, &e);
-    if (rc == 1 && journal_trim(a->journal_dir, position, &keep, &e) < 0)
-        rc = -1;
-    if (rc < 0)
-        log_problem_raise(&a->folding.ledger_problem, &e, now_ms);
-    if (rc == 1)
-        a->synced = position;
-    a->sync_next_ms = now_ms + SYNC_EVERY_MS;
+    upkeep_trim(&a->upkeep, &keep);
 }
 
 static const char *first_problem(const struct accountant *a)
@@ -264,7 +248,7 @@ static void finish(struct accountant *a)
         if (push_some(a, until_ms - clock_monotonic_ms()) < 0)
             clock_sleep_ms(20);
     }
-    sync_and_trim(a);
+    trim(a);
     if (ledger_dirty_rows(a->ledger) > 0)
         log_event(LOG_NOTICE, "rows left to push at the next start",
                   LOG_NUM("rows", ledger_dirty_rows(a->ledger)));
@@ -281,7 +265,8 @@ static void *run(void *arg)
         take_gauges(a);
         hurry = clock_monotonic_ms() >= a->push_next_ms && store_is_worth_trying(a->store) &&
                 push_some(a, PUSH_BUDGET_MS) > 0;
-        sync_and_trim(a);
+        trim(a);
+        upkeep_index(&a->upkeep);
         publish_state(a);
     }
     finish(a);
@@ -368,6 +353,8 @@ static int open_parts(struct accountant *a, const struct settings *s,
     (void)snprintf(a->node_account, sizeof a->node_account, "@%s", s->node);
     folding_init(&a->folding, &(struct folding_parts){a->journal, a->journal_dir, a->ledger,
                                                       a->fold_config, slice_str(a->node_account)});
+    a->upkeep = (struct upkeep){
+        .ledger = a->ledger, .journal_dir = a->journal_dir, .problem = &a->folding.ledger_problem};
     a->store = store_new(s, err);
     if (a->store == NULL || check_agreement(a, s, err) < 0)
         return -1;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/sys/journal.h"
+#include "lib/sys/journal_index.h"
 #include "lib/sys/journal_segment.h"
 
 #define CHUNK_BYTES ((size_t)128 << 10)
@@ -322,6 +323,7 @@ static int segment_trim(const char *dir, uint64_t number, const struct journal_k
         return 0;
     if (unlink(path) != 0 && errno != ENOENT)
         return err_set(err, EX_IOERR, "cannot delete %s: %s", path, strerror(errno));
+    journal_index_delete(dir, number);
     *bytes -= (uint64_t)st.st_size < *bytes ? (uint64_t)st.st_size : *bytes;
     return 1;
 }
