@@ -21,6 +21,7 @@ int command_violations(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_top(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_why(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_held(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
+int command_messages(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_reconcile(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_web(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_release(struct cli *cli, int argc, char **argv);

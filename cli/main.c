@@ -25,6 +25,7 @@ static const struct command commands[] = {
     {"why", command_why, "why a message was stopped; whether an address may send now"},
     {"classify", command_classify, "how a message would be counted, and by which rule"},
     {"held", command_held, "messages that limits keep on hold, on all nodes"},
+    {"messages", command_messages, "the messages behind a figure, on this node"},
     {"release", command_release, "releases messages held by a limit, as room returns"},
     {"reconcile", command_reconcile, "what was counted, compared with the mail log"},
     {"web", command_web, "who may use the web pages: passwords and tokens"},

@@ -166,6 +166,7 @@ json_t *why_message_json(struct why *w, const struct why_message *m)
     set(o, "known", json_boolean(why_message_is_known(m)));
     set(o, "decisions", decisions(w, m));
     set(o, "held", held(&m->held));
+    set(o, "counted", why_counted_json(&m->counted));
     set(o, "in_doubt", m->ledger < 0 ? json_null() : json_boolean(m->ledger == 1));
     set(o, "in_doubt_since", cli_json_time(m->doubtful_s));
     for (size_t i = 0; i < m->story.count; i++)

@@ -163,19 +163,21 @@ int why_message_read(struct why *w, struct why_message *m, struct err *err)
         find_held(w, m, err) != 0)
         return -1;
     m->ledger = ledger_file_is_doubtful(w->cli->settings->state_dir, w->typed, &m->doubtful_s);
+    why_counted_read(w, &m->counted);
     why_story_read(w, &m->story);
     return 0;
 }
 
 bool why_message_is_known(const struct why_message *m)
 {
-    return m->violation_count > 0 || m->ledger > 0 || m->story.count > 0 ||
+    return m->violation_count > 0 || m->ledger > 0 || m->counted.count > 0 || m->story.count > 0 ||
            (m->held.state != WHY_NOT_HELD && m->held.state != WHY_HELD_NO_MORE);
 }
 
 void why_message_note(const struct why_message *m, struct buf *b)
 {
-    bool denied = m->control.code == EX_NOPERM || m->ledger == -2;
+    bool denied =
+        m->control.code == EX_NOPERM || m->ledger == -2 || m->counted.unread.code == EX_NOPERM;
 
     if (denied)
         buf_add_str(b, "Run it as root to include tollgated and its ledger.");
@@ -183,4 +185,6 @@ void why_message_note(const struct why_message *m, struct buf *b)
         buf_addf(b, "The held messages of this node could not be read: %s", m->control.text);
     else if (m->ledger < 0)
         buf_add_str(b, "This node's ledger could not be read.");
+    else if (m->counted.unread.code != 0)
+        buf_addf(b, "This node's journal could not be read: %s", m->counted.unread.text);
 }

@@ -2,13 +2,15 @@
 #define TG_CLI_WHY_MESSAGE_H
 
 #include "cli/why.h"
+#include "cli/why_counted.h"
 #include "cli/why_story.h"
 #include "lib/core/contract.h"
 #include "lib/sys/violation.h"
 
 /*
- * tollgate why QUEUE-ID: what the limits did to the message, whether it is held or in doubt, and
- * what the mail log says. Read first (why_message_read), then said as text or as JSON.
+ * tollgate why QUEUE-ID: what the limits did to the message, whether it is held or in doubt,
+ * as what it was counted, and what the mail log says. Read first (why_message_read), then said as
+ * text or as JSON.
  *
  * Owner: the arena of `struct why`.
  */
@@ -38,6 +40,7 @@ struct why_message {
     struct err control; /* why tollgated could not be asked; code 0: it was */
     int ledger;         /* of ledger_file_is_doubtful */
     int64_t doubtful_s;
+    struct why_counted counted;
     struct why_story story;
 };
 

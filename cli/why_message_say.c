@@ -172,8 +172,9 @@ static void say_doubtful(struct why *w, const struct why_message *m)
 
 static void say_nothing(struct why *w)
 {
-    why_say(w, "Nothing is known about this queue id: it is not in the recorded violations, and is "
-               "neither held nor in doubt, and no collector of this node has seen it.");
+    why_say(w, "Nothing is known about this queue id: it is not in the recorded violations, "
+               "not held, not in doubt and not among the counted messages that this node keeps, "
+               "and no collector of this node has seen it.");
     buf_add_char(&w->out, '\n');
     why_say(w,
             "See the mail log: grep %s /var/log/mail.log (or: journalctl -u "
@@ -201,6 +202,7 @@ void why_message_say(struct why *w, const struct why_message *m)
         end = why_message_moment(m, i);
         say_message(w, &m->violations[i], end - i);
     }
+    why_counted_say(w, &m->counted);
     say_held(w, &m->held);
     say_doubtful(w, m);
     why_story_say(w, &m->story);

@@ -145,7 +145,8 @@ const struct setting settings_table[] = {
     {"ledger.keep_messages", SETTING_TIME, "8days", AT(ledger.keep_messages_ms), .min = 0,
      .max = 400 * DAY, .reloadable = true,
      .help = "How long the records of single messages are kept after they were counted, for those "
-             "who ask later: `tollgate reconcile' compares them with the mail log. 0: not at all."},
+             "who ask later: `tollgate messages' lists them, `tollgate reconcile' compares them "
+             "with the mail log. 0: not at all."},
     {"ledger.keep_messages_max", SETTING_SIZE, "1GB", AT(ledger.keep_messages_max_bytes), .min = 0,
      .max = 1024 * GB, .reloadable = true,
      .help = "How much space these records may take; the oldest go first. They also go when less "
