@@ -8,6 +8,7 @@
 #include "lib/sys/log.h"
 #include "lib/sys/mutex.h"
 #include "milter/action.h"
+#include "milter/message_log.h"
 
 enum {
     MESSAGE_BYTES = 64 << 20, /* of memory; enough for some 60,000 recipients */
@@ -245,8 +246,8 @@ static void log_record(const struct session_action *a)
 {
     const struct record *r = a->record;
 
-    log_event(LOG_DEBUG, "message", LOG_TEXT("qid", r->queue_id), LOG_NUM("number", r->number),
-              LOG_NUM("bytes", r->bytes),
+    log_event(LOG_DEBUG, "message classified", LOG_TEXT("qid", r->queue_id),
+              LOG_NUM("number", r->number), LOG_NUM("bytes", r->bytes),
               LOG_STR("origin", classify_origin_name(a->classified->origin)),
               LOG_TEXT("owner", a->classified->owner), LOG_NUM("decisions", a->classified->count));
 }
@@ -289,6 +290,7 @@ static bool write_record(struct dispatch_connection *c, const struct session_act
         atomic_store(&c->slot, journal_slot_take(g->journal));
     if (journal_append(g->journal, a->record,
                        a->record->kind == RECORD_EVENT ? -1 : atomic_load(&c->slot), &err) == 0) {
+        message_log_write(a->record);
         if (a->classified != NULL) {
             log_record(a);
             log_relayed(g, a);

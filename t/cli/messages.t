@@ -8,6 +8,7 @@ import io
 import json
 import os
 import random
+import re
 import sys
 import time
 
@@ -170,6 +171,23 @@ def table(site):
            "nothing; all that there ever were are kept", out, err)
 
 
+def log_line(site):
+    """The line that each message leaves in the log tells the same."""
+    lines = {}
+    for line in site.daemon.log().split("\n"):
+        found = re.search(r" info: message accepted qid=(\w+) size=(\d+)(.*)$", line)
+        if found:
+            lines[found.group(1)] = (found.group(2), sorted(found.group(3).split()))
+    want = collections.defaultdict(list)
+    sizes = {}
+    for r in site.rows():
+        want[r["queue_id"]].append("%s=%s:%s:%s" % (r["class"], r["account"], r["recipients"],
+                                                    r["bytes"]))
+        sizes[r["queue_id"]] = r["size"]
+    tap.same(lines, {q: (sizes[q], sorted(parts)) for q, parts in want.items()},
+             "a line of the log for each message")
+
+
 def why(site):
     """Of a message let through: class, account, recipients, bytes, for each leg."""
     delivery = max(site.accepted(), key=lambda d: len(d.recipients))
@@ -231,6 +249,7 @@ def main():
     properties(site)
     choices(site)
     table(site)
+    log_line(site)
     why(site)
     kept(site)
     tap.same(site.daemon.stop(), 0, "a clean end")
