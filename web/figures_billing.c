@@ -28,38 +28,15 @@ static int parse_month(struct exchange *x, struct slice typed, struct figures_bi
 
 /* --- whose ----------------------------------------------------------------------------------- */
 
-static int add_account(struct exchange *x, struct slice domain, struct figures_billing *f,
-                       struct err *err)
-{
-    struct name_list *names = &f->accounts;
-    struct scope scope;
-
-    if (scope_choose(x, domain, SLICE_NONE, &scope, err) != 0)
-        return -1;
-    if (scope.level == SCOPE_USER)
-        return scope_nothing(err);
-    f->is_server = scope.level == SCOPE_SERVER;
-    if (f->is_server)
-        return 0;
-    names->items =
-        arena_grow(&x->arena, names->items, names->count, &names->room, sizeof *names->items);
-    if (names->items == NULL)
-        return err_set(err, EX_OSERR, "out of memory");
-    names->items[names->count++] = scope.account;
-    return 0;
-}
-
 static int find_accounts(struct exchange *x, struct figures_billing *f, struct err *err)
 {
-    struct slice domain = http_query_get(&x->query, "domain"), rest = x->who.domains;
+    struct scope_accounts accounts;
 
-    if (domain.len > 0 || x->who.role != WEB_ROLE_DOMAIN)
-        return add_account(x, domain, f, err);
-    while (slice_cut(&rest, ',', &domain)) {
-        if (add_account(x, domain, f, err) != 0)
-            return -1;
-    }
-    return f->accounts.count > 0 ? 0 : scope_nothing(err);
+    if (scope_accounts(x, http_query_get(&x->query, "domain"), &accounts, err) != 0)
+        return -1;
+    f->is_server = accounts.is_all;
+    f->accounts = accounts.list;
+    return 0;
 }
 
 /* Those that have a row. */

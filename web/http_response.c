@@ -3,8 +3,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "lib/core/hash.h"
+#include "lib/sys/json.h"
 
 /* No script, no style, no frame of another's; forms go to this site alone. */
 #define POLICY                                                                                     \
@@ -44,6 +46,28 @@ void http_response_redirect(struct http_response *r, struct slice path)
     if (path.len >= sizeof r->location || path.len == 0)
         path = SLICE("/");
     (void)snprintf(r->location, sizeof r->location, "%.*s", SLICE_FMT(path));
+}
+
+static ssize_t take(void *context, const char *bytes, size_t len)
+{
+    struct buf *body = context;
+
+    buf_add(body, (struct slice){bytes, len});
+    return body->failed ? -1 : (ssize_t)len;
+}
+
+/* Not by a stream in memory: a large report would be there twice. */
+int http_response_json(struct http_response *r, const struct report_grid *g, struct err *err)
+{
+    FILE *out = fopencookie(&r->body, "w", (cookie_io_functions_t){.write = take});
+    int result;
+
+    if (out == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    result = json_write_grid(g, out, err);
+    if (fclose(out) != 0 && result == 0)
+        result = err_set(err, EX_OSERR, "out of memory");
+    return result;
 }
 
 void http_response_etag(const struct http_response *r, char etag[HTTP_ETAG_ROOM])

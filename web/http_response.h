@@ -7,6 +7,8 @@
 
 #include "lib/core/buf.h"
 #include "lib/core/contract.h"
+#include "lib/core/err.h"
+#include "lib/core/report_grid.h"
 
 /*
  * An answer: status, body, and the few headers that handlers choose. The headers that every answer
@@ -44,6 +46,10 @@ void http_response_fini(struct http_response *r);
 void http_response_reset(struct http_response *r, int status, const char *type) TG_NONNULL(1, 3);
 /* 303: GET that path of this site. Keeps the cookie. */
 void http_response_redirect(struct http_response *r, struct slice path) TG_NONNULL(1);
+
+/* Adds a grid to the body, as JSON. EX_OSERR. */
+int http_response_json(struct http_response *r, const struct report_grid *g,
+                       struct err *err) TG_MUST_USE TG_NONNULL(1, 2);
 
 /* The ETag of its body, with quotes. */
 #define HTTP_ETAG_ROOM 20

@@ -2,12 +2,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sysexits.h>
 
 #include "lib/core/render.h"
 #include "lib/core/render_html.h"
-#include "lib/sys/json.h"
 #include "web/figures.h"
 #include "web/page.h"
 #include "web/page_log_list.h"
@@ -57,24 +55,6 @@ bool page_report_is_data(const struct exchange *x)
 
 /* --- data ------------------------------------------------------------------------------------ */
 
-static int write_json(struct exchange *x, const struct report_grid *g, struct err *err)
-{
-    char *text = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
-    int result;
-
-    if (out == NULL)
-        return err_set(err, EX_OSERR, "out of memory");
-    result = json_write_grid(g, out, err);
-    if (fclose(out) != 0 && result == 0)
-        result = err_set(err, EX_OSERR, "out of memory");
-    if (result == 0)
-        buf_add(&x->response.body, (struct slice){text, len});
-    free(text);
-    return result;
-}
-
 int page_report_write(struct exchange *x, const struct report_grid *g, enum page_report_form form,
                       enum render_svg_kind chart, struct err *err)
 {
@@ -85,7 +65,7 @@ int page_report_write(struct exchange *x, const struct report_grid *g, enum page
     http_response_reset(r, 200, types[form]);
     r->has_etag = true;
     if (form == PAGE_REPORT_JSON)
-        return write_json(x, g, err);
+        return http_response_json(r, g, err);
     if (form == PAGE_REPORT_SVG) {
         render_svg_file(g, chart, &r->body);
         return 0;

@@ -122,3 +122,42 @@ int scope_choose(struct exchange *x, struct slice domain, struct slice user, str
         out->level = SCOPE_DOMAIN;
     return 0;
 }
+
+/* --- whole accounts -------------------------------------------------------------------------- */
+
+static int add_account(struct exchange *x, struct slice account, struct name_list *out,
+                       struct err *err)
+{
+    out->items = arena_grow(&x->arena, out->items, out->count, &out->room, sizeof *out->items);
+    if (out->items == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    out->items[out->count++] = account;
+    return 0;
+}
+
+static int own_accounts(struct exchange *x, struct name_list *out, struct err *err)
+{
+    struct slice rest = x->who.domains, domain;
+
+    while (slice_cut(&rest, ',', &domain)) {
+        if (domain.len > 0 && add_account(x, domain, out, err) != 0)
+            return -1;
+    }
+    return out->count > 0 ? 0 : scope_nothing(err);
+}
+
+int scope_accounts(struct exchange *x, struct slice domain, struct scope_accounts *out,
+                   struct err *err)
+{
+    struct scope scope;
+
+    *out = (struct scope_accounts){.is_all = false};
+    if (domain.len == 0 && x->who.role == WEB_ROLE_DOMAIN)
+        return own_accounts(x, &out->list, err);
+    if (scope_choose(x, domain, SLICE_NONE, &scope, err) != 0)
+        return -1;
+    if (scope.level == SCOPE_USER)
+        return scope_nothing(err);
+    out->is_all = scope.level == SCOPE_SERVER;
+    return out->is_all ? 0 : add_account(x, scope.account, &out->list, err);
+}

@@ -5,6 +5,7 @@
 
 #include "lib/core/contract.h"
 #include "lib/core/err.h"
+#include "lib/read/read.h"
 #include "lib/read/read_report.h"
 
 /*
@@ -32,6 +33,16 @@ struct scope {
  * the first). EX_USAGE for what is no domain or address. */
 int scope_choose(struct exchange *x, struct slice domain, struct slice user, struct scope *out,
                  struct err *err) TG_MUST_USE TG_NONNULL(1, 4);
+
+/* The accounts that he may see as a whole: `domain`, or where it is empty, of an admin all (those
+ * that have counted anything), of others those of the list. EX_NOUSER for a user. */
+struct scope_accounts {
+    bool is_all; /* and the list is empty */
+    struct name_list list;
+};
+int scope_accounts(struct exchange *x, struct slice domain, struct scope_accounts *out,
+                   struct err *err) TG_MUST_USE TG_NONNULL(1, 3);
+
 int scope_nothing(struct err *err) TG_MUST_USE;
 
 #endif

@@ -72,7 +72,7 @@ static int names_compare(const void *a, const void *b)
 }
 
 /* SSCAN may give a member twice. */
-static void names_settle(struct name_list *list)
+void read_names_settle(struct name_list *list)
 {
     size_t kept = 0;
 
@@ -162,7 +162,7 @@ static int scan_all(struct reader *r, struct read_scan *scans, size_t count, str
         result = scan_trip(r, scans, count, arena, out, err);
     for (size_t i = 0; i < count; i++)
         buf_fini(&scans[i].key);
-    names_settle(out);
+    read_names_settle(out);
     return result;
 }
 

@@ -43,6 +43,8 @@ struct name_list {
     size_t count, room;
 };
 
+void read_names_settle(struct name_list *list) TG_NONNULL(1);
+
 /* The nodes' names, and the accounts ever counted (without the nodes' own). */
 int read_nodes(struct reader *r, struct arena *arena, struct name_list *out,
                struct err *err) TG_MUST_USE TG_NONNULL(1);

@@ -1,0 +1,45 @@
+#ifndef TG_WEB_FIGURES_DATA_H
+#define TG_WEB_FIGURES_DATA_H
+
+#include "lib/core/contract.h"
+#include "lib/core/report_grid.h"
+#include "lib/read/read_violations.h"
+
+/*
+ * What programs ask besides reports, within a scope; part of figures.h. Each takes the parameters
+ * of x->query that stand beside it, and refuses others.
+ *
+ * Owner: the exchange, but for a grid.  Errors: those of figures.h.
+ */
+
+struct exchange;
+
+/* Names are ended by NULL. */
+extern const char *const figures_data_totals_parameters[];
+extern const char *const figures_data_accounts_parameters[];
+extern const char *const figures_data_violations_parameters[];
+
+#define FIGURES_DATA_TOP 1000 /* lines, where `top` does not say */
+#define FIGURES_DATA_MAX 100000
+
+/* Every counter of each account over a time that is named. report_grid_fini in any case. */
+int figures_data_totals(struct exchange *x, struct report_grid *g, struct err *err) TG_MUST_USE
+    TG_NONNULL(1, 2, 3);
+
+/* The names of accounts, in order, `top` from the one after `after` on. */
+struct figures_data_accounts {
+    struct name_list list;
+    bool has_more;
+};
+int figures_data_accounts(struct exchange *x, struct figures_data_accounts *out,
+                          struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3);
+
+/* In the order in which they were written: `top` behind the entry `after`, or the last ones. */
+struct figures_data_violations {
+    struct violation_list list;
+    struct stream_id last; /* to go on from; 0, 0: from the beginning */
+};
+int figures_data_violations(struct exchange *x, struct figures_data_violations *out,
+                            struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3);
+
+#endif
