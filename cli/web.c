@@ -1,4 +1,5 @@
 /* tollgate web: who may sign in to the pages, and tokens for programs. */
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,11 +10,15 @@
 #include "cli/command.h"
 #include "cli/options.h"
 #include "lib/core/address.h"
+#include "lib/sys/clock.h"
 #include "lib/sys/secret.h"
+#include "lib/sys/signed_link.h"
 #include "lib/sys/web_users.h"
 
 #define PASSWORD_ROOM  1026
 #define PASSWORD_LEAST 8
+#define CARD_DAYS      30
+#define DAY_S          INT64_C(86400)
 #define ARENA_BYTES    ((size_t)4 << 20)
 
 static const char *const role_names[] = {"admin", "domain", "user", NULL};
@@ -24,12 +29,14 @@ struct web_command {
     int role; /* into role_names; -1: not given */
     const char *domains;
     bool write;
+    uint64_t days; /* 0: not given */
 };
 
 /* --- the command line ------------------------------------------------------------------------ */
 
 static const struct options_word words[] = {
-    {"NAME", "who: a name of your choice; of the role user, an address"}, {.name = NULL}};
+    {"NAME", "who: a name of your choice; of the role user, an address; of card, a domain"},
+    {.name = NULL}};
 static const struct options_row rows[] = {
     {.name = "role",
      OPTIONS_CHOICE,
@@ -47,19 +54,27 @@ static const struct options_row rows[] = {
      offsetof(struct web_command, write),
      NULL,
      "the token may change limits, plans and held mail; of the role admin only"},
+    {.name = "days",
+     OPTIONS_NUMBER,
+     offsetof(struct web_command, days),
+     "N",
+     "of card: how long the link holds (30)",
+     .least = 1,
+     .most = SIGNED_LINK_CARD_DAYS},
     {.name = NULL}};
 static const struct options_table table = {
     .command = "web",
     .synopsis =
         "web passwd NAME --role admin|domain|user [--domains D,...] <PASSWORD\n"
-        "       tollgate web token NAME --role admin|domain|user [--domains D,...] [--write]",
+        "       tollgate web token NAME --role admin|domain|user [--domains D,...] [--write]\n"
+        "       tollgate web card DOMAIN [--days N]",
     .words = words,
     .rows = rows,
     .words_least = 2,
     .words_most = 2,
     .notes = "passwd reads the password from standard input, or asks for it at a terminal. token\n"
              "prints the new token: it is shown only once.\n",
-    .missing = "say passwd or token, and a name"};
+    .missing = "say passwd or token, and a name, or card and a domain"};
 
 static int check_role(const struct web_command *c, struct slice name, struct err *err)
 {
@@ -156,7 +171,7 @@ static int read_password(char password[PASSWORD_ROOM], struct err *err)
     return 0;
 }
 
-/* --- the two verbs --------------------------------------------------------------------------- */
+/* --- the verbs --------------------------------------------------------------------------- */
 
 static int put(struct web_command *c, const struct web_user *user, struct err *err)
 {
@@ -196,15 +211,51 @@ static int give_token(struct web_command *c, struct web_user *user, struct err *
     return 0;
 }
 
+/* The address behind that of the site. */
+static int print_card(struct web_command *c, const char *typed, struct err *err)
+{
+    const char *key_file = c->cli->settings->web.link_key_file;
+    int64_t end_s = clock_unix_ms() / 1000 + (int64_t)(c->days > 0 ? c->days : CARD_DAYS) * DAY_S;
+    char until[24], signature[SECRET_TEXT];
+    struct slice domain;
+
+    (void)snprintf(until, sizeof until, "%" PRId64, end_s);
+    if (domain_canonical(slice_str(typed), &c->arena, &domain, err) != 0)
+        return err_prefix(err, "%s", typed);
+    if (key_file[0] == '\0')
+        return err_set(err, EX_CONFIG, "web.link_key_file is empty: name a file with a key");
+    if (signed_link_card(key_file, domain, slice_str(until), signature, err) != 0)
+        return -1;
+    (void)printf("/d/%.*s/card.svg?until=%s&sig=%s\n", SLICE_FMT(domain), until, signature);
+    return 0;
+}
+
+static int run_card(struct web_command *c, const char *typed)
+{
+    struct err err = {0};
+    int code;
+
+    if (c->role >= 0 || c->domains != NULL || c->write)
+        return cli_usage("web", "card takes a domain and --days only");
+    code = cli_load(c->cli);
+    if (code != EX_OK)
+        return code;
+    return print_card(c, typed, &err) == 0 ? EX_OK : cli_fail(&err);
+}
+
 static int run(struct web_command *c, char **typed)
 {
-    static const char *const verbs[] = {"passwd", "token", NULL};
+    static const char *const verbs[] = {"passwd", "token", "card", NULL};
     int verb = options_verb(&table, typed[0], verbs), code;
     struct err err = {0};
     struct web_user user;
 
     if (verb < 0)
         return EX_USAGE;
+    if (verb == 2)
+        return run_card(c, typed[1]);
+    if (c->days > 0)
+        return cli_usage("web", "--days is for card only");
     if (describe(c, slice_str(typed[1]), &user, &err) != 0 ||
         check_write(c, verb, &user, &err) != 0)
         return cli_usage("web", "%s", err.text);

@@ -28,17 +28,6 @@ static int parse_month(struct exchange *x, struct slice typed, struct figures_bi
 
 /* --- whose ----------------------------------------------------------------------------------- */
 
-static int find_accounts(struct exchange *x, struct figures_billing *f, struct err *err)
-{
-    struct scope_accounts accounts;
-
-    if (scope_accounts(x, http_query_get(&x->query, "domain"), &accounts, err) != 0)
-        return -1;
-    f->is_server = accounts.is_all;
-    f->accounts = accounts.list;
-    return 0;
-}
-
 /* Those that have a row. */
 static int take_accounts(struct exchange *x, struct figures_billing *f, struct err *err)
 {
@@ -57,14 +46,15 @@ static int take_accounts(struct exchange *x, struct figures_billing *f, struct e
 int figures_billing(struct exchange *x, struct slice month, struct figures_billing *f,
                     struct err *err)
 {
+    struct scope_accounts whose;
     struct totals_question q;
 
     memset(f, 0, sizeof *f);
-    if (find_accounts(x, f, err) != 0 || parse_month(x, month, f, err) != 0 ||
-        exchange_store(x, err) != 0)
+    if (scope_accounts(x, http_query_get(&x->query, "domain"), &whose, err) != 0 ||
+        parse_month(x, month, f, err) != 0 || exchange_store(x, err) != 0)
         return -1;
     q = (struct totals_question){
-        .accounts = f->accounts, .range = &f->range, .timezone = x->settings->timezone};
+        .accounts = whose.list, .range = &f->range, .timezone = x->settings->timezone};
     if (read_totals(&x->reader, &q, &x->arena, &f->grid, err) != 0 || take_accounts(x, f, err) != 0)
         return -1;
     return read_adjustments(&x->reader, &f->accounts, slice_str(f->month), &x->arena,

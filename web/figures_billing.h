@@ -15,7 +15,6 @@ struct exchange;
 struct figures_billing {
     char month[PERIOD_TEXT]; /* "2026-11" */
     struct range range;
-    bool is_server;            /* all accounts */
     struct report_grid grid;   /* ended by figures_billing_fini */
     struct name_list accounts; /* those of the grid */
     struct adjustment_list adjustments;

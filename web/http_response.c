@@ -32,7 +32,7 @@ void http_response_reset(struct http_response *r, int status, const char *type)
     buf_reset(&r->body);
     r->status = status;
     r->type = type;
-    r->is_static = r->has_etag = false;
+    r->is_static = r->has_etag = r->is_shared = false;
     r->location[0] = r->cookie[0] = r->file_name[0] = '\0';
     r->allow = r->authenticate = NULL;
     r->retry_after_s = r->age_s = 0;
@@ -81,9 +81,10 @@ static void add_caching(const struct http_response *r, http_response_header *add
     char etag[HTTP_ETAG_ROOM];
 
     add(context, "Cache-Control",
-        r->is_static  ? A_YEAR
-        : r->has_etag ? "private, no-cache"
-                      : "no-store");
+        r->is_static   ? A_YEAR
+        : r->is_shared ? "public, max-age=" HTTP_SHARED_S
+        : r->has_etag  ? "private, no-cache"
+                       : "no-store");
     if (!r->has_etag)
         return;
     http_response_etag(r, etag);
@@ -128,7 +129,7 @@ void http_response_each_header(const struct http_response *r, http_response_head
     add(context, "Referrer-Policy", "same-origin");
     add(context, "X-Content-Type-Options", "nosniff");
     add(context, "X-Frame-Options", "DENY");
-    add(context, "Cross-Origin-Resource-Policy", "same-origin");
+    add(context, "Cross-Origin-Resource-Policy", r->is_shared ? "cross-origin" : "same-origin");
     add_caching(r, add, context);
     add_chosen(r, add, context);
 }

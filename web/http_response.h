@@ -20,6 +20,8 @@
 #define HTTP_RESPONSE_MAX ((size_t)256 << 20)
 #define HTTP_HEADER_ROOM  2200
 
+#define HTTP_SHARED_S     "300"
+
 #define HTTP_TYPE_HTML    "text/html; charset=utf-8"
 #define HTTP_TYPE_TEXT    "text/plain; charset=utf-8"
 #define HTTP_TYPE_CSV     "text/csv; charset=utf-8"
@@ -33,6 +35,7 @@ struct http_response {
     struct buf body;
     bool is_static; /* may be kept for a year */
     bool has_etag;  /* of the body; without, nothing of it may be stored */
+    bool is_shared; /* a picture that any site may show, and keep for HTTP_SHARED_S */
     /* "": none. */
     char location[HTTP_HEADER_ROOM], cookie[256], file_name[128];
     const char *allow, *authenticate; /* NULL: none */

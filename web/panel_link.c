@@ -5,15 +5,13 @@
 
 #include "lib/read/read_reply.h"
 #include "lib/redis/keys.h"
-#include "lib/sys/files.h"
 #include "lib/sys/log.h"
-#include "lib/sys/secret.h"
+#include "lib/sys/signed_link.h"
 #include "web/scope.h"
 #include "web/sign_in.h"
 
-#define KEY_FILE_MAX ((size_t)4096)
-#define TEXT_BYTES   ((size_t)2048)
-#define USED_S       "120" /* longer than any link holds */
+#define TEXT_BYTES ((size_t)2048)
+#define USED_S     "120" /* longer than any link holds */
 
 static int refuse(struct exchange *x, struct slice name, struct err *err)
 {
@@ -22,31 +20,6 @@ static int refuse(struct exchange *x, struct slice name, struct err *err)
     return err_set(err, EX_USAGE,
                    "the link is not valid, or not any more: open the page from the control panel "
                    "again");
-}
-
-/* The key: the file without the blanks at its ends. */
-static int sign(struct exchange *x, struct slice name, struct slice until, char text[SECRET_TEXT],
-                struct err *err)
-{
-    struct buf key, message;
-    int result;
-
-    buf_init(&key, KEY_FILE_MAX);
-    buf_init(&message, TEXT_BYTES);
-    result = file_read(x->settings->web.link_key_file, &key, err);
-    if (result == 0 && slice_trim(buf_slice(&key)).len < PANEL_LINK_KEY)
-        result = err_set(err, EX_CONFIG, "web.link_key_file: %s: shorter than %d bytes",
-                         x->settings->web.link_key_file, PANEL_LINK_KEY);
-    buf_add(&message, name);
-    buf_add_char(&message, '\n');
-    buf_add(&message, until);
-    if (result == 0)
-        secret_sign(slice_trim(buf_slice(&key)), buf_slice(&message), text);
-    if (key.data != NULL)
-        secret_forget(key.data, key.len);
-    buf_fini(&key);
-    buf_fini(&message);
-    return result;
 }
 
 /* *first: nobody has used the link yet, and nobody else will. */
@@ -77,11 +50,13 @@ static int check(struct exchange *x, struct slice name, char right[SECRET_TEXT],
                  struct err *err)
 {
     struct slice until = http_query_get(&x->query, "until");
+    const struct slice lines[] = {name, until};
     int64_t now_s = x->now_ms / 1000;
     uint64_t end;
 
     *good = false;
-    if (sign(x, name, until, right, err) != 0)
+    if (signed_link_sign(x->settings->web.link_key_file, lines, sizeof lines / sizeof lines[0],
+                         right, err) != 0)
         return -1;
     *good = secret_equal(http_query_get(&x->query, "sig"), slice_str(right)) &&
             slice_number(until, &end) && end < INT64_MAX && (int64_t)end >= now_s &&

@@ -12,7 +12,6 @@
  */
 
 #define PANEL_LINK_MAX_S 60
-#define PANEL_LINK_KEY   32 /* bytes, at least */
 
 int panel_link(struct exchange *x, struct err *err) TG_MUST_USE TG_NONNULL(1);
 

@@ -10,6 +10,7 @@
 #include "web/page.h"
 #include "web/page_account.h"
 #include "web/page_billing.h"
+#include "web/page_card.h"
 #include "web/page_help.h"
 #include "web/page_limits.h"
 #include "web/page_lists.h"
@@ -42,6 +43,7 @@ static const struct route {
     {"/", READ, ROUTE_SIGNED, page_overview},
     {"/r/*", READ, ROUTE_SIGNED, page_report},
     {"/d/*", READ, ROUTE_SIGNED, page_overview_domain},
+    {"/d/*/card.svg", READ, ROUTE_OPEN, page_card},
     {"/limits/*", READ | HTTP_POST, ROUTE_SIGNED, page_limits},
     {"/violations", READ, ROUTE_SIGNED, page_lists_violations},
     {"/held", READ, ROUTE_SIGNED, page_lists_held},

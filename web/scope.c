@@ -161,3 +161,16 @@ int scope_accounts(struct exchange *x, struct slice domain, struct scope_account
     out->is_all = scope.level == SCOPE_SERVER;
     return out->is_all ? 0 : add_account(x, scope.account, &out->list, err);
 }
+
+int scope_signed(struct exchange *x, struct slice domain, struct scope *out, struct err *err)
+{
+    struct err unknown = {0};
+    bool known = false;
+
+    *out = (struct scope){.level = SCOPE_DOMAIN};
+    if (domain_canonical(domain, &x->arena, &out->account, &unknown) != 0)
+        return scope_nothing(err);
+    if (exchange_store(x, err) != 0 || read_is_account(&x->reader, out->account, &known, err) != 0)
+        return -1;
+    return known ? 0 : scope_nothing(err);
+}

@@ -43,6 +43,10 @@ struct scope_accounts {
 int scope_accounts(struct exchange *x, struct slice domain, struct scope_accounts *out,
                    struct err *err) TG_MUST_USE TG_NONNULL(1, 3);
 
+/* A domain, for whoever holds a link to it that the caller has found to be signed. EX_NOUSER where
+ * it has never counted anything. */
+int scope_signed(struct exchange *x, struct slice domain, struct scope *out,
+                 struct err *err) TG_MUST_USE TG_NONNULL(1, 3);
 int scope_nothing(struct err *err) TG_MUST_USE;
 
 #endif

@@ -403,7 +403,8 @@ const struct setting settings_table[] = {
              "Empty: nobody does."},
     {"web.link_key_file", SETTING_TEXT, "", AT(web.link_key_file), .max = 1024,
      .check = settings_check_path, .reloadable = true,
-     .help = "File with the key of links by which a control panel signs its users in; see "
+     .help = "File with the key of links by which a control panel signs its users in, or shows a "
+             "card; see "
              "tollgate-web(8). At least 32 bytes. Empty: no such links."},
     {"web.metrics_from", SETTING_LIST, "127.0.0.1", AT(web.metrics_from), .max = 100,
      .check = settings_check_network, .reloadable = true,

@@ -3,11 +3,14 @@
 
 import csv
 import datetime
+import hashlib
+import hmac
 import io
 import json
 import os
 import re
 import sys
+import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import proc
@@ -21,6 +24,7 @@ from windows import Windows
 NOW = datetime.datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 NOW_S = int(NOW.timestamp())
 PASSWORD = "correct horse"
+KEY = "0123456789abcdef0123456789abcdef"
 PLANS = """
 throttle: { mode = "enforce"; exempt: { domains = ["second.example"]; }; };
 plans = ( { name = "default"; limits = (
@@ -81,7 +85,9 @@ class Site:
         self.server = RedisServer(self.folder, env=stopped_clock(self.folder, NOW))
         self.redis = self.server.connect()
         fill(self.redis)
-        self.web = Web(self.folder, "unix://" + self.server.path, now=NOW)
+        self.key = os.path.join(self.folder, "link.key")
+        proc.write_text(self.key, KEY + "\n")
+        self.web = Web(self.folder, "unix://" + self.server.path, now=NOW, link_key_file=self.key)
         self.configure(PLANS)
         self.web.start()
         self.roles = {}
@@ -236,11 +242,66 @@ def usage(site):
     tap.same((page.status, usage_rows(page.text)), (200, []), "nobody has no limits")
 
 
+def signed(domain, until, key=KEY):
+    text = "card\n%s\n%s" % (domain, until)
+    signature = hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return "/d/%s/card.svg?until=%s&sig=%s" % (domain, until, signature)
+
+
+def card(site):
+    """The picture of a domain's month: by a signed link for anybody, else as the page is."""
+    answer = site.get("/d/own.example/card.svg", "domain")
+    root = xml.etree.ElementTree.fromstring(answer.text)
+    words = [e.text for e in root.iter("{http://www.w3.org/2000/svg}text")]
+    tap.same(words, ["own.example", "2026-11 so far", "In", "0 B", "Out", "6.8 KB", "Forward",
+                     "0 B", "100% of 600 recipients per hour"], "what it shows")
+    bars = [e for e in root.iter("{http://www.w3.org/2000/svg}rect") if e.get("fill") == "#0072b2"]
+    tap.same([e.get("height") for e in bars], ["28"], "a bar for the one day with mail")
+    tap.none([e.tag for e in root.iter() if e.get("style") or e.get("href") or
+              e.tag.endswith(("}style", "}script", "}a", "}image"))],
+             "it refers to nothing, and needs no style sheet")
+    tap.ok(root.get("role") == "img" and root[0].text == "own.example, 2026-11" and
+           "out 6.8 KB" in root[1].text, "and says so in words")
+    tap.same((answer.headers["content-type"], answer.headers["cross-origin-resource-policy"],
+              answer.headers["cache-control"]), ("image/svg+xml", "same-origin",
+                                                 "private, no-cache"), "for who is signed in")
+    tap.same([site.get("/d/%s/card.svg" % d, role).status for d, role in (
+        ("own.example", "admin"), ("foreign.example", "domain"), ("own.example", "user"),
+        ("unknown.example", "admin"), ("..%2f", "admin"))], [200, 404, 404, 404, 404],
+             "as the domain's page")
+    tap.same(site.web.get("/d/own.example/card.svg").status, 404, "who is nobody needs a link")
+    link = site.says("web", "card", "own.example", "--days", "2").strip()
+    tap.same(link, signed("own.example", NOW_S + 2 * 86400), "the command makes one")
+    first, again = site.web.get(link), site.web.get(link)
+    tap.same((first.status, first.body == answer.body, again.status), (200, True, 200),
+             "which shows the same, as often as one likes")
+    tap.same((first.headers["cross-origin-resource-policy"], first.headers["cache-control"]),
+             ("cross-origin", "public, max-age=300"), "in other sites, and may be kept a while")
+    tap.same(site.web.get(link, headers={"If-None-Match": first.headers["etag"]}).status, 304,
+             "who has it does not get it again")
+    wrong = (signed("own.example", NOW_S - 1), signed("own.example", NOW_S + 400 * 86400),
+             signed("own.example", NOW_S + 60, KEY[:-1] + "x"), signed("own.example", "soon"),
+             signed("unknown.example", NOW_S + 60), link.replace("own.example", "foreign.example"),
+             link[:-1] + ("0" if link[-1] != "0" else "1"), re.sub("until=", "until=1", link),
+             "/d/own.example/card.svg?until=%d" % (NOW_S + 60))
+    tap.same([site.web.get(path).status for path in wrong], [404] * len(wrong),
+             "over, too long, of another key, domain or time: there is nothing")
+    tap.same(site.get(wrong[2], "admin").status, 404, "not for an administrator either")
+    tap.same(site.web.get(link.replace("/card.svg", "")).status, 303, "the link opens no page")
+    tap.same(site.get(link + "&top=1").status, 400, "nor takes other words")
+    for want, text, args in ((64, "--days", ["own.example", "--days", "0"]),
+                             (64, "card takes", ["own.example", "--role", "admin"]),
+                             (65, "no domain", ["..", ])):
+        code, out, err = site.web.command("web", "card", *args)
+        tap.ok(code == want and text in err and out == "", "web card " + " ".join(args), code, err)
+
+
 def main():
     site = Site()
     lists(site)
     billing(site)
     usage(site)
+    card(site)
     tap.same(site.web.stop(), 0, "it stops")
 
 
