@@ -5,6 +5,7 @@
 #include "lib/core/format.h"
 #include "web/figures.h"
 #include "web/page.h"
+#include "web/page_message.h"
 
 #define MOST      200
 #define URL_BYTES 4096
@@ -37,12 +38,12 @@ static void add_count_cell(struct html *h, const struct page_head *head, uint64_
 
 /* --- violations ------------------------------------------------------------------------------ */
 
-enum { V_ACCOUNT, V_TIME, V_USER, V_LIMIT, V_USED, V_WANTED, V_ACTION, V_COUNT };
+enum { V_ACCOUNT, V_TIME, V_USER, V_LIMIT, V_USED, V_WANTED, V_ACTION, V_MESSAGE, V_COUNT };
 
 static const struct page_head violation_heads[V_COUNT] = {
-    {"account", false, false}, {"time", false, false}, {"user", false, false},
-    {"limit", false, false},   {"used", true, false},  {"wanted", true, true},
-    {"action", false, false}};
+    {"account", false, false}, {"time", false, false},  {"user", false, false},
+    {"limit", false, false},   {"used", true, false},   {"wanted", true, true},
+    {"action", false, false},  {"message", false, true}};
 
 static struct slice action_of(const struct violation *v)
 {
@@ -95,6 +96,7 @@ static void add_violation(struct exchange *x, struct html *h, const struct viola
     add_count_cell(h, &violation_heads[V_USED], v->used);
     add_count_cell(h, &violation_heads[V_WANTED], v->wanted);
     page_cell(h, &violation_heads[V_ACTION], action_of(v));
+    page_message_cell(h, &violation_heads[V_MESSAGE], v->queue_id);
     html_close(h, "tr");
     html_newline(h);
 }
@@ -152,7 +154,7 @@ static void add_held(struct html *h, const struct held_entry *e)
     add_account_cell(h, e->account);
     page_cell(h, &held_heads[1], page_time(e->time_s, time));
     page_cell(h, &held_heads[2], e->node);
-    page_cell(h, &held_heads[3], e->queue_id);
+    page_message_cell(h, &held_heads[3], e->queue_id);
     html_close(h, "tr");
     html_newline(h);
 }

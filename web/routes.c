@@ -14,6 +14,7 @@
 #include "web/page_help.h"
 #include "web/page_limits.h"
 #include "web/page_lists.h"
+#include "web/page_message.h"
 #include "web/page_overview.h"
 #include "web/page_report.h"
 #include "web/page_sign_in.h"
@@ -45,6 +46,7 @@ static const struct route {
     {"/d/*", READ, ROUTE_SIGNED, page_overview_domain},
     {"/d/*/card.svg", READ, ROUTE_OPEN, page_card},
     {"/limits/*", READ | HTTP_POST, ROUTE_SIGNED, page_limits},
+    {"/q/*", READ, ROUTE_SIGNED, page_message},
     {"/violations", READ, ROUTE_SIGNED, page_lists_violations},
     {"/held", READ, ROUTE_SIGNED, page_lists_held},
     {"/billing", READ, ROUTE_SIGNED, page_billing},

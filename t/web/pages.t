@@ -15,6 +15,7 @@ import xml.etree.ElementTree
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import proc
 import tap
+import violations
 from counted import UTC, Counted
 from redis_server import RedisServer
 from tollgate import stopped_clock
@@ -296,12 +297,49 @@ def card(site):
         tap.ok(code == want and text in err and out == "", "web card " + " ".join(args), code, err)
 
 
+def messages(site):
+    """What is known of a queue id, to each what concerns him."""
+    hour = ("domain/recipients/hour", 600)
+    for domain, user in (("own.example", "alice@own.example"),
+                         ("foreign.example", "bob@foreign.example")):
+        violations.add(site.redis, NOW - datetime.timedelta(hours=5), domain, hour, 598, 3,
+                       qid="4BOTH", user=user, sender=user)
+        site.redis("ZADD", "tg:{%s}:held" % domain, NOW_S - 3600, "mx1/4BOTH")
+    violations.add(site.redis, NOW, "foreign.example", hour, 598, 3, qid="4FOREIGN")
+    violations.add(site.redis, NOW, "own.example", hour, 600, 1, qid="4OTHERS",
+                   user="carol@own.example", sender="<script>@own.example")
+    page = site.get("/q/4BOTH").text
+    tap.same((page.count("598+3/600"), page.count("<bdi>foreign.example</bdi>"),
+              page.count("<bdi>own.example</bdi>")), (2, 1, 1), "an administrator is told all")
+    tap.ok("tollgate release 4BOTH" in page and "tollgate why 4BOTH" in page and "deferred" in page,
+           "with what to run where", page)
+    page = site.get("/q/4BOTH", "domain").text
+    tap.ok("598+3/600" in page and "own.example" in page and "foreign" not in page and
+           "bob@" not in page and "tollgate why" not in page, "a domain its own part", page)
+    page = site.get("/q/4BOTH", "user").text
+    tap.ok("598+3/600" in page and "foreign" not in page and "On hold" not in page,
+           "a user his own", page)
+    tap.ok("&lt;script" in site.get("/q/4OTHERS").text, "names are text")
+    tap.same([site.get(path, role).status for path, role in
+              (("/q/4FOREIGN", "domain"), ("/q/4FOREIGN", "user"), ("/q/4OTHERS", "user"),
+               ("/q/4NOTHING", "domain"), ("/q/4NOTHING", "user"), ("/q/4-x", "admin"),
+               ("/q/" + "A" * 65, "admin"), ("/q/4BOTH.csv", "admin"))], [404] * 8,
+             "what is another's is not there, nor what is no queue id")
+    tap.same(site.get("/q/4FOREIGN", "domain").text.replace("4FOREIGN", ""),
+             site.get("/q/4NOTHING", "domain").text.replace("4NOTHING", ""), "and they read alike")
+    page = site.get("/q/4NOTHING")
+    tap.ok(page.status == 200 and "not on hold" in page.text, "of nothing an administrator is told")
+    tap.ok('href="/q/4FOREIGN"' in site.get("/violations").text and
+           'href="/q/4BOTH"' in site.get("/held", "domain").text, "the lists lead there")
+
+
 def main():
     site = Site()
     lists(site)
     billing(site)
     usage(site)
     card(site)
+    messages(site)
     tap.same(site.web.stop(), 0, "it stops")
 
 
