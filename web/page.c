@@ -129,6 +129,16 @@ void page_cell_link(struct html *h, const struct page_head *head, struct slice u
     html_close(h, "td");
 }
 
+void page_cell_time(struct html *h, const struct page_head *head, int64_t unix_s)
+{
+    char text[PAGE_TIME_ROOM];
+
+    html_open(h, "td");
+    html_attr(h, "class", head->is_minor ? SLICE("step minor") : SLICE("step"));
+    html_text(h, page_time(unix_s, text));
+    html_close(h, "td");
+}
+
 void page_cell_name(struct html *h, struct slice url, struct slice text)
 {
     html_open(h, "th");

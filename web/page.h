@@ -33,6 +33,8 @@ void page_table_close(struct html *h) TG_NONNULL(1);
 void page_cell(struct html *h, const struct page_head *head, struct slice text) TG_NONNULL(1, 2);
 void page_cell_link(struct html *h, const struct page_head *head, struct slice url,
                     struct slice text) TG_NONNULL(1, 2);
+/* A time, which stays on one line. */
+void page_cell_time(struct html *h, const struct page_head *head, int64_t unix_s) TG_NONNULL(1, 2);
 /* The first cell of a row, which names it; `url` may be empty. */
 void page_cell_name(struct html *h, struct slice url, struct slice text) TG_NONNULL(1);
 

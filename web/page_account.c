@@ -37,8 +37,7 @@ static void add_facts(struct exchange *x, struct html *h)
 static void add_sessions(struct exchange *x, struct html *h, const struct login_session_list *list)
 {
     static const struct page_head heads[] = {
-        {"since", false, false}, {"from", false, false}, {"", false, false}};
-    char since[PAGE_TIME_ROOM];
+        {"from", false, false}, {"since", false, false}, {"session", false, false}};
 
     html_element(h, "h2", SLICE("Sessions"));
     page_table_open(h, "sessions", "Each ends after an hour without a request, and after 12 hours",
@@ -48,9 +47,9 @@ static void add_sessions(struct exchange *x, struct html *h, const struct login_
         bool mine = slice_equal(slice_str(s->digest), slice_str(x->who.digest));
 
         html_open(h, "tr");
-        page_cell_name(h, SLICE_NONE, page_time(s->since_s, since));
-        page_cell(h, &heads[1], s->client);
-        page_cell(h, &heads[2], mine ? SLICE("this one") : SLICE(""));
+        page_cell_name(h, SLICE_NONE, s->client);
+        page_cell_time(h, &heads[1], s->since_s);
+        page_cell(h, &heads[2], mine ? SLICE("this one") : SLICE("another"));
         html_close(h, "tr");
     }
     page_table_close(h);

@@ -86,11 +86,9 @@ static void add_limit_cell(struct exchange *x, struct html *h, const struct viol
 
 static void add_violation(struct exchange *x, struct html *h, const struct violation *v)
 {
-    char time[PAGE_TIME_ROOM];
-
     html_open(h, "tr");
     add_account_cell(h, v->domain);
-    page_cell(h, &violation_heads[V_TIME], page_time(v->time_ms / 1000, time));
+    page_cell_time(h, &violation_heads[V_TIME], v->time_ms / 1000);
     page_cell(h, &violation_heads[V_USER], v->user);
     add_limit_cell(x, h, v);
     add_count_cell(h, &violation_heads[V_USED], v->used);
@@ -148,11 +146,9 @@ static const struct page_head held_heads[] = {{"account", false, false},
 
 static void add_held(struct html *h, const struct held_entry *e)
 {
-    char time[PAGE_TIME_ROOM];
-
     html_open(h, "tr");
     add_account_cell(h, e->account);
-    page_cell(h, &held_heads[1], page_time(e->time_s, time));
+    page_cell_time(h, &held_heads[1], e->time_s);
     page_cell(h, &held_heads[2], e->node);
     page_message_cell(h, &held_heads[3], e->queue_id);
     html_close(h, "tr");

@@ -44,15 +44,13 @@ static const char *state_of(const struct node_info *n, int64_t now_s)
 
 static void add_node(struct exchange *x, struct html *h, const struct node_info *n)
 {
-    char time[PAGE_TIME_ROOM];
-
     html_open(h, "tr");
     page_cell_name(h, SLICE_NONE, n->name);
     page_cell(h, &node_heads[1], slice_str(state_of(n, x->now_ms / 1000)));
     page_cell(h, &node_heads[2], n->version);
-    page_cell(h, &node_heads[3], page_time(n->started, time));
-    page_cell(h, &node_heads[4], page_time(n->counted_through, time));
-    page_cell(h, &node_heads[5], page_time(n->pushed_through, time));
+    page_cell_time(h, &node_heads[3], n->started);
+    page_cell_time(h, &node_heads[4], n->counted_through);
+    page_cell_time(h, &node_heads[5], n->pushed_through);
     add_count(h, &node_heads[6], n->dirty_rows > 0 ? (uint64_t)n->dirty_rows : 0);
     html_close(h, "tr");
     html_newline(h);
@@ -60,11 +58,9 @@ static void add_node(struct exchange *x, struct html *h, const struct node_info 
 
 static void add_log(struct html *h, struct slice name, const struct collector_info *c)
 {
-    char time[PAGE_TIME_ROOM];
-
     html_open(h, "tr");
     page_cell_name(h, SLICE_NONE, name);
-    page_cell(h, &log_heads[1], page_time(c->log_through, time));
+    page_cell_time(h, &log_heads[1], c->log_through);
     add_count(h, &log_heads[2], c->lines);
     add_count(h, &log_heads[3], c->gaps);
     page_cell(h, &log_heads[4], c->sources);
