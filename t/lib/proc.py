@@ -100,9 +100,9 @@ def _end_with_parent():
 
 
 class Daemon:
-    """A process in the foreground, its output in a file."""
+    """A process in the foreground, its output in a file; `fds` stay open in it."""
 
-    def __init__(self, argv, log, env=None, preexec=None):
+    def __init__(self, argv, log, env=None, preexec=None, fds=()):
         self.argv, self.log = argv, log
 
         def prepare():
@@ -113,7 +113,7 @@ class Daemon:
         with open(log, "ab") as out:
             self.process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, preexec_fn=prepare,
-                env=dict(os.environ, **(env or {})))
+                pass_fds=fds, env=dict(os.environ, **(env or {})))
         self.pid = self.process.pid
         _daemons.append(self)
 
