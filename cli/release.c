@@ -10,6 +10,7 @@
 #include "cli/hold_log.h"
 #include "cli/hold_trace.h"
 #include "cli/options.h"
+#include "cli/release_asked.h"
 #include "cli/release_message.h"
 #include "lib/core/address.h"
 #include "lib/core/format.h"
@@ -27,6 +28,7 @@ struct release_command {
     bool quiet;
     int said; /* --gone: the place in `fates`; -1: not given */
     struct release_run run;
+    struct release_asked asked;
     struct strmap by_account; /* name -> struct held_line * */
     struct held_line *lines, **last;
 };
@@ -108,6 +110,34 @@ static struct held_line *line_of(struct release_command *w, struct slice account
     return line;
 }
 
+/* Named by an admin on another machine: it goes now, whatever waits before it. */
+static void handle_asked(struct release_command *w, struct held_line *line,
+                         const struct release_message *m, const struct release_request *r)
+{
+    bool was_one = w->run.is_one, was_stopped = line->is_stopped;
+    uint64_t before = line->released + line->left;
+
+    w->run.is_one = true;
+    line->is_stopped = false;
+    release_message_handle(&w->run, line, m);
+    w->run.is_one = was_one;
+    line->is_stopped = was_stopped;
+    if (line->released + line->left > before)
+        release_asked_done(&w->asked, r, true);
+}
+
+static void handle(struct release_command *w, struct held_line *line,
+                   const struct release_message *m)
+{
+    const struct release_request *r =
+        release_request_find(&w->asked.list, slice_str(m->id), line->account, m->time_s);
+
+    if (r != NULL)
+        handle_asked(w, line, m, r);
+    else
+        release_message_handle(&w->run, line, m);
+}
+
 static void handle_all(struct release_command *w, const json_t *list)
 {
     for (size_t i = 0; i < json_array_size(list) && !w->run.is_over; i++) {
@@ -117,7 +147,7 @@ static void handle_all(struct release_command *w, const json_t *list)
             line_of(w, slice_str(json_string_value(json_object_get(o, "account"))));
 
         if (line != NULL && release_message_read(&w->run, o, &m))
-            release_message_handle(&w->run, line, &m);
+            handle(w, line, &m);
     }
 }
 
@@ -349,11 +379,40 @@ static int look(struct release_command *w, const json_t *list, struct err *err)
     return places_tell_all(w, list, err);
 }
 
+static bool is_held(const json_t *list, const struct release_request *r)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *o = json_array_get(list, i);
+        const struct release_requests one = {(struct release_request *)(uintptr_t)r, 1};
+
+        if (release_request_find(&one, slice_str(json_string_value(json_object_get(o, "id"))),
+                                 slice_str(json_string_value(json_object_get(o, "account"))),
+                                 json_integer_value(json_object_get(o, "time"))) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* Requests for what this node holds no longer. */
+static void drop_old(struct release_command *w, const json_t *list)
+{
+    for (size_t i = 0; i < w->asked.list.count && w->typed == NULL; i++) {
+        const struct release_request *r = &w->asked.list.items[i];
+
+        if (!is_held(list, r))
+            release_asked_done(&w->asked, r, false);
+    }
+}
+
 static int work_through(struct release_command *w)
 {
     struct err err = {0};
-    json_t *answer = held(w, &err), *list = json_object_get(answer, "held");
+    json_t *answer, *list;
 
+    /* Before the list of what is held, which so has every message that was asked for. */
+    release_asked_read(w->run.state_dir, &w->run.arena, &w->asked);
+    answer = held(w, &err);
+    list = json_object_get(answer, "held");
     w->run.now_s = clock_unix_ms() / 1000;
     if (answer == NULL)
         return cli_fail(&err);
@@ -361,6 +420,7 @@ static int work_through(struct release_command *w)
         json_decref(answer);
         return cli_fail(&err);
     }
+    drop_old(w, list);
     handle_all(w, list);
     json_decref(answer);
     return say(w) != EX_OK ? EX_IOERR : w->run.code;

@@ -14,6 +14,7 @@
 #include "lib/sys/clock.h"
 #include "lib/sys/json.h"
 #include "lib/sys/log.h"
+#include "milter/control_asked.h"
 
 enum {
     LINE_BYTES = 65536,
@@ -299,6 +300,17 @@ static json_t *sources(struct control *c)
     return answer;
 }
 
+static json_t *asked(struct control *c, const char *cmd, const json_t *request)
+{
+    struct snapshot *snapshot = dispatch_snapshot(c->dispatch);
+    json_t *answer = strcmp(cmd, "asked_done") == 0
+                         ? control_asked_done(snapshot->settings, request)
+                         : control_asked_list(snapshot->settings);
+
+    snapshot_drop(snapshot);
+    return answer;
+}
+
 static json_t *handle(struct control *c, const json_t *request)
 {
     const char *cmd = json_string_value(json_object_get(request, "cmd"));
@@ -307,6 +319,8 @@ static json_t *handle(struct control *c, const json_t *request)
         return error("no command: give held, place, release, forget or sources");
     if (strcmp(cmd, "sources") == 0)
         return sources(c);
+    if (slice_starts(slice_str(cmd), SLICE("asked")))
+        return asked(c, cmd, request);
     if (!catch_up(c))
         return error("the ledger is behind the journal: see tollgate doctor");
     if (strcmp(cmd, "held") == 0)

@@ -29,6 +29,10 @@
  *   {"cmd":"forget","id":..,"number":..,     {"ok":true}: it is never charged. The queue has to be
  *    "queue":"/etc/postfix"}                 the one that it was seen in. "unknown":true: no log
  *                                            tells whether it was deleted
+ *   {"cmd":"asked"}                          {"asked":[{"id":..,"account":..,"held":..}, ...]}: the
+ *                                            messages whose release was asked for on the pages
+ *   {"cmd":"asked_done","id":..,
+ *    "released":true}                        {"ok":true}: that request is gone, and logged
  *   {"cmd":"sources"}                        {"kept_why":""}: why the sources in force are not
  * those on disk; empty where they are
  *

@@ -5,6 +5,7 @@
 #include "lib/core/format.h"
 #include "web/figures.h"
 #include "web/page.h"
+#include "web/page_held.h"
 #include "web/page_message.h"
 
 #define MOST      200
@@ -142,15 +143,18 @@ int page_lists_violations(struct exchange *x, struct err *err)
 static const struct page_head held_heads[] = {{"account", false, false},
                                               {"held since", false, false},
                                               {"node", false, true},
-                                              {"queue id", false, false}};
+                                              {"queue id", false, false},
+                                              {"release", false, false}};
 
-static void add_held(struct html *h, const struct held_entry *e)
+static void add_held(struct exchange *x, struct html *h, const struct page_held_requests *asked,
+                     const struct held_entry *e)
 {
     html_open(h, "tr");
     add_account_cell(h, e->account);
     page_cell_time(h, &held_heads[1], e->time_s);
     page_cell(h, &held_heads[2], e->node);
     page_message_cell(h, &held_heads[3], e->queue_id);
+    page_held_cell(x, h, &held_heads[4], asked, e);
     html_close(h, "tr");
     html_newline(h);
 }
@@ -158,20 +162,22 @@ static void add_held(struct html *h, const struct held_entry *e)
 int page_lists_held(struct exchange *x, struct err *err)
 {
     static const char *const parameters[] = {"domain", NULL};
+    struct page_held_requests *asked;
     struct held_entries list;
     struct scope scope;
     struct html h;
 
     if (http_query_allow(&x->query, parameters, err) != 0 ||
         scope_choose(x, http_query_get(&x->query, "domain"), SLICE_NONE, &scope, err) != 0 ||
-        figures_held(x, &scope, &list, err) != 0)
+        figures_held(x, &scope, &list, err) != 0 ||
+        page_held_requests_read(x, &list, &asked, err) != 0)
         return -1;
     page_begin(x, &h, "Held messages");
     if (list.count > 0) {
         page_table_open(&h, "held", "Messages that limits keep on hold, the longest held first",
                         held_heads, sizeof held_heads / sizeof held_heads[0]);
         for (size_t i = 0; i < list.count; i++)
-            add_held(&h, &list.items[i]);
+            add_held(x, &h, asked, &list.items[i]);
         page_table_close(&h);
     } else {
         html_element_class(&h, "p", "empty", SLICE("No mail is held."));

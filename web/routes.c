@@ -11,6 +11,7 @@
 #include "web/page_account.h"
 #include "web/page_billing.h"
 #include "web/page_card.h"
+#include "web/page_held.h"
 #include "web/page_help.h"
 #include "web/page_limits.h"
 #include "web/page_lists.h"
@@ -51,6 +52,7 @@ static const struct route {
     {"/held", READ, ROUTE_SIGNED, page_lists_held},
     {"/billing", READ, ROUTE_SIGNED, page_billing},
     {"/billing/*", READ, ROUTE_SIGNED, page_billing_month},
+    {"/held/*/*", READ | HTTP_POST, ROUTE_SIGNED, page_held},
     {"/status", READ, ROUTE_SIGNED, page_status},
     {"/help/*", READ, ROUTE_SIGNED, page_help},
     {"/account", READ, ROUTE_SIGNED, page_account},

@@ -169,6 +169,11 @@ void key_held(struct buf *b, const char *prefix, struct slice account)
     buf_add_str(b, "held");
 }
 
+void key_node_release(struct buf *b, const char *prefix, struct slice node)
+{
+    buf_addf(b, "%s:{@%.*s}:release", prefix, SLICE_FMT(node));
+}
+
 void key_refusals(struct buf *b, const char *prefix)
 {
     buf_addf(b, "%s:refusals", prefix);

@@ -54,6 +54,8 @@ void key_violations(struct buf *b, const char *prefix) TG_NONNULL(1);
 void key_violations_restored(struct buf *b, const char *prefix, struct slice node) TG_NONNULL(1);
 /* tg:{example.com}:held */
 void key_held(struct buf *b, const char *prefix, struct slice account) TG_NONNULL(1);
+/* Requests to release messages that this node holds: tg:{@mx1}:release */
+void key_node_release(struct buf *b, const char *prefix, struct slice node) TG_NONNULL(1);
 /* The streams of the collectors: tg:refusals, tg:anomalies */
 void key_refusals(struct buf *b, const char *prefix) TG_NONNULL(1);
 void key_anomalies(struct buf *b, const char *prefix) TG_NONNULL(1);

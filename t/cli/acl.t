@@ -32,7 +32,8 @@ ALL = COUNTERS + ALL_COUNTERS + LIMITS + ALL_LIMITS + CHANGES
 
 # Each role: what it may do of the above.
 READING = COUNTERS + ALL_COUNTERS + LIMITS + ALL_LIMITS
-MAY = {"tollgate": ALL, "reader": READING, "web": READING, "billing": COUNTERS + ALL_COUNTERS,
+MAY = {"tollgate": ALL, "reader": READING, "web": READING,
+       "webadmin": READING + CHANGES, "billing": COUNTERS + ALL_COUNTERS,
        "example": COUNTERS + LIMITS}
 # What nobody may, and what only some may see.
 NEVER = (("FLUSHALL",), ("KEYS", "*"), ("CONFIG", "SET", "maxmemory", "1"), ("SHUTDOWN", "NOSAVE"))
@@ -41,7 +42,10 @@ FOREIGN = {
                   ("ZADD", "tg:{example.com}:held", "1", "x"), ("SET", "tg:web:session:{x}", "y"),
                   ("GET", "tg:popauth:{192.0.2.1}"), ("GET", "other")),
     "web": (("HSET", "tg:{example.com}:total", "in_messages", "7"),
-            ("SET", "tg:{example.com}:plan", "x"), ("DEL", "tg:violations"), ("GET", "other"))}
+            ("SET", "tg:{example.com}:plan", "x"), ("DEL", "tg:violations"), ("GET", "other")),
+    "webadmin": (("HSET", "tg:{example.com}:total", "in_messages", "7"),
+                 ("ZADD", "tg:{example.com}:held", "1", "x"), ("DEL", "tg:violations"),
+                 ("GET", "other"))}
 OTHERS = (("HGETALL", "tg:{other.test}:total"), ("SMEMBERS", "tg:accounts:{00}"), ("SCAN", "0"))
 
 
@@ -122,6 +126,15 @@ def collect(folder, server, redis):
     tap.ok("NOPERM" not in c.log(), "collector: it needs no more", c.log()[-1500:])
 
 
+def change(web, cookie, want):
+    page = web.get("/limits/@server", cookie)
+    fields = {"token": page.token(), "what": "set", "scope": "server", "metric": "bytes",
+              "per": "day", "max": "9GB", "reason": "x",
+              "seen": re.search(r'name="seen" value="(\w+)"', page.text).group(1)}
+    answer = web.post("/limits/@server", fields, cookie)
+    tap.same(answer.status, want, "web: a limit", web.wrote()[-1500:])
+
+
 def serve(folder, server):
     web = Web(folder, server.url)
     proc.write_text(web.command.conf, proc.read_text(web.command.conf).replace(
@@ -132,6 +145,12 @@ def serve(folder, server):
     answers = [web.get(path, cookie).status for path in ("/", "/violations", "/account", "/r/smtp")]
     tap.same(answers, [200] * 4, "web: pages", cookie, web.wrote()[-1500:])
     tap.ok("NOPERM" not in web.wrote(), "web: it needs no more", web.wrote()[-1500:])
+    change(web, cookie, 503)
+    web.stop()
+    proc.write_text(web.command.conf,
+                    proc.read_text(web.command.conf).replace('"web"', '"webadmin"'))
+    web.start()
+    change(web, cookie, 303)
     tap.same(web.stop(), 0, "tollgate-web ends well")
 
 

@@ -8,12 +8,13 @@ import threading
 
 class Control:
     """The control socket. `messages` as the held command lists them; `answers`: what release says
-    for an id (the default: ok)."""
+    for an id (the default: ok). `requests` to release a message, and which are `finished`."""
 
     def __init__(self, state):
         os.makedirs(state, exist_ok=True)
         self.path = os.path.join(state, "control.sock")
         self.messages, self.answers, self.asked = [], {}, []
+        self.requests, self.finished = [], []
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
         self.listener.listen(8)
@@ -35,6 +36,12 @@ class Control:
             self.asked.append(("held", request.get("account")))
             return self.answers.get("held") or {"held": [
                 m for m in self.messages if request.get("account") in (None, m["account"])]}
+        if request["cmd"] == "asked":
+            return {"asked": self.requests}
+        if request["cmd"] == "asked_done":
+            self.finished.append((request["id"], request["released"]))
+            self.requests = [r for r in self.requests if r.get("id") != request["id"]]
+            return {"ok": True}
         if request["cmd"] == "place":
             self.asked.append(("place", request["queue"], request["numbers"]))
             for m in self.messages:

@@ -188,11 +188,46 @@ def test_bad_requests():
     site.server.stop()
 
 
+def test_asked():
+    """Requests to release, which the pages leave in the store."""
+    site = Site("1h", 1)
+    key = "tg:{@mx1}:release"
+    tap.same(site.ask(cmd="asked"), {"asked": []}, "nothing was asked for")
+    for queue_id, value in (("4ABC", {"account": "example.com", "held": 1795878503, "by": "anna",
+                                      "client": "192.0.2.1", "reason": 'a "b"', "at": 1795878600}),
+                            ("4DEF", {"account": "example.org", "held": 7, "by": "eve"}),
+                            ("ODD", {"by": "eve"}), ("", {"account": "a", "by": "b"})):
+        site.redis("HSET", key, queue_id, json.dumps(value))
+    site.redis("HSET", key, "WORSE", "no JSON")
+    asked = sorted(site.ask(cmd="asked")["asked"], key=lambda a: a["id"])
+    tap.same(asked, [{"id": "4ABC", "account": "example.com", "held": 1795878503},
+                     {"id": "4DEF", "account": "example.org", "held": 7}],
+             "tollgated has them for the command")
+    for queue_id, released in (("4ABC", True), ("4DEF", False), ("4XYZ", True)):
+        tap.same(site.ask(cmd="asked_done", id=queue_id, released=released), {"ok": True}, "done")
+    tap.same(site.ask(cmd="asked"), {"asked": []}, "they are gone")
+    tap.same(sorted(site.redis.hash(key)), ["", "ODD", "WORSE"], "what is none stays")
+    log = site.daemon.log()
+    tap.ok('notice: released as asked by=anna client=192.0.2.1 qid=4ABC account=example.com '
+           'reason="a \\"b\\""' in log and
+           "not released: held no longer by=eve" in log and "4XYZ" not in log,
+           "the log says who asked, from where and why")
+    tap.ok("error" in site.ask(cmd="asked_done"), "one without a queue id is refused")
+    site.redis("DEL", key)
+    site.redis("SET", key, "x")
+    tap.same(site.ask(cmd="asked"), {"asked": []}, "a key of another type has none")
+    site.server.stop()
+    tap.same(site.ask(cmd="asked"), {"asked": []}, "nor has a store that is away")
+    tap.ok("error" in site.ask(cmd="asked_done", id="4ABC", released=True), "which is said")
+    site.daemon.stop()
+
+
 def main():
     tap.need("redis-server")
     test_hold()
     test_by_hand()
     test_bad_requests()
+    test_asked()
 
 
 tap.run(main)

@@ -36,6 +36,8 @@ KEYS = {
     # Whoever was signed in to the pages signs in again; a link of a panel lives for a minute.
     "tg:web:session:{9f86...}": False, "tg:web:sessions:{anna}": False,
     "tg:web:link:{3c5f...}": False,
+    # Who asked for a release on the pages asks again.
+    "tg:{@mx1}:release": False,
     # Short-lived by nature: windows begin anew, a POP login is written by the next check.
     "tg:{example.com}:window:recipients:hour": False,
     "tg:{example.com}:window:recipients:hour:alice@example.com": False,

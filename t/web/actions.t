@@ -2,6 +2,8 @@
 """What an admin changes by the pages: limits and plans. Who may, what is refused, what the log
 says, and that the command sees it and the other way round."""
 
+import hashlib
+import json
 import os
 import re
 import sys
@@ -30,6 +32,10 @@ plans = (
 EVIL = '<script>alert(1)</script>"\' &'
 SET = {"what": "set", "scope": "domain", "metric": "recipients", "per": "hour", "max": "2000",
        "reason": "ticket 4711"}
+
+
+def shard(account):
+    return "0" + hashlib.sha256(account.encode()).hexdigest()[0]
 
 
 def field(page, name, form="set"):
@@ -286,6 +292,56 @@ def from_violations(site, root):
     tap.same((page.status, field(page, "per")), (200, "hour"), "which stands in the form")
 
 
+def releases(site, root):
+    """A request is left for the node, which shows until it is done."""
+    redis, key, url = site.redis, "tg:{@mx1}:release", "/held/mx1/4ABC?domain=own.example"
+    redis("ZADD", "tg:{own.example}:held", 1795878503, "mx1/4ABC")
+    redis("ZADD", "tg:{foreign.example}:held", 1795878503, "mx1/4DEF")
+    redis("SADD", "tg:accounts:{%s}" % shard("own.example"), "own.example")
+    held = site.web.get("/held?domain=own.example", root.cookie)
+    tap.ok('href="%s"' % url in held.text, "the list leads to the message", held.text[-900:])
+    page = site.web.get(url, root.cookie)
+
+    def send(who, fields, where=url, token=None):
+        token = token or page.token()
+        return site.web.post(where, dict({"token": token}, **fields), who.cookie)
+    for fields, status in (({"what": "release"}, 400), ({"what": "release", "reason": ""}, 400),
+                           ({"what": "keep", "reason": "x"}, 400),
+                           ({"what": "release", "reason": "x" * 501}, 400),
+                           ({"what": "withdraw", "reason": "x"}, 409),
+                           ({"what": "release", "reason": "x", "token": "0" * 64}, 403)):
+        tap.same(send(root, fields).status, status, "refused: %s" % str(fields)[:40])
+    tap.same(redis.hash(key), {}, "nothing was done")
+    answer = send(root, {"what": "release", "reason": EVIL})
+    tap.same((answer.status, answer.headers.get("location")), (303, url), "a request is made")
+    value = json.loads(redis.hash(key)["4ABC"])
+    tap.same((value["account"], value["held"], value["by"], value["client"], value["reason"]),
+             ("own.example", 1795878503, "root", "127.0.0.1", EVIL), "with author and reason")
+    tap.ok(0 < redis("TTL", key) <= 604800, "it does not stay for ever")
+    tap.ok(re.search(r"release asked for by=root client=127\.0\.0\.1 qid=4ABC node=mx1 "
+                     "domain=own.example reason=.*script", site.web.wrote()), "and a line")
+    shown = site.web.get(url, root.cookie)
+    tap.ok("was asked for at" in shown.text and "by root" in shown.text and
+           "<script>alert" not in shown.text and "asked for" in
+           site.web.get("/held?domain=own.example", root.cookie).text, "the pages show it")
+    tap.same(send(root, {"what": "release", "reason": "again"}).status, 409, "it is made once")
+    anna, alice = Admin(site, "anna"), Admin(site, "alice@own.example")
+    seen = site.web.get(url, anna.cookie)
+    tap.ok(seen.status == 200 and "was asked for" in seen.text and "by root" not in seen.text and
+           "<form method=\"post\" action=\"/held" not in seen.text,
+           "a domain's administrator sees that, but not why")
+    for who, where, want in ((anna, url, 403), (alice, url, 404),
+                             (anna, "/held/mx1/4DEF?domain=foreign.example", 404),
+                             (anna, "/held/mx1/4XYZ?domain=own.example", 404),
+                             (root, "/held/mx2/4ABC?domain=own.example", 404)):
+        token = site.web.get("/account", who.cookie).token()
+        answer = send(who, {"what": "release", "reason": "x"}, where, token)
+        tap.same(answer.status, want, "release by another: " + where)
+    answer = send(root, {"what": "withdraw", "reason": "a slip"})
+    tap.same((answer.status, redis.hash(key)), (303, {}), "it can be withdrawn")
+    tap.ok("release withdrawn by=root" in site.web.wrote(), "which the log says, too")
+
+
 def acts(site, root):
     """A tollgated of the same store does what the page says."""
     folder = proc.scratch("actions-node")
@@ -322,6 +378,7 @@ def main():
     foreign_forms(site, root)
     roles(site, root)
     from_violations(site, root)
+    releases(site, root)
     acts(site, root)
     tap.ok(PASSWORD not in site.web.wrote(), "no password is in the log")
     tap.same(site.web.stop(), 0, "it stops")
