@@ -18,7 +18,8 @@ static bool query_fails(struct doctor *d, sqlite3 *db)
     doctor_say(d, DOCTOR_FAIL, "ledger", "%s/ledger.db: %s", d->cli->settings->state_dir,
                sqlite3_errmsg(db));
     doctor_fix(d,
-               "stop tollgated; restore the file from a backup, or `sqlite3 ledger.db .recover'");
+               "stop tollgated, move the file away, and run `tollgated --repair', which makes it "
+               "again of Redis and the journal");
     return true;
 }
 
@@ -154,6 +155,19 @@ static void check_sound(struct doctor *d, sqlite3 *db)
     check_identity(d, db);
 }
 
+/* ledger.id outlives a ledger that is lost. */
+static bool has_counted(const struct doctor *d)
+{
+    struct buf path;
+    bool there;
+
+    buf_init(&path, 4096);
+    buf_addf(&path, "%s/ledger.id", d->cli->settings->state_dir);
+    there = !path.failed && access(path.data, F_OK) == 0;
+    buf_fini(&path);
+    return there;
+}
+
 void doctor_ledger(struct doctor *d)
 {
     sqlite3 *db = NULL;
@@ -166,8 +180,11 @@ void doctor_ledger(struct doctor *d)
 
         doctor_say(d, missing ? DOCTOR_FAIL : DOCTOR_UNKNOWN, "ledger", "%s: %s", path.data,
                    strerror(errno));
-        doctor_fix(d, missing ? "start tollgated, which creates it"
-                              : "run `tollgate doctor' as root, which may read it");
+        doctor_fix(d, !missing ? "run `tollgate doctor' as root, which may read it"
+                      : has_counted(d)
+                          ? "stop tollgated, and restore state_dir from a backup, or run "
+                            "`tollgated --repair'"
+                          : "start tollgated, which creates it");
     } else if (ledger_file_open(path.data, &db) != SQLITE_OK) {
         (void)query_fails(d, db);
     } else {

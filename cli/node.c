@@ -6,6 +6,8 @@
 #include "cli/command.h"
 #include "cli/options.h"
 #include "lib/core/text.h"
+#include "lib/redis/keys.h"
+#include "lib/redis/link.h"
 #include "lib/sys/clock.h"
 #include "lib/throttle/account_change.h"
 
@@ -138,6 +140,25 @@ static int write_retired(const struct node_command *w, struct err *err)
     return account_change_node_retire(&change, w->now_s, err);
 }
 
+/* Its last run has ended in order. No, where it cannot be asked. */
+static bool is_stopped(const struct node_command *w)
+{
+    redisReply *reply;
+    struct buf key;
+    bool stopped;
+
+    buf_init(&key, NAME_BYTES);
+    key_node(&key, w->cli->reader.prefix, w->name);
+    reply = store_command(w->cli->store, 3,
+                          (const struct slice[]){SLICE("HGET"), buf_slice(&key), SLICE("_stopped")},
+                          READ_TIMEOUT_MS, NULL);
+    buf_fini(&key);
+    stopped = reply != NULL && slice_equal(link_reply_text(reply), SLICE("1"));
+    if (reply != NULL)
+        freeReplyObject(reply);
+    return stopped;
+}
+
 static int retire(struct node_command *w)
 {
     const struct node_info *n = node_find(w);
@@ -145,7 +166,7 @@ static int retire(struct node_command *w)
 
     if (n == NULL)
         return unknown_node(w);
-    if (w->now_s - n->seen <= ALIVE_S) {
+    if (w->now_s - n->seen <= ALIVE_S && !is_stopped(w)) {
         (void)err_set(&err, EX_UNAVAILABLE,
                       "node %s wrote to the store %" PRId64 " s ago: stop its tollgated first",
                       w->name, w->now_s - n->seen);

@@ -1,6 +1,7 @@
 /* tollgated: options, and the order in which a daemon becomes one. Its manual: doc/tollgated.8. */
 #include "config.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -16,6 +17,7 @@
 #include "milter/check.h"
 #include "milter/engine.h"
 #include "milter/listen.h"
+#include "milter/repair.h"
 #include "milter/tollgated.h"
 
 enum { LOCK_WAIT_MS = 15000 }; /* for a predecessor to end */
@@ -160,10 +162,46 @@ static int serve(const struct daemon_options *o, struct settings *s)
     return run(&daemon);
 }
 
+/* With the lock and the account of a daemon, and its log on the terminal. */
+static int repair(const struct settings *s)
+{
+    struct privileges_account account;
+    struct err err = {0};
+
+    (void)umask(077);
+    log_open("tollgated", LOG_TARGET_STDERR, s->log.facility, s->log.level);
+    if (clock_zone_set(s->timezone, &err) != 0 || privileges_find(s->user, &account, &err) != 0 ||
+        own_state(s, &account, &err) != 0 || privileges_become(&account, "", &err) != 0 ||
+        repair_run(s, stdout, &err) != 0)
+        return complain(&err);
+    return EX_OK;
+}
+
+enum { OPTION_REPAIR = 256 };
+
+static int option_take(void *context, int value, const char *argument, FILE *complaints)
+{
+    bool *is_repair = context;
+
+    (void)argument;
+    (void)complaints;
+    *is_repair = value == OPTION_REPAIR;
+    return -1;
+}
+
 static int run_main(int argc, char **argv)
 {
-    static const struct daemon_program program = {
-        .name = "tollgated", .version = PACKAGE_VERSION, .commands = ""};
+    static const struct option more[] = {{"repair", no_argument, NULL, OPTION_REPAIR},
+                                         {NULL, 0, NULL, 0}};
+    bool is_repair = false;
+    const struct daemon_program program = {
+        .name = "tollgated",
+        .version = PACKAGE_VERSION,
+        .commands = "       tollgated --repair           repair a damaged journal or a lost ledger "
+                    "and exit\n",
+        .more = more,
+        .take = option_take,
+        .context = &is_repair};
     struct daemon_options o;
     struct settings *s;
     int exit_code = daemon_options_read(argc, argv, &program, &o, stdout, stderr);
@@ -173,8 +211,10 @@ static int run_main(int argc, char **argv)
     s = daemon_settings(&o, "tollgated", stderr, &exit_code);
     if (s == NULL)
         return exit_code;
-    if (!o.print && !o.test)
+    if (!o.print && !o.test && !is_repair)
         return serve(&o, s);
+    if (is_repair)
+        exit_code = repair(s);
     if (o.print)
         exit_code = daemon_settings_print(&o, s, "tollgated", stderr);
     if (o.test)

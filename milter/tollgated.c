@@ -41,15 +41,13 @@ static unsigned raise_files(void)
     return (unsigned)(limit - FILES_APART);
 }
 
-static int add_fix(const char *dir, struct err *err)
+static int add_fix(struct err *err)
 {
     size_t len = strlen(err->text);
 
     (void)snprintf(
         err->text + len, sizeof err->text - len,
-        ". Restore the file; or, to start without the messages in the journal that are not "
-        "counted yet, move %s away",
-        dir);
+        ". Restore the file; or, to start without what is damaged, run tollgated --repair");
     return -1;
 }
 
@@ -63,7 +61,7 @@ static int open_journal(struct tollgated *d, const struct settings *s, struct er
     config = maintenance_journal_config(s, dir);
     d->journal = journal_open(&config, err);
     if (d->journal == NULL)
-        return err->code == EX_DATAERR ? add_fix(dir, err) : -1;
+        return err->code == EX_DATAERR ? add_fix(err) : -1;
     if (journal_cut_bytes(d->journal) > 0)
         log_event(LOG_WARNING, "torn end of the journal cut off",
                   LOG_NUM("bytes", journal_cut_bytes(d->journal)));

@@ -55,10 +55,11 @@ static void journal_failed(struct folding *f, struct err *e)
         return;
     }
     f->is_damaged = true;
-    (void)snprintf(e->text + len, sizeof e->text - len,
-                   ". Mail goes on and nothing from there on is counted. Restore the files; or, to "
-                   "go on without what they hold, stop tollgated, move %s away and start it",
-                   f->journal_dir);
+    (void)snprintf(
+        e->text + len, sizeof e->text - len,
+        ". Mail goes on and nothing from there on is counted. Restore the files; or, to "
+        "go on without what is damaged, stop tollgated, run tollgated --repair and start "
+        "it");
     failed(f, e, &f->journal_problem, DAMAGE_PAUSE_MS);
 }
 

@@ -54,6 +54,8 @@ static const struct {
     {"stamp_tried", offsetof(struct ledger_meta, stamp_tried)},
     {"stamp", offsetof(struct ledger_meta, stamp)},
     {"claim_tried", offsetof(struct ledger_meta, claim_tried)},
+    {"base", offsetof(struct ledger_meta, base)},
+    {"since", offsetof(struct ledger_meta, since)},
 };
 
 #define META_FIELDS (sizeof meta_fields / sizeof meta_fields[0])

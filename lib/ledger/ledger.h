@@ -63,6 +63,8 @@ struct ledger_meta {
     int64_t counted_through, pushed_through; /* Unix seconds */
     uint64_t stamp_tried, stamp; /* lib/ledger/push: last written to Redis, last confirmed */
     uint64_t claim_tried;        /* the highest claim that was ever written */
+    uint64_t base;  /* number of the record from which rows keep what they were (ledger_share.h) */
+    uint64_t since; /* the same when the present share began */
 };
 
 struct ledger;

@@ -59,7 +59,8 @@ static int check_there(const struct ledger_place *p, const char *state_dir, stru
             "begin a new one that counts from now on, remove %s",
             p->ledger, p->named, p->id);
     return err_set(err, EX_DATAERR,
-                   "%s is gone, and ledger %s has counted here: restore it from a backup; or, to "
+                   "%s is gone, and ledger %s has counted here: restore it from a backup; or run "
+                   "tollgated --repair, which makes it again of Redis and the journal; or, to "
                    "begin a new one that counts from now on, remove %s and move %s away",
                    p->ledger, p->named, p->id, journal);
 }

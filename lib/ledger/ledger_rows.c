@@ -9,7 +9,7 @@ static const char *const kind_names[] = {"total", "month",       "day",
 
 #define KIND_COUNT (sizeof kind_names / sizeof kind_names[0])
 
-static void bind_key(sqlite3_stmt *st, const struct row_key *key)
+void ledger_row_bind(sqlite3_stmt *st, const struct row_key *key)
 {
     ledger_bind(st, 1, key->account);
     ledger_bind(st, 2, slice_str(kind_names[key->kind]));
@@ -24,7 +24,7 @@ int ledger_row_find(struct ledger *l, const struct row_key *key, struct row *out
     int rc;
 
     (void)sqlite3_reset(st);
-    bind_key(st, key);
+    ledger_row_bind(st, key);
     ledger_bind(st, 4, key->user);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         seen = true;
@@ -56,7 +56,7 @@ int ledger_row_add(struct ledger *l, const struct row_key *key, struct slice cou
 {
     sqlite3_stmt *st = l->statements[STATEMENT_ROW_ADD];
 
-    bind_key(st, key);
+    ledger_row_bind(st, key);
     ledger_bind(st, 4, key->user);
     (void)sqlite3_bind_int64(st, 5, l->shares[0].id);
     ledger_bind(st, 6, counters);
@@ -133,7 +133,7 @@ int ledger_users_count(struct ledger *l, const struct row_key *key, uint64_t *co
     sqlite3_stmt *st = l->statements[STATEMENT_USERS_GET];
     int64_t value;
 
-    bind_key(st, key);
+    ledger_row_bind(st, key);
     if (ledger_number(l, st, 0, &value, err) < 0)
         return -1;
     *count = (uint64_t)value;
@@ -145,7 +145,7 @@ int ledger_users_count_set(struct ledger *l, const struct row_key *key, uint64_t
 {
     sqlite3_stmt *st = l->statements[STATEMENT_USERS_SET];
 
-    bind_key(st, key);
+    ledger_row_bind(st, key);
     (void)sqlite3_bind_int64(st, 4, (int64_t)count);
     (void)sqlite3_bind_int64(st, 5, expires_s);
     return ledger_run(l, st, "counting users", err);

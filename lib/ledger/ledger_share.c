@@ -114,13 +114,15 @@ static int bases_restore(struct ledger *l, struct err *err)
 static int share_begin(struct ledger *l, uint64_t claim, const struct ledger_resume *resume,
                        struct err *err)
 {
+    struct ledger_meta meta = l->meta;
     struct ledger_share_info left;
     char id[9];
 
     (void)ledger_share_at(l, 0, &left);
     left.claim = claim;
+    meta.since = meta.base;
     if (ledger_share_set(l, 0, &left, err) < 0 || ledger_id_make(id, err) < 0 ||
-        ledger_shares_add(l, left.node, id, err) < 0)
+        ledger_shares_add(l, left.node, id, err) < 0 || ledger_meta_set(l, &meta, err) < 0)
         return -1;
     if (resume == NULL)
         return bases_move(l, sqlite3_last_insert_rowid(l->db), err);
@@ -200,12 +202,17 @@ int ledger_source_base(struct ledger *l, struct buf *text, struct err *err)
 
 /* --- runs ------------------------------------------------------------------------------------ */
 
-/* From here on, what rows are now is their base. */
-static int base_set(struct ledger *l, struct err *err)
+/* From record `number` on: what rows are now is their base. */
+static int base_set(struct ledger *l, uint64_t number, struct err *err)
 {
+    struct ledger_meta meta = l->meta;
+
+    meta.base = number;
     if (ledger_run(l, ledger_statement(l, STATEMENT_BASE_CLEAR), "setting a base", err) < 0)
         return -1;
-    return ledger_run(l, ledger_statement(l, STATEMENT_SOURCE_BASE), "setting a base", err);
+    if (ledger_run(l, ledger_statement(l, STATEMENT_SOURCE_BASE), "setting a base", err) < 0)
+        return -1;
+    return ledger_meta_set(l, &meta, err);
 }
 
 int ledger_run_begin(struct ledger *l, struct slice run, uint64_t number, struct err *err)
@@ -215,7 +222,7 @@ int ledger_run_begin(struct ledger *l, struct slice run, uint64_t number, struct
 
     if (ledger_number(l, ledger_statement(l, STATEMENT_RUN_LAST), -1, &unmet, err) < 0)
         return -1;
-    if (unmet < 0 && base_set(l, err) < 0)
+    if (unmet < 0 && base_set(l, number, err) < 0)
         return -1;
     l->run_from = unmet < 0 ? number : (uint64_t)unmet;
     ledger_bind(add, 1, run);
@@ -258,5 +265,5 @@ int ledger_run_met(struct ledger *l, struct err *err)
 {
     if (ledger_run(l, ledger_statement(l, STATEMENT_RUN_MET), "noting a claim", err) < 0)
         return -1;
-    return base_set(l, err);
+    return base_set(l, l->meta.position.number, err);
 }

@@ -23,6 +23,10 @@
     X(META_GET, "SELECT value FROM meta WHERE name = ?1")                                          \
     X(META_SET, "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)")                       \
     X(SHARE_ADD, "INSERT INTO nodes (name, share) VALUES (?1, ?2)")                                \
+    X(SHARE_NAME, "UPDATE nodes SET id = ?3, share = ?2, met = 1 WHERE id = ?1")                   \
+    X(SHARE_ADD_OLD, "INSERT OR IGNORE INTO nodes (id, name, share, met) SELECT coalesce(max(id)," \
+                     " 0) + 1, ?1, ?2, 1 FROM nodes WHERE id < ?3 - 1")                            \
+    X(SHARE_FIND, "SELECT id FROM nodes WHERE name = ?1 AND share = ?2")                           \
     X(SHARES, "SELECT id, name, share, met, speaks, claim FROM nodes"                              \
               " ORDER BY name = ?1 DESC, id DESC")                                                 \
     X(SHARE_SET, "UPDATE nodes SET met = ?2, speaks = ?3, claim = ?4 WHERE id = ?1")               \
@@ -47,6 +51,8 @@
     X(ROW_ADD, "INSERT INTO rows (node, account, kind, period, user, counters, number, expires,"   \
                " dirty, base, base_number) VALUES (?5, ?1, ?2, ?3, ?4, ?6, ?7, ?8, 1,"             \
                " iif(?9, '', NULL), iif(?9, 0, NULL))")                                            \
+    X(ROW_ADOPT_NEW, "INSERT OR IGNORE INTO rows (node, account, kind, period, user, counters,"    \
+                     " number, expires, dirty) VALUES (?5, ?1, ?2, ?3, ?4, ?6, ?7, ?8, 1)")        \
     X(ROW_SET, "UPDATE rows SET base = iif(?4, coalesce(base, counters), base),"                   \
                " base_number = iif(?4, coalesce(base_number, number), base_number),"               \
                " counters = ?2, number = ?3, dirty = max(dirty, 1) WHERE id = ?1")                 \
@@ -147,6 +153,8 @@ int ledger_shares_read(struct ledger *l, const char *node, struct err *err) TG_M
 int ledger_shares_add(struct ledger *l, struct slice node, const char *share_id,
                       struct err *err) TG_MUST_USE TG_NONNULL(1, 3);
 void ledger_shares_free(struct ledger *l) TG_NONNULL(1);
+/* Binds account, kind and period to the first three. */
+void ledger_row_bind(sqlite3_stmt *st, const struct row_key *key) TG_NONNULL(1, 2);
 int ledger_dirty_read(struct ledger *l, struct err *err) TG_MUST_USE TG_NONNULL(1);
 int ledger_id_make(char id[9], struct err *err) TG_MUST_USE;
 

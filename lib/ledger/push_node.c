@@ -161,6 +161,7 @@ static void add_script(const struct push_node_hash *n, const struct push_now *no
     field_add(&w, "_stamp", meta->stamp_tried);
     field_add(&w, "_number", push_node_claim(n));
     field_add(&w, "_from", ledger_run_from(n->ledger));
+    field_add(&w, "_since", meta->since);
     field_add(&w, "_stopped", n->is_stopping);
     if (c->is_taking)
         text_add(&w, "_rival", SLICE_NONE);

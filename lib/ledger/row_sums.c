@@ -200,6 +200,13 @@ int row_sums_tally(struct row_sums *s, struct slice account, struct slice user, 
 
 /* --- rows ------------------------------------------------------------------------------------ */
 
+/* Counts a row (0: a new one) that record already? */
+static bool is_counted(const struct row_sums *s, int64_t id, uint64_t number)
+{
+    return number < s->counted_before ||
+           ((uint64_t)id < s->counted_size && number <= s->counted[id]);
+}
+
 /* Adds a sum to the row it belongs to, which is made if `may_add`. 1: done, 0: there is no such
  * row. */
 static int row_add(struct row_sums *s, struct ledger *l, const struct row_key *key,
@@ -213,6 +220,8 @@ static int row_add(struct row_sums *s, struct ledger *l, const struct row_key *k
         return -1;
     if (rc == 0 && !may_add && !elsewhere)
         return 0;
+    if (is_counted(s, rc == 1 ? row.id : 0, e->number))
+        return 1;
     buf_reset(&s->text);
     if (amounts_sum(rc == 1 ? row.counters : SLICE_NONE, &e->tally, &s->text, err) < 0)
         return -1;

@@ -46,6 +46,13 @@ struct row_sums {
     struct row_sums_entry *first, **last;
     struct strmap map; /* span, account NUL user -> struct row_sums_entry * */
     struct buf key, text;
+
+    /* What has been counted already, whatever the ledger's position is (lib/ledger/adopt; then a
+     * batch is one record): by a row's id, the number through which it counts; and, in any row,
+     * records before counted_before. NULL, 0, 0: there is nothing of the kind. */
+    const uint64_t *counted;
+    size_t counted_size;
+    uint64_t counted_before;
 };
 
 /* `node_account` must outlive it. */

@@ -151,9 +151,8 @@ int journal_segments_list(const char *dir, uint64_t **numbers, size_t *count, st
     return 0;
 }
 
-/* Is there a good record anywhere in the bytes, one that may follow number `next`? A plausible head
- * is looked for at each byte before the checksum is taken. */
-static bool holds_good_frame(struct slice bytes, uint64_t next)
+/* A plausible head is looked for at each byte before the checksum is taken. */
+bool journal_frame_seek(struct slice bytes, uint64_t next, size_t *offset)
 {
     uint64_t most = next + bytes.len / FRAME_HEAD_BYTES;
     struct journal_frame f;
@@ -162,8 +161,10 @@ static bool holds_good_frame(struct slice bytes, uint64_t next)
         uint64_t length = get(bytes.ptr + i, 4), number = get(bytes.ptr + i + 8, 8);
 
         if (number >= next && number <= most && length <= bytes.len - i - 8 &&
-            journal_frame_parse(slice_from(bytes, i), &f) == FRAME_GOOD)
+            journal_frame_parse(slice_from(bytes, i), &f) == FRAME_GOOD) {
+            *offset = i;
             return true;
+        }
     }
     return false;
 }
@@ -173,6 +174,7 @@ static int scan_bytes(const char *path, struct slice bytes, uint64_t first,
 {
     enum journal_frame_state state = FRAME_SHORT;
     struct journal_frame f;
+    size_t good;
 
     *out = (struct journal_segment_scan){.next = first};
     while (out->size < bytes.len) {
@@ -189,7 +191,7 @@ static int scan_bytes(const char *path, struct slice bytes, uint64_t first,
         out->last_ms = f.time_ms;
     }
     out->torn = bytes.len - out->size;
-    if (out->torn > 0 && holds_good_frame(slice_from(bytes, out->size + 1), out->next + 1))
+    if (out->torn > 0 && journal_frame_seek(slice_from(bytes, out->size + 1), out->next + 1, &good))
         return err_set(
             err, EX_DATAERR,
             "%s: offset %llu: the journal is damaged: record %llu is bad, with good ones "

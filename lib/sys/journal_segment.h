@@ -1,6 +1,7 @@
 #ifndef TG_SYS_JOURNAL_SEGMENT_H
 #define TG_SYS_JOURNAL_SEGMENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,6 +47,11 @@ enum journal_frame_state { FRAME_GOOD, FRAME_SHORT, FRAME_BAD };
 /* The record at the front of `bytes`. FRAME_SHORT: more bytes may make it whole (out->size says how
  * many it takes, where that is known, else 0). */
 enum journal_frame_state journal_frame_parse(struct slice bytes, struct journal_frame *out);
+
+/* Where in the bytes the first good record begins that may follow record `next` - 1 in a segment;
+ * false: nowhere. */
+bool journal_frame_seek(struct slice bytes, uint64_t next, size_t *offset) TG_MUST_USE
+    TG_NONNULL(3);
 
 /* The numbers of the segments in a directory, ascending; the caller frees *numbers. Other files are
  * ignored. */

@@ -57,6 +57,10 @@ def main():
 
     code, _, err = tollgate("node", "retire", "mx1")
     tap.ok(code == 69 and "stop its tollgated first" in err, "one that runs is not retired", err)
+    redis("HSET", "tg:{@mx2}:node", "seen", now)
+    redis("HSET", "tg:{@mx2}:node", "_stopped", "0")
+    tap.same(tollgate("node", "retire", "mx2")[0], 69, "nor one that wrote just now")
+    redis("HSET", "tg:{@mx2}:node", "seen", now - 50 * 86400)
     code, _, err = tollgate("node", "retire", "mx3")
     tap.ok(code == 64 and "mx3" in err and "mx1" in err, "nor one that is not there", err)
     code, out, err = tollgate("node", "retire", "mx2")
@@ -74,6 +78,9 @@ def main():
     redis("SREM", "tg:nodes", "pop1")
 
     redis("HSET", "tg:{@mx2}:node", "seen", now + 10)
+    redis("HSET", "tg:{@mx2}:node", "_stopped", "1")
+    tap.same(tollgate("node", "retire", "mx2")[0], 0, "one that has stopped just now is retired")
+    redis("HSET", "tg:{@mx2}:node", "seen", int(time.time()) + 10)
     tap.same(states(tollgate), {"mx1": "running", "mx2": "running"}, "who comes back, is back")
     for args in (["node"], ["node", "retire"], ["node", "list", "x"], ["node", "forget", "mx2"]):
         tap.same(tollgate(*args)[0], 64, "%s is refused" % " ".join(args))

@@ -19,7 +19,8 @@
  * MODE: append: without an accountant; doubtful: the last two are in flight when the program is
  * aborted; wait: says "ready", then goes on until standard input ends; hurry: the accountant's
  * turns are an hour apart, and it is waited for; sync: each record is synced. TG_SEGMENT_BYTES:
- * size of the journal's segments, instead of 20,000; TG_ZONE: the time zone, instead of UTC.
+ * size of the journal's segments, instead of 20,000; TG_KEEP_JOURNAL: they are kept; TG_ZONE: the
+ * time zone, instead of UTC.
  */
 
 static struct err err;
@@ -46,6 +47,10 @@ static struct settings settings_of(char **argv)
     s.ledger.push_ms = 10;
     s.accounting.users = true;
     s.accounting.users_max = 10000;
+    if (getenv("TG_KEEP_JOURNAL") != NULL) {
+        s.ledger.keep_messages_ms = INT64_C(86400000);
+        s.ledger.keep_messages_max_bytes = INT64_C(1) << 30;
+    }
     return s;
 }
 

@@ -35,7 +35,7 @@ class Node:
         return os.path.join(self.state, "journal")
 
     def segments(self):
-        return sorted(f for f in os.listdir(self.journal()) if f != "inflight")
+        return sorted(f for f in os.listdir(self.journal()) if f.endswith(".journal"))
 
 
 def kind_of(number):
