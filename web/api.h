@@ -16,6 +16,7 @@ int api_report(struct exchange *x, struct err *err) TG_MUST_USE TG_NONNULL(1);
 int api_reports(struct exchange *x, struct err *err) TG_MUST_USE TG_NONNULL(1);
 int api_totals(struct exchange *x, struct err *err) TG_MUST_USE TG_NONNULL(1);
 int api_domains(struct exchange *x, struct err *err) TG_MUST_USE TG_NONNULL(1);
+int api_usage(struct exchange *x, struct err *err) TG_MUST_USE TG_NONNULL(1);
 int api_violations(struct exchange *x, struct err *err) TG_MUST_USE TG_NONNULL(1);
 int api_document(struct exchange *x, struct err *err) TG_MUST_USE TG_NONNULL(1);
 int api_nodes(struct exchange *x, struct err *err) TG_MUST_USE TG_NONNULL(1);

@@ -48,6 +48,8 @@ static const struct operation {
      figures_data_totals_parameters, "Totals"},
     {"/api/v1/domains", "listDomains", "The accounts that have counted anything", NULL,
      figures_data_accounts_parameters, "Domains"},
+    {"/api/v1/domains/{domain}/usage", "getUsage", "How much of its limits a domain has used",
+     "domain", figures_data_usage_parameters, "Usage"},
     {"/api/v1/violations", "listViolations",
      "Limits that were crossed: the last ones, or those behind a given one", NULL,
      figures_data_violations_parameters, "Violations"},

@@ -4,6 +4,7 @@
 
 #include "lib/core/text.h"
 #include "lib/read/read_list.h"
+#include "lib/read/read_usage_rows.h"
 #include "lib/read/read_violations_table.h"
 #include "lib/sys/json.h"
 #include "web/api.h"
@@ -82,6 +83,31 @@ int api_domains(struct exchange *x, struct err *err)
     set(answer, "domains", domains);
     set_text(answer, "next",
              accounts.has_more ? accounts.list.items[accounts.list.count - 1] : SLICE_NONE);
+    return api_answer(x, answer, err);
+}
+
+/* --- usage ----------------------------------------------------------------------------------- */
+
+int api_usage(struct exchange *x, struct err *err)
+{
+    struct figures_data_usage found;
+    struct usage_rows *used = &found.usage.rows;
+    struct table rows;
+    json_t *answer;
+
+    if (figures_data_usage(x, x->request.segments[3], &found, err) != 0)
+        return -1;
+    table_init(&rows, read_usage_columns, read_usage_column_count, &x->arena);
+    for (size_t i = 0; i < used->count; i++)
+        read_usage_add_row(&rows, &used->list[i], used->now_ms, false);
+    if (rows.failed)
+        return err_set(err, EX_OSERR, "out of memory");
+    answer = json_object();
+    set_text(answer, "account", found.scope.account);
+    set_text(answer, "user", found.scope.user);
+    set(answer, "mode", json_string(found.usage.is_observed ? "observe" : "enforce"));
+    set(answer, "exempt", json_boolean(found.usage.is_exempt));
+    set(answer, "limits", table_json(&rows));
     return api_answer(x, answer, err);
 }
 

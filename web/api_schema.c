@@ -242,6 +242,26 @@ static const struct property domains[] = {
     {"next", "string", NULLABLE, "`after` of the next part; null: this is the last."},
     {NULL, NULL, 0, NULL}};
 
+static const struct property limit[] = {
+    {"user", "string", NULLABLE, "Of a user's limit."},
+    {"limit", "string", 0, "Scope, metric and time."},
+    {"action", "string", 0, "log, defer, reject, hold."},
+    {"used", "integer", 0, NULL},
+    {"max", "integer", NULLABLE, "null: unlimited."},
+    {"room", "integer", NULLABLE, NULL},
+    {"percent", "integer", 0, "May be more than 100 where limits are only observed."},
+    {"reopens_s", "integer", NULLABLE, "Seconds until there is room."},
+    {"reopens_at", "integer", NULLABLE, "The same as Unix time."},
+    {NULL, NULL, 0, NULL}};
+
+static const struct property usage[] = {
+    {"account", "string", 0, NULL},
+    {"user", "string", NULLABLE, "Where one was asked for."},
+    {"mode", "string", 0, "enforce, or observe: limits stop nothing."},
+    {"exempt", "boolean", 0, "No limit applies."},
+    {"limits", "Limit", LIST, "Its own, then those of the users who have used most."},
+    {NULL, NULL, 0, NULL}};
+
 static const struct property violation[] = {
     {"id", "string", 0, "Its place: `after` gives those behind it."},
     {"time", "string", 0, "RFC 3339."},
@@ -297,9 +317,17 @@ static const struct property nodes[] = {{"nodes", "Node", LIST, NULL}, {NULL, NU
 static const struct {
     const char *name;
     const struct property *properties;
-} objects[] = {{"Collector", collector}, {"Domains", domains},     {"Node", node},
-               {"Nodes", nodes},         {"Problem", problem},     {"ReportName", report_name},
-               {"Reports", reports},     {"Violation", violation}, {"Violations", violations}};
+} objects[] = {{"Collector", collector},
+               {"Domains", domains},
+               {"Limit", limit},
+               {"Usage", usage},
+               {"Node", node},
+               {"Nodes", nodes},
+               {"Problem", problem},
+               {"ReportName", report_name},
+               {"Reports", reports},
+               {"Violation", violation},
+               {"Violations", violations}};
 
 json_t *api_schema_all(void)
 {

@@ -12,6 +12,7 @@
 const char *const figures_data_totals_parameters[] = {"month", "from", "to", "domain", NULL};
 const char *const figures_data_accounts_parameters[] = {"after", "top", NULL};
 const char *const figures_data_violations_parameters[] = {"after", "domain", "user", "top", NULL};
+const char *const figures_data_usage_parameters[] = {"user", "top", NULL};
 
 static int read_top(const struct exchange *x, size_t *top, struct err *err)
 {
@@ -202,4 +203,25 @@ int figures_data_violations(struct exchange *x, struct figures_data_violations *
     if (exchange_store(x, err) != 0)
         return -1;
     return read_them(&f, http_query_get(&x->query, "after"), err) < 0 ? -1 : 0;
+}
+
+/* --- usage ----------------------------------------------------------------------------------- */
+
+int figures_data_usage(struct exchange *x, struct slice domain, struct figures_data_usage *out,
+                       struct err *err)
+{
+    size_t top;
+
+    if (http_query_allow(&x->query, figures_data_usage_parameters, err) != 0 ||
+        read_top(x, &top, err) != 0)
+        return -1;
+    if (scope_choose(x, domain, http_query_get(&x->query, "user"), &out->scope, err) != 0)
+        return err->code == EX_USAGE && http_query_get(&x->query, "user").len == 0
+                   ? scope_nothing(err) /* what is no domain is no path either */
+                   : -1;
+    if (exchange_store(x, err) != 0 || figures_usage_of(x, &out->scope, top, &out->usage, err) != 0)
+        return -1;
+    return out->usage.is_unknown
+               ? err_set(err, EX_CONFIG, "the limits could not be loaded; the log says why")
+               : 0;
 }

@@ -4,6 +4,7 @@
 #include "lib/core/contract.h"
 #include "lib/core/report_grid.h"
 #include "lib/read/read_violations.h"
+#include "web/figures_usage.h"
 
 /*
  * What programs ask besides reports, within a scope; part of figures.h. Each takes the parameters
@@ -18,6 +19,7 @@ struct exchange;
 extern const char *const figures_data_totals_parameters[];
 extern const char *const figures_data_accounts_parameters[];
 extern const char *const figures_data_violations_parameters[];
+extern const char *const figures_data_usage_parameters[];
 
 #define FIGURES_DATA_TOP 1000 /* lines, where `top` does not say */
 #define FIGURES_DATA_MAX 100000
@@ -41,5 +43,13 @@ struct figures_data_violations {
 };
 int figures_data_violations(struct exchange *x, struct figures_data_violations *out,
                             struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3);
+
+/* Of the domain that the path names, or a user of it. */
+struct figures_data_usage {
+    struct scope scope;
+    struct figures_usage usage;
+};
+int figures_data_usage(struct exchange *x, struct slice domain, struct figures_data_usage *out,
+                       struct err *err) TG_MUST_USE TG_NONNULL(1, 3, 4);
 
 #endif

@@ -13,12 +13,13 @@ struct figures_usage_reading {
     struct setup setup;
     struct holder holder;
     struct holder_limits limits;
+    size_t users;
 };
 
 static int of_domain(struct figures_usage_reading *d, struct figures_usage *out, struct err *err)
 {
-    return holder_usage_read(&d->x->reader, &d->holder, &d->limits, d->x->now_ms / 1000,
-                             FIGURES_USAGE_USERS, &d->x->arena, &out->rows, err);
+    return holder_usage_read(&d->x->reader, &d->holder, &d->limits, d->x->now_ms / 1000, d->users,
+                             &d->x->arena, &out->rows, err);
 }
 
 /* What the whole domain has used is not his to see. */
@@ -56,10 +57,10 @@ static bool has_limits(struct figures_usage_reading *d)
            d->holder.is_hosted;
 }
 
-int figures_usage(struct exchange *x, const struct scope *scope, struct figures_usage *out,
-                  struct err *err)
+int figures_usage_of(struct exchange *x, const struct scope *scope, size_t users,
+                     struct figures_usage *out, struct err *err)
 {
-    struct figures_usage_reading d = {.x = x, .scope = scope};
+    struct figures_usage_reading d = {.x = x, .scope = scope, .users = users};
 
     *out = (struct figures_usage){.is_unknown = false};
     if (exchange_setup(x, &d.setup, err) != 0) {
@@ -75,4 +76,10 @@ int figures_usage(struct exchange *x, const struct scope *scope, struct figures_
     if (holder_limits_read(&d.setup, &d.holder, x->now_ms / 1000, &x->arena, &d.limits, err) != 0)
         return -1;
     return scope->level == SCOPE_USER ? of_user(&d, out, err) : of_domain(&d, out, err);
+}
+
+int figures_usage(struct exchange *x, const struct scope *scope, struct figures_usage *out,
+                  struct err *err)
+{
+    return figures_usage_of(x, scope, FIGURES_USAGE_USERS, out, err);
 }

@@ -21,6 +21,10 @@ struct figures_usage {
 
 #define FIGURES_USAGE_USERS 5
 
+/* With the `users` fullest of a domain. */
+int figures_usage_of(struct exchange *x, const struct scope *scope, size_t users,
+                     struct figures_usage *out, struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 4, 5);
+/* With FIGURES_USAGE_USERS of them. */
 int figures_usage(struct exchange *x, const struct scope *scope, struct figures_usage *out,
                   struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3, 4);
 

@@ -64,6 +64,7 @@ static const struct route {
     {"/api/v1/reports/*", READ, ROUTE_DATA, api_report},
     {"/api/v1/totals", READ, ROUTE_DATA, api_totals},
     {"/api/v1/domains", READ, ROUTE_DATA, api_domains},
+    {"/api/v1/domains/*/usage", READ, ROUTE_DATA, api_usage},
     {"/api/v1/violations", READ, ROUTE_DATA, api_violations},
     {"/api/v1/nodes", READ, ROUTE_DATA, api_nodes},
     {"/api/v1/openapi.json", READ, ROUTE_DATA, api_document},

@@ -105,7 +105,9 @@ def pages(role, asker):
               "/api/v1/reports/smtp": 200, "/api/v1/reports": 200,
               "/api/v1/domains": 404 if role == "user" else 200, "/api/v1/violations": 200,
               "/api/v1/totals?month=2026-11": 404 if role == "user" else 200,
-              "/api/v1/nodes": 200 if role == "admin" else 404, "/api/v1/openapi.json": 200,
+              "/api/v1/nodes": 200 if role == "admin" else 404,
+              "/api/v1/domains/foreign.example/usage": expected(role, "foreign"),
+              "/api/v1/openapi.json": 200,
               "/api/v1/totals?month=2026-11&domain=foreign.example": expected(
                   role, "foreign") if role != "user" else 404,
               "/api/v1/violations?domain=foreign.example": expected(role, "foreign"),

@@ -252,6 +252,21 @@ def in_parts(redis, api):
     tap.same((empty["violations"], empty["next"]), ([], "0-0"), "none at all")
 
 
+def usage(web, api):
+    """As the command says."""
+    got = api.json("/api/v1/domains/example.com/usage")
+    want = json.loads(web.command.good("usage", "example.com", "--format", "json"))
+    tap.same((got["account"], got["mode"], got["exempt"]), ("example.com", "observe", False),
+             "usage of a domain")
+    tap.same([row["limit"] for row in got["limits"]], [row["limit"] for row in want["limits"]],
+             "has the limits of the command")
+    tap.ok(got["limits"], "which there are")
+    for path, want in (("nowhere.example", 404), ("@server", 404), ("..", 404)):
+        tap.same(api.get("/api/v1/domains/%s/usage" % path).status, want, "usage of " + path)
+    one = Api(web, web.add_token("three", "domain", "example.org"))
+    tap.same(one.get("/api/v1/domains/example.com/usage").status, 404, "of another's domain")
+
+
 def installed(document):
     path = os.path.join(proc.BUILD, "doc/tollgate-api.json")
     tap.same(json.loads(proc.read_text(path)), document, "the file that is installed is the same")
@@ -263,6 +278,7 @@ def main():
     redis = server.connect()
     fill(redis)
     web = Web(folder, server.url, now=NOW)
+    proc.write_text(os.path.join(folder, "domains"), "\n".join(DOMAINS) + "\n")
     web.start()
     api = Api(web, web.add_token("all", "admin"))
     document = api.json("/api/v1/openapi.json")
@@ -270,13 +286,14 @@ def main():
     has_all_routes(document)
     installed(document)
     everything = ["/api/v1/" + p for p in ("reports", "reports/smtp", "totals", "domains",
-                                           "violations", "nodes")]
+                                           "domains/example.com/usage", "violations", "nodes")]
     answers(document, api, "admin", everything)
     answers(document, Api(web, web.add_token("one", "domain", "example.com")), "domain",
             everything[:-1])
     parameters(document, api)
     etags(api)
     totals(web, api)
+    usage(web, api)
     in_parts(redis, api)
     tap.same(web.stop(), 0, "it stops")
 
