@@ -119,8 +119,9 @@ static int open_unix(struct http_listener *l, const struct socket_name *name,
 
 /* --- TCP ------------------------------------------------------------------------------------- */
 
-/* NULL where it is none, or others reach it. */
-static struct addrinfo *find_address(const struct socket_name *name, struct err *err)
+/* NULL where it is none, or others reach it without TLS. */
+static struct addrinfo *find_address(const struct socket_name *name, const struct settings *s,
+                                     struct err *err)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *list = NULL;
@@ -134,13 +135,15 @@ static struct addrinfo *find_address(const struct socket_name *name, struct err 
         return NULL;
     }
     net_address_text(list->ai_addr, text, NULL);
-    if (net_is_loopback(text))
+    if (net_is_loopback(text) || s->web.tls_cert_file[0] != '\0')
         return list;
     freeaddrinfo(list);
-    (void)err_set(err, EX_CONFIG,
-                  "web.listen: %s is not a loopback address, and there is no TLS here: listen on "
-                  "127.0.0.1, ::1 or a Unix socket, with a proxy in front of it",
-                  text);
+    (void)err_set(
+        err, EX_CONFIG,
+        "web.listen: %s is not a loopback address, and there is no TLS: set "
+        "web.tls_cert_file, or listen on 127.0.0.1, ::1 or a Unix socket, with a proxy in "
+        "front of it",
+        text);
     return NULL;
 }
 
@@ -169,9 +172,10 @@ static int listen_at(const struct addrinfo *a, struct err *err)
     return -1;
 }
 
-static int open_inet(struct http_listener *l, const struct socket_name *name, struct err *err)
+static int open_inet(struct http_listener *l, const struct socket_name *name,
+                     const struct settings *s, struct err *err)
 {
-    struct addrinfo *list = find_address(name, err);
+    struct addrinfo *list = find_address(name, s, err);
 
     if (list == NULL)
         return -1;
@@ -206,10 +210,9 @@ static int check_one(void *context, const struct socket_name *name, struct err *
 {
     struct addrinfo *list;
 
-    (void)context;
     if (name->family == SOCKET_UNIX)
         return 0;
-    list = find_address(name, err);
+    list = find_address(name, context, err);
     if (list != NULL)
         freeaddrinfo(list);
     return list != NULL ? 0 : -1;
@@ -219,7 +222,8 @@ int http_listen_check(const struct settings *s, struct err *err)
 {
     gid_t gid;
 
-    return walk(s, check_one, NULL, err) == 0 ? group_find(s->web.group, &gid, err) : -1;
+    return walk(s, check_one, (void *)(uintptr_t)s, err) == 0 ? group_find(s->web.group, &gid, err)
+                                                              : -1;
 }
 
 struct opening {
@@ -237,7 +241,7 @@ static int open_one(void *context, const struct socket_name *name, struct err *e
                        HTTP_LISTEN_MAX);
     *l = (struct http_listener){.fd = -1, .is_unix = name->family == SOCKET_UNIX};
     o->l->count++;
-    return l->is_unix ? open_unix(l, name, o->s, err) : open_inet(l, name, err);
+    return l->is_unix ? open_unix(l, name, o->s, err) : open_inet(l, name, o->s, err);
 }
 
 int http_listen_open(struct http_listen *l, const struct settings *s, struct err *err)

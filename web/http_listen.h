@@ -9,8 +9,8 @@
 #include "lib/sys/settings.h"
 
 /*
- * The sockets of web.listen: Unix sockets, or loopback addresses. There is no TLS here, so an
- * address that others reach is refused: passwords would travel in plain.
+ * The sockets of web.listen: Unix sockets, or addresses. Without TLS (web.tls_cert_file) an address
+ * that others reach is refused: passwords would travel in plain.
  *
  * A Unix socket is made under another name, given its group and mode, and put into place, so that
  * nobody connects before it has them. One that somebody serves is not taken from him.

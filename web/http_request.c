@@ -121,8 +121,9 @@ struct slice http_request_client(const struct http_request *r, const struct netw
 
 bool http_request_is_secure(const struct http_request *r, const struct networks *trusted)
 {
-    return http_request_is_trusted(r, trusted) &&
-           slice_equal_nocase(r->forwarded_proto, SLICE("https"));
+    if (http_request_is_trusted(r, trusted) && r->forwarded_proto.len > 0)
+        return slice_equal_nocase(r->forwarded_proto, SLICE("https"));
+    return r->is_tls;
 }
 
 bool http_request_is_own(const struct http_request *r)

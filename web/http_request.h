@@ -35,6 +35,7 @@ struct http_request {
     bool
         is_doubled; /* a header that may stand once stands twice, or names a user that it may not */
     struct slice peer; /* its address; empty: on a Unix socket */
+    bool is_tls;       /* the peer speaks TLS with us */
     /* Headers; empty: not there. */
     struct slice host, cookie, authorization, origin, fetch_site, forwarded_for, forwarded_proto;
     struct slice if_none_match, content_type, user_agent, accept;
@@ -55,7 +56,7 @@ bool http_request_is_trusted(const struct http_request *r, const struct networks
 /* The client's address; empty where the proxy does not tell. */
 struct slice http_request_client(const struct http_request *r, const struct networks *trusted)
     TG_NONNULL(1, 2);
-/* Did the request come over TLS, as far as a trusted proxy says? */
+/* Did the client speak TLS: with us, or, as a trusted proxy says, with that? */
 bool http_request_is_secure(const struct http_request *r, const struct networks *trusted)
     TG_NONNULL(1, 2);
 

@@ -30,10 +30,18 @@ struct http_connection {
     bool is_busy; /* a request has arrived and is being answered */
 };
 
+/* One that accepts nobody any more: another pair came after it. */
+struct http_retired {
+    struct http_retired *next;
+    struct MHD_Daemon *daemon;
+};
+
 struct http_server {
     struct site *site;
-    struct MHD_Daemon *daemons[HTTP_LISTEN_MAX];
-    size_t count;
+    const struct http_listen *listen;
+    struct MHD_Daemon *daemons[HTTP_LISTEN_MAX]; /* one a socket */
+    struct http_retired *retired;
+    struct tls_pair pair;
     int64_t timeout_ms;
     struct mutex lock;
     struct http_connection *connections MUTEX_GUARDS(http_lock);
@@ -102,8 +110,26 @@ static void set_busy(struct http_server *server, struct MHD_Connection *connecti
     http_lock_give(&server->lock);
 }
 
+/* Those that have no connection any more. */
+static void end_retired(struct http_server *server)
+{
+    struct http_retired **at = &server->retired, *one;
+
+    while ((one = *at) != NULL) {
+        if (MHD_get_daemon_info(one->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections >
+            0) {
+            at = &one->next;
+            continue;
+        }
+        *at = one->next;
+        MHD_stop_daemon(one->daemon);
+        free(one);
+    }
+}
+
 void http_server_watch(struct http_server *server, int64_t now_ms)
 {
+    end_retired(server);
     http_lock_take(&server->lock);
     for (struct http_connection *c = server->connections; c != NULL; c = c->next) {
         if (now_ms - c->since_ms > (c->is_busy ? ANSWER_MS : server->timeout_ms))
@@ -136,10 +162,13 @@ static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const c
 
 static void take_peer(struct exchange *x, struct MHD_Connection *connection)
 {
+    const union MHD_ConnectionInfo *tls =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     const struct sockaddr *address =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
     char text[NET_ADDRESS_BYTES];
 
+    x->request.is_tls = tls != NULL && tls->tls_session != NULL;
     if (address == NULL || (address->sa_family != AF_INET && address->sa_family != AF_INET6))
         return;
     net_address_text(address, text, NULL);
@@ -238,22 +267,52 @@ static void TG_PRINTF(2, 0) on_complaint(void *context, const char *format, va_l
     log_event(LOG_DEBUG, "http", LOG_TEXT("text", slice_trim(slice_str(text))));
 }
 
-static struct MHD_Daemon *start_one(struct http_server *server, int fd, const struct settings *s)
+#define TLS_VERSIONS "SECURE128:%SERVER_PRECEDENCE:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+
+static struct MHD_Daemon *start_one(struct http_server *server, const struct http_listener *l,
+                                    const struct settings *s)
 {
+    bool is_tls = !l->is_unix && s->web.tls_cert_file[0] != '\0';
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, server->pair.key.data},
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, server->pair.cert.data},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_VERSIONS},
+        {MHD_OPTION_END, 0, NULL}};
+
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
-        server, MHD_OPTION_EXTERNAL_LOGGER, on_complaint, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_THREAD_POOL_SIZE, (unsigned)HTTP_SERVER_THREADS, MHD_OPTION_THREAD_STACK_SIZE,
-        STACK_BYTES, MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->web.connections_max,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)s->web.client_connections_max,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((s->web.timeout_ms + 999) / 1000),
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEAD_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, STRICT,
-        MHD_OPTION_URI_LOG_CALLBACK, on_target, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-        server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
+        (is_tls ? MHD_USE_TLS : MHD_NO_FLAG) | MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC |
+            MHD_USE_ERROR_LOG,
+        0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_complaint, NULL,
+        MHD_OPTION_LISTEN_SOCKET, l->fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)HTTP_SERVER_THREADS,
+        MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)s->web.connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        (unsigned)s->web.client_connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)((s->web.timeout_ms + 999) / 1000), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        HEAD_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, STRICT, MHD_OPTION_URI_LOG_CALLBACK, on_target,
+        server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, server, MHD_OPTION_ARRAY, is_tls ? tls : tls + 3, MHD_OPTION_END);
+}
+
+static int start_all(struct http_server *server, const struct settings *s, struct err *err)
+{
+    for (size_t i = 0; i < server->listen->count; i++) {
+        server->daemons[i] = start_one(server, &server->listen->list[i], s);
+        if (server->daemons[i] == NULL)
+            return err_set(err, EX_OSERR, "libmicrohttpd cannot serve %s", s->web.listen.items[i]);
+    }
+    return 0;
+}
+
+static void take_pair(struct http_server *server, struct tls_pair *pair)
+{
+    tls_pair_fini(&server->pair);
+    server->pair = *pair;
+    tls_pair_init(pair);
 }
 
 struct http_server *http_server_start(struct site *site, const struct http_listen *l,
-                                      const struct settings *s, struct err *err)
+                                      const struct settings *s, struct tls_pair *pair,
+                                      struct err *err)
 {
     struct http_server *server = calloc(1, sizeof *server);
 
@@ -262,18 +321,50 @@ struct http_server *http_server_start(struct site *site, const struct http_liste
         return NULL;
     }
     server->site = site;
+    server->listen = l;
     server->timeout_ms = s->web.timeout_ms;
     mutex_init(&server->lock);
-    for (; server->count < l->count; server->count++) {
-        server->daemons[server->count] = start_one(server, l->list[server->count].fd, s);
-        if (server->daemons[server->count] == NULL) {
-            (void)err_set(err, EX_OSERR, "libmicrohttpd cannot serve %s",
-                          s->web.listen.items[server->count]);
-            http_server_stop(server, 0);
-            return NULL;
-        }
+    tls_pair_init(&server->pair);
+    take_pair(server, pair);
+    if (start_all(server, s, err) == 0)
+        return server;
+    http_server_stop(server, 0);
+    return NULL;
+}
+
+/* Both accept for a moment; then the old one has its connections alone. */
+static int replace(struct http_server *server, size_t i, const struct settings *s, struct err *err)
+{
+    struct http_retired *old = calloc(1, sizeof *old);
+    struct MHD_Daemon *fresh;
+
+    fresh = old != NULL ? start_one(server, &server->listen->list[i], s) : NULL;
+    if (fresh == NULL) {
+        free(old);
+        return err_set(err, EX_OSERR, "libmicrohttpd cannot serve %s with the new certificate",
+                       s->web.listen.items[i]);
     }
-    return server;
+    (void)MHD_quiesce_daemon(server->daemons[i]);
+    old->daemon = server->daemons[i];
+    old->next = server->retired;
+    server->retired = old;
+    server->daemons[i] = fresh;
+    return 0;
+}
+
+int http_server_renew(struct http_server *server, const struct settings *s, struct tls_pair *pair,
+                      struct err *err)
+{
+    int result = 0;
+
+    if (tls_pair_equal(pair, &server->pair))
+        return 0;
+    take_pair(server, pair);
+    for (size_t i = 0; result == 0 && i < server->listen->count; i++) {
+        if (!server->listen->list[i].is_unix)
+            result = replace(server, i, s, err);
+    }
+    return result;
 }
 
 static bool is_idle(struct http_server *server)
@@ -286,16 +377,29 @@ static bool is_idle(struct http_server *server)
     return idle;
 }
 
+static void stop_retired(struct http_server *server)
+{
+    struct http_retired *one;
+
+    while ((one = server->retired) != NULL) {
+        server->retired = one->next;
+        MHD_stop_daemon(one->daemon);
+        free(one);
+    }
+}
+
 void http_server_stop(struct http_server *server, int64_t until_ms)
 {
     if (server == NULL)
         return;
-    for (size_t i = 0; i < server->count; i++)
+    for (size_t i = 0; i < server->listen->count && server->daemons[i] != NULL; i++)
         (void)MHD_quiesce_daemon(server->daemons[i]);
     while (!is_idle(server) && clock_monotonic_ms() < until_ms)
         clock_sleep_ms(DRAIN_STEP_MS);
-    for (size_t i = 0; i < server->count; i++)
+    for (size_t i = 0; i < server->listen->count && server->daemons[i] != NULL; i++)
         MHD_stop_daemon(server->daemons[i]);
+    stop_retired(server);
+    tls_pair_fini(&server->pair);
     mutex_fini(&server->lock);
     free(server);
 }

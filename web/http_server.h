@@ -5,6 +5,7 @@
 
 #include "lib/core/contract.h"
 #include "lib/core/err.h"
+#include "lib/sys/tls_pair.h"
 #include "web/http_listen.h"
 #include "web/site.h"
 
@@ -25,10 +26,14 @@
 
 struct http_server;
 
-/* The sockets stay the caller's; they have to be open until the stop. */
+/* With web.tls_cert_file set, the TCP sockets speak TLS by this pair, which is taken over; `pair`
+ * is empty without. The sockets stay the caller's; they have to be open until the stop. */
 struct http_server *http_server_start(struct site *site, const struct http_listen *l,
-                                      const struct settings *s, struct err *err) TG_MUST_USE
-    TG_NONNULL(1, 2, 3);
+                                      const struct settings *s, struct tls_pair *pair,
+                                      struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3, 4);
+/* Another pair for connections from now on; those under way go on with theirs. */
+int http_server_renew(struct http_server *server, const struct settings *s, struct tls_pair *pair,
+                      struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3);
 /* Ends connections whose request has not arrived in time. To be called about once a second. */
 void http_server_watch(struct http_server *server, int64_t now_ms) TG_NONNULL(1);
 /* Accepts nothing more, waits until `until_ms` (monotonic) for requests under way, then ends all.

@@ -18,8 +18,11 @@
 #include "web/http_server.h"
 #include "web/site.h"
 
-#define DRAIN_MS 10000
-#define WATCH_MS 1000
+#define DRAIN_MS          10000
+#define WATCH_MS          1000
+#define DAY_S             86400
+
+#define EXPIRES_SOON_DAYS 14
 
 struct web {
     const char *file;
@@ -53,9 +56,39 @@ static int check_users(const struct settings *s, struct err *err)
     return result;
 }
 
+/* Empty where there is no TLS. */
+static int load_pair(const struct settings *s, struct tls_pair *pair, struct err *err)
+{
+    int64_t now_s = clock_unix_ms() / 1000;
+
+    if (s->web.tls_cert_file[0] == '\0' && s->web.tls_key_file[0] != '\0')
+        return err_set(err, EX_CONFIG,
+                       "web.tls_key_file does nothing without web.tls_cert_file: set both");
+    if (s->web.tls_cert_file[0] == '\0' ||
+        tls_pair_load(pair, s->web.tls_cert_file, s->web.tls_key_file, now_s, err) == 0)
+        return 0;
+    err->code = EX_CONFIG;
+    return err_prefix(err, "web.tls_cert_file");
+}
+
+static void warn_of_end(const struct settings *s, const struct tls_pair *pair)
+{
+    int64_t days = (pair->until_s - clock_unix_ms() / 1000) / DAY_S;
+
+    if (pair->cert.len > 0 && days < EXPIRES_SOON_DAYS)
+        log_event(LOG_WARNING, "the certificate expires soon: renew it, and reload",
+                  LOG_STR("file", s->web.tls_cert_file), LOG_NUM("days", days));
+}
+
 static int check(const struct settings *s, struct err *err)
 {
-    return http_listen_check(s, err) == 0 ? check_users(s, err) : -1;
+    struct tls_pair pair;
+    int result;
+
+    tls_pair_init(&pair);
+    result = load_pair(s, &pair, err);
+    tls_pair_fini(&pair);
+    return result == 0 && http_listen_check(s, err) == 0 ? check_users(s, err) : -1;
 }
 
 static int check_as_account(void *context, struct err *err)
@@ -100,6 +133,18 @@ static void refresh_setup(struct web *w)
     site_give(w->site, held);
 }
 
+static void start_server(struct web *w, const struct settings *s, struct err *err)
+{
+    struct tls_pair pair;
+
+    tls_pair_init(&pair);
+    if (load_pair(s, &pair, err) == 0) {
+        warn_of_end(s, &pair);
+        w->server = http_server_start(w->site, &w->listen, s, &pair, err);
+    }
+    tls_pair_fini(&pair);
+}
+
 /* As the account that serves. Takes the settings over. */
 static int open_all(struct web *w, struct settings *s, struct err *err)
 {
@@ -117,7 +162,7 @@ static int open_all(struct web *w, struct settings *s, struct err *err)
     if (w->site != NULL)
         refresh_setup(w);
     if (w->site != NULL)
-        w->server = http_server_start(w->site, &w->listen, s, err);
+        start_server(w, s, err);
     signals_unblock();
     return w->server != NULL ? 0 : -1;
 }
@@ -129,26 +174,44 @@ static void close_all(struct web *w)
     site_free(w->site);
 }
 
+/* The settings in force and the certificate. */
+static int put_in_force(struct web *w, struct settings *fresh, struct tls_pair *pair,
+                        struct err *err)
+{
+    const struct site_settings *held;
+    int result;
+
+    if (site_reload(w->site, fresh, err) != 0)
+        return -1;
+    held = site_take(w->site);
+    log_open("tollgate-web", (enum log_target)held->settings->log.target,
+             held->settings->log.facility, held->settings->log.level);
+    warn_of_end(held->settings, pair);
+    signals_block(); /* for new threads */
+    result = http_server_renew(w->server, held->settings, pair, err);
+    signals_unblock();
+    site_give(w->site, held);
+    return result;
+}
+
 static void reload(struct web *w)
 {
     struct err err = {0};
     struct settings *fresh = settings_load(w->file, NULL, &err);
-    const struct site_settings *held;
+    struct tls_pair pair;
+    int result = -1;
 
-    if (fresh != NULL && check_users(fresh, &err) != 0) {
+    tls_pair_init(&pair);
+    if (fresh != NULL && (check(fresh, &err) != 0 || load_pair(fresh, &pair, &err) != 0))
         settings_free(fresh);
-        fresh = NULL;
-    }
-    if (fresh == NULL || site_reload(w->site, fresh, &err) != 0) {
+    else if (fresh != NULL)
+        result = put_in_force(w, fresh, &pair, &err);
+    tls_pair_fini(&pair);
+    if (result != 0)
         log_event(LOG_ERR, "not reloaded: the old configuration stays in force",
                   LOG_ERROR("error", &err));
-        return;
-    }
-    held = site_take(w->site);
-    log_open("tollgate-web", (enum log_target)held->settings->log.target,
-             held->settings->log.facility, held->settings->log.level);
-    log_event(LOG_NOTICE, "reloaded", LOG_STR("file", w->file));
-    site_give(w->site, held);
+    else
+        log_event(LOG_NOTICE, "reloaded", LOG_STR("file", w->file));
 }
 
 /* Until TERM or INT. */

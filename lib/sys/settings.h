@@ -144,12 +144,13 @@ struct settings {
         const char *group;         /* of Unix sockets; "": left alone */
         const char *user;
         const char *users_file;
-        struct string_list trusted;      /* networks */
-        const char *user_header;         /* "": none */
-        const char *dovecot_auth;        /* a socket, as socket_name_parse takes it; "": none */
-        const char *link_key_file;       /* "": no links */
-        struct string_list metrics_from; /* networks */
-        int64_t metrics_domains;         /* 0: none */
+        struct string_list trusted; /* networks */
+        const char *user_header;    /* "": none */
+        const char *dovecot_auth;   /* a socket, as socket_name_parse takes it; "": none */
+        const char *link_key_file;  /* "": no links */
+        const char *tls_cert_file, *tls_key_file; /* "": no TLS; the key is with the certificate */
+        struct string_list metrics_from;          /* networks */
+        int64_t metrics_domains;                  /* 0: none */
         int64_t connections_max, client_connections_max, timeout_ms;
     } web;
     struct {

@@ -374,9 +374,16 @@ const struct setting settings_table[] = {
          "How long tollgate-collect only learns what is usual, from the first line that it reads."},
     {"web.listen", SETTING_LIST, "unix:/run/tollgate-web/web.sock", AT(web.listen), .max = 8,
      .check = settings_check_socket,
-     .help =
-         "Sockets on which tollgate-web serves HTTP, for a proxy in front of it: unix:/path, or "
-         "inet:port@host with a loopback address."},
+     .help = "Sockets on which tollgate-web serves HTTP, usually for a proxy in front of it: "
+             "unix:/path, or "
+             "inet:port@host, with a loopback address unless there is web.tls_cert_file."},
+    {"web.tls_cert_file", SETTING_TEXT, "", AT(web.tls_cert_file), .max = 1024,
+     .check = settings_check_path, .reloadable = true,
+     .help = "Certificate (PEM, with its chain), readable for the account: TCP sockets of "
+             "web.listen speak TLS, 1.2 or later. Empty: no TLS."},
+    {"web.tls_key_file", SETTING_TEXT, "", AT(web.tls_key_file), .max = 1024,
+     .check = settings_check_path, .reloadable = true,
+     .help = "Its key, without a passphrase. Empty: the key is in web.tls_cert_file."},
     {"web.mode", SETTING_MODE, "0660", AT(web.mode), .max = 0777,
      .help = "Permissions of its Unix sockets."},
     {"web.group", SETTING_TEXT, "", AT(web.group), .max = 64, .check = settings_check_account,

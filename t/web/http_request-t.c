@@ -61,9 +61,14 @@ static void proxies(void)
     IS_SLICE(http_request_client(&r, &trusted), SLICE("127.0.0.1"),
              "of others the word is ignored");
     OK(!http_request_is_secure(&r, &trusted), "also on TLS");
+    r.is_tls = true;
+    OK(http_request_is_secure(&r, &trusted), "but we see our own");
     r.peer = SLICE_NONE;
     IS_SLICE(http_request_client(&r, &trusted), SLICE("192.0.2.1"),
              "who is on the Unix socket is trusted");
+    r.forwarded_proto = SLICE("http");
+    OK(!http_request_is_secure(&r, &trusted), "a proxy that got it in plain says so");
+    r.is_tls = false;
     header(&r, "X-Forwarded-For", "nonsense");
     IS_SLICE(http_request_client(&r, &trusted), SLICE(""), "what is no address is none");
     OK(!r.is_doubled, "a list of proxies may stand in several lines");
