@@ -8,9 +8,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "cli/ledger_file.h"
 #include "lib/core/buf.h"
 #include "lib/core/mail_trace.h"
+#include "lib/ledger/ledger_file.h"
 
 /* The collector's OPEN_MAIL and OPEN_GONE. */
 #define KINDS "3, 9"

@@ -1,116 +1,44 @@
 #include "cli/control.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "lib/core/buf.h"
-#include "lib/sys/clock.h"
-#include "lib/sys/net.h"
+#include "lib/sys/line_ask.h"
 
 #define CONNECT_MS   5000
 #define ANSWER_MS    60000 /* tollgated may wait for its journal, the store and other requests */
 #define ANSWER_BYTES ((size_t)512 << 20)
-#define READ_BYTES   65536
+#define PATH_BYTES   4096
 
-static int cannot_connect(const char *path, struct err *err)
+/* What a fault of the socket means to who typed the command. */
+static void explain(const char *path, struct err *err)
 {
-    if (errno == EACCES)
-        return err_set(err, EX_NOPERM, "%s: permission denied. Fix: run this as root", path);
-    return err_set(err, EX_UNAVAILABLE, "tollgated is not running on this node (%s: %s): start it",
-                   path, strerror(errno));
-}
+    struct err was = *err;
 
-static int connect_to(const char *state_dir, struct err *err)
-{
-    struct buf where;
-    int fd;
-
-    buf_init(&where, 4096);
-    buf_addf(&where, "unix:%s/control.sock", state_dir);
-    fd = net_connect(where.data, clock_monotonic_ms() + CONNECT_MS, NULL);
-    if (fd < 0)
-        (void)cannot_connect(where.data + strlen("unix:"), err);
-    buf_fini(&where);
-    return fd;
-}
-
-static bool send_all(int fd, struct slice text, int64_t deadline_ms)
-{
-    while (text.len > 0) {
-        ssize_t sent = send(fd, text.ptr, text.len, MSG_NOSIGNAL);
-
-        if (sent < 0 && (errno != EAGAIN || !net_wait(fd, POLLOUT, deadline_ms)))
-            return false;
-        text = slice_from(text, sent > 0 ? (size_t)sent : 0);
-    }
-    return true;
-}
-
-static bool read_line(int fd, struct buf *line, int64_t deadline_ms)
-{
-    for (;;) {
-        char *room = buf_space(line, READ_BYTES);
-        ssize_t got = room != NULL ? recv(fd, room, READ_BYTES, 0) : 0;
-
-        if (got < 0 && errno == EAGAIN && net_wait(fd, POLLIN, deadline_ms))
-            continue;
-        if (got <= 0)
-            return false;
-        line->len += (size_t)got;
-        if (room[got - 1] == '\n')
-            return true;
-    }
-}
-
-static json_t *exchange(int fd, json_t *request, struct err *err)
-{
-    int64_t deadline_ms = clock_monotonic_ms() + ANSWER_MS;
-    char *text = json_dumps(request, JSON_COMPACT);
-    json_t *answer = NULL;
-    struct buf line;
-
-    buf_init(&line, ANSWER_BYTES);
-    if (text != NULL && send_all(fd, slice_str(text), deadline_ms) &&
-        send_all(fd, SLICE("\n"), deadline_ms) && read_line(fd, &line, deadline_ms))
-        answer = json_loadb(line.data, line.len, 0, NULL);
-    if (!json_is_object(answer)) {
-        json_decref(answer);
-        answer = NULL;
+    if (was.code == EX_NOPERM)
+        (void)err_set(err, EX_NOPERM, "%s: permission denied. Fix: run this as root", path);
+    else if (was.code == EX_UNAVAILABLE)
+        (void)err_set(err, EX_UNAVAILABLE,
+                      "tollgated is not running on this node (%s: %s): start it", path, was.text);
+    else if (was.code == EX_PROTOCOL)
         (void)err_set(err, EX_UNAVAILABLE, "tollgated did not answer on its control socket");
-    }
-    buf_fini(&line);
-    free(text);
-    return answer;
-}
-
-/* {"error":"...","never":true} */
-static json_t *take_error(json_t *answer, bool *never, struct err *err)
-{
-    const char *text = answer != NULL ? json_string_value(json_object_get(answer, "error")) : NULL;
-
-    if (text == NULL)
-        return answer;
-    if (never != NULL)
-        *never = json_is_true(json_object_get(answer, "never"));
-    (void)err_set(err, EX_TEMPFAIL, "tollgated: %s", text);
-    json_decref(answer);
-    return NULL;
+    else
+        (void)err_set(err, EX_TEMPFAIL, "tollgated: %s", was.text);
 }
 
 json_t *control_ask(const char *state_dir, json_t *request, bool *never, struct err *err)
 {
-    int fd = connect_to(state_dir, err);
-    json_t *answer = fd >= 0 ? exchange(fd, request, err) : NULL;
+    struct line_ask a = {
+        .connect_ms = CONNECT_MS, .answer_ms = ANSWER_MS, .answer_bytes = ANSWER_BYTES};
+    struct buf path;
+    json_t *answer;
 
-    if (never != NULL)
-        *never = false;
-    if (fd >= 0)
-        (void)close(fd);
-    json_decref(request);
-    return take_error(answer, never, err);
+    buf_init(&path, PATH_BYTES);
+    buf_addf(&path, "%s/control.sock", state_dir);
+    a.path = path.data;
+    answer = line_ask(&a, request, never, err);
+    if (answer == NULL)
+        explain(a.path, err);
+    buf_fini(&path);
+    return answer;
 }

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "cli/doctor.h"
-#include "cli/ledger_file.h"
 #include "lib/core/format.h"
+#include "lib/ledger/ledger_file.h"
 #include "lib/redis/keys.h"
 #include "lib/redis/link.h"
 #include "lib/sys/clock.h"

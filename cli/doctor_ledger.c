@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "cli/doctor.h"
-#include "cli/ledger_file.h"
+#include "lib/ledger/ledger_file.h"
 #include "lib/redis/keys.h"
 #include "lib/redis/link.h"
 

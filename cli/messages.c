@@ -6,12 +6,12 @@
 #include <sysexits.h>
 
 #include "cli/command.h"
-#include "cli/messages_read.h"
 #include "cli/options.h"
 #include "cli/range.h"
 #include "lib/core/address.h"
 #include "lib/core/format.h"
 #include "lib/core/text.h"
+#include "lib/ledger/messages_read.h"
 #include "lib/sources/source.h"
 #include "lib/sys/table.h"
 
@@ -265,7 +265,7 @@ static void add_row(struct table *l, const struct messages *m, const struct mess
     table_time(l, COL_TIME, row->time_ms);
     table_text(l, COL_NODE, slice_str(m->cli->settings->node));
     table_text(l, COL_QUEUE_ID, row->queue_id);
-    table_text(l, COL_CLASS, slice_str(message_class_name(row->kind)));
+    table_text(l, COL_CLASS, slice_str(messages_read_class(row->kind)));
     table_text(l, COL_ACCOUNT, row->account);
     add_users(l, row);
     add_count(l, COL_RECIPIENTS, row->recipients);

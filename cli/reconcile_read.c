@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "cli/collect_file.h"
-#include "cli/ledger_file.h"
 #include "cli/reconcile.h"
+#include "lib/ledger/ledger_file.h"
 #include "lib/sys/journal.h"
 
 #define AROUND_MS INT64_C(7200000) /* messages that the compared ones were made of, or became */

@@ -79,7 +79,7 @@ static void say_row(struct why *w, const struct message_row *row)
     struct buf b;
 
     buf_init(&b, LINE_BYTES);
-    buf_addf(&b, "%s, %.*s", message_class_name(row->kind), SLICE_FMT(row->account));
+    buf_addf(&b, "%s, %.*s", messages_read_class(row->kind), SLICE_FMT(row->account));
     if (row->users == 1) {
         buf_add_str(&b, " (");
         format_text(&b, row->user);
@@ -107,7 +107,7 @@ void why_counted_say(struct why *w, const struct why_counted *c)
 
 static json_t *row_json(const struct message_row *row)
 {
-    return json_pack("{s:s, s:o, s:o, s:I, s:I, s:I}", "class", message_class_name(row->kind),
+    return json_pack("{s:s, s:o, s:o, s:I, s:I, s:I}", "class", messages_read_class(row->kind),
                      "account", json_text(row->account), "user", json_text(row->user), "users",
                      (json_int_t)row->users, "recipients", (json_int_t)row->recipients, "bytes",
                      (json_int_t)row->bytes);

@@ -1,9 +1,9 @@
 #ifndef TG_CLI_WHY_COUNTED_H
 #define TG_CLI_WHY_COUNTED_H
 
-#include "cli/messages_read.h"
 #include "cli/why.h"
 #include "lib/core/contract.h"
+#include "lib/ledger/messages_read.h"
 
 struct json_t; /* of jansson */
 

@@ -6,7 +6,7 @@
 #include <sysexits.h>
 
 #include "cli/control.h"
-#include "cli/ledger_file.h"
+#include "lib/ledger/ledger_file.h"
 #include "lib/read/read_held.h"
 #include "lib/read/read_violations.h"
 

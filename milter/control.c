@@ -1,15 +1,7 @@
 #include "milter/control.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <sysexits.h>
-#include <unistd.h>
 
 #include "lib/sys/clock.h"
 #include "lib/sys/json.h"
@@ -17,7 +9,6 @@
 #include "milter/control_asked.h"
 
 enum {
-    LINE_BYTES = 65536,
     SILENCE_MS = 10 * 1000,
     FOLD_WAIT_MS = 10 * 1000,
     FOLD_LOOK_MS = 200, /* so often it looks whether the daemon stops */
@@ -27,15 +18,10 @@ enum {
 
 /* --- answers -------------------------------------------------------------------------------- */
 
-static json_t *error(const char *text)
-{
-    return json_pack("{s:o}", "error", json_text(slice_str(text)));
-}
-
 /* An error that waiting does not change. */
 static json_t *never(const char *text)
 {
-    json_t *answer = error(text);
+    json_t *answer = line_socket_error(text);
 
     (void)json_object_set_new(answer, "never", json_true());
     return answer;
@@ -44,13 +30,6 @@ static json_t *never(const char *text)
 static json_t *done(void)
 {
     return json_pack("{s:b}", "ok", 1);
-}
-
-static bool is_stopping(const struct control *c)
-{
-    struct pollfd p = {.fd = c->wake[0], .events = POLLIN};
-
-    return poll(&p, 1, 0) > 0;
 }
 
 /* Waits until all of the journal is in the ledger, with what was released just now; no longer than
@@ -63,7 +42,7 @@ static bool catch_up(struct control *c)
     (void)journal_now(c->journal, &next);
     for (int64_t waited_ms = 0;; waited_ms += FOLD_LOOK_MS) {
         is_there = accountant_wait(c->accountant, next - 1, FOLD_LOOK_MS);
-        if (is_there || waited_ms >= FOLD_WAIT_MS || is_stopping(c))
+        if (is_there || waited_ms >= FOLD_WAIT_MS || line_socket_is_stopping(&c->socket))
             return is_there;
     }
 }
@@ -98,7 +77,7 @@ static json_t *held_all(struct control *c, struct slice account)
     if (result == 0)
         return json_pack("{s:o}", "held", list);
     json_decref(list);
-    return error(err.text[0] != '\0' ? err.text : "out of memory");
+    return line_socket_error(err.text[0] != '\0' ? err.text : "out of memory");
 }
 
 /* --- releasing ------------------------------------------------------------------------------ */
@@ -127,7 +106,7 @@ static json_t *append(struct control *c, const struct held_message *m, enum reco
     struct err err = {0};
 
     if (journal_append(c->journal, &r, -1, &err) != 0)
-        return error(err.text);
+        return line_socket_error(err.text);
     log_event(level, event, LOG_TEXT("qid", m->queue_id), LOG_TEXT("account", m->account),
               LOG_NUM("held_s", (clock_unix_ms() - m->time_ms) / 1000));
     return done();
@@ -161,10 +140,10 @@ static json_t *ask_for_room(struct control *c, const struct held_message *m, str
     json_t *answer = NULL;
 
     if (snapshot->hosted == NULL)
-        answer = error("the hosted domains could not be read yet");
+        answer = line_socket_error("the hosted domains could not be read yet");
     else if (limiter_ask_held(&c->dispatch->limiter, snapshot->rules, snapshot->hosted, &m->record,
                               arena, &limits, &err) != 0)
-        answer = error(err.text);
+        answer = line_socket_error(err.text);
     else if (limits.tests != NULL && limits.verdict.action != ACTION_LOG)
         answer = wait_for(&limits.verdict);
     snapshot_drop(snapshot);
@@ -206,7 +185,7 @@ static json_t *release(struct control *c, const struct held_message *m, const js
     if (by == NULL)
         return release_when_it_fits(c, m, arena);
     if (strcmp(by, "admin") != 0 && strcmp(by, "mta") != 0)
-        return error("by: give admin or mta");
+        return line_socket_error("by: give admin or mta");
     return release_in_any_case(c, m, by[0] == 'a', arena);
 }
 
@@ -217,7 +196,8 @@ static json_t *forget(struct control *c, const struct held_message *m, const jso
     if (m->released)
         return done();
     if (queue == NULL || !slice_equal(m->place, slice_str(queue)))
-        return error("only the queue that the message was seen in can say that it is gone");
+        return line_socket_error(
+            "only the queue that the message was seen in can say that it is gone");
     if (json_is_true(json_object_get(request, "unknown")))
         return append(c, m, RECORD_FORGET, LOG_NOTICE,
                       "held message forgotten: it is in no queue, and no mail log tells whether it "
@@ -239,11 +219,11 @@ static json_t *place_one(struct control *c, const json_t *number, struct slice q
     arena_reset(arena);
     found = held_find(c->held, r.held_number, arena, &m, &err);
     if (found < 0)
-        return error(err.text);
+        return line_socket_error(err.text);
     if (found == 0 || m.released || slice_equal(m.place, queue))
         return NULL;
     r.queue_id = m.queue_id;
-    return journal_append(c->journal, &r, -1, &err) != 0 ? error(err.text) : NULL;
+    return journal_append(c->journal, &r, -1, &err) != 0 ? line_socket_error(err.text) : NULL;
 }
 
 static json_t *place(struct control *c, const json_t *request)
@@ -254,7 +234,7 @@ static json_t *place(struct control *c, const json_t *request)
     struct arena arena;
 
     if (queue == NULL || queue[0] == '\0' || !json_is_array(numbers))
-        return error("give queue and numbers");
+        return line_socket_error("give queue and numbers");
     arena_init(&arena, ARENA_BYTES);
     for (size_t i = 0; i < json_array_size(numbers) && problem == NULL; i++)
         problem = place_one(c, json_array_get(numbers, i), slice_str(queue), &arena);
@@ -275,13 +255,13 @@ static json_t *with_message(struct control *c, const json_t *request, bool is_re
     int found;
 
     if (id == NULL || number <= 0)
-        return error("no message: give id and number");
+        return line_socket_error("no message: give id and number");
     arena_init(&arena, ARENA_BYTES);
     found = held_find(c->held, (uint64_t)number, &arena, &m, &err);
     if (found < 0)
-        answer = error(err.text);
+        answer = line_socket_error(err.text);
     else if (found == 0 || !slice_equal(m.queue_id, slice_str(id)))
-        answer = error("no such message is held");
+        answer = line_socket_error("no such message is held");
     else
         answer = is_release ? release(c, &m, request, &arena) : forget(c, &m, request);
     arena_fini(&arena);
@@ -311,127 +291,29 @@ static json_t *asked(struct control *c, const char *cmd, const json_t *request)
     return answer;
 }
 
-static json_t *handle(struct control *c, const json_t *request)
+static json_t *handle(void *context, const json_t *request)
 {
+    struct control *c = context;
     const char *cmd = json_string_value(json_object_get(request, "cmd"));
 
     if (cmd == NULL)
-        return error("no command: give held, place, release, forget or sources");
+        return line_socket_error("no command: give held, place, release, forget or sources");
     if (strcmp(cmd, "sources") == 0)
         return sources(c);
     if (slice_starts(slice_str(cmd), SLICE("asked")))
         return asked(c, cmd, request);
     if (!catch_up(c))
-        return error("the ledger is behind the journal: see tollgate doctor");
+        return line_socket_error("the ledger is behind the journal: see tollgate doctor");
     if (strcmp(cmd, "held") == 0)
         return held_all(c, slice_str(json_string_value(json_object_get(request, "account"))));
     if (strcmp(cmd, "release") == 0 || strcmp(cmd, "forget") == 0)
         return with_message(c, request, cmd[0] == 'r');
     if (strcmp(cmd, "place") == 0)
         return place(c, request);
-    return error("unknown command: give held, place, release, forget or sources");
-}
-
-static bool send_all(int fd, struct slice text)
-{
-    while (text.len > 0) {
-        struct pollfd p = {.fd = fd, .events = POLLOUT};
-        ssize_t sent = poll(&p, 1, SILENCE_MS) == 1
-                           ? send(fd, text.ptr, text.len, MSG_NOSIGNAL | MSG_DONTWAIT)
-                           : -1;
-
-        if (sent <= 0)
-            return false;
-        text = (struct slice){text.ptr + sent, text.len - (size_t)sent};
-    }
-    return true;
-}
-
-static bool answer_line(struct control *c, int fd, struct slice line)
-{
-    json_error_t why;
-    json_t *request = json_loadb(line.ptr, line.len, JSON_REJECT_DUPLICATES, &why);
-    json_t *answer = request != NULL ? handle(c, request) : error(why.text);
-    char *text = answer == NULL ? NULL : json_dumps(answer, JSON_COMPACT);
-    bool good = text != NULL && send_all(fd, slice_str(text)) && send_all(fd, SLICE("\n"));
-
-    free(text);
-    json_decref(answer);
-    json_decref(request);
-    return good;
-}
-
-/* Answers lines until the other side closes, is silent for SILENCE_MS or sends too long a line, or
- * until control_stop. */
-static void serve(struct control *c, int fd)
-{
-    char line[LINE_BYTES];
-    size_t len = 0;
-
-    for (;;) {
-        struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = c->wake[0], .events = POLLIN}};
-        ssize_t got;
-        char *end;
-
-        if (poll(p, 2, SILENCE_MS) <= 0 || p[1].revents != 0 || len == sizeof line)
-            return;
-        got = recv(fd, line + len, sizeof line - len, 0);
-        if (got <= 0)
-            return;
-        len += (size_t)got;
-        while ((end = memchr(line, '\n', len)) != NULL) {
-            size_t used = (size_t)(end - line) + 1;
-
-            if (!answer_line(c, fd, (struct slice){line, used - 1}))
-                return;
-            len -= used;
-            memmove(line, line + used, len);
-        }
-    }
-}
-
-static void *control_run(void *context)
-{
-    struct control *c = context;
-
-    for (;;) {
-        struct pollfd p[2] = {{.fd = c->listener, .events = POLLIN},
-                              {.fd = c->wake[0], .events = POLLIN}};
-        int fd;
-
-        if (poll(p, 2, -1) < 0 && errno != EINTR)
-            return NULL;
-        if (p[1].revents != 0)
-            return NULL;
-        fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0) {
-            clock_sleep_ms(100); /* out of descriptors, most likely */
-            continue;
-        }
-        serve(c, fd);
-        (void)close(fd);
-    }
+    return line_socket_error("unknown command: give held, place, release, forget or sources");
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
-
-/* Only one tollgated has the state directory, so a socket there was left by one that died. */
-static int listen_at(struct control *c, const char *state_dir, struct err *err)
-{
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    int len = snprintf(c->path, sizeof c->path, "%s/control.sock", state_dir);
-
-    if (len >= (int)sizeof c->path)
-        return err_set(err, EX_CONFIG, "state_dir: the path is too long");
-    memcpy(a.sun_path, c->path, (size_t)len + 1);
-    (void)unlink(c->path);
-    c->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (c->listener < 0 || fchmod(c->listener, 0600) != 0 ||
-        bind(c->listener, (const struct sockaddr *)&a, sizeof a) != 0 ||
-        chmod(c->path, 0600) != 0 || listen(c->listener, 16) != 0)
-        return err_set(err, EX_CANTCREAT, "%s: cannot listen: %s", c->path, strerror(errno));
-    return 0;
-}
 
 int control_start(struct control *c, struct dispatch *dispatch, struct accountant *accountant,
                   struct maintenance *maintenance, const char *state_dir, struct err *err)
@@ -440,32 +322,17 @@ int control_start(struct control *c, struct dispatch *dispatch, struct accountan
     c->journal = dispatch->journal;
     c->accountant = accountant;
     c->maintenance = maintenance;
-    c->listener = c->wake[0] = c->wake[1] = -1;
-    c->has_thread = false;
+    c->socket = (struct line_socket){
+        .name = "control", .mode = 0600, .silence_ms = SILENCE_MS, .answer = handle, .context = c};
     c->held = held_open(state_dir, err);
-    if (c->held == NULL || listen_at(c, state_dir, err) != 0)
-        return -1;
-    if (pipe2(c->wake, O_CLOEXEC) != 0 || pthread_create(&c->thread, NULL, control_run, c) != 0)
-        return err_set(err, EX_OSERR, "cannot start the control thread: %s", strerror(errno));
-    c->has_thread = true;
-    return 0;
+    return c->held != NULL ? line_socket_start(&c->socket, state_dir, err) : -1;
 }
 
 void control_stop(struct control *c)
 {
     if (c->dispatch == NULL)
         return;
-    if (c->has_thread) {
-        (void)!write(c->wake[1], "", 1);
-        (void)pthread_join(c->thread, NULL);
-    }
-    if (c->listener >= 0) {
-        (void)close(c->listener);
-        (void)unlink(c->path);
-    }
-    for (int i = 0; i < 2; i++)
-        if (c->wake[i] >= 0)
-            (void)close(c->wake[i]);
+    line_socket_stop(&c->socket);
     held_close(c->held);
     c->dispatch = NULL;
 }

@@ -1,12 +1,10 @@
 #ifndef TG_MILTER_CONTROL_H
 #define TG_MILTER_CONTROL_H
 
-#include <pthread.h>
-#include <stdbool.h>
-
 #include "lib/core/contract.h"
 #include "lib/ledger/accountant.h"
 #include "lib/ledger/held.h"
+#include "lib/sys/line_socket.h"
 #include "milter/dispatch.h"
 #include "milter/maintenance.h"
 
@@ -39,9 +37,8 @@
  * or {"error":"..."}, with "never":true where waiting is useless (the message is larger than its
  * limit). Whoever may write to the socket (its owner and root) may send all of these.
  *
- * Threads: one of its own, which serves one connection after the other; the fields are its alone
- * between control_start and control_stop.
- * Limits: 64 kB a line; a connection that is silent for 10 s is closed.
+ * Threads: that of the socket; the fields are its alone between control_start and control_stop.
+ * Limits: those of line_socket; a connection that is silent for 10 s is closed.
  */
 
 struct control {
@@ -49,11 +46,8 @@ struct control {
     struct journal *journal;
     struct accountant *accountant;
     struct maintenance *maintenance;
-    char path[108];
     struct held_messages *held;
-    int listener, wake[2]; /* descriptors; writing to wake[1] ends the thread */
-    bool has_thread;
-    pthread_t thread;
+    struct line_socket socket;
 };
 
 /* Listens in `state_dir`. dispatch (and its journal), accountant and maintenance are borrowed. */

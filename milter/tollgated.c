@@ -155,7 +155,8 @@ static int open_all(struct tollgated *d, struct err *err)
     d->accountant = accountant_start(s, d->journal, err);
     if (d->accountant == NULL || open_throttle(d, err) != 0 || open_dispatch(d, err) != 0 ||
         control_start(&d->control, &d->dispatch, d->accountant, &d->maintenance, s->state_dir,
-                      err) != 0)
+                      err) != 0 ||
+        questions_start(&d->questions, s, err) != 0)
         return -1;
     if (pthread_create(&d->engine, NULL, run_engine, d) != 0)
         return err_set(err, EX_OSERR, "cannot start a thread");
@@ -285,6 +286,7 @@ void tollgated_close(struct tollgated *d)
 {
     engine_close();
     control_stop(&d->control);
+    questions_stop(&d->questions);
     maintenance_stop(&d->maintenance, RELOAD_WAIT_MS);
     if (d->is_idle) {
         violation_log_free(d->violations);

@@ -8,6 +8,7 @@
 #include "milter/control.h"
 #include "milter/dispatch.h"
 #include "milter/maintenance.h"
+#include "milter/questions.h"
 
 /*
  * The daemon: its parts, and its life in order: open (everything that can fail), serve (until a
@@ -28,6 +29,7 @@ struct tollgated {
     struct dispatch dispatch;
     struct maintenance maintenance;
     struct control control;
+    struct questions questions;
     bool is_idle; /* no session can reach the parts: they may be freed */
     bool has_engine;
     pthread_t engine;

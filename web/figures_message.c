@@ -1,12 +1,19 @@
 #include "web/figures_message.h"
 
 #include <ctype.h>
+#include <jansson.h>
 #include <sysexits.h>
 
+#include "lib/sys/json.h"
+#include "lib/sys/line_ask.h"
 #include "web/exchange.h"
 #include "web/figures.h"
 
-#define ID_MOST 64
+#define ID_MOST      64
+#define CONNECT_MS   500
+#define ANSWER_MS    3000
+#define ANSWER_BYTES ((size_t)256 << 10)
+#define PATH_BYTES   4096
 
 /* Those of Postfix and Sendmail have nothing else. */
 static bool is_queue_id(struct slice id)
@@ -78,17 +85,96 @@ static int search(struct exchange *x, struct slice domain, struct figures_messag
     return find_held(&s, err);
 }
 
-int figures_message(struct exchange *x, struct slice id, struct figures_message *out,
-                    struct err *err)
+/* --- the node -------------------------------------------------------------------------------- */
+
+static json_t *ask(struct exchange *x, struct slice id, struct err *err)
+{
+    struct line_ask a = {
+        .connect_ms = CONNECT_MS, .answer_ms = ANSWER_MS, .answer_bytes = ANSWER_BYTES};
+    struct buf path;
+    json_t *answer;
+
+    buf_init(&path, PATH_BYTES);
+    buf_addf(&path, "%s/questions.sock", x->settings->state_dir);
+    a.path = path.data;
+    answer = line_ask(&a, json_pack("{s:s, s:o}", "cmd", "why", "id", json_text(id)), NULL, err);
+    buf_fini(&path);
+    return answer;
+}
+
+static bool is_his(const struct web_identity *who, const struct figures_counted *c)
+{
+    if (who->role == WEB_ROLE_DOMAIN)
+        return identity_has_domain(who, c->account);
+    return who->role == WEB_ROLE_ADMIN ||
+           (slice_equal(c->account, who->account) && slice_equal(c->user, who->user));
+}
+
+static struct slice text_of(struct exchange *x, const json_t *o, const char *name)
+{
+    return arena_copy(&x->arena, slice_str(json_string_value(json_object_get(o, name))));
+}
+
+static uint64_t number_of(const json_t *o, const char *name)
+{
+    json_int_t n = json_integer_value(json_object_get(o, name));
+
+    return n > 0 ? (uint64_t)n : 0;
+}
+
+static int take_counted(struct exchange *x, const json_t *list, struct figures_message *out,
+                        struct err *err)
+{
+    size_t count = json_array_size(list);
+
+    out->counted_unknown = !json_is_array(list);
+    out->counted = arena_array(&x->arena, count + 1, sizeof *out->counted);
+    if (out->counted == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        const json_t *o = json_array_get(list, i);
+        struct figures_counted c = {.number = number_of(o, "number"),
+                                    .time_s = (int64_t)number_of(o, "time"),
+                                    .size = number_of(o, "size"),
+                                    .was_held = json_is_true(json_object_get(o, "was_held")),
+                                    .class_name = text_of(x, o, "class"),
+                                    .account = text_of(x, o, "account"),
+                                    .user = text_of(x, o, "user"),
+                                    .recipients = number_of(o, "recipients"),
+                                    .bytes = number_of(o, "bytes")};
+
+        if (is_his(&x->who, &c))
+            out->counted[out->counted_count++] = c;
+    }
+    return 0;
+}
+
+/* That it does not answer is no error: the page says so. */
+static int ask_node(struct exchange *x, struct figures_message *out, struct err *err)
+{
+    struct err why = {0};
+    json_t *answer = ask(x, out->id, &why);
+    int result;
+
+    if (answer == NULL) {
+        out->unasked = arena_copy(&x->arena, slice_str(why.text));
+        return out->unasked.ptr != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
+    }
+    out->node = text_of(x, answer, "node");
+    out->has_more = json_is_true(json_object_get(answer, "more"));
+    out->in_doubt =
+        x->who.role == WEB_ROLE_ADMIN && json_is_true(json_object_get(answer, "in_doubt"));
+    result = take_counted(x, json_object_get(answer, "counted"), out, err);
+    json_decref(answer);
+    return result;
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
+static int search_all(struct exchange *x, struct figures_message *out, struct err *err)
 {
     struct slice rest = x->who.domains, domain;
 
-    *out = (struct figures_message){.id = id};
-    if (!is_queue_id(id))
-        return scope_nothing(err);
-    out->violations = arena_array(&x->arena, FIGURES_MESSAGE_VIOLATIONS, sizeof *out->violations);
-    if (out->violations == NULL)
-        return err_set(err, EX_OSERR, "out of memory");
     if (x->who.role != WEB_ROLE_DOMAIN)
         return search(x, SLICE_NONE, out, err);
     while (slice_cut(&rest, ',', &domain)) {
@@ -98,7 +184,22 @@ int figures_message(struct exchange *x, struct slice id, struct figures_message 
     return 0;
 }
 
+int figures_message(struct exchange *x, struct slice id, struct figures_message *out,
+                    struct err *err)
+{
+    *out = (struct figures_message){.id = id};
+    if (!is_queue_id(id))
+        return scope_nothing(err);
+    out->violations = arena_array(&x->arena, FIGURES_MESSAGE_VIOLATIONS, sizeof *out->violations);
+    if (out->violations == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    if (search_all(x, out, err) != 0)
+        return -1;
+    exchange_store_give(x, true); /* others can have it while the node is asked */
+    return ask_node(x, out, err);
+}
+
 bool figures_message_is_known(const struct figures_message *f)
 {
-    return f->violation_count > 0 || f->held.count > 0;
+    return f->violation_count > 0 || f->held.count > 0 || f->counted_count > 0 || f->in_doubt;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <sysexits.h>
 
+#include "lib/core/format.h"
 #include "lib/read/read_violations_table.h"
 #include "web/figures_message.h"
 #include "web/page.h"
@@ -76,11 +77,79 @@ static void add_held(struct exchange *x, struct html *h, const struct figures_me
     }
 }
 
+/* --- counted --------------------------------------------------------------------------------- */
+
+static const struct page_head counted_heads[] = {
+    {"counted at", false, false}, {"class", false, false},     {"account", false, false},
+    {"user", false, false},       {"recipients", true, false}, {"bytes", true, false}};
+
+static void add_number(struct html *h, size_t column, uint64_t n)
+{
+    struct buf text;
+
+    buf_init(&text, 64);
+    format_count(&text, n);
+    page_cell(h, &counted_heads[column], buf_slice(&text));
+    buf_fini(&text);
+}
+
+static void add_row(struct html *h, const struct figures_counted *c)
+{
+    char time[PAGE_TIME_ROOM];
+
+    html_open(h, "tr");
+    page_cell_name(h, SLICE_NONE, page_time(c->time_s, time));
+    page_cell(h, &counted_heads[1], c->class_name);
+    page_cell(h, &counted_heads[2], c->account);
+    page_cell(h, &counted_heads[3], c->user);
+    add_number(h, 4, c->recipients);
+    add_number(h, 5, c->bytes);
+    html_close(h, "tr");
+    html_newline(h);
+}
+
+static void add_counted(struct html *h, const struct figures_message *f)
+{
+    if (f->in_doubt)
+        html_element_class(h, "p", "alert",
+                           SLICE("tollgated stopped before the mail server confirmed its reply: "
+                                 "see whether the mail log has the message as queued; if not, it "
+                                 "is counted once too often."));
+    if (f->counted_count == 0)
+        return;
+    html_element(h, "h2", SLICE("Counted"));
+    page_table_open(h, "counted", "As what it was let through, by account and class", counted_heads,
+                    sizeof counted_heads / sizeof counted_heads[0]);
+    for (size_t i = 0; i < f->counted_count; i++)
+        add_row(h, &f->counted[i]);
+    page_table_close(h);
+    if (f->has_more)
+        html_element(h, "p", SLICE("More of it is in the journal of that node."));
+}
+
 /* --- the rest -------------------------------------------------------------------------------- */
+
+static void add_asked(struct html *h, const struct figures_message *f)
+{
+    html_open(h, "p");
+    if (f->node.len > 0) {
+        html_text(h, SLICE("Of what was counted the node "));
+        html_element(h, "bdi", f->node);
+        html_text(h, f->counted_unknown ? SLICE(" was asked, but cannot read its journal.")
+                                        : SLICE(" was asked."));
+    } else {
+        html_text(h, SLICE("What was counted is not known: no tollgated of this machine could be "
+                           "asked ("));
+        html_text(h, f->unasked);
+        html_text(h, SLICE(")."));
+    }
+    html_close(h, "p");
+}
 
 /* What these pages cannot know. */
 static void add_where(struct html *h, const struct figures_message *f)
 {
+    add_asked(h, f);
     html_open(h, "p");
     html_text(h, SLICE("The node that took the message knows more, such as what the mail log says "
                        "of its deliveries. Run there, as root: "));
@@ -100,8 +169,11 @@ static void write_page(struct exchange *x, const struct figures_message *f)
     (void)snprintf(title, sizeof title, "Message %.*s", SLICE_FMT(f->id));
     page_begin(x, &h, title);
     if (!figures_message_is_known(f))
-        html_element_class(&h, "p", "empty",
-                           SLICE("It crossed no limit that is on record, and is not on hold."));
+        html_element_class(
+            &h, "p", "empty",
+            SLICE("Nothing is known here: it crossed no limit that is on record, is not on hold, "
+                  "and is not among the counted messages that were looked at."));
+    add_counted(&h, f);
     add_violations(x, &h, f);
     add_held(x, &h, f);
     if (x->who.role == WEB_ROLE_ADMIN)

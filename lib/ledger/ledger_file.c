@@ -1,4 +1,4 @@
-#include "cli/ledger_file.h"
+#include "lib/ledger/ledger_file.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-#ifndef TG_CLI_MESSAGES_READ_H
-#define TG_CLI_MESSAGES_READ_H
+#ifndef TG_LEDGER_MESSAGES_READ_H
+#define TG_LEDGER_MESSAGES_READ_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,7 +32,7 @@ struct message_row {
 };
 
 /* "in", "out", "local_sent" ...; LEG_MESSAGE: "message". */
-const char *message_class_name(enum leg_kind kind);
+const char *messages_read_class(enum leg_kind kind);
 
 struct messages_query {
     const struct settings *settings;
@@ -44,7 +44,7 @@ struct messages_query {
 };
 
 /* 0, or -1 with *err; the row's names live until it returns. */
-typedef int messages_take(void *context, const struct message_row *row, struct err *err);
+typedef int messages_read_take(void *context, const struct message_row *row, struct err *err);
 
 struct messages_known {
     struct journal_oldest oldest;
@@ -52,7 +52,7 @@ struct messages_known {
                           have no rows */
 };
 
-int messages_read(const struct messages_query *query, messages_take *take, void *context,
+int messages_read(const struct messages_query *query, messages_read_take *take, void *context,
                   struct messages_known *known, struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 4, 5);
 
 #endif

@@ -1,5 +1,5 @@
-#ifndef TG_CLI_LEDGER_FILE_H
-#define TG_CLI_LEDGER_FILE_H
+#ifndef TG_LEDGER_LEDGER_FILE_H
+#define TG_LEDGER_LEDGER_FILE_H
 
 #include <sqlite3.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "cli/messages_read.h"
+#include "lib/ledger/messages_read.h"
 
 #include <errno.h>
 #include <string.h>
@@ -20,14 +20,14 @@ static const char *const class_names[] = {[LEG_IN] = "in",
                                           [LEG_LOCAL_RECEIVED] = "local_received",
                                           [LEG_MESSAGE] = "message"};
 
-const char *message_class_name(enum leg_kind kind)
+const char *messages_read_class(enum leg_kind kind)
 {
     return class_names[kind];
 }
 
 struct messages_reading {
     const struct messages_query *query;
-    messages_take *take;
+    messages_read_take *take;
     void *context;
     struct messages_known *known;
     struct buf node_account;
@@ -152,7 +152,7 @@ static int dir_read(const struct messages_reading *r, const char *dir, struct er
     return journal_search_run(dir, &search, err);
 }
 
-int messages_read(const struct messages_query *query, messages_take *take, void *context,
+int messages_read(const struct messages_query *query, messages_read_take *take, void *context,
                   struct messages_known *known, struct err *err)
 {
     struct messages_reading r = {.query = query, .take = take, .context = context, .known = known};
