@@ -9,6 +9,7 @@
 
 #include "lib/core/store_url.h"
 #include "lib/redis/own_server.h"
+#include "lib/redis/transport_tls.h"
 #include "lib/sys/fault.h"
 #include "lib/sys/files.h"
 #include "lib/sys/net.h"
@@ -77,6 +78,18 @@ static void check_state(struct check *c)
         fault(c, "state_dir", "everybody may write to %s; chmod o-w it", c->s->state_dir);
 }
 
+static bool has_tls(const struct settings *s)
+{
+    struct store_url url;
+    struct arena arena;
+    bool tls;
+
+    arena_init(&arena, 65536);
+    tls = store_url_parse(slice_str(s->store.url), &arena, &url, NULL) == 0 && url.tls;
+    arena_fini(&arena);
+    return tls;
+}
+
 static void check_password(struct check *c)
 {
     const char *path = c->s->store.password_file;
@@ -92,6 +105,28 @@ static void check_password(struct check *c)
         fault(c, "store.password_file", "%s is empty; write the password into its first line",
               path);
     buf_fini(&text);
+}
+
+/* What a wrong file's setting is called stands at the beginning of the error. */
+static void check_tls(struct check *c)
+{
+    static const char *const settings[] = {"store.tls.ca_file", "store.tls.cert_file",
+                                           "store.tls.key_file"};
+    const struct transport_tls_config config = {c->s->store.tls.ca_file, c->s->store.tls.cert_file,
+                                                c->s->store.tls.key_file, ""};
+    struct err err = {0};
+
+    if (!has_tls(c->s) || transport_tls_check(&config, &err) == 0)
+        return;
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        struct slice start = slice_str(settings[i]);
+
+        if (slice_starts(slice_str(err.text), start)) {
+            fault(c, settings[i], "%s", err.text + start.len + 2);
+            return;
+        }
+    }
+    fault(c, "store.url", "%s", err.text);
 }
 
 static void check_notify(struct check *c)
@@ -139,6 +174,7 @@ static void check_files(struct check *c)
         return;
     }
     check_password(c);
+    check_tls(c);
     check_notify(c);
     check_private_group(c, account.name[0] == '\0');
     privileges_files_root(&account);
@@ -207,6 +243,24 @@ static void warn_of_secrets(const struct warnings *w)
     arena_fini(&arena);
 }
 
+static void warn_of_tls(const struct warnings *w)
+{
+    const struct {
+        const char *setting, *value;
+    } rows[] = {{"store.tls.ca_file", w->s->store.tls.ca_file},
+                {"store.tls.cert_file", w->s->store.tls.cert_file},
+                {"store.tls.key_file", w->s->store.tls.key_file},
+                {"store.tls.server_name", w->s->store.tls.server_name}};
+
+    if (has_tls(w->s))
+        return;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].value[0] != '\0')
+            warn(w, rows[i].setting,
+                 "store.url has no TLS, so it has no effect; begin store.url with rediss://, "
+                 "rediss+sentinel:// or rediss+cluster://, or remove it");
+}
+
 /* Whoever reaches the socket may count mail for any domain, and can stop tollgated (libmilter). */
 static void warn_of_socket(const struct warnings *w)
 {
@@ -255,6 +309,7 @@ void check_warn(const struct settings *s, const struct hosted *hosted, FILE *out
     struct warnings w = {s, out};
 
     warn_of_secrets(&w);
+    warn_of_tls(&w);
     warn_of_socket(&w);
     if (hosted == NULL || hosted->domains_asked)
         return;

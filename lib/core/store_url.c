@@ -10,7 +10,9 @@
 static int bad_url(struct err *err, const char *what)
 {
     return err_set(err, EX_CONFIG,
-                   "store.url: %s: use \"private:\", \"unix:///path\" or \"redis://host:port/db\"",
+                   "store.url: %s: use \"private:\", \"unix:///path\", \"redis://host:port/db\", "
+                   "\"sentinel://host:port,host:port/name\" or \"cluster://host:port,host:port\"; "
+                   "with TLS \"rediss://\", \"rediss+sentinel://\", \"rediss+cluster://\"",
                    what);
 }
 
@@ -110,36 +112,69 @@ static int parse_unix(struct slice rest, struct arena *arena, struct store_url *
     return decode(rest, arena, &out->path, err);
 }
 
-/* host, host:port, [v6], [v6]:port */
-static int parse_host(struct slice text, struct arena *arena, struct store_url *out,
-                      struct err *err)
+/* Splits host, host:port, [v6] and [v6]:port. */
+static int split_host(struct slice text, struct store_host *out, struct err *err)
 {
-    struct slice host = text, port = SLICE("6379");
     ptrdiff_t colon = slice_find_last(text, ':'), end = slice_find(text, ']');
     bool literal = text.len > 0 && text.ptr[0] == '[';
-    uint64_t number;
 
+    out->host = text;
     if (literal && end < 0)
         return bad_url(err, "[ without ]");
     if (colon > end) {
-        host = slice_to(text, (size_t)colon);
-        port = slice_from(text, (size_t)colon + 1);
+        out->host = slice_to(text, (size_t)colon);
+        out->port = slice_from(text, (size_t)colon + 1);
     }
     if (literal) {
-        if ((size_t)end + 1 != host.len)
+        if ((size_t)end + 1 != out->host.len)
             return bad_url(err, "only :port may follow ]");
-        host = slice_from(slice_to(host, (size_t)end), 1);
-    } else if (slice_find(host, ':') >= 0) {
+        out->host = slice_from(slice_to(out->host, (size_t)end), 1);
+    } else if (slice_find(out->host, ':') >= 0) {
         return bad_url(err, "an IPv6 address needs brackets: redis://[::1]:6379");
     }
-    if (host.len == 0 || host.len > 255 || memchr(host.ptr, '\0', host.len) != NULL)
+    return 0;
+}
+
+static int parse_host(struct slice text, struct slice usual_port, struct arena *arena,
+                      struct store_host *out, struct err *err)
+{
+    uint64_t number;
+
+    out->port = usual_port;
+    if (split_host(text, out, err) != 0)
+        return -1;
+    if (out->host.len == 0 || out->host.len > 255 ||
+        memchr(out->host.ptr, '\0', out->host.len) != NULL)
         return bad_url(err, "the host is missing");
-    if (!slice_number(port, &number) || number == 0 || number > 65535)
+    if (!slice_number(out->port, &number) || number == 0 || number > 65535)
         return bad_url(err, "the port is not a number from 1 to 65535");
-    out->host = arena_copy(arena, host);
-    out->port = arena_copy(arena, port);
+    out->host = arena_copy(arena, out->host);
+    out->port = arena_copy(arena, out->port);
     if (out->host.ptr == NULL || out->port.ptr == NULL)
         return err_set(err, EX_OSERR, "store.url: out of memory");
+    return 0;
+}
+
+/* [login@]host,host,... */
+static int parse_hosts(struct slice rest, size_t max, struct arena *arena, struct store_url *out,
+                       struct err *err)
+{
+    struct slice port = out->scheme == STORE_SENTINEL ? SLICE("26379") : SLICE("6379"), host;
+
+    if (take_login(&rest, arena, out, err) != 0)
+        return -1;
+    out->hosts = arena_array(arena, STORE_URL_HOSTS_MAX, sizeof *out->hosts);
+    if (out->hosts == NULL)
+        return err_set(err, EX_OSERR, "store.url: out of memory");
+    if (rest.len == 0)
+        return bad_url(err, "the host is missing");
+    while (slice_cut(&rest, ',', &host)) {
+        if (out->host_count == max)
+            return bad_url(err, max == 1 ? "only one host is possible"
+                                         : "more than 32 hosts: name some of them");
+        if (parse_host(host, port, arena, &out->hosts[out->host_count++], err) != 0)
+            return -1;
+    }
     return 0;
 }
 
@@ -154,29 +189,66 @@ static int parse_tcp(struct slice rest, struct arena *arena, struct store_url *o
             return -1;
         rest = slice_to(rest, (size_t)slash);
     }
-    if (take_login(&rest, arena, out, err) != 0)
-        return -1;
-    return parse_host(rest, arena, out, err);
+    return parse_hosts(rest, 1, arena, out, err);
 }
+
+static int parse_sentinel(struct slice rest, struct arena *arena, struct store_url *out,
+                          struct err *err)
+{
+    struct slice hosts = SLICE_NONE, name = SLICE_NONE;
+
+    (void)slice_cut(&rest, '/', &hosts);
+    (void)slice_cut(&rest, '/', &name);
+    if (name.len == 0)
+        return bad_url(err, "the name of the master is missing behind the sentinels");
+    if (decode(name, arena, &out->master, err) != 0 || parse_db(rest, out, err) != 0)
+        return -1;
+    return parse_hosts(hosts, STORE_URL_HOSTS_MAX, arena, out, err);
+}
+
+static int parse_cluster(struct slice rest, struct arena *arena, struct store_url *out,
+                         struct err *err)
+{
+    ptrdiff_t slash = slice_find(rest, '/');
+
+    if (slash >= 0 && (size_t)slash + 1 < rest.len)
+        return bad_url(err, "a cluster has no databases: nothing may follow the hosts");
+    if (slash >= 0)
+        rest = slice_to(rest, (size_t)slash);
+    return parse_hosts(rest, STORE_URL_HOSTS_MAX, arena, out, err);
+}
+
+struct form {
+    const char *start;
+    enum store_scheme scheme;
+    bool tls;
+    int (*parse)(struct slice rest, struct arena *arena, struct store_url *out, struct err *err);
+};
+
+static const struct form forms[] = {
+    {"unix://", STORE_UNIX, false, parse_unix},
+    {"redis://", STORE_TCP, false, parse_tcp},
+    {"rediss://", STORE_TCP, true, parse_tcp},
+    {"sentinel://", STORE_SENTINEL, false, parse_sentinel},
+    {"rediss+sentinel://", STORE_SENTINEL, true, parse_sentinel},
+    {"cluster://", STORE_CLUSTER, false, parse_cluster},
+    {"rediss+cluster://", STORE_CLUSTER, true, parse_cluster},
+};
 
 int store_url_parse(struct slice text, struct arena *arena, struct store_url *out, struct err *err)
 {
-    static const char *const later[] = {"rediss://", "sentinel://", "cluster://"};
-
     *out = (struct store_url){.scheme = STORE_PRIVATE};
     if (slice_equal(text, SLICE("private:")))
         return 0;
-    if (slice_starts_nocase(text, SLICE("unix://"))) {
-        out->scheme = STORE_UNIX;
-        return parse_unix(slice_from(text, 7), arena, out, err);
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        struct slice start = slice_str(forms[i].start);
+
+        if (!slice_starts_nocase(text, start))
+            continue;
+        out->scheme = forms[i].scheme;
+        out->tls = forms[i].tls;
+        return forms[i].parse(slice_from(text, start.len), arena, out, err);
     }
-    if (slice_starts_nocase(text, SLICE("redis://"))) {
-        out->scheme = STORE_TCP;
-        return parse_tcp(slice_from(text, 8), arena, out, err);
-    }
-    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
-        if (slice_starts_nocase(text, slice_str(later[i])))
-            return bad_url(err, "TLS, Sentinel and Cluster are not supported yet");
     return bad_url(err, "unknown kind of store");
 }
 

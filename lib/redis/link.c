@@ -1,19 +1,23 @@
 #include "lib/redis/link.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
+#include "lib/sys/clock.h"
+
 #define READ_BYTES     ((size_t)16 << 10)
 #define GREETING_BYTES ((size_t)64 << 10)
-#define GREETING_MAX   4
+#define GREETING_MAX   5
 
 void link_command_add(struct buf *out, size_t argc, const struct slice *argv)
 {
     const char **ptrs = calloc(argc + 1, sizeof *ptrs);
     size_t *lens = calloc(argc + 1, sizeof *lens);
     char *bytes = NULL;
-    int len = -1;
+    long long len = -1; /* an int in hiredis 0.14 */
 
     if (ptrs != NULL && lens != NULL && argc < INT32_MAX) {
         for (size_t i = 0; i < argc; i++) {
@@ -39,8 +43,35 @@ struct slice link_reply_text(const redisReply *reply)
     return has_text ? (struct slice){reply->str, (size_t)reply->len} : SLICE_NONE;
 }
 
-/* --- one trip: all commands out, all replies in
- * --------------------------------------------------- */
+/* --- the reader ------------------------------------------------------------------------------ */
+
+#if HIREDIS_MAJOR < 1
+typedef int element_count;
+#else
+typedef size_t element_count;
+#endif
+
+/* hiredis reserves memory for as many elements as the server announces. */
+static void *array_within_limits(const redisReadTask *task, element_count elements)
+{
+    const struct redis_link *l = task->privdata;
+
+    return (size_t)elements > LINK_ARRAY_MAX ? NULL : l->usual.createArray(task, elements);
+}
+
+int link_reader_make(struct redis_link *l, struct err *err)
+{
+    l->reader = redisReaderCreate();
+    if (l->reader == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    l->usual = l->bounded = *l->reader->fn;
+    l->bounded.createArray = array_within_limits;
+    l->reader->fn = &l->bounded;
+    l->reader->privdata = l;
+    return 0;
+}
+
+/* --- a trip: all commands out, all replies in ------------------------------------------------ */
 
 static int protocol_error(struct err *err, const char *what)
 {
@@ -53,89 +84,158 @@ static bool has_leftover(const struct redis_link *l)
 }
 
 /* Takes the complete replies out of the reader. */
-static int take_replies(struct redis_link *l, redisReply **replies, size_t want, size_t *have,
-                        struct err *err)
+static int take_replies(struct link_trip *t)
 {
-    while (*have < want) {
+    redisReader *reader = t->link->reader;
+
+    while (t->have < t->want) {
         void *reply = NULL;
 
-        if (redisReaderGetReply(l->reader, &reply) != REDIS_OK)
-            return protocol_error(err, l->reader->errstr);
+        if (redisReaderGetReply(reader, &reply) != REDIS_OK)
+            return protocol_error(&t->err, reader->errstr);
         if (reply == NULL)
             return 0;
-        replies[(*have)++] = reply;
+        t->replies[t->have++] = reply;
     }
-    return has_leftover(l) ? protocol_error(err, "more replies than commands") : 0;
+    return has_leftover(t->link) ? protocol_error(&t->err, "more replies than commands") : 0;
 }
 
-static int read_some(struct redis_link *l, size_t *total, struct err *err)
+static int read_some(struct link_trip *t)
 {
     char bytes[READ_BYTES];
-    ptrdiff_t n = transport_read(&l->transport, bytes, sizeof bytes, err);
+    ptrdiff_t n = transport_read(&t->link->transport, bytes, sizeof bytes, &t->err);
 
     if (n < 0)
         return -1;
-    *total += (size_t)n;
-    if (*total > LINK_TRIP_MAX_BYTES)
-        return err_set(err, EX_UNAVAILABLE, "replies of more than %zu MB in one trip",
+    t->bytes += (size_t)n;
+    if (t->bytes > LINK_TRIP_MAX_BYTES)
+        return err_set(&t->err, EX_UNAVAILABLE, "replies of more than %zu MB in one trip",
                        LINK_TRIP_MAX_BYTES >> 20);
-    if (n > 0 && redisReaderFeed(l->reader, bytes, (size_t)n) != REDIS_OK)
-        return protocol_error(err, l->reader->errstr);
+    if (n > 0 && redisReaderFeed(t->link->reader, bytes, (size_t)n) != REDIS_OK)
+        return protocol_error(&t->err, t->link->reader->errstr);
     return 0;
 }
 
-/* Reads while it writes: with a long pipeline both sides' buffers would fill up otherwise. */
-static int exchange(struct redis_link *l, struct slice out, redisReply **replies, size_t want,
-                    size_t *have, int64_t deadline_ms, struct err *err)
+static bool is_finished(const struct link_trip *t)
 {
-    size_t total = 0;
-
-    while (*have < want) {
-        ptrdiff_t n = 0;
-
-        if (transport_wait(&l->transport, out.len > 0, deadline_ms, err) != 0)
-            return -1;
-        if (out.len > 0)
-            n = transport_write(&l->transport, out.ptr, out.len, err);
-        if (n < 0)
-            return -1;
-        out = slice_from(out, (size_t)n);
-        if (read_some(l, &total, err) != 0 || take_replies(l, replies, want, have, err) != 0)
-            return -1;
-    }
-    return 0;
+    return t->is_failed || t->have == t->want;
 }
 
 /* A server that turns a client away says why in one error reply and closes. */
-static void tell_refusal(redisReply **replies, size_t have, struct err *err)
+static void tell_refusal(struct link_trip *t)
 {
-    if (have > 0 && replies[0]->type == REDIS_REPLY_ERROR)
-        (void)err_prefix(err, "%.*s", SLICE_FMT(slice_to(link_reply_text(replies[0]), 200)));
+    if (t->have > 0 && t->replies[0]->type == REDIS_REPLY_ERROR)
+        (void)err_prefix(&t->err, "%.*s", SLICE_FMT(slice_to(link_reply_text(t->replies[0]), 200)));
+}
+
+static void trip_fail(struct link_trip *t)
+{
+    tell_refusal(t);
+    for (size_t i = 0; i < t->have; i++)
+        freeReplyObject(t->replies[i]);
+    t->have = 0;
+    t->is_failed = true;
+    link_close(t->link);
+}
+
+/* What goes without waiting. Reads while it writes: with a long pipeline both sides' buffers would
+ * fill up otherwise. */
+static void trip_step(struct link_trip *t)
+{
+    ptrdiff_t n = 0;
+
+    if (t->out.len > 0)
+        n = transport_write(&t->link->transport, t->out.ptr, t->out.len, &t->err);
+    if (n >= 0)
+        t->out = slice_from(t->out, (size_t)n);
+    if (n < 0 || read_some(t) != 0 || take_replies(t) != 0)
+        trip_fail(t);
 }
 
 int link_trip(struct redis_link *l, struct slice out, redisReply **replies, size_t want,
               int64_t deadline_ms, struct err *err)
 {
-    size_t have = 0;
+    struct link_trip t = {.link = l, .out = out, .replies = replies, .want = want};
 
-    if (exchange(l, out, replies, want, &have, deadline_ms, err) == 0)
-        return 0;
-    tell_refusal(replies, have, err);
-    for (size_t i = 0; i < have; i++)
-        freeReplyObject(replies[i]);
-    link_close(l);
-    return -1;
+    while (!is_finished(&t)) {
+        if (transport_wait(&l->transport, t.out.len > 0, deadline_ms, &t.err) == 0)
+            trip_step(&t);
+        else
+            trip_fail(&t);
+    }
+    if (t.is_failed)
+        return err_set(err, t.err.code, "%s", t.err.text);
+    return 0;
 }
 
-/* --- the greeting
- * --------------------------------------------------------------------------------- */
+/* Waits until one of the trips can go on; fills polls[i] of each that is not finished. False: the
+ * deadline has come. */
+static bool wait_any(const struct link_trip *trips, size_t count, struct pollfd *polls,
+                     int64_t deadline_ms)
+{
+    int64_t left = deadline_ms - clock_monotonic_ms();
+    bool is_ready = false;
 
-/* AUTH and SELECT where they are needed, then INFO and PING; returns how many. PING finds a server
- * that is still loading or wants a password. */
+    for (size_t i = 0; i < count; i++) {
+        polls[i] = (struct pollfd){.fd = -1};
+        if (!is_finished(&trips[i]) &&
+            transport_poll(&trips[i].link->transport, trips[i].out.len > 0, &polls[i])) {
+            polls[i].revents = POLLIN;
+            is_ready = true;
+        }
+    }
+    if (left <= 0)
+        return false;
+    if (is_ready)
+        return true;
+    (void)poll(polls, count, left > INT_MAX ? INT_MAX : (int)left);
+    return true;
+}
+
+static size_t unfinished(const struct link_trip *trips, size_t count)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < count; i++)
+        left += !is_finished(&trips[i]);
+    return left;
+}
+
+static void trips_fail(struct link_trip *trips, size_t count, const char *why)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (is_finished(&trips[i]))
+            continue;
+        (void)err_set(&trips[i].err, EX_UNAVAILABLE, "%s", why);
+        trip_fail(&trips[i]);
+    }
+}
+
+void link_trips(struct link_trip *trips, size_t count, int64_t deadline_ms)
+{
+    struct pollfd *polls = calloc(count + 1, sizeof *polls);
+
+    if (polls == NULL)
+        trips_fail(trips, count, "out of memory");
+    while (unfinished(trips, count) > 0) {
+        if (!wait_any(trips, count, polls, deadline_ms))
+            trips_fail(trips, count, "no answer in time");
+        for (size_t i = 0; i < count; i++)
+            if (!is_finished(&trips[i]) && polls[i].revents != 0)
+                trip_step(&trips[i]);
+    }
+    free(polls);
+}
+
+/* --- the greeting ---------------------------------------------------------------------------- */
+
+/* AUTH, SELECT and ROLE where they are needed, then INFO and PING; returns how many. PING finds a
+ * server that is still loading or wants a password. */
 static size_t add_greeting(struct buf *out, const struct link_login *login)
 {
     struct slice auth[3] = {SLICE("AUTH"), login->username, login->password};
     struct slice info[2] = {SLICE("INFO"), SLICE("server")}, ping = SLICE("PING");
+    struct slice role = SLICE("ROLE");
     char db[16];
     size_t count = 2;
 
@@ -150,6 +250,10 @@ static size_t add_greeting(struct buf *out, const struct link_login *login)
     if (login->db != 0) {
         (void)snprintf(db, sizeof db, "%u", login->db);
         link_command_add(out, 2, (struct slice[2]){SLICE("SELECT"), slice_str(db)});
+        count++;
+    }
+    if (login->wants_master) {
+        link_command_add(out, 1, &role);
         count++;
     }
     link_command_add(out, 2, info);
@@ -170,24 +274,40 @@ static void keep_run_id(struct redis_link *l, const redisReply *reply)
         }
 }
 
-static int check_greeting(redisReply **replies, size_t count, struct err *err)
+static int rejected(struct slice text, struct err *err)
+{
+    text = slice_to(text, 200);
+    if (slice_starts_nocase(text, SLICE("NOAUTH")) ||
+        slice_starts_nocase(text, SLICE("WRONGPASS")) ||
+        slice_starts_nocase(text, SLICE("ERR invalid password")))
+        return err_set(err, EX_UNAVAILABLE,
+                       "login rejected: %.*s (check store.username and store.password_file)",
+                       SLICE_FMT(text));
+    return err_set(err, EX_UNAVAILABLE, "rejected: %.*s", SLICE_FMT(text));
+}
+
+static int check_role(const redisReply *reply, struct err *err)
+{
+    struct slice role = SLICE("of an unknown role");
+
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements > 0)
+        role = link_reply_text(reply->element[0]);
+    if (slice_equal(role, SLICE("master")))
+        return 0;
+    return err_set(err, EX_UNAVAILABLE, "the server is no master now, but %.*s",
+                   SLICE_FMT(slice_to(role, 40)));
+}
+
+static int check_greeting(redisReply **replies, size_t count, const struct link_login *login,
+                          struct err *err)
 {
     for (size_t i = 0; i < count; i++) {
-        struct slice text = link_reply_text(replies[i]);
-        bool is_info = i + 2 == count;
+        bool is_info = i + 2 == count, is_auth = i == 0 && login->password.len > 0;
 
-        if (replies[i]->type != REDIS_REPLY_ERROR || is_info)
-            continue;
-        text = slice_to(text, 200);
-        if (slice_starts_nocase(text, SLICE("NOAUTH")) ||
-            slice_starts_nocase(text, SLICE("WRONGPASS")) ||
-            slice_starts_nocase(text, SLICE("ERR invalid password")))
-            return err_set(err, EX_UNAVAILABLE,
-                           "login rejected: %.*s (check store.username and store.password_file)",
-                           SLICE_FMT(text));
-        return err_set(err, EX_UNAVAILABLE, "rejected: %.*s", SLICE_FMT(text));
+        if (replies[i]->type == REDIS_REPLY_ERROR && !is_info && !(is_auth && login->is_optional))
+            return rejected(link_reply_text(replies[i]), err);
     }
-    return 0;
+    return login->wants_master ? check_role(replies[count - 3], err) : 0;
 }
 
 static int greet(struct redis_link *l, const struct link_login *login, int64_t deadline_ms,
@@ -207,7 +327,7 @@ static int greet(struct redis_link *l, const struct link_login *login, int64_t d
     buf_fini(&out);
     if (result != 0)
         return -1;
-    result = check_greeting(replies, count, err);
+    result = check_greeting(replies, count, login, err);
     keep_run_id(l, replies[count - 2]);
     for (size_t i = 0; i < count; i++)
         freeReplyObject(replies[i]);
@@ -220,10 +340,7 @@ int link_open(struct redis_link *l, const struct endpoint *e, const struct link_
     *l = LINK_CLOSED;
     if (transport_open(&l->transport, e, deadline_ms, err) != 0)
         return -1;
-    l->reader = redisReaderCreate();
-    if (l->reader == NULL)
-        (void)err_set(err, EX_OSERR, "out of memory");
-    else if (greet(l, login, deadline_ms, err) == 0)
+    if (link_reader_make(l, err) == 0 && greet(l, login, deadline_ms, err) == 0)
         return 0;
     link_close(l);
     return -1;

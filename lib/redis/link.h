@@ -2,6 +2,7 @@
 #define TG_REDIS_LINK_H
 
 #include <hiredis/hiredis.h>
+#include <stdbool.h>
 
 #include "lib/core/buf.h"
 #include "lib/core/contract.h"
@@ -13,16 +14,19 @@
  *
  * Units: deadlines are times of clock_monotonic_ms.  Threads: one at a time.
  * Errors: EX_UNAVAILABLE; a failed trip closes the link, so that no late reply can be read as
- * another's. Limits: LINK_TRIP_MAX_BYTES of replies a trip.
+ * another's. Limits: LINK_TRIP_MAX_BYTES of replies a trip, LINK_ARRAY_MAX elements an array.
  */
 
 #define LINK_TRIP_MAX_BYTES ((size_t)64 << 20)
+#define LINK_ARRAY_MAX      ((size_t)4 << 20)
 #define LINK_RUN_ID_SIZE    64
 
+/* Does not move while it is open: its reader points into it. */
 struct redis_link {
     struct transport transport;
     redisReader *reader; /* holds the torn reply, so it lives and dies with the connection */
-    char run_id[LINK_RUN_ID_SIZE]; /* of INFO; "" if the server does not send it */
+    redisReplyObjectFunctions usual, bounded; /* how replies are made: hiredis' way; and ours */
+    char run_id[LINK_RUN_ID_SIZE];            /* of INFO; "" if the server does not send it */
 };
 
 #define LINK_CLOSED ((struct redis_link){.transport = {.fd = -1}})
@@ -30,10 +34,12 @@ struct redis_link {
 struct link_login {
     struct slice username, password; /* empty: none */
     unsigned db;
+    bool is_optional;  /* a server without logins (a sentinel) is accepted, too */
+    bool wants_master; /* a server that is no master is rejected */
 };
 
-/* Connects and greets: AUTH, SELECT, INFO server. -1 also if the server is not ready (loading its
- * data). */
+/* Connects and greets: AUTH, SELECT, ROLE, INFO server, PING. -1 also if the server is not ready
+ * (loading its data). */
 int link_open(struct redis_link *l, const struct endpoint *e, const struct link_login *login,
               int64_t deadline_ms, struct err *err) TG_MUST_USE TG_NONNULL(1);
 void link_close(struct redis_link *l);
@@ -42,6 +48,22 @@ void link_close(struct redis_link *l);
  * and the link is closed. */
 int link_trip(struct redis_link *l, struct slice out, redisReply **replies, size_t want,
               int64_t deadline_ms, struct err *err) TG_MUST_USE TG_NONNULL(1);
+
+/* The same over several links at once: each trip is begun, then all are made together. A trip that
+ * fails closes its own link only, has is_failed and the reason in `err`, and none of its replies.
+ */
+struct link_trip {
+    struct redis_link *link;
+    struct slice out;     /* what is still to be sent */
+    redisReply **replies; /* room for `want` */
+    size_t want, have, bytes;
+    bool is_failed;
+    struct err err;
+};
+void link_trips(struct link_trip *trips, size_t count, int64_t deadline_ms) TG_NONNULL(1);
+
+/* Makes the reader of a link, within its limits; for link_open and tests. */
+int link_reader_make(struct redis_link *l, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* Adds one command as it goes over the wire. */
 void link_command_add(struct buf *out, size_t argc, const struct slice *argv) TG_NONNULL(1);

@@ -73,11 +73,11 @@ static int stores_make(struct pool *p, const struct settings *s,
     if (p->idle == NULL)
         return err_set(err, EX_OSERR, "out of memory");
     for (; p->idle_count < p->max; p->idle_count++) {
-        p->idle[p->idle_count] = store_new(s, err);
+        p->idle[p->idle_count] = store_new_beside(p->idle[0], s, err);
         if (p->idle[p->idle_count] == NULL)
             return -1;
     }
-    p->probe = store_new(s, err);
+    p->probe = store_new_beside(p->idle[0], s, err);
     return p->probe == NULL ? -1 : 0;
 }
 
@@ -150,9 +150,11 @@ struct store *pool_take(struct pool *p, struct err *err)
 
 void pool_give(struct pool *p, struct store *st, bool good)
 {
+    bool is_away = !good && !store_is_partly_there(st);
+
     pool_lock_take(&p->lock);
     p->idle[p->idle_count++] = st;
-    if (!good && !p->is_open) {
+    if (is_away && !p->is_open) {
         p->is_open = true;
         (void)pthread_cond_signal(&p->wake);
         (void)pthread_cond_broadcast(&p->given);

@@ -10,6 +10,8 @@
  * Connections to the store for the mail path, shared by its threads, behind a breaker: the first
  * trip that fails opens it, and from then on no message waits; a thread of the pool's own tries the
  * store (after 250 ms, then with growing pauses up to 5 s) and closes the breaker when it answers.
+ * One server of a cluster that is away does not open it: mail of other accounts goes on, and each
+ * connection pauses before it tries that server again.
  *
  * Threads: all. A connection is one thread's from pool_take to pool_give.
  */

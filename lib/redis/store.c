@@ -1,65 +1,29 @@
 #include "lib/redis/store.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include <openssl/evp.h>
 
-#include "lib/core/store_url.h"
-#include "lib/redis/link.h"
+#include "lib/redis/store_work.h"
 #include "lib/sys/clock.h"
 
-#define PIPE_MAX_BYTES     ((size_t)64 << 20)
-#define PIPE_KEEP_BYTES    ((size_t)1 << 20) /* a larger buffer is not kept for the next pipeline */
-#define PAUSE_MIN_MS       50
-#define PAUSE_MAX_MS       5000
-#define PASSWORD_MAX_BYTES 4096
-#define SCRIPTS_MAX        8 /* different scripts in one pipeline */
-#define SHA1_HEX_SIZE      41
+#define PIPE_MAX_BYTES  ((size_t)64 << 20)
+#define PIPE_KEEP_BYTES ((size_t)1 << 20) /* a larger buffer is not kept for the next pipeline */
 
-/* A script whose source is in the pipeline being built. */
-struct known_script {
-    const struct script *script;
-    char sha1[SHA1_HEX_SIZE];
-};
+/* --- making one ------------------------------------------------------------------------------ */
 
-struct store {
-    struct arena arena; /* of the texts below */
-    struct store_url url;
-    struct endpoint endpoint;
-    struct slice username;
-    const char *password_file;
-    char where[ENDPOINT_TEXT];
+static int no_memory(struct err *err)
+{
+    return err_set(err, EX_OSERR, "store: out of memory");
+}
 
-    struct redis_link redis;
-    uint64_t generation;
-    char run_id[LINK_RUN_ID_SIZE];
-    int64_t pause_ms, next_try_ms; /* 0: the last call went well */
-    char last_error[256];
-
-    struct buf out; /* the pipeline */
-    size_t count;
-    struct known_script scripts[SCRIPTS_MAX];
-    size_t script_count;
-};
-
-/* --- making one
- * ----------------------------------------------------------------------------------- */
-
-static int set_endpoint(struct store *st, const struct settings *s, struct err *err)
+static int set_socket(struct store *st, const struct settings *s, struct err *err)
 {
     struct buf path;
 
-    if (st->url.scheme == STORE_TCP) {
-        st->endpoint = (struct endpoint){
-            .kind = ENDPOINT_TCP, .host = st->url.host.ptr, .port = st->url.port.ptr};
-        return 0;
-    }
     buf_init(&path, 4096);
     if (st->url.scheme == STORE_UNIX)
         buf_add(&path, st->url.path);
@@ -75,7 +39,38 @@ static int set_endpoint(struct store *st, const struct settings *s, struct err *
     return st->endpoint.path != NULL ? 0 : -1;
 }
 
-static int set_up(struct store *st, const struct settings *s, struct err *err)
+static int set_endpoint(struct store *st, const struct settings *s, struct err *err)
+{
+    if (st->url.scheme == STORE_PRIVATE || st->url.scheme == STORE_UNIX) {
+        if (set_socket(st, s, err) != 0)
+            return -1;
+    } else {
+        st->endpoint = store_endpoint(st, st->url.hosts[0].host.ptr, st->url.hosts[0].port.ptr);
+    }
+    transport_endpoint_text(&st->endpoint, st->where);
+    if (st->url.scheme != STORE_CLUSTER)
+        return 0;
+    (void)snprintf(st->where, sizeof st->where, "the cluster of %.250s:%.8s", st->endpoint.host,
+                   st->endpoint.port);
+    st->cluster = cluster_new();
+    return st->cluster != NULL ? 0 : no_memory(err);
+}
+
+/* `peer`, which may be NULL, has read the same settings and shares what its files hold. */
+static int set_tls(struct store *st, const struct settings *s, const struct store *peer,
+                   struct err *err)
+{
+    struct transport_tls_config config = {s->store.tls.ca_file, s->store.tls.cert_file,
+                                          s->store.tls.key_file, s->store.tls.server_name};
+
+    if (!st->url.tls)
+        return 0;
+    st->tls = peer != NULL ? transport_tls_share(peer->tls) : transport_tls_new(&config, err);
+    return st->tls != NULL ? 0 : -1;
+}
+
+static int set_up(struct store *st, const struct settings *s, const struct store *peer,
+                  struct err *err)
 {
     struct slice username = SLICE_NONE, password_file = SLICE_NONE;
 
@@ -88,27 +83,31 @@ static int set_up(struct store *st, const struct settings *s, struct err *err)
     st->username = arena_copy(&st->arena, username);
     st->password_file = arena_copy(&st->arena, password_file).ptr;
     if (st->username.ptr == NULL || st->password_file == NULL)
-        return err_set(err, EX_OSERR, "store: out of memory");
+        return no_memory(err);
     if (st->username.len == 0)
         st->username = st->url.username;
-    if (set_endpoint(st, s, err) != 0)
+    if (set_tls(st, s, peer, err) != 0)
         return -1;
-    transport_endpoint_text(&st->endpoint, st->where);
-    return 0;
+    return set_endpoint(st, s, err);
 }
 
 struct store *store_new(const struct settings *s, struct err *err)
 {
+    return store_new_beside(NULL, s, err);
+}
+
+struct store *store_new_beside(const struct store *peer, const struct settings *s, struct err *err)
+{
     struct store *st = calloc(1, sizeof *st);
 
     if (st == NULL) {
-        (void)err_set(err, EX_OSERR, "store: out of memory");
+        (void)no_memory(err);
         return NULL;
     }
     arena_init(&st->arena, 65536);
     buf_init(&st->out, PIPE_MAX_BYTES);
     st->redis = LINK_CLOSED;
-    if (set_up(st, s, err) == 0)
+    if (set_up(st, s, peer, err) == 0)
         return st;
     store_free(st);
     return NULL;
@@ -119,97 +118,15 @@ void store_free(struct store *st)
     if (st == NULL)
         return;
     link_close(&st->redis);
+    cluster_free(st->cluster);
+    transport_tls_free(st->tls);
     buf_fini(&st->out);
+    free(st->calls);
     arena_fini(&st->arena);
     free(st);
 }
 
-/* --- connecting
- * ----------------------------------------------------------------------------------- */
-
-static int bad_password(const struct store *st, struct err *err, const char *what)
-{
-    return err_set(err, EX_CONFIG, "store.password_file %s: %s", st->password_file, what);
-}
-
-/* The password: the file's first line, else the URL's. */
-static int read_password(const struct store *st, char text[PASSWORD_MAX_BYTES],
-                         struct slice *password, struct err *err)
-{
-    struct slice rest;
-    ssize_t n;
-    int fd;
-
-    *password = st->url.password;
-    if (st->password_file[0] == '\0')
-        return 0;
-    fd = open(st->password_file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return bad_password(st, err, strerror(errno));
-    n = read(fd, text, PASSWORD_MAX_BYTES);
-    (void)close(fd);
-    if (n < 0)
-        return bad_password(st, err, strerror(errno));
-    rest = (struct slice){text, (size_t)n};
-    (void)slice_cut(&rest, '\n', password);
-    *password = slice_trim(*password);
-    if (password->len == 0 || n == PASSWORD_MAX_BYTES)
-        return bad_password(st, err, "the first line has to be the password, and nothing else");
-    return 0;
-}
-
-static int open_link(struct store *st, int64_t deadline_ms, struct err *err)
-{
-    char text[PASSWORD_MAX_BYTES];
-    struct link_login login = {.username = st->username, .db = st->url.db};
-    int result = read_password(st, text, &login.password, err);
-
-    if (result == 0)
-        result = link_open(&st->redis, &st->endpoint, &login, deadline_ms, err);
-    explicit_bzero(text, sizeof text);
-    if (result != 0)
-        return -1;
-    st->generation++;
-    memcpy(st->run_id, st->redis.run_id, sizeof st->run_id);
-    return 0;
-}
-
-/* The call succeeded: no pause before the next connection. */
-static void settle(struct store *st)
-{
-    st->pause_ms = 0;
-    st->next_try_ms = 0;
-}
-
-/* It failed: the pause begins, longer each time. *err gets the server's name before it. */
-static int back_off(struct store *st, struct err *err)
-{
-    link_close(&st->redis);
-    st->pause_ms = st->pause_ms == 0 ? PAUSE_MIN_MS : st->pause_ms * 2;
-    if (st->pause_ms > PAUSE_MAX_MS)
-        st->pause_ms = PAUSE_MAX_MS;
-    st->next_try_ms = clock_monotonic_ms() + st->pause_ms;
-    (void)snprintf(st->last_error, sizeof st->last_error, "%.255s", err->text);
-    if (st->url.scheme == STORE_PRIVATE)
-        return err_prefix(err, "redis at %s (tollgated runs it)", st->where);
-    return err_prefix(err, "redis at %s", st->where);
-}
-
-/* An idle connection that the server has closed meanwhile is made again at once; that is no
- * failure. */
-static int be_connected(struct store *st, int64_t deadline_ms, struct err *err)
-{
-    if (transport_is_open(&st->redis.transport) && transport_is_stale(&st->redis.transport))
-        link_close(&st->redis);
-    if (transport_is_open(&st->redis.transport))
-        return 0;
-    if (!store_is_worth_trying(st))
-        return err_set(err, EX_UNAVAILABLE, "redis at %s is unreachable: %s", st->where,
-                       st->last_error);
-    if (open_link(st, deadline_ms, err) != 0)
-        return back_off(st, err);
-    return 0;
-}
+/* --- its state ------------------------------------------------------------------------------- */
 
 uint64_t store_generation(const struct store *st)
 {
@@ -221,10 +138,9 @@ const char *store_run_id(const struct store *st)
     return st->run_id;
 }
 
-bool store_is_worth_trying(const struct store *st)
+bool store_is_partly_there(const struct store *st)
 {
-    return st->next_try_ms == 0 || transport_is_open(&st->redis.transport) ||
-           clock_monotonic_ms() >= st->next_try_ms;
+    return st->cluster != NULL && cluster_has_open(st->cluster);
 }
 
 const char *store_where(const struct store *st)
@@ -232,13 +148,44 @@ const char *store_where(const struct store *st)
     return st->where;
 }
 
-/* --- running commands
- * ----------------------------------------------------------------------------- */
+/* --- running commands ------------------------------------------------------------------------ */
+
+/* Notes what a cluster needs to know of the command that ends *out now. */
+static void call_note(struct store *st, size_t begin, const struct script *script, size_t argc,
+                      const struct slice *argv)
+{
+    if (st->count == st->calls_room) {
+        size_t room = st->calls_room * 2 + 16;
+        struct store_call *more = realloc(st->calls, room * sizeof *more);
+
+        if (more == NULL) {
+            st->out.failed = true;
+            return;
+        }
+        st->calls = more;
+        st->calls_room = room;
+    }
+    st->calls[st->count] = (struct store_call){.begin = begin,
+                                               .end = st->out.len,
+                                               .slot = hash_slot_of_command(argc, argv),
+                                               .script = script,
+                                               .words = argc};
+}
+
+static void add_command(struct store *st, const struct script *script, size_t argc,
+                        const struct slice *argv)
+{
+    size_t begin = st->out.len;
+
+    link_command_add(&st->out, argc, argv);
+    if (st->cluster != NULL)
+        call_note(st, begin, script, argc, argv);
+    st->count++;
+}
 
 void store_pipe_add(struct store *st, size_t argc, const struct slice *argv)
 {
-    link_command_add(&st->out, argc, argv);
-    st->count++;
+    add_command(st, NULL, argc, argv);
 }
 
 size_t store_pipe_count(const struct store *st)
@@ -255,6 +202,33 @@ void store_pipe_reset(struct store *st)
     st->script_count = 0;
 }
 
+/* A server that was made a replica cannot be used; the sentinels know which one is the master. */
+static int check_master(struct store *st, redisReply **replies, struct err *err)
+{
+    size_t i = 0;
+
+    if (st->url.scheme != STORE_SENTINEL)
+        return 0;
+    while (i < st->count && !cluster_map_is_read_only(replies[i]))
+        i++;
+    if (i == st->count)
+        return 0;
+    for (i = 0; i < st->count; i++)
+        freeReplyObject(replies[i]);
+    return err_set(err, EX_UNAVAILABLE, "READONLY: the server is no master any more");
+}
+
+static int run_link(struct store *st, redisReply **replies, int64_t deadline_ms, struct err *err)
+{
+    if (store_be_connected(st, deadline_ms, err) != 0)
+        return -1;
+    if (link_trip(&st->redis, buf_slice(&st->out), replies, st->count, deadline_ms, err) != 0 ||
+        check_master(st, replies, err) != 0)
+        return store_back_off(st, err);
+    store_settle(st);
+    return 0;
+}
+
 static int run(struct store *st, redisReply **replies, int64_t timeout_ms, struct err *err)
 {
     int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
@@ -262,12 +236,9 @@ static int run(struct store *st, redisReply **replies, int64_t timeout_ms, struc
     if (st->out.failed)
         return err_set(err, EX_SOFTWARE, "redis: out of memory, or commands of more than %zu MB",
                        PIPE_MAX_BYTES >> 20);
-    if (be_connected(st, deadline_ms, err) != 0)
-        return -1;
-    if (link_trip(&st->redis, buf_slice(&st->out), replies, st->count, deadline_ms, err) != 0)
-        return back_off(st, err);
-    settle(st);
-    return 0;
+    if (st->cluster != NULL)
+        return store_cluster_run(st, replies, deadline_ms, err);
+    return run_link(st, replies, deadline_ms, err);
 }
 
 int store_pipe_run(struct store *st, redisReply **replies, int64_t timeout_ms, struct err *err)
@@ -289,10 +260,9 @@ redisReply *store_command(struct store *st, size_t argc, const struct slice *arg
     return store_pipe_run(st, &reply, timeout_ms, err) == 0 ? reply : NULL;
 }
 
-/* --- scripts
- * -------------------------------------------------------------------------------------- */
+/* --- scripts --------------------------------------------------------------------------------- */
 
-static void script_sha1(const struct script *script, char hex[SHA1_HEX_SIZE])
+static void script_sha1(const struct script *script, char hex[STORE_SHA1_HEX_SIZE])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
@@ -303,7 +273,9 @@ static void script_sha1(const struct script *script, char hex[SHA1_HEX_SIZE])
         (void)snprintf(hex + (size_t)2 * i, 3, "%02x", digest[i]);
 }
 
-static void add_call(struct store *st, struct slice command, struct slice script, size_t keys,
+/* The script by its digest, which a cluster replaces by the source where a server needs that; sha1
+ * NULL: by its source. */
+static void add_call(struct store *st, const struct script *script, const char *sha1, size_t keys,
                      size_t argc, const struct slice *argv)
 {
     struct slice *all = calloc(argc + 3, sizeof *all);
@@ -315,31 +287,36 @@ static void add_call(struct store *st, struct slice command, struct slice script
         return;
     }
     (void)snprintf(number, sizeof number, "%zu", keys);
-    all[0] = command;
-    all[1] = script;
+    all[0] = sha1 != NULL ? SLICE("EVALSHA") : SLICE("EVAL");
+    all[1] = slice_str(sha1 != NULL ? sha1 : script->source);
     all[2] = slice_str(number);
     if (argc > 0)
         memcpy(all + 3, argv, argc * sizeof *argv);
-    store_pipe_add(st, argc + 3, all);
+    add_command(st, sha1 != NULL ? script : NULL, argc + 3, all);
     free(all);
+}
+
+/* Its digest, where the source is in the pipeline already, or wherever it is needed; NULL: the
+ * source has to go with this call. */
+static const char *known_sha1(struct store *st, const struct script *script)
+{
+    struct known_script *known;
+
+    for (size_t i = 0; i < st->script_count; i++)
+        if (st->scripts[i].script == script)
+            return st->scripts[i].sha1;
+    if (st->script_count == STORE_SCRIPTS_MAX)
+        return NULL; /* the source is sent each time: slower, but correct */
+    known = &st->scripts[st->script_count++];
+    known->script = script;
+    script_sha1(script, known->sha1);
+    return st->cluster != NULL ? known->sha1 : NULL;
 }
 
 void store_pipe_add_script(struct store *st, const struct script *script, size_t keys, size_t argc,
                            const struct slice *argv)
 {
-    struct known_script *known;
-
-    for (size_t i = 0; i < st->script_count; i++)
-        if (st->scripts[i].script == script) {
-            add_call(st, SLICE("EVALSHA"), slice_str(st->scripts[i].sha1), keys, argc, argv);
-            return;
-        }
-    add_call(st, SLICE("EVAL"), slice_str(script->source), keys, argc, argv);
-    if (st->script_count == SCRIPTS_MAX)
-        return; /* the source is sent each time: slower, but correct */
-    known = &st->scripts[st->script_count++];
-    known->script = script;
-    script_sha1(script, known->sha1);
+    add_call(st, script, known_sha1(st, script), keys, argc, argv);
 }
 
 static bool is_noscript(const redisReply *reply)
@@ -352,18 +329,18 @@ redisReply *store_script(struct store *st, const struct script *script, size_t k
                          const struct slice *argv, int64_t timeout_ms, struct err *err)
 {
     int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
-    char sha1[SHA1_HEX_SIZE];
+    char sha1[STORE_SHA1_HEX_SIZE];
     redisReply *reply;
 
     TG_ASSERT(st->count == 0);
     script_sha1(script, sha1);
-    add_call(st, SLICE("EVALSHA"), slice_str(sha1), keys, argc, argv);
+    add_call(st, script, sha1, keys, argc, argv);
     if (store_pipe_run(st, &reply, timeout_ms, err) != 0)
         return NULL;
     if (!is_noscript(reply))
         return reply;
     freeReplyObject(reply);
-    add_call(st, SLICE("EVAL"), slice_str(script->source), keys, argc, argv);
+    add_call(st, script, NULL, keys, argc, argv);
     timeout_ms = deadline_ms - clock_monotonic_ms();
     return store_pipe_run(st, &reply, timeout_ms, err) == 0 ? reply : NULL;
 }

@@ -14,11 +14,17 @@
 #include "lib/sys/settings.h"
 
 /*
- * Talking to Redis: hiredis formats commands and reads replies, the socket and its deadlines are
- * ours. A connection is made when first needed and again after a failure, with a growing pause (50
- * ms to 5 s); until it has passed a call fails at once. A reply that comes after its deadline is
- * never read as the next one's, because the connection is dropped. Nothing is sent twice: after a
- * failure the caller does not know whether the server ran the command.
+ * Talking to Redis: one server, the master that sentinels name, or a cluster. hiredis formats
+ * commands and reads replies, sockets and their deadlines are ours. A connection is made when first
+ * needed and again after a failure, with a growing pause (50 ms to 5 s); until it has passed a call
+ * fails at once. A reply that comes after its deadline is never read as the next one's, because the
+ * connection is dropped. Nothing is sent twice: after a failure the caller does not know whether
+ * the server ran the command. (What a server of a cluster has refused to run, saying where it
+ * belongs, is sent there.)
+ *
+ * In a cluster the commands of a pipeline go to the server of their first key's slot, to all
+ * servers at once; all keys of a command have to be in one slot. Commands of one key keep their
+ * order, those of different servers have none.
  *
  * Units: times in ms; a call's timeout_ms covers all of it, connecting included (but see
  * transport.h on names). Threads: one thread a struct store.  Errors: EX_UNAVAILABLE (69),
@@ -32,6 +38,11 @@ void store_free(struct store *st);
 /* Where the store is, from settings.store (for "private:" the socket in state_dir). Copies what it
  * keeps. The password file is read at each connect. */
 struct store *store_new(const struct settings *s, struct err *err) TG_NONNULL(1) TG_MUST_USE;
+
+/* The same for another thread: files of certificates are read once for both. `peer` has the same
+ * settings. */
+struct store *store_new_beside(const struct store *peer, const struct settings *s, struct err *err)
+    TG_NONNULL(2) TG_MUST_USE;
 
 /* One command out of `argc` slices: its reply (caller: freeReplyObject), or NULL with *err. A Redis
  * error reply is an ordinary reply (REDIS_REPLY_ERROR). Not while a pipeline is being built. */
@@ -60,14 +71,16 @@ redisReply *store_script(struct store *st, const struct script *script, size_t k
 void store_pipe_add_script(struct store *st, const struct script *script, size_t keys, size_t argc,
                            const struct slice *argv) TG_NONNULL(1);
 
-/* Changes with each new connection (and so with each new server): what was pushed may be gone. 0:
- * no connection yet. */
+/* Changes with each new connection (and so with each new server), and where a server of a cluster
+ * has lost its slots to another: what was pushed may be gone. 0: no connection yet. */
 uint64_t store_generation(const struct store *st) TG_NONNULL(1);
 /* The server's run_id as of the last connect; "" if there is none or the server does not send it.
  */
 const char *store_run_id(const struct store *st) TG_NONNULL(1);
 /* False while the store is known to be down and the pause before the next try has not passed. */
 bool store_is_worth_trying(const struct store *st) TG_NONNULL(1);
+/* After a failure: other servers of the cluster answer, only some keys are out of reach. */
+bool store_is_partly_there(const struct store *st) TG_NONNULL(1);
 /* "unix:/run/redis.sock", "127.0.0.1:6379": for texts. */
 const char *store_where(const struct store *st) TG_NONNULL(1);
 

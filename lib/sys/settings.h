@@ -75,6 +75,9 @@ struct settings {
         int64_t nodes;
         const char *private_group; /* of the private server's socket; "": none */
         bool allow_eviction;
+        struct {
+            const char *ca_file, *cert_file, *key_file, *server_name;
+        } tls;
     } store;
     struct {
         enum ledger_sync sync;

@@ -1,9 +1,7 @@
 #include "lib/sys/settings_table.h"
 
-#include <string.h>
 #include <syslog.h>
 
-#include "lib/core/suggest.h"
 #include "lib/sys/log.h"
 #include "lib/sys/settings_check.h"
 
@@ -102,7 +100,10 @@ const struct setting settings_table[] = {
      .check = settings_check_url, .secret = true,
      .help =
          "Redis server of the figures: private: (a server of Tollgate's own, on a socket in "
-         "state_dir), unix:///path or redis://host:port/db. user:password@ may precede the host."},
+         "state_dir), unix:///path, redis://host:port/db, sentinel://host:port,host:port/name (the "
+         "master that sentinels name) or cluster://host:port,host:port (some of its servers). With "
+         "TLS: rediss://, rediss+sentinel://, rediss+cluster://. "
+         "user:password@ may precede the hosts."},
     {"store.prefix", SETTING_TEXT, "tg", AT(store.prefix), .min = 1, .max = 64,
      .check = settings_check_prefix, .help = "Prefix of the names of all keys."},
     {"store.timeout", SETTING_TIME, "250ms", AT(store.timeout_ms), .min = 10 * MS,
@@ -129,6 +130,19 @@ const struct setting settings_table[] = {
     {"store.allow_eviction", SETTING_BOOL, "false", AT(store.allow_eviction), .reloadable = true,
      .help = "Whether to accept a Redis whose maxmemory-policy is not noeviction. Such a server "
              "deletes figures when its memory is full; they return within ten minutes."},
+    {"store.tls.ca_file", SETTING_TEXT, "", AT(store.tls.ca_file), .max = 1024,
+     .check = settings_check_path,
+     .help = "Authorities (PEM) of the Redis servers' certificates. Empty: those of the system."},
+    {"store.tls.cert_file", SETTING_TEXT, "", AT(store.tls.cert_file), .max = 1024,
+     .check = settings_check_path,
+     .help = "Client certificate (PEM, with its chain), where servers ask for one. Empty: none."},
+    {"store.tls.key_file", SETTING_TEXT, "", AT(store.tls.key_file), .max = 1024,
+     .check = settings_check_path,
+     .help = "Key of the client certificate. Empty: the key is in store.tls.cert_file."},
+    {"store.tls.server_name", SETTING_TEXT, "", AT(store.tls.server_name), .max = 255,
+     .check = settings_check_word,
+     .help = "Name that the certificates of the servers must have. Empty: the host or address that "
+             "is connected to, as a sentinel or the cluster names it."},
     {"ledger.sync", SETTING_SYNC, "1s", AT(ledger.sync), AT(ledger.sync_ms), 10 * MS, MINUTE,
      .choices = syncs, .reloadable = true,
      .help = "When the journal is written to stable storage. always: before each answer to the "
@@ -441,59 +455,3 @@ const struct setting settings_table[] = {
      .help = "Plans: lists of limits. The plan `default` applies to domains without one."},
 };
 const size_t settings_count = sizeof settings_table / sizeof settings_table[0];
-
-const struct setting *setting_find(struct slice path)
-{
-    for (size_t i = 0; i < settings_count; i++) {
-        if (slice_equal(slice_str(settings_table[i].path), path))
-            return &settings_table[i];
-    }
-    return NULL;
-}
-
-static struct slice group_of(struct slice path)
-{
-    ptrdiff_t dot = slice_find(path, '.');
-
-    return dot < 0 ? SLICE_NONE : slice_to(path, (size_t)dot);
-}
-
-bool setting_is_group(struct slice name)
-{
-    for (size_t i = 0; i < settings_count; i++) {
-        struct slice path = slice_str(settings_table[i].path);
-
-        if (name.len > 0 && path.len > name.len && path.ptr[name.len] == '.' &&
-            slice_equal(slice_to(path, name.len), name))
-            return true;
-    }
-    return false;
-}
-
-static struct slice last_part(struct slice path)
-{
-    ptrdiff_t dot = slice_find_last(path, '.');
-
-    return dot < 0 ? path : slice_from(path, (size_t)dot + 1);
-}
-
-const char *setting_nearest(struct slice path, struct arena *arena)
-{
-    const char *names[2 * sizeof settings_table / sizeof settings_table[0]];
-    struct slice group = SLICE_NONE;
-    size_t count = 0;
-
-    for (size_t i = 0; i < settings_count; i++) {
-        struct slice known = slice_str(settings_table[i].path);
-
-        if (slice_equal(last_part(known), last_part(path)))
-            return settings_table[i].path; /* the right name in another group */
-        names[count++] = settings_table[i].path;
-        if (slice_equal(group_of(known), group))
-            continue;
-        group = arena_copy(arena, group_of(known));
-        if (group.len > 0)
-            names[count++] = group.ptr;
-    }
-    return suggest_name(path, names, count);
-}

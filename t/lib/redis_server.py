@@ -1,4 +1,5 @@
-"""A private redis-server on a Unix socket, and as much of its protocol as tests need."""
+"""A private redis-server on a Unix socket, and as much of its protocol as tests need; fleets of
+servers are in redis_fleet."""
 
 import os
 import signal
@@ -12,12 +13,15 @@ class RedisError(Exception):
 
 
 class Redis:
-    """A connection. Calls give str, int, list or None; an error reply raises RedisError."""
+    """A connection to a path, or to a pair of host and port. Calls give str, int, list or None; an
+    error reply raises RedisError."""
 
-    def __init__(self, path, timeout_s=20):
-        self.socket = socket.socket(socket.AF_UNIX)
+    def __init__(self, address, timeout_s=20, tls=None):
+        self.socket = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
         self.socket.settimeout(timeout_s)
-        self.socket.connect(path)
+        self.socket.connect(address)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname=address[0])
         self.file = self.socket.makefile("rb")
 
     def close(self):

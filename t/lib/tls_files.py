@@ -17,15 +17,16 @@ def authority(folder):
     return cert, key
 
 
-def certificate(folder, name, ca):
-    """A certificate for that host, signed by the authority; paths of certificate and key."""
+def certificate(folder, name, ca, subject=None, days=30):
+    """A certificate for that host, or for the subject ("IP:127.0.0.1"), signed by the authority;
+    paths of certificate and key. days: negative for one that has expired."""
     cert, key = os.path.join(folder, name + ".pem"), os.path.join(folder, name + ".key")
     request, more = os.path.join(folder, name + ".csr"), os.path.join(folder, name + ".ext")
     with open(more, "w", encoding="ascii") as f:
-        f.write("subjectAltName=DNS:%s\n" % name)
+        f.write("subjectAltName=%s\n" % (subject or "DNS:" + name))
     _openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
              "-keyout", key, "-out", request, "-subj", "/CN=" + name)
     _openssl("x509", "-req", "-in", request, "-CA", ca[0], "-CAkey", ca[1], "-CAcreateserial",
-             "-out", cert, "-days", "30", "-extfile", more)
+             "-out", cert, "-days", str(days), "-extfile", more)
     os.chmod(key, 0o644)
     return cert, key

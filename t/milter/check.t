@@ -81,6 +81,19 @@ def test_faults():
     is_refused(site, "state_dir", "everybody may write")
 
 
+def test_store():
+    site = Site("store", store={"url": "sentinel://127.0.0.1:26379"})
+    is_refused(site, "url", "the name of the master is missing")
+    site.daemon.write_settings(store={"url": "rediss://127.0.0.1:6379",
+                                      "tls": {"ca_file": "/nonexistent/ca.pem"}})
+    is_refused(site, "ca_file", "/nonexistent/ca.pem: No such file or directory; correct the file")
+    site.daemon.write_settings(store={"tls": {
+        "ca_file": "", "cert_file": site.file("cert", "no PEM\n", 0o600)}})
+    is_refused(site, "cert_file", "cannot use the certificate in")
+    site.daemon.write_settings(store={"tls": {"cert_file": "", "key_file": "/nonexistent/key"}})
+    is_refused(site, "key_file", "set store.tls.cert_file")
+
+
 def test_account():
     """With the rights of the account, though root tests it."""
     is_refused(Site("user", user="no-such-account"), "user", 'unknown account "no-such-account"')
@@ -116,6 +129,8 @@ def test_warnings():
     site.daemon.write_settings(store={"password_file": site.file("password", "x\n", 0o644)})
     os.chmod(site.daemon.conf, 0o640)
     warns(site, "store.password_file", "everybody may read")
+    site.daemon.write_settings(store={"tls": {"server_name": "redis.example.com"}})
+    warns(site, "store.tls.server_name", "has no TLS")
     site = Site("url", store={"url": "redis://user:secret@127.0.0.1:1"})
     os.chmod(site.daemon.conf, 0o644)
     warns(site, "store.url", "holds a password")
@@ -149,8 +164,8 @@ def test_background_log():
 
 def main():
     tap.need(root=True)
-    for test in (test_good, test_faults, test_account, test_redis, test_all_at_once, test_warnings,
-                 test_background_log):
+    for test in (test_good, test_faults, test_store, test_account, test_redis, test_all_at_once,
+                 test_warnings, test_background_log):
         tap.note(test.__name__)
         test()
 

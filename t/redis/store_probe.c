@@ -1,0 +1,163 @@
+/*
+ * A store by hand, for the tests in Python.
+ *
+ *     store_probe URL [USERNAME PASSWORD_FILE [CA_FILE CERT_FILE KEY_FILE SERVER_NAME]]
+ *
+ * Each line of standard input is a pipeline: the timeout in ms, and commands with " ; " between,
+ * words with a blank between. `script KEY AMOUNT` is a script that adds to a key. For each line,
+ * one of JSON's: {"ms": 3, "generation": 1, "replies": [...]} or {"ms": 250, "generation": 1,
+ * "error": "..."}; memory_kb is the most that the process ever had.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <jansson.h>
+
+#include "lib/redis/store.h"
+#include "lib/sys/clock.h"
+
+#define WORDS_MAX    32
+#define COMMANDS_MAX 4096
+
+static const struct script adder = {"adder", "return redis.call('INCRBY', KEYS[1], ARGV[1])"};
+
+static json_t *reply_json(const redisReply *r)
+{
+    json_t *list;
+
+    switch (r->type) {
+    case REDIS_REPLY_INTEGER:
+        return json_integer(r->integer);
+    case REDIS_REPLY_NIL:
+        return json_null();
+    case REDIS_REPLY_ARRAY:
+        list = json_array();
+        for (size_t i = 0; i < r->elements; i++)
+            (void)json_array_append_new(list, reply_json(r->element[i]));
+        return list;
+    default:
+        return json_pack("s%", r->str, (size_t)r->len);
+    }
+}
+
+static void add(struct store *st, char *command)
+{
+    struct slice argv[WORDS_MAX], rest = slice_str(command);
+    size_t argc = 0;
+
+    while (argc < WORDS_MAX && slice_word(&rest, " ", &argv[argc]))
+        argc++;
+    if (argc > 2 && slice_equal(argv[0], SLICE("script")))
+        store_pipe_add_script(st, &adder, 1, argc - 1, argv + 1);
+    else
+        store_pipe_add(st, argc, argv);
+}
+
+static json_t *run(struct store *st, int64_t timeout_ms)
+{
+    static redisReply *replies[COMMANDS_MAX];
+    size_t count = store_pipe_count(st);
+    struct err err = {0};
+    int64_t begin_ms = clock_monotonic_ms();
+    int result = store_pipe_run(st, replies, timeout_ms, &err);
+    json_t *out = json_pack("{sI sI}", "ms", (json_int_t)(clock_monotonic_ms() - begin_ms),
+                            "generation", (json_int_t)store_generation(st)),
+           *list;
+
+    if (result != 0) {
+        (void)json_object_set_new(out, "error", json_string(err.text));
+        return out;
+    }
+    list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        (void)json_array_append_new(list, reply_json(replies[i]));
+        freeReplyObject(replies[i]);
+    }
+    (void)json_object_set_new(out, "replies", list);
+    return out;
+}
+
+static json_t *run_script(struct store *st, char *line, int64_t timeout_ms)
+{
+    struct slice rest = slice_str(line), argv[4];
+    int64_t begin_ms = clock_monotonic_ms();
+    struct err err = {0};
+    size_t argc = 0;
+    redisReply *r;
+    json_t *out;
+
+    while (argc < 4 && slice_word(&rest, " ", &argv[argc]))
+        argc++;
+    r = store_script(st, &adder, 1, 2, argv + 1, timeout_ms, &err);
+    out = json_pack("{sI sI}", "ms", (json_int_t)(clock_monotonic_ms() - begin_ms), "generation",
+                    (json_int_t)store_generation(st));
+    if (r == NULL)
+        (void)json_object_set_new(out, "error", json_string(err.text));
+    else
+        (void)json_object_set_new(out, "replies", json_pack("[o]", reply_json(r)));
+    if (r != NULL)
+        freeReplyObject(r);
+    return out;
+}
+
+static void answer(struct store *st, char *line)
+{
+    struct rusage usage;
+    char *rest = line;
+    int64_t timeout_ms = strtol(line, &rest, 10);
+    json_t *out;
+
+    rest[strcspn(rest, "\n")] = '\0';
+    if (strncmp(rest, " script ", 8) == 0 && strstr(rest, " ; ") == NULL) {
+        out = run_script(st, rest, timeout_ms);
+    } else {
+        for (char *end; rest != NULL; rest = end) {
+            end = strstr(rest, " ; ");
+            if (end != NULL) {
+                *end = '\0';
+                end += 3;
+            }
+            add(st, rest);
+        }
+        out = run(st, timeout_ms);
+    }
+    (void)getrusage(RUSAGE_SELF, &usage);
+    (void)json_object_set_new(out, "memory_kb", json_integer(usage.ru_maxrss));
+    (void)json_object_set_new(out, "where", json_string(store_where(st)));
+    (void)json_dumpf(out, stdout, 0);
+    (void)putchar('\n');
+    (void)fflush(stdout);
+    json_decref(out);
+}
+
+int main(int argc, char **argv)
+{
+    const char *words[8] = {"", "", "", "", "", "", "", ""};
+    struct settings s = {.state_dir = "/nonexistent"};
+    struct err err = {0};
+    char *line = NULL;
+    size_t room = 0;
+    struct store *st;
+
+    for (int i = 1; i < argc && i < 8; i++)
+        words[i] = argv[i];
+    s.store.url = words[1];
+    s.store.username = words[2];
+    s.store.password_file = words[3];
+    s.store.tls.ca_file = words[4];
+    s.store.tls.cert_file = words[5];
+    s.store.tls.key_file = words[6];
+    s.store.tls.server_name = words[7];
+    st = store_new(&s, &err);
+    if (st == NULL) {
+        (void)fprintf(stderr, "%s\n", err.text);
+        return err.code;
+    }
+    while (getline(&line, &room, stdin) > 0)
+        answer(st, line);
+    store_free(st);
+    free(line);
+    return 0;
+}
