@@ -129,8 +129,33 @@ static struct account_limits_entry *entry_in(const struct generation *g, struct 
     return place == NULL ? NULL : *place;
 }
 
+/* What was set for a holder stays, so that it is in force also while the store is away. */
+static void said_keep(struct account_limits *a) TG_REQUIRES(account_limits_lock)
+{
+    struct slice key;
+    size_t at = 0;
+    void *value;
+
+    while (a->young.entries.count < a->most / 4 &&
+           strmap_next(&a->dropped.entries, &at, &key, &value)) {
+        struct account_limits_entry *before = value, *e;
+        void **place;
+
+        if (before->said == NULL)
+            continue;
+        e = arena_alloc(&a->young.memory, sizeof *e);
+        key = arena_copy(&a->young.memory, key);
+        place = e == NULL || key.ptr == NULL ? NULL : strmap_add(&a->young.entries, key, NULL);
+        if (place == NULL)
+            return;
+        *e = *before;
+        before->said = NULL;
+        *place = e;
+    }
+}
+
 /* When the young are half of all, they become the old, and what was old is dropped: holders that
- * were not asked about since. */
+ * were not asked about since, and for which nothing was set. */
 static void generations_turn(struct account_limits *a) TG_REQUIRES(account_limits_lock)
 {
     if (a->young.entries.count < a->most / 2)
@@ -139,6 +164,7 @@ static void generations_turn(struct account_limits *a) TG_REQUIRES(account_limit
     a->dropped = a->old;
     a->old = a->young;
     generation_init(&a->young);
+    said_keep(a);
 }
 
 /* The holder's entry among the young; NULL when memory is out. */

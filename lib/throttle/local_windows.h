@@ -14,7 +14,9 @@
  *
  * Units: ms of Unix time, by the store's clock as far as it is known.
  * Threads: all; one lock, never held across I/O.
- * Limits: LOCAL_WINDOWS_MAX windows; when they are used up, empty ones go, and else most of them.
+ * Limits: LOCAL_WINDOWS_MAX windows; when they are used up, those go in which nothing is used, and
+ * else the emptier half. What these had used counts as used in every new window of their kind,
+ * until their length has passed (lib/throttle/window_floors).
  */
 
 #define LOCAL_WINDOWS_MAX 100000

@@ -311,7 +311,7 @@ def test_reload_changes():
     site.send("bob@example.org")
     tap.same(site.wait_counter("in_messages", 1, "example.org"), 1, "the new hosted set counts")
     tap.same(site.counter("in_messages", "@mx1"), 1, "under the old node's name")
-    site.wait_log(" debug: message qid=")
+    site.wait_log(" debug: message classified qid=")
     os.unlink(site.daemon.domains + ".2")
     site.daemon.reload()
     line = site.wait_log("not reloaded; the old one stays in force")

@@ -150,6 +150,39 @@ static void test_many(void)
     IS_INT(ask(1, 1, begin_ms + 2 * HOUR_MS + 10000).used, 1, "those in use stay");
 }
 
+#define HOLDERS (LOCAL_WINDOWS_MAX + LOCAL_WINDOWS_MAX / 2)
+
+/* Holders in turn, more than there is room for: no round finds the window of the one before. */
+static void test_forgotten(void)
+{
+    static unsigned char passed[HOLDERS];
+    unsigned first = 0, most = 0;
+    int64_t now_ms = begin_ms + 10 * HOUR_MS;
+    char holder[40];
+
+    check_set(LIMIT_DOMAIN, HOUR_MS, "", "", 3);
+    for (unsigned round = 0; round < 5; round++) {
+        for (unsigned i = 0; i < HOLDERS; i++) {
+            (void)snprintf(holder, sizeof holder, "f%u.example", i);
+            check.holder = slice_str(holder);
+            passed[i] = (unsigned char)(passed[i] + !ask(1, 1, now_ms).over);
+            first += round == 0 ? passed[i] : 0;
+            most = passed[i] > most ? passed[i] : most;
+        }
+    }
+    IS_INT(first, HOLDERS, "a window that is forgotten stops nobody at first");
+    OK(most > 0 && most <= 3, "and lets nothing through that it would have stopped");
+    check.holder = SLICE("new.example");
+    check.metric = METRIC_BYTES;
+    IS_INT(passes(5, 1, now_ms), 3, "windows of another kind are not touched");
+    check.metric = METRIC_MESSAGES;
+    IS_INT(passes(5, 1, now_ms + HOUR_MS + HOUR_MS / 60 + 1), 3, "what is forgotten expires");
+    store_says(0, 1, false, 1, now_ms);
+    check.holder = SLICE("told.example");
+    store_says(0, 1, false, 1, now_ms);
+    IS_INT(passes(5, 1, now_ms), 3, "where the store has said what is used, that counts");
+}
+
 int main(void)
 {
     (void)setenv("TZ", "UTC", 1);
@@ -160,6 +193,7 @@ int main(void)
     test_goes_on();
     test_several();
     test_many();
+    test_forgotten();
     local_windows_free(windows);
     return tap_done();
 }
