@@ -1,9 +1,10 @@
 /*
- * milter-bench SOCKET CONNECTIONS MESSAGES HEADERS BODY_BYTES [PER_SESSION]
+ * milter-bench SOCKET CONNECTIONS MESSAGES HEADERS BODY_BYTES [PER_SESSION [DOMAINS [FIRST]]]
  *
  * Sends MESSAGES through a milter as Postfix would, over CONNECTIONS at a time, PER_SESSION
  * (default 10) messages to a session, and prints one line: messages a second, and the times from
- * MAIL to the last answer.
+ * MAIL to the last answer. They go from someone@elsewhere.test to alice@example.com; with DOMAINS,
+ * from the null sender to alice@dN.test, N from FIRST + 1 to DOMAINS and on from 1.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -19,7 +20,7 @@ enum { TIMEOUT_MS = 30000, NAME_ROOM = 64 };
 
 static struct {
     const char *socket;
-    int connections, messages, headers, body_bytes, per_session;
+    int connections, messages, headers, body_bytes, per_session, domains, first;
     atomic_int taken, refused;
     double *ms; /* of each message */
     char *body;
@@ -83,13 +84,28 @@ static bool content(struct milter_link *l)
            answered(l, milter_client_eom(&l->client));
 }
 
-static void message(struct milter_link *l, int number)
+static void recipient_make(char recipient[NAME_ROOM], int number)
 {
+    if (bench.domains == 0)
+        (void)snprintf(recipient, NAME_ROOM, "<alice@example.com>");
+    else
+        (void)snprintf(recipient, NAME_ROOM, "<alice@d%d.test>",
+                       (bench.first + number) % bench.domains + 1);
+}
+
+static void message(struct milter_link *l, struct milter_macro *rcpt_addr, int number)
+{
+    char recipient[NAME_ROOM];
     double from = now_ms();
-    bool good =
-        answered(l, milter_client_mail(&l->client, SLICE("<someone@elsewhere.test>"), NULL, 0)) &&
-        answered(l, milter_client_rcpt(&l->client, SLICE("<alice@example.com>"), NULL, 0)) &&
-        content(l);
+    bool good;
+
+    recipient_make(recipient, number);
+    rcpt_addr->value = slice_from(slice_to(slice_str(recipient), strlen(recipient) - 1), 1);
+    good = answered(l, milter_client_mail(
+                           &l->client,
+                           slice_str(bench.domains > 0 ? "<>" : "<someone@elsewhere.test>"), NULL,
+                           0)) &&
+           answered(l, milter_client_rcpt(&l->client, slice_str(recipient), NULL, 0)) && content(l);
 
     if (!good)
         (void)atomic_fetch_add(&bench.refused, 1);
@@ -116,7 +132,7 @@ static void session(void)
         number = atomic_fetch_add(&bench.taken, 1);
         if (number >= bench.messages)
             break;
-        message(&l, number);
+        message(&l, &macros[2], number);
     }
     milter_link_close(&l);
 }
@@ -156,9 +172,8 @@ static void run(void)
 int main(int argc, char **argv)
 {
     if (argc < 6) {
-        (void)fprintf(
-            stderr,
-            "usage: milter-bench SOCKET CONNECTIONS MESSAGES HEADERS BODY_BYTES [PER_SESSION]\n");
+        (void)fprintf(stderr, "usage: milter-bench SOCKET CONNECTIONS MESSAGES HEADERS BODY_BYTES "
+                              "[PER_SESSION [DOMAINS [FIRST]]]\n");
         return EX_USAGE;
     }
     bench.socket = argv[1];
@@ -167,8 +182,11 @@ int main(int argc, char **argv)
     bench.headers = atoi(argv[4]);
     bench.body_bytes = atoi(argv[5]);
     bench.per_session = argc > 6 ? atoi(argv[6]) : 10;
+    bench.domains = argc > 7 ? atoi(argv[7]) : 0;
+    bench.first = argc > 8 ? atoi(argv[8]) : 0;
     if (bench.connections < 1 || bench.messages < 1 || bench.per_session < 1 || bench.headers < 0 ||
-        bench.body_bytes < 0 || bench.body_bytes > (int)MILTER_CHUNK_BYTES)
+        bench.domains < 0 || bench.first < 0 || bench.body_bytes < 0 ||
+        bench.body_bytes > (int)MILTER_CHUNK_BYTES)
         return EX_USAGE;
     bench.ms = calloc((size_t)bench.messages, sizeof *bench.ms);
     bench.body = malloc((size_t)bench.body_bytes + 1);

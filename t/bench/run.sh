@@ -1,10 +1,12 @@
 #!/bin/bash
 # Messages a second through tollgated, and through a milter that does nothing (what libmilter itself
-# costs); then the hosted set. On a quiet machine.
+# costs); then the hosted set, searches of the journal, and memory with 1,000,000 domains.
+# On a quiet machine.
 # usage: run.sh BUILD_DIR [MESSAGES]   (make bench)
 set -eu
 
 build=$(cd "$1" && pwd)
+source=$(cd "$(dirname "$0")/../.." && pwd)
 messages=${2:-20000}
 work=$(mktemp -d /tmp/tg-bench.XXXXXX)
 pids=()
@@ -57,3 +59,5 @@ wait_for_socket "$work/null.sock"
 measure nullmilter "$work/null.sock"
 measure tollgated "$work/tollgate.sock"
 "$build/t/bench/domains-bench"
+"$build/t/bench/journal-bench"
+TG_BUILD=$build TG_SOURCE=$source python3 "$source/t/bench/memory.py"

@@ -20,7 +20,8 @@
  * aborted; wait: says "ready", then goes on until standard input ends; hurry: the accountant's
  * turns are an hour apart, and it is waited for; sync: each record is synced. TG_SEGMENT_BYTES:
  * size of the journal's segments, instead of 20,000; TG_KEEP_JOURNAL: they are kept; TG_ZONE: the
- * time zone, instead of UTC.
+ * time zone, instead of UTC; TG_ACCOUNTS: how many, instead of 7; TG_PAUSES=no: without pauses
+ * between records.
  */
 
 static struct err err;
@@ -73,6 +74,13 @@ static void kind_set(struct record *r, uint64_t number)
     r->held_number = number - 6;
 }
 
+static unsigned account_of(uint64_t number)
+{
+    const char *accounts = getenv("TG_ACCOUNTS");
+
+    return (unsigned)(number % (accounts != NULL ? strtoull(accounts, NULL, 10) : 7));
+}
+
 static void append(struct journal *j, uint64_t number, int slot)
 {
     char account[40], user[60], queue_id[40];
@@ -82,9 +90,9 @@ static void append(struct journal *j, uint64_t number, int slot)
     struct amount stopped = {.counter = COUNTER_THROTTLED_MESSAGES, .value = 1};
     struct record r = {.bytes = in.bytes, .legs = legs, .leg_count = 4};
 
-    (void)snprintf(account, sizeof account, "d%u.example", (unsigned)(number % 7));
+    (void)snprintf(account, sizeof account, "d%u.example", account_of(number));
     (void)snprintf(user, sizeof user, "u%u@d%u.example", (unsigned)(number % 5),
-                   (unsigned)(number % 7));
+                   account_of(number));
     (void)snprintf(queue_id, sizeof queue_id, "Q%llu", (unsigned long long)number);
     legs[0].account = legs[1].account = r.held_by = stopped.account = slice_str(account);
     legs[1].user = slice_str(user);
@@ -111,10 +119,11 @@ static uint64_t next_number(struct journal *j)
 static void append_until(struct journal *j, uint64_t last)
 {
     struct random_source random = {(uint64_t)clock_unix_ms()};
+    bool pauses = getenv("TG_PAUSES") == NULL;
 
     for (uint64_t number = next_number(j); number <= last; number++) {
         append(j, number, -1);
-        if (random_below(&random, 50) == 0)
+        if (pauses && random_below(&random, 50) == 0)
             clock_sleep_ms(random_below(&random, 4));
     }
 }
