@@ -147,7 +147,7 @@ def test_faults_at_start():
         f.seek(os.path.getsize(segment) // 2)
         f.write(b"\xff\xfe\xfd")
     code, _, text = proc.run([TOLLGATED, "-f", "-c", site.daemon.conf])
-    tap.ok(code == 65 and "offset" in text and "move" in text, "a damaged journal is 65", text)
+    tap.ok(code == 65 and "offset" in text and "--repair" in text, "a damaged journal is 65", text)
 
 
 # --- start ---------------------------------------------------------------------------------------
