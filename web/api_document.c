@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "lib/core/report.h"
+#include "web/api_change.h"
 #include "web/api_schema.h"
 #include "web/figures.h"
 #include "web/figures_data.h"
@@ -30,32 +31,149 @@ static const struct word {
     {"sort", "A column or label to sort by.", NULL, 0},
     {"desc", "1: descending, 0: ascending.", NULL, 0},
     {"top", "At most so many rows.", NULL, FIGURES_DATA_MAX},
+    {"limit", "Its name: domain/recipients/hour.", NULL, 0},
+    {"reason", "Why; for who looks at it later.", NULL, 0},
+    {"node", "The node that holds it.", NULL, 0},
+    {"queue_id", "Its queue id there.", NULL, 0},
     {"after", "Begin behind this one: `next` of the answer before.", NULL, 0},
 };
 
 static const struct operation {
     const char *path, *id, *summary;
-    const char *in_path; /* the parameter within the path; NULL: none */
+    const char *in_path[2]; /* the parameters within the path; NULL: none */
     const char *const *parameters;
     const char *schema;
+    const char *method; /* NULL: get */
+    const char *body;   /* the schema of what is sent; NULL: nothing is */
 } operations[] = {
-    {"/api/v1/reports", "listReports", "The reports that there are for who asks", NULL,
-     no_parameters, "Reports"},
-    {"/api/v1/reports/{report}", "getReport", "A report, as tollgate report prints it", "report",
-     figures_parameters, "Report"},
-    {"/api/v1/totals", "getTotals",
-     "Every counter of each account over a time, exact, as tollgate totals prints them", NULL,
-     figures_data_totals_parameters, "Totals"},
-    {"/api/v1/domains", "listDomains", "The accounts that have counted anything", NULL,
-     figures_data_accounts_parameters, "Domains"},
-    {"/api/v1/domains/{domain}/usage", "getUsage", "How much of its limits a domain has used",
-     "domain", figures_data_usage_parameters, "Usage"},
-    {"/api/v1/violations", "listViolations",
-     "Limits that were crossed: the last ones, or those behind a given one", NULL,
-     figures_data_violations_parameters, "Violations"},
-    {"/api/v1/nodes", "listNodes", "The nodes, and how far their figures reach (admin)", NULL,
-     no_parameters, "Nodes"},
-    {"/api/v1/openapi.json", "getDocument", "This description", NULL, no_parameters, NULL},
+    {"/api/v1/reports",
+     "listReports",
+     "The reports that there are for who asks",
+     {NULL},
+     no_parameters,
+     "Reports",
+     NULL,
+     NULL},
+    {"/api/v1/reports/{report}",
+     "getReport",
+     "A report, as tollgate report prints it",
+     {"report"},
+     figures_parameters,
+     "Report",
+     NULL,
+     NULL},
+    {"/api/v1/totals",
+     "getTotals",
+     "Every counter of each account over a time, exact, as tollgate totals prints them",
+     {NULL},
+     figures_data_totals_parameters,
+     "Totals",
+     NULL,
+     NULL},
+    {"/api/v1/domains",
+     "listDomains",
+     "The accounts that have counted anything",
+     {NULL},
+     figures_data_accounts_parameters,
+     "Domains",
+     NULL,
+     NULL},
+    {"/api/v1/domains/{domain}/usage",
+     "getUsage",
+     "How much of its limits a domain has used",
+     {"domain"},
+     figures_data_usage_parameters,
+     "Usage",
+     NULL,
+     NULL},
+    {"/api/v1/domains/{domain}/limits",
+     "getLimits",
+     "Limits in force, the plan, and what was set, as tollgate limit show prints them",
+     {"domain"},
+     no_parameters,
+     "Limits",
+     NULL,
+     NULL},
+    {"/api/v1/domains/{domain}/limits",
+     "setLimit",
+     "Set a limit, as tollgate limit set does (a token that may write)",
+     {"domain"},
+     api_change_limit,
+     "Limits",
+     "put",
+     "LimitChange"},
+    {"/api/v1/domains/{domain}/limits",
+     "unsetLimit",
+     "Remove a limit that was set (a token that may write)",
+     {"domain"},
+     api_change_limit_reason,
+     "Limits",
+     "delete",
+     NULL},
+    {"/api/v1/domains/{domain}/plan",
+     "setPlan",
+     "Set the plan, as tollgate plan set does (a token that may write)",
+     {"domain"},
+     no_parameters,
+     "Limits",
+     "put",
+     "PlanChange"},
+    {"/api/v1/domains/{domain}/plan",
+     "unsetPlan",
+     "Remove the plan that was set (a token that may write)",
+     {"domain"},
+     api_change_reason,
+     "Limits",
+     "delete",
+     NULL},
+    {"/api/v1/held",
+     "listHeld",
+     "Messages on hold, the longest held first",
+     {NULL},
+     api_change_domain,
+     "Held",
+     NULL,
+     NULL},
+    {"/api/v1/held/{node}/{queue_id}",
+     "releaseHeld",
+     "Ask the node to release a message (a token that may write)",
+     {"node", "queue_id"},
+     api_change_domain,
+     "HeldMessage",
+     "put",
+     "Reason"},
+    {"/api/v1/held/{node}/{queue_id}",
+     "withdrawRelease",
+     "Take that back (a token that may write)",
+     {"node", "queue_id"},
+     api_change_domain_reason,
+     "HeldMessage",
+     "delete",
+     NULL},
+    {"/api/v1/violations",
+     "listViolations",
+     "Limits that were crossed: the last ones, or those behind a given one",
+     {NULL},
+     figures_data_violations_parameters,
+     "Violations",
+     NULL,
+     NULL},
+    {"/api/v1/nodes",
+     "listNodes",
+     "The nodes, and how far their figures reach (admin)",
+     {NULL},
+     no_parameters,
+     "Nodes",
+     NULL,
+     NULL},
+    {"/api/v1/openapi.json",
+     "getDocument",
+     "This description",
+     {NULL},
+     no_parameters,
+     NULL,
+     NULL,
+     NULL},
 };
 
 /* --- parameters ------------------------------------------------------------------------------ */
@@ -98,8 +216,8 @@ static json_t *parameters_of(const struct operation *o)
 {
     json_t *list = json_array();
 
-    if (o->in_path != NULL)
-        (void)json_array_append_new(list, parameter_of(o->in_path, true));
+    for (size_t i = 0; i < 2 && o->in_path[i] != NULL; i++)
+        (void)json_array_append_new(list, parameter_of(o->in_path[i], true));
     for (size_t i = 0; o->parameters[i] != NULL; i++)
         (void)json_array_append_new(list, parameter_of(o->parameters[i], false));
     return list;
@@ -132,8 +250,16 @@ static json_t *responses_of(const struct operation *o)
 
 static json_t *operation_of(const struct operation *o)
 {
-    return json_pack("{s: s, s: s, s: o, s: o}", "operationId", o->id, "summary", o->summary,
-                     "parameters", parameters_of(o), "responses", responses_of(o));
+    json_t *operation =
+        json_pack("{s: s, s: s, s: o, s: o}", "operationId", o->id, "summary", o->summary,
+                  "parameters", parameters_of(o), "responses", responses_of(o));
+
+    if (o->body != NULL)
+        (void)json_object_set_new(
+            operation, "requestBody",
+            json_pack("{s: b, s: o}", "required", 1, "content",
+                      content_of("application/json", api_schema_ref(o->body))));
+    return operation;
 }
 
 /* --- the document ---------------------------------------------------------------------------- */
@@ -142,9 +268,14 @@ static json_t *paths(void)
 {
     json_t *all = json_object();
 
-    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++)
-        (void)json_object_set_new(all, operations[i].path,
-                                  json_pack("{s: o}", "get", operation_of(&operations[i])));
+    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
+        const struct operation *o = &operations[i];
+
+        if (json_object_get(all, o->path) == NULL)
+            (void)json_object_set_new(all, o->path, json_object());
+        (void)json_object_set_new(json_object_get(all, o->path),
+                                  o->method != NULL ? o->method : "get", operation_of(o));
+    }
     return all;
 }
 

@@ -15,7 +15,7 @@
 
 enum { NULLABLE = 1, OPTIONAL = 2, LIST = 4 };
 
-/* `type` is one of JSON Schema, or the name of a schema of ours. */
+/* `type` is one of JSON Schema, or the name of a schema of ours; NULL: a text or a whole number. */
 struct property {
     const char *name, *type;
     unsigned flags;
@@ -70,7 +70,9 @@ static json_t *type_of(const struct property *p)
     bool is_nullable = (p->flags & (NULLABLE | LIST)) == NULLABLE;
     json_t *one = json_object();
 
-    if (is_ours(p->type) && is_nullable)
+    if (p->type == NULL)
+        set(one, "type", json_pack("[s, s]", "string", "integer"));
+    else if (is_ours(p->type) && is_nullable)
         set(one, "oneOf", json_pack("[o, {s: s}]", api_schema_ref(p->type), "type", "null"));
     else if (is_ours(p->type))
         set(one, "$ref", place_of(p->type));
@@ -314,10 +316,86 @@ static const struct property node[] = {
 
 static const struct property nodes[] = {{"nodes", "Node", LIST, NULL}, {NULL, NULL, 0, NULL}};
 
+/* --- what is changed ------------------------------------------------------------------------- */
+
+static const struct property limit_in_force[] = {
+    {"limit", "string", 0, "Its name: domain/recipients/hour."},
+    {"max", "integer", 0, NULL},
+    {"action", "string", 0, "log, hold, defer or reject."},
+    {"soft", "integer", NULLABLE, "A percentage at which there is an event."},
+    {"forwards", "boolean", 0, "It may stop inbound mail of a forwarder's owner."},
+    {"from", "string", 0, "plan or override."},
+    {"until", "integer", NULLABLE, "Unix time."},
+    {NULL, NULL, 0, NULL}};
+
+static const struct property override[] = {
+    {"limit", "string", 0, "Its name: domain/recipients/hour."},
+    {"of", "string", NULLABLE, "The one user or client that it is for."},
+    {"max", NULL, 0, "A number, or unlimited."},
+    {"action", "string", 0, NULL},
+    {"holds", "boolean", 0, "It is in force."},
+    {"until", "integer", NULLABLE, "Unix time."},
+    {"author", "string", OPTIONAL | NULLABLE, "For an admin only, as the next one."},
+    {"reason", "string", OPTIONAL | NULLABLE, NULL},
+    {NULL, NULL, 0, NULL}};
+
+static const struct property limits[] = {
+    {"account", "string", 0, NULL},
+    {"hosted", "boolean", 0, "Mail is charged to it."},
+    {"mode", "string", 0, "observe or enforce."},
+    {"exempt", "boolean", 0, "No limit applies."},
+    {"plan", "string", NULLABLE, NULL},
+    {"plan_from", "string", 0, "none, default, assign or set."},
+    {"limits", "LimitInForce", LIST, "Those in force."},
+    {"overrides", "Override", LIST, "What was set at run time."},
+    {NULL, NULL, 0, NULL}};
+
+static const struct property limit_change[] = {
+    {"max", NULL, 0, "A number, a size such as 10GB, or unlimited."},
+    {"action", "string", OPTIONAL, "As before where it is not given, and so the next two."},
+    {"soft", "integer", OPTIONAL, NULL},
+    {"forwards", "boolean", OPTIONAL, NULL},
+    {"until", "string", OPTIONAL, "The last day: 2026-11-30; or a length of time: +3days."},
+    {"reason", "string", 0, "Why; for who looks at it later."},
+    {"force", "boolean", OPTIONAL, "Even if nothing is charged to the domain."},
+    {NULL, NULL, 0, NULL}};
+
+static const struct property plan_change[] = {{"plan", "string", 0, "One of the configuration."},
+                                              {"reason", "string", 0, NULL},
+                                              {"force", "boolean", OPTIONAL, NULL},
+                                              {NULL, NULL, 0, NULL}};
+
+static const struct property reason[] = {{"reason", "string", 0, NULL}, {NULL, NULL, 0, NULL}};
+
+static const struct property asked[] = {
+    {"at", "integer", 0, "Unix time."},
+    {"by", "string", OPTIONAL, "For an admin only, as the next one."},
+    {"reason", "string", OPTIONAL, NULL},
+    {NULL, NULL, 0, NULL}};
+
+static const struct property held_message[] = {
+    {"account", "string", 0, NULL},
+    {"node", "string", 0, NULL},
+    {"queue_id", "string", 0, NULL},
+    {"since", "integer", 0, "Unix time."},
+    {"asked", "Asked", NULLABLE, "Its release was asked for; the node does it within a minute."},
+    {NULL, NULL, 0, NULL}};
+
+static const struct property held[] = {{"held", "HeldMessage", LIST, NULL}, {NULL, NULL, 0, NULL}};
+
 static const struct {
     const char *name;
     const struct property *properties;
-} objects[] = {{"Collector", collector},
+} objects[] = {{"Asked", asked},
+               {"Held", held},
+               {"HeldMessage", held_message},
+               {"LimitInForce", limit_in_force},
+               {"LimitChange", limit_change},
+               {"Limits", limits},
+               {"Override", override},
+               {"PlanChange", plan_change},
+               {"Reason", reason},
+               {"Collector", collector},
                {"Domains", domains},
                {"Limit", limit},
                {"Usage", usage},

@@ -39,11 +39,20 @@ bool http_request_target(struct http_request *r, struct slice target, struct are
 
 enum http_method http_request_method(const char *name)
 {
-    if (strcmp(name, "GET") == 0)
-        return HTTP_GET;
-    if (strcmp(name, "HEAD") == 0)
-        return HTTP_HEAD;
-    return strcmp(name, "POST") == 0 ? HTTP_POST : HTTP_OTHER;
+    static const struct {
+        const char *name;
+        enum http_method method;
+    } methods[] = {{"GET", HTTP_GET},
+                   {"HEAD", HTTP_HEAD},
+                   {"POST", HTTP_POST},
+                   {"PUT", HTTP_PUT},
+                   {"DELETE", HTTP_DELETE}};
+
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (strcmp(name, methods[i].name) == 0)
+            return methods[i].method;
+    }
+    return HTTP_OTHER;
 }
 
 /* --- headers --------------------------------------------------------------------------------- */
@@ -60,6 +69,7 @@ static const struct header {
     {"Sec-Fetch-Site", offsetof(struct http_request, fetch_site), false},
     {"X-Forwarded-For", offsetof(struct http_request, forwarded_for), true},
     {"X-Forwarded-Proto", offsetof(struct http_request, forwarded_proto), false},
+    {"If-Match", offsetof(struct http_request, if_match), false},
     {"If-None-Match", offsetof(struct http_request, if_none_match), true},
     {"Content-Type", offsetof(struct http_request, content_type), false},
     {"Accept", offsetof(struct http_request, accept), true},

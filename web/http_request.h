@@ -23,7 +23,14 @@
 #define HTTP_SEGMENTS_MAX 6
 #define HTTP_BODY_MAX     ((size_t)8192)
 
-enum http_method { HTTP_GET = 1, HTTP_HEAD = 2, HTTP_POST = 4, HTTP_OTHER = 8 };
+enum http_method {
+    HTTP_GET = 1,
+    HTTP_HEAD = 2,
+    HTTP_POST = 4,
+    HTTP_PUT = 8,
+    HTTP_DELETE = 16,
+    HTTP_OTHER = 32
+};
 
 struct http_request {
     enum http_method method;
@@ -38,7 +45,7 @@ struct http_request {
     bool is_tls;       /* the peer speaks TLS with us */
     /* Headers; empty: not there. */
     struct slice host, cookie, authorization, origin, fetch_site, forwarded_for, forwarded_proto;
-    struct slice if_none_match, content_type, user_agent, accept;
+    struct slice if_match, if_none_match, content_type, user_agent, accept;
     struct slice user; /* web.user_header */
 };
 

@@ -146,7 +146,7 @@ static const struct page_head held_heads[] = {{"account", false, false},
                                               {"queue id", false, false},
                                               {"release", false, false}};
 
-static void add_held(struct exchange *x, struct html *h, const struct page_held_requests *asked,
+static void add_held(struct exchange *x, struct html *h, const struct held_view *v,
                      const struct held_entry *e)
 {
     html_open(h, "tr");
@@ -154,7 +154,7 @@ static void add_held(struct exchange *x, struct html *h, const struct page_held_
     page_cell_time(h, &held_heads[1], e->time_s);
     page_cell(h, &held_heads[2], e->node);
     page_message_cell(h, &held_heads[3], e->queue_id);
-    page_held_cell(x, h, &held_heads[4], asked, e);
+    page_held_cell(x, h, &held_heads[4], v, e);
     html_close(h, "tr");
     html_newline(h);
 }
@@ -162,22 +162,17 @@ static void add_held(struct exchange *x, struct html *h, const struct page_held_
 int page_lists_held(struct exchange *x, struct err *err)
 {
     static const char *const parameters[] = {"domain", NULL};
-    struct page_held_requests *asked;
-    struct held_entries list;
-    struct scope scope;
+    struct held_view v;
     struct html h;
 
-    if (http_query_allow(&x->query, parameters, err) != 0 ||
-        scope_choose(x, http_query_get(&x->query, "domain"), SLICE_NONE, &scope, err) != 0 ||
-        figures_held(x, &scope, &list, err) != 0 ||
-        page_held_requests_read(x, &list, &asked, err) != 0)
+    if (http_query_allow(&x->query, parameters, err) != 0 || held_view_open(x, &v, err) != 0)
         return -1;
     page_begin(x, &h, "Held messages");
-    if (list.count > 0) {
+    if (v.list.count > 0) {
         page_table_open(&h, "held", "Messages that limits keep on hold, the longest held first",
                         held_heads, sizeof held_heads / sizeof held_heads[0]);
-        for (size_t i = 0; i < list.count; i++)
-            add_held(x, &h, asked, &list.items[i]);
+        for (size_t i = 0; i < v.list.count; i++)
+            add_held(x, &h, &v, &v.list.items[i]);
         page_table_close(&h);
     } else {
         html_element_class(&h, "p", "empty", SLICE("No mail is held."));

@@ -6,6 +6,7 @@
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
 #include "web/api.h"
+#include "web/api_change.h"
 #include "web/metrics_answer.h"
 #include "web/page.h"
 #include "web/page_account.h"
@@ -65,6 +66,10 @@ static const struct route {
     {"/api/v1/totals", READ, ROUTE_DATA, api_totals},
     {"/api/v1/domains", READ, ROUTE_DATA, api_domains},
     {"/api/v1/domains/*/usage", READ, ROUTE_DATA, api_usage},
+    {"/api/v1/domains/*/limits", READ | HTTP_PUT | HTTP_DELETE, ROUTE_DATA, api_limits},
+    {"/api/v1/domains/*/plan", HTTP_PUT | HTTP_DELETE, ROUTE_DATA, api_plan},
+    {"/api/v1/held", READ, ROUTE_DATA, api_held},
+    {"/api/v1/held/*/*", HTTP_PUT | HTTP_DELETE, ROUTE_DATA, api_held_release},
     {"/api/v1/violations", READ, ROUTE_DATA, api_violations},
     {"/api/v1/nodes", READ, ROUTE_DATA, api_nodes},
     {"/api/v1/openapi.json", READ, ROUTE_DATA, api_document},
@@ -101,7 +106,21 @@ static const struct route *find(const struct exchange *x)
 
 static const char *allowed(unsigned methods)
 {
-    return methods == READ ? "GET, HEAD" : methods == HTTP_POST ? "POST" : "GET, HEAD, POST";
+    static const struct {
+        unsigned methods;
+        const char *names;
+    } sets[] = {{READ, "GET, HEAD"},
+                {HTTP_POST, "POST"},
+                {READ | HTTP_POST, "GET, HEAD, POST"},
+                {HTTP_PUT | HTTP_DELETE, "PUT, DELETE"},
+                {READ | HTTP_PUT | HTTP_DELETE, "GET, HEAD, PUT, DELETE"}};
+    size_t i = 0;
+
+    while (sets[i].methods != methods) {
+        i++;
+        TG_ASSERT(i < sizeof sets / sizeof sets[0]);
+    }
+    return sets[i].names;
 }
 
 /* --- who ------------------------------------------------------------------------------------- */
@@ -181,6 +200,8 @@ static void handle(struct exchange *x, const struct route *route)
     }
     if (x->request.method == HTTP_POST)
         refused = check_post(x, &err);
+    else if (x->request.method == HTTP_PUT || x->request.method == HTTP_DELETE)
+        refused = api_change_admit(x, &err);
     if (refused != 0) {
         problem_answer_as(x, refused, &err);
         return;
