@@ -5,7 +5,6 @@
 
 #include "lib/core/report.h"
 #include "web/figures.h"
-#include "web/static_files.h"
 
 #define URL_BYTES 4096
 
@@ -48,6 +47,13 @@ void page_form_open(struct exchange *x, struct html *h, const char *path, const 
     page_hidden(h, "token", x->who.token);
 }
 
+void page_fold_open(struct html *h, const char *summary)
+{
+    html_open(h, "details");
+    html_attr(h, "class", SLICE("fold"));
+    html_element(h, "summary", slice_str(summary));
+}
+
 struct slice page_time(int64_t unix_s, char room[PAGE_TIME_ROOM])
 {
     time_t t = (time_t)unix_s;
@@ -57,6 +63,16 @@ struct slice page_time(int64_t unix_s, char room[PAGE_TIME_ROOM])
         strftime(room, PAGE_TIME_ROOM, "%Y-%m-%d %H:%M:%S %Z", &broken) == 0)
         return SLICE("never");
     return slice_str(room);
+}
+
+/* What begins with two slashes is another host. */
+struct slice page_local_path(struct slice to)
+{
+    bool good = to.len > 0 && to.ptr[0] == '/' &&
+                (to.len == 1 || (to.ptr[1] != '/' && to.ptr[1] != '\\')) &&
+                slice_find(to, '\\') < 0;
+
+    return good ? to : SLICE("/");
 }
 
 /* --- tables ---------------------------------------------------------------------------------- */
@@ -151,143 +167,4 @@ void page_cell_name(struct html *h, struct slice url, struct slice text)
     if (url.len > 0)
         html_close(h, "a");
     html_close(h, "th");
-}
-
-/* --- the frame ------------------------------------------------------------------------------- */
-
-static void add_nav_link(struct exchange *x, struct html *h, const char *path, const char *text)
-{
-    struct slice url = slice_str(path);
-
-    html_open(h, "a");
-    html_attr_url(h, "href", url);
-    if (slice_equal(x->request.path, url))
-        html_attr(h, "aria-current", SLICE("page"));
-    html_text(h, slice_str(text));
-    html_close(h, "a");
-}
-
-static void add_nav(struct exchange *x, struct html *h)
-{
-    html_open(h, "nav");
-    html_attr(h, "aria-label", SLICE("Pages"));
-    add_nav_link(x, h, "/", "Overview");
-    add_nav_link(x, h, "/r/smtp", "Traffic");
-    add_nav_link(x, h, "/violations", "Violations");
-    if (x->who.role != WEB_ROLE_USER)
-        add_nav_link(x, h, "/held", "Held");
-    if (x->who.role != WEB_ROLE_USER)
-        add_nav_link(x, h, "/billing", "Billing");
-    if (x->who.role == WEB_ROLE_ADMIN)
-        add_nav_link(x, h, "/status", "Status");
-    html_close(h, "nav");
-}
-
-static void add_who(struct exchange *x, struct html *h)
-{
-    html_open(h, "form");
-    html_attr(h, "method", SLICE("post"));
-    html_attr_url(h, "action", SLICE("/signout"));
-    page_link(h, SLICE("/account"), x->who.name);
-    if (x->who.via == VIA_SESSION) {
-        page_hidden(h, "token", x->who.token);
-        page_button(h, "plain", "Sign out");
-    }
-    html_close(h, "form");
-}
-
-static void add_header(struct exchange *x, struct html *h)
-{
-    html_open(h, "a");
-    html_attr(h, "class", SLICE("skip"));
-    html_attr_url(h, "href", SLICE("#main"));
-    html_text(h, SLICE("Skip to the content"));
-    html_close(h, "a");
-    html_open(h, "header");
-    html_open(h, "a");
-    html_attr(h, "class", SLICE("brand"));
-    html_attr_url(h, "href", SLICE("/"));
-    html_text(h, SLICE("Tollgate"));
-    html_close(h, "a");
-    if (x->who.via != VIA_NOTHING) {
-        add_nav(x, h);
-        add_who(x, h);
-    }
-    html_close(h, "header");
-    html_newline(h);
-}
-
-static void add_meta(struct html *h, const char *name, const char *content)
-{
-    html_open(h, "meta");
-    html_attr(h, "name", slice_str(name));
-    html_attr(h, "content", slice_str(content));
-    html_close(h, "meta");
-}
-
-static void add_head_link(struct html *h, const char *rel, const char *file)
-{
-    char url[STATIC_FILES_URL];
-
-    html_open(h, "link");
-    html_attr(h, "rel", slice_str(rel));
-    html_attr_url(h, "href", static_files_url(file, url));
-    html_close(h, "link");
-}
-
-static void add_head(struct html *h, const char *title)
-{
-    char url[STATIC_FILES_URL];
-
-    html_open(h, "head");
-    html_open(h, "meta");
-    html_attr(h, "charset", SLICE("utf-8"));
-    html_close(h, "meta");
-    add_meta(h, "viewport", "width=device-width, initial-scale=1");
-    html_open(h, "title");
-    html_textf(h, "%s - Tollgate", title);
-    html_close(h, "title");
-    add_head_link(h, "stylesheet", "tollgate.css");
-    add_head_link(h, "icon", "icon.svg"); /* else a browser asks for /favicon.ico */
-    html_open(h, "script");
-    html_attr_url(h, "src", static_files_url("tollgate.js", url));
-    html_attr_flag(h, "defer", true);
-    html_close(h, "script");
-    html_close(h, "head");
-    html_newline(h);
-}
-
-void page_begin(struct exchange *x, struct html *h, const char *title)
-{
-    html_init(h, &x->response.body);
-    html_doctype(h);
-    html_open(h, "html");
-    html_attr(h, "lang", SLICE("en"));
-    add_head(h, title);
-    html_open(h, "body");
-    add_header(x, h);
-    html_open(h, "main");
-    html_attr(h, "id", SLICE("main"));
-    html_element(h, "h1", slice_str(title));
-    html_newline(h);
-}
-
-void page_end(struct exchange *x, struct html *h)
-{
-    char now[PAGE_TIME_ROOM];
-
-    html_close(h, "main");
-    html_newline(h);
-    if (x->who.via != VIA_NOTHING) {
-        html_open(h, "footer");
-        html_text(h, SLICE("Made at "));
-        html_text(h, page_time(x->now_ms / 1000, now));
-        html_text(h, SLICE("; days and months are those of "));
-        html_text(h, slice_str(x->settings->timezone));
-        html_text(h, SLICE("."));
-        html_close(h, "footer");
-    }
-    html_close(h, "body");
-    html_close(h, "html");
-    html_newline(h);
 }

@@ -22,6 +22,12 @@ void page_hidden(struct html *h, const char *name, struct slice value) TG_NONNUL
 void page_button(struct html *h, const char *class_name, const char *text) TG_NONNULL(1, 2, 3);
 void page_link(struct html *h, struct slice url, struct slice text) TG_NONNULL(1);
 
+/* That path of this site; "/" for what is none. */
+struct slice page_local_path(struct slice to);
+
+/* A part that a narrow page folds, and a wide one shows; the caller closes the "details". */
+void page_fold_open(struct html *h, const char *summary) TG_NONNULL(1, 2);
+
 /* A table in a region that scrolls by itself: heads, then rows of page_cell, then the end. */
 struct page_head {
     const char *text;

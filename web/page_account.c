@@ -2,6 +2,7 @@
 
 #include "web/login_session.h"
 #include "web/page.h"
+#include "web/theme.h"
 
 static const char *const no_parameters[] = {NULL};
 
@@ -79,6 +80,8 @@ int page_account(struct exchange *x, struct err *err)
         return -1;
     page_begin(x, &h, "Account");
     add_facts(x, &h);
+    html_element(&h, "h2", SLICE("Theme"));
+    theme_choice(x, &h);
     if (x->who.via == VIA_SESSION)
         add_sessions(x, &h, &list);
     page_end(x, &h);

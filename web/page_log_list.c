@@ -79,6 +79,7 @@ static void add_form(struct html *h, const struct figures_list *f)
 
     buf_init(&url, URL_BYTES);
     buf_addf(&url, "/r/%s", f->question.kind->name);
+    page_fold_open(h, "Filter");
     html_open(h, "form");
     html_attr(h, "class", SLICE("filter"));
     html_attr(h, "method", SLICE("get"));
@@ -88,6 +89,7 @@ static void add_form(struct html *h, const struct figures_list *f)
     add_input(h, "To", "to", "date", slice_str(f->range.to_text));
     page_button(h, "show", "Show");
     html_close(h, "form");
+    html_close(h, "details");
     html_newline(h);
     buf_fini(&url);
 }

@@ -10,8 +10,9 @@
 #include "web/page_usage.h"
 #include "web/report_link.h"
 
-#define URL_BYTES 4096
-#define TOP       "10"
+#define URL_BYTES       4096
+#define VIOLATIONS_MOST 1000
+#define TOP             "10"
 
 /* --- parts ----------------------------------------------------------------------------------- */
 
@@ -90,7 +91,7 @@ static int add_report(struct exchange *x, struct html *h, const struct scope *sc
 }
 
 static void add_count(struct html *h, const char *path, const struct scope *scope, size_t count,
-                      const char *what)
+                      const char *one, const char *many)
 {
     struct buf url;
 
@@ -101,7 +102,12 @@ static void add_count(struct html *h, const char *path, const struct scope *scop
     html_open(h, "li");
     html_open(h, "a");
     html_attr_url(h, "href", buf_slice(&url));
-    html_textf(h, "%s: %zu", what, count);
+    html_open(h, "b");
+    if (count > 0)
+        html_attr(h, "class", SLICE("some"));
+    html_textf(h, "%zu%s", count, count == VIOLATIONS_MOST ? "+" : "");
+    html_close(h, "b");
+    html_textf(h, " %s", count == 1 ? one : many);
     html_close(h, "a");
     html_close(h, "li");
     buf_fini(&url);
@@ -130,14 +136,14 @@ static int add_counts(struct exchange *x, struct html *h, const struct scope *sc
     struct violation_list violations;
     struct held_entries held = {.count = 0};
 
-    if (figures_violations(x, scope, 1000, &violations, err) != 0 ||
+    if (figures_violations(x, scope, VIOLATIONS_MOST, &violations, err) != 0 ||
         (scope->level != SCOPE_USER && figures_held(x, scope, &held, err) != 0))
         return -1;
     html_open(h, "ul");
-    html_attr(h, "class", SLICE("links"));
-    add_count(h, "/violations", scope, violations.count, "Violations");
+    html_attr(h, "class", SLICE("tiles"));
+    add_count(h, "/violations", scope, violations.count, "violation", "violations");
     if (scope->level != SCOPE_USER)
-        add_count(h, "/held", scope, held.count, "Held messages");
+        add_count(h, "/held", scope, held.count, "message held", "messages held");
     add_limits(h, scope);
     html_close(h, "ul");
     html_newline(h);

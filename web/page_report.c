@@ -177,8 +177,12 @@ static int answer_page(struct exchange *x, const struct report_kind *kind, struc
     if (result == 0) {
         page_begin(x, &h, kind->title);
         add_scope(x, &h, &f.grid);
-        report_form(x, &h, &f);
+        html_open(&h, "div");
+        html_attr(&h, "class", SLICE("bar"));
+        report_form_ranges(x, &h, &f);
         add_links(x, &h, &f);
+        html_close(&h, "div");
+        report_form(x, &h, &f);
         render_html_cards(&f.grid, &h);
         add_figures(x, &h, &f);
         report_form_others(x, &h, &f);

@@ -8,16 +8,6 @@
 
 #define URL_BYTES 8192
 
-/* A path of this site: what begins with two slashes is another host. */
-static struct slice local_path(struct slice to)
-{
-    bool good = to.len > 0 && to.ptr[0] == '/' &&
-                (to.len == 1 || (to.ptr[1] != '/' && to.ptr[1] != '\\')) &&
-                slice_find(to, '\\') < 0;
-
-    return good ? to : SLICE("/");
-}
-
 void page_sign_in_lead(struct exchange *x)
 {
     struct buf url;
@@ -95,7 +85,7 @@ static void show(struct exchange *x, int status, const char *complaint, struct s
 static int enter(struct exchange *x, struct err *err)
 {
     struct slice name = http_query_get(&x->form, "user");
-    struct slice to = local_path(http_query_get(&x->form, "to"));
+    struct slice to = page_local_path(http_query_get(&x->form, "to"));
 
     switch (sign_in(x, name, http_query_get(&x->form, "password"), err)) {
     case SIGN_IN_GOOD:
@@ -129,7 +119,7 @@ int page_sign_in(struct exchange *x, struct err *err)
     if (x->request.method == HTTP_POST && exchange_is_safe(x))
         return enter(x, err);
     show(x, x->request.method == HTTP_POST ? 403 : 200, NULL, SLICE_NONE,
-         local_path(http_query_get(&x->query, "to")));
+         page_local_path(http_query_get(&x->query, "to")));
     return 0;
 }
 

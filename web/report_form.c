@@ -128,7 +128,14 @@ static void add_charts(struct html *h, const struct figures *f)
     close_select(h);
 }
 
-static void add_quick(struct exchange *x, struct html *h, const struct figures *f)
+/* Is it the range that is shown, as the address says? */
+static bool is_shown(const struct exchange *x, const char *from, const char *to)
+{
+    return slice_equal(http_query_get(&x->query, "from"), slice_str(from)) &&
+           slice_equal(http_query_get(&x->query, "to"), slice_str(to));
+}
+
+void report_form_ranges(struct exchange *x, struct html *h, const struct figures *f)
 {
     static const struct {
         const char *text, *from, *to;
@@ -145,14 +152,19 @@ static void add_quick(struct exchange *x, struct html *h, const struct figures *
     l.step = SLICE_NONE;
     buf_init(&url, URL_BYTES);
     html_open(h, "ul");
-    html_attr(h, "class", SLICE("links"));
+    html_attr(h, "class", SLICE("ranges"));
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
         l.from = slice_str(ranges[i].from);
         l.to = slice_str(ranges[i].to);
         buf_reset(&url);
         report_link_write(&l, "", &url);
         html_open(h, "li");
-        page_link(h, buf_slice(&url), slice_str(ranges[i].text));
+        html_open(h, "a");
+        html_attr_url(h, "href", buf_slice(&url));
+        if (is_shown(x, ranges[i].from, ranges[i].to))
+            html_attr(h, "aria-current", SLICE("true"));
+        html_text(h, slice_str(ranges[i].text));
+        html_close(h, "a");
         html_close(h, "li");
     }
     html_close(h, "ul");
@@ -167,6 +179,7 @@ void report_form(struct exchange *x, struct html *h, const struct figures *f)
 
     buf_init(&url, URL_BYTES);
     report_link_write(&bare, "", &url);
+    page_fold_open(h, "Filter");
     html_open(h, "form");
     html_attr(h, "class", SLICE("filter"));
     html_attr(h, "method", SLICE("get"));
@@ -178,8 +191,8 @@ void report_form(struct exchange *x, struct html *h, const struct figures *f)
     add_charts(h, f);
     page_button(h, "show", "Show");
     html_close(h, "form");
+    html_close(h, "details");
     html_newline(h);
-    add_quick(x, h, f);
     buf_fini(&url);
 }
 

@@ -25,6 +25,7 @@
 #include "web/problem.h"
 #include "web/scope.h"
 #include "web/static_files.h"
+#include "web/theme.h"
 
 #define FORM_TYPE "application/x-www-form-urlencoded"
 
@@ -58,6 +59,7 @@ static const struct route {
     {"/help/*", READ, ROUTE_SIGNED, page_help},
     {"/account", READ, ROUTE_SIGNED, page_account},
     {"/account/end", HTTP_POST, ROUTE_SIGNED, page_account_end},
+    {"/theme", HTTP_POST, ROUTE_OPEN, theme_answer},
     {"/signin", READ | HTTP_POST, ROUTE_OPEN, page_sign_in},
     {"/in", READ, ROUTE_OPEN, panel_link},
     {"/signout", HTTP_POST, ROUTE_SIGNED, page_sign_in_out},

@@ -29,6 +29,8 @@ SAMPLES = {
              "/r/smtp?mode=user&domain=" + HEBREW, "/r/refusals", "/r/anomalies"],
     "/d/*": ["/d/example.com", "/d/" + BUCHER, "/d/" + LONG_DOMAIN, "/d/" + HUGE],
     "/limits/*": ["/limits/example.com", "/limits/" + LONG_DOMAIN],
+    "/q/*": ["/q/4jWnX01VvBz1cTBS"],
+    "/held/*/*": ["/held/mx1/4jWnX012VvBz1cTBS"],
     "/billing/*": ["/billing/2026-10"],
     "/help/*": ["/help/smtp"],
 }
@@ -54,7 +56,8 @@ def routes():
     """Paths of the pages that are read."""
     text = tree.read("web/routes.c").decode()
     found = re.findall(r'\{"(/[^"]*)", READ[^,]*, ROUTE_(?:SIGNED|OPEN), (\w+)\}', text)
-    return [path for path, handler in found if handler.startswith("page_")]
+    return [path for path, handler in found
+            if handler.startswith("page_") and not path.endswith(".svg")]
 
 
 def addresses():
@@ -166,11 +169,34 @@ def sign_in(page, world, name):
     page.click("main button")
 
 
+def themes(page, how):
+    seen = []
+    for _ in range(3):
+        page.click("header .theme button")
+        seen.append(page.evaluate("document.documentElement.dataset.theme ?? 'auto'"))
+    tap.same(seen, ["light", "dark", "auto"], how + "the theme changes")
+    tap.same(page.path(), "/r/smtp?mode=domain", how + "and leads back")
+
+
+def unfold(page):
+    """The filter, which a narrow page folds."""
+    if page.evaluate("document.querySelector('.fold summary').checkVisibility()"):
+        page.click(".fold summary", leads=False)
+
+
+def ask(page, mode):
+    unfold(page)
+    page.click("input[value=%s]" % mode, leads=False)
+    page.click(".filter button")
+
+
 def drill_down(page, how):
     """From the server to a domain to a user."""
-    page.click("header nav a[href='/r/smtp']")
-    page.click("input[value=domain]", leads=False)
-    page.click(".filter button")
+    page.click("header .menu summary", leads=False)
+    page.click("header .menu a[href='/r/message-data']")
+    tap.same(page.text("h1"), "Message data", how + "a report is chosen")
+    page.click("header nav > a[href='/r/smtp']")
+    ask(page, "domain")
     tap.ok("mode=domain" in page.path(), how + "the domains by a click", page.path())
     page.click("th a[href*='sort=in_bytes']")
     tap.ok(page.evaluate("document.querySelector('th[aria-sort=descending]').innerText")
@@ -182,8 +208,7 @@ def drill_down(page, how):
     page.click("tbody a[href*='domain=example.com']")
     tap.ok("/r/smtp?domain=example.com" in page.path(), how + "a domain leads to its trend",
            page.path())
-    page.click("input[value=user]", leads=False)
-    page.click(".filter button")
+    ask(page, "user")
     page.click("tbody a[href*='user=anna']")
     tap.ok("user=anna%40example.com" in page.path() and "anna@example.com" in page.text(".scope"),
            how + "a user to his", page.path())
@@ -197,6 +222,7 @@ def other_forms(browser, page, world, how):
     want = world.web.get("/r/smtp.csv" + query, "%(name)s=%(value)s" % cookie).body
     tap.ok(data == want and len(want) > 500 and name.startswith("smtp"), how + "CSV is downloaded",
            name, data[:200])
+    unfold(page)
     page.type_into_list("select[name=chart]", "l")
     page.click(".filter button")
     tap.ok("chart=line" in page.path() and
@@ -205,7 +231,7 @@ def other_forms(browser, page, world, how):
 
 
 def leave(page, how):
-    page.click("header form button")
+    page.click("header form[action='/signout'] button")
     tap.same(page.path(), "/signin", how + "sign-out leads to the sign-in")
     page.open(page.evaluate("location.origin") + "/r/smtp?mode=domain")
     tap.same(page.path(), "/signin?to=" + urllib.parse.quote("/r/smtp?mode=domain", safe=""),
@@ -226,6 +252,7 @@ def clicks(browser, world):
         page.press("Enter")
         page.browser.until(lambda _: page.path() != "/signin", "page after the sign-in")
         tap.same(page.path(), "/r/smtp?mode=domain", how + "signed in, where one was going")
+        themes(page, how)
         drill_down(page, how)
         other_forms(browser, page, world, how)
         leave(page, how)

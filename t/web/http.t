@@ -51,7 +51,7 @@ def headers(web):
 def static(web):
     files = [word for word in web.get("/signin").text.split('"') if word.startswith("/static/")]
     tap.same([os.path.basename(path) for path in files],
-             ["tollgate.css", "icon.svg", "tollgate.js"], "what a page names")
+             ["tollgate.css", "icon.svg", "tollgate.js", "icon.svg"], "what a page names")
     for path, kind in zip(files, ("text/css; charset=utf-8", "image/svg+xml",
                                   "text/javascript; charset=utf-8")):
         answer = web.get(path)

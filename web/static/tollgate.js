@@ -16,6 +16,18 @@ for (const figure of document.querySelectorAll("figure.chart")) {
   figure.addEventListener("pointerleave", () => { line.textContent = nothing; });
 }
 
+// The list of reports closes as lists do.
+const menu = document.querySelector("details.menu");
+if (menu) {
+  document.addEventListener("click", (event) => { menu.open &&= menu.contains(event.target); });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && menu.open) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+}
+
 const csv = document.querySelector('.links a[href*=".csv"]');
 if (csv && navigator.clipboard) { // there is none over plain HTTP
   const button = document.createElement("button");
