@@ -11,12 +11,13 @@
 #include "cli/options.h"
 #include "lib/core/address.h"
 #include "lib/sys/clock.h"
+#include "lib/sys/files.h"
 #include "lib/sys/secret.h"
 #include "lib/sys/signed_link.h"
 #include "lib/sys/web_users.h"
 
 #define PASSWORD_ROOM  1026
-#define PASSWORD_LEAST 8
+#define PASSWORD_LEAST 12
 #define CARD_DAYS      30
 #define DAY_S          INT64_C(86400)
 #define ARENA_BYTES    ((size_t)4 << 20)
@@ -42,7 +43,9 @@ static const struct options_row rows[] = {
      OPTIONS_CHOICE,
      offsetof(struct web_command, role),
      "ROLE",
-     "admin sees all, domain the domains of --domains, user the address NAME",
+     "admin sees all, domain the domains of --domains, user the address NAME; passwd: as before, "
+     "if "
+     "it is not given",
      .choices = role_names},
     {.name = "domains",
      OPTIONS_TEXT,
@@ -65,7 +68,7 @@ static const struct options_row rows[] = {
 static const struct options_table table = {
     .command = "web",
     .synopsis =
-        "web passwd NAME --role admin|domain|user [--domains D,...] <PASSWORD\n"
+        "web passwd NAME [--role admin|domain|user] [--domains D,...] <PASSWORD\n"
         "       tollgate web token NAME --role admin|domain|user [--domains D,...] [--write]\n"
         "       tollgate web card DOMAIN [--days N]",
     .words = words,
@@ -230,6 +233,41 @@ static int print_card(struct web_command *c, const char *typed, struct err *err)
     return 0;
 }
 
+/* Another password only: who is there keeps role and domains. */
+static int keep(struct web_command *c, struct slice name, struct web_user *out, struct err *err)
+{
+    const char *path = c->cli->settings->web.users_file;
+    struct web_user known;
+    struct buf file;
+    int result = 0;
+
+    buf_init(&file, WEB_USERS_FILE_MAX);
+    if (access(path, F_OK) == 0)
+        result = file_read(path, &file, err);
+    if (result == 0 && !web_users_find(buf_slice(&file), name, &known))
+        result = err_set(err, EX_USAGE,
+                         "--role is missing: %.*s is not in %s yet; use admin, domain or user",
+                         SLICE_FMT(slice_to(name, 100)), path);
+    if (result == 0)
+        *out = (struct web_user){
+            .name = name, .role = known.role, .domains = arena_copy(&c->arena, known.domains)};
+    buf_fini(&file);
+    return result;
+}
+
+static int run_keep(struct web_command *c, const char *typed)
+{
+    struct err err = {0};
+    struct web_user user;
+    int code = cli_load(c->cli);
+
+    if (code != EX_OK)
+        return code;
+    if (keep(c, slice_str(typed), &user, &err) != 0)
+        return err.code == EX_USAGE ? cli_usage("web", "%s", err.text) : cli_fail(&err);
+    return give_password(c, &user, &err) == 0 ? EX_OK : cli_fail(&err);
+}
+
 static int run_card(struct web_command *c, const char *typed)
 {
     struct err err = {0};
@@ -256,6 +294,8 @@ static int run(struct web_command *c, char **typed)
         return run_card(c, typed[1]);
     if (c->days > 0)
         return cli_usage("web", "--days is for card only");
+    if (verb == 0 && c->role < 0 && c->domains == NULL && !c->write)
+        return run_keep(c, typed[1]);
     if (describe(c, slice_str(typed[1]), &user, &err) != 0 ||
         check_write(c, verb, &user, &err) != 0)
         return cli_usage("web", "%s", err.text);

@@ -61,6 +61,34 @@ static void add_sessions(struct exchange *x, struct html *h, const struct login_
     }
 }
 
+/* The account that serves pages cannot write web.users_file, and is not to. */
+static int add_password(struct exchange *x, struct html *h, struct err *err)
+{
+    struct web_user user;
+    struct slice file;
+
+    if (x->who.via != VIA_SESSION)
+        return 0;
+    if (identity_file(x, &file, err) != 0)
+        return -1;
+    html_element(h, "h2", SLICE("Password"));
+    html_open(h, "p");
+    if (web_users_find(file, x->who.name, &user)) {
+        html_text(h, SLICE("The server's administrator gives a new one, on the server: "));
+        html_open(h, "code");
+        html_text(h, SLICE("tollgate web passwd "));
+        html_text(h, x->who.name);
+        html_close(h, "code");
+        html_text(h, SLICE(". It ends all sessions of this name."));
+    } else {
+        html_text(h, SLICE("It is that of the mailbox, or the one of whoever led here: change it "
+                           "there."));
+    }
+    html_close(h, "p");
+    html_newline(h);
+    return 0;
+}
+
 static int list_sessions(struct exchange *x, struct login_session_list *list, struct err *err)
 {
     list->count = 0;
@@ -84,6 +112,8 @@ int page_account(struct exchange *x, struct err *err)
     theme_choice(x, &h);
     if (x->who.via == VIA_SESSION)
         add_sessions(x, &h, &list);
+    if (add_password(x, &h, err) != 0)
+        return -1;
     page_end(x, &h);
     return 0;
 }

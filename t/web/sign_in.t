@@ -98,7 +98,19 @@ def others(web):
     web.post("/account/end", {"token": page.token()}, second)
     tap.same((web.get("/account", first).status, web.get("/account", second).status), (303, 200),
              "the others can be ended")
-    web.add_user("anna", PASSWORD + "2", "domain", "example.com")
+    tap.ok("tollgate web passwd anna" in page.text, "the page says how to change the password")
+    argv = [os.path.join(proc.BUILD, "tollgate"), "-c", web.command.conf, "web", "passwd"]
+    code, _, err = proc.run(argv + ["anna"], b"elevenchars\n")
+    tap.ok(code != 0 and "shorter than 12 bytes" in err, "a short password is refused", err)
+    code, _, err = proc.run(argv + ["nobody"], (PASSWORD + "\n").encode())
+    tap.ok(code == 64 and "nobody is not in" in err, "a new name needs a role", err)
+    before = proc.read_text(web.users)
+    code, _, err = proc.run(argv + ["anna"], (PASSWORD + "2\n").encode())
+    after = proc.read_text(web.users)
+    tap.ok(code == 0 and before != after and
+           [re.sub(r":[^:]*:", ":HASH:", line, count=1) for line in before.splitlines()] ==
+           [re.sub(r":[^:]*:", ":HASH:", line, count=1) for line in after.splitlines()],
+           "a new password alone leaves role and domains as they were", err)
     tap.same(web.get("/account", second).status, 303, "a new password ends them all")
     web.add_user("anna", PASSWORD, "domain", "example.com")
 
