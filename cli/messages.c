@@ -443,8 +443,8 @@ static int run(struct messages *m)
     if (code != EX_OK)
         return code;
     if (find_domain(m, &err) != 0 || find_user(m, &err) != 0 || find_server(m, &err) != 0 ||
-        range_parse(&m->range, m->from != NULL || m->to != NULL ? m->from : "-1days", m->to, false,
-                    &err) != 0 ||
+        range_parse(m->cli, &m->range, m->from != NULL || m->to != NULL ? m->from : "-1days", m->to,
+                    false, &err) != 0 ||
         rows_read(m, &err) != 0)
         return cli_fail(&err);
     return show(m);

@@ -286,7 +286,8 @@ static int run(struct reconcile_command *c)
     c->adjust =
         c->adjust || (!c->report && c->w.cli->settings->billing.reconcile == RECONCILE_ADJUST);
     if (domain_of(c, &err) < 0 ||
-        range_parse(&c->w.range, c->from != NULL ? c->from : "-1days", c->to, false, &err) < 0 ||
+        range_parse(c->w.cli, &c->w.range, c->from != NULL ? c->from : "-1days", c->to, false,
+                    &err) < 0 ||
         reconcile_read(&c->w, &err) < 0 || reconcile_effects(&c->w, &err) < 0 ||
         (c->adjust && reconcile_adjust(&c->w, &written, &err) < 0))
         return cli_fail(&err);

@@ -296,7 +296,7 @@ static int run_list(struct report *r)
                               .timezone = r->cli->settings->timezone};
     struct err err = {0};
 
-    if (range_parse(&r->range, r->from, r->to, false, &err) != 0 ||
+    if (range_parse(r->cli, &r->range, r->from, r->to, false, &err) != 0 ||
         (r->domain_text != NULL && parse_account(r, r->domain_text, &err) != 0))
         return cli_fail(&err);
     q.domain = r->question.account;
@@ -312,7 +312,8 @@ static int run(struct report *r)
         return code;
     if (r->list != NULL)
         return run_list(r);
-    if (range_parse(&r->range, r->from, r->to, r->step == 0, &err) != 0 || ask(r, &err) != 0 ||
+    if (range_parse(r->cli, &r->range, r->from, r->to, r->step == 0, &err) != 0 ||
+        ask(r, &err) != 0 ||
         read_report(&r->cli->reader, &r->question, &r->arena, &r->grid, &err) != 0)
         return cli_fail(&err);
     return cli_write_grid(&r->grid, (enum format)r->format,

@@ -127,7 +127,7 @@ static int run(struct totals *t)
         return code;
     if (t->month != NULL)
         t->from = t->to = t->month;
-    if (range_parse(&t->range, t->from, t->to, false, &err) != 0 || fill_grid(t, &err) != 0)
+    if (range_parse(t->cli, &t->range, t->from, t->to, false, &err) != 0 || fill_grid(t, &err) != 0)
         return cli_fail(&err);
     code = cli_write_grid(&t->grid, formats[t->format], RENDER_SVG_BAR);
     if (code == EX_OK && t->grid.note.len > 0 && t->format == 0)

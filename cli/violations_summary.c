@@ -365,7 +365,7 @@ int violations_summary(struct cli *cli, struct slice holder, const char *from, c
 
     arena_init(&s.arena, ARENA_BYTES);
     strmap_init(&s.by_name);
-    if (range_parse(&s.range, from, to, false, &err) != 0 || read_streams(&s, &err) < 0 ||
+    if (range_parse(cli, &s.range, from, to, false, &err) != 0 || read_streams(&s, &err) < 0 ||
         read_counted(&s, &err) != 0) {
         code = cli_fail(&err);
     } else {

@@ -144,7 +144,8 @@ static int open_parts(struct pushing *p, const struct settings *s, const char *d
                                  .timezone = s->timezone,
                                  .watch_ms = LEARN_WATCH_MS,
                                  .started_s = clock_unix_ms() / 1000,
-                                 .scrub_ms = SCRUB_MS};
+                                 .scrub_ms = SCRUB_MS,
+                                 .keep = push_keep(s)};
     struct push_schema schema;
 
     if (run_begin(p->db, dir, &config.identity, err) < 0)

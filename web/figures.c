@@ -7,7 +7,6 @@
 
 #include "lib/core/classify.h"
 #include "lib/core/suggest.h"
-#include "lib/ledger/row_sums.h"
 #include "lib/sys/clock.h"
 #include "web/exchange.h"
 
@@ -76,9 +75,7 @@ static int parse_range(struct exchange *x, struct figures *f, bool hours, struct
                                 .to_name = "to",
                                 .hours = hours};
 
-    f->range.time.now = (time_t)(x->now_ms / 1000);
-    f->range.time.hours_kept_s = HOUR_KEPT_S;
-    f->range.time.days_kept_s = DAY_KEPT_S;
+    f->range.time = read_report_time(x->settings, (time_t)(x->now_ms / 1000));
     return read_range_parse(&f->range, &words, err);
 }
 

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "lib/ledger/row_sums.h"
+#include "lib/read/read_report.h"
 #include "web/exchange.h"
 
 /* --- which month ----------------------------------------------------------------------------- */
@@ -21,8 +21,7 @@ static int parse_month(struct exchange *x, struct slice typed, struct figures_bi
         return scope_nothing(err);
     period_name(PERIOD_MONTH, start, f->month);
     words.from = words.to = slice_str(f->month);
-    f->range.time =
-        (struct report_time){.now = now, .hours_kept_s = HOUR_KEPT_S, .days_kept_s = DAY_KEPT_S};
+    f->range.time = read_report_time(x->settings, now);
     return read_range_parse(&f->range, &words, err);
 }
 

@@ -2,7 +2,7 @@
 
 #include <sysexits.h>
 
-#include "lib/ledger/row_sums.h"
+#include "lib/read/read_report.h"
 #include "web/exchange.h"
 
 #define TOP_MOST 100000
@@ -27,8 +27,7 @@ static int parse_range(struct exchange *x, struct range *range, struct err *err)
                                 .from_name = "from",
                                 .to_name = "to"};
 
-    range->time = (struct report_time){
-        .now = (time_t)(x->now_ms / 1000), .hours_kept_s = HOUR_KEPT_S, .days_kept_s = DAY_KEPT_S};
+    range->time = read_report_time(x->settings, (time_t)(x->now_ms / 1000));
     return read_range_parse(range, &words, err);
 }
 

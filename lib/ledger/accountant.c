@@ -337,7 +337,8 @@ static int open_parts(struct accountant *a, const struct settings *s,
                                  .timezone = s->timezone,
                                  .watch_ms = LEARN_WATCH_MS,
                                  .started_s = clock_unix_ms() / 1000,
-                                 .scrub_ms = SCRUB_MS};
+                                 .scrub_ms = SCRUB_MS,
+                                 .keep = push_keep(s)};
 
     if (asprintf(&a->journal_dir, "%s/%s", s->state_dir, ACCOUNTANT_JOURNAL) < 0) {
         a->journal_dir = NULL;

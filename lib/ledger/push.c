@@ -93,6 +93,7 @@ struct push *push_new(const struct push_config *config, struct ledger *ledger, s
         push_free(p);
         return NULL;
     }
+    p->trip.keep = config->keep;
     return p;
 }
 

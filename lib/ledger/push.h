@@ -8,6 +8,7 @@
 #include "lib/core/err.h"
 #include "lib/ledger/identity.h"
 #include "lib/ledger/ledger.h"
+#include "lib/ledger/push_keep.h"
 #include "lib/redis/store.h"
 
 /*
@@ -85,6 +86,7 @@ struct push_config {
     int64_t watch_ms;         /* LEARN_WATCH_MS */
     int64_t started_s;
     int64_t scrub_ms;
+    struct push_keep keep;
 };
 
 /* What the caller knows better. */

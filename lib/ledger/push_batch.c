@@ -14,6 +14,7 @@
 #define COMMANDS_PER_ROW 3
 #define TRIP_COMMANDS    (TRIP_ROWS * COMMANDS_PER_ROW)
 #define KEYS_MAX_BYTES   ((size_t)4 << 20)
+#define LEFT_S           3600   /* what Redis may still show of a row that has left the ledger */
 #define PAGE_FIELDS      "1000" /* of users, so that a hash of 10,000 does not stop Redis */
 
 static const struct script push_script = {"push", script_push_source};
@@ -115,15 +116,14 @@ static void add_push(struct push_batch *t, const struct row *row)
 
 /* Once a key and trip: r->keys may have moved since the last, so the key is compared by its place.
  */
-static void add_expire(struct push_batch *t, const struct row *row, size_t key_start,
-                       size_t key_len)
+static void add_expire(struct push_batch *t, int64_t expires_s, size_t key_start, size_t key_len)
 {
     struct push_batch_rows *r = t->rows;
     struct push_batch_command *c;
     struct slice argv[3];
     char at[24];
 
-    (void)snprintf(at, sizeof at, "%" PRId64, row->expires_s);
+    (void)snprintf(at, sizeof at, "%" PRId64, expires_s);
     c = command_begin(r);
     c->key_start = key_start;
     c->key_len = key_len;
@@ -176,12 +176,36 @@ static void add_commands(struct push_batch *t, const struct row *row)
     push = &r->commands[r->command_count];
     add_push(t, row);
     if (row->expires_s != 0 && (before == NULL || !is_same_key(r, before, push)))
-        add_expire(t, row, push->key_start, push->key_len);
+        add_expire(t, row->expires_s, push->key_start, push->key_len);
     if (row->key.kind == ROW_TOTAL && (row->key.account.len == 0 || row->key.account.ptr[0] != '@'))
         add_account(t, row);
     if (r->is_sweep && (row->key.kind == ROW_MONTH || row->key.kind == ROW_DAY) &&
         row->key.account.ptr[0] != '@')
         add_users(t, row);
+}
+
+/* Usually Redis has forgotten it, too. */
+static void add_gone(struct push_batch *t, const struct row *row, int64_t now_s)
+{
+    size_t start = t->rows->keys.len;
+
+    reconcile_key_add(&t->rows->keys, t->prefix, &row->key);
+    add_expire(t, now_s + LEFT_S, start, t->rows->keys.len - start);
+}
+
+static void collect_row(struct push_batch *t, struct row *row, int64_t now_s)
+{
+    struct push_batch_rows *r = t->rows;
+
+    r->rows[r->count++] =
+        (struct push_batch_row){.id = row->id, .number = row->number, .was = row->dirty};
+    row->expires_s = push_keep_until(&t->keep, row);
+    if (row->expires_s == 0 || row->expires_s > now_s) {
+        add_commands(t, row);
+        return;
+    }
+    r->rows[r->count - 1].outcome = OUTCOME_EXPIRED;
+    add_gone(t, row, now_s);
 }
 
 /* Reads the rows and builds the pipeline. */
@@ -197,12 +221,7 @@ static int collect(struct push_batch *t, enum ledger_walk which, int64_t after, 
     buf_reset(&r->keys);
     ledger_walk_start(t->ledger, which, after, limit);
     while ((rc = ledger_walk_next(t->ledger, &row, err)) == 1) {
-        r->rows[r->count++] =
-            (struct push_batch_row){.id = row.id, .number = row.number, .was = row.dirty};
-        if (row.expires_s != 0 && row.expires_s <= now_s)
-            r->rows[r->count - 1].outcome = OUTCOME_EXPIRED;
-        else
-            add_commands(t, &row);
+        collect_row(t, &row, now_s);
         out->last_id = row.id;
     }
     ledger_walk_end(t->ledger);

@@ -3,6 +3,7 @@
 
 #include "lib/core/contract.h"
 #include "lib/ledger/ledger.h"
+#include "lib/ledger/push_keep.h"
 #include "lib/redis/store.h"
 
 /*
@@ -10,7 +11,8 @@
  * each is noted in the ledger.
  *
  * With a row goes the time when Redis may forget it (EXPIREAT), with a total its account's entry in
- * the index of accounts. Rows whose time has come are not pushed, they leave the ledger.
+ * the index of accounts. Rows whose time has come are not pushed, they leave the ledger; where
+ * Redis would keep them longer, because store.keep_* was longer, they leave it within an hour.
  *
  * Redis may refuse a row (a key that holds something else, a damaged share of another node): that
  * row is marked and the others go on. Anything else that it refuses (out of memory, read-only,
@@ -32,6 +34,7 @@ struct push_batch {
     struct store *store;
     const char *prefix;
     bool as_names; /* write the form of shares that every version reads (lib/ledger/push_fleet) */
+    struct push_keep keep;
     struct push_batch_rows *rows;
 };
 

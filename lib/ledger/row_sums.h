@@ -29,7 +29,8 @@
 
 #define USER_OTHER "_other"
 
-/* How long rows are kept after their period's end. */
+/* row.expires_s lies so long after its period's end, whatever the settings say: how long a row is
+ * kept is decided when it is pushed (lib/ledger/push_keep). */
 #define HOUR_KEPT_S ((int64_t)45 * 86400)
 #define DAY_KEPT_S  ((int64_t)400 * 86400)
 

@@ -44,6 +44,14 @@ struct reading {
 
 /* --- stored periods -------------------------------------------------------------------------- */
 
+struct report_time read_report_time(const struct settings *s, time_t now)
+{
+    return (struct report_time){.now = now,
+                                .hours_kept_s = s->store.keep_hours_ms / 1000,
+                                .days_kept_s = s->store.keep_days_ms / 1000,
+                                .users_days_kept_s = s->store.keep_users_days_ms / 1000};
+}
+
 static int gone(const struct report_time *time, const struct stored_period *c, struct err *err)
 {
     if (c->kind == PERIOD_HOUR)
@@ -459,8 +467,11 @@ static int start(struct reading *d, struct err *err)
 int read_report(struct reader *r, const struct report_question *q, struct arena *arena,
                 struct report_grid *g, struct err *err)
 {
-    struct reading d = {.r = r, .q = q, .arena = arena, .g = g};
+    struct report_question own = *q;
+    struct reading d = {.r = r, .q = &own, .arena = arena, .g = g};
 
+    if (q->scope == SCOPE_USER || q->by == BY_USER)
+        own.time.days_kept_s = own.time.users_days_kept_s;
     memset(g, 0, sizeof *g);
     /* The nodes are asked before the counters: what is complete then is complete in them. */
     if (start(&d, err) != 0 ||

@@ -7,6 +7,7 @@
 #include "lib/core/period.h"
 #include "lib/core/report_grid.h"
 #include "lib/read/read.h"
+#include "lib/sys/settings.h"
 
 /*
  * A report out of the store: what is asked, as a grid with its coverage and remarks. For the
@@ -22,9 +23,9 @@ enum report_by { BY_NOTHING = -1, BY_NODE, BY_DOMAIN, BY_USER };
 
 /* The time that a report is about. */
 struct report_time {
-    time_t from, to, now;              /* [from, to) */
-    bool hours;                        /* counted by hours: from and to are whole ones */
-    int64_t hours_kept_s, days_kept_s; /* how long they are, after their end */
+    time_t from, to, now; /* [from, to) */
+    bool hours;           /* counted by hours: from and to are whole ones */
+    int64_t hours_kept_s, days_kept_s, users_days_kept_s; /* how long they are, after their end */
 };
 
 struct report_question {
@@ -39,6 +40,9 @@ struct report_question {
     bool reverse, over_time;
     size_t top; /* 0: all */
 };
+
+/* The time of a question asked now: what is kept follows from store.keep_*. */
+struct report_time read_report_time(const struct settings *s, time_t now) TG_NONNULL(1);
 
 /* The stored periods that make up [from, to). -1 too where they are no longer kept. */
 int read_report_cover(const struct report_time *time, time_t from, time_t to, struct arena *arena,

@@ -78,6 +78,7 @@ struct settings {
         struct {
             const char *ca_file, *cert_file, *key_file, *server_name;
         } tls;
+        int64_t keep_hours_ms, keep_days_ms, keep_users_days_ms; /* after the end of the period */
     } store;
     struct {
         enum ledger_sync sync;

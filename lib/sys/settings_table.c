@@ -143,6 +143,15 @@ const struct setting settings_table[] = {
      .check = settings_check_word,
      .help = "Name that the certificates of the servers must have. Empty: the host or address that "
              "is connected to, as a sentinel or the cluster names it."},
+    {"store.keep_hours", SETTING_TIME, "45days", AT(store.keep_hours_ms), .min = 2 * DAY,
+     .max = 3660 * DAY,
+     .help = "How long the figures of an hour are kept after its end. Months and totals are kept "
+             "for ever. Set the three keep_ settings to the same on all nodes; what they take in "
+             "Redis is in tollgate-keys(7)."},
+    {"store.keep_days", SETTING_TIME, "400days", AT(store.keep_days_ms), .min = 2 * DAY,
+     .max = 3660 * DAY, .help = "How long the figures of a day are kept."},
+    {"store.keep_users_days", SETTING_TIME, "92days", AT(store.keep_users_days_ms), .min = 2 * DAY,
+     .max = 3660 * DAY, .help = "How long the figures of users of a day are kept."},
     {"ledger.sync", SETTING_SYNC, "1s", AT(ledger.sync), AT(ledger.sync_ms), 10 * MS, MINUTE,
      .choices = syncs, .reloadable = true,
      .help = "When the journal is written to stable storage. always: before each answer to the "

@@ -250,6 +250,58 @@ static void test_expired(void)
     node_remove(&n);
 }
 
+static long long time_to_live(const char *key)
+{
+    redisReply *r = command("TTL|%s", key);
+    long long s = r->integer;
+
+    freeReplyObject(r);
+    return s;
+}
+
+/* store.keep_*, and a change of them. */
+static void test_keep(void)
+{
+    const int64_t end_s = clock_unix_ms() / 1000 - 86400;
+    struct push_config like = {.program = PUSH_MILTER,
+                               .keep = {2 * 86400, 3 * 86400, 2 * 86400 + 7200}};
+    struct row_key users = key_of("a.example", ROW_USERS_DAY, "2025-11-21", "u@a.example");
+    struct ledger_meta meta;
+    struct node n;
+    struct row row;
+
+    node_open_as(&n, "a.db", "mx1", SCRUB_MS, &like);
+    n.now.now_s = end_s + 86400;
+    count_into(&n, key_of("a.example", ROW_HOUR, "2025-11-21T10", ""), "in_messages 1", 1,
+               end_s + HOUR_KEPT_S);
+    count_into(&n, key_of("a.example", ROW_DAY, "2025-11-21", ""), "in_messages 1", 1,
+               end_s + DAY_KEPT_S);
+    count_into(&n, users, "in_messages 1", 1, end_s + DAY_KEPT_S);
+    count_into(&n, key_of("a.example", ROW_MONTH, "2025-11", ""), "in_messages 1", 1, 0);
+    OK(push_all(&n), "pushed");
+    OK(llabs(time_to_live("tg:{a.example}:hour:2025-11-21T10") - 86400) < 60, "hours");
+    OK(llabs(time_to_live("tg:{a.example}:day:2025-11-21") - 2 * 86400) < 60, "days");
+    OK(llabs(time_to_live("tg:{a.example}:users:day:2025-11-21") - 93600) < 60, "users' days");
+    is_number("TTL|tg:{a.example}:month:2025-11", -1);
+    meta = *ledger_meta(n.ledger);
+    meta.latest_ms = n.now.now_s * 1000;
+    must(ledger_meta_set(n.ledger, &meta, &err), "meta");
+    node_close(&n);
+    like.keep = (struct push_keep){10 * 86400, 10 * 86400, 3600};
+    node_open_as(&n, "a.db", "mx1", SCRUB_MS, &like);
+    n.now.now_s = end_s + 86400;
+    meta.counted_through = n.now.now_s;
+    must(ledger_meta_set(n.ledger, &meta, &err), "meta");
+    node_close(&n);
+    node_open_as(&n, "a.db", "mx1", SCRUB_MS, &like);
+    n.now.now_s = end_s + 86400;
+    OK(push_all(&n), "other settings");
+    OK(llabs(time_to_live("tg:{a.example}:hour:2025-11-21T10") - 9 * 86400) < 60, "more hours");
+    OK(time_to_live("tg:{a.example}:users:day:2025-11-21") <= 3600, "users' days go");
+    IS_INT(ledger_row_find(n.ledger, &users, &row, NULL, &err), 0, "from the ledger, too");
+    node_remove(&n);
+}
+
 /* Rows as the version before wrote them, while a node of it is seen, and after it has gone. */
 static void test_older_version(void)
 {
@@ -351,9 +403,9 @@ static void test_many(void)
 
 int main(void)
 {
-    static void (*const tests[])(void) = {test_rows,          test_one_hset, test_order,
-                                          test_two_nodes,     test_renamed,  test_expired,
-                                          test_older_version, test_many};
+    static void (*const tests[])(void) = {test_rows,      test_one_hset,      test_order,
+                                          test_two_nodes, test_renamed,       test_expired,
+                                          test_keep,      test_older_version, test_many};
 
     return push_tests_run(tests, sizeof tests / sizeof tests[0]);
 }

@@ -7,6 +7,7 @@
 #include "lib/ledger/identity.h"
 #include "lib/ledger/ledger_share.h"
 #include "lib/ledger/push.h"
+#include "lib/ledger/row_sums.h"
 #include "lib/redis/link.h"
 #include "lib/sys/clock.h"
 #include "t/redis/redis_fixture.h"
@@ -65,6 +66,8 @@ static inline void node_open_as(struct node *n, const char *file, const char *na
     config.watch_ms = 1500;
     config.started_s = NOW_S;
     config.scrub_ms = scrub_ms;
+    if (config.keep.days_s == 0)
+        config.keep = (struct push_keep){HOUR_KEPT_S, DAY_KEPT_S, DAY_KEPT_S};
     n->settings = settings_of(url);
     (void)snprintf(n->path, sizeof n->path, "%s/%s", redis.dir, file);
     n->ledger = ledger_open(n->path, name, &err);

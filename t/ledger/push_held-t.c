@@ -79,7 +79,8 @@ static void test_scrub(void)
                                                  .version = "0.1",
                                                  .timezone = "UTC",
                                                  .started_s = NOW_S,
-                                                 .scrub_ms = 50},
+                                                 .scrub_ms = 50,
+                                                 .keep = {HOUR_KEPT_S, DAY_KEPT_S, DAY_KEPT_S}},
                            s.node.ledger, s.node.store, &err);
     (void)hold(&s, "a.example", "Q1", 1700000000000);
     apply(&s);

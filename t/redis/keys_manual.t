@@ -64,8 +64,9 @@ def node_fields():
 
 
 def kept_days(name):
-    return re.search(r"#define %s\s+\(\(int64_t\)(\d+) \* 86400\)" % name,
-                     text("lib/ledger/row_sums.h")).group(1)
+    """The default of store.NAME."""
+    table = text("lib/sys/settings_table.c")
+    return re.search(r'"store\.%s", SETTING_TIME, "(\d+)days"' % name, table).group(1)
 
 
 def main():
@@ -82,9 +83,9 @@ def main():
     tap.ok(told == hash_fields("PUSH_COLLECTOR"), "the fields of the collector's hash",
            "told %s, written %s" % (sorted(told), sorted(hash_fields("PUSH_COLLECTOR"))))
 
-    tap.ok("Hours expire %s days after" % kept_days("HOUR_KEPT_S") in manual, "how long hours stay")
-    tap.ok("users of days expire %s days after" % kept_days("DAY_KEPT_S") in manual,
-           "how long days stay")
+    kept = "Hours expire %s days after their end, days %s days and the users of days %s days" % tuple(
+        kept_days(name) for name in ("keep_hours", "keep_days", "keep_users_days"))
+    tap.ok(kept in manual, "how long hours and days stay", kept)
 
     kept = re.search(r"HELD_SET_KEPT_S \(\(int64_t\)(\d+) \*", text("lib/ledger/push_held.h"))
     tap.ok("held messages expires %s days after" % kept.group(1) in manual,
