@@ -6,11 +6,13 @@
 
 #include "cli/command.h"
 #include "cli/options.h"
+#include "cli/progress.h"
 #include "cli/range.h"
 #include "cli/report_lists.h"
 #include "lib/core/address.h"
 #include "lib/core/classify.h"
 #include "lib/sources/source.h"
+#include "lib/sys/clock.h"
 
 #define MEMORY_BYTES ((size_t)1 << 30)
 
@@ -305,6 +307,8 @@ static int run_list(struct report *r)
 
 static int run(struct report *r)
 {
+    const int64_t began_ms = clock_monotonic_ms();
+    struct progress progress;
     struct err err = {0};
     int code = cli_open(r->cli);
 
@@ -312,9 +316,14 @@ static int run(struct report *r)
         return code;
     if (r->list != NULL)
         return run_list(r);
-    if (range_parse(r->cli, &r->range, r->from, r->to, r->step == 0, &err) != 0 ||
-        ask(r, &err) != 0 ||
-        read_report(&r->cli->reader, &r->question, &r->arena, &r->grid, &err) != 0)
+    progress_start(&progress, r->cli, began_ms);
+    code = range_parse(r->cli, &r->range, r->from, r->to, r->step == 0, &err);
+    if (code == 0)
+        code = ask(r, &err);
+    if (code == 0)
+        code = read_report(&r->cli->reader, &r->question, &r->arena, &r->grid, &err);
+    progress_end(&progress);
+    if (code != 0)
         return cli_fail(&err);
     return cli_write_grid(&r->grid, (enum format)r->format,
                           r->chart < 0 ? RENDER_SVG_BAR : (enum render_svg_kind)r->chart);

@@ -5,10 +5,12 @@
 
 #include "cli/command.h"
 #include "cli/options.h"
+#include "cli/progress.h"
 #include "cli/range.h"
 #include "lib/core/address.h"
 #include "lib/core/classify.h"
 #include "lib/read/read_totals.h"
+#include "lib/sys/clock.h"
 
 #define MEMORY_BYTES ((size_t)1 << 30)
 
@@ -120,14 +122,21 @@ static int fill_grid(struct totals *t, struct err *err)
 
 static int run(struct totals *t)
 {
+    const int64_t began_ms = clock_monotonic_ms();
+    struct progress progress;
     struct err err = {0};
     int code = cli_open(t->cli);
 
     if (code != EX_OK)
         return code;
+    progress_start(&progress, t->cli, began_ms);
     if (t->month != NULL)
         t->from = t->to = t->month;
-    if (range_parse(t->cli, &t->range, t->from, t->to, false, &err) != 0 || fill_grid(t, &err) != 0)
+    code = range_parse(t->cli, &t->range, t->from, t->to, false, &err);
+    if (code == 0)
+        code = fill_grid(t, &err);
+    progress_end(&progress);
+    if (code != 0)
         return cli_fail(&err);
     code = cli_write_grid(&t->grid, formats[t->format], RENDER_SVG_BAR);
     if (code == EX_OK && t->grid.note.len > 0 && t->format == 0)

@@ -11,6 +11,10 @@
 #define SHARDS     16
 #define SCAN_COUNT SLICE("1000")
 #define KEY_BYTES  1024
+/* Small, so that the memory of replies is used again while it is in the processor's cache. */
+#define ROWS_BATCH ((size_t)128)
+/* With more counters than that, all fields of a row are read. */
+#define ALL_FROM ((size_t)12)
 
 /* --- schema ---------------------------------------------------------------------------------- */
 
@@ -219,6 +223,8 @@ struct read_rows {
     void *context;
     struct buf key;
     struct tally sum; /* of the account that is being read */
+    struct read_all all;
+    bool wants_all;
 };
 
 static struct slice pair_key(struct read_rows *d, size_t pair)
@@ -231,12 +237,28 @@ static struct slice pair_key(struct read_rows *d, size_t pair)
     return buf_slice(&d->key);
 }
 
+static void pair_ask(struct read_rows *d, size_t pair)
+{
+    if (d->wants_all)
+        read_ask_all(d->r, pair_key(d, pair));
+    else
+        read_ask_counters(d->r, pair_key(d, pair), d->counters);
+}
+
+static int pair_add(struct read_rows *d, const redisReply *reply, struct slice key, struct err *err)
+{
+    if (d->wants_all)
+        return read_take_all(d->r, reply, key, &d->all, &d->sum, err);
+    return read_take_counters(d->r, reply, key, d->counters, &d->sum, err);
+}
+
 static int pair_take(struct read_rows *d, size_t pair, const redisReply *reply, struct err *err)
 {
     size_t account = pair / d->periods->count;
 
-    if (read_take_counters(d->r, reply, pair_key(d, pair), d->counters, &d->sum, err) != 0)
-        return -1;
+    /* The key is made where an error has to name it. */
+    if (pair_add(d, reply, SLICE_NONE, err) != 0)
+        return pair_add(d, reply, pair_key(d, pair), err);
     if ((pair + 1) % d->periods->count != 0)
         return 0;
     if (d->row(d->context, d->accounts->items[account], &d->sum, err) != 0)
@@ -247,11 +269,11 @@ static int pair_take(struct read_rows *d, size_t pair, const redisReply *reply, 
 
 static int read_batch(struct read_rows *d, size_t first, size_t count, struct err *err)
 {
-    redisReply *replies[READ_BATCH];
+    redisReply *replies[ROWS_BATCH];
     int result = 0;
 
     for (size_t i = 0; i < count; i++)
-        read_ask_counters(d->r, pair_key(d, first + i), d->counters);
+        pair_ask(d, first + i);
     d->r->cost += count;
     if (read_trip(d->r, replies, err) != 0)
         return -1;
@@ -270,13 +292,17 @@ int read_counters(struct reader *r, const struct name_list *accounts,
                           .periods = periods,
                           .counters = counters,
                           .row = row,
-                          .context = context};
+                          .context = context,
+                          .wants_all = counters->count >= ALL_FROM};
     size_t pairs = accounts->count * periods->count;
     int result = 0;
 
     buf_init(&d.key, KEY_BYTES);
-    for (size_t at = 0; result == 0 && at < pairs; at += READ_BATCH)
-        result = read_batch(&d, at, pairs - at < READ_BATCH ? pairs - at : READ_BATCH, err);
+    read_all_init(&d.all, counters);
+    for (size_t at = 0; result == 0 && at < pairs; at += ROWS_BATCH) {
+        result = read_batch(&d, at, pairs - at < ROWS_BATCH ? pairs - at : ROWS_BATCH, err);
+        read_tell(r, at, pairs);
+    }
     buf_fini(&d.key);
     return result;
 }

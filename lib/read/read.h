@@ -25,9 +25,17 @@
  * it.
  */
 
+/* Told while many rows are read; one reading may be the `part`-th of several of the same length. */
+struct read_progress {
+    void (*show)(void *context, unsigned percent); /* NULL: nobody looks */
+    void *context;
+    size_t part, parts;
+};
+
 struct reader {
     struct store *store;
     const char *prefix;
+    struct read_progress progress;
     int64_t timeout_ms; /* of one trip; READ_TIMEOUT_MS where 0 */
     size_t cost;        /* of what was read so far: a hash counts 1, each field of users too */
 };

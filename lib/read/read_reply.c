@@ -46,6 +46,14 @@ int read_trip(struct reader *r, redisReply **replies, struct err *err)
                           err);
 }
 
+void read_tell(struct reader *r, size_t done, size_t all)
+{
+    const struct read_progress *p = &r->progress;
+
+    if (p->show != NULL && all > 0 && p->parts > 0)
+        p->show(p->context, (unsigned)((p->part * 100 + done * 100 / all) / p->parts));
+}
+
 void read_free(redisReply **replies, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -77,6 +85,60 @@ int read_take_counters(const struct reader *r, const redisReply *reply, struct s
 
         if (read_number(r, reply->element[i], key, slice_str(counter_table[id].name), &value,
                         err) != 0)
+            return -1;
+        sum->value[id] += value;
+    }
+    return 0;
+}
+
+void read_all_init(struct read_all *all, const struct counter_list *counters)
+{
+    *all = (struct read_all){.wanted = {false}};
+    for (size_t i = 0; i < COUNTER_COUNT; i++)
+        all->names[i] = slice_str(counter_table[i].name);
+    for (size_t i = 0; i < counters->count; i++)
+        all->wanted[counters->ids[i]] = true;
+}
+
+void read_ask_all(struct reader *r, struct slice key)
+{
+    store_pipe_add(r->store, 2, (const struct slice[]){SLICE("HGETALL"), key});
+}
+
+/* Rows that one program has written have their fields in much the same order. */
+static int counter_after(struct read_all *all, int before, struct slice name)
+{
+    int *after = &all->after[before + 1];
+
+    if (!slice_equal(name, all->names[*after])) {
+        int id = counter_find(name);
+
+        if (id < 0)
+            return -1;
+        *after = id;
+    }
+    return *after;
+}
+
+int read_take_all(const struct reader *r, const redisReply *reply, struct slice key,
+                  struct read_all *all, struct tally *sum, struct err *err)
+{
+    int before = -1;
+
+    if (read_expect(r, reply, REDIS_REPLY_ARRAY, key, err) != 0)
+        return -1;
+    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+        struct slice name = link_reply_text(reply->element[i]);
+        uint64_t value;
+        int id;
+
+        if (name.len == 0 || name.ptr[0] == '_')
+            continue;
+        id = counter_after(all, before, name);
+        if (id < 0 || !all->wanted[id])
+            continue;
+        before = id;
+        if (read_number(r, reply->element[i + 1], key, name, &value, err) != 0)
             return -1;
         sum->value[id] += value;
     }

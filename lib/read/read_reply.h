@@ -18,6 +18,8 @@ int read_number(const struct reader *r, const redisReply *reply, struct slice ke
                 struct slice field, uint64_t *value, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Runs the pipeline; on failure the replies are not there. */
 int read_trip(struct reader *r, redisReply **replies, struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* So much of the present part has been read. */
+void read_tell(struct reader *r, size_t done, size_t all) TG_NONNULL(1);
 void read_free(redisReply **replies, size_t count);
 /* Asks a key for these counters, and adds what it answers to *sum. */
 void read_ask_counters(struct reader *r, struct slice key, const struct counter_list *counters)
@@ -25,6 +27,18 @@ void read_ask_counters(struct reader *r, struct slice key, const struct counter_
 int read_take_counters(const struct reader *r, const redisReply *reply, struct slice key,
                        const struct counter_list *counters, struct tally *sum,
                        struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 4, 5);
+/* The same with all fields of a key, for who wants many: Redis looks for each name that HMGET is
+ * given from the beginning of a row. Fields that are asked for or not may stand there. */
+struct read_all {
+    bool wanted[COUNTER_COUNT];
+    struct slice names[COUNTER_COUNT];
+    int after[COUNTER_COUNT + 1]; /* which counter came after which in the last row */
+};
+void read_all_init(struct read_all *all, const struct counter_list *counters) TG_NONNULL(1, 2);
+void read_ask_all(struct reader *r, struct slice key) TG_NONNULL(1);
+int read_take_all(const struct reader *r, const redisReply *reply, struct slice key,
+                  struct read_all *all, struct tally *sum, struct err *err) TG_MUST_USE
+    TG_NONNULL(1, 2, 4, 5);
 int read_no_memory(struct err *err) TG_MUST_USE;
 
 #endif

@@ -402,7 +402,9 @@ static int read_steps(struct reading *d, struct err *err)
 
     if (period_range_steps(d->q->step, t->from, t->to, t->now, d->arena, &steps, err) != 0)
         return -1;
+    d->r->progress.parts = steps.count;
     for (size_t i = 0; i < steps.count; i++) {
+        d->r->progress.part = i;
         if (read_step(d, &steps.items[i], err) != 0)
             return -1;
     }

@@ -235,6 +235,7 @@ int read_users(struct reader *r, const struct name_list *accounts,
         result =
             read_some(d, accounts->items + at, left < ACCOUNTS_AT_ONCE ? left : ACCOUNTS_AT_ONCE,
                       periods, row, context, err);
+        read_tell(r, at, accounts->count);
     }
     arena_fini(&d->arena);
     free(d);
