@@ -34,7 +34,8 @@ store = { url = "unix://$work/redis.sock"; };
 hosted = { domains = ["file:$work/domains"]; };
 EOT
 measure() {
-    local began=$(date +%s%N)
+    local began
+    began=$(date +%s%N)
     "$build/tollgate" -c "$work/tollgate.conf" "$@" --from 2026-10-01 --to 2026-10-15 >"$work/out"
     echo "$*: $(wc -l <"$work/out") lines in $((($(date +%s%N) - began) / 1000000)) ms"
 }

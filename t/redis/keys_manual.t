@@ -83,8 +83,9 @@ def main():
     tap.ok(told == hash_fields("PUSH_COLLECTOR"), "the fields of the collector's hash",
            "told %s, written %s" % (sorted(told), sorted(hash_fields("PUSH_COLLECTOR"))))
 
-    kept = "Hours expire %s days after their end, days %s days and the users of days %s days" % tuple(
-        kept_days(name) for name in ("keep_hours", "keep_days", "keep_users_days"))
+    days = [kept_days(name) for name in ("keep_hours", "keep_days", "keep_users_days")]
+    kept = "Hours expire %s days after their end, days %s days and the users of days %s days" % (
+        tuple(days))
     tap.ok(kept in manual, "how long hours and days stay", kept)
 
     kept = re.search(r"HELD_SET_KEPT_S \(\(int64_t\)(\d+) \*", text("lib/ledger/push_held.h"))
