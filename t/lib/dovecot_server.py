@@ -104,13 +104,24 @@ userdb static {{
 """
 
 
+AUTH = """\
+service auth {
+  unix_listener %s {
+    mode = 0666
+  }
+}
+"""
+
+
 def version():
     return subprocess.run(COMMAND + ["--version"], stdout=subprocess.PIPE, check=True,
                           universal_newlines=True).stdout.split()[0]
 
 
 class DovecotServer:
-    def __init__(self, folder, users):
+    """`auth`: a socket for authentication clients, as in tollgate-web(8), readable for all."""
+
+    def __init__(self, folder, users, auth=None):
         self.folder, self.log = folder, os.path.join(folder, "log")
         self.pop_port, self.imap_port = proc.free_port(), proc.free_port()
         self.version = version()
@@ -126,7 +137,8 @@ class DovecotServer:
             proc.SOURCE, "contrib/dovecot/91-tollgate-collect%s.conf" % ("-2.4" * is_24))))
         conf = os.path.join(folder, "dovecot.conf")
         proc.write_text(conf, ((V24 if is_24 else V23) + COMMON).format(
-            dir=folder, pop=self.pop_port, imap=self.imap_port, snippet=snippet))
+            dir=folder, pop=self.pop_port, imap=self.imap_port, snippet=snippet) +
+                        (AUTH % auth if auth else ""))
         self.daemon = proc.Daemon(COMMAND + ["-F", "-c", conf],
                                   os.path.join(folder, "dovecot.out"))
         for port in (self.pop_port, self.imap_port):
