@@ -169,15 +169,6 @@ static void add_rows(struct table *l, const struct reconcile_command *c)
 /* --- the summary -------------------------------------------------------------------------------
  */
 
-static size_t found_count(const struct reconcile *w, enum finding_kind kind)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < w->count; i++)
-        n += !w->list[i].is_dropped && w->list[i].found->kind == kind;
-    return n;
-}
-
 static void add_count(struct buf *b, const char *what, uint64_t n)
 {
     struct buf number;
@@ -199,7 +190,7 @@ static void add_summary(struct buf *b, const struct reconcile_command *c, size_t
     if (f->unjudged > 0)
         add_count(b, "not compared: the log does not cover them, or not yet", f->unjudged);
     for (size_t k = 0; k < FINDING_KINDS; k++) {
-        size_t n = found_count(&c->w, (enum finding_kind)k);
+        size_t n = reconcile_count(&c->w, (enum finding_kind)k);
         struct buf what;
 
         if (n == 0)
@@ -223,7 +214,7 @@ static json_t *summary_json(const struct reconcile_command *c, const struct tabl
     for (size_t k = 0; k < FINDING_KINDS; k++)
         (void)json_object_set_new(
             counts, finding_kind_name((enum finding_kind)k),
-            json_integer((json_int_t)found_count(&c->w, (enum finding_kind)k)));
+            json_integer((json_int_t)reconcile_count(&c->w, (enum finding_kind)k)));
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "counted", (json_int_t)f->counted,
                      "confirmed", (json_int_t)f->agreed, "on_hold", (json_int_t)f->waiting,
                      "not_compared", (json_int_t)f->unjudged, "adjustments_written",
@@ -270,6 +261,15 @@ static int domain_of(struct reconcile_command *c, struct err *err)
     return cli_bad_value(err, "domain", c->domain);
 }
 
+/* Of one domain alone it says too little. What was found does not depend on it. */
+static void tell(struct reconcile_command *c)
+{
+    struct err err = {0};
+
+    if (c->domain == NULL && reconcile_tell(&c->w, &err) < 0)
+        (void)fprintf(stderr, "tollgate: what was found is not told to monitoring: %s\n", err.text);
+}
+
 static int run(struct reconcile_command *c)
 {
     struct err err = {0};
@@ -291,6 +291,7 @@ static int run(struct reconcile_command *c)
         reconcile_read(&c->w, &err) < 0 || reconcile_effects(&c->w, &err) < 0 ||
         (c->adjust && reconcile_adjust(&c->w, &written, &err) < 0))
         return cli_fail(&err);
+    tell(c);
     return show(c, written);
 }
 

@@ -46,6 +46,11 @@ int reconcile_effects(struct reconcile *w, struct err *err) TG_MUST_USE TG_NONNU
 int reconcile_adjust(struct reconcile *w, size_t *written, struct err *err) TG_MUST_USE
     TG_NONNULL(1, 2);
 
+/* Tells Redis what this run has found, for monitoring: in the hash of the node's collector. */
+int reconcile_tell(struct reconcile *w, struct err *err) TG_MUST_USE TG_NONNULL(1, 2);
+/* How many there are of a kind. */
+size_t reconcile_count(const struct reconcile *w, enum finding_kind kind) TG_NONNULL(1);
+
 /* Steps through the journal's records, the oldest first; `take` returns 0, 1 to end, or -1. */
 int reconcile_records(struct reconcile *w,
                       int (*take)(struct reconcile *w, const struct record *r, void *context,

@@ -222,6 +222,7 @@ static void watch(struct collector *c, int64_t now_ms)
         c->fold.must_save = true;
         c->fold.signs = (c->fold.signs & ~(uint64_t)NOTES_OF_NOW) | c->status.signs;
     }
+    pushing_queue(c->pushing, c->status.queue.is_known, c->status.queue.messages);
     if (c->settings->collect.clamd[0] == '\0')
         c->fold.signs &= ~(uint64_t)NOTES_CLAMD_ASKED;
     else if (clamd_turn(&c->clamd, now_ms, time_ms, &c->fold.sink))

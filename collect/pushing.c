@@ -39,6 +39,8 @@ struct pushing {
     struct push_now now;
     struct buf sources; /* their names, for the hash */
     struct buf notes;   /* what they lack */
+    struct buf through; /* up to where each is read */
+    char queue[24];     /* messages in it; "": not known */
     struct string_list names;
     int64_t next_ms; /* monotonic */
     void (*resumed)(void *context);
@@ -184,6 +186,7 @@ struct pushing *pushing_new(const struct settings *s, const char *dir, struct co
                           .rival = {"two nodes of the same name", NULL, LOG_ERR, .times = 0}};
     buf_init(&p->sources, SOURCES_BYTES);
     buf_init(&p->notes, SOURCES_BYTES);
+    buf_init(&p->through, SOURCES_BYTES);
     for (size_t i = 0; i < p->names.count; i++)
         buf_addf(&p->sources, "%s%s", i > 0 ? " " : "", p->names.items[i]);
     if (open_parts(p, s, dir, err) == 0)
@@ -204,6 +207,7 @@ void pushing_free(struct pushing *p)
     store_free(p->store);
     buf_fini(&p->sources);
     buf_fini(&p->notes);
+    buf_fini(&p->through);
     free(p);
 }
 
@@ -239,24 +243,51 @@ static void report_findings(struct pushing *p)
     log_problem_settle(&p->rival, now_ms, RIVAL_QUIET_MS);
 }
 
+/* Of those that have ever been read. */
+static int through_take(struct pushing *p, struct err *err)
+{
+    struct collect_source saved;
+
+    buf_reset(&p->through);
+    for (size_t i = 0; i < p->names.count; i++) {
+        int rc = collect_db_source(p->db, slice_str(p->names.items[i]), &saved, err);
+
+        if (rc < 0)
+            return -1;
+        if (rc > 0)
+            buf_addf(&p->through, "%" PRId64 " %s\n", saved.to_ms / 1000, p->names.items[i]);
+    }
+    return 0;
+}
+
+void pushing_queue(struct pushing *p, bool is_known, uint64_t messages)
+{
+    p->queue[0] = '\0';
+    if (is_known)
+        (void)snprintf(p->queue, sizeof p->queue, "%" PRIu64, messages);
+}
+
 static int now_take(struct pushing *p, int64_t through_ms, struct err *err)
 {
     struct collect_totals totals;
     uint64_t signs;
 
-    if (collect_db_totals(p->db, &totals, err) < 0 || collect_db_signs(p->db, &signs, err) < 0)
+    if (collect_db_totals(p->db, &totals, err) < 0 || collect_db_signs(p->db, &signs, err) < 0 ||
+        through_take(p, err) < 0)
         return -1;
     buf_reset(&p->notes);
     notes_text(signs, &p->notes);
-    p->now = (struct push_now){
-        .now_s = clock_unix_ms() / 1000,
-        .counted_through = through_ms / 1000,
-        .is_caught_up = true,
-        .gauges = {[PUSH_LINES] = totals.lines,
-                   [PUSH_GAPS] = totals.gaps,
-                   [PUSH_LOST_ENDS] = totals.lost_ends,
-                   [PUSH_LOG_FROM] = (uint64_t)(totals.from_ms / 1000)},
-        .texts = {[PUSH_SOURCES] = buf_slice(&p->sources), [PUSH_NOTES] = buf_slice(&p->notes)}};
+    p->now = (struct push_now){.now_s = clock_unix_ms() / 1000,
+                               .counted_through = through_ms / 1000,
+                               .is_caught_up = true,
+                               .gauges = {[PUSH_LINES] = totals.lines,
+                                          [PUSH_GAPS] = totals.gaps,
+                                          [PUSH_LOST_ENDS] = totals.lost_ends,
+                                          [PUSH_LOG_FROM] = (uint64_t)(totals.from_ms / 1000)},
+                               .texts = {[PUSH_SOURCES] = buf_slice(&p->sources),
+                                         [PUSH_NOTES] = buf_slice(&p->notes),
+                                         [PUSH_SOURCES_THROUGH] = buf_slice(&p->through),
+                                         [PUSH_QUEUE] = slice_str(p->queue)}};
     return 0;
 }
 

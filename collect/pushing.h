@@ -29,6 +29,8 @@ struct pushing *pushing_new(const struct settings *s, const char *dir, struct co
                             void (*resumed)(void *context), void *context,
                             struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3, 4);
 
+/* How many messages are in the mail server's queue; false: not known. */
+void pushing_queue(struct pushing *p, bool is_known, uint64_t messages) TG_NONNULL(1);
 /* The settings in force from now on; borrowed, as those of pushing_new. */
 void pushing_reload(struct pushing *p, const struct settings *s) TG_NONNULL(1, 2);
 

@@ -77,7 +77,7 @@ static const struct state {
     const char *name, *help;
     enum metrics_type type;
     enum state_of of;
-    bool is_time;
+    bool is_told;  /* 0: the node does not say */
     size_t offset; /* of an int64_t, or an uint64_t below 2^63 */
 } states[] = {
     {"tollgate_started_timestamp_seconds", "Last start of tollgated.", METRICS_GAUGE, OF_MILTER,
@@ -95,6 +95,10 @@ static const struct state {
      false, FIELD(info.journal_records)},
     {"tollgate_ledger_pending_rows", "Rows of the ledger that are not yet in Redis.", METRICS_GAUGE,
      OF_MILTER, false, FIELD(info.dirty_rows)},
+    {"tollgate_disk_free_bytes", "Free space of the disk of the journal.", METRICS_GAUGE, OF_MILTER,
+     true, FIELD(info.disk_free)},
+    {"tollgate_disk_min_bytes", "ledger.min_free: with less free no mail is accepted.",
+     METRICS_GAUGE, OF_MILTER, true, FIELD(info.disk_min)},
     {"tollgate_collect_seen_timestamp_seconds",
      "Time at which tollgate-collect last wrote its state.", METRICS_GAUGE, OF_COLLECTOR, true,
      FIELD(collector.seen)},
@@ -103,6 +107,8 @@ static const struct state {
      FIELD(collector.log.through_s)},
     {"tollgate_collect_lines", "Lines of logs read.", METRICS_COUNTER, OF_COLLECTOR, false,
      FIELD(collector.lines)},
+    {"tollgate_reconcile_timestamp_seconds", "Last run of `tollgate reconcile'.", METRICS_GAUGE,
+     OF_COLLECTOR, true, FIELD(collector.reconcile_at)},
     {"tollgate_collect_gaps", "Holes found in the logs.", METRICS_COUNTER, OF_COLLECTOR, false,
      FIELD(collector.gaps)},
 };
@@ -127,22 +133,77 @@ static void write_states(struct metrics_text *t, const struct fleet *fleet)
             const struct fleet_node *node = &fleet->items[i];
             int64_t value = *(const int64_t *)(const void *)((const char *)node + states[s].offset);
 
-            if (has_state(node, states[s].of) && (value > 0 || !states[s].is_time))
+            if (has_state(node, states[s].of) && (value > 0 || !states[s].is_told))
                 node_sample(t, node, value);
         }
     }
 }
 
+/* Of a log, or, where the node does not tell them apart, of all. */
+static void lag_sample(struct metrics_text *t, const struct fleet_node *node, struct slice source,
+                       int64_t lag_s)
+{
+    const struct metrics_label labels[] = {{"node", node->info.name}, {"source", source}};
+
+    metrics_text_sample(t, NULL, labels, source.len > 0 ? 2 : 1, lag_s > 0 ? (uint64_t)lag_s : 0);
+}
+
+static void node_lags(struct metrics_text *t, const struct fleet_node *node, int64_t now_s)
+{
+    struct slice rest = node->collector.sources_through, line, through;
+    bool is_told = false;
+    uint64_t unix_s;
+
+    while (slice_word(&rest, "\n", &line)) {
+        if (!slice_cut(&line, ' ', &through) || !slice_number(through, &unix_s) ||
+            unix_s > INT64_MAX || line.len == 0)
+            continue;
+        lag_sample(t, node, line, now_s - (int64_t)unix_s);
+        is_told = true;
+    }
+    if (!is_told && node->collector.log_through > 0)
+        lag_sample(t, node, SLICE_NONE, now_s - node->collector.log_through);
+}
+
 static void write_lag(struct metrics_text *t, const struct fleet *fleet, int64_t now_s)
 {
     metrics_text_family(t, "tollgate_collect_lag_seconds", METRICS_GAUGE,
-                        "How far tollgate-collect is behind the present in the log in which it is "
-                        "furthest behind.");
+                        "How far tollgate-collect is behind the present in each of its logs.");
+    for (size_t i = 0; i < fleet->count; i++) {
+        if (has_state(&fleet->items[i], OF_COLLECTOR))
+            node_lags(t, &fleet->items[i], now_s);
+    }
+}
+
+static void write_queue(struct metrics_text *t, const struct fleet *fleet)
+{
+    metrics_text_family(t, "tollgate_queue_messages", METRICS_GAUGE,
+                        "Messages in the queue of the mail server.");
     for (size_t i = 0; i < fleet->count; i++) {
         const struct fleet_node *node = &fleet->items[i];
 
-        if (has_state(node, OF_COLLECTOR) && node->collector.log_through > 0)
-            node_sample(t, node, now_s - node->collector.log_through);
+        if (has_state(node, OF_COLLECTOR) && node->collector.has_queue)
+            metrics_text_sample(t, NULL, &(struct metrics_label){"node", node->info.name}, 1,
+                                node->collector.queue_messages);
+    }
+}
+
+static void write_reconciled(struct metrics_text *t, const struct fleet *fleet)
+{
+    metrics_text_family(t, "tollgate_reconcile_messages", METRICS_GAUGE,
+                        "Messages that the last run of `tollgate reconcile' counted, and of which "
+                        "it found what.");
+    for (size_t i = 0; i < fleet->count; i++) {
+        const struct fleet_node *node = &fleet->items[i];
+        struct metrics_label labels[] = {{"node", node->info.name}, {"finding", SLICE("counted")}};
+
+        if (!has_state(node, OF_COLLECTOR) || node->collector.reconcile_at == 0)
+            continue;
+        metrics_text_sample(t, NULL, labels, 2, node->collector.reconcile_counted);
+        for (size_t k = 0; k < FINDING_KINDS; k++) {
+            labels[1].value = slice_str(finding_kind_name((enum finding_kind)k));
+            metrics_text_sample(t, NULL, labels, 2, node->collector.reconcile_found[k]);
+        }
     }
 }
 
@@ -160,6 +221,8 @@ void metrics_write(struct metrics_text *t, const struct fleet *fleet, int64_t no
     write_counters(t, fleet);
     write_states(t, fleet);
     write_lag(t, fleet, now_s);
+    write_queue(t, fleet);
+    write_reconciled(t, fleet);
 }
 
 void metrics_write_domains(struct metrics_text *t, const struct metrics_domain *domains,

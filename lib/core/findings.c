@@ -9,14 +9,24 @@
 #define ARENA_BYTES ((size_t)4 << 30)
 
 static const struct {
-    const char *name, *help;
+    const char *name, *field, *help;
 } kinds[FINDING_KINDS] = {
-    [FINDING_NOT_QUEUED] = {"not-queued", "counted, but not queued by the mail server"},
-    [FINDING_DOUBT_QUEUED] = {"doubt-queued", "in doubt after a crash: queued, the count is right"},
-    [FINDING_DOUBT_LOST] = {"doubt-lost", "in doubt after a crash: not queued"},
-    [FINDING_MISSED] = {"missed", "queued, but never seen by tollgated"},
-    [FINDING_FORWARD] = {"forward", "forwarded by .forward or :include:, which no milter sees"},
-    [FINDING_PASSED_ON] = {"passed-on", "sent on by Sieve or a program, and counted then"}};
+    [FINDING_NOT_QUEUED] = {"not-queued", "reconcile_not_queued",
+                            "counted, but not queued by the mail server"},
+    [FINDING_DOUBT_QUEUED] = {"doubt-queued", "reconcile_doubt_queued",
+                              "in doubt after a crash: queued, the count is right"},
+    [FINDING_DOUBT_LOST] = {"doubt-lost", "reconcile_doubt_lost",
+                            "in doubt after a crash: not queued"},
+    [FINDING_MISSED] = {"missed", "reconcile_missed", "queued, but never seen by tollgated"},
+    [FINDING_FORWARD] = {"forward", "reconcile_forward",
+                         "forwarded by .forward or :include:, which no milter sees"},
+    [FINDING_PASSED_ON] = {"passed-on", "reconcile_passed_on",
+                           "sent on by Sieve or a program, and counted then"}};
+
+const char *finding_kind_field(enum finding_kind kind)
+{
+    return kinds[kind].field;
+}
 
 const char *finding_kind_name(enum finding_kind kind)
 {

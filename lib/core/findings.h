@@ -43,6 +43,8 @@ enum finding_kind {
 /* "not-queued" and so on, and what it means. */
 const char *finding_kind_name(enum finding_kind kind);
 const char *finding_kind_help(enum finding_kind kind);
+/* "reconcile_not_queued": its number in the collector's hash. */
+const char *finding_kind_field(enum finding_kind kind);
 
 /* A message of the journal that counts. */
 struct findings_record {

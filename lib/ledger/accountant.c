@@ -67,6 +67,7 @@ struct accountant {
     struct row_sums_config fold_config GUARDED;
     int64_t keep_ms GUARDED; /* records of messages that are counted */
     struct journal_keep keep GUARDED;
+    uint64_t min_free_bytes GUARDED;
     bool allow_eviction GUARDED;
     struct accountant_state state GUARDED;
 };
@@ -156,6 +157,10 @@ static void take_gauges(struct accountant *a)
     (void)journal_now(a->journal, &next_number);
     a->now.gauges[PUSH_JOURNAL_RECORDS] = next_number > position ? next_number - position : 0;
     a->now.gauges[PUSH_JOURNAL_BYTES] = file_dir_bytes(a->journal_dir);
+    a->now.gauges[PUSH_DISK_FREE] = file_dir_free(a->journal_dir);
+    accountant_lock_take(&a->lock);
+    a->now.gauges[PUSH_DISK_MIN] = a->min_free_bytes;
+    accountant_lock_give(&a->lock);
 }
 
 static struct journal_keep keep_now(struct accountant *a)
@@ -285,6 +290,7 @@ static void set_config(struct accountant *a, const struct settings *s) TG_REQUIR
     a->keep = (struct journal_keep){
         .max_bytes = a->keep_ms > 0 ? (uint64_t)s->ledger.keep_messages_max_bytes : 0,
         .min_free_bytes = 2 * (uint64_t)s->ledger.min_free_bytes};
+    a->min_free_bytes = (uint64_t)s->ledger.min_free_bytes;
 }
 
 /* A ledger that is ahead of the journal has counted what a power failure took from the journal's

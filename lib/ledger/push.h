@@ -56,6 +56,8 @@ enum push_program { PUSH_MILTER, PUSH_COLLECTOR };
 enum push_gauge {
     PUSH_JOURNAL_RECORDS = 0, /* PUSH_MILTER: waiting to be folded; on the disk */
     PUSH_JOURNAL_BYTES = 1,
+    PUSH_DISK_FREE = 2, /* bytes of the journal's disk */
+    PUSH_DISK_MIN = 3,  /* ledger.min_free */
     PUSH_LINES = 0,     /* PUSH_COLLECTOR: read since ever */
     PUSH_GAPS = 1,      /* holes in the logs */
     PUSH_LOG_FROM = 2,  /* nothing before that time was read (Unix seconds) */
@@ -63,8 +65,10 @@ enum push_gauge {
     PUSH_GAUGES = 4
 };
 enum push_text {
-    PUSH_SOURCES, /* PUSH_COLLECTOR: the logs that are read */
-    PUSH_NOTES,   /* what they cannot tell */
+    PUSH_SOURCES,         /* PUSH_COLLECTOR: the logs that are read */
+    PUSH_NOTES,           /* what they cannot tell */
+    PUSH_SOURCES_THROUGH, /* a line for each: Unix time up to which it is read, blank, name */
+    PUSH_QUEUE,           /* messages in the queue of the mail server; empty: unknown */
     PUSH_TEXTS
 };
 

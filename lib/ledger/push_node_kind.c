@@ -20,7 +20,9 @@ const struct push_node_kind *push_node_kind(enum push_program program)
                          .key = milter_key,
                          .through = "counted_through",
                          .gauges = {[PUSH_JOURNAL_RECORDS] = "journal_records",
-                                    [PUSH_JOURNAL_BYTES] = "journal_bytes"}},
+                                    [PUSH_JOURNAL_BYTES] = "journal_bytes",
+                                    [PUSH_DISK_FREE] = "disk_free",
+                                    [PUSH_DISK_MIN] = "disk_min"}},
         [PUSH_COLLECTOR] = {.program = "tollgate-collect",
                             .key = key_collect,
                             .through = "log_through",
@@ -28,7 +30,10 @@ const struct push_node_kind *push_node_kind(enum push_program program)
                                        [PUSH_GAPS] = "gaps",
                                        [PUSH_LOG_FROM] = "log_from",
                                        [PUSH_LOST_ENDS] = "lost_ends"},
-                            .texts = {[PUSH_SOURCES] = "sources", [PUSH_NOTES] = "notes"},
+                            .texts = {[PUSH_SOURCES] = "sources",
+                                      [PUSH_NOTES] = "notes",
+                                      [PUSH_SOURCES_THROUGH] = "sources_through",
+                                      [PUSH_QUEUE] = "queue_messages"},
                             .has_source = true}};
 
     return &kinds[program];

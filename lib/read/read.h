@@ -85,11 +85,13 @@ struct node_info {
     int64_t started, seen, counted_through, pushed_through;
     int64_t journal_records; /* accepted and not yet in the ledger */
     int64_t dirty_rows;      /* changed and not yet in Redis */
-    bool is_renamed;         /* a former name of another node, which speaks for it */
-    bool is_retired;         /* gone for good: nothing waits for it */
-    bool is_collector_only;  /* no tollgated has ever run there: it accepts no messages */
-    struct slice rival;      /* host of another tollgated that uses the same name; empty: none */
-    int64_t rival_seen;      /* when it said so; the hash's own node has `seen` */
+    int64_t disk_free,
+        disk_min;           /* bytes: free where the journal is, ledger.min_free; 0: not told */
+    bool is_renamed;        /* a former name of another node, which speaks for it */
+    bool is_retired;        /* gone for good: nothing waits for it */
+    bool is_collector_only; /* no tollgated has ever run there: it accepts no messages */
+    struct slice rival;     /* host of another tollgated that uses the same name; empty: none */
+    int64_t rival_seen;     /* when it said so; the hash's own node has `seen` */
 };
 struct node_infos {
     struct node_info *items;

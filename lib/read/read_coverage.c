@@ -10,10 +10,12 @@
 
 /* --- the collector's hash -------------------------------------------------------------------- */
 
-static const char *const collect_fields[] = {"version",     "started",        "seen",  "log_from",
-                                             "log_through", "pushed_through", "lines", "gaps",
-                                             "sources",     "notes"};
-#define COLLECT_FIELDS (sizeof collect_fields / sizeof collect_fields[0])
+static const char *const collect_fields[] = {
+    "version",         "started",        "seen",         "log_from",         "log_through",
+    "pushed_through",  "lines",          "gaps",         "sources",          "notes",
+    "sources_through", "queue_messages", "reconcile_at", "reconcile_counted"};
+#define COLLECT_NAMED  (sizeof collect_fields / sizeof collect_fields[0])
+#define COLLECT_FIELDS (COLLECT_NAMED + FINDING_KINDS) /* and one for each kind of finding */
 
 static uint64_t number(const redisReply *reply)
 {
@@ -92,6 +94,13 @@ static int collect_take(const struct reader *r, const redisReply *reply, struct 
     out->lines = number(reply->element[6]);
     out->gaps = number(reply->element[7]);
     out->sources = arena_copy(arena, link_reply_text(reply->element[8]));
+    out->sources_through = arena_copy(arena, link_reply_text(reply->element[10]));
+    out->has_queue = link_reply_text(reply->element[11]).len > 0;
+    out->queue_messages = number(reply->element[11]);
+    out->reconcile_at = seconds(reply->element[12]);
+    out->reconcile_counted = number(reply->element[13]);
+    for (size_t k = 0; k < FINDING_KINDS; k++)
+        out->reconcile_found[k] = number(reply->element[COLLECT_NAMED + k]);
     return notes_take(link_reply_text(reply->element[9]), arena, &out->log, err);
 }
 
@@ -159,8 +168,10 @@ void read_coverage_ask(struct reader *r, struct slice node)
     buf_init(&key, KEY_BYTES);
     key_collect(&key, r->prefix, node);
     argv[1] = buf_slice(&key);
-    for (size_t i = 0; i < COLLECT_FIELDS; i++)
+    for (size_t i = 0; i < COLLECT_NAMED; i++)
         argv[2 + i] = slice_str(collect_fields[i]);
+    for (size_t k = 0; k < FINDING_KINDS; k++)
+        argv[2 + COLLECT_NAMED + k] = slice_str(finding_kind_field((enum finding_kind)k));
     store_pipe_add(r->store, 2 + COLLECT_FIELDS, argv);
     buf_fini(&key);
 }

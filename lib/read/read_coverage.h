@@ -5,6 +5,7 @@
 
 #include "lib/core/contract.h"
 #include "lib/core/coverage.h"
+#include "lib/core/findings.h"
 #include "lib/core/report.h"
 #include "lib/read/read.h"
 #include "lib/redis/link.h"
@@ -20,7 +21,13 @@
 struct collector_info {
     struct slice version, sources;
     int64_t started, seen, log_through;
-    uint64_t lines, gaps; /* since ever */
+    uint64_t lines, gaps;         /* since ever */
+    struct slice sources_through; /* a line for each log: Unix time, blank, name; empty: not told */
+    bool has_queue;
+    uint64_t queue_messages; /* in the mail server's queue */
+    /* Of the last `tollgate reconcile`; at 0: none ran. */
+    int64_t reconcile_at;
+    uint64_t reconcile_counted, reconcile_found[FINDING_KINDS];
     struct coverage_log log;
 };
 /* All in the arena. */

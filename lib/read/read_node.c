@@ -7,8 +7,8 @@
 #define KEY_BYTES 1024
 
 static const char *const node_fields[] = {
-    "version",    "started", "seen",    "counted_through", "pushed_through",
-    "dirty_rows", "renamed", "retired", "_rival",          "journal_records"};
+    "version", "started", "seen",   "counted_through", "pushed_through", "dirty_rows",
+    "renamed", "retired", "_rival", "journal_records", "disk_free",      "disk_min"};
 #define NODE_FIELDS (sizeof node_fields / sizeof node_fields[0])
 
 static int64_t node_number(const redisReply *reply)
@@ -52,6 +52,8 @@ static int node_take(const struct reader *r, const redisReply *reply, struct sli
     node->is_retired = node_number(reply->element[7]) > node->seen;
     rival_take(link_reply_text(reply->element[8]), arena, node);
     node->journal_records = node_number(reply->element[9]);
+    node->disk_free = node_number(reply->element[10]);
+    node->disk_min = node_number(reply->element[11]);
     return 0;
 }
 

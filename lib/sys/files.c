@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -249,4 +250,11 @@ uint64_t file_dir_bytes(const char *path)
     if (d != NULL)
         (void)closedir(d);
     return bytes;
+}
+
+uint64_t file_dir_free(const char *path)
+{
+    struct statvfs fs;
+
+    return statvfs(path, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : 0;
 }

@@ -37,5 +37,7 @@ int file_make_dir(const char *path, mode_t mode, uid_t uid, gid_t gid, struct er
 
 /* The sizes of the regular files in a directory together; 0 for one that cannot be read. */
 uint64_t file_dir_bytes(const char *path);
+/* What is free on its disk, for others than root; 0 where that cannot be told. */
+uint64_t file_dir_free(const char *path);
 
 #endif

@@ -102,6 +102,10 @@ def test_life(folder):
     tap.same(node["sources"], "file:" + c.log_path, "the hash names the logs")
     tap.ok(int(node["lines"]) == 35 and node["gaps"] == "0" and node["lost_ends"] == "0",
            "lines, gaps and lost ends", str(node))
+    through, name = node["sources_through"].rstrip("\n").split(" ", 1)
+    tap.ok(name == "file:" + c.log_path and int(through) == int(node["log_through"]),
+           "and how far each is read", node["sources_through"])
+    tap.ok("queue_messages" in node, "and the queue, where it is known", str(node))
 
     server.kill()
     logins.write(10)

@@ -163,6 +163,10 @@ def check_effects(site, found, lost_id, forwarded):
     tap.same(int(forward["forward_bytes"]), -int(lost["in_bytes"]),
              "with its bytes, once for its one destination")
     tap.same(effects["forward", "@" + tollgated.NODE], forward, "the node forwards the same")
+    told = site.redis.hash("tg:{@%s}:collect" % tollgated.NODE)
+    tap.same((told["reconcile_not_queued"], told["reconcile_counted"]),
+             (str(found["findings"]["not-queued"]), str(found["counted"])),
+             "monitoring hears of it")
     before = site.redis("KEYS", "tg:*:adjust")
     tap.same(before, [], "a report writes nothing")
     for times in ("once", "twice"):

@@ -230,8 +230,11 @@ static void test_fleet(void)
         (void)snprintf(text, sizeof text, "HSET|t:{@n%zu}:total|messages|%zu|_n|7 x 1", i, i);
         add(text);
     }
-    add("HSET|t:{@n7}:node|version|0.1.0|seen|1000|journal_records|17|dirty_rows|3");
-    add("HSET|t:{@n8}:collect|version|0.1.0|seen|900|lines|11|notes|? smtp_in_connections no");
+    add("HSET|t:{@n7}:node|version|0.1.0|seen|1000|journal_records|17|dirty_rows|3|disk_free|9|"
+        "disk_min|8");
+    add("HSET|t:{@n8}:collect|version|0.1.0|seen|900|lines|11|notes|? smtp_in_connections no|"
+        "sources_through|899 file:/x|queue_messages|0|reconcile_at|800|reconcile_counted|70|"
+        "reconcile_passed_on|6");
     send_all();
     OK(read_fleet(&reader, &arena, &fleet, &error) == 0 && fleet.count == many, "all nodes");
     for (size_t i = 0; i < many; i++) {
@@ -241,12 +244,19 @@ static void test_fleet(void)
     }
     IS_INT(right, many, "each with its counters");
     node = fleet_find(&fleet, "n7");
-    OK(node->info.journal_records == 17 && node->info.dirty_rows == 3 && !node->has_collector,
+    OK(node->info.journal_records == 17 && node->info.dirty_rows == 3 && !node->has_collector &&
+           node->info.disk_free == 9 && node->info.disk_min == 8 && !node->collector.has_queue,
        "a node's gauges");
     node = fleet_find(&fleet, "n8");
     OK(node->has_collector && node->collector.lines == 11 && node->info.is_collector_only &&
            coverage_bound_of(&node->collector.log, COUNTER_SMTP_IN_CONNECTIONS) == BOUND_UNKNOWN,
        "a collector's, and what it cannot tell");
+    OK(slice_equal(node->collector.sources_through, SLICE("899 file:/x")) &&
+           node->collector.has_queue && node->collector.queue_messages == 0 &&
+           node->collector.reconcile_at == 800 && node->collector.reconcile_counted == 70 &&
+           node->collector.reconcile_found[FINDING_PASSED_ON] == 6 &&
+           node->collector.reconcile_found[FINDING_MISSED] == 0,
+       "its logs, the queue, and what was found");
     put("HSET|t:{@n9}:total|messages|many");
     OK(read_fleet(&reader, &arena, &fleet, &error) == -1 && error.code == EX_DATAERR &&
            strstr(error.text, "t:{@n9}:total") != NULL && fleet.count == 0,

@@ -56,6 +56,34 @@ static void lacks(const char *text, const char *part)
     OK(strstr(text, part) == NULL, what);
 }
 
+/* What newer programs tell. */
+static void test_told(void)
+{
+    struct fleet_node node = full_node("mx1");
+    const char *text;
+
+    node.info.disk_free = 5000;
+    node.info.disk_min = 4000;
+    node.collector.sources_through =
+        SLICE("1990 file:/var/log/mail.log\nnonsense\n1600 journal: a b\n2100 file:ahead\n");
+    node.collector.has_queue = true;
+    node.collector.reconcile_at = 1500;
+    node.collector.reconcile_counted = 10;
+    node.collector.reconcile_found[FINDING_MISSED] = 3;
+    text = write_fleet(METRICS_PROMETHEUS, &node, 1);
+    has(text, "tollgate_disk_free_bytes{node=\"mx1\"} 5000");
+    has(text, "tollgate_disk_min_bytes{node=\"mx1\"} 4000");
+    has(text, "tollgate_collect_lag_seconds{node=\"mx1\",source=\"file:/var/log/mail.log\"} 10");
+    has(text, "tollgate_collect_lag_seconds{node=\"mx1\",source=\"journal: a b\"} 400");
+    has(text, "tollgate_collect_lag_seconds{node=\"mx1\",source=\"file:ahead\"} 0");
+    lacks(text, "tollgate_collect_lag_seconds{node=\"mx1\"}");
+    has(text, "tollgate_queue_messages{node=\"mx1\"} 0");
+    has(text, "tollgate_reconcile_timestamp_seconds{node=\"mx1\"} 1500");
+    has(text, "tollgate_reconcile_messages{node=\"mx1\",finding=\"counted\"} 10");
+    has(text, "tollgate_reconcile_messages{node=\"mx1\",finding=\"missed\"} 3");
+    has(text, "tollgate_reconcile_messages{node=\"mx1\",finding=\"not-queued\"} 0");
+}
+
 /* --- counters -------------------------------------------------------------------------------- */
 
 static void test_every_counter_once(void)
@@ -129,6 +157,9 @@ static void test_values(void)
     has(text, "tollgate_pushed_through_timestamp_seconds{node=\"mx1\"} 1880");
     has(text, "tollgate_journal_pending_records{node=\"mx1\"} 0");
     has(text, "tollgate_collect_lag_seconds{node=\"mx1\"} 300");
+    lacks(text, "tollgate_queue_messages{");
+    lacks(text, "tollgate_reconcile_");
+    lacks(text, "tollgate_disk_");
     has(text, "tollgate_collect_gaps_total{node=\"mx1\"} 1");
     has(text, "tollgate_up 1");
 }
@@ -276,6 +307,7 @@ int main(void)
     test_every_counter_once();
     test_labels();
     test_values();
+    test_told();
     test_unknown();
     test_forms();
     test_domains();

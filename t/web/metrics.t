@@ -249,7 +249,10 @@ def main():
         counted.write(redis.connect(), {"mx1": through, "mx2": through})
         redis.connect()("HSET", "tg:{@mx1}:collect", "version", "0.1.0", "seen", through,
                         "log_from", 1, "log_through", through, "pushed_through", through,
-                        "lines", 5, "gaps", 0, "sources", "file:/var/log/mail.log")
+                        "lines", 5, "gaps", 0, "sources", "file:/var/log/mail.log",
+                        "sources_through", "%d file:/var/log/mail.log\n" % through,
+                        "queue_messages", 7, "reconcile_at", through, "reconcile_counted", 9)
+        redis.connect()("HSET", "tg:{@mx1}:node", "disk_free", 10**9, "disk_min", 10**8)
 
     write()
     web = Web(folder, redis.url, metrics_domains=2)
