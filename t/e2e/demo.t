@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""contrib/demo: builds, runs, shows In, Out, Forward and local mail with the right figures, says
-how to plug it into Postfix, and leaves nothing behind."""
+"""contrib/demo: builds, runs, shows In, Out, Forward and local mail with the right figures, also on
+its web pages, says how to plug it into Postfix, and leaves nothing behind."""
 
 import csv
+import http.client
 import os
 import re
+import subprocess
 import sys
+import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import proc
@@ -43,12 +46,52 @@ def left_behind(folder):
     return found
 
 
+def look(port, password):
+    """The page of the domains, as somebody sees it who does what the demo says."""
+    site = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    site.request("POST", "/signin", urllib.parse.urlencode({"user": "demo", "password": password}),
+                 {"Content-Type": "application/x-www-form-urlencoded",
+                  "Origin": "http://127.0.0.1:%d" % port})
+    answer = site.getresponse()
+    answer.read()
+    cookie = (answer.getheader("Set-Cookie") or "").split(";")[0]
+    site.request("GET", "/r/message-traffic?mode=domain", headers={"Cookie": cookie})
+    return site.getresponse().read().decode()
+
+
+def demonstrate(folder):
+    """Runs it at a terminal, and looks at its pages meanwhile: exit code, output, page."""
+    person, terminal = os.openpty()
+    output = os.path.join(folder, "output")
+    os.mkdir(os.path.join(folder, "tmp"))
+    with open(output, "wb") as out:
+        demo = subprocess.Popen(
+            [os.path.join(proc.SOURCE, "contrib/demo"), "--no-install"], stdin=terminal, stdout=out,
+            stderr=out, env=dict(os.environ, TMPDIR=os.path.join(folder, "tmp")))
+    try:
+        proc.wait_for("web pages", lambda: demo.poll() is not None or
+                      "Press Enter" in proc.read_text(output), timeout_s=600)
+        found = re.search(r"http://127.0.0.1:(\d+)/ and sign in as demo, password (\w+)",
+                          proc.read_text(output))
+        page = look(int(found.group(1)), found.group(2)) if found else ""
+        os.write(person, b"\n")
+        code = demo.wait(60)
+    finally:
+        demo.kill()
+    return code, proc.read_text(output), page
+
+
+def on_page(page, account):
+    """Messages of the table's row: in, out, forward."""
+    row = next((row for row in page.split("<tr>") if account + "</bdi>" in row), "")
+    return [int(text.replace(",", "")) for text in re.findall(r">([\d,]+)</td>", row)]
+
+
 def main():
     tap.need("autoreconf", "redis-server")
     folder = proc.scratch("demo")
-    code, out, err = proc.run([os.path.join(proc.SOURCE, "contrib/demo"), "--no-install"],
-                              env={"TMPDIR": folder}, timeout_s=600)
-    tap.same(code, 0, "it ends well", out[-3000:], err[-3000:])
+    code, out, page = demonstrate(folder)
+    tap.same(code, 0, "it ends well", out[-3000:])
     rows = totals(out)
     faults = ["%s %s: got %s, want %d" % (account, name, rows.get(account, {}).get(name), number)
               for account, fields in WANT.items() for name, number in fields.items()
@@ -56,10 +99,14 @@ def main():
     tap.none(faults, "the totals are those of the mail that was sent")
     tap.ok(re.search(r"in .*out .*forward", out), "a report shows in, out and forward")
     tap.ok("█" in out or "▏" in out, "a report is drawn as a chart")
+    shown = ("in_messages", "out_messages", "forward_messages")
+    faults = [account for account, fields in WANT.items()
+              if not {fields[name] for name in shown} <= set(on_page(page, account))]
+    tap.none(faults, "the page that it says how to open has the same figures")
     tap.ok(re.search(r"(?m)^smtpd_milters = .*tollgate/milter.sock", out) and
            "non_smtpd_milters" in out.split("smtpd_milters = ", 1)[1],
            "the last thing is how to attach it to Postfix", out[-800:])
-    tap.same(os.listdir(folder), [], "no file is left behind")
+    tap.same(os.listdir(os.path.join(folder, "tmp")), [], "no file is left behind")
     tap.none(left_behind(folder), "no process is left behind")
 
 
