@@ -3,12 +3,17 @@ they come (long, right to left, other alphabets), the smallest and the largest n
 gap, limits that were crossed, mail on hold. The same figures each time."""
 
 import datetime
+import json
+import os
 import random
 
+import proc
 import violations
 from counted import UTC, Counted
 from redis_server import RedisServer
+from tollgate import stopped_clock
 from web import Web
+from windows import Windows
 
 ZONE = "Europe/Zagreb"
 NOW = datetime.datetime(2026, 11, 21, 13, 20, 8, tzinfo=UTC)
@@ -26,6 +31,14 @@ HUGE_MONTH = "2026-08"  # its figures would flatten every chart of another
 PEOPLE = ("anna", "bogdan", "carla", "d.horvat", "newsletter", "office",
           "\u05d3\u05d5\u05d3", "j\u00f6rg",
           "a-name-of-somebody-who-wanted-all-of-it-in-the-address")
+PLANS = """
+throttle: { mode = "enforce"; };
+plans = ( { name = "default"; limits = (
+    { scope = "domain"; metric = "recipients"; max = "600"; per = "hour"; action = "defer"; },
+    { scope = "domain"; metric = "bytes"; max = "10GB"; per = "day"; action = "reject"; },
+    { scope = "user"; metric = "messages"; max = "200"; per = "day"; action = "hold"; },
+    { scope = "server"; metric = "messages"; max = "100000"; per = "day"; action = "log"; } ); } );
+"""
 USERS = (("root", "admin", ""), ("anna", "domain", "example.com,mail.example.org"),
          ("anna@example.com", "user", ""))
 
@@ -136,19 +149,58 @@ def _limits(redis):
               "mx1/4jWnX%03dVvBz1cTBS" % minutes)
 
 
+def _usage(redis):
+    windows = Windows(redis)
+    hour = datetime.timedelta(hours=1)
+    windows.consume("example.com", "recipients", "hour", 431, NOW - hour / 3)
+    windows.consume("example.com", "bytes", "day", 2 << 30, NOW - 2 * hour)
+    windows.consume("example.com", "messages", "day", 168, NOW - 3 * hour, "anna@example.com")
+    windows.consume("example.com", "messages", "day", 200, NOW - 4 * hour,
+                    "newsletter@example.com")
+    windows.consume(LONG_DOMAIN, "messages", "day", 3, NOW - hour, PEOPLE[-1] + "@" + LONG_DOMAIN)
+    windows.consume("@server", "messages", "day", 9120, NOW - 2 * hour)
+    redis("HSET", "tg:{example.com}:limits", "domain/recipients/hour",
+          'max=900 action=defer until=%d author="root" reason="a campaign"'
+          % (NOW + 200 * hour).timestamp())
+    redis("HSET", "tg:{example.com}:adjust", "2026-10 mx1/1", json.dumps(
+        {"amounts": {"out_messages": -3, "out_bytes": -61440},
+         "reason": "refused by a later filter", "evidence": "mx1 4jWnX01VvBz1cTBS",
+         "by": "reconcile", "at": int(NOW.timestamp())}))
+
+
+def _lists(redis):
+    """What the collector noticed."""
+    ms = int(NOW.timestamp()) * 1000
+    for hours, domain, text in ((2, "example.com", "550 5.7.1 Service unavailable, client blocked "
+                                 "using zen.example; see https://lists.example/query/192.0.2.1"),
+                                (5, LONG_DOMAIN, "554 no"), (9, "mail.example.org", "421 later")):
+        redis("XADD", "tg:refusals", "*", "node", "mx1", "time_ms", ms - hours * 3600000,
+              "provider", "outlook.example", "relay", "mx.outlook.example", "list", "zen.example",
+              "domain", domain, "text", text, "greeting", 0)
+    for subject, value in (("newsletter@example.com", 4812), (LONG_DOMAIN, 2950)):
+        redis("XADD", "tg:anomalies", "*", "node", "mx1", "time_ms", ms - 7200000, "kind", "login",
+              "subject", subject, "metric", "out_recipients", "value", value, "usual", "11.5",
+              "factor", "418.4")
+
+
 class WebWorld:
     """A tollgate-web with these figures, or (`full` false) with none, as after the installation."""
 
     def __init__(self, folder, full=True):
-        self.redis = RedisServer(folder)
+        self.redis = RedisServer(folder, stopped_clock(folder, NOW))
         if full:
             connection = self.redis.connect()
             _figures().write(connection, {"mx1": int(NOW.timestamp()) - 1,
                                           "mx2": int(NOW.timestamp()) - 3})
             _collectors(connection)
             _limits(connection)
+            _usage(connection)
+            _lists(connection)
             connection.close()
         self.web = Web(folder, self.redis.url, ZONE, NOW)
+        proc.write_text(self.web.command.conf, proc.read_text(self.web.command.conf) + PLANS)
+        proc.write_text(os.path.join(folder, "domains"),
+                        "".join(name + "\n" for name, _ in DOMAINS if name[0] != "_"))
         for name, role, domains in USERS:
             self.web.add_user(name, PASSWORD, role, domains)
         self.web.start()
