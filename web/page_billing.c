@@ -44,34 +44,50 @@ static void write_url(struct exchange *x, const char *month, const char *ending,
 }
 
 static void add_link(struct exchange *x, struct html *h, const char *month, const char *ending,
-                     const char *text)
+                     const char *text, bool is_shown)
 {
     struct buf url;
 
     buf_init(&url, URL_BYTES);
     write_url(x, month, ending, &url);
     html_open(h, "li");
-    page_link(h, buf_slice(&url), slice_str(text));
+    html_open(h, "a");
+    html_attr_url(h, "href", buf_slice(&url));
+    if (is_shown)
+        html_attr(h, "aria-current", SLICE("true"));
+    html_text(h, slice_str(text));
+    html_close(h, "a");
     html_close(h, "li");
     buf_fini(&url);
 }
 
-static void add_links(struct exchange *x, struct html *h, const struct figures_billing *f)
+static void add_months(struct exchange *x, struct html *h, const struct figures_billing *f)
 {
     time_t start = period_start(PERIOD_MONTH, (time_t)(x->now_ms / 1000));
 
     html_open(h, "ul");
-    html_attr(h, "class", SLICE("links"));
-    add_link(x, h, f->month, ".csv", "CSV");
-    add_link(x, h, f->month, ".json", "JSON");
+    html_attr(h, "class", SLICE("ranges"));
     for (size_t i = 0; i < MONTHS_SHOWN; i++) {
         char month[PERIOD_TEXT];
 
         period_name(PERIOD_MONTH, start, month);
-        add_link(x, h, month, "", month);
+        add_link(x, h, month, "", month, slice_equal(slice_str(month), slice_str(f->month)));
         start = period_start(PERIOD_MONTH, start - 1);
     }
     html_close(h, "ul");
+}
+
+static void add_links(struct exchange *x, struct html *h, const struct figures_billing *f)
+{
+    html_open(h, "div");
+    html_attr(h, "class", SLICE("bar"));
+    add_months(x, h, f);
+    html_open(h, "ul");
+    html_attr(h, "class", SLICE("links"));
+    add_link(x, h, f->month, ".csv", "CSV", false);
+    add_link(x, h, f->month, ".json", "JSON", false);
+    html_close(h, "ul");
+    html_close(h, "div");
     html_newline(h);
 }
 
