@@ -5,8 +5,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "cli/collect_file.h"
 #include "cli/reconcile.h"
+#include "lib/ledger/collect_file.h"
 #include "lib/ledger/ledger_file.h"
 #include "lib/sys/journal.h"
 

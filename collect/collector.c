@@ -85,6 +85,16 @@ static int open_fold(struct collector *c, struct err *err)
     return 0;
 }
 
+static int open_story(struct collector *c, struct err *err)
+{
+    int rc;
+
+    signals_block();
+    rc = story_socket_start(&c->story, c->started->state_dir, c->dir, err);
+    signals_unblock();
+    return rc;
+}
+
 int collector_open(struct collector *c, const char *file, struct settings *settings,
                    const struct collector_options *options, struct err *err)
 {
@@ -109,7 +119,9 @@ int collector_open(struct collector *c, const char *file, struct settings *setti
         check_since(c, err) < 0)
         return -1;
     c->pushing = pushing_new(settings, c->dir, c->db, resumed, c, err);
-    return c->pushing == NULL ? -1 : open_fold(c, err);
+    if (c->pushing == NULL || open_fold(c, err) != 0)
+        return -1;
+    return options->once ? 0 : open_story(c, err);
 }
 
 static void settings_drop(struct collector *c)
@@ -120,6 +132,7 @@ static void settings_drop(struct collector *c)
 
 void collector_close(struct collector *c)
 {
+    story_socket_stop(&c->story);
     collect_fold_fini(&c->fold);
     pushing_free(c->pushing);
     collect_db_close(c->db);

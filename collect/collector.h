@@ -11,6 +11,7 @@
 #include "collect/pushing.h"
 #include "collect/rules.h"
 #include "collect/status.h"
+#include "collect/story_socket.h"
 #include "lib/core/contract.h"
 #include "lib/sys/settings.h"
 
@@ -18,8 +19,8 @@
  * The collector: its parts, and its life in order: open (everything that can fail), serve (until a
  * signal requests a stop, or the logs are at their end), close.
  *
- * Threads: one, which reads, counts, writes the ledger and pushes; a child journalctl for each
- * journal. Errors: sysexits(3) codes.
+ * Threads: one, which reads, counts, writes the ledger and pushes, and that of story_socket; a
+ * child journalctl for each journal. Errors: sysexits(3) codes.
  */
 
 struct collector_options {
@@ -44,6 +45,7 @@ struct collector {
     struct pushing *pushing;
     struct status status;
     struct clamd clamd;
+    struct story_socket story;
     int64_t hosts_next_ms, prune_next_ms; /* monotonic */
 };
 

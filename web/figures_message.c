@@ -12,7 +12,7 @@
 #define ID_MOST      64
 #define CONNECT_MS   500
 #define ANSWER_MS    3000
-#define ANSWER_BYTES ((size_t)256 << 10)
+#define ANSWER_BYTES ((size_t)512 << 10)
 #define PATH_BYTES   4096
 
 /* Those of Postfix and Sendmail have nothing else. */
@@ -87,7 +87,8 @@ static int search(struct exchange *x, struct slice domain, struct figures_messag
 
 /* --- the node -------------------------------------------------------------------------------- */
 
-static json_t *ask(struct exchange *x, struct slice id, struct err *err)
+static json_t *ask(struct exchange *x, const char *name, const char *cmd, struct slice id,
+                   struct err *err)
 {
     struct line_ask a = {
         .connect_ms = CONNECT_MS, .answer_ms = ANSWER_MS, .answer_bytes = ANSWER_BYTES};
@@ -95,9 +96,9 @@ static json_t *ask(struct exchange *x, struct slice id, struct err *err)
     json_t *answer;
 
     buf_init(&path, PATH_BYTES);
-    buf_addf(&path, "%s/questions.sock", x->settings->state_dir);
+    buf_addf(&path, "%s/%s.sock", x->settings->state_dir, name);
     a.path = path.data;
-    answer = line_ask(&a, json_pack("{s:s, s:o}", "cmd", "why", "id", json_text(id)), NULL, err);
+    answer = line_ask(&a, json_pack("{s:s, s:o}", "cmd", cmd, "id", json_text(id)), NULL, err);
     buf_fini(&path);
     return answer;
 }
@@ -153,7 +154,7 @@ static int take_counted(struct exchange *x, const json_t *list, struct figures_m
 static int ask_node(struct exchange *x, struct figures_message *out, struct err *err)
 {
     struct err why = {0};
-    json_t *answer = ask(x, out->id, &why);
+    json_t *answer = ask(x, "questions", "why", out->id, &why);
     int result;
 
     if (answer == NULL) {
@@ -165,6 +166,66 @@ static int ask_node(struct exchange *x, struct figures_message *out, struct err 
     out->in_doubt =
         x->who.role == WEB_ROLE_ADMIN && json_is_true(json_object_get(answer, "in_doubt"));
     result = take_counted(x, json_object_get(answer, "counted"), out, err);
+    json_decref(answer);
+    return result;
+}
+
+/* --- the collector --------------------------------------------------------------------------- */
+
+static int digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Bytes of hexadecimal digits; ptr NULL where they are none, or memory is out. */
+static struct slice bytes_of(struct exchange *x, struct slice text)
+{
+    char *bytes = arena_alloc(&x->arena, text.len / 2 + 1);
+
+    for (size_t i = 0; bytes != NULL && i < text.len / 2; i++) {
+        int high = digit(text.ptr[2 * i]), low = digit(text.ptr[2 * i + 1]);
+
+        if (high < 0 || low < 0)
+            return SLICE_NONE;
+        bytes[i] = (char)(high << 4 | low);
+    }
+    return (struct slice){bytes, text.len / 2};
+}
+
+static int take_told(struct exchange *x, const json_t *list, struct figures_message *out,
+                     struct err *err)
+{
+    size_t count = json_array_size(list);
+
+    out->told = arena_array(&x->arena, count + 1, sizeof *out->told);
+    if (out->told == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        const json_t *o = json_array_get(list, i);
+        struct figures_told told = {.instance = text_of(x, o, "instance"),
+                                    .trace = bytes_of(x, text_of(x, o, "trace"))};
+
+        if (told.trace.ptr != NULL)
+            out->told[out->told_count++] = told;
+    }
+    return 0;
+}
+
+/* A log names all recipients of a message, whosever they are: it is an admin's to read. */
+static int ask_collector(struct exchange *x, struct figures_message *out, struct err *err)
+{
+    struct err why = {0};
+    json_t *answer;
+    int result;
+
+    if (x->who.role != WEB_ROLE_ADMIN)
+        return 0;
+    answer = ask(x, "collect/story", "story", out->id, &why);
+    if (answer == NULL) {
+        out->untold = arena_copy(&x->arena, slice_str(why.text));
+        return out->untold.ptr != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
+    }
+    result = take_told(x, json_object_get(answer, "stories"), out, err);
     json_decref(answer);
     return result;
 }
@@ -196,10 +257,11 @@ int figures_message(struct exchange *x, struct slice id, struct figures_message 
     if (search_all(x, out, err) != 0)
         return -1;
     exchange_store_give(x, true); /* others can have it while the node is asked */
-    return ask_node(x, out, err);
+    return ask_node(x, out, err) != 0 || ask_collector(x, out, err) != 0 ? -1 : 0;
 }
 
 bool figures_message_is_known(const struct figures_message *f)
 {
-    return f->violation_count > 0 || f->held.count > 0 || f->counted_count > 0 || f->in_doubt;
+    return f->violation_count > 0 || f->held.count > 0 || f->counted_count > 0 ||
+           f->told_count > 0 || f->in_doubt;
 }

@@ -26,6 +26,11 @@ struct figures_counted {
     uint64_t recipients, bytes;
 };
 
+/* What the mail log says of it; of an admin. */
+struct figures_told {
+    struct slice instance, trace; /* of lib/core/mail_trace */
+};
+
 struct figures_message {
     struct slice id;
     struct violation *violations; /* the newest first */
@@ -36,7 +41,10 @@ struct figures_message {
     struct figures_counted *counted; /* the oldest first */
     size_t counted_count;
     bool counted_unknown, has_more; /* the journal could not be read; there is more in it */
-    bool in_doubt;                  /* of an admin: a crash came between; see tollgated(8) */
+    struct figures_told *told;
+    size_t told_count;
+    struct slice untold; /* why the collector of this machine could not be asked; empty: it was */
+    bool in_doubt;       /* of an admin: a crash came between; see tollgated(8) */
 };
 
 /* EX_NOUSER (scope_nothing) for what is no queue id. That nothing is found is no error. */

@@ -4,13 +4,15 @@
 #include <sysexits.h>
 
 #include "lib/core/format.h"
+#include "lib/core/mail_trace_text.h"
 #include "lib/read/read_violations_table.h"
 #include "web/figures_message.h"
 #include "web/page.h"
 #include "web/page_rows.h"
 #include "web/scope.h"
 
-#define URL_BYTES 4096
+#define URL_BYTES  4096
+#define TEXT_BYTES 65536
 
 void page_message_cell(struct html *h, const struct page_head *head, struct slice queue_id)
 {
@@ -127,6 +129,52 @@ static void add_counted(struct html *h, const struct figures_message *f)
         html_element(h, "p", SLICE("More of it is in the journal of that node."));
 }
 
+/* --- the mail log ---------------------------------------------------------------------------- */
+
+static const struct page_head told_heads[] = {{"time", false, false}, {"event", false, false}};
+
+static void add_event(struct html *h, const struct mail_event *e)
+{
+    char time[PAGE_TIME_ROOM];
+    struct buf text;
+
+    buf_init(&text, TEXT_BYTES);
+    mail_trace_text(e, &text);
+    html_open(h, "tr");
+    page_cell_name(h, SLICE_NONE, page_time(e->time_ms / 1000, time));
+    page_cell(h, &told_heads[1], buf_slice(&text));
+    html_close(h, "tr");
+    html_newline(h);
+    buf_fini(&text);
+}
+
+static void add_told(struct html *h, const struct figures_told *told, size_t number)
+{
+    struct mail_trace_head head;
+    struct mail_trace_reader r;
+    struct mail_event e;
+    struct err damaged = {0};
+    char id[32];
+
+    if (mail_trace_open(&r, told->trace, &head, &damaged) != 0)
+        return;
+    (void)snprintf(id, sizeof id, "log-%zu", number);
+    html_open(h, "h2");
+    html_text(h, SLICE("The mail log of "));
+    html_element(h, "bdi", told->instance);
+    html_close(h, "h2");
+    page_table_open(h, id, "What the log says of it, as tollgate-collect read it", told_heads,
+                    sizeof told_heads / sizeof told_heads[0]);
+    while (mail_trace_next(&r, &e, &damaged) == 1)
+        add_event(h, &e);
+    page_table_close(h);
+    if (head.left_out > 0) {
+        html_open(h, "p");
+        html_textf(h, "%llu more lines were not kept.", (unsigned long long)head.left_out);
+        html_close(h, "p");
+    }
+}
+
 /* --- the rest -------------------------------------------------------------------------------- */
 
 static void add_asked(struct html *h, const struct figures_message *f)
@@ -151,8 +199,14 @@ static void add_where(struct html *h, const struct figures_message *f)
 {
     add_asked(h, f);
     html_open(h, "p");
-    html_text(h, SLICE("The node that took the message knows more, such as what the mail log says "
-                       "of its deliveries. Run there, as root: "));
+    if (f->untold.len > 0) {
+        html_text(h,
+                  SLICE("What the mail log says is not known: no tollgate-collect of this machine "
+                        "could be asked ("));
+        html_text(h, f->untold);
+        html_text(h, SLICE("). "));
+    }
+    html_text(h, SLICE("If another node took the message, run there, as root: "));
     html_open(h, "code");
     html_text(h, SLICE("tollgate why "));
     html_text(h, f->id);
@@ -176,6 +230,8 @@ static void write_page(struct exchange *x, const struct figures_message *f)
     add_counted(&h, f);
     add_violations(x, &h, f);
     add_held(x, &h, f);
+    for (size_t i = 0; i < f->told_count; i++)
+        add_told(&h, &f->told[i], i);
     if (x->who.role == WEB_ROLE_ADMIN)
         add_where(&h, f);
     page_end(x, &h);

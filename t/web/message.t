@@ -8,8 +8,10 @@ import re
 import socket
 import stat
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import collector
 import milterclient
 import proc
 import redis_server
@@ -44,14 +46,34 @@ class Site:
             self.web.add_user(name, PASSWORD, role, domains)
             self.roles[role] = self.web.sign_in(name, PASSWORD)
 
-    def send(self, sender, recipients, client="203.0.113.9", auth=""):
-        with milterclient.Session(self.daemon.socket, client=client, auth=auth) as s:
-            return s.deliver(sender, recipients, MESSAGE).queue_id
+    def log_line(self, program, text):
+        stamp = time.strftime("%b %e %H:%M:%S", time.gmtime())
+        return "%s mx1 postfix/%s[77]: %s\n" % (stamp, program, text)
 
-    def ask(self, text):
+    def collect(self, queue_id):
+        """A collector that reads what Postfix says of the message."""
+        c = collector.Collector(self.folder, self.redis.url, {"state_dir": self.daemon.state})
+        proc.write_text(c.log_path, "")
+        c.start()
+        proc.write_text(c.log_path, "".join(self.log_line(*line) for line in (
+            ("smtpd", queue_id + ": client=mx.far.test[203.0.113.9]"),
+            ("cleanup", queue_id + ": message-id=<1@far.test>"),
+            ("qmgr", queue_id + ": from=<x@far.test>, size=300, nrcpt=2 (queue active)"),
+            ("smtp", queue_id + ": to=<carol@foreign.example>, "
+             "relay=mx.foreign.test[192.0.2.9]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, "
+             "status=sent (250 <b>ok</b>)"),
+            ("qmgr", queue_id + ": removed"))))
+        return c
+
+    def send(self, sender, recipients, auth="", queue_id=None):
+        client = "203.0.113.9"
+        with milterclient.Session(self.daemon.socket, client=client, auth=auth) as s:
+            return s.deliver(sender, recipients, MESSAGE, queue_id).queue_id
+
+    def ask(self, text, path=None):
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(30)
-            s.connect(self.socket)
+            s.connect(path or self.socket)
             s.sendall(text if isinstance(text, bytes) else json.dumps(text).encode() + b"\n")
             try:
                 line = s.makefile().readline()
@@ -76,7 +98,7 @@ def counted(page):
 
 def pages(site):
     both = site.send("x@far.test", ["alice@own.example", "bob@foreign.example",
-                                    "carol@foreign.example"])
+                                    "carol@foreign.example"], queue_id="4jWnX03VvBz1cTBS")
     out = site.send("alice@own.example", ["a@far.test", "b@away.test"], auth="alice@own.example")
     others = site.send("carol@own.example", ["a@far.test"], auth="carol@own.example")
     held = site.send("alice@own.example", ["a@far.test"], auth="alice@own.example")
@@ -133,6 +155,31 @@ def silent(site, held):
         tap.same(page.status, 200, "the page comes while another one is silent")
 
 
+def stories(site, both):
+    """What the mail log says, as the collector of this machine has read it."""
+    page = site.get(both).text
+    tap.ok("no tollgate-collect of this machine could be" in page, "no collector runs", page)
+    c = site.collect(both)
+    page = proc.wait_for("the story", lambda: (lambda text: text if "removed" in text else None)(
+        site.get(both).text), 60)
+    tap.ok("The mail log of <bdi>postfix</bdi>" in page and
+           "to carol@foreign.example: sent by mx.foreign.test" in page and
+           "no tollgate-collect" not in page, "an administrator sees the deliveries", page)
+    tap.ok("&lt;b&gt;ok" in page or "&lt;b>ok" in page, "as text")
+    tap.ok("carol" not in site.get(both, "domain").text and
+           "mail log" not in site.get(both, "domain").text, "others do not")
+    path = site.daemon.state + "/collect/story.sock"
+    tap.same(stat.S_IMODE(os.stat(path).st_mode), 0o660, "its socket is the group's, too")
+    counts = [len(site.ask({"cmd": "story", "id": i}, path)["stories"]) for i in (both, "4NONE")]
+    tap.same(counts, [1, 0], "a story, or none")
+    for request in ({"cmd": "why", "id": both}, {"cmd": "story", "id": "../x"}, [], {}):
+        tap.ok("error" in site.ask(request, path), "all else is refused", request)
+    c.reload()
+    proc.wait_for("the reload", lambda: "reloaded" in c.log())
+    tap.ok("removed" in site.get(both).text, "also after a reload")
+    tap.same((c.stop(), os.path.exists(path)), (0, False), "it goes with the collector")
+
+
 def away(site, both, held):
     tap.same(site.daemon.stop(), 0, "tollgated stops while it can be asked")
     tap.ok(not os.path.exists(site.socket), "the socket goes with it")
@@ -148,6 +195,7 @@ def main():
     both, held = pages(site)
     questions(site, both, held)
     silent(site, held)
+    stories(site, both)
     away(site, both, held)
     tap.same(site.web.stop(), 0, "it stops")
 

@@ -1,4 +1,4 @@
-#include "cli/collect_file.h"
+#include "lib/ledger/collect_file.h"
 
 #include <errno.h>
 #include <sqlite3.h>

@@ -1,5 +1,5 @@
-#ifndef TG_CLI_COLLECT_FILE_H
-#define TG_CLI_COLLECT_FILE_H
+#ifndef TG_LEDGER_COLLECT_FILE_H
+#define TG_LEDGER_COLLECT_FILE_H
 
 #include <stdint.h>
 
