@@ -115,16 +115,32 @@ static void next_piece(struct slice *rest, struct format_piece *p)
     *rest = slice_from(*rest, len == 0 ? 1 : len);
 }
 
+/* How many bytes from the start on are characters that stand as they are, in one column each: in
+ * tables nearly all. */
+static size_t plain_length(struct slice text)
+{
+    size_t len = 0;
+
+    while (len < text.len && text.ptr[len] >= 0x20 && text.ptr[len] < 0x7f)
+        len++;
+    return len;
+}
+
 size_t format_width(struct slice text)
 {
     struct format_piece p;
     size_t width = 0;
 
-    while (text.len > 0) {
+    for (;;) {
+        size_t plain = plain_length(text);
+
+        width += plain;
+        text = slice_from(text, plain);
+        if (text.len == 0)
+            return width;
         next_piece(&text, &p);
         width += p.columns;
     }
-    return width;
 }
 
 struct slice format_head(struct slice text, size_t width)
@@ -147,7 +163,13 @@ void format_text(struct buf *b, struct slice text)
 {
     struct format_piece p;
 
-    while (text.len > 0) {
+    for (;;) {
+        size_t plain = plain_length(text);
+
+        buf_add(b, slice_to(text, plain));
+        text = slice_from(text, plain);
+        if (text.len == 0)
+            return;
         next_piece(&text, &p);
         buf_add(b, p.text);
     }
@@ -155,6 +177,11 @@ void format_text(struct buf *b, struct slice text)
 
 void format_fill(struct buf *b, const char *piece, size_t times)
 {
+    static const char blanks[] = "                                ";
+    const size_t most = sizeof blanks - 1;
+
+    for (; piece[0] == ' ' && piece[1] == '\0' && times > 0; times -= times < most ? times : most)
+        buf_add(b, (struct slice){blanks, times < most ? times : most});
     for (size_t i = 0; i < times; i++)
         buf_add_str(b, piece);
 }
