@@ -11,8 +11,8 @@
 #define SHARDS     16
 #define SCAN_COUNT SLICE("1000")
 #define KEY_BYTES  1024
-/* Small, so that the memory of replies is used again while it is in the processor's cache. */
-#define ROWS_BATCH ((size_t)128)
+/* Redis works on the next commands of a trip while replies are taken. */
+#define ROWS_BATCH ((size_t)2048)
 /* With more counters than that, all fields of a row are read. */
 #define ALL_FROM ((size_t)12)
 
@@ -225,6 +225,10 @@ struct read_rows {
     struct tally sum; /* of the account that is being read */
     struct read_all all;
     bool wants_all;
+
+    size_t pair; /* whose reply comes next */
+    int result;
+    struct err *err;
 };
 
 static struct slice pair_key(struct read_rows *d, size_t pair)
@@ -267,20 +271,25 @@ static int pair_take(struct read_rows *d, size_t pair, const redisReply *reply, 
     return 0;
 }
 
+/* The rest of a trip is not looked at after the first fault. */
+static void batch_take(void *context, redisReply *reply)
+{
+    struct read_rows *d = context;
+
+    if (d->result == 0)
+        d->result = pair_take(d, d->pair++, reply, d->err);
+    freeReplyObject(reply);
+}
+
 static int read_batch(struct read_rows *d, size_t first, size_t count, struct err *err)
 {
-    redisReply *replies[ROWS_BATCH];
-    int result = 0;
-
     for (size_t i = 0; i < count; i++)
         pair_ask(d, first + i);
-    d->r->cost += count;
-    if (read_trip(d->r, replies, err) != 0)
+    d->pair = first;
+    d->err = err;
+    if (store_pipe_each(d->r->store, batch_take, d, read_timeout_ms(d->r), err) != 0)
         return -1;
-    for (size_t i = 0; result == 0 && i < count; i++)
-        result = pair_take(d, first + i, replies[i], err);
-    read_free(replies, count);
-    return result;
+    return d->result;
 }
 
 int read_counters(struct reader *r, const struct name_list *accounts,

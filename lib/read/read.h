@@ -62,7 +62,8 @@ int read_accounts(struct reader *r, struct arena *arena, struct name_list *out,
 int read_is_account(struct reader *r, struct slice account, bool *is_account,
                     struct err *err) TG_MUST_USE TG_NONNULL(1);
 
-/* Called with each account (user) and the sum over all periods; -1 ends the reading. */
+/* Called with each account (user) and the sum over all periods; -1 ends the reading. More may be on
+ * the way from the store meanwhile, so that it must not use it. */
 typedef int read_row(void *context, struct slice name, const struct tally *sum, struct err *err);
 
 /* Every account given, in this order, those that have nothing too. */

@@ -40,10 +40,14 @@ int read_number(const struct reader *r, const redisReply *reply, struct slice ke
                    SLICE_FMT(slice_to(link_reply_text(reply), 40)));
 }
 
+int64_t read_timeout_ms(const struct reader *r)
+{
+    return r->timeout_ms > 0 ? r->timeout_ms : READ_TIMEOUT_MS;
+}
+
 int read_trip(struct reader *r, redisReply **replies, struct err *err)
 {
-    return store_pipe_run(r->store, replies, r->timeout_ms > 0 ? r->timeout_ms : READ_TIMEOUT_MS,
-                          err);
+    return store_pipe_run(r->store, replies, read_timeout_ms(r), err);
 }
 
 void read_tell(struct reader *r, size_t done, size_t all)

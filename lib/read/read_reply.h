@@ -16,6 +16,7 @@ int read_expect(const struct reader *r, const redisReply *reply, int type, struc
 /* A counter's value. -1: no number. */
 int read_number(const struct reader *r, const redisReply *reply, struct slice key,
                 struct slice field, uint64_t *value, struct err *err) TG_MUST_USE TG_NONNULL(1);
+int64_t read_timeout_ms(const struct reader *r) TG_NONNULL(1); /* of one trip */
 /* Runs the pipeline; on failure the replies are not there. */
 int read_trip(struct reader *r, redisReply **replies, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* So much of the present part has been read. */

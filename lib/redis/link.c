@@ -95,7 +95,11 @@ static int take_replies(struct link_trip *t)
             return protocol_error(&t->err, reader->errstr);
         if (reply == NULL)
             return 0;
-        t->replies[t->have++] = reply;
+        if (t->replies != NULL)
+            t->replies[t->have] = reply;
+        else
+            t->take(t->context, reply);
+        t->have++;
     }
     return has_leftover(t->link) ? protocol_error(&t->err, "more replies than commands") : 0;
 }
@@ -124,14 +128,14 @@ static bool is_finished(const struct link_trip *t)
 /* A server that turns a client away says why in one error reply and closes. */
 static void tell_refusal(struct link_trip *t)
 {
-    if (t->have > 0 && t->replies[0]->type == REDIS_REPLY_ERROR)
+    if (t->have > 0 && t->replies != NULL && t->replies[0]->type == REDIS_REPLY_ERROR)
         (void)err_prefix(&t->err, "%.*s", SLICE_FMT(slice_to(link_reply_text(t->replies[0]), 200)));
 }
 
 static void trip_fail(struct link_trip *t)
 {
     tell_refusal(t);
-    for (size_t i = 0; i < t->have; i++)
+    for (size_t i = 0; i < t->have && t->replies != NULL; i++)
         freeReplyObject(t->replies[i]);
     t->have = 0;
     t->is_failed = true;
@@ -152,18 +156,23 @@ static void trip_step(struct link_trip *t)
         trip_fail(t);
 }
 
+int link_trip_make(struct link_trip *t, int64_t deadline_ms)
+{
+    while (!is_finished(t)) {
+        if (transport_wait(&t->link->transport, t->out.len > 0, deadline_ms, &t->err) == 0)
+            trip_step(t);
+        else
+            trip_fail(t);
+    }
+    return t->is_failed ? -1 : 0;
+}
+
 int link_trip(struct redis_link *l, struct slice out, redisReply **replies, size_t want,
               int64_t deadline_ms, struct err *err)
 {
     struct link_trip t = {.link = l, .out = out, .replies = replies, .want = want};
 
-    while (!is_finished(&t)) {
-        if (transport_wait(&l->transport, t.out.len > 0, deadline_ms, &t.err) == 0)
-            trip_step(&t);
-        else
-            trip_fail(&t);
-    }
-    if (t.is_failed)
+    if (link_trip_make(&t, deadline_ms) != 0)
         return err_set(err, t.err.code, "%s", t.err.text);
     return 0;
 }

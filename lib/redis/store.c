@@ -250,6 +250,52 @@ int store_pipe_run(struct store *st, redisReply **replies, int64_t timeout_ms, s
     return result;
 }
 
+/* Of a cluster, all come together. */
+static int each_of_cluster(struct store *st, void (*take)(void *context, redisReply *reply),
+                           void *context, int64_t timeout_ms, struct err *err)
+{
+    size_t count = st->count;
+    redisReply **replies = calloc(count + 1, sizeof(redisReply *));
+    int result = replies == NULL ? err_set(err, EX_OSERR, "out of memory")
+                                 : run(st, replies, timeout_ms, err);
+
+    for (size_t i = 0; result == 0 && i < count; i++)
+        take(context, replies[i]);
+    free(replies);
+    return result;
+}
+
+static int each_of_link(struct store *st, void (*take)(void *context, redisReply *reply),
+                        void *context, int64_t timeout_ms, struct err *err)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
+    struct link_trip t = {.link = &st->redis,
+                          .out = buf_slice(&st->out),
+                          .take = take,
+                          .context = context,
+                          .want = st->count};
+
+    if (store_be_connected(st, deadline_ms, err) != 0)
+        return -1;
+    if (link_trip_make(&t, deadline_ms) != 0) {
+        *err = t.err;
+        return store_back_off(st, err);
+    }
+    store_settle(st);
+    return 0;
+}
+
+int store_pipe_each(struct store *st, void (*take)(void *context, redisReply *reply), void *context,
+                    int64_t timeout_ms, struct err *err)
+{
+    bool is_together = st->cluster != NULL || st->out.failed || st->count == 0;
+    int result = is_together ? each_of_cluster(st, take, context, timeout_ms, err)
+                             : each_of_link(st, take, context, timeout_ms, err);
+
+    store_pipe_reset(st);
+    return result;
+}
+
 redisReply *store_command(struct store *st, size_t argc, const struct slice *argv,
                           int64_t timeout_ms, struct err *err)
 {

@@ -57,6 +57,11 @@ size_t store_pipe_count(const struct store *st) TG_NONNULL(1);
 void store_pipe_reset(struct store *st) TG_NONNULL(1); /* forgets what was added */
 int store_pipe_run(struct store *st, redisReply **replies, int64_t timeout_ms,
                    struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* The same, but each reply is handed over as it comes, in the order of the commands, while the
+ * server works on the next ones: `take` frees it, and does not use the store. On failure some were
+ * given. */
+int store_pipe_each(struct store *st, void (*take)(void *context, redisReply *reply), void *context,
+                    int64_t timeout_ms, struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 5);
 
 /* A Lua script by its source: EVALSHA, with EVAL on NOSCRIPT. argv: `keys` keys first, then the
  * arguments. */

@@ -154,6 +154,55 @@ static void test_pipeline(const struct redis_fixture *f)
     store_free(st);
 }
 
+struct taken {
+    int count;
+    bool in_order;
+};
+
+static void take(void *context, redisReply *reply)
+{
+    struct taken *t = context;
+
+    t->in_order = t->in_order && reply->type == REDIS_REPLY_STRING && atoi(reply->str) == t->count;
+    t->count++;
+    freeReplyObject(reply);
+}
+
+static void echo(struct store *st, int from, int to)
+{
+    for (int i = from; i < to; i++) {
+        char number[16];
+
+        (void)snprintf(number, sizeof number, "%d", i);
+        store_pipe_add(st, 2, (struct slice[]){SLICE("ECHO"), slice_str(number)});
+    }
+}
+
+/* Replies are handed over as they come. */
+static void test_each(struct redis_fixture *f)
+{
+    struct store *st = open_unix(f);
+    struct taken t = {.in_order = true};
+    struct err err = {0};
+
+    echo(st, 0, 50000);
+    IS_INT(store_pipe_each(st, take, &t, TIMEOUT_MS * 4, &err), 0, "one by one");
+    OK(t.count == 50000 && t.in_order, "all, in order");
+    IS_INT(store_pipe_count(st), 0, "the pipeline is empty again");
+    IS_INT(store_pipe_each(st, take, &t, TIMEOUT_MS, &err), 0, "an empty one is no trip");
+    t.count = 0;
+    echo(st, 0, 10);
+    add(st, "SHUTDOWN NOSAVE");
+    echo(st, 10, 20);
+    IS_INT(store_pipe_each(st, take, &t, TIMEOUT_MS, &err), -1, "a server that dies in between");
+    OK(t.count <= 10 && t.in_order, "gives what it answered");
+    redis_fixture_kill(f);
+    redis_fixture_run(f, "");
+    wait_for_pause(st);
+    OK(says(st, "PING", "PONG"), "and then all is well");
+    store_free(st);
+}
+
 static const struct script script_a = {"a", "return redis.call('INCRBY', KEYS[1], ARGV[1])"};
 static const struct script script_b = {"b", "return redis.call('GET', KEYS[1])"};
 
@@ -382,6 +431,7 @@ int main(void)
     test_stall(&f);
     test_liars(&f);
     test_big(&f);
+    test_each(&f);
     test_restart(&f);
     test_passwords(&f);
     redis_fixture_stop(&f);
