@@ -90,19 +90,25 @@ static void measure_labels(struct render_layout *l)
     measure_rows(l);
 }
 
+static void measure_values(struct render_layout *l, const uint64_t *values)
+{
+    for (size_t c = 0; c < l->g->kind->column_count; c++)
+        widen(&l->width[c], format_width(cell_text(l, c, values[c])));
+}
+
+/* Row by row: the values of a large grid come from memory once. */
 static void measure_columns(struct render_layout *l)
 {
     const struct report_grid *g = l->g;
 
-    for (size_t c = 0; c < g->kind->column_count; c++) {
+    for (size_t c = 0; c < g->kind->column_count; c++)
         l->width[c] = strlen(g->kind->columns[c].head);
-        for (size_t r = 0; r < g->count; r++)
-            widen(&l->width[c], format_width(cell_text(l, c, g->rows[r].values[c])));
-        if (render_has_total(g))
-            widen(&l->width[c], format_width(cell_text(l, c, g->total[c])));
-        if (g->others_count > 0)
-            widen(&l->width[c], format_width(cell_text(l, c, g->others[c])));
-    }
+    for (size_t r = 0; r < g->count; r++)
+        measure_values(l, g->rows[r].values);
+    if (render_has_total(g))
+        measure_values(l, g->total);
+    if (g->others_count > 0)
+        measure_values(l, g->others);
 }
 
 static size_t whole_width(const struct render_layout *l)
