@@ -19,6 +19,8 @@ struct doctor {
     bool colour;
     unsigned width;      /* of the terminal; 0: any */
     bool store_is_there; /* found by doctor_store, used by what comes after */
+    char server[96];     /* the subject of what is said of one server of the store */
+    const char *where;   /* its address */
     int64_t now_s;
     unsigned counts[DOCTOR_VERDICTS];
     int format;              /* 0: text, 1: JSON */

@@ -50,7 +50,7 @@ static bool is_told(struct doctor *d, const redisReply *info, const char *field,
 {
     if (info_field(info, field).len > 0)
         return true;
-    doctor_say(d, DOCTOR_UNKNOWN, "store", "%s cannot be checked: %.*s", what,
+    doctor_say(d, DOCTOR_UNKNOWN, d->server, "%s cannot be checked: %.*s", what,
                SLICE_FMT(info->type == REDIS_REPLY_ERROR ? link_reply_text(info)
                                                          : SLICE("INFO does not tell it")));
     doctor_fix(d, info->type == REDIS_REPLY_ERROR
@@ -69,39 +69,38 @@ static void check_version(struct doctor *d, const redisReply *info)
     if (!is_told(d, info, "redis_version", "the version"))
         return;
     if (!slice_cut(&rest, '.', &major) || !slice_number(major, &n)) {
-        doctor_say(d, DOCTOR_UNKNOWN, "store", "the version \"%.*s\" is not a number",
+        doctor_say(d, DOCTOR_UNKNOWN, d->server, "the version \"%.*s\" is not a number",
                    SLICE_FMT(version));
         doctor_fix(d, "check that it is compatible with Redis %d or later", VERSION_MIN);
     } else if (n < VERSION_MIN) {
-        doctor_say(d, DOCTOR_FAIL, "store", "Redis %.*s is too old", SLICE_FMT(version));
+        doctor_say(d, DOCTOR_FAIL, d->server, "Redis %.*s is too old", SLICE_FMT(version));
         doctor_fix(d, "install Redis %d or later, or Valkey", VERSION_MIN);
     } else {
-        doctor_say(d, DOCTOR_OK, "store", "version %.*s at %s", SLICE_FMT(version),
-                   store_where(d->cli->store));
+        doctor_say(d, DOCTOR_OK, d->server, "version %.*s at %s", SLICE_FMT(version), d->where);
     }
 }
 
 static void check_persistence(struct doctor *d, const redisReply *info)
 {
     if (info_is(info, "loading", "1")) {
-        doctor_say(d, DOCTOR_WARN, "store", "Redis is loading its data");
+        doctor_say(d, DOCTOR_WARN, d->server, "Redis is loading its data");
         doctor_fix(d, "wait; tollgated continues when it is done");
     } else if (info_is(info, "aof_last_write_status", "err") ||
                info_is(info, "rdb_last_bgsave_status", "err")) {
-        doctor_say(d, DOCTOR_FAIL, "store", "Redis could not write its data to disk");
+        doctor_say(d, DOCTOR_FAIL, d->server, "Redis could not write its data to disk");
         doctor_fix(d, "see the log of Redis; usually its disk is full, or its directory belongs to "
                       "another user");
     } else if (!is_told(d, info, "aof_enabled", "persistence")) {
         return;
     } else if (info_is(info, "aof_enabled", "0")) {
-        doctor_say(d, DOCTOR_WARN, "store",
+        doctor_say(d, DOCTOR_WARN, d->server,
                    "the append-only file is off: after a restart the "
                    "store is empty, or as old as its last snapshot");
         doctor_fix(d,
                    "tollgated writes its counters again within 10 minutes; to keep reports whole: "
                    "redis-cli CONFIG SET appendonly yes, and the same in redis.conf");
     } else {
-        doctor_say(d, DOCTOR_OK, "store", "data is kept in an append-only file");
+        doctor_say(d, DOCTOR_OK, d->server, "data is kept in an append-only file");
     }
 }
 
@@ -113,10 +112,10 @@ static void check_memory(struct doctor *d, const redisReply *info)
     if (!is_told(d, info, "maxmemory_policy", "maxmemory-policy"))
         return;
     if (slice_equal(policy, SLICE("noeviction"))) {
-        doctor_say(d, DOCTOR_OK, "store", "no keys are evicted when memory is full");
+        doctor_say(d, DOCTOR_OK, d->server, "no keys are evicted when memory is full");
         return;
     }
-    doctor_say(d, limited ? DOCTOR_FAIL : DOCTOR_WARN, "store",
+    doctor_say(d, limited ? DOCTOR_FAIL : DOCTOR_WARN, d->server,
                "maxmemory-policy is %.*s: when memory is full, Redis evicts counters",
                SLICE_FMT(policy));
     doctor_fix(d, "redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf; "
@@ -172,6 +171,82 @@ static void check_schema(struct doctor *d)
     }
 }
 
+/* Looks at one server; `info` is its INFO. */
+static void check_server(struct doctor *d, const redisReply *info)
+{
+    check_version(d, info);
+    check_persistence(d, info);
+    check_memory(d, info);
+}
+
+/* What a server says that is not used as what it is. */
+static void check_kind(struct doctor *d, const redisReply *info)
+{
+    bool is_cluster = store_server_is_of_cluster(d->cli->store);
+
+    if (!is_cluster && info_is(info, "cluster_enabled", "1")) {
+        doctor_say(d, DOCTOR_FAIL, "store", "the server belongs to a Redis Cluster");
+        doctor_fix(d, "begin store.url with cluster://");
+    } else if (!is_cluster && info_is(info, "role", "slave")) {
+        doctor_say(d, DOCTOR_FAIL, "store", "the server is a replica, which takes no figures");
+        doctor_fix(d, "set store.url to its master (%.*s), or to sentinels",
+                   SLICE_FMT(info_field(info, "master_host")));
+    }
+}
+
+/* Each master of a cluster is looked at by itself. */
+static void check_cluster(struct doctor *d)
+{
+    size_t count = store_server_count(d->cli->store);
+
+    for (size_t i = 0; i < count; i++) {
+        struct err err = {0};
+        redisReply *info;
+
+        d->where = store_server_choose(d->cli->store, i);
+        (void)snprintf(d->server, sizeof d->server, "store %.*s", 80, d->where);
+        info = ask(d, 1, (const struct slice[]){SLICE("INFO")}, &err);
+        if (info == NULL) {
+            doctor_say(d, DOCTOR_FAIL, d->server, "%s", err.text);
+            doctor_fix(d, "start it, or let a replica take its place");
+            continue;
+        }
+        check_server(d, info);
+        freeReplyObject(info);
+    }
+}
+
+/* The slots of the cluster are all served, or it is not whole. */
+static void check_slots(struct doctor *d)
+{
+    struct err err = {0};
+    redisReply *info = ask(d, 2, (const struct slice[]){SLICE("CLUSTER"), SLICE("INFO")}, &err);
+    size_t count = store_server_count(d->cli->store);
+
+    if (info == NULL || info->type == REDIS_REPLY_ERROR) {
+        doctor_say(d, DOCTOR_UNKNOWN, "store", "the state of the cluster cannot be read: %.*s",
+                   SLICE_FMT(info == NULL ? slice_str(err.text) : link_reply_text(info)));
+        doctor_fix(d, "allow the command CLUSTER INFO to store.username (ACL SETUSER ... "
+                      "+cluster|info)");
+    } else if (info_is(info, "cluster_state", "ok")) {
+        doctor_say(d, DOCTOR_OK, "store", "the cluster serves all slots, by %zu masters", count);
+    } else {
+        doctor_say(d, DOCTOR_FAIL, "store", "the cluster is down: slots have no server");
+        doctor_fix(d, "redis-cli --cluster check tells which; start their servers");
+    }
+    if (info != NULL)
+        freeReplyObject(info);
+}
+
+static void say_unreachable(struct doctor *d, const struct err *err)
+{
+    doctor_say(d, DOCTOR_FAIL, "store", "%s", err->text);
+    doctor_fix(d, strcmp(d->cli->settings->store.url, "private:") == 0
+                      ? "start tollgated, which runs this store; run `tollgate doctor' as root"
+                      : "start Redis, or correct store.url; tollgated keeps counting and writes "
+                        "its counters later");
+}
+
 void doctor_store(struct doctor *d)
 {
     struct cli *cli = d->cli;
@@ -182,18 +257,20 @@ void doctor_store(struct doctor *d)
     if (cli->store != NULL)
         info = ask(d, 1, (const struct slice[]){SLICE("INFO")}, &err);
     if (info == NULL) {
-        doctor_say(d, DOCTOR_FAIL, "store", "%s", err.text);
-        doctor_fix(d, strcmp(cli->settings->store.url, "private:") == 0
-                          ? "start tollgated, which runs this store; run `tollgate doctor' as root"
-                          : "start Redis, or correct store.url; tollgated keeps counting and "
-                            "writes its counters later");
+        say_unreachable(d, &err);
         return;
     }
     d->store_is_there = true;
+    d->where = store_where(cli->store);
+    (void)snprintf(d->server, sizeof d->server, "store");
     cli->reader = (struct reader){.store = cli->store, .prefix = cli->settings->store.prefix};
-    check_version(d, info);
-    check_persistence(d, info);
-    check_memory(d, info);
+    check_kind(d, info);
+    if (store_server_is_of_cluster(cli->store)) {
+        check_slots(d);
+        check_cluster(d);
+    } else {
+        check_server(d, info);
+    }
     freeReplyObject(info);
     check_latency(d);
     check_schema(d);

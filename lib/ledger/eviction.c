@@ -18,8 +18,9 @@ static struct slice policy_in(struct slice info)
     return SLICE_NONE;
 }
 
-int eviction_check(struct store *store, struct err *err)
+static int check_server(struct store *store, size_t i, struct err *err)
 {
+    const char *where = store_server_choose(store, i);
     redisReply *reply = store_command(
         store, 2, (const struct slice[]){SLICE("INFO"), SLICE("memory")}, EVICTION_TIMEOUT_MS, err);
     struct slice policy;
@@ -33,7 +34,18 @@ int eviction_check(struct store *store, struct err *err)
                      "redis at %s deletes keys when its memory is full (maxmemory-policy %.*s): "
                      "redis-cli CONFIG SET maxmemory-policy noeviction, and the same in "
                      "redis.conf; or set store.allow_eviction = true",
-                     store_where(store), SLICE_FMT(slice_to(policy, 40)));
+                     where, SLICE_FMT(slice_to(policy, 40)));
     freeReplyObject(reply);
+    return rc;
+}
+
+/* In a cluster the first call finds out which servers there are, and asks any: the first of them,
+ * most often. */
+int eviction_check(struct store *store, struct err *err)
+{
+    int rc = check_server(store, 0, err);
+
+    for (size_t i = 1; rc == 0 && i < store_server_count(store); i++)
+        rc = check_server(store, i, err);
     return rc;
 }

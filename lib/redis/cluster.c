@@ -96,6 +96,14 @@ struct cluster_node *cluster_owner(struct cluster *c, int slot)
     return c->owner[slot] == 0 ? NULL : c->nodes[c->owner[slot] - 1];
 }
 
+struct cluster_node *cluster_master(struct cluster *c, size_t i)
+{
+    for (size_t at = 0; at < c->count; at++)
+        if (c->nodes[at]->is_master && i-- == 0)
+            return c->nodes[at];
+    return NULL;
+}
+
 static uint16_t number_of(const struct cluster *c, const struct cluster_node *n)
 {
     for (size_t i = 0; i < c->count; i++)

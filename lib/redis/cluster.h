@@ -53,6 +53,8 @@ struct cluster_node *cluster_node_of(struct cluster *c, struct slice host, unsig
     TG_NONNULL(1);
 /* The master of a slot (of HASH_SLOT_NONE: any that answers); NULL: nobody has it. */
 struct cluster_node *cluster_owner(struct cluster *c, int slot) TG_NONNULL(1);
+/* The i-th server that has slots; NULL: there are not so many. */
+struct cluster_node *cluster_master(struct cluster *c, size_t i) TG_NONNULL(1);
 void cluster_owner_set(struct cluster *c, unsigned slot, const struct cluster_node *n)
     TG_NONNULL(1, 3);
 

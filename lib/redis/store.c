@@ -143,6 +143,33 @@ bool store_is_partly_there(const struct store *st)
     return st->cluster != NULL && cluster_has_open(st->cluster);
 }
 
+size_t store_server_count(const struct store *st)
+{
+    size_t count = 0;
+
+    while (st->cluster != NULL && cluster_master(st->cluster, count) != NULL)
+        count++;
+    return count > 0 ? count : 1;
+}
+
+bool store_server_is_of_cluster(const struct store *st)
+{
+    return st->cluster != NULL;
+}
+
+const char *store_server_choose(struct store *st, size_t i)
+{
+    struct cluster_node *n = st->cluster != NULL ? cluster_master(st->cluster, i) : NULL;
+    struct endpoint e;
+
+    if (n == NULL)
+        return st->where;
+    st->server = i + 1;
+    e = store_endpoint(st, n->host, n->port);
+    transport_endpoint_text(&e, st->server_name);
+    return st->server_name;
+}
+
 const char *store_where(const struct store *st)
 {
     return st->where;
@@ -200,6 +227,7 @@ void store_pipe_reset(struct store *st)
     buf_reset(&st->out);
     st->count = 0;
     st->script_count = 0;
+    st->server = 0;
 }
 
 /* A server that was made a replica cannot be used; the sentinels know which one is the master. */

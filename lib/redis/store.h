@@ -86,6 +86,11 @@ const char *store_run_id(const struct store *st) TG_NONNULL(1);
 bool store_is_worth_trying(const struct store *st) TG_NONNULL(1);
 /* After a failure: other servers of the cluster answer, only some keys are out of reach. */
 bool store_is_partly_there(const struct store *st) TG_NONNULL(1);
+/* A store's servers: in a cluster its masters, as they are known once a command has run; else one.
+ * To look at each: store_server_choose, then a command without a key, which goes to that one. */
+size_t store_server_count(const struct store *st) TG_NONNULL(1);
+bool store_server_is_of_cluster(const struct store *st) TG_NONNULL(1);
+const char *store_server_choose(struct store *st, size_t i) TG_NONNULL(1); /* its address */
 /* "unix:/run/redis.sock", "127.0.0.1:6379": for texts. */
 const char *store_where(const struct store *st) TG_NONNULL(1);
 

@@ -54,7 +54,9 @@ static int choose(struct errands *e, struct err *err)
 
         if (call->is_done || call->is_asking)
             continue;
-        call->node = cluster_owner(e->c, e->st->calls[i].slot);
+        call->node = e->st->server > 0 && e->st->calls[i].slot == HASH_SLOT_NONE
+                         ? cluster_master(e->c, e->st->server - 1)
+                         : cluster_owner(e->c, e->st->calls[i].slot);
         if (call->node == NULL)
             call->node = cluster_owner(e->c, HASH_SLOT_NONE);
         if (call->node == NULL)

@@ -41,6 +41,9 @@ struct store {
     struct redis_link redis;
     size_t sentinel;         /* the one that answered last */
     struct cluster *cluster; /* NULL: the store is none */
+    size_t
+        server; /* in a cluster: the master that is asked what any may answer; 0: any, 1: first */
+    char server_name[ENDPOINT_TEXT];
     uint64_t generation;
     char run_id[LINK_RUN_ID_SIZE];
     int64_t pause_ms, next_try_ms; /* 0: the last call went well */
