@@ -42,18 +42,32 @@ class Tls:
         return [self.ca[0], self.client[0], self.client[1], server_name]
 
 
+def free_port():
+    """One that is free with that 10,000 above, where servers of a cluster talk to one another; both
+    below those that the kernel gives to clients."""
+    while True:
+        port = proc.free_port()
+        if port < 22000 and not proc.can_connect(("127.0.0.1", port + 10000)):
+            return port
+
+
 class Server:
     """A redis-server of its own folder and port; more: further options."""
 
-    def __init__(self, folder, more=(), tls=None, mode=()):
-        self.port = proc.free_port()
-        self.folder = os.path.join(folder, str(self.port))
-        os.mkdir(self.folder)
-        self.tls, self.mode, self.more = tls, list(mode), list(more)
-        self.address = ("127.0.0.1", self.port)
-        self.name = "127.0.0.1:%d" % self.port
-        self.daemon = None
-        self.start()
+    def __init__(self, folder, more=(), tls=None):
+        self.tls, self.more, self.daemon = tls, list(more), None
+        for attempt in range(5):
+            self.port = free_port()
+            self.folder = os.path.join(folder, str(self.port))
+            self.address = ("127.0.0.1", self.port)
+            self.name = "127.0.0.1:%d" % self.port
+            os.makedirs(self.folder, exist_ok=True)
+            try:
+                self.start()
+                return
+            except RuntimeError:  # another test has taken the port meanwhile
+                if attempt == 4:
+                    raise
 
     def options(self):
         port = self.tls.server_options(self.port) if self.tls else ["--port", str(self.port)]
@@ -140,16 +154,27 @@ class Watched:
         return (len(sentinel.do("SENTINEL", "sentinels", "mail")) == 2 and
                 len(sentinel.do("SENTINEL", "replicas", "mail")) == 1)
 
+    def is_master(self, wanted):
+        """Is it the master, and do all sentinels say so?"""
+        return wanted.role() == "master" and all(
+            s.master_port() == wanted.port for s in self.sentinels)
+
+    def wait_master(self, wanted):
+        proc.wait_for("the new master", lambda: self.is_master(wanted), 60)
+
     def fail_over(self, master, wanted):
-        """On demand, which a sentinel refuses while it does not know enough of the replica."""
-        def demanded():
+        """On demand, which a sentinel refuses while it does not know enough of the replica, and
+        which comes to nothing on a machine that is slow: then once more."""
+        for _ in range(20):
             try:
-                return self.sentinels[0].do("SENTINEL", "FAILOVER", "mail") == "OK"
-            except redis_server.RedisError:
-                return False
-        proc.wait_for("a failover on demand", demanded, 60)
-        proc.wait_for("the other master", lambda: master.role() == "slave" and
-                      wanted.role() == "master", 60)
+                if self.sentinels[0].master_port() == master.port:
+                    self.sentinels[0].do("SENTINEL", "FAILOVER", "mail")
+                proc.wait_for("the other master", lambda: self.is_master(wanted), 10)
+                break
+            except (redis_server.RedisError, TimeoutError):
+                time.sleep(0.5)
+        self.wait_master(wanted)
+        proc.wait_for("a replica", lambda: master.role() == "slave", 60)
 
     def stop(self):
         for server in self.sentinels + [self.replica, self.master]:

@@ -47,7 +47,7 @@ def check_failover(watched, store):
     generation = store.last["generation"]
     watched.master.kill()
     tap.ok(store.error("SET k 2", timeout_ms=250) != "", "the master is gone", store.last)
-    proc.wait_for("a new master", lambda: watched.replica.role() == "master", 60)
+    watched.wait_master(watched.replica)
     tap.same(store.good("SET k 3"), ["OK"], "the replica is the master now")
     tap.ok(watched.replica.name in store.last["where"], "and named", store.last)
     tap.ok(store.last["generation"] > generation, "what was sent may be lost", store.last)
