@@ -37,7 +37,7 @@ def passwords(web):
                            ("alice@example.com\tnologin", "correct horse"),
                            ("root", USERS["root"])):
         tap.ok(not web.sign_in(name, password), "not with %r and %r" % (name, password))
-    tap.ok("<dd>admin</dd>" in account(web, "root", "of the file"),
+    tap.ok("<dd>admin</dd>" in account(web, "root", "of the users file"),
            "a name of the users file has its own password")
 
 
@@ -66,7 +66,7 @@ def main():
     server = DovecotServer(first, USERS, auth)
     redis = RedisServer(folder)
     web = Web(folder, redis.url, dovecot_auth="unix:" + auth)
-    web.add_user("root", "of the file", "admin")
+    web.add_user("root", "of the users file", "admin")
     web.start()
     passwords(web)
     server = away(web, folder, server, auth)
