@@ -21,8 +21,8 @@ OPTIONS = ["--headless=new", "--no-sandbox", "--remote-debugging-pipe", "--disab
            "--disable-features=Translate,OptimizationHints,MediaRouter", "--no-proxy-server",
            "--force-color-profile=srgb", "--font-render-hinting=none", "--mute-audio",
            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "about:blank"]
-TIMEOUT_S = 30
-KEYS = {"Tab": 9, "Enter": 13}
+TIMEOUT_S = 60  # a machine may be busy
+KEYS = {"Tab": 9, "Enter": 13, "Escape": 27}
 
 
 class BrowserError(Exception):
@@ -116,7 +116,7 @@ class Browser:
                   downloadPath=self.downloads, eventsEnabled=True)
         target = self.call("Target.createTarget", url="about:blank", browserContextId=context)
         session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
-        return Page(self, session["sessionId"])
+        return Page(self, session["sessionId"], context)
 
     def downloaded(self, act):
         """The bytes of the file that act() makes the browser download."""
@@ -147,8 +147,8 @@ class Browser:
 class Page:
     """A page that is open: where it is, what it shows, what went wrong."""
 
-    def __init__(self, browser, session):
-        self.browser, self.session = browser, session
+    def __init__(self, browser, session, context):
+        self.browser, self.session, self.context = browser, session, context
         self.loads, self.console, self.asked = 0, [], []
         browser.handlers[session] = self._take
         for domain in ("Page", "Runtime", "Log", "Network", "DOM", "Accessibility"):
@@ -169,6 +169,10 @@ class Page:
 
     def call(self, method, **parameters):
         return self.browser.call(method, self.session, **parameters)
+
+    def close(self):
+        self.browser.handlers.pop(self.session)
+        self.browser.call("Target.disposeBrowserContext", browserContextId=self.context)
 
     # --- how it is looked at
 

@@ -178,6 +178,30 @@ def themes(page, how):
     tap.same(page.path(), "/r/smtp?mode=domain", how + "and leads back")
 
 
+def chosen_theme(page, how):
+    page.click("header a[href='/account']")
+    page.click(".choice button[value=dark]")
+    tap.same(page.evaluate("[document.documentElement.dataset.theme, document.querySelector("
+                           "'.choice [aria-pressed=true]').innerText, location.pathname]"),
+             ["dark", "Dark", "/account"], how + "a theme is chosen")
+    tap.ok(page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)",
+           how + "and is dark")
+
+
+def menu(page):
+    """The comforts of the script: the list of reports closes as lists do."""
+    is_open = "document.querySelector('.menu').open"
+    page.click("header .menu summary", leads=False)
+    tap.ok(page.evaluate(is_open), "the list of reports opens")
+    page.press("Escape")
+    tap.ok(not page.evaluate(is_open) and
+           page.evaluate("document.activeElement.localName") == "summary",
+           "Escape closes it, and leaves the focus there")
+    page.click("header .menu summary", leads=False)
+    page.click("footer", leads=False)
+    tap.ok(not page.evaluate(is_open), "so does a click elsewhere")
+
+
 def unfold(page):
     """The filter, which a narrow page folds."""
     if page.evaluate("document.querySelector('.fold summary').checkVisibility()"):
@@ -255,7 +279,11 @@ def clicks(browser, world):
         themes(page, how)
         drill_down(page, how)
         other_forms(browser, page, world, how)
+        chosen_theme(page, how)
+        if script:
+            menu(page)
         leave(page, how)
+        page.close()
 
 
 def roles(browser, world, program):
@@ -266,6 +294,7 @@ def roles(browser, world, program):
         for address in ("/", "/r/smtp", "/violations", "/account"):
             judge.judge(address, True)
         tap.none(judge.faults, name + ": no findings")
+        page.close()
 
 
 def main():
