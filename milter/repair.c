@@ -140,7 +140,8 @@ static int ledger_fill(const struct repair *r, struct store *store, struct adopt
     struct adopt_source from = {store,
                                 s->store.prefix,
                                 r->journal,
-                                {s->accounting.users, (uint64_t)s->accounting.users_max}};
+                                {s->accounting.users, (uint64_t)s->accounting.users_max},
+                                push_keep(s)};
     struct ledger *l = ledger_open(r->made, s->node, err);
     int rc = l == NULL ? -1 : 0;
 
@@ -165,9 +166,21 @@ static int ledger_place(const struct repair *r, struct err *err)
     return file_sync_dir(r->s->state_dir) ? 0 : failed("write", r->s->state_dir, err);
 }
 
+/* SCAN lists the keys of one server. */
+static struct store *store_listable(const struct repair *r, struct err *err)
+{
+    if (strncmp(r->s->store.url, "cluster:", 8) != 0)
+        return store_new(r->s, err);
+    (void)err_set(
+        err, EX_UNAVAILABLE,
+        "store.url: the rows of a ledger cannot be listed in a cluster: restore state_dir "
+        "from a backup");
+    return NULL;
+}
+
 static int ledger_repair(struct repair *r, struct err *err)
 {
-    struct store *store = store_new(r->s, err);
+    struct store *store = store_listable(r, err);
     struct adopt_result found = {.rows = 0};
     int rc = store == NULL ? -1 : aside_clear(r, err);
 

@@ -4,6 +4,7 @@
 #include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/ledger/ledger.h"
+#include "lib/ledger/push_keep.h"
 #include "lib/ledger/row_sums.h"
 #include "lib/redis/store.h"
 
@@ -27,6 +28,7 @@ struct adopt_source {
     struct store *store;
     const char *prefix, *journal_dir;
     struct row_sums_config config;
+    struct push_keep keep;
 };
 
 struct adopt_result {

@@ -143,15 +143,25 @@ static int entries_take(struct adoption *a, const struct row_key *key, const red
     return 0;
 }
 
-static int expiry_read(const struct adoption *a, struct slice name, int64_t *expires_s,
-                       struct err *err)
+/* What the ledger keeps as a row's end, where Redis lets it go at `until_s`. */
+static int64_t expiry_of(const struct adoption *a, const struct row_key *key, int64_t until_s)
+{
+    struct row row = {.key = *key, .expires_s = until_s};
+    int64_t kept_s = push_keep_until(&a->from->keep, &row);
+
+    return kept_s == 0 ? 0 : until_s + (until_s - kept_s);
+}
+
+static int expiry_read(const struct adoption *a, struct slice name, const struct row_key *key,
+                       int64_t *expires_s, struct err *err)
 {
     redisReply *reply =
         ask(a, 2, (const struct slice[]){SLICE("TTL"), name}, REDIS_REPLY_INTEGER, 0, err);
 
     if (reply == NULL)
         return -1;
-    *expires_s = reply->integer > 0 ? clock_unix_ms() / 1000 + reply->integer : 0;
+    *expires_s =
+        reply->integer > 0 ? expiry_of(a, key, clock_unix_ms() / 1000 + reply->integer) : 0;
     freeReplyObject(reply);
     return 0;
 }
@@ -162,7 +172,7 @@ static int key_take(struct adoption *a, struct slice name, const struct row_key 
 {
     struct buf cursor;
     int64_t expires_s = 0;
-    int rc = expiry_read(a, name, &expires_s, err);
+    int rc = expiry_read(a, name, key, &expires_s, err);
 
     buf_init(&cursor, 64);
     buf_add_char(&cursor, '0');

@@ -307,6 +307,7 @@ int ledger_meta_set(struct ledger *l, const struct ledger_meta *meta, struct err
 
 int ledger_durable(struct ledger *l, struct err *err)
 {
+    l->is_durable = true;
     return ledger_execute(l, "PRAGMA synchronous = FULL", "opening", err);
 }
 

@@ -220,13 +220,14 @@ int ledger_run_begin(struct ledger *l, struct slice run, uint64_t number, struct
     sqlite3_stmt *add = ledger_statement(l, STATEMENT_RUN_ADD);
     int64_t unmet;
 
-    if (ledger_number(l, ledger_statement(l, STATEMENT_RUN_LAST), -1, &unmet, err) < 0)
+    if (ledger_number(l, ledger_statement(l, STATEMENT_RUN_UNMET), -1, &unmet, err) < 0)
         return -1;
     if (unmet < 0 && base_set(l, number, err) < 0)
         return -1;
-    l->run_from = unmet < 0 ? number : (uint64_t)unmet;
+    l->is_met = false;
+    l->run_from = unmet < 0 || number < (uint64_t)unmet ? number : (uint64_t)unmet;
     ledger_bind(add, 1, run);
-    (void)sqlite3_bind_int64(add, 2, (int64_t)l->run_from);
+    (void)sqlite3_bind_int64(add, 2, (int64_t)number); /* where the run before has ended */
     if (ledger_run(l, add, "beginning a run", err) < 0 ||
         ledger_run(l, ledger_statement(l, STATEMENT_RUN_PRUNE), "beginning a run", err) < 0)
         return -1;
@@ -261,9 +262,23 @@ int ledger_run_find(struct ledger *l, struct slice run, uint64_t *end, struct er
     return 1;
 }
 
+int ledger_run_meet(struct ledger *l, struct err *err)
+{
+    int rc;
+
+    if (l->is_met)
+        return 0;
+    if (ledger_execute(l, "PRAGMA synchronous = FULL", "noting a claim", err) < 0)
+        return -1;
+    rc = ledger_run(l, ledger_statement(l, STATEMENT_RUN_MET), "noting a claim", err);
+    if (!l->is_durable &&
+        ledger_execute(l, "PRAGMA synchronous = NORMAL", "noting a claim", err) < 0)
+        rc = -1;
+    l->is_met = rc == 0;
+    return rc;
+}
+
 int ledger_run_met(struct ledger *l, struct err *err)
 {
-    if (ledger_run(l, ledger_statement(l, STATEMENT_RUN_MET), "noting a claim", err) < 0)
-        return -1;
     return base_set(l, l->meta.position.number, err);
 }

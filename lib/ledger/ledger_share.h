@@ -66,6 +66,10 @@ bool ledger_run_is_reached(const struct ledger *l) TG_NONNULL(1);
 /* 1: a run of this ledger, whose numbers end before *end; 0; -1. */
 int ledger_run_find(struct ledger *l, struct slice run, uint64_t *end, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
+/* Redis has confirmed a claim of this run, which is on the disk when this returns: rows of the run
+ * go to Redis after it, and a run that a loss of power made forget that it was met would count them
+ * again, under the next share. Not within a transaction. */
+int ledger_run_meet(struct ledger *l, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Redis has confirmed a claim up to the ledger's position: bases are no longer needed. */
 int ledger_run_met(struct ledger *l, struct err *err) TG_MUST_USE TG_NONNULL(1);
 

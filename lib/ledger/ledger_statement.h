@@ -32,7 +32,8 @@
     X(SHARE_SET, "UPDATE nodes SET met = ?2, speaks = ?3, claim = ?4 WHERE id = ?1")               \
     X(RUN_ADD, "INSERT INTO runs (run, began, met) VALUES (?1, ?2, 0)")                            \
     X(RUN_PRUNE, "DELETE FROM runs WHERE id <= (SELECT max(id) FROM runs) - 1000")                 \
-    X(RUN_LAST, "SELECT began FROM runs WHERE met = 0 AND id = (SELECT max(id) FROM runs)")        \
+    X(RUN_UNMET, "SELECT min(began) FROM runs WHERE id > (SELECT coalesce(max(id), 0) FROM runs"   \
+                 " WHERE met = 1) HAVING count(*) > 0")                                            \
     X(RUN_FIND, "SELECT id FROM runs WHERE run = ?1")                                              \
     X(RUN_END, "SELECT began FROM runs WHERE id > ?1 ORDER BY id LIMIT 1")                         \
     X(RUN_MET, "UPDATE runs SET met = 1 WHERE id = (SELECT max(id) FROM runs)")                    \
@@ -138,7 +139,9 @@ struct ledger {
     bool is_new;
     struct ledger_share *shares; /* the present one first */
     size_t share_count;
-    uint64_t run_from;                    /* from this record on, rows keep what they were (base) */
+    uint64_t run_from; /* from this record on, rows keep what they were (base) */
+    bool is_met;       /* Redis has confirmed a claim of this run, and that is on the disk */
+    bool is_durable;   /* every commit is on the disk when it returns */
     struct ledger_meta meta, meta_before; /* before: when the transaction began */
     uint64_t dirty_rows, dirty_rows_before;
     sqlite3_stmt *statements[STATEMENT_COUNT];

@@ -253,17 +253,18 @@ static int take_peers(const struct push_node_hash *n, const redisReply *reply, s
     return rc;
 }
 
-/* Redis has the claim: what the ledger has counted up to now belongs to the share. */
+/* Redis has the claim: what is counted up to now belongs to the share. */
 static int claim_note(struct push_node_hash *n, struct err *err)
 {
     struct ledger_meta meta = *ledger_meta(n->ledger);
     struct ledger_share_info present;
-    int rc = ledger_begin(n->ledger, err);
+    int rc = ledger_run_meet(n->ledger, err);
 
+    if (rc < 0 || ledger_begin(n->ledger, err) < 0)
+        return -1;
     (void)ledger_share_at(n->ledger, 0, &present);
     meta.stamp = meta.stamp_tried;
-    if (rc == 0)
-        rc = ledger_meta_set(n->ledger, &meta, err);
+    rc = ledger_meta_set(n->ledger, &meta, err);
     if (rc == 0 && !present.has_met) {
         present.has_met = true;
         rc = ledger_share_set(n->ledger, 0, &present, err);

@@ -24,6 +24,8 @@
  * between records.
  */
 
+#define DAYS_MS(days) (INT64_C(86400000) * (days))
+
 static struct err err;
 
 static void must(bool good, const char *what)
@@ -48,6 +50,9 @@ static struct settings settings_of(char **argv)
     s.ledger.push_ms = 10;
     s.accounting.users = true;
     s.accounting.users_max = 10000;
+    s.store.keep_hours_ms = DAYS_MS(45);
+    s.store.keep_days_ms = DAYS_MS(400);
+    s.store.keep_users_days_ms = DAYS_MS(92);
     if (getenv("TG_KEEP_JOURNAL") != NULL) {
         s.ledger.keep_messages_ms = INT64_C(86400000);
         s.ledger.keep_messages_max_bytes = INT64_C(1) << 30;

@@ -302,6 +302,31 @@ static void test_schema_1(void)
     ledger_close(open_as("mx1"));
 }
 
+/* A run that Redis has not met is continued, but its numbers end where the next one begins. */
+static void test_runs(void)
+{
+    struct ledger *l = open_as("runs");
+    uint64_t end = 0;
+
+    OK(ledger_run_begin(l, SLICE("00000000000000a0"), 3, &err) == 0 &&
+           ledger_run_meet(l, &err) == 0 && ledger_run_met(l, &err) == 0,
+       "a run that Redis meets");
+    OK(ledger_run_begin(l, SLICE("00000000000000a1"), 5, &err) == 0 &&
+           ledger_run_begin(l, SLICE("00000000000000a2"), 9, &err) == 0,
+       "two runs without Redis");
+    OK(ledger_run_from(l) == 5 && ledger_run_find(l, SLICE("00000000000000a1"), &end, &err) == 1 &&
+           end == 9,
+       "the second goes on from the first, which has ended");
+    OK(ledger_run_meet(l, &err) == 0 && ledger_run_met(l, &err) == 0, "Redis meets the second");
+    ledger_close(l);
+    l = open_as("runs");
+    OK(ledger_run_begin(l, SLICE("00000000000000a3"), 12, &err) == 0 && ledger_run_from(l) == 12,
+       "the third begins by itself");
+    OK(ledger_meta(l)->base == 12, "and what rows are then is their base");
+    ledger_close(l);
+    ledger_close(open_as("mx1"));
+}
+
 /* What was counted since the last claim goes to the new share, the rest stays. */
 static void test_share_left(void)
 {
@@ -378,9 +403,9 @@ static void test_refused(void)
 
 int main(void)
 {
-    static void (*const tests[])(void) = {test_new,     test_rows,     test_walk,
-                                          test_renamed, test_beside,   test_reader,
-                                          test_refused, test_schema_1, test_share_left};
+    static void (*const tests[])(void) = {test_new,    test_rows,      test_walk,    test_renamed,
+                                          test_beside, test_reader,    test_refused, test_schema_1,
+                                          test_runs,   test_share_left};
 
     (void)snprintf(dir, sizeof dir, "/tmp/ledger-t.XXXXXX");
     if (mkdtemp(dir) == NULL)

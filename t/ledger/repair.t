@@ -56,6 +56,18 @@ def is_message(number):
     return number % 10 not in (3, 5) and number % 40 not in (7, 27, 29, 37)
 
 
+def days_fit(site, what):
+    """Users' days add up to their months."""
+    sums = {}
+    redis = site.server.connect()
+    for kind, sign in (("month", 1), ("day", -1)):
+        for key in redis("KEYS", "tg:{*}:users:%s:*" % kind):
+            for field, value in redis.hash(key).items():
+                if field.endswith(" in_bytes"):
+                    sums[field] = sums.get(field, 0) + sign * int(value)
+    tap.none(["%s: %d" % item for item in sums.items() if item[1]][:3], what)
+
+
 def cut_off_push(site, last):
     """Killed while it pushes: some rows are in Redis, some not."""
     shim = faults.Faults(proc.scratch("shim"))
@@ -79,6 +91,7 @@ def ledger_lost(site):
     tap.ok("lost" not in out, "nothing is lost", out)
     site.run(4001)
     site.is_right("all is counted, once")
+    days_fit(site, "by day, too")
     shares = {f for key in redis("KEYS", "tg:{@mx1}:total") for f in redis.hash(key)
               if re.fullmatch(r"_mx1\.[0-9a-f]+", f)}
     tap.ok(len(shares) == 1, "under the same share", *shares)
@@ -176,6 +189,11 @@ def refused(site):
     tap.ok(code == 69 and not glob.glob(site.node.state + "/ledger.db"),
            "without Redis nothing is made again", code, out, said)
     site.server.start()
+    text = proc.read_text(site.conf)
+    proc.write_text(site.conf, re.sub(r'url = "[^"]*"', 'url = "cluster://127.0.0.1:1"', text))
+    code, out, said = site.repair()
+    tap.ok(code == 69 and "cluster" in said, "nor of a cluster, whose keys cannot be listed", said)
+    proc.write_text(site.conf, text)
     empty = os.path.join(site.folder, "empty")
     text = proc.read_text(site.conf).replace(site.node.state, empty)
     proc.write_text(site.conf, text)

@@ -1,0 +1,229 @@
+-- As much of Redis as the push of a ledger needs, in memory, for t/sim/simulate. The scripts that it
+-- runs are the real ones. t/sim/redis.t holds its answers against those of a real server.
+--
+-- Global functions for the host: run(words), eval(source, keys, words), save(), restore(copy).
+
+local keys = {} -- name -> { kind = 'hash' | 'set' | 'string', value = ... }
+local commands, compiled = {}, {}
+
+local function wrong_type()
+    return { err = 'WRONGTYPE Operation against a key holding the wrong kind of value' }
+end
+
+-- The value of a key of that kind; nil where it is not there; false where it is of another.
+local function value_of(name, kind, make)
+    local key = keys[name]
+    if not key and make then
+        key = { kind = kind, value = {} }
+        keys[name] = key
+    end
+    if key and key.kind ~= kind then
+        return false
+    end
+    return key and key.value
+end
+
+local function sorted(set)
+    local list = {}
+    for name in pairs(set) do
+        list[#list + 1] = name
+    end
+    table.sort(list)
+    return list
+end
+
+local function hash_read(name, take)
+    local hash = value_of(name, 'hash')
+    if hash == false then
+        return wrong_type()
+    end
+    return take(hash or {})
+end
+
+function commands.HGET(name, field)
+    return hash_read(name, function(hash) return hash[field] or false end)
+end
+
+function commands.HMGET(name, ...)
+    local fields = { ... }
+    return hash_read(name, function(hash)
+        local found = {}
+        for i = 1, #fields do
+            found[i] = hash[fields[i]] or false
+        end
+        return found
+    end)
+end
+
+function commands.HGETALL(name)
+    return hash_read(name, function(hash)
+        local found = {}
+        for _, field in ipairs(sorted(hash)) do
+            found[#found + 1] = field
+            found[#found + 1] = hash[field]
+        end
+        return found
+    end)
+end
+
+function commands.HKEYS(name)
+    return hash_read(name, sorted)
+end
+
+function commands.HSCAN(name)
+    local found = commands.HGETALL(name)
+    return found.err and found or { '0', found }
+end
+
+function commands.HSET(name, ...)
+    local words, added = { ... }, 0
+    local hash = value_of(name, 'hash', true)
+    if hash == false then
+        return wrong_type()
+    end
+    for i = 1, #words, 2 do
+        added = added + (hash[words[i]] and 0 or 1)
+        hash[words[i]] = words[i + 1]
+    end
+    return added
+end
+
+function commands.HDEL(name, ...)
+    local hash, gone = value_of(name, 'hash'), 0
+    if hash == false then
+        return wrong_type()
+    end
+    for _, field in ipairs({ ... }) do
+        gone = gone + (hash and hash[field] and 1 or 0)
+        if hash then
+            hash[field] = nil
+        end
+    end
+    if hash and next(hash) == nil then
+        keys[name] = nil
+    end
+    return gone
+end
+
+function commands.SADD(name, ...)
+    local set, added = value_of(name, 'set', true), 0
+    if set == false then
+        return wrong_type()
+    end
+    for _, member in ipairs({ ... }) do
+        added = added + (set[member] and 0 or 1)
+        set[member] = true
+    end
+    return added
+end
+
+function commands.SMEMBERS(name)
+    local set = value_of(name, 'set')
+    if set == false then
+        return wrong_type()
+    end
+    return sorted(set or {})
+end
+
+function commands.GET(name)
+    local key = keys[name]
+    if key and key.kind ~= 'string' then
+        return wrong_type()
+    end
+    return key and key.value or false
+end
+
+function commands.SET(name, value, condition)
+    if condition == 'NX' and keys[name] then
+        return false
+    end
+    keys[name] = { kind = 'string', value = value }
+    return { ok = 'OK' }
+end
+
+function commands.DEL(name)
+    local was = keys[name] and 1 or 0
+    keys[name] = nil
+    return was
+end
+
+-- Nothing here lives long enough to expire.
+function commands.EXPIREAT(name)
+    return keys[name] and 1 or 0
+end
+
+function commands.FLUSHALL()
+    keys = {}
+    return { ok = 'OK' }
+end
+
+function commands.KEYS(start)
+    local found = {}
+    for name in pairs(keys) do
+        if string.sub(name, 1, #start) == start then
+            found[#found + 1] = name
+        end
+    end
+    table.sort(found)
+    return found
+end
+
+function run(words)
+    local command = commands[words[1]]
+    if not command then
+        return { err = 'ERR unknown command ' .. words[1] }
+    end
+    return command(unpack(words, 2))
+end
+
+redis = {}
+
+function redis.call(...)
+    local reply = run({ ... })
+    if type(reply) == 'table' and reply.err then
+        error(reply, 0)
+    end
+    return reply
+end
+
+function redis.error_reply(text)
+    return { err = text }
+end
+
+function eval(source, count, words)
+    compiled[source] = compiled[source] or assert(loadstring(source))
+    KEYS, ARGV = {}, {}
+    for i = 1, #words do
+        if i <= count then
+            KEYS[i] = words[i]
+        else
+            ARGV[i - count] = words[i]
+        end
+    end
+    local good, reply = pcall(compiled[source])
+    if good then
+        return reply
+    end
+    return type(reply) == 'table' and reply or { err = 'ERR ' .. tostring(reply) }
+end
+
+function save()
+    local copy = {}
+    for name, key in pairs(keys) do
+        local value = key.value
+        if type(value) == 'table' then
+            value = {}
+            for field, word in pairs(key.value) do
+                value[field] = word
+            end
+        end
+        copy[name] = { kind = key.kind, value = value }
+    end
+    return copy
+end
+
+-- The copy may be restored once more.
+function restore(copy)
+    keys = copy
+    keys = save()
+end
