@@ -5,17 +5,31 @@
 
 #include "lib/core/utf8.h"
 
+/* At least so many digits. A large table has millions of figures, too many for printf. */
+static void add_digits(struct buf *b, uint64_t n, size_t least)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    while (n > 0 || at + least > sizeof digits) {
+        digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    }
+    buf_add(b, (struct slice){digits + at, sizeof digits - at});
+}
+
 void format_count(struct buf *b, uint64_t n)
 {
     uint64_t unit = 1;
 
     while (n / unit >= 1000)
         unit *= 1000;
-    buf_addf(b, "%" PRIu64, n / unit);
+    add_digits(b, n / unit, 1);
     while (unit > 1) {
         n %= unit;
         unit /= 1000;
-        buf_addf(b, ",%03" PRIu64, n / unit);
+        buf_add_char(b, ',');
+        add_digits(b, n / unit, 3);
     }
 }
 
@@ -54,6 +68,19 @@ void format_short(struct buf *b, uint64_t n)
     buf_add_char(b, letters[letter]);
 }
 
+/* n / 2^shift with one decimal, rounded as printf does: half to even. */
+static void add_binary_tenths(struct buf *b, uint64_t n, unsigned shift)
+{
+    uint64_t mask = (UINT64_C(1) << shift) - 1, half = UINT64_C(1) << (shift - 1);
+    uint64_t whole = n >> shift, tenfold = (n & mask) * 10;
+    uint64_t tenths = tenfold >> shift, rest = tenfold & mask;
+
+    tenths += rest > half || (rest == half && tenths % 2 == 1);
+    add_digits(b, whole + tenths / 10, 1);
+    buf_add_char(b, '.');
+    add_digits(b, tenths % 10, 1);
+}
+
 /* Units of 1024, but the next one from 999.95 on, so that no figure is wider than "999.9". */
 void format_bytes(struct buf *b, uint64_t n)
 {
@@ -62,14 +89,17 @@ void format_bytes(struct buf *b, uint64_t n)
     size_t unit = 0;
 
     if (n < 1000) {
-        buf_addf(b, "%" PRIu64 "  B", n);
+        add_digits(b, n, 1);
+        buf_add_str(b, "  B");
         return;
     }
     while (value >= 999.95) {
         value /= 1024;
         unit++;
     }
-    buf_addf(b, "%.1f %s", value, units[unit]);
+    add_binary_tenths(b, n, 10 * ((unsigned)unit + 1));
+    buf_add_char(b, ' ');
+    buf_add_str(b, units[unit]);
 }
 
 void format_value(struct buf *b, enum counter_unit unit, uint64_t n, bool brief)

@@ -3,6 +3,7 @@
 
 #include "lib/core/format.h"
 #include "lib/core/render.h"
+#include "t/random.h"
 
 static void is_figure(void (*add)(struct buf *, uint64_t), uint64_t n, const char *want)
 {
@@ -109,9 +110,47 @@ static void test_csv_text(void)
     buf_fini(&b);
 }
 
+/* As printf says it. */
+static bool is_printed(uint64_t n)
+{
+    static const char *const units[] = {"KB", "MB", "GB", "TB", "PB", "EB"};
+    double value = (double)n / 1024;
+    size_t unit = 0;
+    char want[40];
+    struct buf b;
+    bool good;
+
+    for (; value >= 999.95; value /= 1024)
+        unit++;
+    (void)snprintf(want, sizeof want, "%.1f %s", value, units[unit]);
+    buf_init(&b, 100);
+    format_bytes(&b, n);
+    good = slice_equal(buf_slice(&b), slice_str(want));
+    if (!good)
+        printf("# %llu: %.*s, not %s\n", (unsigned long long)n, SLICE_FMT(buf_slice(&b)), want);
+    buf_fini(&b);
+    return good;
+}
+
+static void test_rounding(void)
+{
+    struct random_source source = {1};
+    bool good = true;
+
+    for (uint64_t n = 1000; n < 300000 && good; n++)
+        good = is_printed(n);
+    for (int i = 0; i < 200000 && good; i++)
+        good = is_printed(1000 + random_next(&source) % (UINT64_C(1) << (10 + i % 43)));
+    for (int shift = 11; shift < 53 && good; shift++)
+        for (uint64_t k = 1; k < 40 && good; k++) /* in the middle between two tenths */
+            good = is_printed((k << shift) + (UINT64_C(1) << (shift - 2)));
+    OK(good, "bytes are rounded as printf does");
+}
+
 int main(void)
 {
     test_figures();
+    test_rounding();
     test_text();
     test_csv_text();
     return tap_done();
