@@ -145,6 +145,36 @@ def listed(run):
     return out
 
 
+def checker_sees(run):
+    """What is wrong is found: a message missing, twice, of another size, an amount too much."""
+    node, real = run.checked[0], chaos_checker.ledger
+    records = node.journal.records
+    queue_id = next(iter(node.book.told))
+    right = records[queue_id]
+    tap.none(node.faults(), "nothing is wrong now")
+    for sizes, text in ((right * 2, "bytes in the journal"), ([right[0] + 1], "sent"),
+                        (None, "is not in the journal")):
+        del records[queue_id]
+        if sizes:
+            records[queue_id] = sizes
+        tap.ok(any(queue_id in f and text in f for f in node.faults()), "seen: " + text)
+        records[queue_id] = right
+
+    def one_more(path):
+        number, sums = real(path)
+        sums["d0.test"]["in_bytes"] += 1
+        return number, sums
+
+    chaos_checker.ledger = one_more
+    tap.ok(any("d0.test" in f for f in node.faults()), "seen: a byte too much in a ledger")
+    chaos_checker.ledger = real
+    node.faults()
+    shown = chaos_checker.added(run.checked)
+    tap.none(chaos_checker.too_much(shown, run.checked, set()), "what the ledgers have is right")
+    shown["d0.test"]["in_bytes"] += 1
+    tap.ok(chaos_checker.too_much(shown, run.checked, set()), "seen: a byte too much in Redis")
+
+
 def main():
     tap.need("redis-server", "mount", root=True)
     began = time.monotonic()
@@ -163,6 +193,7 @@ def main():
     sums = [n.ledger_sums["@" + n.name] for n in run.checked]
     tap.same(listed(run), [(s["messages"], s["bytes"]) for s in sums],
              "tollgate messages lists the same")
+    checker_sees(run)
     tap.ok(run.checks >= 3 and count == FAULTS, "checked while it ran", run.checks, count)
     tap.note("seed %d: %d messages, %d faults, %d checks in %.0f s" % (
         SEED, MESSAGES, count, run.checks, time.monotonic() - began))
