@@ -19,8 +19,11 @@ int api_held(struct exchange *x, struct err *err) TG_MUST_USE TG_NONNULL(1);
 int api_held_release(struct exchange *x, struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* The parameters of DELETE, and of a limit; ended by NULL. */
-extern const char *const api_change_reason[],
-    *const api_change_limit[], *const api_change_limit_reason[],
-                                   *const api_change_domain[], *const api_change_domain_reason[];
+extern const char *const api_change_reason[];
+extern const char *const api_change_limit[];
+extern const char *const api_change_limit_reason[];
+extern const char *const api_change_domain[];
+extern const char *const api_change_domain_reason[];
+extern const char *const api_change_id[]; /* of an adjustment */
 
 #endif

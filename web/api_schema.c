@@ -365,6 +365,24 @@ static const struct property plan_change[] = {{"plan", "string", 0, "One of the 
                                               {"force", "boolean", OPTIONAL, NULL},
                                               {NULL, NULL, 0, NULL}};
 
+static const struct property adjustment_change[] = {
+    {"month", "string", 0, "2026-11; not one to come."},
+    {"counter", "string", 0, "out_messages and so on."},
+    {"amount", NULL, 0, "To be added; not 0."},
+    {"evidence", "string", OPTIONAL, NULL},
+    {"reason", "string", 0, NULL},
+    {NULL, NULL, 0, NULL}};
+
+static const struct property adjustment[] = {
+    {"account", "string", 0, NULL},
+    {"month", "string", 0, NULL},
+    {"id", "string", 0, NULL},
+    {"counter", "string", 0, NULL},
+    {"amount", "string", 0, NULL},
+    {"reason", "string", 0, NULL},
+    {"added", "boolean", 0, "false: there was one of that id."},
+    {NULL, NULL, 0, NULL}};
+
 static const struct property reason[] = {{"reason", "string", 0, NULL}, {NULL, NULL, 0, NULL}};
 
 static const struct property asked[] = {
@@ -386,7 +404,9 @@ static const struct property held[] = {{"held", "HeldMessage", LIST, NULL}, {NUL
 static const struct {
     const char *name;
     const struct property *properties;
-} objects[] = {{"Asked", asked},
+} objects[] = {{"Adjustment", adjustment},
+               {"AdjustmentChange", adjustment_change},
+               {"Asked", asked},
                {"Held", held},
                {"HeldMessage", held_message},
                {"LimitInForce", limit_in_force},

@@ -77,6 +77,23 @@ static void add_months(struct exchange *x, struct html *h, const struct figures_
     html_close(h, "ul");
 }
 
+/* Of one domain: where a correction is added. */
+static void add_adjust_link(struct exchange *x, struct html *h)
+{
+    struct slice domain = http_query_get(&x->query, "domain");
+    struct buf url;
+
+    if (x->who.role != WEB_ROLE_ADMIN || domain.len == 0)
+        return;
+    buf_init(&url, URL_BYTES);
+    buf_add_str(&url, "/adjust");
+    html_url_segment(&url, domain);
+    html_open(h, "li");
+    page_link(h, buf_slice(&url), SLICE("Add an adjustment"));
+    html_close(h, "li");
+    buf_fini(&url);
+}
+
 static void add_links(struct exchange *x, struct html *h, const struct figures_billing *f)
 {
     html_open(h, "div");
@@ -86,6 +103,7 @@ static void add_links(struct exchange *x, struct html *h, const struct figures_b
     html_attr(h, "class", SLICE("links"));
     add_link(x, h, f->month, ".csv", "CSV", false);
     add_link(x, h, f->month, ".json", "JSON", false);
+    add_adjust_link(x, h);
     html_close(h, "ul");
     html_close(h, "div");
     html_newline(h);

@@ -10,6 +10,7 @@
 #include "web/metrics_answer.h"
 #include "web/page.h"
 #include "web/page_account.h"
+#include "web/page_adjust.h"
 #include "web/page_billing.h"
 #include "web/page_card.h"
 #include "web/page_held.h"
@@ -52,6 +53,7 @@ static const struct route {
     {"/q/*", READ, ROUTE_SIGNED, page_message},
     {"/violations", READ, ROUTE_SIGNED, page_lists_violations},
     {"/held", READ, ROUTE_SIGNED, page_lists_held},
+    {"/adjust/*", READ | HTTP_POST, ROUTE_SIGNED, page_adjust},
     {"/billing", READ, ROUTE_SIGNED, page_billing},
     {"/billing/*", READ, ROUTE_SIGNED, page_billing_month},
     {"/held/*/*", READ | HTTP_POST, ROUTE_SIGNED, page_held},
@@ -70,6 +72,7 @@ static const struct route {
     {"/api/v1/domains/*/usage", READ, ROUTE_DATA, api_usage},
     {"/api/v1/domains/*/limits", READ | HTTP_PUT | HTTP_DELETE, ROUTE_DATA, api_limits},
     {"/api/v1/domains/*/plan", HTTP_PUT | HTTP_DELETE, ROUTE_DATA, api_plan},
+    {"/api/v1/domains/*/adjustments", HTTP_PUT, ROUTE_DATA, page_adjust_put},
     {"/api/v1/held", READ, ROUTE_DATA, api_held},
     {"/api/v1/held/*/*", HTTP_PUT | HTTP_DELETE, ROUTE_DATA, api_held_release},
     {"/api/v1/violations", READ, ROUTE_DATA, api_violations},
@@ -114,6 +117,7 @@ static const char *allowed(unsigned methods)
     } sets[] = {{READ, "GET, HEAD"},
                 {HTTP_POST, "POST"},
                 {READ | HTTP_POST, "GET, HEAD, POST"},
+                {HTTP_PUT, "PUT"},
                 {HTTP_PUT | HTTP_DELETE, "PUT, DELETE"},
                 {READ | HTTP_PUT | HTTP_DELETE, "GET, HEAD, PUT, DELETE"}};
     size_t i = 0;

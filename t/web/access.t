@@ -140,6 +140,8 @@ def pages(role, asker):
               "/api/v1/held?domain=foreign.example": expected(role, "foreign"),
               "/api/v1/domains/foreign.example/limits": expected(role, "foreign"),
               "/api/v1/domains/own.example/limits": 404 if role == "user" else 200,
+              "/adjust/own.example": {"admin": 200, "domain": 403, "user": 404}[role],
+              "/adjust/foreign.example": expected(role, "foreign"), "/adjust/@mx1": 404,
               "/limits/own.example": 404 if role == "user" else 200,
               "/limits/alice@own.example": 200,
               "/limits/foreign.example": expected(role, "foreign"),

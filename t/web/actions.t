@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import milterclient
@@ -342,6 +343,43 @@ def releases(site, root):
     tap.ok("release withdrawn by=root" in site.web.wrote(), "which the log says, too")
 
 
+def adjusts(site, root):
+    """A correction beside the figures, by a form that is one entry however often it is sent."""
+    url, key = "/adjust/own.example", "tg:{own.example}:adjust"
+    month = time.strftime("%Y-%m", time.gmtime())
+    page = site.web.get(url, root.cookie)
+    filled = {"token": page.token(), "month": month, "counter": "out_bytes", "amount": "+300",
+              "evidence": EVIL, "reason": "credit",
+              "id": re.search(r'value="(web/[0-9a-f]{16})"', page.text).group(1)}
+    for change, text in (({"month": "May"}, "month"), ({"counter": "octets"}, "counter: "),
+                         ({"amount": "many"}, "amount: use"), ({"reason": ""}, "reason: say"),
+                         ({"id": ""}, "id: use")):
+        answer = site.web.post(url, dict(filled, **change), root.cookie)
+        kept = 'value="%s"' % change.get("amount", "+300")
+        tap.ok(answer.status == 400 and text in answer.text and kept in answer.text,
+               "refused, and kept: %s" % change, answer.status)
+    tap.same(site.web.post(url, dict(filled, token="0" * 64), root.cookie).status, 403,
+             "with another token")
+    tap.same(site.redis.hash(key), {}, "nothing was done")
+    where = "/billing/%s?domain=own.example" % month
+    for _ in range(2):
+        answer = site.web.post(url, filled, root.cookie)
+        tap.same((answer.status, answer.headers.get("location")), (303, where), "it is added")
+    entries = site.redis.hash(key)
+    tap.same([json.loads(e)["amounts"] for e in entries.values()], [{"out_bytes": 300}], "once")
+    shown = site.web.get(where, root.cookie)
+    tap.ok("out_bytes +300" in shown.text and "credit" in shown.text and
+           "<script>alert" not in shown.text and 'href="/adjust/own.example"' in shown.text,
+           "the month shows it")
+    tap.same(site.web.wrote().count("adjustment added by=root"), 1, "a line in the log")
+    for name, want in (("anna", 403), ("alice@own.example", 404)):
+        who = Admin(site, name)
+        token = site.web.get("/account", who.cookie).token()
+        tap.same(site.web.post(url, dict(filled, token=token, id="x"), who.cookie).status, want,
+                 "not by " + name)
+    tap.same(site.redis.hash(key), entries, "none of them did anything")
+
+
 def acts(site, root):
     """A tollgated of the same store does what the page says."""
     folder = proc.scratch("actions-node")
@@ -379,6 +417,7 @@ def main():
     roles(site, root)
     from_violations(site, root)
     releases(site, root)
+    adjusts(site, root)
     acts(site, root)
     tap.ok(PASSWORD not in site.web.wrote(), "no password is in the log")
     tap.same(site.web.stop(), 0, "it stops")

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import time
 
 import jsonschema
 
@@ -33,6 +34,8 @@ CHANGES = (("PUT", LIMIT, {"max": 2000, "reason": "r"}),
            ("DELETE", LIMIT + "&reason=r", None),
            ("PUT", OWN + "plan", {"plan": "business", "reason": "r"}),
            ("DELETE", OWN + "plan?reason=r", None),
+           ("PUT", OWN + "adjustments?id=a1", {"month": "2026-11", "counter": "out_messages",
+                                               "amount": -2, "reason": "r"}),
            ("PUT", HELD, {"reason": "r"}),
            ("DELETE", HELD + "&reason=r", None))
 
@@ -72,7 +75,9 @@ class Site:
 
     def state(self):
         return (self.redis.hash(LIMITS), self.redis("GET", "tg:{own.example}:plan"),
-                sorted(self.redis.hash("tg:{@mx1}:release")))
+                sorted(self.redis.hash("tg:{@mx1}:release")),
+                self.redis.hash("tg:{own.example}:adjust"),
+                self.redis.hash("tg:{foreign.example}:adjust"))
 
     def check(self, name, value):
         whole = {"$ref": "#/components/schemas/" + name, "components": self.document["components"]}
@@ -133,6 +138,38 @@ def held(site):
     answer = site.panel("DELETE", HELD + "&reason=slip")
     tap.same((answer.status, json.loads(answer.text)["asked"]), (200, None), "it is withdrawn")
     tap.same(site.panel("DELETE", HELD + "&reason=slip").status, 409, "once")
+
+
+def adjustments(site):
+    path, month = OWN + "adjustments?id=", time.strftime("%Y-%m", time.gmtime())
+    change = {"month": month, "counter": "out_messages", "amount": -2, "evidence": "mail",
+              "reason": "ticket 5"}
+    answer = site.panel("PUT", path + "a1", change)
+    value = json.loads(answer.text)
+    tap.same((answer.status, value["added"], site.check("Adjustment", value)), (200, True, []),
+             "an adjustment is added")
+    entry = site.redis.hash("tg:{own.example}:adjust")[month + " a1"]
+    entry = dict(json.loads(entry), at=0)
+    tap.same(entry, {"amounts": {"out_messages": -2}, "reason": "ticket 5", "evidence": "mail",
+                     "by": "panel", "at": 0}, "with reason, evidence and author")
+    tap.ok("adjustment added by=panel client=127.0.0.1 account=own.example month=%s id=a1 "
+           "counter=out_messages amount=-2 evidence=mail" % month in site.web.wrote(),
+           "a line in the log")
+    again = site.panel("PUT", path + "a1", dict(change, amount=-9))
+    tap.same((again.status, json.loads(again.text)["added"]), (200, False), "once")
+    tap.ok("-9" not in str(site.redis.hash("tg:{own.example}:adjust")), "it stays as it is")
+    for fields, text in (({"month": "2026"}, "month: write"), ({"month": "2999-01"}, "month"),
+                         ({"month": "2026-11-01"}, "month"),
+                         ({"counter": "out_mesages"}, "write out_messages"),
+                         ({"amount": 0}, "amount: use"), ({"amount": "1e3"}, "amount: use"),
+                         ({"amount": str(2**53)}, "amount: use"), ({"reason": None}, "reason: say"),
+                         ({"evidence": "x" * 501}, "evidence: shorten")):
+        answer = site.panel("PUT", path + "a2", dict(change, **fields))
+        tap.ok(answer.status == 400 and text in answer.text, "refused: %s" % str(fields)[:40],
+               answer.text)
+    for identity in ("", "a%20b", "x" * 65, "a%C3%A9"):
+        tap.same(site.panel("PUT", path + identity, change).status, 400, "an id: " + identity[:9])
+    tap.same(len(site.redis.hash("tg:{own.example}:adjust")), 1, "nothing was done")
 
 
 def etags(site):
@@ -225,6 +262,7 @@ def main():
     limits(site)
     plans(site)
     held(site)
+    adjustments(site)
     etags(site)
     who(site)
     faults(site)
