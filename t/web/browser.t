@@ -28,6 +28,7 @@ SAMPLES = {
              "/r/smtp?from=%s&to=%s&mode=domain" % (HUGE_MONTH, HUGE_MONTH),
              "/r/smtp?mode=user&domain=" + HEBREW, "/r/refusals", "/r/anomalies"],
     "/d/*": ["/d/example.com", "/d/" + BUCHER, "/d/" + LONG_DOMAIN, "/d/" + HUGE],
+    "/adjust/*": ["/adjust/example.com"],
     "/limits/*": ["/limits/example.com", "/limits/" + LONG_DOMAIN],
     "/q/*": ["/q/4jWnX01VvBz1cTBS"],
     "/held/*/*": ["/held/mx1/4jWnX012VvBz1cTBS"],
