@@ -160,7 +160,7 @@ static void test_cuts(void)
 static void test_gone(void)
 {
     struct journal_repaired m;
-    char aside[128];
+    char aside[PATH_MAX + sizeof ".damaged"];
 
     journal_restore();
     fixture_file_remove(firsts[0]);
