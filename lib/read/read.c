@@ -285,6 +285,7 @@ static int read_batch(struct read_rows *d, size_t first, size_t count, struct er
 {
     for (size_t i = 0; i < count; i++)
         pair_ask(d, first + i);
+    d->r->cost += count;
     d->pair = first;
     d->err = err;
     if (store_pipe_each(d->r->store, batch_take, d, read_timeout_ms(d->r), err) != 0)
