@@ -27,7 +27,7 @@ def gone(pid):
 
 def background(folder):
     """As root, without -f: the command comes back when all stands, and the rest runs as nobody."""
-    r = relay.Relay(folder, settings={"user": ACCOUNT})
+    r = relay.Relay(folder, settings={"user": ACCOUNT, "log": {"target": "syslog"}})
     os.chmod(folder, 0o777)
     code, _, err = r.command()
     tap.same((code, err), (0, ""), "to the background")
