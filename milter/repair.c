@@ -88,6 +88,14 @@ static const char *time_text(int64_t time_s, char text[32])
     return text;
 }
 
+/* Redis and the journal leave no gap. */
+static bool is_whole(const struct adopt_result *a)
+{
+    return a->first == 1 ||
+           (a->has_share && a->first > 0 &&
+            (a->first <= a->pushed_before || a->first_ms / 1000 < a->pushed_through));
+}
+
 static void ledger_say(const struct repair *r, const struct adopt_result *a)
 {
     char first[32], through[32];
@@ -100,7 +108,7 @@ static void ledger_say(const struct repair *r, const struct adopt_result *a)
     (void)time_text(a->pushed_through, through);
     if (!a->has_share)
         (void)fprintf(r->out, "ledger: redis does not know this node\n");
-    if (a->first == 1 || (a->has_share && a->first > 0 && a->first_ms / 1000 < a->pushed_through))
+    if (is_whole(a))
         return;
     if (a->has_share && a->first > 0)
         (void)fprintf(r->out,

@@ -38,6 +38,7 @@ struct adopt_result {
     uint64_t first;         /* number of the journal's first record; 0: it is empty */
     int64_t first_ms;       /* its time */
     int64_t pushed_through; /* all messages dated before are in Redis (Unix seconds) */
+    uint64_t pushed_before; /* all records with lesser numbers are, too; 0: not known */
 };
 
 /* Fills a ledger that is new. */

@@ -286,6 +286,18 @@ static uint64_t number_of(const redisReply *reply)
     return slice_number(link_reply_text(reply), &number) ? number : 0;
 }
 
+/* Of a node that ended in order with nothing left to count or push, Redis has all before its claim:
+ * that says more than pushed_through, which leaves out its own second. pushed_through is behind
+ * where rows were to be pushed again, after a loss. */
+static uint64_t pushed_before(const redisReply *hash)
+{
+    bool is_whole = number_of(hash->element[6]) == 1 && number_of(hash->element[7]) == 0 &&
+                    number_of(hash->element[8]) == 0 &&
+                    number_of(hash->element[4]) == number_of(hash->element[9]);
+
+    return is_whole ? number_of(hash->element[3]) : 0;
+}
+
 /* What the hash says becomes what the ledger knows of itself. */
 static int self_take(struct adoption *a, const redisReply *hash, struct err *err)
 {
@@ -301,6 +313,7 @@ static int self_take(struct adoption *a, const redisReply *hash, struct err *err
     meta.since = number_of(hash->element[5]);
     a->out->has_share = true;
     a->out->pushed_through = meta.pushed_through;
+    a->out->pushed_before = pushed_before(hash);
     return ledger_meta_set(a->ledger, &meta, err);
 }
 
@@ -314,11 +327,13 @@ static int hash_take(struct adoption *a, struct err *err)
     (void)snprintf(node, sizeof node, "%.*s", SLICE_FMT(ledger_node(a->ledger)));
     buf_init(&key, 1024);
     key_node(&key, a->from->prefix, node);
-    hash = ask(a, 8,
-               (const struct slice[]){SLICE("HMGET"), buf_slice(&key), SLICE("_ledger"),
-                                      SLICE("_run"), SLICE("_stamp"), SLICE("_number"),
-                                      SLICE("pushed_through"), SLICE("_since")},
-               REDIS_REPLY_ARRAY, 6, err);
+    hash =
+        ask(a, 12,
+            (const struct slice[]){SLICE("HMGET"), buf_slice(&key), SLICE("_ledger"), SLICE("_run"),
+                                   SLICE("_stamp"), SLICE("_number"), SLICE("pushed_through"),
+                                   SLICE("_since"), SLICE("_stopped"), SLICE("dirty_rows"),
+                                   SLICE("journal_records"), SLICE("counted_through")},
+            REDIS_REPLY_ARRAY, 10, err);
     buf_fini(&key);
     if (hash == NULL)
         return -1;

@@ -145,8 +145,28 @@ def journal_short(site):
     code, out, said = site.repair()
     tap.ok(code == 0 and "lost" not in out, "the journal begins later, and Redis has the rest", out,
            said)
+    told_by_number(site)
     site.run(1701)
     site.is_right("nothing is missing")
+
+
+def told_by_number(site):
+    """Where times do not tell: the journal may begin in the second in which the last push ended."""
+    redis, node = site.server.connect(), "tg:{@mx1}:node"
+    redis("HSET", node, "counted_through", "1000", "pushed_through", "1000")
+    for field, other in (("_stopped", "0"), ("dirty_rows", "1"), ("journal_records", "1"),
+                         ("pushed_through", "999"), ("_number", "2")):
+        was = redis("HGET", node, field)
+        redis("HSET", node, field, other)
+        site.lose_ledger()
+        code, out, said = site.repair()
+        tap.ok(code == 0 and "is lost, but for what redis had" in out,
+               "with %s %s nothing says that Redis has the rest" % (field, other), out, said)
+        redis("HSET", node, field, was)
+    site.lose_ledger()
+    code, out, said = site.repair()
+    tap.ok(code == 0 and "lost" not in out, "the number of a node that ended in order does", out,
+           said)
 
 
 def both_short(site):
