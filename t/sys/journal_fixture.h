@@ -141,7 +141,8 @@ static inline void fixture_path_write(const char *path, struct slice bytes)
 {
     FILE *out = fopen(path, "w");
 
-    if (out == NULL || fwrite(bytes.ptr, 1, bytes.len, out) != bytes.len || fclose(out) != 0)
+    if (out == NULL || (bytes.len > 0 && fwrite(bytes.ptr, 1, bytes.len, out) != bytes.len) ||
+        fclose(out) != 0)
         abort();
 }
 
