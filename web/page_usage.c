@@ -8,11 +8,12 @@
 #define TEXT_BYTES 4096
 #define WARN       80 /* percent, where the limit has no soft percentage */
 
-enum { U_LIMIT, U_USER, U_USED, U_BAR, U_PERCENT, U_REOPENS, U_ACTION, U_COUNT };
+/* What a narrow page shows without scrolling comes first. */
+enum { U_LIMIT, U_USED, U_BAR, U_PERCENT, U_USER, U_REOPENS, U_ACTION, U_COUNT };
 
 static const struct page_head heads[U_COUNT] = {
-    {"limit", false, false}, {"user", false, false}, {"used", true, false},
-    {"use", false, true},    {"full", true, false},  {"room again", false, false},
+    {"limit", false, false}, {"used", true, false},  {"use", false, true},
+    {"full", true, false},   {"user", false, false}, {"room again", false, false},
     {"over it", false, true}};
 
 static void add_text(struct html *h, size_t column, struct buf *b)
@@ -64,7 +65,6 @@ static void add_row(struct html *h, const struct usage_row *row, int64_t now_ms)
     html_open(h, "tr");
     limit_name(row->limit, &b);
     page_cell_name(h, SLICE_NONE, buf_slice(&b));
-    page_cell(h, &heads[U_USER], row->user);
     buf_reset(&b);
     write_used(row, &b);
     add_text(h, U_USED, &b);
@@ -72,6 +72,7 @@ static void add_row(struct html *h, const struct usage_row *row, int64_t now_ms)
     format_count(&b, row->percent);
     buf_add_char(&b, '%');
     add_text(h, U_PERCENT, &b);
+    page_cell(h, &heads[U_USER], row->user);
     write_reopens(row, now_ms, &b);
     add_text(h, U_REOPENS, &b);
     page_cell(h, &heads[U_ACTION], slice_str(limit_action_name(row->limit->action)));

@@ -206,8 +206,8 @@ def usage_rows(page):
         cells = re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row)
         bar = re.search(r'class="(good|warn|bad)" width="(\d+)"', row)
         if len(cells) == 7 and "<bdi>" in cells[0]:
-            found.append((re.sub("<.*?>", "", cells[0]), cells[1], cells[2],
-                          bar.groups() if bar else None) + tuple(cells[4:]))
+            found.append((re.sub("<.*?>", "", cells[0]), cells[4], cells[1],
+                          bar.groups() if bar else None, cells[3]) + tuple(cells[5:]))
     return found
 
 
