@@ -252,15 +252,7 @@ int cli_write_grid(const struct report_grid *g, enum format format, enum render_
 
 void cli_add_json(struct buf *b, json_t *json)
 {
-    char *text = json_dumps(json, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-
-    if (text == NULL)
-        b->failed = true;
-    else
-        buf_add_str(b, text);
-    buf_add_char(b, '\n');
-    free(text);
-    json_decref(json);
+    json_add(b, json, JSON_INDENT(2));
 }
 
 json_t *cli_json_text(struct slice text)

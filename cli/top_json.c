@@ -1,6 +1,5 @@
 /* tollgate top --format json: one object a picture, on one line */
 #include <jansson.h>
-#include <stdlib.h>
 
 #include "cli/top_screen.h"
 #include "lib/read/read_violations_table.h"
@@ -63,19 +62,6 @@ static json_t *violations(const struct top_data *d, struct arena *arena)
     return table_json(&table);
 }
 
-static void add_line(struct buf *b, json_t *o)
-{
-    char *text = json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(12));
-
-    if (text == NULL)
-        b->failed = true;
-    else
-        buf_add_str(b, text);
-    buf_add_char(b, '\n');
-    free(text);
-    json_decref(o);
-}
-
 static void set_picture(json_t *o, const struct top_data *d, struct arena *arena)
 {
     (void)json_object_set_new(o, "mode",
@@ -97,5 +83,5 @@ void top_json(const struct top_data *d, const struct err *err, int64_t now_s, st
     (void)json_object_set_new(o, "error", cli_json_text(slice_str(err->text)));
     if (err->code == 0)
         set_picture(o, d, arena);
-    add_line(b, o);
+    json_add(b, o, JSON_COMPACT | JSON_REAL_PRECISION(12));
 }

@@ -7,18 +7,6 @@
 
 #include "lib/core/utf8.h"
 
-static bool is_plain(struct slice text)
-{
-    size_t len;
-
-    for (; text.len > 0; text = slice_from(text, len)) {
-        len = utf8_length(text);
-        if (len == 0 || utf8_is_control(utf8_code(text, len)))
-            return false;
-    }
-    return true;
-}
-
 static bool is_known(const char *name, const char *const *names)
 {
     while (*names != NULL && !slice_equal(slice_str(*names), slice_str(name)))
@@ -43,7 +31,7 @@ static bool take_value(const json_t *value, struct arena *arena, struct api_memb
     } else {
         return false;
     }
-    return out->value.ptr != NULL && is_plain(out->value);
+    return out->value.ptr != NULL && utf8_is_text(out->value);
 }
 
 static int add(const char *name, const json_t *value, const char *const *names, struct arena *arena,

@@ -30,7 +30,7 @@ static const struct word {
     {"chart", "Ignored: as in the addresses of pages.", figures_chart_names, 0},
     {"sort", "A column or label to sort by.", NULL, 0},
     {"desc", "1: descending, 0: ascending.", NULL, 0},
-    {"top", "At most so many rows.", NULL, FIGURES_DATA_MAX},
+    {"top", "At most so many rows.", NULL, HTTP_QUERY_TOP},
     {"id", "Its name within account and month; ASCII without blanks.", NULL, 0},
     {"limit", "Its name: domain/recipients/hour.", NULL, 0},
     {"reason", "Why; for who looks at it later.", NULL, 0},

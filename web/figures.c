@@ -11,7 +11,6 @@
 #include "web/exchange.h"
 
 #define DAY_S      86400
-#define TOP_MOST   100000
 #define NAME_BYTES 4096
 
 const char *const figures_parameters[] = {"mode",  "domain", "user", "from", "to", "step",
@@ -52,17 +51,6 @@ static int choose(const struct exchange *x, const char *name, const char *const 
         }
     }
     return no_choice(name, typed, choices, err);
-}
-
-static int parse_top(const struct exchange *x, size_t standard, size_t *out, struct err *err)
-{
-    struct slice typed = http_query_get(&x->query, "top");
-    uint64_t n = standard;
-
-    if (typed.ptr != NULL && (!slice_number(typed, &n) || n == 0 || n > TOP_MOST))
-        return err_set(err, EX_USAGE, "top: use a number from 1 to %d", TOP_MOST);
-    *out = (size_t)n;
-    return 0;
 }
 
 /* --- time ------------------------------------------------------------------------------------ */
@@ -197,7 +185,8 @@ static int ask(struct exchange *x, size_t top, struct figures *f, struct err *er
     if (scope_choose(x, http_query_get(&x->query, "domain"), http_query_get(&x->query, "user"),
                      &f->scope, err) != 0 ||
         check_mode(f, err) != 0 || choose_time(x, f, err) != 0 || choose_order(x, f, err) != 0 ||
-        parse_top(x, f->mode == FIGURES_TREND ? 0 : top, &q->top, err) != 0)
+        http_query_top(&x->query, f->mode == FIGURES_TREND ? 0 : top, HTTP_QUERY_TOP, &q->top,
+                       err) != 0)
         return -1;
     q->kind = f->kind;
     q->scope = f->scope.level;

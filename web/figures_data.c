@@ -14,17 +14,6 @@ const char *const figures_data_accounts_parameters[] = {"after", "top", NULL};
 const char *const figures_data_violations_parameters[] = {"after", "domain", "user", "top", NULL};
 const char *const figures_data_usage_parameters[] = {"user", "top", NULL};
 
-static int read_top(const struct exchange *x, size_t *top, struct err *err)
-{
-    struct slice typed = http_query_get(&x->query, "top");
-    uint64_t n = FIGURES_DATA_TOP;
-
-    if (typed.ptr != NULL && (!slice_number(typed, &n) || n == 0 || n > FIGURES_DATA_MAX))
-        return err_set(err, EX_USAGE, "top: use a number from 1 to %d", FIGURES_DATA_MAX);
-    *top = (size_t)n;
-    return 0;
-}
-
 /* --- totals ---------------------------------------------------------------------------------- */
 
 static bool is_month(struct slice text)
@@ -99,8 +88,8 @@ int figures_data_accounts(struct exchange *x, struct figures_data_accounts *out,
     size_t first, top;
 
     if (http_query_allow(&x->query, figures_data_accounts_parameters, err) != 0 ||
-        read_top(x, &top, err) != 0 || scope_accounts(x, SLICE_NONE, &accounts, err) != 0 ||
-        exchange_store(x, err) != 0)
+        http_query_top(&x->query, FIGURES_DATA_TOP, HTTP_QUERY_TOP, &top, err) != 0 ||
+        scope_accounts(x, SLICE_NONE, &accounts, err) != 0 || exchange_store(x, err) != 0)
         return -1;
     if (accounts.is_all && read_accounts(&x->reader, &x->arena, &accounts.list, err) != 0)
         return -1;
@@ -195,7 +184,7 @@ int figures_data_violations(struct exchange *x, struct figures_data_violations *
     struct violations_search f = {.x = x, .scope = &scope, .out = out};
 
     if (http_query_allow(&x->query, figures_data_violations_parameters, err) != 0 ||
-        read_top(x, &f.most, err) != 0 ||
+        http_query_top(&x->query, FIGURES_DATA_TOP, HTTP_QUERY_TOP, &f.most, err) != 0 ||
         scope_choose(x, http_query_get(&x->query, "domain"), http_query_get(&x->query, "user"),
                      &scope, err) != 0)
         return -1;
@@ -213,7 +202,7 @@ int figures_data_usage(struct exchange *x, struct slice domain, struct figures_d
     size_t top;
 
     if (http_query_allow(&x->query, figures_data_usage_parameters, err) != 0 ||
-        read_top(x, &top, err) != 0)
+        http_query_top(&x->query, FIGURES_DATA_TOP, HTTP_QUERY_TOP, &top, err) != 0)
         return -1;
     if (scope_choose(x, domain, http_query_get(&x->query, "user"), &out->scope, err) != 0)
         return err->code == EX_USAGE && http_query_get(&x->query, "user").len == 0

@@ -22,7 +22,6 @@ extern const char *const figures_data_violations_parameters[];
 extern const char *const figures_data_usage_parameters[];
 
 #define FIGURES_DATA_TOP 1000 /* lines, where `top` does not say */
-#define FIGURES_DATA_MAX 100000
 
 /* Every counter of each account over a time that is named. report_grid_fini in any case. */
 int figures_data_totals(struct exchange *x, struct report_grid *g, struct err *err) TG_MUST_USE

@@ -5,20 +5,7 @@
 #include "lib/read/read_report.h"
 #include "web/exchange.h"
 
-#define TOP_MOST 100000
-
 const char *const figures_list_parameters[] = {"domain", "from", "to", "top", NULL};
-
-static int parse_top(const struct exchange *x, size_t standard, size_t *out, struct err *err)
-{
-    struct slice typed = http_query_get(&x->query, "top");
-    uint64_t n = standard;
-
-    if (typed.ptr != NULL && (!slice_number(typed, &n) || n == 0 || n > TOP_MOST))
-        return err_set(err, EX_USAGE, "top: use a number from 1 to %d", TOP_MOST);
-    *out = (size_t)n;
-    return 0;
-}
 
 static int parse_range(struct exchange *x, struct range *range, struct err *err)
 {
@@ -42,7 +29,8 @@ int figures_list(struct exchange *x, const struct list_kind *kind, size_t top,
         return -1;
     if (out->scope.level == SCOPE_USER)
         return scope_nothing(err); /* an entry says whose domain it is of, not whose mail */
-    if (parse_range(x, &out->range, err) != 0 || parse_top(x, top, &q->top, err) != 0 ||
+    if (parse_range(x, &out->range, err) != 0 ||
+        http_query_top(&x->query, top, HTTP_QUERY_TOP, &q->top, err) != 0 ||
         exchange_store(x, err) != 0)
         return -1;
     q->range = &out->range;

@@ -34,18 +34,6 @@ static int take_byte(struct slice *rest, bool form)
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
-static bool is_text(struct slice text)
-{
-    size_t len;
-
-    for (; text.len > 0; text = slice_from(text, len)) {
-        len = utf8_length(text);
-        if (len == 0 || utf8_is_control(utf8_code(text, len)))
-            return false;
-    }
-    return true;
-}
-
 struct slice http_query_decode(struct slice text, bool form, struct arena *arena)
 {
     char *room = arena_alloc(arena, text.len + 1);
@@ -60,7 +48,7 @@ struct slice http_query_decode(struct slice text, bool form, struct arena *arena
             return SLICE_NONE;
         room[out.len++] = (char)byte;
     }
-    return is_text(out) ? out : SLICE_NONE;
+    return utf8_is_text(out) ? out : SLICE_NONE;
 }
 
 /* --- parameters ------------------------------------------------------------------------------ */
@@ -148,5 +136,17 @@ int http_query_allow(const struct http_query *q, const char *const *names, struc
         if (*at == NULL)
             return unknown(q->items[i].name, names, err);
     }
+    return 0;
+}
+
+int http_query_top(const struct http_query *q, size_t standard, size_t most, size_t *out,
+                   struct err *err)
+{
+    struct slice typed = http_query_get(q, "top");
+    uint64_t n = standard;
+
+    if (typed.ptr != NULL && (!slice_number(typed, &n) || n == 0 || n > most))
+        return err_set(err, EX_USAGE, "top: use a number from 1 to %zu", most);
+    *out = (size_t)n;
     return 0;
 }

@@ -21,6 +21,7 @@
 
 #define HTTP_QUERY_MAX         24
 #define HTTP_QUERY_VALUE_BYTES 1024
+#define HTTP_QUERY_TOP         100000 /* rows of a list that one may ask for */
 
 struct http_parameter {
     struct slice name, value;
@@ -38,6 +39,10 @@ struct slice http_query_get(const struct http_query *q, const char *name) TG_NON
 /* -1 where there is a parameter that is none of the names, which NULL ends. */
 int http_query_allow(const struct http_query *q, const char *const *names,
                      struct err *err) TG_MUST_USE TG_NONNULL(1, 2);
+
+/* The parameter `top`, from 1 to `most`; where it is not given `standard`. */
+int http_query_top(const struct http_query *q, size_t standard, size_t most, size_t *out,
+                   struct err *err) TG_MUST_USE TG_NONNULL(1, 4);
 
 /* Decodes %XX (and `+`, where `form`). ptr NULL: it is no UTF-8, holds a control, or memory is out.
  */

@@ -236,24 +236,13 @@ static void add_state(struct html *h, const struct figures_billing *f)
     render_html_notes(g, h);
 }
 
-static int read_top(const struct exchange *x, size_t *top, struct err *err)
-{
-    struct slice typed = http_query_get(&x->query, "top");
-    uint64_t n = ROWS_MAX;
-
-    if (typed.ptr != NULL && (!slice_number(typed, &n) || n == 0 || n > TOP_MOST))
-        return err_set(err, EX_USAGE, "top: use a number from 1 to %d", TOP_MOST);
-    *top = (size_t)n;
-    return 0;
-}
-
 static int write_page(struct exchange *x, const struct figures_billing *f, struct err *err)
 {
     char title[64];
     struct html h;
     size_t top = ROWS_MAX;
 
-    if (read_top(x, &top, err) != 0)
+    if (http_query_top(&x->query, ROWS_MAX, TOP_MOST, &top, err) != 0)
         return -1;
     (void)snprintf(title, sizeof title, "Billing, %s", f->month);
     page_begin(x, &h, title);

@@ -9,6 +9,7 @@
 #include "web/page_message.h"
 
 #define MOST      200
+#define TOP_MOST  1000
 #define URL_BYTES 4096
 
 /* --- shared ---------------------------------------------------------------------------------- */
@@ -100,17 +101,6 @@ static void add_violation(struct exchange *x, struct html *h, const struct viola
     html_newline(h);
 }
 
-static int read_top(struct exchange *x, size_t *most, struct err *err)
-{
-    struct slice typed = http_query_get(&x->query, "top");
-    uint64_t n = MOST;
-
-    if (typed.ptr != NULL && (!slice_number(typed, &n) || n == 0 || n > 1000))
-        return err_set(err, EX_USAGE, "top: use a number from 1 to 1000");
-    *most = (size_t)n;
-    return 0;
-}
-
 int page_lists_violations(struct exchange *x, struct err *err)
 {
     static const char *const parameters[] = {"domain", "user", "top", NULL};
@@ -119,7 +109,8 @@ int page_lists_violations(struct exchange *x, struct err *err)
     struct html h;
     size_t most = MOST;
 
-    if (http_query_allow(&x->query, parameters, err) != 0 || read_top(x, &most, err) != 0 ||
+    if (http_query_allow(&x->query, parameters, err) != 0 ||
+        http_query_top(&x->query, MOST, TOP_MOST, &most, err) != 0 ||
         scope_choose(x, http_query_get(&x->query, "domain"), http_query_get(&x->query, "user"),
                      &scope, err) != 0 ||
         figures_violations(x, &scope, most, &list, err) != 0)

@@ -2,10 +2,10 @@
 
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/sys/json.h"
 #include "web/figures_lists.h"
 #include "web/page.h"
 #include "web/page_rows.h"
@@ -19,16 +19,8 @@
 
 static int write_json(struct exchange *x, const struct figures_list *f, struct err *err)
 {
-    json_t *json = read_list_json(&f->question, &f->report);
-    char *text = json_dumps(json, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-
-    json_decref(json);
-    if (text == NULL)
-        return err_set(err, EX_OSERR, "out of memory");
-    buf_add_str(&x->response.body, text);
-    buf_add_char(&x->response.body, '\n');
-    free(text);
-    return 0;
+    json_add(&x->response.body, read_list_json(&f->question, &f->report), JSON_INDENT(2));
+    return x->response.body.failed ? err_set(err, EX_OSERR, "out of memory") : 0;
 }
 
 static int write_data(struct exchange *x, const struct figures_list *f, enum page_report_form form,

@@ -64,3 +64,15 @@ bool utf8_valid(struct slice s)
     }
     return true;
 }
+
+bool utf8_is_text(struct slice s)
+{
+    size_t length;
+
+    for (; s.len > 0; s = slice_from(s, length)) {
+        length = utf8_length(s);
+        if (length == 0 || utf8_is_control(utf8_code(s, length)))
+            return false;
+    }
+    return true;
+}

@@ -17,6 +17,8 @@ bool utf8_valid(struct slice s);
 /* Characters that terminals obey, or that change the order or the lines of the text around them:
  * C0 and C1 controls, DEL, marks and overrides of direction, separators of lines and paragraphs. */
 bool utf8_is_control(uint32_t code);
+/* Well-formed, and without any of these. */
+bool utf8_is_text(struct slice s);
 /* How many columns of a terminal the character takes: 0 (combining), 1 or 2. */
 size_t utf8_columns(uint32_t code);
 

@@ -1,6 +1,7 @@
 #include "lib/sys/json.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 #include <sysexits.h>
 
 #include "lib/core/format.h"
@@ -154,4 +155,17 @@ int json_write_grid(const struct report_grid *g, FILE *out, struct err *err)
     good = good && fputs("],\n", out) != EOF && put(tail_of(g), JSON_EMBED, out) == 0 &&
            fputs("}\n", out) != EOF;
     return good ? 0 : err_set(err, EX_IOERR, "cannot write JSON");
+}
+
+void json_add(struct buf *b, json_t *json, size_t flags)
+{
+    char *text = json_dumps(json, flags | JSON_PRESERVE_ORDER);
+
+    if (text == NULL)
+        b->failed = true;
+    else
+        buf_add_str(b, text);
+    buf_add_char(b, '\n');
+    free(text);
+    json_decref(json);
 }

@@ -3,9 +3,12 @@
 
 #include <stdio.h>
 
+#include "lib/core/buf.h"
 #include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/report_grid.h"
+
+struct json_t; /* of jansson */
 
 /*
  * A grid as JSON (RFC 8259, by jansson), written row by row so that a large report is never in
@@ -22,6 +25,9 @@
 int json_write_grid(const struct report_grid *g, FILE *out, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
 
+/* The value as jansson writes it with these flags, in the order of its making, and a line feed; the
+ * value is let go. */
+void json_add(struct buf *b, struct json_t *json, size_t flags) TG_NONNULL(1);
 /* A JSON string of any bytes. NULL: out of memory. */
 struct json_t *json_text(struct slice text);
 

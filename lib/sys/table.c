@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/core/err.h"
@@ -358,16 +357,6 @@ json_t *table_json(const struct table *l)
 void table_json_lines(const struct table *l, struct buf *b)
 {
     b->failed = b->failed || l->failed;
-    for (size_t r = 0; r < l->row_count; r++) {
-        json_t *row = row_json(l, r);
-        char *text = json_dumps(row, JSON_COMPACT | JSON_PRESERVE_ORDER);
-
-        if (text == NULL)
-            b->failed = true;
-        else
-            buf_add_str(b, text);
-        buf_add_char(b, '\n');
-        free(text);
-        json_decref(row);
-    }
+    for (size_t r = 0; r < l->row_count; r++)
+        json_add(b, row_json(l, r), JSON_COMPACT);
 }
