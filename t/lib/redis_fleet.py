@@ -174,7 +174,12 @@ class Watched:
             except (redis_server.RedisError, TimeoutError):
                 time.sleep(0.5)
         self.wait_master(wanted)
-        proc.wait_for("a replica", lambda: master.role() == "slave", 60)
+        proc.wait_for("a replica", lambda: master.role() == "slave", 180)
+
+    def rejoin(self, server, master):
+        """One that was away becomes what the sentinels would make of it, sooner or later."""
+        server.do("REPLICAOF", *master.name.split(":"))
+        proc.wait_for("a replica", lambda: server.role() == "slave", 60)
 
     def stop(self):
         for server in self.sentinels + [self.replica, self.master]:

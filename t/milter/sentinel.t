@@ -40,7 +40,7 @@ def main():
     site.more()
     watched.master.start()
     set_user(watched.master)
-    proc.wait_for("a replica", lambda: watched.master.role() == "slave", 60)
+    watched.rejoin(watched.master, watched.replica)
     watched.fail_over(watched.replica, watched.master)
     site.more()
     site.end()

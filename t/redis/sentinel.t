@@ -57,7 +57,7 @@ def check_demotion(watched, store):
     """The master becomes a replica under an open connection."""
     old, new = watched.replica, watched.master
     new.start()
-    proc.wait_for("the old master as a replica", lambda: new.role() == "slave", 60)
+    watched.rejoin(new, old)
     proc.wait_for("in step", lambda: "state=online" in old.do("INFO", "replication"), 60)
     tap.same(store.good("SET k 4"), ["OK"], "still the new one")
     watched.fail_over(old, new)
