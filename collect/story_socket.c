@@ -1,10 +1,10 @@
 #include "collect/story_socket.h"
 
-#include <ctype.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "lib/core/buf.h"
+#include "lib/core/mail_trace.h"
 #include "lib/ledger/collect_file.h"
 #include "lib/sys/json.h"
 
@@ -55,17 +55,6 @@ static json_t *story(const struct story_socket *s, const char *id)
     return line_socket_error(err.text);
 }
 
-static bool is_queue_id(const char *id)
-{
-    size_t len = id != NULL ? strnlen(id, STORY_SOCKET_ID + 1) : 0;
-
-    for (size_t i = 0; i < len; i++) {
-        if (!isalnum((unsigned char)id[i]))
-            return false;
-    }
-    return len > 0 && len <= STORY_SOCKET_ID;
-}
-
 static json_t *answer(void *context, const json_t *request)
 {
     const char *cmd = json_string_value(json_object_get(request, "cmd"));
@@ -73,7 +62,8 @@ static json_t *answer(void *context, const json_t *request)
 
     if (cmd == NULL || strcmp(cmd, "story") != 0)
         return line_socket_error("unknown command: give story");
-    return is_queue_id(id) ? story(context, id) : line_socket_error("id: give a queue id");
+    return mail_trace_is_id(slice_str(id)) ? story(context, id)
+                                           : line_socket_error("id: give a queue id");
 }
 
 int story_socket_start(struct story_socket *s, const char *state_dir, const char *dir,

@@ -15,11 +15,10 @@
  *
  * or {"error":".."}. It reads the ledger's file as another program would.
  * Threads: that of the socket.
- * Limits: an id of STORY_SOCKET_ID bytes, letters and digits; STORY_SOCKET_STORIES stories; a
+ * Limits: an id of MAIL_TRACE_ID bytes, letters and digits; STORY_SOCKET_STORIES stories; a
  * connection that is silent for 2 s is closed.
  */
 
-#define STORY_SOCKET_ID      64
 #define STORY_SOCKET_STORIES 8
 
 struct story_socket {

@@ -1,9 +1,9 @@
 #include "milter/questions.h"
 
-#include <ctype.h>
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/core/mail_trace.h"
 #include "lib/ledger/ledger_file.h"
 #include "lib/ledger/messages_read.h"
 #include "lib/sys/json.h"
@@ -129,17 +129,6 @@ static void add_counted(const struct questions *q, struct slice id, json_t *o)
 
 /* --- the question ---------------------------------------------------------------------------- */
 
-static bool is_queue_id(const char *id)
-{
-    size_t len = id != NULL ? strnlen(id, QUESTIONS_ID + 1) : 0;
-
-    for (size_t i = 0; i < len; i++) {
-        if (!isalnum((unsigned char)id[i]))
-            return false;
-    }
-    return len > 0 && len <= QUESTIONS_ID;
-}
-
 static json_t *why(struct questions *q, const char *id)
 {
     int64_t doubtful_s = 0;
@@ -162,7 +151,7 @@ static json_t *answer(void *context, const json_t *request)
 
     if (cmd == NULL || strcmp(cmd, "why") != 0)
         return line_socket_error("unknown command: give why");
-    if (!is_queue_id(id))
+    if (!mail_trace_is_id(slice_str(id)))
         return line_socket_error("id: give a queue id");
     return why(context, id);
 }

@@ -23,11 +23,10 @@
  *
  * It reads the ledger and the journal's files as another program would, and waits for nobody.
  * Threads: that of the socket.
- * Limits: an id of QUESTIONS_ID bytes, letters and digits; a connection that is silent for 2 s is
+ * Limits: an id of MAIL_TRACE_ID bytes, letters and digits; a connection that is silent for 2 s is
  * closed.
  */
 
-#define QUESTIONS_ID   64
 #define QUESTIONS_ROWS 100
 
 struct questions {

@@ -1,29 +1,18 @@
 #include "web/figures_message.h"
 
-#include <ctype.h>
 #include <jansson.h>
 #include <sysexits.h>
 
+#include "lib/core/mail_trace.h"
 #include "lib/sys/json.h"
 #include "lib/sys/line_ask.h"
 #include "web/exchange.h"
 #include "web/figures.h"
 
-#define ID_MOST      64
 #define CONNECT_MS   500
 #define ANSWER_MS    3000
 #define ANSWER_BYTES ((size_t)512 << 10)
 #define PATH_BYTES   4096
-
-/* Those of Postfix and Sendmail have nothing else. */
-static bool is_queue_id(struct slice id)
-{
-    for (size_t i = 0; i < id.len; i++) {
-        if (!isalnum((unsigned char)id.ptr[i]))
-            return false;
-    }
-    return id.len > 0 && id.len <= ID_MOST;
-}
 
 struct message_search {
     struct exchange *x;
@@ -249,7 +238,7 @@ int figures_message(struct exchange *x, struct slice id, struct figures_message 
                     struct err *err)
 {
     *out = (struct figures_message){.id = id};
-    if (!is_queue_id(id))
+    if (!mail_trace_is_id(id))
         return scope_nothing(err);
     out->violations = arena_array(&x->arena, FIGURES_MESSAGE_VIOLATIONS, sizeof *out->violations);
     if (out->violations == NULL)

@@ -6,6 +6,7 @@
  */
 #include "lib/core/mail_trace.h"
 
+#include <ctype.h>
 #include <sysexits.h>
 
 #define VERSION      1
@@ -245,4 +246,13 @@ int mail_trace_next(struct mail_trace_reader *r, struct mail_event *event, struc
     if (!event_take(r, event))
         return err_set(err, EX_DATAERR, "not a trace: an event is torn or damaged");
     return 1;
+}
+
+bool mail_trace_is_id(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (!isalnum((unsigned char)text.ptr[i]))
+            return false;
+    }
+    return text.len > 0 && text.len <= MAIL_TRACE_ID;
 }

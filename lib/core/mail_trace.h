@@ -27,6 +27,10 @@
 #define MAIL_TRACE_BYTES    8192
 #define MAIL_TRACE_TEXT     120 /* bytes of a reply; others: MAIL_TRACE_NAME */
 #define MAIL_TRACE_NAME     256
+#define MAIL_TRACE_ID       64 /* bytes of a queue id that one asks for */
+
+/* May it be a queue id? Those of Postfix and Sendmail are letters and digits. */
+bool mail_trace_is_id(struct slice text);
 
 /* The numbers are stored. */
 enum mail_event_kind {
