@@ -3,6 +3,8 @@
 #include <openssl/err.h>
 #include <sysexits.h>
 
+#include "lib/sys/tls_context.h"
+
 static int fail(struct err *err, const char *what, const char *file)
 {
     unsigned long why = ERR_peek_last_error();
@@ -10,22 +12,6 @@ static int fail(struct err *err, const char *what, const char *file)
 
     return err_set(err, EX_CONFIG, "%s %s: %s", what, file,
                    reason != NULL ? reason : "unknown reason");
-}
-
-static SSL_CTX *context(const SSL_METHOD *method, struct err *err)
-{
-    SSL_CTX *ctx = SSL_CTX_new(method);
-
-    if (ctx == NULL || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1) {
-        (void)err_set(err, EX_OSERR, "OpenSSL: cannot make a context");
-        SSL_CTX_free(ctx);
-        return NULL;
-    }
-    /* Renegotiation serves no purpose here, and costs time. */
-    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
-    (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    return ctx;
 }
 
 static int load_pair(SSL_CTX *ctx, const struct settings *s, struct err *err)
@@ -45,7 +31,7 @@ static int load_pair(SSL_CTX *ctx, const struct settings *s, struct err *err)
 
 SSL_CTX *tls_server_new(const struct settings *s, struct err *err)
 {
-    SSL_CTX *ctx = context(TLS_server_method(), err);
+    SSL_CTX *ctx = tls_context_new(TLS_server_method(), err);
 
     if (ctx == NULL)
         return NULL;
@@ -68,7 +54,7 @@ static int load_roots(SSL_CTX *ctx, const char *file, struct err *err)
 
 SSL_CTX *tls_client_new(const struct settings *s, struct err *err)
 {
-    SSL_CTX *ctx = context(TLS_client_method(), err);
+    SSL_CTX *ctx = tls_context_new(TLS_client_method(), err);
 
     if (ctx == NULL || s->relay.tls_out != TLS_OUT_VERIFY)
         return ctx;

@@ -13,6 +13,7 @@
 
 #include "lib/core/arena.h"
 #include "lib/sys/mutex.h"
+#include "lib/sys/tls_context.h"
 
 #define FILES 3 /* ca_file, cert_file, key_file */
 
@@ -81,19 +82,10 @@ static int load_pair(SSL_CTX *ctx, const struct transport_tls_config *c, struct 
 
 static SSL_CTX *context_new(const struct transport_tls_config *c, struct err *err)
 {
-    SSL_CTX *ctx;
+    SSL_CTX *ctx = tls_context_new(TLS_client_method(), err);
 
-    ERR_clear_error();
-    ctx = SSL_CTX_new(TLS_client_method());
-    if (ctx == NULL || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1) {
-        (void)err_set(err, EX_OSERR, "OpenSSL: cannot make a context");
-        SSL_CTX_free(ctx);
+    if (ctx == NULL)
         return NULL;
-    }
-    /* Renegotiation serves no purpose here, and a read must never have to write. */
-    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
-    (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     if (load_authorities(ctx, c->ca_file, err) == 0 && load_pair(ctx, c, err) == 0)
         return ctx;
