@@ -46,8 +46,9 @@ def main():
     step = max(messages // 10, 1)
     for sent in range(0, messages, step):
         code, out, err = proc.run(
-            [os.path.join(proc.BUILD, "t/bench/milter-bench"), daemon.socket, "8", str(step), "5",
-             "1000", "100", str(domains), str(sent)], timeout_s=3600)
+            [os.path.join(proc.BUILD, "t/bench/load"), "-s", daemon.socket, "-c", "8", "-B",
+             "-m", str(step), "-H", "5", "-b", "1000", "-p", "100", "-d", str(domains),
+             "-f", str(sent)], timeout_s=3600)
         if code != 0:
             sys.exit("memory.py: " + err + out)
         say("%d messages" % (sent + step), daemon, began)

@@ -31,7 +31,7 @@ measure() {
     local name=$1 socket=$2 connections
     for connections in 1 8 64; do
         printf '%-12s ' "$name"
-        "$build/t/bench/milter-bench" "unix:$socket" "$connections" "$messages" 10 4000
+        "$build/t/bench/load" -s "unix:$socket" -c "$connections" -m "$messages" -b 4000
     done
 }
 
