@@ -8,23 +8,11 @@
 #include "lib/sys/log.h"
 #include "lib/sys/mutex.h"
 #include "milter/action.h"
-#include "milter/message_log.h"
+#include "milter/dispatch_work.h"
 
 enum {
     MESSAGE_BYTES = 64 << 20, /* of memory; enough for some 60,000 recipients */
     MINUTE_MS = 60 * 1000,
-    HOUR_MS = 60 * MINUTE_MS,
-};
-
-struct dispatch_connection {
-    struct dispatch *dispatch;
-    struct dispatch_connection *next, *previous;
-    struct session *session;
-    struct snapshot *snapshot; /* of the message under way; held by the session */
-    atomic_int slot;           /* of the journal's in-flight table; -1: none */
-    bool counted_session, counted_open;
-    int64_t started_ms; /* counted_session: of clock_monotonic_ms */
-    size_t lead;
 };
 
 /* Before a session has the snapshot. */
@@ -173,6 +161,12 @@ static void unlist(struct dispatch_connection *c)
     dispatch_lock_give(&g->lock);
 }
 
+struct errands *dispatch_errands_new(struct dispatch *g, struct err *err)
+{
+    (void)g;
+    return errands_new(err);
+}
+
 void dispatch_lead(struct dispatch_connection *c, bool kept)
 {
     c->lead = kept ? 0 : 1;
@@ -185,6 +179,7 @@ static bool begin(struct dispatch_connection *c)
 {
     int slot;
 
+    TG_ASSERT(!c->is_waiting);
     (void)atomic_fetch_add(&c->dispatch->busy, 1);
     if (atomic_load(&c->dispatch->closed))
         return false;
@@ -218,120 +213,13 @@ static void log_deferred(struct dispatch *g, const char *why)
 
 static struct session_action end(struct dispatch_connection *c, struct session_action a)
 {
+    if (a.what == SESSION_WAIT)
+        return a;
     if (a.what == SESSION_REPLY)
         log_deferred(c->dispatch, a.why);
     note_open(c);
     (void)atomic_fetch_sub(&c->dispatch->busy, 1);
     return a;
-}
-
-/* --- I/O for the session
- * --------------------------------------------------------------------------------------- */
-
-static bool bring_answers(struct dispatch_connection *c, struct answers *answers)
-{
-    struct dispatch *g = c->dispatch;
-    struct err err;
-    uint64_t held_back;
-
-    if (resolver_answer(c->snapshot->resolver, answers, &err) == 0)
-        return true;
-    if (log_limit_due(&g->log_limit, SLICE("source"), clock_monotonic_ms(), MINUTE_MS, &held_back))
-        log_event(LOG_ERR, "source does not answer", LOG_STR("error", err.text),
-                  LOG_NUM("more_before", held_back));
-    return false;
-}
-
-static void log_record(const struct session_action *a)
-{
-    const struct record *r = a->record;
-
-    log_event(LOG_DEBUG, "message classified", LOG_TEXT("qid", r->queue_id),
-              LOG_NUM("number", r->number), LOG_NUM("bytes", r->bytes),
-              LOG_STR("origin", classify_origin_name(a->classified->origin)),
-              LOG_TEXT("owner", a->classified->owner), LOG_NUM("decisions", a->classified->count));
-}
-
-static bool relayed_is_due(struct dispatch *g, struct slice domain)
-{
-    struct buf key;
-    bool due;
-
-    buf_init(&key, 512);
-    buf_addf(&key, "relay %.*s", SLICE_FMT(domain));
-    due = log_limit_due(&g->log_limit, buf_slice(&key), clock_monotonic_ms(), HOUR_MS, NULL);
-    buf_fini(&key);
-    return due;
-}
-
-/* The MTA accepted mail from an outside client to a domain that is not hosted: most often a domain
- * missing from the hosted set. */
-static void log_relayed(struct dispatch *g, const struct session_action *a)
-{
-    for (size_t i = 0; i < a->classified->count; i++) {
-        const struct decision *d = &a->classified->decisions[i];
-
-        if (d->rule == RULE_NOT_HOSTED && relayed_is_due(g, d->destination))
-            log_event(LOG_NOTICE, "not hosted; missing from the hosted set?",
-                      LOG_TEXT("domain", d->destination), LOG_TEXT("qid", a->record->queue_id));
-    }
-}
-
-/* True: the record is written, or ledger.on_full accepts mail without one. */
-static bool write_record(struct dispatch_connection *c, const struct session_action *a)
-{
-    struct dispatch *g = c->dispatch;
-    bool accept = c->snapshot->settings->ledger.on_full == ON_FAILURE_ACCEPT;
-    struct err err;
-    uint64_t held_back;
-
-    /* A refusal needs no in-flight slot: nothing was accepted. */
-    if (a->record->kind != RECORD_EVENT && atomic_load(&c->slot) < 0)
-        atomic_store(&c->slot, journal_slot_take(g->journal));
-    if (journal_append(g->journal, a->record,
-                       a->record->kind == RECORD_EVENT ? -1 : atomic_load(&c->slot), &err) == 0) {
-        message_log_write(a->record);
-        if (a->classified != NULL) {
-            log_record(a);
-            log_relayed(g, a);
-        }
-        return true;
-    }
-    if (log_limit_due(&g->log_limit, SLICE("journal"), clock_monotonic_ms(), MINUTE_MS, &held_back))
-        log_event(LOG_ERR, accept ? "message not counted" : "message cannot be counted",
-                  LOG_TEXT("qid", a->record->queue_id), LOG_NUM("bytes", a->record->bytes),
-                  LOG_STR("error", err.text), LOG_NUM("more_before", held_back));
-    return accept;
-}
-
-static struct session_action ask_limits(struct dispatch_connection *c,
-                                        const struct session_action *a)
-{
-    struct limit_answer answer;
-
-    limiter_ask(&c->dispatch->limiter, c->snapshot->rules, a->limits, &answer);
-    return session_limited(c->session, &answer);
-}
-
-static struct session_action settle(struct dispatch_connection *c, struct session_action a)
-{
-    for (;;) {
-        switch (a.what) {
-        case SESSION_ASK:
-            a = session_answered(c->session, bring_answers(c, a.answers));
-            break;
-        case SESSION_LIMIT:
-            a = ask_limits(c, &a);
-            break;
-        case SESSION_COMMIT:
-            a = session_committed(c->session, write_record(c, &a));
-            break;
-        case SESSION_CONTINUE:
-        case SESSION_REPLY:
-        case SESSION_HOLD:
-            return a;
-        }
-    }
 }
 
 /* --- events
@@ -417,7 +305,7 @@ struct session_action dispatch_rcpt(struct dispatch_connection *c, struct slice 
 {
     if (!begin(c))
         return refuse(c);
-    return end(c, settle(c, session_rcpt(c->session, path, macros)));
+    return end(c, dispatch_settle(c, session_rcpt(c->session, path, macros)));
 }
 
 void dispatch_header(struct dispatch_connection *c, struct slice name, struct slice value)
@@ -435,7 +323,7 @@ struct session_action dispatch_end(struct dispatch_connection *c,
 {
     if (!begin(c))
         return refuse(c);
-    return end(c, settle(c, session_end(c->session, macros)));
+    return end(c, dispatch_settle(c, session_end(c->session, macros)));
 }
 
 void dispatch_abort(struct dispatch_connection *c)
@@ -445,14 +333,11 @@ void dispatch_abort(struct dispatch_connection *c)
     (void)end(c, action_continue());
 }
 
-void dispatch_leave(struct dispatch_connection *c)
+static void connection_end(struct dispatch_connection *c, bool is_open)
 {
-    struct dispatch *g;
+    struct dispatch *g = c->dispatch;
 
-    if (c == NULL)
-        return;
-    g = c->dispatch;
-    if (begin(c) && meter_connection(c))
+    if (is_open && meter_connection(c))
         dispatch_tick(g);
     if (c->counted_session)
         (void)atomic_fetch_sub(&g->sessions, 1);
@@ -461,4 +346,28 @@ void dispatch_leave(struct dispatch_connection *c)
     (void)end(c, action_continue());
     session_free(c->session);
     free(c);
+}
+
+static void call_ended(struct dispatch_connection *c, struct session_action a)
+{
+    if (c->is_left)
+        connection_end(c, true); /* and the call with it */
+    else
+        c->waiter.resumed(c->waiter.context, end(c, a));
+}
+
+void dispatch_wait_with(struct dispatch_connection *c, const struct dispatch_waiter *waiter)
+{
+    c->waiter = *waiter;
+    c->call_ended = call_ended;
+}
+
+void dispatch_leave(struct dispatch_connection *c)
+{
+    if (c == NULL)
+        return;
+    if (c->is_waiting)
+        c->is_left = true; /* the errand still uses the session */
+    else
+        connection_end(c, begin(c));
 }

@@ -10,6 +10,7 @@
 #include "lib/sys/log_limit.h"
 #include "lib/sys/mutex.h"
 #include "lib/sys/name_quota.h"
+#include "milter/errands.h"
 #include "milter/limiter.h"
 #include "milter/meter.h"
 #include "milter/session.h"
@@ -23,6 +24,14 @@
  *
  * Threads: a connection is used by one thread at a time, any; the dispatch by all. Nothing is done
  * under the lock but to follow a pointer.
+ *
+ * Waiting: an engine whose thread serves many connections must not wait in a call. It makes one
+ * errands object a thread (dispatch_errands_new), polls it (errands.h), and gives it to each
+ * connection (dispatch_wait_with). dispatch_rcpt and dispatch_end may then return SESSION_WAIT: the
+ * call goes on, and its action comes later by `resumed`, out of errands_run. Until then no other
+ * function is called for that connection, but dispatch_leave: the MTA is gone, and what it was to
+ * be answered is let go. A message whose record was not begun to be written by then counts nowhere.
+ * For an engine that gives no errands, every call is finished when it returns.
  *
  * End: dispatch_close shuts the door. A call that comes later returns at once (a message gets 451)
  * and touches nothing but the dispatch, its connection and the snapshot that its message holds. So
@@ -74,8 +83,9 @@ void dispatch_snapshot_swap(struct dispatch *g, struct snapshot *snapshot) TG_NO
 
 /* Defers every MAIL from now on; messages under way continue. */
 void dispatch_drain(struct dispatch *g) TG_NONNULL(1);
-/* Shuts the door and waits until no call is under way, at most `wait_ms`. False: one still is, and
- * what it uses must not be freed. */
+/* Shuts the door and waits until no call is under way, at most `wait_ms`; a connection that waits
+ * is in a call, until its engine has run its errands. False: one still is, and what it uses must
+ * not be freed. */
 bool dispatch_close(struct dispatch *g, int64_t wait_ms) TG_MUST_USE TG_NONNULL(1);
 /* After dispatch_close was true: the parts are not used any more. `clean`: the MTA received every
  * answer, so that no message is in doubt. */
@@ -87,6 +97,21 @@ void dispatch_tick(struct dispatch *g) TG_NONNULL(1);
 
 /* A connection. NULL when memory is out. */
 struct dispatch_connection *dispatch_enter(struct dispatch *g) TG_NONNULL(1);
+
+/* For one thread of an engine; freed by errands_free, when its connections have been left and
+ * before dispatch_close. */
+struct errands *dispatch_errands_new(struct dispatch *g, struct err *err) TG_MUST_USE
+    TG_NONNULL(1, 2);
+struct dispatch_waiter {
+    struct errands *errands; /* of the connection's thread */
+    /* Any call may be made in it, and the connection be left. */
+    void (*resumed)(void *context, struct session_action a);
+    void *context;
+};
+/* Once, before the connection's first event. Copied. */
+void dispatch_wait_with(struct dispatch_connection *c, const struct dispatch_waiter *waiter)
+    TG_NONNULL(1, 2);
+
 /* `kept`: header values come with their leading blank (SMFIP_HDR_LEADSPC). */
 void dispatch_lead(struct dispatch_connection *c, bool kept) TG_NONNULL(1);
 struct session_action dispatch_connect(struct dispatch_connection *c,
@@ -103,6 +128,8 @@ void dispatch_body(struct dispatch_connection *c, size_t bytes) TG_NONNULL(1);
 struct session_action dispatch_end(struct dispatch_connection *c,
                                    const struct session_macros *macros) TG_NONNULL(1);
 void dispatch_abort(struct dispatch_connection *c) TG_NONNULL(1);
-void dispatch_leave(struct dispatch_connection *c); /* ends and frees it; NULL is a no-op */
+/* Ends and frees it; while it waits, as soon as that has ended, and `resumed` does not come any
+ * more. NULL is a no-op. */
+void dispatch_leave(struct dispatch_connection *c);
 
 #endif

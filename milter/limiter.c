@@ -172,6 +172,11 @@ static void ask(struct limiter *l, const struct limit_rules *rules, bool consume
         answer->verdict = limit_checks_decide(&answer->checks, answer->tests, rules->observe);
 }
 
+bool limiter_needs_store(const struct limit_rules *rules, const struct limit_question *q)
+{
+    return !(q->is_look && rules->observe) && limit_checks_are_possible(q->classified);
+}
+
 void limiter_ask(struct limiter *l, const struct limit_rules *rules, const struct limit_question *q,
                  struct limit_answer *answer)
 {
@@ -180,7 +185,7 @@ void limiter_ask(struct limiter *l, const struct limit_rules *rules, const struc
     struct err err = {0};
 
     memset(answer, 0, sizeof *answer);
-    if ((q->is_look && rules->observe) || !limit_checks_are_possible(q->classified))
+    if (!limiter_needs_store(rules, q))
         return;
     if (throttle_limits(&context, q->arena, &source, &err) != 0 ||
         limit_checks_build(q->classified, q->facts, q->hosted, &rules->exempt, &source, q->arena,

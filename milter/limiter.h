@@ -21,6 +21,9 @@ struct limiter {
     struct log_limit *log_limit; /* for complaints, once a minute each */
 };
 
+/* False: limiter_ask answers that question from memory. */
+bool limiter_needs_store(const struct limit_rules *rules, const struct limit_question *question)
+    TG_NONNULL(1, 2);
 void limiter_ask(struct limiter *l, const struct limit_rules *rules,
                  const struct limit_question *question, struct limit_answer *answer) TG_NONNULL(1);
 

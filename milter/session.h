@@ -72,7 +72,8 @@ enum session_do {
     SESSION_HOLD, /* accepted into the MTA's hold queue; `text` is the reason */
     SESSION_ASK,
     SESSION_LIMIT,
-    SESSION_COMMIT
+    SESSION_COMMIT,
+    SESSION_WAIT /* never a session's: milter/dispatch.h */
 };
 
 /* What the throttle is asked about. */

@@ -16,13 +16,13 @@
 #define TRIP_MAX_BYTES ((size_t)128 << 20) /* a pipeline, and sources of scripts */
 
 /* What is known of a command of the pipeline so far. */
-struct errand_call {
+struct round_call {
     struct cluster_node *node;
     bool is_done, is_asking, needs_source;
 };
 
 /* What one server is sent in a round. */
-struct errand_trip {
+struct round_trip {
     struct cluster_node *node;
     struct buf out;
     size_t first, count; /* of `got` and `order` */
@@ -30,12 +30,12 @@ struct errand_trip {
     size_t sent_count;
 };
 
-struct errands {
+struct rounds {
     struct store *st;
     struct cluster *c;
     redisReply **replies; /* the caller's, filled as they come */
-    struct errand_call *calls;
-    struct errand_trip *trips;
+    struct round_call *calls;
+    struct round_trip *trips;
     struct link_trip *links; /* one a trip */
     redisReply **got;        /* of a round; ASKING has a reply of its own */
     size_t *order;           /* the call that got[i] answers; SIZE_MAX: ASKING */
@@ -47,10 +47,10 @@ struct errands {
 /* --- a round: who gets what ------------------------------------------------------------------ */
 
 /* Without a known owner any server will say who it is. */
-static int choose(struct errands *e, struct err *err)
+static int choose(struct rounds *e, struct err *err)
 {
     for (size_t i = 0; i < e->st->count; i++) {
-        struct errand_call *call = &e->calls[i];
+        struct round_call *call = &e->calls[i];
 
         if (call->is_done || call->is_asking)
             continue;
@@ -65,7 +65,7 @@ static int choose(struct errands *e, struct err *err)
     return 0;
 }
 
-static int connect_all(struct errands *e, struct err *err)
+static int connect_all(struct rounds *e, struct err *err)
 {
     for (size_t i = 0; i < e->st->count; i++)
         if (!e->calls[i].is_done &&
@@ -74,22 +74,22 @@ static int connect_all(struct errands *e, struct err *err)
     return 0;
 }
 
-static struct errand_trip *trip_of(struct errands *e, struct cluster_node *n)
+static struct round_trip *trip_of(struct rounds *e, struct cluster_node *n)
 {
-    struct errand_trip *t;
+    struct round_trip *t;
 
     for (size_t i = 0; i < e->trip_count; i++)
         if (e->trips[i].node == n)
             return &e->trips[i];
     t = &e->trips[e->trip_count++];
-    *t = (struct errand_trip){.node = n};
+    *t = (struct round_trip){.node = n};
     buf_init(&t->out, TRIP_MAX_BYTES);
     return t;
 }
 
 /* The first call of a script that a server gets in a pipeline brings the source, a single one only
  * when it was missed. */
-static bool needs_source(const struct errands *e, struct errand_trip *t, size_t i)
+static bool needs_source(const struct rounds *e, struct round_trip *t, size_t i)
 {
     const struct script *script = e->st->calls[i].script;
 
@@ -122,7 +122,7 @@ static void add_with_source(struct buf *out, struct slice command, const struct 
     buf_add(out, command);
 }
 
-static void trip_add(struct errands *e, struct errand_trip *t, size_t i)
+static void trip_add(struct rounds *e, struct round_trip *t, size_t i)
 {
     const struct store_call *call = &e->st->calls[i];
     struct slice command = {e->st->out.data + call->begin, call->end - call->begin};
@@ -139,7 +139,7 @@ static void trip_add(struct errands *e, struct errand_trip *t, size_t i)
 }
 
 /* One trip a server; its replies lie together in `got`. */
-static int build(struct errands *e, struct err *err)
+static int build(struct rounds *e, struct err *err)
 {
     bool failed = false;
 
@@ -147,7 +147,7 @@ static int build(struct errands *e, struct err *err)
         if (!e->calls[i].is_done)
             (void)trip_of(e, e->calls[i].node);
     for (size_t k = 0; k < e->trip_count; k++) {
-        struct errand_trip *t = &e->trips[k];
+        struct round_trip *t = &e->trips[k];
 
         t->first = e->got_count;
         for (size_t i = 0; i < e->st->count; i++)
@@ -161,7 +161,7 @@ static int build(struct errands *e, struct err *err)
 
 /* --- a round: what comes back ---------------------------------------------------------------- */
 
-static int trip_failed(const struct errands *e, size_t k, struct err *err)
+static int trip_failed(const struct rounds *e, size_t k, struct err *err)
 {
     struct cluster_node *n = e->trips[k].node;
     struct endpoint endpoint = store_endpoint(e->st, n->host, n->port);
@@ -172,12 +172,12 @@ static int trip_failed(const struct errands *e, size_t k, struct err *err)
 }
 
 /* Runs the trips. -1 where one failed: of those commands it is not known whether they ran. */
-static int travel(struct errands *e, struct err *err)
+static int travel(struct rounds *e, struct err *err)
 {
     int result = 0;
 
     for (size_t k = 0; k < e->trip_count; k++) {
-        struct errand_trip *t = &e->trips[k];
+        struct round_trip *t = &e->trips[k];
 
         e->links[k] = (struct link_trip){.link = &t->node->redis,
                                          .out = buf_slice(&t->out),
@@ -200,7 +200,7 @@ static int travel(struct errands *e, struct err *err)
     return result;
 }
 
-static int redirect(struct errands *e, struct errand_call *call, const struct cluster_redirect *to,
+static int redirect(struct rounds *e, struct round_call *call, const struct cluster_redirect *to,
                     bool is_moved, struct err *err)
 {
     struct slice host = to->host.len > 0 ? to->host : slice_str(call->node->host);
@@ -219,9 +219,9 @@ static int redirect(struct errands *e, struct errand_call *call, const struct cl
 }
 
 /* Takes one reply; -1 where the whole pipeline fails by it. */
-static int take(struct errands *e, size_t i, redisReply *reply, struct err *err)
+static int take(struct rounds *e, size_t i, redisReply *reply, struct err *err)
 {
-    struct errand_call *call = &e->calls[i];
+    struct round_call *call = &e->calls[i];
     struct cluster_redirect to;
     enum cluster_answer answer = cluster_map_answer(reply, &to);
 
@@ -253,7 +253,7 @@ static int take(struct errands *e, size_t i, redisReply *reply, struct err *err)
 }
 
 /* Takes all replies of a round; frees those that are no answers. */
-static int take_all(struct errands *e, struct err *err)
+static int take_all(struct rounds *e, struct err *err)
 {
     int result = 0;
 
@@ -270,7 +270,7 @@ static int take_all(struct errands *e, struct err *err)
     return result;
 }
 
-static void round_begin(struct errands *e)
+static void round_begin(struct rounds *e)
 {
     for (size_t k = 0; k < e->trip_count; k++)
         buf_fini(&e->trips[k].out);
@@ -278,7 +278,7 @@ static void round_begin(struct errands *e)
     e->has_to_wait = false;
 }
 
-static int round_run(struct errands *e, struct err *err)
+static int round_run(struct rounds *e, struct err *err)
 {
     int result;
 
@@ -293,7 +293,7 @@ static int round_run(struct errands *e, struct err *err)
 
 /* Chooses servers and has links to them. Nothing was sent yet, so a server that cannot be reached
  * may be replaced by the one that has its slots now. */
-static int prepare(struct errands *e, struct err *err)
+static int prepare(struct rounds *e, struct err *err)
 {
     if (choose(e, err) == 0 && connect_all(e, err) == 0)
         return 0;
@@ -306,7 +306,7 @@ static int prepare(struct errands *e, struct err *err)
     return connect_all(e, err);
 }
 
-static void wait_a_moment(const struct errands *e)
+static void wait_a_moment(const struct rounds *e)
 {
     int64_t left = e->deadline_ms - clock_monotonic_ms();
 
@@ -314,7 +314,7 @@ static void wait_a_moment(const struct errands *e)
         clock_sleep_ms(left < TRY_AGAIN_MS ? left : TRY_AGAIN_MS);
 }
 
-static int run_rounds(struct errands *e, struct err *err)
+static int run_rounds(struct rounds *e, struct err *err)
 {
     for (int round = 0; e->left > 0; round++) {
         if (round == ROUNDS_MAX)
@@ -331,7 +331,7 @@ static int run_rounds(struct errands *e, struct err *err)
     return 0;
 }
 
-static bool make_room(struct errands *e)
+static bool make_room(struct rounds *e)
 {
     size_t count = e->st->count;
 
@@ -345,7 +345,7 @@ static bool make_room(struct errands *e)
            e->links != NULL;
 }
 
-static void errands_fini(struct errands *e)
+static void rounds_fini(struct rounds *e)
 {
     if (e->trips != NULL)
         round_begin(e);
@@ -356,7 +356,7 @@ static void errands_fini(struct errands *e)
     free(e->links);
 }
 
-static void drop_replies(struct errands *e)
+static void drop_replies(struct rounds *e)
 {
     for (size_t i = 0; i < e->st->count; i++) {
         if (e->calls[i].is_done)
@@ -367,21 +367,21 @@ static void drop_replies(struct errands *e)
 
 static int run(struct store *st, redisReply **replies, int64_t deadline_ms, struct err *err)
 {
-    struct errands e = {.st = st,
-                        .c = st->cluster,
-                        .replies = replies,
-                        .left = st->count,
-                        .deadline_ms = deadline_ms};
+    struct rounds e = {.st = st,
+                       .c = st->cluster,
+                       .replies = replies,
+                       .left = st->count,
+                       .deadline_ms = deadline_ms};
     int result;
 
     if (!make_room(&e)) {
-        errands_fini(&e);
+        rounds_fini(&e);
         return err_set(err, EX_OSERR, "out of memory");
     }
     result = run_rounds(&e, err);
     if (result != 0)
         drop_replies(&e);
-    errands_fini(&e);
+    rounds_fini(&e);
     return result;
 }
 

@@ -397,6 +397,23 @@ static int answer_kind(struct batch *b, struct err *err)
     return answer_batch(b, err);
 }
 
+bool resolver_answer_known(struct resolver *r, struct answers *answers)
+{
+    struct arena scratch;
+    struct batch b = {.r = r, .answers = answers, .scratch = &scratch};
+    bool all = true;
+
+    arena_init(&scratch, SCRATCH_BYTES);
+    for (size_t i = 0; all && i < answers->open_count; i++) {
+        b.kind = answers->open[i].kind;
+        all = put_cached(&b, &answers->open[i], false, NULL) > 0;
+    }
+    arena_fini(&scratch);
+    if (all)
+        answers_none_open(answers);
+    return all;
+}
+
 int resolver_answer(struct resolver *r, struct answers *answers, struct err *err)
 {
     struct arena scratch;

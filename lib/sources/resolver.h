@@ -19,5 +19,8 @@ void resolver_inherit(struct resolver *r, struct resolver *before) TG_NONNULL(1)
  * be deferred. */
 int resolver_answer(struct resolver *r, struct answers *answers, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
+/* The same from memory alone, without a wait. False: not all is known; the list stays as it is. */
+bool resolver_answer_known(struct resolver *r, struct answers *answers) TG_MUST_USE
+    TG_NONNULL(1, 2);
 
 #endif

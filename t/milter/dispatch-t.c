@@ -8,55 +8,13 @@
 
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
-#include "milter/dispatch.h"
-#include "milter/maintenance.h"
-#include "t/sys/journal_fixture.h"
+#include "t/milter/dispatch_fixture.h"
 
 enum { THREADS = 4, BEFORE = 200, AFTER = 100, WAIT_MS = 20000 };
 
 static struct dispatch dispatch;
 static atomic_uint accepted, refused, other;
 static atomic_bool ending;
-
-static struct snapshot *load_snapshot(void)
-{
-    char conf[128], domains[128];
-    struct err err = {0};
-    struct snapshot_settings *shared;
-    struct snapshot *snapshot;
-    struct settings *s;
-    FILE *f;
-
-    (void)snprintf(conf, sizeof conf, "%s/tollgate.conf", fixture_top);
-    (void)snprintf(domains, sizeof domains, "%s/domains", fixture_top);
-    f = fopen(domains, "w");
-    (void)fputs("example.com\n", f);
-    (void)fclose(f);
-    f = fopen(conf, "w");
-    (void)fprintf(f, "state_dir = \"%s\"; hosted: { domains = [\"file:%s\"]; };\n", fixture_top,
-                  domains);
-    (void)fclose(f);
-    s = settings_load(conf, stderr, &err);
-    shared = snapshot_settings_new(s, &err);
-    snapshot = maintenance_snapshot_load(shared, NULL, &err);
-    (void)unlink(conf);
-    (void)unlink(domains);
-    return snapshot;
-}
-
-static struct session_action one_message(struct dispatch_connection *c)
-{
-    struct session_client client = {SLICE("mx.test"), FAMILY_INET, 25, SLICE("192.0.2.1")};
-    struct session_macros macros = {.queue_id = SLICE("Q1")};
-    struct session_action a = dispatch_connect(c, &client, &macros);
-
-    if (a.what == SESSION_CONTINUE)
-        a = dispatch_mail(c, SLICE("<x@far.test>"), &macros);
-    if (a.what == SESSION_CONTINUE)
-        a = dispatch_rcpt(c, SLICE("<bob@example.com>"), &macros);
-    dispatch_body(c, 100);
-    return a.what == SESSION_CONTINUE ? dispatch_end(c, &macros) : a;
-}
 
 static void count(const struct session_action *a)
 {
@@ -76,11 +34,11 @@ static void *run_engine(void *unused)
 
     while (!atomic_load(&ending)) {
         struct dispatch_connection *c = dispatch_enter(&dispatch);
-        struct session_action a = one_message(c);
+        struct session_action a = dispatch_fixture_message(c, "<bob@example.com>");
 
         count(&a);
         dispatch_leave(c);
-        a = one_message(kept); /* its session spans the end */
+        a = dispatch_fixture_message(kept, "<bob@example.com>"); /* its session spans the end */
         count(&a);
     }
     dispatch_leave(kept);
@@ -103,7 +61,8 @@ static void test_close(void)
     uint64_t next;
     unsigned before;
 
-    dispatch_init(&dispatch, &(struct dispatch_parts){.journal = j, .snapshot = load_snapshot()});
+    dispatch_init(&dispatch, &(struct dispatch_parts){.journal = j,
+                                                      .snapshot = dispatch_fixture_snapshot("")});
     for (int i = 0; i < THREADS; i++)
         TG_ASSERT(pthread_create(&threads[i], NULL, run_engine, NULL) == 0);
     OK(wait_until_above(&accepted, BEFORE), "messages are accepted");

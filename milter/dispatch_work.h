@@ -1,0 +1,37 @@
+#ifndef TG_MILTER_DISPATCH_WORK_H
+#define TG_MILTER_DISPATCH_WORK_H
+
+#include "lib/core/contract.h"
+#include "milter/dispatch.h"
+#include "milter/errands.h"
+
+/* Shared by the sources of the dispatch: dispatch.c (events), dispatch_settle.c (what a session
+ * asks for). Included by nothing else. */
+
+struct dispatch_connection {
+    struct dispatch *dispatch;
+    struct dispatch_connection *next, *previous;
+    struct session *session;
+    struct snapshot *snapshot; /* of the message under way; held by the session */
+    atomic_int slot;           /* of the journal's in-flight table; -1: none */
+    bool counted_session, counted_open;
+    int64_t started_ms; /* counted_session: of clock_monotonic_ms */
+    size_t lead;
+
+    struct session_action asked; /* the session's request that is carried out */
+    struct limit_answer limits;  /* its answer: LIMIT */
+    bool is_good;                /* ASK: answered; COMMIT: written */
+
+    struct dispatch_waiter waiter; /* errands NULL: every call is finished when it returns */
+    struct errand errand;
+    bool is_waiting; /* a call is under way; the errand is what it waits for */
+    bool is_left;    /* the engine has left meanwhile */
+    /* A call that waited is over. */
+    void (*call_ended)(struct dispatch_connection *c, struct session_action a);
+};
+
+/* Carries out what the session asks for, until an action is final; or WAIT. */
+struct session_action dispatch_settle(struct dispatch_connection *c, struct session_action a)
+    TG_NONNULL(1);
+
+#endif

@@ -1,0 +1,49 @@
+#ifndef TG_MILTER_ERRANDS_H
+#define TG_MILTER_ERRANDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/core/contract.h"
+#include "lib/core/err.h"
+
+/*
+ * What a loop with many connections must not wait for: work that blocks is done by threads apart,
+ * and its end is told to the loop. One object a loop.
+ *
+ * The loop polls errands_fd() for reading and calls errands_run() when it is ready; each errand
+ * that has ended is handed over there, in the loop's thread.
+ *
+ * Kinds of work have lanes of their own, so that a map that hangs keeps no message from its limits.
+ * A lane has a bounded number of threads, which are started as they are needed; what finds all of
+ * them busy waits its turn. Each errand bounds its own time.
+ *
+ * Owner: an errand is part of its owner's struct, which must stay until `done`; nothing is
+ * allocated. Threads: all functions are the loop's; `work` is called in another thread. The lock
+ * guards the queues and is held while neither `work` nor `done` runs.
+ */
+
+struct errands;
+
+enum errand_lane { ERRAND_SOURCES, ERRAND_STORE, ERRAND_JOURNAL, ERRAND_LANES };
+
+struct errand {
+    void (*work)(struct errand *e); /* may block, but not for ever */
+    void (*done)(struct errand *e); /* in errands_run; the errand may be begun again, or freed */
+    struct errand *next;            /* the queue's */
+};
+
+struct errands *errands_new(struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* Awaits what was begun, at most `wait_ms`, and calls its `done`. False: some has not ended; then
+ * nothing is freed, and what that work uses must not be. */
+bool errands_free(struct errands *e, int64_t wait_ms) TG_MUST_USE;
+
+int errands_fd(const struct errands *e) TG_NONNULL(1);
+void errands_run(struct errands *e) TG_NONNULL(1);
+
+/* Where no thread can be started, the work is done before this returns; `done` comes by errands_run
+ * all the same. */
+void errands_begin(struct errands *e, enum errand_lane lane, struct errand *errand)
+    TG_NONNULL(1, 3);
+
+#endif
