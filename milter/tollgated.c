@@ -51,6 +51,20 @@ static int add_fix(struct err *err)
     return -1;
 }
 
+/* Only after ledger.sync = "never": else a segment is on the disk before the next one begins. */
+static void lost_end_log(const struct journal_lost_end *lost)
+{
+    bool is_dated = lost->from_ms != 0 && lost->to_ms != 0;
+
+    if (lost->segment == 0)
+        return;
+    log_event(LOG_ERR, "a loss of power took the end of a segment of the journal",
+              LOG_NUM("segment", lost->segment), LOG_NUM("bytes", lost->bytes),
+              LOG_NUM("messages_at_most", lost->records),
+              LOG_NUM("seconds_at_most",
+                      is_dated ? (uint64_t)(lost->to_ms - lost->from_ms) / 1000 + 1 : 0));
+}
+
 static int open_journal(struct tollgated *d, const struct settings *s, struct err *err)
 {
     char dir[512];
@@ -65,6 +79,7 @@ static int open_journal(struct tollgated *d, const struct settings *s, struct er
     if (journal_cut_bytes(d->journal) > 0)
         log_event(LOG_WARNING, "torn end of the journal cut off",
                   LOG_NUM("bytes", journal_cut_bytes(d->journal)));
+    lost_end_log(journal_lost_end(d->journal));
     return 0;
 }
 

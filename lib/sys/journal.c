@@ -14,6 +14,7 @@
 
 #include "lib/sys/clock.h"
 #include "lib/sys/journal_inflight.h"
+#include "lib/sys/journal_resume.h"
 #include "lib/sys/journal_segment.h"
 #include "lib/sys/mutex.h"
 #include "lib/sys/settings.h"
@@ -31,7 +32,8 @@ MUTEX_NAME(journal_lock)
 
 struct journal {
     char *dir;
-    uint64_t segment_bytes, cut_bytes;
+    uint64_t segment_bytes;
+    struct journal_resumed found;
     struct inflight *inflight;
     int dir_fd;
 
@@ -47,6 +49,7 @@ struct journal {
     int64_t last_ms GUARDED;  /* Unix; no record will be dated before */
     bool rotate GUARDED;      /* the next record begins a segment, however small this one is */
     bool is_torn GUARDED;     /* a failed write has still to be cut back */
+    bool was_cut GUARDED;     /* cut back since the last sync, which may have written that half */
     bool is_low GUARDED;      /* below min_free_bytes */
     int write_errno GUARDED;  /* of the last append; 0: it succeeded */
     int sync_errno GUARDED;   /* once an fdatasync has failed, no record is accepted */
@@ -73,68 +76,17 @@ static int dir_open(struct journal *j, struct err *err)
     return j->dir_fd < 0 ? fail_open(j, err) : 0;
 }
 
-static int segment_open(const struct journal *j, uint64_t number, int flags, struct err *err)
+/* Goes on where the newest segment ends. */
+static int resume(struct journal *j, int sync, struct err *err) TG_NO_THREAD_SAFETY
 {
-    char path[PATH_MAX];
-    int fd;
+    int rc = journal_resume(j->dir, j->dir_fd, sync != SYNC_NEVER, &j->found, err);
 
-    if (journal_segment_path(j->dir, number, path, err) != 0)
-        return -1;
-    fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | flags, 0600);
-    if (fd < 0)
-        return err_set(err, EX_CANTCREAT, "cannot open %s: %s", path, strerror(errno));
-    return fd;
-}
-
-/* Goes on where the newest segment ends, its torn tail cut. */
-static int resume(struct journal *j, uint64_t first, struct err *err) TG_NO_THREAD_SAFETY
-{
-    struct journal_segment_scan scan;
-    char path[PATH_MAX];
-
-    if (journal_segment_path(j->dir, first, path, err) != 0 ||
-        journal_segment_scan(path, first, &scan, err) != 0)
-        return -1;
-    j->fd = segment_open(j, first, 0, err);
-    if (j->fd < 0)
-        return -1;
-    if (scan.torn > 0 && (ftruncate(j->fd, (off_t)scan.size) != 0 || fdatasync(j->fd) != 0))
-        return err_set(err, EX_IOERR, "cannot cut the torn tail of %s: %s", path, strerror(errno));
-    j->cut_bytes = scan.torn;
-    j->segment = first;
-    j->size = scan.size;
-    j->next = scan.next;
-    j->last_ms = scan.last_ms;
-    return 0;
-}
-
-/* The newest record may be in the segment before, when the newest one is empty. */
-static void resume_time(struct journal *j, uint64_t before) TG_NO_THREAD_SAFETY
-{
-    struct journal_segment_scan scan;
-    char path[PATH_MAX];
-
-    if (journal_segment_path(j->dir, before, path, NULL) == 0 &&
-        journal_segment_scan(path, before, &scan, NULL) == 0)
-        j->last_ms = scan.last_ms;
-}
-
-static int segments_open(struct journal *j, struct err *err) TG_NO_THREAD_SAFETY
-{
-    uint64_t *numbers;
-    size_t count;
-    int result = 0;
-
-    if (journal_segments_list(j->dir, &numbers, &count, err) != 0)
-        return -1;
-    if (count > 0)
-        result = resume(j, numbers[count - 1], err);
-    else if ((j->fd = segment_open(j, j->next, O_CREAT | O_EXCL, err)) < 0 || fsync(j->dir_fd) != 0)
-        result = j->fd < 0 ? -1 : fail_open(j, err);
-    if (result == 0 && count > 1 && j->size == 0)
-        resume_time(j, numbers[count - 2]);
-    free(numbers);
-    return result;
+    j->fd = j->found.fd;
+    j->segment = j->found.segment;
+    j->size = j->found.size;
+    j->next = j->found.next;
+    j->last_ms = j->found.last_ms;
+    return rc;
 }
 
 static bool is_space_low(const struct journal *j, int64_t min_free_bytes)
@@ -157,11 +109,10 @@ struct journal *journal_open(const struct journal_config *config,
     }
     j->segment_bytes = config->segment_bytes > 0 ? config->segment_bytes : JOURNAL_SEGMENT_BYTES;
     j->fd = j->dir_fd = -1;
-    j->next = j->segment = 1;
     mutex_init(&j->lock);
     (void)pthread_cond_init(&j->sync_done, NULL);
     journal_configure(j, config);
-    if (dir_open(j, err) != 0 || segments_open(j, err) != 0 ||
+    if (dir_open(j, err) != 0 || resume(j, config->sync, err) != 0 ||
         (j->inflight = journal_inflight_open(j->dir, j->next, err)) == NULL) {
         j->sync = SYNC_NEVER;
         journal_close(j);
@@ -182,7 +133,12 @@ void journal_configure(struct journal *j, const struct journal_config *config)
 
 uint64_t journal_cut_bytes(const struct journal *j)
 {
-    return j->cut_bytes;
+    return j->found.cut_bytes;
+}
+
+const struct journal_lost_end *journal_lost_end(const struct journal *j)
+{
+    return &j->found.lost;
 }
 
 void journal_raise_number(struct journal *j, uint64_t next_number)
@@ -225,7 +181,7 @@ static void sync_locked(struct journal *j) TG_REQUIRES(journal_lock)
 
     j->syncing = true;
     j->retired = NULL;
-    j->dir_changed = false;
+    j->dir_changed = j->was_cut = false;
     journal_lock_give(&j->lock);
     if (dir_changed && wanted && fsync(j->dir_fd) != 0)
         failed = errno;
@@ -332,6 +288,7 @@ static int cut_back(struct journal *j, struct err *err) TG_REQUIRES(journal_lock
         j->write_errno = errno;
         return write_failed(j, err);
     }
+    j->was_cut = j->was_cut || j->is_torn;
     j->is_torn = false;
     return 0;
 }
@@ -368,7 +325,7 @@ static void segment_delete(const struct journal *j) TG_REQUIRES(journal_lock)
 static int rotate(struct journal *j, struct err *err) TG_REQUIRES(journal_lock)
 {
     struct retired *old = malloc(sizeof *old);
-    int fd = old == NULL ? -1 : segment_open(j, j->next, O_CREAT | O_EXCL, err);
+    int fd = old == NULL ? -1 : journal_segment_open(j->dir, j->next, O_CREAT | O_EXCL, err);
 
     if (fd < 0) {
         if (old == NULL)
@@ -418,12 +375,32 @@ static int frame_write(struct journal *j, struct slice bytes, struct err *err)
     return -1;
 }
 
+static bool is_full(const struct journal *j) TG_REQUIRES(journal_lock)
+{
+    return j->rotate || j->size >= j->segment_bytes;
+}
+
+/* A segment is on the disk before the next one is begun: what a loss of power takes is the end of
+ * the journal, never something between two segments. Who never syncs has journal_resume. */
+static int room_make(struct journal *j, struct err *err) TG_REQUIRES(journal_lock)
+{
+    while (check_locked(j, err) == 0 && cut_back(j, err) == 0) {
+        if (!is_full(j))
+            return 0;
+        if (j->sync == SYNC_NEVER || (j->synced >= j->next && !j->was_cut))
+            return rotate(j, err);
+        if (j->syncing)
+            journal_lock_wait(&j->lock, &j->sync_done);
+        else
+            sync_locked(j);
+    }
+    return -1;
+}
+
 static int append_locked(struct journal *j, struct record *r, struct buf *frame, int slot,
                          uint32_t sum, struct err *err) TG_REQUIRES(journal_lock)
 {
-    if (check_locked(j, err) != 0 || cut_back(j, err) != 0)
-        return -1;
-    if ((j->rotate || j->size >= j->segment_bytes) && rotate(j, err) != 0)
+    if (room_make(j, err) != 0)
         return -1;
     r->number = j->next;
     r->time_ms = date(j);

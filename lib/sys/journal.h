@@ -17,7 +17,9 @@
  *
  * A torn tail of the newest segment, as a power failure or a kill leaves it, is cut when the
  * journal is opened; bad bytes with good records behind them, or in another segment, are damage: an
- * error that names file and offset.
+ * error that names file and offset. A segment is synced before the next one is begun, so that no
+ * loss of power tears it; with SYNC_NEVER that may be, and its torn end is closed when the journal
+ * is opened (lib/sys/journal_resume).
  *
  * Besides, the in-flight table: a small shared mapping (DIR/inflight) with one slot for each
  * session that is at its end of message. It costs no system call, and outlives a kill: what stands
@@ -58,6 +60,14 @@ void journal_close(struct journal *j); /* syncs, unless sync is SYNC_NEVER; NULL
 
 /* After opening: how many bytes of a torn tail were cut off; worth a line in the log. */
 uint64_t journal_cut_bytes(const struct journal *j) TG_NONNULL(1);
+/* What else a loss of power took, from the end of segments that others follow. */
+struct journal_lost_end {
+    uint64_t segment;       /* number of the oldest of them; 0: there is none */
+    uint64_t bytes;         /* of a torn record, cut off */
+    uint64_t records;       /* that are gone; empty ones have their numbers */
+    int64_t from_ms, to_ms; /* when those were written (Unix); 0: not known */
+};
+const struct journal_lost_end *journal_lost_end(const struct journal *j) TG_NONNULL(1);
 
 /* No record will be given a number below this. For a ledger that has counted what a power failure
  * took from the journal's tail. Before the first append only. */

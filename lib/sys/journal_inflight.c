@@ -117,7 +117,8 @@ static void crash_collect(struct inflight_table *t, uint64_t next)
         if (number != 0 && number < next && t->in_doubt_count < INFLIGHT_SLOTS &&
             !is_in_doubt(t, number))
             t->in_doubt[t->in_doubt_count++] = number;
-        atomic_store(&t->slot[i], 0);
+        if (number != 0) /* a page that is only read stays clean */
+            atomic_store(&t->slot[i], 0);
     }
 }
 

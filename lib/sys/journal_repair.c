@@ -200,3 +200,42 @@ int journal_repair(const char *dir, uint64_t due, struct journal_repaired *out, 
     free(numbers);
     return rc;
 }
+
+/* --- an end ---------------------------------------------------------------------------------- */
+
+static int end_write(struct repair_work *m, uint64_t size, struct err *err)
+{
+    int fd = open(m->path, O_WRONLY | O_APPEND | O_CLOEXEC), rc = 0;
+
+    if (fd < 0 || ftruncate(fd, (off_t)size) != 0 ||
+        write(fd, m->new.data, m->new.len) != (ssize_t)m->new.len || fdatasync(fd) != 0)
+        rc = failed(m, "close its torn end", err);
+    if (fd >= 0)
+        (void)close(fd);
+    return rc;
+}
+
+int journal_repair_end(const char *dir, uint64_t first, uint64_t end, int64_t time_ms,
+                       struct journal_segment_scan *was, struct err *err)
+{
+    struct journal_repaired out = {.records = 0};
+    struct repair_work m = {.dir = dir, .out = &out};
+    int rc = journal_segment_path(dir, first, m.path, err);
+
+    if (rc != 0 || journal_segment_scan(m.path, first, was, err) != 0)
+        return rc == 0 && err->code == EX_DATAERR ? 0 : -1;
+    if (was->next > end || (was->next == end && was->torn == 0))
+        return 0;
+    buf_init(&m.new, OUT_MAX_BYTES);
+    buf_init(&m.frame, FRAME_MAX_BYTES);
+    m.due = was->next;
+    m.last_ms = was->last_ms != 0 ? was->last_ms : time_ms;
+    rc = fill(&m, end, err);
+    if (rc == 0)
+        rc = end_write(&m, was->size, err);
+    if (rc == 0)
+        journal_index_delete(dir, first);
+    buf_fini(&m.new);
+    buf_fini(&m.frame);
+    return rc < 0 ? -1 : 1;
+}

@@ -5,6 +5,7 @@
 
 #include "lib/core/contract.h"
 #include "lib/core/err.h"
+#include "lib/sys/journal_segment.h"
 
 /*
  * A damaged journal made readable: each record that is damaged or missing gets an empty one of its
@@ -30,5 +31,12 @@ struct journal_repaired {
 /* `due`: no record before that number is needed any more; 0: not known. */
 int journal_repair(const char *dir, uint64_t due, struct journal_repaired *out,
                    struct err *err) TG_MUST_USE TG_NONNULL(1, 3);
+
+/* The same for the end of one segment, whose successor is segment `end` and begins at `time_ms`;
+ * whatever is wrong with the rest of it stays. In place: a kill leaves an end that is torn, as
+ * before. 1: *was says how it ended; 0: nothing is wrong with its end. */
+int journal_repair_end(const char *dir, uint64_t first, uint64_t end, int64_t time_ms,
+                       struct journal_segment_scan *was, struct err *err) TG_MUST_USE
+    TG_NONNULL(1, 5, 6);
 
 #endif

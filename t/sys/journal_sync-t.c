@@ -2,7 +2,9 @@
 #include "t/tap.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -68,12 +70,56 @@ static void test_timed(void)
     IS_INT(files_synced, 1, "and is synced then");
     journal_tick(j, 2000);
     IS_INT(files_synced, 1, "once");
-    OK(fixture_append(j, 2, -1) == 2, "a new segment");
+    OK(fixture_append(j, 2, -1) == 2 && files_synced == 1, "a new segment");
     failing = EIO;
     journal_tick(j, 2001);
     OK(folders_synced == 1 && files_synced == 3, "is synced at once, with the one before");
     OK(journal_check(j, &err) == -1 && err.code == EX_IOERR, "a disk that refuses is an error");
     forget();
+    journal_close(j);
+    fixture_clear();
+}
+
+/* No loss of power tears a segment that another one follows. */
+static void test_rotation(void)
+{
+    struct journal *j = fixture_open(1, SYNC_TIMED);
+    struct err err = {0};
+
+    forget();
+    OK(fixture_append(j, 1, -1) == 1 && files_synced == 0, "a record of the first segment");
+    OK(fixture_append(j, 2, -1) == 2 && files_synced == 1 && fixture_segments() == 2,
+       "which is synced before the second one is begun");
+    failing = EIO;
+    OK(fixture_append(j, 3, -1) == 0 && fixture_segments() == 2,
+       "where that fails there is no third one");
+    failing = 0;
+    OK(journal_check(j, &err) == -1 && err.code == EX_IOERR && fixture_append(j, 3, -1) == 0,
+       "nor later");
+    journal_close(j);
+    fixture_clear();
+}
+
+/* A sync that a half record came into does not speak for the file that was cut since. */
+static void test_cut_back(void)
+{
+    struct journal *j = fixture_open(0, SYNC_TIMED);
+    struct rlimit limit, small;
+    struct record r = {.queue_id = SLICE("x")};
+    struct err err;
+
+    (void)fixture_append(j, 1, -1);
+    journal_tick(j, 1000);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    (void)getrlimit(RLIMIT_FSIZE, &limit);
+    small = limit;
+    small.rlim_cur = fixture_file_size(1) + 5;
+    (void)setrlimit(RLIMIT_FSIZE, &small);
+    OK(journal_append(j, &r, -1, &err) == -1, "half a record is cut back");
+    (void)setrlimit(RLIMIT_FSIZE, &limit);
+    journal_raise_number(j, 10);
+    forget();
+    OK(fixture_append(j, 2, -1) == 10 && files_synced == 1, "and synced before the next segment");
     journal_close(j);
     fixture_clear();
 }
@@ -101,6 +147,8 @@ int main(void)
     fixture_init();
     test_always();
     test_timed();
+    test_rotation();
+    test_cut_back();
     test_never();
     fixture_fini();
     return tap_done();
