@@ -28,6 +28,7 @@ struct throttle {
     _Atomic int64_t ahead_ms; /* the store's clock before this node's, as of its last answer */
     char run[17];             /* random; with `calls` the id of a reservation */
     _Atomic uint64_t calls;
+    _Atomic bool is_apart; /* the store is a cluster */
 };
 
 static bool run_make(struct throttle *t)
@@ -135,26 +136,6 @@ static int64_t store_clock_ms(const struct throttle *t)
     return clock_unix_ms() + t->ahead_ms;
 }
 
-static int ask_store(struct throttle *t, struct throttle_call *call, const struct limit_checks *d,
-                     struct arena *arena, struct test_answer *answers, struct err *err)
-{
-    struct store *st = pool_take(t->pool, err);
-    int64_t store_ms = 0;
-    int result;
-
-    if (st == NULL)
-        return -1;
-    call->now_ms = store_clock_ms(t);
-    result = throttle_call(st, call, d, arena, answers, &store_ms, err);
-    /* an error reply (out of memory, read-only) comes at once: the connection is good */
-    pool_give(t->pool, st, result == 0 || err->code == EX_TEMPFAIL);
-    if (result != 0)
-        return -1;
-    t->ahead_ms = store_ms - clock_unix_ms();
-    full_note(t, d, answers);
-    return 0;
-}
-
 /* So that this process can go on from there when the store goes away. */
 static void local_note(struct throttle *t, const struct limit_rules *rules,
                        const struct limit_checks *d, bool consume,
@@ -180,26 +161,67 @@ static enum throttle_by ask_nobody(struct throttle *t, const struct limit_rules 
     return THROTTLE_BY_ACCEPT;
 }
 
+int throttle_asking_begin(struct throttle *t, const struct limit_rules *rules,
+                          const struct limit_checks *d, bool consume, struct arena *arena,
+                          struct throttle_asking *a, struct err *err)
+{
+    *a = (struct throttle_asking){.request = {.prefix = t->prefix,
+                                              .observe = rules->observe,
+                                              .consume = consume,
+                                              .is_apart = t->is_apart,
+                                              .now_ms = store_clock_ms(t)},
+                                  .rules = rules,
+                                  .d = d,
+                                  .answers =
+                                      arena_array(arena, d->test_count + 1, sizeof *a->answers)};
+    if (a->answers == NULL)
+        return err_set(err, EX_TEMPFAIL, "message with too many limits to test: out of memory");
+    (void)snprintf(a->request.id, sizeof a->request.id, "%s.%" PRIx64, t->run,
+                   atomic_fetch_add(&t->calls, 1));
+    a->call = throttle_call_begin(&a->request, d, arena, a->answers, err);
+    return a->call == NULL ? -1 : 0;
+}
+
+enum throttle_by throttle_asking_end(struct throttle *t, struct throttle_asking *a, bool answered)
+{
+    if (!answered)
+        return ask_nobody(t, a->rules, a->d, a->request.consume, a->answers);
+    t->ahead_ms = throttle_call_now_ms(a->call) - clock_unix_ms();
+    if (throttle_call_is_apart(a->call))
+        t->is_apart = true;
+    full_note(t, a->d, a->answers);
+    local_note(t, a->rules, a->d, a->request.consume, a->answers);
+    return THROTTLE_BY_STORE;
+}
+
+static int trips_make(struct throttle *t, struct throttle_call *call, struct arena *arena,
+                      struct err *err)
+{
+    struct store *st = pool_take(t->pool, err);
+    int result;
+
+    if (st == NULL)
+        return -1;
+    result = throttle_script_run(st, call, t->timeout_ms, arena, err);
+    /* an error reply (out of memory, read-only) comes at once: the connection is good */
+    pool_give(t->pool, st, result == 0 || err->code == EX_TEMPFAIL);
+    return result;
+}
+
 enum throttle_by throttle_ask(struct throttle *t, const struct limit_rules *rules,
                               const struct limit_checks *d, bool consume, struct arena *arena,
                               struct test_answer **answers, struct err *err)
 {
-    struct throttle_call call = {.prefix = t->prefix,
-                                 .observe = rules->observe,
-                                 .consume = consume,
-                                 .timeout_ms = t->timeout_ms};
+    struct throttle_asking a;
+    bool answered;
 
-    (void)snprintf(call.id, sizeof call.id, "%s.%" PRIx64, t->run, atomic_fetch_add(&t->calls, 1));
-    *answers = arena_array(arena, d->test_count + 1, sizeof **answers);
-    if (*answers == NULL) {
-        (void)err_set(err, EX_TEMPFAIL, "message with too many limits to test: out of memory");
+    if (throttle_asking_begin(t, rules, d, consume, arena, &a, err) != 0) {
+        *answers = a.answers;
         return THROTTLE_BY_DEFER;
     }
-    if (ask_store(t, &call, d, arena, *answers, err) == 0) {
-        local_note(t, rules, d, consume, *answers);
-        return THROTTLE_BY_STORE;
-    }
-    return ask_nobody(t, rules, d, consume, *answers);
+    answered = trips_make(t, a.call, arena, err) == 0;
+    *answers = a.answers;
+    return throttle_asking_end(t, &a, answered);
 }
 
 bool throttle_is_full(struct throttle *t, const struct limit_check *like, const struct limit *limit,

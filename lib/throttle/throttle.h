@@ -4,11 +4,11 @@
 #include "lib/core/contract.h"
 #include "lib/core/limit_check.h"
 #include "lib/throttle/limit_rules.h"
+#include "lib/throttle/throttle_call.h"
 
 /*
- * The throttle: asks the store whether all checks of a message fit, and consumes them, in one
- * script call a holder; with several holders nothing is consumed unless all fit
- * (throttle_script.h). The store's clock decides, for months, too.
+ * The throttle: asks the store whether all checks of a message fit, and consumes them; nothing is
+ * consumed unless all fit (throttle_call.h). The store's clock decides, for months, too.
  *
  * While the store is away no message waits for it (see pool.h), and store.on_failure decides:
  * limits kept by this process alone, all mail accepted, or all mail deferred.
@@ -49,6 +49,26 @@ enum throttle_by throttle_ask(struct throttle *t, const struct limit_rules *rule
                               const struct limit_checks *d, bool consume, struct arena *arena,
                               struct test_answer **answers, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
+
+/*
+ * The same for those who do not wait: they make the trips of `call` themselves (throttle_call.h)
+ * and say whether it was answered. The struct must not move; it, rules and checks live from begin
+ * to end. Who gives up after begin need not call end.
+ */
+struct throttle_asking {
+    struct throttle_request request;
+    const struct limit_rules *rules;
+    const struct limit_checks *d;
+    struct test_answer *answers; /* one for each test, in order */
+    struct throttle_call *call;
+};
+/* -1: *err says why; the message is deferred. */
+int throttle_asking_begin(struct throttle *t, const struct limit_rules *rules,
+                          const struct limit_checks *d, bool consume, struct arena *arena,
+                          struct throttle_asking *a, struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* `answered`: all trips came back. */
+enum throttle_by throttle_asking_end(struct throttle *t, struct throttle_asking *a,
+                                     bool answered) TG_MUST_USE TG_NONNULL(1);
 
 /* True where this process knows, without a trip, that nothing more fits under that limit. `like`
  * names holder and subject. */

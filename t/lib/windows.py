@@ -26,14 +26,14 @@ class Windows:
     def consume(self, holder, metric, per, amount, at, user="", ends=(0, 0, 0)):
         """`at`: an aware datetime; `ends` (start of this month, its end, the next one's) for the
         window month."""
-        ends_ms = [int(e.timestamp() * 1000) if e else 0 for e in ends]
+        ends_ms = [int(e.timestamp() * 1000) for e in ends] if per == "month" else []
         self.redis("EVALSHA", self.sha, 1, self.key(holder, metric, per, user), "consume",
-                   LENGTHS_MS.get(per, 0), amount, *ends_ms, 1, MOST, 0, 1,
+                   LENGTHS_MS.get(per, 0), amount, 1, MOST, 0, 1, *ends_ms,
                    int(at.timestamp() * 1000))
 
     def look(self, holder, metric, per, amount, maximum, at, user=""):
         """What the throttle itself would answer: used, and in how many ms it fits."""
         reply = self.redis("EVALSHA", self.sha, 1, self.key(holder, metric, per, user), "look",
-                           LENGTHS_MS[per], amount, 0, 0, 0, 1, maximum, 0, 1,
+                           LENGTHS_MS[per], amount, 1, maximum, 0, 1,
                            int(at.timestamp() * 1000))
         return reply[2], reply[6]

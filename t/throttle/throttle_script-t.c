@@ -1,5 +1,5 @@
-/* throttle_call on a real redis-server: several holders in one message, many at once, and nodes
- * whose clocks are in another month than the store's. */
+/* Calls of throttle.lua on a real redis-server: several holders in one message, many at once, and
+ * nodes whose clocks are in another month than the store's. */
 #include "lib/throttle/throttle_script.h"
 
 #include <pthread.h>
@@ -12,6 +12,9 @@
 #define THREADS  8
 #define MESSAGES 150
 #define DAY_MS   INT64_C(86400000)
+
+/* A command a holder, as in a cluster. */
+static bool is_apart;
 
 static const char *const names_of_holders[HOLDERS] = {"a.example", "b.example", "@server",
                                                       "@client:192.0.2.1"};
@@ -31,20 +34,20 @@ struct sender {
 static bool message(struct sender *s, const uint64_t amounts[HOLDERS], const char *limit,
                     const uint64_t max[HOLDERS], bool consume)
 {
-    struct throttle_call call = {.prefix = "tg",
-                                 .consume = consume,
-                                 .now_ms = clock_unix_ms() + s->clock_ms,
-                                 .timeout_ms = 10000};
+    struct throttle_request request = {.prefix = "tg",
+                                       .consume = consume,
+                                       .is_apart = is_apart,
+                                       .now_ms = clock_unix_ms() + s->clock_ms};
+    struct throttle_call *call;
     struct limit_check list[HOLDERS];
     struct want wants[HOLDERS];
     struct test_answer answers[HOLDERS];
     struct limit_checks d = {.list = list};
     struct arena arena;
-    int64_t now_ms;
     bool passes = true;
 
     arena_init(&arena, 1 << 20);
-    (void)snprintf(call.id, sizeof call.id, "%u.%u", s->number, s->seed);
+    (void)snprintf(request.id, sizeof request.id, "%u.%u", s->number, s->seed);
     for (size_t h = 0; h < HOLDERS; h++) {
         if (amounts[h] == 0)
             continue;
@@ -53,7 +56,8 @@ static bool message(struct sender *s, const uint64_t amounts[HOLDERS], const cha
         list[d.count++].tests = wants[h].tests;
     }
     d.test_count = d.count;
-    if (throttle_call(s->store, &call, &d, &arena, answers, &now_ms, NULL) != 0) {
+    call = throttle_call_begin(&request, &d, &arena, answers, NULL);
+    if (call == NULL || throttle_script_run(s->store, call, 10000, &arena, NULL) != 0) {
         s->failed++;
         passes = false;
     }
@@ -197,12 +201,16 @@ static void test_trips(void)
     (void)calls();
     (void)message(&s, one, "domain/bytes/day", max, true);
     IS_INT(calls(), 1, "one holder: one call");
+    (void)message(&s, two, "domain/bytes/day", max, true);
+    IS_INT(calls(), 1, "two that may refuse: one call");
+    is_apart = true;
     (void)message(&s, two, "domain/bytes/day", max, false);
     IS_INT(calls(), 2, "looking at two: one each");
     (void)message(&s, two, "domain/bytes/day", max, true);
     IS_INT(calls(), 6, "two that may refuse: look, reserve, keep");
     (void)message(&s, two, "domain/bytes/day", small, true);
     IS_INT(calls(), 2, "where one refuses: the look");
+    is_apart = false;
     senders_stop(&s, 1);
 }
 
@@ -231,6 +239,11 @@ int main(void)
     throttle_fixture_start();
     test_many();
     test_blocks_nobody();
+    is_apart = true;
+    redis_run("FLUSHALL");
+    test_many();
+    test_blocks_nobody();
+    is_apart = false;
     test_trips();
     test_months(35 * DAY_MS, "a node a month ahead");
     test_months(-35 * DAY_MS, "a node a month behind");

@@ -33,15 +33,18 @@ class Window:
         self.sha = redis("SCRIPT", "LOAD", source.replace(CLOCK, SET_CLOCK))
 
     def ask(self, mode, now, amount, month=(0, 0, 0)):
-        reply = self.redis("EVALSHA", self.sha, 1, self.key, mode, self.length, amount, *month, 1,
-                           self.maximum, self.soft, 1, now)
+        reply = self.redis("EVALSHA", self.sha, 1, self.key, mode, self.length, amount, 1,
+                           self.maximum, self.soft, 1, *self.month(month), now)
         names = ("now", "stopped", "used", "over", "crossing", "soft", "retry", "room")
         return dict(zip(names, reply))
 
     def settle(self, mode, now, month=(0, 0, 0)):
         """0: the reservation was there."""
-        return self.redis("EVALSHA", self.sha, 1, self.key, mode, self.length, 0, *month, 0,
-                          now)[1]
+        return self.redis("EVALSHA", self.sha, 1, self.key, mode, self.length, 0, 0,
+                          *self.month(month), now)[1]
+
+    def month(self, month):
+        return month if self.length == 0 else ()
 
 
 def total(events, end, length):
