@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <langinfo.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "lib/core/text.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/json.h"
+#include "lib/sys/log.h"
 
 #define OUTPUT_BYTES ((size_t)1 << 30)
 #define TEXT_BYTES   ((size_t)1 << 16)
@@ -143,6 +145,31 @@ void cli_close(struct cli *cli)
         settings_free(cli->settings);
     cli->store = NULL;
     cli->settings = NULL;
+}
+
+/* --- changes --------------------------------------------------------------------------------- */
+
+void cli_log(const struct cli *cli)
+{
+    const struct settings *s = cli->settings;
+
+    log_open("tollgate", (enum log_target)s->log.target, s->log.facility,
+             s->log.level > LOG_NOTICE ? LOG_NOTICE : s->log.level);
+}
+
+struct slice cli_author(void)
+{
+    static const char *const names[] = {"SUDO_USER", "USER", "LOGNAME"};
+    const struct passwd *user;
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *name = getenv(names[i]);
+
+        if (name != NULL && name[0] != '\0')
+            return slice_str(name);
+    }
+    user = getpwuid(getuid());
+    return user != NULL ? slice_str(user->pw_name) : SLICE("unknown");
 }
 
 /* --- options --------------------------------------------------------------------------------- */

@@ -47,6 +47,12 @@ int cli_open(struct cli *cli) TG_NONNULL(1);
 int cli_setup(struct setup *s, struct cli *cli) TG_NONNULL(1, 2);
 void cli_close(struct cli *cli);
 
+/* Before a change that the log is to tell of: what is logged from here on goes to the configured
+ * log, from LOG_NOTICE up. */
+void cli_log(const struct cli *cli) TG_NONNULL(1);
+/* Who runs the command: behind sudo, who called it. */
+struct slice cli_author(void);
+
 /* Reports what getopt_long has found wrong; returns EX_USAGE. */
 int cli_option_wrong(const char *command, char **argv, const struct option *options, int got);
 

@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/options.h"
+#include "lib/admin/release_request.h"
 #include "lib/core/address.h"
 #include "lib/core/classify.h"
 #include "lib/core/text.h"
@@ -15,7 +16,18 @@
 #define ARENA_BYTES ((size_t)1 << 30)
 #define TEXT_BYTES  ((size_t)256 << 20)
 
-enum held_column { COL_SINCE, COL_TIME, COL_FOR, COL_ACCOUNT, COL_NODE, COL_QUEUE_ID };
+enum held_column {
+    COL_SINCE,
+    COL_TIME,
+    COL_FOR,
+    COL_ACCOUNT,
+    COL_NODE,
+    COL_QUEUE_ID,
+    COL_ASKED,
+    COL_ASKED_BY,
+    COL_ASKED_AT,
+    COL_ASKED_REASON
+};
 
 static const struct table_column columns[] = {
     [COL_SINCE] = {.head = "held since"},
@@ -24,6 +36,10 @@ static const struct table_column columns[] = {
     [COL_ACCOUNT] = {.name = "account", .head = "account"},
     [COL_NODE] = {.name = "node", .head = "node"},
     [COL_QUEUE_ID] = {.name = "queue_id", .head = "queue id"},
+    [COL_ASKED] = {.head = "release asked for", .cut = 40, .expendable = true},
+    [COL_ASKED_BY] = {.name = "release_by"},
+    [COL_ASKED_AT] = {.name = "release_at"},
+    [COL_ASKED_REASON] = {.name = "release_reason"},
 };
 
 struct held_command {
@@ -49,9 +65,11 @@ static const struct options_table table = {
     .words = words,
     .rows = rows,
     .words_most = 1,
-    .notes = "Lists the messages that limits keep on hold, on all nodes, the longest held first. "
-             "tollgate why QUEUE-ID says why a message is held, tollgate release QUEUE-ID "
-             "releases it."};
+    .notes =
+        "Lists the messages that limits keep on hold, on all nodes, the longest held first. "
+        "tollgate why QUEUE-ID says why a message is held, tollgate release QUEUE-ID "
+        "releases it. A release that was asked for on the web pages is carried out by the node "
+        "that holds the message, within a minute."};
 
 static int parse(struct held_command *w, int argc, char **argv)
 {
@@ -100,6 +118,74 @@ static int find_names(struct held_command *w, struct name_list *names, struct er
     return err_prefix(err, "%s", w->typed);
 }
 
+/* --- requests to release --------------------------------------------------------------------- */
+
+/* Of the nodes that hold something, each once; read as the first message of the node comes. */
+struct held_node {
+    struct slice name;
+    struct release_requests requests;
+};
+
+struct held_nodes {
+    struct held_node *items;
+    size_t count;
+};
+
+static struct held_node *node_find(const struct held_nodes *nodes, struct slice name)
+{
+    for (size_t i = 0; i < nodes->count; i++) {
+        if (slice_equal(nodes->items[i].name, name))
+            return &nodes->items[i];
+    }
+    return NULL;
+}
+
+static int requests_read(struct held_command *w, const struct held_entries *list,
+                         struct held_nodes *nodes, struct err *err)
+{
+    *nodes = (struct held_nodes){arena_array(&w->arena, list->count + 1, sizeof *nodes->items), 0};
+    if (nodes->items == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    for (size_t i = 0; i < list->count; i++) {
+        struct release_request_place place = {.store = w->cli->store,
+                                              .prefix = w->cli->reader.prefix,
+                                              .node = list->items[i].node,
+                                              .timeout_ms = READ_TIMEOUT_MS};
+        struct held_node *node = &nodes->items[nodes->count];
+
+        if (node_find(nodes, place.node) != NULL)
+            continue;
+        node->name = place.node;
+        if (release_request_list(&place, &w->arena, &node->requests, err) != 0)
+            return -1;
+        nodes->count++;
+    }
+    return 0;
+}
+
+static void add_request(struct table *l, const struct held_nodes *nodes, const struct held_entry *e,
+                        int64_t now_s)
+{
+    const struct release_request *asked = release_request_find(&node_find(nodes, e->node)->requests,
+                                                               e->queue_id, e->account, e->time_s);
+    struct buf text;
+
+    if (asked == NULL)
+        return;
+    buf_init(&text, 4096);
+    text_clock(&text, asked->at_s, now_s);
+    buf_add_str(&text, ", by ");
+    buf_add(&text, asked->by);
+    table_shown(l, COL_ASKED, buf_slice(&text));
+    buf_fini(&text);
+    table_text(l, COL_ASKED_BY, asked->by);
+    table_number(l, COL_ASKED_AT, (uint64_t)asked->at_s, SLICE_NONE);
+    if (asked->reason.len > 0)
+        table_text(l, COL_ASKED_REASON, asked->reason);
+}
+
+/* --- showing --------------------------------------------------------------------------------- */
+
 static void add_row(struct table *l, const struct held_entry *e, int64_t now_s)
 {
     struct buf text;
@@ -118,7 +204,8 @@ static void add_row(struct table *l, const struct held_entry *e, int64_t now_s)
     buf_fini(&text);
 }
 
-static int show(struct held_command *w, const struct held_entries *list)
+static int show(struct held_command *w, const struct held_entries *list,
+                const struct held_nodes *nodes)
 {
     int64_t now_s = clock_unix_ms() / 1000;
     struct render_style style;
@@ -127,8 +214,10 @@ static int show(struct held_command *w, const struct held_entries *list)
     int code;
 
     table_init(&l, columns, sizeof columns / sizeof columns[0], &w->arena);
-    for (size_t i = 0; i < list->count; i++)
+    for (size_t i = 0; i < list->count; i++) {
         add_row(&l, &list->items[i], now_s);
+        add_request(&l, nodes, &list->items[i], now_s);
+    }
     cli_style(&style);
     buf_init(&b, TEXT_BYTES);
     if (w->format == 1)
@@ -149,15 +238,17 @@ static int run(struct held_command *w)
 {
     struct name_list names = {.count = 0};
     struct held_entries list;
+    struct held_nodes nodes;
     struct err err = {0};
     int code = cli_open(w->cli);
 
     if (code != EX_OK)
         return code;
     if (find_names(w, &names, &err) != 0 ||
-        read_held_entries(&w->cli->reader, &names, &w->arena, &list, &err) != 0)
+        read_held_entries(&w->cli->reader, &names, &w->arena, &list, &err) != 0 ||
+        requests_read(w, &list, &nodes, &err) != 0)
         return cli_fail(&err);
-    return show(w, &list);
+    return show(w, &list, &nodes);
 }
 
 int command_held(struct cli *cli, int argc, char **argv)

@@ -1,13 +1,11 @@
 /* tollgate limit: overrides of limits, given at run time. */
-#include <pwd.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/holder_check.h"
+#include "cli/limit_all.h"
 #include "cli/limit_show.h"
 #include "cli/options.h"
 #include "lib/admin/limit_change.h"
@@ -21,7 +19,7 @@ static const char *const verbs[] = {"set", "unset", "show", NULL};
 enum limit_verb { VERB_SET, VERB_UNSET, VERB_SHOW };
 static const char *const actions[] = {"log", "hold", "defer", "reject", NULL};
 static const char *const answers[] = {"no", "yes", NULL};
-static const char *const formats[] = {"table", "json", NULL};
+static const char *const formats[] = {"table", "csv", "json", NULL}; /* as in enum format */
 
 struct command_line {
     struct cli *cli;
@@ -29,7 +27,7 @@ struct command_line {
     const char *holder, *name, *max, *until, *reason;
     int action, forwards, format; /* -1: not given */
     uint64_t soft;                /* percent; LIMIT_WISH_NO_SOFT: not given */
-    bool force;
+    bool force, all;
 };
 
 struct limit_command {
@@ -85,11 +83,15 @@ static const struct options_row rows[] = {
      offsetof(struct command_line, force),
      NULL,
      "even if the domain is not hosted"},
+    {.name = "all",
+     OPTIONS_FLAG,
+     offsetof(struct command_line, all),
+     .help = "with limit show: everybody who has a plan or a limit of his own"},
     {.name = "format",
      OPTIONS_CHOICE,
      offsetof(struct command_line, format),
-     "table|json",
-     "output format of limit show",
+     "FORMAT",
+     "output format of limit show: table or json; with --all also csv",
      .choices = formats},
     {.name = NULL}};
 static const struct options_table table = {
@@ -98,7 +100,8 @@ static const struct options_table table = {
                 "                      [--soft PERCENT] [--forwards[=no]] [--until DATE]\n"
                 "                      [--reason TEXT] [--force]\n"
                 "       tollgate limit unset D NAME\n"
-                "       tollgate limit show D [--format table|json]",
+                "       tollgate limit show D [--format table|json]\n"
+                "       tollgate limit show --all [--format table|csv|json]",
     .words = words,
     .rows = rows,
     .words_least = 1,
@@ -121,7 +124,11 @@ static int check(const struct command_line *c, int count)
                                          "D, such as: limit show example.com"};
     static const int counts[] = {3, 2, 1};
 
-    if (count != counts[c->verb])
+    if (c->all && (c->verb != VERB_SHOW || count > 0))
+        return cli_usage("limit", "--all needs limit show, without an account");
+    if (c->verb == VERB_SHOW && !c->all && c->format == FORMAT_CSV)
+        return cli_usage("limit", "--format csv needs --all");
+    if (count != counts[c->verb] && !c->all)
         return cli_usage("limit", "limit %s needs %s", verbs[c->verb], wanted[c->verb]);
     if (c->verb != VERB_SET && has_set_options(c))
         return cli_usage("limit", "limit %s takes no such option", verbs[c->verb]);
@@ -152,22 +159,6 @@ static int parse(struct command_line *c, int argc, char **argv)
 
 /* --- set ------------------------------------------------------------------------------------- */
 
-/* Who runs the command: behind sudo, who called it. */
-static struct slice author(void)
-{
-    static const char *const names[] = {"SUDO_USER", "USER", "LOGNAME"};
-    const struct passwd *user;
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const char *name = getenv(names[i]);
-
-        if (name != NULL && name[0] != '\0')
-            return slice_str(name);
-    }
-    user = getpwuid(getuid());
-    return user != NULL ? slice_str(user->pw_name) : SLICE("unknown");
-}
-
 static struct limit_change change_of(struct limit_command *w)
 {
     return (struct limit_change){.setup = &w->setup,
@@ -175,7 +166,7 @@ static struct limit_change change_of(struct limit_command *w)
                                  .limits = &w->limits,
                                  .now_s = w->now_s,
                                  .arena = &w->arena,
-                                 .author = author(),
+                                 .author = cli_author(),
                                  .reason = slice_str(w->typed->reason)};
 }
 
@@ -281,6 +272,7 @@ static int set(struct limit_command *w)
     code = holder_check(&w->holder, w->typed->force);
     if (code != EX_OK)
         return code;
+    cli_log(w->typed->cli);
     return limit_change_set(&change, &l, &err) == 0 ? say_set(w, &l) : cli_fail(&err);
 }
 
@@ -295,6 +287,7 @@ static int unset(struct limit_command *w)
     size_t removed;
     int code;
 
+    cli_log(w->typed->cli);
     if (limit_change_unset(&change, slice_str(w->typed->name), &removed, &err) != 0)
         return cli_fail(&err);
     if (limit_parse_name(slice_str(w->typed->name), &w->arena, &l, &err) != 0 && removed == 0) {
@@ -324,6 +317,9 @@ static int run(struct limit_command *w)
     if (code != EX_OK)
         return code;
     w->now_s = clock_unix_ms() / 1000;
+    if (w->typed->all)
+        return limit_all(w->typed->cli, &w->setup,
+                         w->typed->format < 0 ? FORMAT_TABLE : (enum format)w->typed->format);
     if (holder_parse(&w->setup, slice_str(w->typed->holder), &w->arena, &w->holder, &err) != 0 ||
         holder_limits_read(&w->setup, &w->holder, w->now_s, &w->arena, &w->limits, &err) != 0)
         return cli_fail(&err);
@@ -335,7 +331,7 @@ static int run(struct limit_command *w)
     case VERB_SHOW:
         break;
     }
-    return limit_show(&w->setup, &w->holder, &w->limits, w->now_s, w->typed->format == 1);
+    return limit_show(&w->setup, &w->holder, &w->limits, w->now_s, w->typed->format == FORMAT_JSON);
 }
 
 int command_limit(struct cli *cli, int argc, char **argv)

@@ -74,7 +74,7 @@ void limit_show_head(const struct setup *s, const struct holder *h, const struct
 
 /* --- overrides ------------------------------------------------------------------------------- */
 
-static const char *override_state(const struct holder *h, const struct limit *o, int64_t now_s)
+const char *limit_show_state(const struct holder *h, const struct limit *o, int64_t now_s)
 {
     if (o->until_s != 0 && o->until_s <= now_s)
         return "ended";
@@ -100,7 +100,7 @@ static void add_override(const struct holder *h, const struct limit *o, int64_t 
     add_field(o, b);
     buf_add_char(b, ' ');
     text_amount(b, o->metric, o->max);
-    buf_addf(b, "\n    %s", override_state(h, o, now_s));
+    buf_addf(b, "\n    %s", limit_show_state(h, o, now_s));
     if (o->until_s != 0) {
         buf_add_str(b, o->until_s > now_s ? " until " : " ");
         text_time(b, o->until_s);

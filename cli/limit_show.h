@@ -20,4 +20,8 @@ void limit_show_name(const struct holder_limits *l, const struct holder *h,
 void limit_show_head(const struct setup *s, const struct holder *h, const struct holder_limits *l,
                      struct buf *b) TG_NONNULL(1);
 
+/* "in force", "ended" ...: what an override does at that time. */
+const char *limit_show_state(const struct holder *h, const struct limit *o, int64_t now_s)
+    TG_NONNULL(1, 2);
+
 #endif

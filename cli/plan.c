@@ -27,7 +27,7 @@ struct plan_command {
 
     struct setup setup;
     struct holder holder;
-    struct holder_limits limits; /* none are read for a change */
+    struct holder_limits limits; /* before a change */
     struct arena arena;
 };
 
@@ -98,8 +98,11 @@ static int parse(struct plan_command *w, int argc, char **argv)
 
 static struct limit_change change_of(struct plan_command *w)
 {
-    return (struct limit_change){
-        .setup = &w->setup, .holder = &w->holder, .limits = &w->limits, .arena = &w->arena};
+    return (struct limit_change){.setup = &w->setup,
+                                 .holder = &w->holder,
+                                 .limits = &w->limits,
+                                 .arena = &w->arena,
+                                 .author = cli_author()};
 }
 
 static int unknown_plan(const struct plan_command *w)
@@ -124,6 +127,7 @@ static int set(struct plan_command *w)
     code = holder_check(&w->holder, w->force);
     if (code != EX_OK)
         return code;
+    cli_log(w->cli);
     if (limit_change_plan_set(&change, slice_str(w->plan_typed), &err) != 0)
         return cli_fail(&err);
     (void)printf("%.*s: the plan is %s. Takes effect on all nodes within 5 seconds.\n",
@@ -152,6 +156,7 @@ static int unset(struct plan_command *w)
     struct err err = {0};
     bool removed;
 
+    cli_log(w->cli);
     if (limit_change_plan_unset(&change, &removed, &err) != 0)
         return cli_fail(&err);
     return say_unset(w, removed);
@@ -208,7 +213,12 @@ static int run(struct plan_command *w)
         return code;
     if (holder_parse(&w->setup, slice_str(w->holder_typed), &w->arena, &w->holder, &err) != 0)
         return cli_fail(&err);
-    return w->verb == VERB_SET ? set(w) : w->verb == VERB_UNSET ? unset(w) : show(w);
+    if (w->verb == VERB_SHOW)
+        return show(w);
+    if (holder_limits_read(&w->setup, &w->holder, clock_unix_ms() / 1000, &w->arena, &w->limits,
+                           &err) != 0)
+        return cli_fail(&err);
+    return w->verb == VERB_SET ? set(w) : unset(w);
 }
 
 int command_plan(struct cli *cli, int argc, char **argv)

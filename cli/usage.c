@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/limit_show.h"
 #include "cli/options.h"
+#include "cli/usage_over.h"
 #include "lib/admin/holder_usage.h"
 #include "lib/core/format.h"
 #include "lib/read/read_usage_rows.h"
@@ -18,6 +19,8 @@
 #define TEXT_BYTES  ((size_t)64 << 20)
 #define USERS_SHOWN 5
 #define TOP_MAX     10000
+#define OVER_MAX    1000000
+#define OVER_NOT    UINT64_MAX
 
 static const char *const formats[] = {"table", "csv", "json", NULL};
 
@@ -25,7 +28,8 @@ struct usage_command {
     struct cli *cli;
     const char *holder_typed;
     struct options_list users_typed;
-    uint64_t top;
+    uint64_t top, over; /* percent; OVER_NOT: not asked for */
+    bool over_users;
     int format;
 
     struct setup setup;
@@ -52,6 +56,16 @@ static const struct options_row rows[] = {
      "N",
      "how many users (5); 0: none",
      .most = TOP_MAX},
+    {.name = "over",
+     OPTIONS_NUMBER,
+     offsetof(struct usage_command, over),
+     "PERCENT",
+     "instead of one account: all domains, and the server, that have used so much of a limit",
+     .most = OVER_MAX},
+    {.name = "users",
+     OPTIONS_FLAG,
+     offsetof(struct usage_command, over_users),
+     .help = "with --over: the limits of users, too; this reads every domain's users"},
     {.name = "format",
      OPTIONS_CHOICE,
      offsetof(struct usage_command, format),
@@ -61,12 +75,11 @@ static const struct options_row rows[] = {
     {.name = NULL}};
 static const struct options_table table = {
     .command = "usage",
-    .synopsis = "usage D [--user U]... [--top N] [--format table|csv|json]",
+    .synopsis = "usage D [--user U]... [--top N] [--format table|csv|json]\n"
+                "       tollgate usage --over PERCENT [--users] [--format table|csv|json]",
     .words = words,
     .rows = rows,
-    .words_least = 1,
     .words_most = 1,
-    .missing = "name a domain, a user, @server or @client:IP",
     .notes = "Every limit in force, how much of it is used, and when there is room again. Looking "
              "consumes nothing."};
 
@@ -82,14 +95,26 @@ static int take_account(struct usage_command *w, const char *typed)
     return options_list_add(&w->users_typed, typed);
 }
 
+static int check(const struct usage_command *w, const char *typed)
+{
+    if (w->over != OVER_NOT && (typed != NULL || w->users_typed.count > 0))
+        return cli_usage("usage", "--over is about all accounts: name none");
+    if (w->over == OVER_NOT && w->over_users)
+        return cli_usage("usage", "--users needs --over");
+    if (w->over == OVER_NOT && typed == NULL)
+        return cli_usage("usage", "name a domain, a user, @server or @client:IP");
+    return EX_OK;
+}
+
 static int parse(struct usage_command *w, int argc, char **argv)
 {
     char **typed;
     int code = options_parse(&table, w->cli, w, argc, argv, &typed);
 
-    if (code == EX_OK)
-        code = take_account(w, typed[0]);
-    return code;
+    if (code != EX_OK)
+        return code;
+    code = check(w, typed[0]);
+    return code == EX_OK && typed[0] != NULL ? take_account(w, typed[0]) : code;
 }
 
 /* --- whose ----------------------------------------------------------------------------------- */
@@ -239,6 +264,14 @@ static int show(struct usage_command *w)
     return code;
 }
 
+static int show_over(struct usage_command *w)
+{
+    struct holder_over_question q = {
+        .percent = w->over, .users = w->over_users, .now_s = clock_unix_ms() / 1000};
+
+    return usage_over(w->cli, &w->setup, &q, w->format);
+}
+
 static int run(struct usage_command *w)
 {
     struct err err = {0};
@@ -246,12 +279,14 @@ static int run(struct usage_command *w)
 
     if (code != EX_OK)
         return code;
+    if (w->over != OVER_NOT)
+        return show_over(w);
     return read_all(w, &err) == 0 ? show(w) : cli_fail(&err);
 }
 
 int command_usage(struct cli *cli, int argc, char **argv)
 {
-    struct usage_command w = {.cli = cli, .top = USERS_SHOWN};
+    struct usage_command w = {.cli = cli, .top = USERS_SHOWN, .over = OVER_NOT};
     int code;
 
     arena_init(&w.arena, ARENA_BYTES);

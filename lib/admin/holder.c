@@ -5,8 +5,6 @@
 
 #include "lib/read/read.h"
 
-#define CLIENTS "@client"
-
 /* --- the name -------------------------------------------------------------------------------- */
 
 static int domain_parse(const struct setup *s, struct slice typed, struct arena *arena,
@@ -46,7 +44,7 @@ static int client_parse(const struct setup *s, struct slice typed, struct arena 
                    SLICE_FMT(networks_client_text(text, v6_prefix, room)));
     out->kind = HOLDER_IS_CLIENT;
     out->name = arena_copy(arena, slice_str(name));
-    out->rules = SLICE(CLIENTS);
+    out->rules = SLICE(HOLDER_CLIENTS);
     out->subject = slice_from(out->name, sizeof HOLDER_CLIENT - 1);
     out->is_exempt = networks_contain(&s->rules->exempt.clients, &ip);
     return out->name.ptr != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
@@ -79,7 +77,7 @@ int holder_parse(const struct setup *s, struct slice name, struct arena *arena, 
         out->kind = HOLDER_IS_SERVER;
         return 0;
     }
-    if (slice_equal(name, SLICE(CLIENTS))) {
+    if (slice_equal(name, SLICE(HOLDER_CLIENTS))) {
         out->kind = HOLDER_IS_CLIENTS;
         return 0;
     }
@@ -92,6 +90,20 @@ int holder_parse(const struct setup *s, struct slice name, struct arena *arena, 
                        SLICE_FMT(name));
     return slice_find(name, '@') > 0 ? user_parse(s, name, arena, out, err)
                                      : domain_parse(s, name, arena, out, err);
+}
+
+void holder_of_account(const struct setup *s, struct slice account, struct holder *out)
+{
+    *out = (struct holder){.typed = account, .name = account, .rules = account, .is_hosted = true};
+    if (slice_equal(account, SLICE(HOLDER_SERVER)))
+        out->kind = HOLDER_IS_SERVER;
+    else if (slice_equal(account, SLICE(HOLDER_CLIENTS)))
+        out->kind = HOLDER_IS_CLIENTS;
+    if (out->kind != HOLDER_IS_DOMAIN)
+        return;
+    out->charged = account;
+    out->assigned = hosted_plan(s->hosted, account);
+    out->is_exempt = strmap_find(&s->rules->exempt.domains, account) != NULL;
 }
 
 bool holder_is_charged(const struct holder *h, struct buf *why)
@@ -189,6 +201,12 @@ int holder_limits_read(const struct setup *s, const struct holder *h, int64_t no
     buf_fini(&warnings);
     if (result != 0)
         return -1;
+    return holder_limits_choose(s, h, now_s, arena, out, err);
+}
+
+int holder_limits_choose(const struct setup *s, const struct holder *h, int64_t now_s,
+                         struct arena *arena, struct holder_limits *out, struct err *err)
+{
     plan_choose(s, h, out);
     if (limits_merge(out->plan, out->said.overrides, out->said.count, now_s, arena, &out->limits,
                      &out->count) != 0)

@@ -11,6 +11,8 @@
  * arena's.
  */
 
+#define HOLDER_CLIENTS "@client"
+
 enum holder_kind {
     HOLDER_IS_DOMAIN,
     HOLDER_IS_USER,
@@ -34,6 +36,9 @@ struct holder {
 /* -1: EX_USAGE for what is no such name. A domain need not be hosted. */
 int holder_parse(const struct setup *s, struct slice typed, struct arena *arena, struct holder *out,
                  struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* An account that has counted, "@server" or "@client": taken as hosted, and nobody is asked. */
+void holder_of_account(const struct setup *s, struct slice account, struct holder *out)
+    TG_NONNULL(1, 3);
 /* False: limits of it do nothing, as a domain that is not hosted, or charged to another. */
 bool holder_is_charged(const struct holder *h, struct buf *why) TG_NONNULL(1, 2);
 bool holder_has_scope(const struct holder *h, enum limit_scope scope) TG_NONNULL(1);
@@ -57,6 +62,10 @@ struct holder_limits {
 int holder_limits_read(const struct setup *s, const struct holder *h, int64_t now_s,
                        struct arena *arena, struct holder_limits *out, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
+/* The same where out->said has been read. */
+int holder_limits_choose(const struct setup *s, const struct holder *h, int64_t now_s,
+                         struct arena *arena, struct holder_limits *out,
+                         struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 4, 5);
 /* The override that a limit comes from; NULL: the plan's. */
 const struct limit *holder_override(const struct holder_limits *l, const struct limit *limit,
                                     int64_t now_s) TG_NONNULL(1);

@@ -85,8 +85,7 @@ static int by_name(const void *a, const void *b)
     return x->max < y->max ? -1 : x->max > y->max;
 }
 
-/* The store gives them in any order. */
-static void overrides_sort(const struct holder_limits *l)
+void limit_list_sort(const struct holder_limits *l)
 {
     if (l->said.count > 0)
         qsort(l->said.overrides, l->said.count, sizeof *l->said.overrides, by_name);
@@ -97,7 +96,7 @@ static void overrides_sort(const struct holder_limits *l)
 void limit_list_fill(const struct holder *h, const struct holder_limits *l, int64_t now_s,
                      struct arena *arena, struct table *list)
 {
-    overrides_sort(l);
+    limit_list_sort(l);
     table_init(list, columns, sizeof columns / sizeof columns[0], arena);
     for (size_t i = 0; i < l->count; i++) {
         if (holder_limit_is(l, h, i, NULL))

@@ -10,6 +10,8 @@
 
 struct json_t; /* of jansson */
 
+/* By scope, metric, window and whose: the store gives them in any order. */
+void limit_list_sort(const struct holder_limits *l) TG_NONNULL(1);
 /* Those in force, sorted; sorts the holder's overrides, too. */
 void limit_list_fill(const struct holder *h, const struct holder_limits *l, int64_t now_s,
                      struct arena *arena, struct table *list) TG_NONNULL(1, 2, 4, 5);

@@ -6,6 +6,8 @@
 #include "lib/read/read_reply.h"
 #include "lib/read/read_windows.h"
 
+#define WINDOWS_AT_ONCE READ_BATCH
+
 /* --- windows --------------------------------------------------------------------------------- */
 
 struct usage_asking {
@@ -25,8 +27,7 @@ static void ask(struct usage_asking *a, bool users, struct slice user)
         if ((limit->scope == LIMIT_USER) != users ||
             !limit_is_for(q->limits, q->count, limit, users ? user : q->subject))
             continue;
-        a->questions[a->count] = (struct window_question){q->holder, user, limit};
-        a->rows[a->count++] = (struct usage_row){.user = user, .limit = limit};
+        a->questions[a->count++] = (struct window_question){q->holder, user, limit};
     }
 }
 
@@ -40,25 +41,43 @@ static void answer(struct usage_row *row, struct window_now *w)
     row->reopens_ms = read_window_retry_ms(w, max);
 }
 
+int read_usage_windows(struct reader *r, const struct window_question *questions, size_t count,
+                       struct usage_row *rows, int64_t *now_ms, struct err *err)
+{
+    struct window_now windows[WINDOWS_AT_ONCE];
+
+    for (size_t at = 0; at < count; at += WINDOWS_AT_ONCE) {
+        size_t some = count - at < WINDOWS_AT_ONCE ? count - at : WINDOWS_AT_ONCE;
+
+        if (read_windows(r, questions + at, some, windows, err) != 0)
+            return -1;
+        *now_ms = windows[0].now_ms;
+        for (size_t i = 0; i < some; i++) {
+            rows[at + i] = (struct usage_row){.user = questions[at + i].subject,
+                                              .limit = questions[at + i].limit};
+            answer(&rows[at + i], &windows[i]);
+        }
+    }
+    return 0;
+}
+
 int read_usage(struct reader *r, const struct usage_question *q, const struct name_list *users,
                struct arena *arena, struct usage_rows *out, struct err *err)
 {
     size_t most = q->count * (1 + users->count) + 1;
     struct usage_asking a = {.q = q};
-    struct window_now *windows = arena_array(arena, most, sizeof *windows);
+    int64_t now_ms = 0;
 
     a.questions = arena_array(arena, most, sizeof *a.questions);
     a.rows = arena_array(arena, most, sizeof *a.rows);
-    if (windows == NULL || a.questions == NULL || a.rows == NULL)
+    if (a.questions == NULL || a.rows == NULL)
         return read_no_memory(err);
     ask(&a, false, SLICE_NONE);
     for (size_t i = 0; i < users->count; i++)
         ask(&a, true, users->items[i]);
-    if (read_windows(r, a.questions, a.count, windows, err) != 0)
+    if (read_usage_windows(r, a.questions, a.count, a.rows, &now_ms, err) != 0)
         return -1;
-    for (size_t i = 0; i < a.count; i++)
-        answer(&a.rows[i], &windows[i]);
-    *out = (struct usage_rows){a.rows, a.count, a.count > 0 ? windows[0].now_ms : 0};
+    *out = (struct usage_rows){a.rows, a.count, now_ms};
     return 0;
 }
 

@@ -35,6 +35,12 @@ int read_usage(struct reader *r, const struct usage_question *q, const struct na
                struct arena *arena, struct usage_rows *out, struct err *err) TG_MUST_USE
     TG_NONNULL(1, 2, 3, 4, 5, 6);
 
+/* Windows of any holders, each with its limit, into one row each. *now_ms is the store's. */
+struct window_question;
+int read_usage_windows(struct reader *r, const struct window_question *questions, size_t count,
+                       struct usage_row *rows, int64_t *now_ms, struct err *err) TG_MUST_USE
+    TG_NONNULL(1, 2, 4, 5);
+
 /* The users of a domain who may be nearest to a limit of theirs, by what was counted for them in
  * its window: at most `most`, in no order. */
 int read_usage_busiest(struct reader *r, const struct usage_question *q, int64_t now_s, size_t most,

@@ -33,8 +33,8 @@ const struct table_column read_usage_columns[] = {
 };
 const size_t read_usage_column_count = sizeof read_usage_columns / sizeof read_usage_columns[0];
 
-static void add_amount(struct table *list, enum usage_column column, enum limit_metric metric,
-                       uint64_t n, struct buf *b)
+static void add_amount(struct table *list, size_t column, enum limit_metric metric, uint64_t n,
+                       struct buf *b)
 {
     buf_reset(b);
     if (metric == METRIC_BYTES)
@@ -44,17 +44,17 @@ static void add_amount(struct table *list, enum usage_column column, enum limit_
     table_number(list, column, n, buf_slice(b));
 }
 
-static void add_reopens(struct table *list, const struct usage_row *row, int64_t now_ms,
-                        struct buf *b)
+static void add_reopens(struct table *list, size_t first, const struct usage_row *row,
+                        int64_t now_ms, struct buf *b)
 {
     int64_t seconds = (row->reopens_ms + 999) / 1000, at_s = (now_ms + row->reopens_ms) / 1000;
 
     if (row->reopens_ms < 0) {
-        table_shown(list, COL_REOPENS, SLICE("never"));
+        table_shown(list, first + COL_REOPENS, SLICE("never"));
         return;
     }
     if (row->reopens_ms == 0) {
-        table_number(list, COL_REOPENS, 0, SLICE(" "));
+        table_number(list, first + COL_REOPENS, 0, SLICE(" "));
         return;
     }
     buf_reset(b);
@@ -64,11 +64,17 @@ static void add_reopens(struct table *list, const struct usage_row *row, int64_t
         text_duration(b, seconds);
         buf_add_char(b, ')');
     }
-    table_number(list, COL_REOPENS, (uint64_t)seconds, buf_slice(b));
-    table_number(list, COL_REOPENS_AT, (uint64_t)at_s, SLICE_NONE);
+    table_number(list, first + COL_REOPENS, (uint64_t)seconds, buf_slice(b));
+    table_number(list, first + COL_REOPENS_AT, (uint64_t)at_s, SLICE_NONE);
 }
 
 void read_usage_add_row(struct table *list, const struct usage_row *row, int64_t now_ms, bool utf8)
+{
+    read_usage_add_row_at(list, 0, row, now_ms, utf8);
+}
+
+void read_usage_add_row_at(struct table *list, size_t first, const struct usage_row *row,
+                           int64_t now_ms, bool utf8)
 {
     const struct limit *l = row->limit;
     struct buf b;
@@ -76,20 +82,20 @@ void read_usage_add_row(struct table *list, const struct usage_row *row, int64_t
     buf_init(&b, 1024);
     table_row(list);
     if (row->user.len > 0)
-        table_text(list, COL_USER, row->user);
+        table_text(list, first + COL_USER, row->user);
     limit_name(l, &b);
-    table_text(list, COL_LIMIT, buf_slice(&b));
-    table_text(list, COL_ACTION, slice_str(limit_action_name(l->action)));
-    add_amount(list, COL_USED, l->metric, row->used, &b);
-    add_amount(list, COL_MAX, l->metric, l->max, &b);
-    add_amount(list, COL_ROOM, l->metric, row->room, &b);
+    table_text(list, first + COL_LIMIT, buf_slice(&b));
+    table_text(list, first + COL_ACTION, slice_str(limit_action_name(l->action)));
+    add_amount(list, first + COL_USED, l->metric, row->used, &b);
+    add_amount(list, first + COL_MAX, l->metric, l->max, &b);
+    add_amount(list, first + COL_ROOM, l->metric, row->room, &b);
     buf_reset(&b);
     format_count(&b, row->percent);
     buf_add_char(&b, '%');
-    table_number(list, COL_PERCENT, row->percent, buf_slice(&b));
+    table_number(list, first + COL_PERCENT, row->percent, buf_slice(&b));
     buf_reset(&b);
     text_bar(&b, row->percent, BAR_WIDTH, utf8);
-    table_shown(list, COL_BAR, buf_slice(&b));
-    add_reopens(list, row, now_ms, &b);
+    table_shown(list, first + COL_BAR, buf_slice(&b));
+    add_reopens(list, first, row, now_ms, &b);
     buf_fini(&b);
 }

@@ -12,5 +12,8 @@ extern const struct table_column read_usage_columns[];
 extern const size_t read_usage_column_count;
 void read_usage_add_row(struct table *list, const struct usage_row *row, int64_t now_ms, bool utf8)
     TG_NONNULL(1);
+/* In a table whose columns `first` and on are these. */
+void read_usage_add_row_at(struct table *list, size_t first, const struct usage_row *row,
+                           int64_t now_ms, bool utf8) TG_NONNULL(1, 3);
 
 #endif

@@ -13,7 +13,7 @@
 struct account_overrides {
     struct slice plan; /* empty: none */
     struct limit *overrides;
-    size_t count;
+    size_t count, skipped; /* skipped: cannot be parsed */
 };
 
 /* What stands there for the limits of that name, as one number; the same again as long as nobody
@@ -28,6 +28,13 @@ uint64_t account_overrides_stamp_all(const struct account_overrides *o) TG_NONNU
 int account_overrides_read(struct store *st, const char *prefix, struct slice holder,
                            int64_t timeout_ms, struct arena *arena, struct account_overrides *out,
                            struct buf *warnings, struct err *err) TG_MUST_USE TG_NONNULL(1);
+
+/* The same of many holders, in one trip; `out` has a place for each. */
+#define ACCOUNT_OVERRIDES_MOST ((size_t)256)
+int account_overrides_read_many(struct store *st, const char *prefix, const struct slice *holders,
+                                size_t count, int64_t timeout_ms, struct arena *arena,
+                                struct account_overrides *out, struct err *err) TG_MUST_USE
+    TG_NONNULL(1, 2, 3, 6, 7);
 
 /* The overrides alone, of an answer to HGETALL. -1: out of memory. */
 struct redisReply;
