@@ -22,6 +22,7 @@
 #include "lib/ledger/ledger_share.h"
 #include "lib/ledger/push.h"
 #include "lib/ledger/push_schema.h"
+#include "lib/ledger/turns.h"
 #include "lib/ledger/upkeep.h"
 #include "lib/redis/store.h"
 #include "lib/sys/clock.h"
@@ -52,6 +53,7 @@ struct accountant {
     char node_account[80];
     struct push_now now;
     int64_t push_next_ms; /* monotonic */
+    struct turns turns;
     struct upkeep upkeep;
     struct log_problem store_problem, refused, undone, rival, eviction;
     int64_t eviction_next_ms;
@@ -63,7 +65,7 @@ struct accountant {
     pthread_cond_t folded; /* those who wait for state.folded_number */
     bool is_stopping GUARDED, is_hurried GUARDED;
     int64_t stop_push_ms GUARDED; /* how long the last push may take */
-    int64_t pause_ms GUARDED;     /* between two turns */
+    int64_t pause_ms GUARDED;     /* between two turns, at least */
     struct row_sums_config fold_config GUARDED;
     int64_t keep_ms GUARDED; /* records of messages that are counted */
     struct journal_keep keep GUARDED;
@@ -163,7 +165,7 @@ static void take_gauges(struct accountant *a)
     accountant_lock_give(&a->lock);
 }
 
-static struct journal_keep keep_now(struct accountant *a)
+static void trim(struct accountant *a)
 {
     struct journal_keep keep;
 
@@ -171,13 +173,6 @@ static struct journal_keep keep_now(struct accountant *a)
     keep = a->keep;
     keep.since_s = (clock_unix_ms() - a->keep_ms) / 1000;
     accountant_lock_give(&a->lock);
-    return keep;
-}
-
-static void trim(struct accountant *a)
-{
-    struct journal_keep keep = keep_now(a);
-
     upkeep_trim(&a->upkeep, &keep);
 }
 
@@ -226,14 +221,29 @@ static bool wait_turn(struct accountant *a, bool hurry)
     bool go_on;
 
     accountant_lock_take(&a->lock);
-    until_ms = clock_monotonic_ms() + a->pause_ms;
+    a->turns.pause_ms = a->pause_ms;
+    until_ms = clock_monotonic_ms() + turns_pause_ms(&a->turns);
     while (!hurry && !a->is_stopping && !a->is_hurried &&
            accountant_lock_wait_until(&a->lock, &a->wake, until_ms))
         ;
+    turns_begin(&a->turns, hurry, a->is_hurried);
     a->is_hurried = false;
     go_on = !a->is_stopping;
     accountant_lock_give(&a->lock);
     return go_on;
+}
+
+/* True: there are more records to fold at once. While Redis is away no rows are gathered for it. */
+static bool fold_some(struct accountant *a)
+{
+    int64_t now_ms = clock_monotonic_ms();
+
+    if (!turns_fold_is_due(&a->turns, now_ms) && !a->folding.is_under_way)
+        return false;
+    folding_run(&a->folding, FOLD_BUDGET_MS);
+    turns_folded(&a->turns, a->store_problem.is_on ? 0 : ledger_dirty_rows(a->ledger), now_ms);
+    publish_state(a);
+    return a->folding.is_under_way && clock_monotonic_ms() >= a->folding.next_ms;
 }
 
 static void finish(struct accountant *a)
@@ -265,11 +275,11 @@ static void *run(void *arg)
     bool hurry = true;
 
     while (wait_turn(a, hurry)) {
-        folding_run(&a->folding, FOLD_BUDGET_MS);
-        publish_state(a);
+        hurry = fold_some(a);
         take_gauges(a);
-        hurry = clock_monotonic_ms() >= a->push_next_ms && store_is_worth_trying(a->store) &&
-                push_some(a, PUSH_BUDGET_MS) > 0;
+        if (clock_monotonic_ms() >= a->push_next_ms && store_is_worth_trying(a->store) &&
+            push_some(a, PUSH_BUDGET_MS) > 0)
+            hurry = true;
         trim(a);
         upkeep_index(&a->upkeep);
         publish_state(a);

@@ -1,0 +1,49 @@
+/* turns: how long rows are gathered. */
+#include "lib/ledger/turns.h"
+#include "t/tap.h"
+
+static void test_pause(void)
+{
+    struct turns t = {.pause_ms = 200};
+
+    IS_INT(turns_pause_ms(&t), 200, "nothing to push: as the setting says");
+    turns_begin(&t, false, false);
+    turns_folded(&t, 150, 0);
+    IS_INT(turns_pause_ms(&t), 200, "few rows: as the setting says");
+    turns_folded(&t, 3000, 0);
+    IS_INT(turns_pause_ms(&t), 1500, "many rows: two thousand a second");
+    turns_folded(&t, 10, 0);
+    IS_INT(turns_pause_ms(&t), 1500, "what went before without a pause counts");
+    turns_folded(&t, UINT64_MAX, 0);
+    IS_INT(turns_pause_ms(&t), TURNS_PAUSE_MAX_MS, "no row waits for longer");
+    turns_begin(&t, false, false);
+    turns_folded(&t, 10, 0);
+    IS_INT(turns_pause_ms(&t), 200, "few rows again");
+    t.pause_ms = 60000;
+    turns_folded(&t, UINT64_MAX, 0);
+    IS_INT(turns_pause_ms(&t), 60000, "the setting may be longer");
+}
+
+static void test_fold(void)
+{
+    struct turns t = {.pause_ms = 200};
+
+    turns_begin(&t, false, false);
+    OK(turns_fold_is_due(&t, 5000), "a turn after a pause folds");
+    turns_folded(&t, 2000, 5000);
+    turns_begin(&t, true, false);
+    OK(!turns_fold_is_due(&t, 5999), "one that goes on pushing does not");
+    OK(turns_fold_is_due(&t, 6000), "but for records that are old enough");
+    turns_begin(&t, true, true);
+    OK(turns_fold_is_due(&t, 5001), "or where somebody waits for them");
+    turns_folded(&t, 2000, 5000);
+    turns_begin(&t, false, false);
+    OK(turns_fold_is_due(&t, 5001), "the next after a pause does");
+}
+
+int main(void)
+{
+    test_pause();
+    test_fold();
+    return tap_done();
+}
