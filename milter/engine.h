@@ -8,29 +8,37 @@
 
 /*
  * What serves the milter protocol. An engine listens, turns what MTAs say into dispatch_* calls
- * and returns the answers. There is one per process; engine_libmilter.c is built on libmilter.
+ * and returns the answers. There are two, of which milter.engine chooses one for the process:
+ * engine_native.c, loops of Tollgate's own, and engine_libmilter.c, built on Sendmail's library.
  *
  * Threads: open, close from the main thread; run from a thread of its own, in which all signals are
- * blocked; stop from any other.
+ * blocked; stop and nudge from any other.
  */
 
-/* Listens on settings->milter.socket. A Unix socket gets its mode, group and `owner` (a uid; -1:
- * unchanged) before it appears under its name, and replaces a dead one; a socket that another
- * process serves is an error (EX_TEMPFAIL), as a port in use is. Privileges may be dropped
- * afterwards. */
-int engine_open(const struct settings *settings, int owner, struct err *err) TG_MUST_USE
-    TG_NONNULL(1);
+struct engine {
+    const char *name; /* in milter.engine */
 
-/* Serves until engine_stop. -1: the engine failed. */
-int engine_run(struct dispatch *g, const struct settings *settings, struct err *err) TG_MUST_USE
-    TG_NONNULL(1);
+    /* Listens on settings->milter.socket. A Unix socket gets its mode, group and `owner` (a uid;
+     * -1: unchanged) before it appears under its name, and replaces a dead one; a socket that
+     * another process serves is an error (EX_TEMPFAIL), as a port in use is. Privileges may be
+     * dropped afterwards. */
+    int (*open)(const struct settings *settings, int owner, struct err *err);
 
-/* Requests the end; engine_run returns soon if engine_nudge is called now and then. Idle
- * connections are closed without a reply. */
-void engine_stop(void);
-void engine_nudge(void);
+    /* Serves until it is stopped. -1: the engine failed. */
+    int (*run)(struct dispatch *g, const struct settings *settings, struct err *err);
 
-/* Removes the Unix socket, if it is still ours. */
-void engine_close(void);
+    /* Requests the end; run returns soon if nudge is called now and then. Idle connections are
+     * closed without a reply. */
+    void (*stop)(void);
+    void (*nudge)(void);
+
+    /* Removes the Unix socket, if it is still ours. */
+    void (*close)(void);
+};
+
+extern const struct engine engine_native, engine_libmilter;
+
+/* The one that the settings name. */
+const struct engine *engine_find(const struct settings *settings) TG_NONNULL(1);
 
 #endif

@@ -11,6 +11,7 @@
 #include "lib/sys/net.h"
 #include "lib/sys/socket_name.h"
 #include "milter/engine.h"
+#include "milter/engine_reply.h"
 #include "milter/listen.h"
 
 /*
@@ -29,8 +30,7 @@
 
 enum {
     PACKET_MAX_BYTES =
-        2 << 20,           /* a header of 1 MB comes in one packet; libmilter's default is 64 kB */
-    REPLY_MAX_BYTES = 980, /* smfi_setreply refuses longer texts */
+        2 << 20, /* a header of 1 MB comes in one packet; libmilter's default is 64 kB */
     POKE_MS = 100,
 };
 
@@ -70,42 +70,28 @@ static struct slice macro(SMFICTX *ctx, const char *name)
     return slice_str(smfi_getsymval(ctx, copy));
 }
 
-static void double_percents(const char *text, char out[REPLY_MAX_BYTES + 1])
-{
-    size_t len = 0;
-
-    for (; *text != '\0' && len + 2 < REPLY_MAX_BYTES; text++) {
-        if (*text == '%')
-            out[len++] = '%';
-        out[len++] = *text;
-    }
-    out[len] = '\0';
-}
-
 /* An MTA without a hold queue gets a 4xx: the message stays with its sender. */
 static sfsistat hold(SMFICTX *ctx, const char *reason)
 {
-    char text[REPLY_MAX_BYTES + 1];
+    char text[ENGINE_REPLY_BYTES + 1];
 
     (void)snprintf(text, sizeof text, "%s", reason);
     return smfi_quarantine(ctx, text) == MI_SUCCESS ? SMFIS_CONTINUE : SMFIS_TEMPFAIL;
 }
 
-/* libmilter drops a reply whose class differs from the returned status, and Postfix closes the
- * connection if code and enhanced code differ in class. */
+/* libmilter drops a reply whose class differs from the returned status. */
 static sfsistat answer(SMFICTX *ctx, const struct session_action *a)
 {
-    char code[8], enhanced[16], text[REPLY_MAX_BYTES + 1];
+    char code[8], enhanced[16], text[ENGINE_REPLY_BYTES + 1];
 
     if (a->what == SESSION_CONTINUE)
         return SMFIS_CONTINUE;
     if (a->what == SESSION_HOLD)
         return hold(ctx, a->text);
-    TG_ASSERT(a->what == SESSION_REPLY && (a->code[0] == '4' || a->code[0] == '5') &&
-              a->enhanced[0] == a->code[0]);
+    engine_reply_check(a);
     (void)snprintf(code, sizeof code, "%s", a->code);
     (void)snprintf(enhanced, sizeof enhanced, "%s", a->enhanced);
-    double_percents(a->text, text);
+    engine_reply_text(a->text, text);
     if (smfi_setreply(ctx, code, enhanced, text) != MI_SUCCESS)
         return SMFIS_TEMPFAIL;
     return a->code[0] == '5' ? SMFIS_REJECT : SMFIS_TEMPFAIL;
@@ -346,7 +332,7 @@ static int open_named(const struct settings *s, const struct socket_name *name, 
     return listen_place(&engine.listen, s->milter.mode, owner, s->milter.group, err);
 }
 
-int engine_open(const struct settings *settings, int owner, struct err *err)
+static int open_libmilter(const struct settings *settings, int owner, struct err *err)
 {
     struct arena arena;
     struct socket_name name;
@@ -360,7 +346,7 @@ int engine_open(const struct settings *settings, int owner, struct err *err)
     return done;
 }
 
-int engine_run(struct dispatch *g, const struct settings *settings, struct err *err)
+static int run_libmilter(struct dispatch *g, const struct settings *settings, struct err *err)
 {
     engine.dispatch = g;
     (void)smfi_settimeout((int)(settings->milter.timeout_ms / 1000));
@@ -377,7 +363,7 @@ static void *run_stop(void *unused)
 
 /* smfi_stop waits for a lock that the listener holds while it waits for connections: 5 s, or until
  * one comes. */
-void engine_stop(void)
+static void stop_libmilter(void)
 {
     pthread_t stopper;
 
@@ -385,7 +371,7 @@ void engine_stop(void)
         (void)pthread_detach(stopper);
 }
 
-void engine_nudge(void)
+static void nudge_libmilter(void)
 {
     struct err ignored;
     int fd;
@@ -396,8 +382,15 @@ void engine_nudge(void)
         (void)close(fd);
 }
 
-void engine_close(void)
+static void close_libmilter(void)
 {
     if (engine.is_unix)
         listen_remove(&engine.listen);
 }
+
+const struct engine engine_libmilter = {.name = "libmilter",
+                                        .open = open_libmilter,
+                                        .run = run_libmilter,
+                                        .stop = stop_libmilter,
+                                        .nudge = nudge_libmilter,
+                                        .close = close_libmilter};

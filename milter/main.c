@@ -87,10 +87,10 @@ static int open_socket(const struct settings *s, const struct privileges_account
     if (done != 0)
         return -1;
     if (!is_root || !is_shared)
-        return engine_open(s, is_root ? (int)account->uid : -1, err);
+        return engine_find(s)->open(s, is_root ? (int)account->uid : -1, err);
     done = privileges_files_as(account, s->milter.group, err);
     if (done == 0)
-        done = engine_open(s, -1, err);
+        done = engine_find(s)->open(s, -1, err);
     privileges_files_root(account);
     return done;
 }
@@ -110,6 +110,7 @@ static int settle(const struct settings *s, struct err *err)
 
 static int start(struct tollgated *d, const char *file, struct settings *s, struct err *err)
 {
+    d->engine = engine_find(s);
     if (clock_zone_set(s->timezone, err) != 0 || check_machine(s, CHECK_START, NULL, err) != 0 ||
         settle(s, err) != 0) {
         settings_free(s);

@@ -150,8 +150,8 @@ static void *run_engine(void *argument)
 {
     struct tollgated *d = argument;
 
-    if (engine_run(&d->dispatch, d->shared->settings, &d->engine_err) == 0)
-        (void)err_set(&d->engine_err, EX_OSERR, "libmilter returned without a request to stop");
+    if (d->engine->run(&d->dispatch, d->shared->settings, &d->engine_err) == 0)
+        (void)err_set(&d->engine_err, EX_OSERR, "it returned without a request to stop");
     signals_tell(EVENT_ENGINE_ENDED);
     return NULL;
 }
@@ -173,7 +173,7 @@ static int open_all(struct tollgated *d, struct err *err)
                       err) != 0 ||
         questions_start(&d->questions, s, err) != 0)
         return -1;
-    if (pthread_create(&d->engine, NULL, run_engine, d) != 0)
+    if (pthread_create(&d->engine_thread, NULL, run_engine, d) != 0)
         return err_set(err, EX_OSERR, "cannot start a thread");
     d->has_engine = true;
     return 0;
@@ -187,6 +187,7 @@ int tollgated_open(struct tollgated *d, const char *file, struct settings *setti
     memset(d, 0, sizeof *d);
     d->file = file;
     d->is_idle = true;
+    d->engine = engine_find(settings);
     d->shared = snapshot_settings_new(settings, err);
     if (d->shared == NULL)
         return -1;
@@ -205,7 +206,7 @@ static enum signal_event next_event(struct tollgated *d, int64_t wait_ms)
     enum signal_event event = signals_next(wait_ms);
 
     if (event == EVENT_ENGINE_ENDED) {
-        (void)pthread_join(d->engine, NULL);
+        (void)pthread_join(d->engine_thread, NULL);
         d->has_engine = false;
     }
     return event;
@@ -237,9 +238,9 @@ static void stop_engine(struct tollgated *d)
     int64_t until = clock_monotonic_ms() + ENGINE_END_MS;
 
     if (d->has_engine)
-        engine_stop();
+        d->engine->stop();
     while (d->has_engine && clock_monotonic_ms() < until) {
-        engine_nudge();
+        d->engine->nudge();
         (void)next_event(d, NUDGE_MS);
     }
 }
@@ -299,7 +300,8 @@ int tollgated_serve(struct tollgated *d, struct err *err)
  * at the next start. */
 void tollgated_close(struct tollgated *d)
 {
-    engine_close();
+    if (d->engine != NULL)
+        d->engine->close();
     control_stop(&d->control);
     questions_stop(&d->questions);
     maintenance_stop(&d->maintenance, RELOAD_WAIT_MS);

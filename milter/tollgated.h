@@ -7,6 +7,7 @@
 #include "lib/core/contract.h"
 #include "milter/control.h"
 #include "milter/dispatch.h"
+#include "milter/engine.h"
 #include "milter/maintenance.h"
 #include "milter/questions.h"
 
@@ -32,7 +33,8 @@ struct tollgated {
     struct questions questions;
     bool is_idle; /* no session can reach the parts: they may be freed */
     bool has_engine;
-    pthread_t engine;
+    const struct engine *engine;
+    pthread_t engine_thread;
     struct err engine_err; /* the engine thread's until it is joined */
 };
 

@@ -6,7 +6,7 @@
 
 /* The states of libmilter's engine, in its order: where a step was declined its state may be
  * skipped on the way to a later one. */
-enum state {
+enum milter_server_state {
     ST_INIT,
     ST_OPTS,
     ST_CONN,
@@ -47,7 +47,7 @@ static const unsigned next_states[STATES] = {
     [ST_Q_NC] = TO(ST_CONN) | TO(ST_UNKN),
 };
 
-struct command {
+struct milter_server_command {
     char letter;
     bool empty_ok;
     unsigned char state;
@@ -68,7 +68,7 @@ struct command {
 #define INTERNAL_STEPS 0x70000000u
 #define VERSION_MIN    2u
 
-static const struct command commands[] = {
+static const struct milter_server_command commands[] = {
     {MILTER_MACRO, false, STATES, MILTER_SERVER_MORE, -1, 0},
     {MILTER_HEADER, false, ST_HDRS, MILTER_SERVER_HEADER, -1, MILTER_NR_HEADER},
     {MILTER_BODY, false, ST_BODY, MILTER_SERVER_BODY, -1, MILTER_NR_BODY},
@@ -86,7 +86,7 @@ static const struct command commands[] = {
     {MILTER_UNKNOWN, false, ST_UNKN, MILTER_SERVER_OTHER, -1, 0},
 };
 
-static const struct command *find_command(char letter)
+static const struct milter_server_command *find_command(char letter)
 {
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (commands[i].letter == letter)
@@ -135,7 +135,7 @@ static bool may_follow(unsigned from, unsigned to)
 }
 
 /* False: the command is ignored. */
-static bool move(struct milter_server *s, const struct command *c)
+static bool move(struct milter_server *s, const struct milter_server_command *c)
 {
     if (c->state == STATES)
         return true;
@@ -301,8 +301,8 @@ static void take_macros(struct milter_server *s, struct slice data, struct milte
     }
 }
 
-static void take_data(struct milter_server *s, const struct command *c, struct slice data,
-                      struct milter_server_event *e)
+static void take_data(struct milter_server *s, const struct milter_server_command *c,
+                      struct slice data, struct milter_server_event *e)
 {
     e->what = c->what;
     if (data.len == 0 && !c->empty_ok) {
@@ -357,7 +357,7 @@ static bool skip(struct milter_server *s, struct slice *in, struct milter_server
 }
 
 /* A packet of body has begun. */
-static void skip_begin(struct milter_server *s, const struct command *c, uint32_t len,
+static void skip_begin(struct milter_server *s, const struct milter_server_command *c, uint32_t len,
                        struct slice *in, struct milter_server_event *e)
 {
     *in = slice_from(*in, 5);
@@ -372,7 +372,7 @@ static void skip_begin(struct milter_server *s, const struct command *c, uint32_
 static bool take_packet(struct milter_server *s, struct slice *in, struct milter_server_event *e)
 {
     struct slice rest = *in, packet;
-    const struct command *c;
+    const struct milter_server_command *c;
     uint32_t len;
 
     if (!slice_take_u32(&rest, &len))

@@ -65,7 +65,7 @@ struct settings {
         unsigned mode;      /* of the Unix socket */
         const char *group;  /* "": left alone */
         int64_t timeout_ms;
-        const char *engine; /* "libmilter" */
+        const char *engine; /* "native" or "libmilter" */
     } milter;
     struct {
         const char *url; /* as store_url_parse takes it */

@@ -102,9 +102,10 @@ int settings_check_clamd(struct slice value, struct arena *arena, struct err *er
 int settings_check_engine(struct slice value, struct arena *arena, struct err *err)
 {
     (void)arena;
-    if (slice_equal(value, SLICE("libmilter")))
+    if (slice_equal(value, SLICE("libmilter")) || slice_equal(value, SLICE("native")))
         return 0;
-    return err_set(err, EX_CONFIG, "unknown engine \"%.*s\": use \"libmilter\"", SLICE_FMT(value));
+    return err_set(err, EX_CONFIG, "unknown engine \"%.*s\": use \"native\" or \"libmilter\"",
+                   SLICE_FMT(value));
 }
 
 int settings_check_url(struct slice value, struct arena *arena, struct err *err)

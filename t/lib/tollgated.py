@@ -11,6 +11,12 @@ NODE = "mx1"
 SHARDS = "0123456789abcdef"
 
 
+def engine():
+    """The engine that the tests are to run on: $TG_ENGINE, else that of the default."""
+    name = os.environ.get("TG_ENGINE")
+    return {"engine": name} if name else {}
+
+
 def libconfig(value, depth=0):
     """A Python value as libconfig text; a dict is a group."""
     if isinstance(value, bool):
@@ -52,7 +58,7 @@ class Tollgated:
         self.settings = merged({
             "node": NODE, "timezone": "UTC", "state_dir": self.state, "user": "",
             "log": {"target": "stderr", "level": "info"},
-            "milter": {"socket": socket, "mode": "0666", "group": ""},
+            "milter": {"socket": socket, "mode": "0666", "group": "", **engine()},
             "store": {"url": store_url, "prefix": "tg", "timeout": "1s"},
             "ledger": {"sync": "never", "push": "20ms"},
             "hosted": {"domains": ["file:" + self.domains]},

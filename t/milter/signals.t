@@ -24,10 +24,10 @@ OUTSIDE, ALICE = "x@elsewhere.test", "alice@example.com"
 MESSAGE = milterclient.message_of(["Subject: hi"], 600)
 
 
-def site(name):
+def site(name, settings=None):
     folder = proc.scratch(name)
     server = redis_server.RedisServer(folder)
-    daemon = tollgated.Tollgated(folder, server.url, "unix:%s/milter.sock" % folder)
+    daemon = tollgated.Tollgated(folder, server.url, "unix:%s/milter.sock" % folder, settings)
     daemon.host(["example.com"])
     return server, daemon
 
@@ -86,7 +86,7 @@ def test_pairs(first, second):
 
 def test_engine_ends():
     """libmilter gives up when accept(2) fails again and again."""
-    _, daemon = site("engine")
+    _, daemon = site("engine", {"milter": {"engine": "libmilter"}})
     shim = faults.Faults(proc.scratch("shim"))
     daemon.env = shim.env
     daemon.start()

@@ -42,7 +42,7 @@ PURE_CALLS = set("""
     strtol strtoll strtoul strtoull
     snprintf vsnprintf
     gmtime_r localtime_r mktime timegm strftime
-    inet_ntop inet_pton
+    inet_aton inet_ntop inet_pton
     __assert_fail __ctype_b_loc __ctype_tolower_loc __errno_location __stack_chk_fail
     _GLOBAL_OFFSET_TABLE_
 """.split())

@@ -182,7 +182,7 @@ static const struct {
      "milter.socket: \"/tmp/x\" is not a socket: write \"unix:/path\""},
     {"milter: { socket = \"inet:99999@h\"; };", 1, "port (1 to 65535)"},
     {"milter: { socket = \"unix:run/x\"; };", 1, "not an absolute path"},
-    {"milter: { engine = \"native\"; };", 1, "unknown engine \"native\""},
+    {"milter: { engine = \"mine\"; };", 1, "unknown engine \"mine\""},
     {"store: { url = \"rediss://h:0\"; };", 1,
      "store.url: the port is not a number from 1 to 65535"},
     {"store: { url = \"sentinel://h:1\"; };", 1,

@@ -1,0 +1,200 @@
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lib/sys/socket_name.h"
+#include "milter/engine.h"
+#include "milter/engine_loop.h"
+#include "milter/listen.h"
+
+/*
+ * The native engine: some loops (milter/engine_loop.h), one a thread, that accept from one
+ * listening socket. The protocol itself is lib/core/milter_server.h.
+ */
+
+enum { LOOPS_MAX = 4, BACKLOG = 4096 };
+
+/* A global, as that of the other engine: there is one in a process. */
+static struct {
+    struct engine_shared shared;
+    struct listen_socket listen;
+    bool is_unix;
+    struct engine_loop loops[LOOPS_MAX];
+    unsigned loop_count;
+} native = {.shared = {.listener = -1, .wake = -1}};
+
+/* --- listening
+ * ------------------------------------------------------------------------------------------- */
+
+static int cannot_listen(const char *where, struct err *err)
+{
+    if (errno == EADDRINUSE)
+        return err_set(err, EX_TEMPFAIL,
+                       "milter.socket: cannot listen on %s: address in use; stop the program that "
+                       "uses it (ss -lp shows it), or set another",
+                       where);
+    if (errno == EACCES)
+        return err_set(err, EX_CANTCREAT,
+                       "milter.socket: cannot listen on %s: permission denied; give the directory "
+                       "to the account of tollgated, or use a port above 1023",
+                       where);
+    return err_set(err, EX_TEMPFAIL, "milter.socket: cannot listen on %s: %s; set another address",
+                   where, strerror(errno));
+}
+
+static int open_unix(const struct settings *s, const struct socket_name *name, int owner,
+                     struct err *err)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+
+    if (listen_prepare(&native.listen, name->path, err) != 0)
+        return -1;
+    (void)snprintf(a.sun_path, sizeof a.sun_path, "%s", native.listen.made);
+    native.shared.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (native.shared.listener < 0 ||
+        bind(native.shared.listener, (struct sockaddr *)&a, sizeof a) != 0 ||
+        listen(native.shared.listener, BACKLOG) != 0)
+        return cannot_listen(s->milter.socket, err);
+    native.is_unix = true;
+    return listen_place(&native.listen, s->milter.mode, owner, s->milter.group, err);
+}
+
+static int listen_at(const struct addrinfo *a)
+{
+    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), yes = 1;
+
+    if (fd < 0)
+        return -1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    (void)close(fd);
+    return -1;
+}
+
+static int open_inet(const struct settings *s, const struct socket_name *name, struct err *err)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+                             .ai_family = name->family == SOCKET_INET6 ? AF_INET6 : AF_INET};
+    struct addrinfo *list = NULL;
+    char port[8];
+
+    (void)snprintf(port, sizeof port, "%u", (unsigned)name->port);
+    if (getaddrinfo(name->host, port, &hints, &list) != 0)
+        return err_set(err, EX_CONFIG, "milter.socket: %s: unknown host", s->milter.socket);
+    native.shared.listener = listen_at(list);
+    freeaddrinfo(list);
+    return native.shared.listener >= 0 ? 0 : cannot_listen(s->milter.socket, err);
+}
+
+static int open_engine(const struct settings *settings, int owner, struct err *err)
+{
+    struct arena arena;
+    struct socket_name name;
+    int done;
+
+    log_limit_init(&native.shared.log_limit);
+    native.shared.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (native.shared.wake < 0)
+        return err_set(err, EX_OSERR, "cannot make an eventfd: %s", strerror(errno));
+    arena_init(&arena, 4096);
+    done = socket_name_parse(slice_str(settings->milter.socket), &arena, &name, err);
+    if (done == 0)
+        done = name.family == SOCKET_UNIX ? open_unix(settings, &name, owner, err)
+                                          : open_inet(settings, &name, err);
+    arena_fini(&arena);
+    return done;
+}
+
+/* --- serving
+ * ------------------------------------------------------------------------------------------- */
+
+static unsigned loops_wanted(void)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return processors < 1 ? 1 : processors > LOOPS_MAX ? LOOPS_MAX : (unsigned)processors;
+}
+
+static void *run_loop(void *loop)
+{
+    engine_loop_run(loop);
+    return NULL;
+}
+
+static void stop_engine(void)
+{
+    uint64_t one = 1;
+
+    atomic_store(&native.shared.is_stopping, true);
+    (void)!write(native.shared.wake, &one, sizeof one);
+}
+
+/* The first loop runs in the caller's thread. */
+static int run_loops(struct err *err)
+{
+    unsigned started = 1;
+    int done = 0;
+
+    while (started < native.loop_count && pthread_create(&native.loops[started].thread, NULL,
+                                                         run_loop, &native.loops[started]) == 0)
+        started++;
+    if (started < native.loop_count) {
+        done = err_set(err, EX_OSERR, "cannot start a thread of the milter engine");
+        stop_engine();
+    }
+    engine_loop_run(&native.loops[0]);
+    while (started > 1)
+        (void)pthread_join(native.loops[--started].thread, NULL);
+    return done;
+}
+
+static int run_engine(struct dispatch *g, const struct settings *settings, struct err *err)
+{
+    unsigned wanted = loops_wanted();
+    int done = 0;
+
+    native.shared.dispatch = g;
+    native.shared.timeout_ms = settings->milter.timeout_ms;
+    native.shared.sessions_max = g->sessions_max;
+    for (native.loop_count = 0; done == 0 && native.loop_count < wanted; native.loop_count++)
+        done = engine_loop_open(&native.loops[native.loop_count], &native.shared, err);
+    if (done != 0)
+        native.loop_count--;
+    else
+        done = run_loops(err);
+    for (unsigned i = 0; i < native.loop_count; i++)
+        engine_loop_close(&native.loops[i]);
+    return done;
+}
+
+static void nudge_engine(void)
+{
+    /* A loop has heard of the stop at once. */
+}
+
+static void close_engine(void)
+{
+    if (native.shared.listener >= 0)
+        (void)close(native.shared.listener);
+    if (native.shared.wake >= 0)
+        (void)close(native.shared.wake);
+    native.shared.listener = native.shared.wake = -1;
+    if (native.is_unix)
+        listen_remove(&native.listen);
+}
+
+const struct engine engine_native = {.name = "native",
+                                     .open = open_engine,
+                                     .run = run_engine,
+                                     .stop = stop_engine,
+                                     .nudge = nudge_engine,
+                                     .close = close_engine};
