@@ -7,16 +7,18 @@
 #include "cli/holder_check.h"
 #include "cli/limit_all.h"
 #include "cli/limit_show.h"
+#include "cli/limit_try.h"
 #include "cli/options.h"
 #include "lib/admin/limit_change.h"
 #include "lib/core/format.h"
 #include "lib/core/text.h"
 #include "lib/sys/clock.h"
 
-#define ARENA_BYTES ((size_t)16 << 20)
+#define ARENA_BYTES     ((size_t)16 << 20)
+#define TRY_ARENA_BYTES ((size_t)4 << 30)
 
-static const char *const verbs[] = {"set", "unset", "show", NULL};
-enum limit_verb { VERB_SET, VERB_UNSET, VERB_SHOW };
+static const char *const verbs[] = {"set", "unset", "show", "try", NULL};
+enum limit_verb { VERB_SET, VERB_UNSET, VERB_SHOW, VERB_TRY };
 static const char *const actions[] = {"log", "hold", "defer", "reject", NULL};
 static const char *const answers[] = {"no", "yes", NULL};
 static const char *const formats[] = {"table", "csv", "json", NULL}; /* as in enum format */
@@ -24,10 +26,10 @@ static const char *const formats[] = {"table", "csv", "json", NULL}; /* as in en
 struct command_line {
     struct cli *cli;
     enum limit_verb verb;
-    const char *holder, *name, *max, *until, *reason;
+    const char *holder, *name, *max, *until, *reason, *from, *to;
     int action, forwards, format; /* -1: not given */
     uint64_t soft;                /* percent; LIMIT_WISH_NO_SOFT: not given */
-    bool force, all;
+    bool force, all, users;
 };
 
 struct limit_command {
@@ -46,6 +48,7 @@ static const struct options_word words[] = {
           "@client:192.0.2.1 (one)"},
     {"NAME", "scope/metric/window: domain/recipients/hour, user/bytes/month ..."},
     {"MAX", "a number, a size (10GB), or unlimited"},
+    {"METRIC MAX/WINDOW", "a limit to try: recipients 300/hour, bytes 2GB/day ..."},
     {.name = NULL}};
 static const struct options_row rows[] = {
     {.name = "action",
@@ -87,11 +90,25 @@ static const struct options_row rows[] = {
      OPTIONS_FLAG,
      offsetof(struct command_line, all),
      .help = "with limit show: everybody who has a plan or a limit of his own"},
+    {.name = "from",
+     OPTIONS_TEXT,
+     offsetof(struct command_line, from),
+     "DATE",
+     "with limit try: the first day: 2026-11-21, -30days (default: -7days)"},
+    {.name = "to",
+     OPTIONS_TEXT,
+     offsetof(struct command_line, to),
+     "DATE",
+     "with limit try: the last day, included (default: today)"},
+    {.name = "users",
+     OPTIONS_FLAG,
+     offsetof(struct command_line, users),
+     .help = "with limit try: a limit of each user of the domain, not of the domain"},
     {.name = "format",
      OPTIONS_CHOICE,
      offsetof(struct command_line, format),
      "FORMAT",
-     "output format of limit show: table or json; with --all also csv",
+     "output format of limit show and try: table or json; of try and show --all also csv",
      .choices = formats},
     {.name = NULL}};
 static const struct options_table table = {
@@ -101,39 +118,64 @@ static const struct options_table table = {
                 "                      [--reason TEXT] [--force]\n"
                 "       tollgate limit unset D NAME\n"
                 "       tollgate limit show D [--format table|json]\n"
-                "       tollgate limit show --all [--format table|csv|json]",
+                "       tollgate limit show --all [--format table|csv|json]\n"
+                "       tollgate limit try D METRIC MAX/WINDOW [--users] [--forwards]\n"
+                "                      [--from DATE] [--to DATE] [--format table|csv|json]",
     .words = words,
     .rows = rows,
     .words_least = 1,
     .words_most = 4,
-    .missing = "expected set, unset or show",
+    .missing = "expected set, unset, show or try",
     .notes = "Takes effect on all nodes within 5 seconds. What has been consumed stays consumed."};
 
 static bool has_set_options(const struct command_line *c)
 {
-    return c->action >= 0 || c->forwards >= 0 || c->until != NULL || c->reason != NULL ||
+    return c->action >= 0 || c->until != NULL || c->reason != NULL ||
            c->soft != LIMIT_WISH_NO_SOFT || c->force;
 }
 
-static int check(const struct command_line *c, int count)
+static bool has_try_options(const struct command_line *c)
+{
+    return c->from != NULL || c->to != NULL || c->users;
+}
+
+static bool has_wrong_options(const struct command_line *c)
+{
+    return (c->verb != VERB_SET && has_set_options(c)) ||
+           (c->verb != VERB_TRY && has_try_options(c)) ||
+           (c->verb != VERB_SET && c->verb != VERB_TRY && c->forwards >= 0);
+}
+
+static int check_words(const struct command_line *c, int count)
 {
     static const char *const wanted[] = {"D NAME MAX, such as: limit set example.com "
                                          "domain/recipients/hour 2000",
                                          "D NAME, such as: limit unset example.com "
                                          "domain/recipients/hour",
-                                         "D, such as: limit show example.com"};
-    static const int counts[] = {3, 2, 1};
+                                         "D, such as: limit show example.com",
+                                         "D METRIC MAX/WINDOW, such as: limit try example.com "
+                                         "recipients 300/hour"};
+    static const int counts[] = {3, 2, 1, 3};
 
     if (c->all && (c->verb != VERB_SHOW || count > 0))
         return cli_usage("limit", "--all needs limit show, without an account");
-    if (c->verb == VERB_SHOW && !c->all && c->format == FORMAT_CSV)
-        return cli_usage("limit", "--format csv needs --all");
     if (count != counts[c->verb] && !c->all)
         return cli_usage("limit", "limit %s needs %s", verbs[c->verb], wanted[c->verb]);
-    if (c->verb != VERB_SET && has_set_options(c))
+    return EX_OK;
+}
+
+static int check(const struct command_line *c, int count)
+{
+    int code = check_words(c, count);
+
+    if (code != EX_OK)
+        return code;
+    if (c->verb == VERB_SHOW && !c->all && c->format == FORMAT_CSV)
+        return cli_usage("limit", "--format csv needs --all");
+    if (has_wrong_options(c))
         return cli_usage("limit", "limit %s takes no such option", verbs[c->verb]);
-    if (c->verb != VERB_SHOW && c->format >= 0)
-        return cli_usage("limit", "--format needs limit show");
+    if (c->verb != VERB_SHOW && c->verb != VERB_TRY && c->format >= 0)
+        return cli_usage("limit", "--format needs limit show or limit try");
     return EX_OK;
 }
 
@@ -309,6 +351,34 @@ static int unset(struct limit_command *w)
 
 /* --------------------------------------------------------------------------------------------- */
 
+/* --- try ------------------------------------------------------------------------------------- */
+
+static int try_limit(struct limit_command *w)
+{
+    const struct command_line *c = w->typed;
+    struct limit_try *t = arena_alloc(&w->arena, sizeof *t);
+    struct err err = {0};
+    int code;
+
+    if (t == NULL) {
+        (void)err_set(&err, EX_OSERR, "out of memory");
+        return cli_fail(&err);
+    }
+    *t = (struct limit_try){.cli = c->cli,
+                            .setup = &w->setup,
+                            .holder = w->holder,
+                            .from_text = c->from,
+                            .to_text = c->to,
+                            .users = c->users,
+                            .format = c->format < 0 ? FORMAT_TABLE : c->format};
+    arena_init(&t->arena, TRY_ARENA_BYTES);
+    code = limit_try_parse(t, slice_str(c->name), slice_str(c->max), &err);
+    t->limit.forwards = c->forwards == 1;
+    code = code == 0 ? limit_try(t) : cli_fail(&err);
+    arena_fini(&t->arena);
+    return code;
+}
+
 static int run(struct limit_command *w)
 {
     struct err err = {0};
@@ -328,6 +398,8 @@ static int run(struct limit_command *w)
         return set(w);
     case VERB_UNSET:
         return unset(w);
+    case VERB_TRY:
+        return try_limit(w);
     case VERB_SHOW:
         break;
     }

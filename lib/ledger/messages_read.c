@@ -44,7 +44,7 @@ static bool leg_is_wanted(const struct messages_reading *r, const struct leg *le
     const struct messages_query *q = r->query;
     struct slice account = row_sums_account(&r->names, leg->account);
 
-    if (q->user.len > 0 ? !slice_equal(leg->user, q->user) : leg->user.len > 0)
+    if (q->user.len > 0 ? !slice_equal(leg->user, q->user) : (leg->user.len > 0) != q->users)
         return false;
     if (q->account.len > 0 ? !slice_equal(account, q->account) : is_node(r, account))
         return false;
@@ -77,6 +77,7 @@ static int leg_give(const struct messages_reading *r, const struct record *at,
                               .messages = leg->messages,
                               .recipients = leg->recipients,
                               .bytes = leg->bytes,
+                              .bounces = leg->bounces,
                               .size = message->bytes,
                               .priority = message->priority,
                               .is_spam = message->spam,

@@ -26,6 +26,7 @@ struct message_row {
     struct slice account, user;
     uint64_t users; /* of the account in this class; `user` is the one of them, if it is one */
     uint64_t messages, recipients, bytes; /* as charged */
+    uint64_t bounces;                     /* received with it */
     uint64_t size;                        /* the message's own bytes */
     enum priority priority;
     bool is_spam, was_held;
@@ -39,6 +40,7 @@ struct messages_query {
     int64_t from_ms, to_ms; /* [from, to) */
     struct slice account;   /* as in counters (@NODE: the node's own); empty: all but the node's */
     struct slice user;      /* rows of this user in place of the accounts'; empty: accounts */
+    bool users;             /* rows of all users in place of the accounts' */
     struct slice queue_id;  /* empty: any */
     int kind;               /* enum leg_kind; -1: any, for the node's account LEG_MESSAGE */
 };
