@@ -27,6 +27,12 @@ struct engine {
     /* Serves until it is stopped. -1: the engine failed. */
     int (*run)(struct dispatch *g, const struct settings *settings, struct err *err);
 
+    /* A stop is near: sessions between messages go to the supervisor, which keeps them for the next
+     * process, and new ones wait. NULL, or without a supervisor: nothing changes. */
+    void (*yield)(void);
+    /* All sessions that yield is to hand over have ended or gone. NULL: always. */
+    bool (*has_yielded)(void);
+
     /* Requests the end; run returns soon if nudge is called now and then. Idle connections are
      * closed without a reply. */
     void (*stop)(void);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/sys/log.h"
+#include "milter/engine_event.h"
 #include "milter/engine_loop.h"
 #include "milter/engine_reply.h"
 
@@ -16,11 +17,6 @@ enum {
     PACKET_MS = 300 * 1000, /* in which a packet comes to its end */
     MINUTE_MS = 60 * 1000,
 };
-
-static struct slice macro(const struct engine_connection *c, enum milter_macro_id id)
-{
-    return milter_macro_store_get(&c->server.macros, id);
-}
 
 /* --- answers
  * ------------------------------------------------------------------------------------------- */
@@ -104,80 +100,6 @@ static void session_leave(struct engine_connection *c)
     c->session = NULL;
 }
 
-static struct session_action on_connect(struct engine_connection *c, const struct milter_peer *peer)
-{
-    struct session_macros macros = {.version = macro(c, MILTER_MACRO_VERSION),
-                                    .client_addr = macro(c, MILTER_MACRO_CLIENT_ADDR)};
-    struct session_client client = {.host = peer->name, .address = peer->address};
-
-    if (peer->family == '4')
-        client.family = FAMILY_INET;
-    else if (peer->family == '6')
-        client.family = FAMILY_INET6;
-    else if (peer->family == 'L')
-        client.family = FAMILY_UNIX;
-    if (client.family == FAMILY_INET || client.family == FAMILY_INET6)
-        client.port = peer->port;
-    return dispatch_connect(c->session, &client, &macros);
-}
-
-static struct session_action on_mail(struct engine_connection *c, struct slice path)
-{
-    struct session_macros macros = {.mail_addr = macro(c, MILTER_MACRO_MAIL_ADDR),
-                                    .auth_authen = macro(c, MILTER_MACRO_AUTH_AUTHEN)};
-
-    return dispatch_mail(c->session, path, &macros);
-}
-
-static struct session_action on_rcpt(struct engine_connection *c, struct slice path)
-{
-    struct session_macros macros = {.rcpt_addr = macro(c, MILTER_MACRO_RCPT_ADDR),
-                                    .rcpt_mailer = macro(c, MILTER_MACRO_RCPT_MAILER),
-                                    .rcpt_host = macro(c, MILTER_MACRO_RCPT_HOST)};
-
-    return dispatch_rcpt(c->session, path, &macros);
-}
-
-static struct session_action on_end(struct engine_connection *c, size_t bytes)
-{
-    struct session_macros macros = {.queue_id = macro(c, MILTER_MACRO_QUEUE_ID)};
-
-    if (bytes > 0)
-        dispatch_body(c->session, bytes);
-    return dispatch_end(c->session, &macros);
-}
-
-/* Events that the session sees, and what it says. */
-static void on_session_event(struct engine_connection *c, const struct milter_server_event *e)
-{
-    struct session_action a = {.what = SESSION_CONTINUE};
-
-    switch (e->what) {
-    case MILTER_SERVER_CONNECT:
-        a = on_connect(c, &e->peer);
-        break;
-    case MILTER_SERVER_HELO:
-        a = dispatch_helo(c->session);
-        break;
-    case MILTER_SERVER_MAIL:
-        a = on_mail(c, e->text);
-        break;
-    case MILTER_SERVER_RCPT:
-        a = on_rcpt(c, e->text);
-        break;
-    case MILTER_SERVER_HEADER:
-        dispatch_header(c->session, e->text, e->value);
-        break;
-    case MILTER_SERVER_BODY:
-        dispatch_body(c->session, e->bytes);
-        break;
-    default:
-        a = on_end(c, e->bytes);
-        break;
-    }
-    answer(c, &a);
-}
-
 static void on_negotiated(struct engine_connection *c)
 {
     if (session_make(c))
@@ -187,10 +109,16 @@ static void on_negotiated(struct engine_connection *c)
 }
 
 /* Without a session (no negotiation came, or memory is out) mail is deferred. */
-static void without_session(struct engine_connection *c, enum milter_server_what what)
+static void on_session_event(struct engine_connection *c, const struct milter_server_event *e)
 {
-    if (what != MILTER_SERVER_HEADER)
+    struct session_action a;
+
+    if (c->session != NULL) {
+        a = engine_event(c, e);
+        answer(c, &a);
+    } else if (e->what != MILTER_SERVER_HEADER) {
         answer_kind(c, MILTER_TEMPFAIL);
+    }
 }
 
 static void on_bad(struct engine_connection *c, const char *problem)
@@ -234,10 +162,7 @@ static void on_event(struct engine_connection *c, const struct milter_server_eve
     default:
         if (e->what == MILTER_SERVER_CONNECT)
             (void)session_make(c);
-        if (c->session != NULL)
-            on_session_event(c, e);
-        else
-            without_session(c, e->what);
+        on_session_event(c, e);
         break;
     }
 }
@@ -309,9 +234,20 @@ static void send_unsent(struct engine_connection *c)
 /* --- reading
  * ------------------------------------------------------------------------------------------- */
 
+static bool is_between(const struct engine_connection *c)
+{
+    return c->server.command == '\0' && !milter_server_in_mail(&c->server);
+}
+
+static bool is_yielding(const struct engine_connection *c)
+{
+    return atomic_load_explicit(&c->loop->shared->is_yielding, memory_order_relaxed);
+}
+
+/* Nothing more may be taken now. */
 static bool is_stuck(const struct engine_connection *c)
 {
-    return c->is_waiting || c->is_ending || c->unsent.len > 0;
+    return c->is_waiting || c->is_ending || c->unsent.len > 0 || (is_yielding(c) && is_between(c));
 }
 
 /* Takes events off the front of *in until they end, or nothing more may be taken now. */
@@ -443,7 +379,9 @@ void engine_connection_serve(struct engine_connection *c)
     note_packet(c);
     if (c->is_ending && c->unsent.len == 0)
         engine_connection_end(c);
-    else if (c->can_read && !is_stuck(c))
+    else if (is_yielding(c))
+        engine_connection_yield(c);
+    if (c->fd >= 0 && c->can_read && !is_stuck(c))
         engine_loop_ready(c->loop, c);
 }
 
@@ -459,10 +397,15 @@ bool engine_connection_is_late(const struct engine_connection *c, int64_t now_ms
            now_ms - c->packet_ms >= (timeout_ms < PACKET_MS ? timeout_ms : PACKET_MS);
 }
 
-bool engine_connection_is_idle(const struct engine_connection *c)
+/* Its descriptor is closed, or another's. */
+static void over(struct engine_connection *c)
 {
-    return !c->is_waiting && c->held.len == 0 && c->unsent.len == 0 && c->server.command == '\0' &&
-           !milter_server_in_mail(&c->server);
+    c->fd = -1;
+    session_leave(c);
+    engine_loop_buf_give(c->loop, &c->held);
+    engine_loop_buf_give(c->loop, &c->unsent);
+    milter_server_reset(&c->server);
+    engine_loop_over(c->loop, c);
 }
 
 void engine_connection_end(struct engine_connection *c)
@@ -470,12 +413,27 @@ void engine_connection_end(struct engine_connection *c)
     if (c->fd < 0)
         return;
     (void)close(c->fd);
-    c->fd = -1;
-    session_leave(c);
-    engine_loop_buf_give(c->loop, &c->held);
-    engine_loop_buf_give(c->loop, &c->unsent);
-    milter_server_reset(&c->server);
-    engine_loop_over(c->loop, c);
+    over(c);
+}
+
+void engine_connection_yield(struct engine_connection *c)
+{
+    if (c->fd < 0 || c->is_waiting || c->is_ending || c->unsent.len > 0 || !is_between(c) ||
+        !engine_handover_give(&c->loop->shared->handover, c->fd, &c->server, buf_slice(&c->held)))
+        return;
+    engine_loop_forget(c->loop, c);
+    over(c);
+}
+
+/* The session learns who the client is; the MTA has had its answer to that. */
+void engine_connection_adopt(struct engine_connection *c)
+{
+    struct milter_server_event e;
+
+    if (!c->server.is_negotiated || !session_make(c))
+        return;
+    if (milter_server_peer(&c->server, &e))
+        (void)engine_event(c, &e);
 }
 
 void engine_connection_fini(struct engine_connection *c)

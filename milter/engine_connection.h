@@ -48,8 +48,11 @@ void engine_connection_begin(struct engine_connection *c, struct engine_loop *lo
 void engine_connection_serve(struct engine_connection *c) TG_NONNULL(1);
 /* It is time to end it: the MTA is silent, or a packet does not come to its end. */
 bool engine_connection_is_late(const struct engine_connection *c, int64_t now_ms) TG_NONNULL(1);
-/* Between messages, with all that came taken and all answers sent. */
-bool engine_connection_is_idle(const struct engine_connection *c) TG_NONNULL(1);
+/* If it is between messages, and all answers are sent: it goes to the next process, and is over
+ * here. */
+void engine_connection_yield(struct engine_connection *c) TG_NONNULL(1);
+/* Takes up one that came from another process, with its server and what it held. */
+void engine_connection_adopt(struct engine_connection *c) TG_NONNULL(1);
 /* Ends it without a word; a message under way is over. Idempotent. */
 void engine_connection_end(struct engine_connection *c) TG_NONNULL(1);
 /* Gives its memory back: of one that is over. */

@@ -11,6 +11,7 @@
 #include "lib/sys/net.h"
 #include "lib/sys/socket_name.h"
 #include "milter/engine.h"
+#include "milter/engine_handover.h"
 #include "milter/engine_reply.h"
 #include "milter/listen.h"
 
@@ -338,6 +339,7 @@ static int open_libmilter(const struct settings *settings, int owner, struct err
     struct socket_name name;
     int done;
 
+    engine_heritage_refuse();
     arena_init(&arena, 4096);
     done = socket_name_parse(slice_str(settings->milter.socket), &arena, &name, err);
     if (done == 0)

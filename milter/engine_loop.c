@@ -50,7 +50,7 @@ int engine_loop_open(struct engine_loop *l, struct engine_shared *shared, struct
     l->in = malloc(ENGINE_READ_BYTES);
     l->errands = dispatch_errands_new(shared->dispatch, err);
     if (l->errands != NULL && l->in != NULL && l->epoll >= 0 &&
-        engine_loop_poll(l, EPOLL_CTL_ADD, shared->wake, EPOLLIN, &shared->wake) == 0 &&
+        engine_loop_poll(l, EPOLL_CTL_ADD, shared->wake, EPOLLIN | EPOLLET, &shared->wake) == 0 &&
         engine_loop_poll(l, EPOLL_CTL_ADD, errands_fd(l->errands), EPOLLIN, &l->errands) == 0 &&
         accept_on(l))
         return 0;
@@ -118,6 +118,7 @@ static struct engine_connection *connection_take(struct engine_loop *l)
     if (c->next != NULL)
         c->next->previous = c;
     l->connections = c;
+    (void)atomic_fetch_add(&l->shared->sessions, 1);
     return c;
 }
 
@@ -141,7 +142,6 @@ static void begin(struct engine_loop *l, int fd)
         (void)close(fd);
         return;
     }
-    (void)atomic_fetch_add(&l->shared->sessions, 1);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     engine_connection_begin(c, l, fd);
     if (engine_loop_poll(l, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLRDHUP | EPOLLET, c) != 0)
@@ -171,8 +171,38 @@ static void accept_some(struct engine_loop *l)
             return;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            accept_later(l, "sessions cannot be accepted");
+            return;
         }
     }
+}
+
+bool engine_loop_adopt(struct engine_loop *l, struct engine_heritage *heritage)
+{
+    struct engine_connection *c = connection_take(l);
+    int fd;
+
+    if (c == NULL)
+        return false;
+    c->fd = -1;
+    engine_loop_buf_take(l, &c->held);
+    fd = engine_heritage_next(heritage, &c->server, &c->held);
+    if (fd < 0) {
+        engine_loop_over(l, c);
+        spare_over(l);
+        return false;
+    }
+    l->now_ms = clock_monotonic_ms();
+    if (c->held.len == 0)
+        engine_loop_buf_give(l, &c->held);
+    engine_connection_begin(c, l, fd);
+    engine_connection_adopt(c);
+    if (engine_loop_poll(l, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLRDHUP | EPOLLET, c) != 0)
+        engine_connection_end(c);
+    else
+        engine_loop_ready(l, c);
+    return true;
 }
 
 /* --- the loop
@@ -204,6 +234,21 @@ static int sleep_ms(const struct engine_loop *l)
     return until > l->now_ms ? (int)(until - l->now_ms) : 0;
 }
 
+/* What is under way ends here; what is between messages goes. */
+static void yield(struct engine_loop *l)
+{
+    struct engine_connection *c = l->connections, *next;
+
+    if (!atomic_load(&l->shared->is_yielding))
+        return;
+    accept_pause(l);
+    l->accept_ms = INT64_MAX;
+    for (; c != NULL; c = next) {
+        next = c->next;
+        engine_connection_yield(c);
+    }
+}
+
 static void on_socket(struct engine_connection *c, uint32_t events)
 {
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
@@ -218,7 +263,7 @@ static void on_event(struct engine_loop *l, const struct epoll_event *e)
     if (e->data.ptr == &l->shared)
         accept_some(l);
     else if (e->data.ptr == &l->shared->wake)
-        return; /* it stops */
+        yield(l);
     else if (e->data.ptr == &l->errands)
         errands_run(l->errands);
     else
@@ -259,6 +304,7 @@ void engine_loop_run(struct engine_loop *l)
     l->now_ms = clock_monotonic_ms();
     while (!atomic_load(&l->shared->is_stopping))
         turn(l);
+    yield(l);
     accept_pause(l);
     while (l->connections != NULL)
         engine_connection_end(l->connections);

@@ -12,6 +12,7 @@
 #include "lib/sys/log_limit.h"
 #include "milter/dispatch.h"
 #include "milter/engine_connection.h"
+#include "milter/engine_handover.h"
 
 /*
  * A loop of the native engine: one thread that serves many connections and waits for nothing but
@@ -31,11 +32,13 @@ enum {
 /* What the loops of the engine share. */
 struct engine_shared {
     struct dispatch *dispatch;
-    int listener, wake; /* wake: an eventfd that is readable once the engine stops */
+    int listener, wake; /* wake: an eventfd that is written to when the engine yields or stops */
     int64_t timeout_ms;
     unsigned sessions_max; /* 0: no limit but that of open files */
     atomic_uint sessions;
     atomic_bool is_stopping;
+    atomic_bool is_yielding; /* sessions between messages go into `handover` */
+    struct engine_handover handover;
     struct log_limit log_limit;
 };
 
@@ -58,6 +61,9 @@ struct engine_loop {
 /* -1: nothing is open. */
 int engine_loop_open(struct engine_loop *l, struct engine_shared *shared,
                      struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3);
+/* Before it runs: a session that another process had. False: there is none left. */
+bool engine_loop_adopt(struct engine_loop *l, struct engine_heritage *heritage) TG_MUST_USE
+    TG_NONNULL(1, 2);
 /* Serves until shared->is_stopping; then ends its connections. */
 void engine_loop_run(struct engine_loop *l) TG_NONNULL(1);
 void engine_loop_close(struct engine_loop *l) TG_NONNULL(1);
@@ -70,6 +76,8 @@ void engine_loop_ready(struct engine_loop *l, struct engine_connection *c) TG_NO
 void engine_loop_over(struct engine_loop *l, struct engine_connection *c) TG_NONNULL(1, 2);
 void engine_loop_watch(struct engine_loop *l, struct engine_connection *c, bool writes)
     TG_NONNULL(1, 2);
+/* Its descriptor is another's from now on. */
+void engine_loop_forget(struct engine_loop *l, struct engine_connection *c) TG_NONNULL(1, 2);
 /* A buffer that was used before; and given back, empty. */
 void engine_loop_buf_take(struct engine_loop *l, struct buf *b) TG_NONNULL(1, 2);
 void engine_loop_buf_give(struct engine_loop *l, struct buf *b) TG_NONNULL(1, 2);

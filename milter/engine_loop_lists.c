@@ -23,6 +23,11 @@ void engine_loop_watch(struct engine_loop *l, struct engine_connection *c, bool 
     (void)engine_loop_poll(l, EPOLL_CTL_MOD, c->fd, events, c);
 }
 
+void engine_loop_forget(struct engine_loop *l, struct engine_connection *c)
+{
+    (void)epoll_ctl(l->epoll, EPOLL_CTL_DEL, c->fd, NULL);
+}
+
 void engine_loop_ready(struct engine_loop *l, struct engine_connection *c)
 {
     if (c->is_ready)

@@ -128,6 +128,19 @@ int listen_place(struct listen_socket *l, unsigned mode, int owner, const char *
     return done;
 }
 
+bool listen_adopt(struct listen_socket *l, const char *path)
+{
+    struct stat st;
+
+    memset(l, 0, sizeof *l);
+    if (snprintf(l->path, sizeof l->path, "%s", path) >= (int)sizeof l->path ||
+        lstat(path, &st) != 0 || !S_ISSOCK(st.st_mode))
+        return false;
+    l->device = st.st_dev;
+    l->inode = st.st_ino;
+    return true;
+}
+
 void listen_poke(const struct listen_socket *l)
 {
     (void)try_connect(l->path);

@@ -33,6 +33,8 @@ int listen_prepare(struct listen_socket *l, const char *path, struct err *err) T
 /* Sets owner, group and mode of l->made and renames it. owner -1, group "": unchanged. */
 int listen_place(struct listen_socket *l, unsigned mode, int owner, const char *group,
                  struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* The socket at `path` is ours already: a predecessor made it. False: there is none. */
+bool listen_adopt(struct listen_socket *l, const char *path) TG_MUST_USE TG_NONNULL(1, 2);
 /* Connects to it and closes the connection: wakes a thread that waits for connections. */
 void listen_poke(const struct listen_socket *l) TG_NONNULL(1);
 void listen_remove(const struct listen_socket *l)

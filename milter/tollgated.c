@@ -212,6 +212,11 @@ static enum signal_event next_event(struct tollgated *d, int64_t wait_ms)
     return event;
 }
 
+static bool has_yielded(const struct tollgated *d)
+{
+    return d->engine->has_yielded == NULL || d->engine->has_yielded();
+}
+
 /* Waits until no message is under way, twice in a row: then the answer to the last one is sent. A
  * second signal, the end of the engine, or the end of the time cuts it short. */
 static bool drain(struct tollgated *d)
@@ -222,7 +227,7 @@ static bool drain(struct tollgated *d)
     while (d->has_engine) {
         int64_t past = clock_monotonic_ms() - begun;
 
-        idle = atomic_load(&d->dispatch.open_messages) == 0 ? idle + 1 : 0;
+        idle = atomic_load(&d->dispatch.open_messages) == 0 && has_yielded(d) ? idle + 1 : 0;
         if (idle >= 2)
             return true;
         if (past >= DRAIN_GRACE_MS)
@@ -266,6 +271,8 @@ static void stop(struct tollgated *d)
 
     log_event(LOG_NOTICE, "stopping", LOG_NUM("sessions", atomic_load(&d->dispatch.sessions)),
               LOG_NUM("open_messages", atomic_load(&d->dispatch.open_messages)));
+    if (d->engine->yield != NULL)
+        d->engine->yield();
     drained = drain(d);
     dispatch_drain(&d->dispatch);
     stop_engine(d);

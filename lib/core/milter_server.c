@@ -1,31 +1,9 @@
-#include "lib/core/milter_server.h"
+#include "lib/core/milter_server_work.h"
 
-#include <arpa/inet.h>
-#include <string.h>
-#include <strings.h>
+/* A longer CONNECT packet names no host; such a server is not saved. */
+#define PEER_BYTES ((size_t)1 << 10)
 
-/* The states of libmilter's engine, in its order: where a step was declined its state may be
- * skipped on the way to a later one. */
-enum milter_server_state {
-    ST_INIT,
-    ST_OPTS,
-    ST_CONN,
-    ST_HELO,
-    ST_MAIL,
-    ST_RCPT,
-    ST_DATA,
-    ST_HDRS,
-    ST_EOHS,
-    ST_BODY,
-    ST_ENDM,
-    ST_QUIT,
-    ST_ABRT,
-    ST_UNKN,
-    ST_Q_NC,
-    STATES
-};
-
-#define TO(state) (1u << (state))
+#define TO(state)  (1u << (state))
 /* DATA, end of header and unknown commands are declined. */
 #define SKIPPED (TO(ST_DATA) | TO(ST_EOHS) | TO(ST_UNKN))
 
@@ -55,18 +33,6 @@ struct milter_server_command {
     int clears; /* macros from this stage on; -1: none */
     uint32_t unanswered;
 };
-
-/* What is asked of the MTA, if it offers it. */
-#define WANTED_STEPS                                                                               \
-    (MILTER_NO_DATA | MILTER_NO_EOH | MILTER_NO_UNKNOWN | MILTER_NR_CONNECT | MILTER_NR_HELO |     \
-     MILTER_NR_HEADER | MILTER_NR_BODY | MILTER_LEAD_SPACE)
-#define WANTED_ACTIONS (MILTER_CAN_QUARANTINE | MILTER_CAN_SET_SYMLIST)
-/* What an MTA offers that says nothing: version 1 of the protocol. */
-#define FIRST_ACTIONS 0x0fu
-#define FIRST_STEPS   0x3fu
-/* Bits that Sendmail and libmilter keep for themselves. */
-#define INTERNAL_STEPS 0x70000000u
-#define VERSION_MIN    2u
 
 static const struct milter_server_command commands[] = {
     {MILTER_MACRO, false, STATES, MILTER_SERVER_MORE, -1, 0},
@@ -99,29 +65,28 @@ void milter_server_init(struct milter_server *s)
 {
     *s = (struct milter_server){.state = ST_INIT};
     milter_macro_store_init(&s->macros);
+    buf_init(&s->peer, PEER_BYTES);
 }
 
 void milter_server_fini(struct milter_server *s)
 {
     milter_macro_store_fini(&s->macros);
+    buf_fini(&s->peer);
 }
 
 void milter_server_reset(struct milter_server *s)
 {
     struct milter_macro_store macros = s->macros;
+    struct buf peer = s->peer;
 
     buf_reset(&macros.kept);
-    *s = (struct milter_server){.macros = macros, .state = ST_INIT};
-}
-
-static bool is_in_mail(unsigned state)
-{
-    return state >= ST_MAIL && state < ST_ENDM;
+    buf_reset(&peer);
+    *s = (struct milter_server){.macros = macros, .peer = peer, .state = ST_INIT};
 }
 
 bool milter_server_in_mail(const struct milter_server *s)
 {
-    return is_in_mail(s->state);
+    return milter_server_is_mail(s->state);
 }
 
 static bool may_follow(unsigned from, unsigned to)
@@ -140,7 +105,7 @@ static bool move(struct milter_server *s, const struct milter_server_command *c)
     if (c->state == STATES)
         return true;
     if (!may_follow(s->state, c->state)) {
-        s->aborts = s->aborts || is_in_mail(s->state);
+        s->aborts = s->aborts || milter_server_is_mail(s->state);
         s->state = ST_HELO;
         if (!may_follow(s->state, c->state))
             return false;
@@ -149,191 +114,17 @@ static bool move(struct milter_server *s, const struct milter_server_command *c)
     return true;
 }
 
-static void bad(struct milter_server_event *e, const char *problem)
-{
-    e->what = MILTER_SERVER_BAD;
-    e->problem = problem;
-}
-
-/* --- the data of each packet
- * -------------------------------------------------------------------------------------- */
-
-static void take_offer(struct milter_server *s, struct slice data, struct milter_server_event *e)
-{
-    uint32_t version, actions, steps;
-
-    if (!slice_take_u32(&data, &version) || !slice_take_u32(&data, &actions) ||
-        !slice_take_u32(&data, &steps)) {
-        bad(e, "the negotiation is too short");
-        return;
-    }
-    if (version < VERSION_MIN || version > INT32_MAX) {
-        bad(e, "the protocol version is too old");
-        return;
-    }
-    s->version = version < MILTER_VERSION ? version : MILTER_VERSION;
-    s->actions = (actions != 0 ? actions : FIRST_ACTIONS) & WANTED_ACTIONS;
-    s->offered = (steps != 0 ? steps : FIRST_STEPS) & ~INTERNAL_STEPS;
-    s->steps = s->offered & WANTED_STEPS;
-    s->is_negotiated = true;
-}
-
-static bool inet_text(int family, const char *text, char out[46])
-{
-    unsigned char binary[sizeof(struct in6_addr)];
-    struct in_addr v4;
-
-    if (family == AF_INET)
-        return inet_aton(text, &v4) != 0 && inet_ntop(AF_INET, &v4, out, 46) != NULL;
-    if (strncasecmp(text, "IPv6:", 5) == 0)
-        text += 5;
-    return inet_pton(AF_INET6, text, binary) == 1 && inet_ntop(AF_INET6, binary, out, 46) != NULL;
-}
-
-/* The text of an address ends in a NUL. */
-static void take_address(struct slice address, struct milter_server_event *e)
-{
-    enum { PATH_ROOM = 108 };
-
-    switch (e->peer.family) {
-    case '4':
-    case '6':
-        if (!inet_text(e->peer.family == '4' ? AF_INET : AF_INET6, address.ptr, e->address))
-            bad(e, "the client's address is none");
-        e->peer.address = slice_str(e->address);
-        break;
-    case 'L':
-        if (strlen(address.ptr) >= PATH_ROOM)
-            bad(e, "the client's path is too long");
-        break;
-    default:
-        bad(e, "the client's address family is unknown");
-    }
-}
-
-static void take_peer(struct slice data, struct milter_server_event *e)
-{
-    struct slice head;
-
-    if (!milter_wire_take_string(&data, &e->peer.name) || !slice_take(&data, 1, &head)) {
-        bad(e, "the connect packet is too short");
-        return;
-    }
-    e->peer.family = head.ptr[0];
-    if (e->peer.family == 'U')
-        return;
-    if (!slice_take(&data, 2, &head) || data.len == 0 || data.ptr[data.len - 1] != '\0') {
-        bad(e, "the connect packet is too short");
-        return;
-    }
-    e->peer.port = (uint16_t)((unsigned char)head.ptr[0] << 8 | (unsigned char)head.ptr[1]);
-    take_address(data, e);
-}
-
-/* libmilter looks for the end of the name from its second byte on. */
-static void take_header(struct slice data, struct milter_server_event *e)
-{
-    ptrdiff_t end = slice_find(slice_from(data, 1), '\0');
-    struct slice name;
-
-    if (data.ptr[data.len - 1] != '\0' || end < 0 || (size_t)end + 2 >= data.len) {
-        bad(e, "a header packet is not two strings");
-        return;
-    }
-    name = slice_to(data, (size_t)end + 2);
-    data = slice_from(data, (size_t)end + 2);
-    (void)milter_wire_take_string(&name, &e->text);
-    (void)milter_wire_take_string(&data, &e->value);
-}
-
-static void take_path(struct slice data, struct milter_server_event *e)
-{
-    if (!milter_wire_take_string(&data, &e->text))
-        bad(e, "an address does not end");
-}
-
-/* A HELO that does not end is no event and gets no answer; libmilter goes on. */
-static void take_helo(struct slice data, struct milter_server_event *e)
-{
-    if (data.ptr[data.len - 1] != '\0')
-        e->what = MILTER_SERVER_MORE;
-}
-
-static int stage_of(char command)
-{
-    switch (command) {
-    case MILTER_CONNECT:
-        return MILTER_STAGE_CONNECT;
-    case MILTER_HELO:
-        return MILTER_STAGE_HELO;
-    case MILTER_MAIL:
-        return MILTER_STAGE_MAIL;
-    case MILTER_RCPT:
-        return MILTER_STAGE_RCPT;
-    case MILTER_DATA:
-        return MILTER_STAGE_DATA;
-    case MILTER_EOM:
-        return MILTER_STAGE_EOM;
-    case MILTER_EOH:
-        return MILTER_STAGE_EOH;
-    default:
-        return -1;
-    }
-}
-
-/* A packet without one whole string leaves the stage as it is, as one of an unknown stage. */
-static void take_macros(struct milter_server *s, struct slice data, struct milter_server_event *e)
-{
-    int stage = stage_of(data.ptr[0]);
-    struct slice strings = slice_from(data, 1);
-
-    if (stage < 0 || slice_find(strings, '\0') < 0)
-        return;
-    switch (milter_macro_store_set(&s->macros, (enum milter_stage)stage, strings)) {
-    case MILTER_MACROS_ODD:
-        bad(e, "a macro has no value");
-        break;
-    case MILTER_MACROS_FULL:
-        bad(e, "too many bytes of macros");
-        break;
-    case MILTER_MACROS_SET:
-        break;
-    }
-}
-
 static void take_data(struct milter_server *s, const struct milter_server_command *c,
                       struct slice data, struct milter_server_event *e)
 {
     e->what = c->what;
     if (data.len == 0 && !c->empty_ok) {
-        bad(e, "a packet without data");
+        milter_server_bad(e, "a packet without data");
         return;
     }
     if (c->clears >= 0)
         milter_macro_store_clear(&s->macros, c->clears);
-    switch (c->letter) {
-    case MILTER_MACRO:
-        take_macros(s, data, e);
-        break;
-    case MILTER_OPTNEG:
-        take_offer(s, data, e);
-        break;
-    case MILTER_CONNECT:
-        take_peer(data, e);
-        break;
-    case MILTER_HELO:
-        take_helo(data, e);
-        break;
-    case MILTER_MAIL:
-    case MILTER_RCPT:
-        take_path(data, e);
-        break;
-    case MILTER_HEADER:
-        take_header(data, e);
-        break;
-    default:
-        break;
-    }
+    milter_server_data(s, c->letter, data, e);
 }
 
 /* --- packets
@@ -365,7 +156,7 @@ static void skip_begin(struct milter_server *s, const struct milter_server_comma
     s->command = c->letter;
     s->left = s->total = len - 1;
     if (len == 1 && !c->empty_ok && !s->ignored)
-        bad(e, "a packet without data");
+        milter_server_bad(e, "a packet without data");
 }
 
 /* False: no more can be taken. */
@@ -378,14 +169,14 @@ static bool take_packet(struct milter_server *s, struct slice *in, struct milter
     if (!slice_take_u32(&rest, &len))
         return false;
     if (len == 0 || len - 1 > MILTER_SERVER_PACKET_BYTES) {
-        bad(e, len == 0 ? "a packet of length 0" : "a packet is too long");
+        milter_server_bad(e, len == 0 ? "a packet of length 0" : "a packet is too long");
         return true;
     }
     if (rest.len == 0)
         return false;
     c = find_command(rest.ptr[0]);
     if (c == NULL) {
-        bad(e, "an unknown command");
+        milter_server_bad(e, "an unknown command");
         return true;
     }
     if (c->letter == MILTER_BODY || (c->letter == MILTER_EOM && len > 1)) {

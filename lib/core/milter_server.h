@@ -63,6 +63,7 @@ struct milter_server_event {
 
 struct milter_server {
     struct milter_macro_store macros;
+    struct buf peer;                  /* the data of the CONNECT packet */
     uint32_t version, actions, steps; /* negotiated */
     uint32_t offered;                 /* steps of the MTA */
     bool is_negotiated;
@@ -84,6 +85,16 @@ void milter_server_take(struct milter_server *s, struct slice *in, struct milter
     TG_NONNULL(1);
 /* After MORE: how many bytes the packet at the front of *in* has (0: not known yet). */
 size_t milter_server_packet(struct slice in);
+/* A server between packets and messages, for another process that continues with the connection.
+ * False: it is not between messages, or too large. */
+bool milter_server_save(const struct milter_server *s, struct buf *out) TG_MUST_USE
+    TG_NONNULL(1, 2);
+/* Removes one that was saved from the front of *in, into one that is new. False: it is none. */
+bool milter_server_restore(struct milter_server *s, struct slice *in) TG_MUST_USE TG_NONNULL(1, 2);
+/* Its CONNECT event again; false if none has come. No answer is due. */
+bool milter_server_peer(const struct milter_server *s, struct milter_server_event *e) TG_MUST_USE
+    TG_NONNULL(1, 2);
+
 /* Is a message under way (from MAIL to the end of message)? */
 bool milter_server_in_mail(const struct milter_server *s) TG_NONNULL(1);
 

@@ -95,8 +95,8 @@ const struct setting settings_table[] = {
          "it receives a message, which takes long on a slow line."},
     {"milter.engine", SETTING_TEXT, "libmilter", AT(milter.engine), .min = 1, .max = 64,
      .check = settings_check_engine,
-     .help = "Implementation of the milter protocol: libmilter (Sendmail's library), or native (an "
-             "event loop in a few threads, several times as fast)."},
+     .help = "Implementation of the milter protocol: native (an event loop in a few threads), or "
+             "libmilter (Sendmail's library, which takes several times as long)."},
     {"store.url", SETTING_TEXT, "private:", AT(store.url), .min = 1, .max = 1024,
      .check = settings_check_url, .secret = true,
      .help =
