@@ -4,78 +4,175 @@
 #include <string.h>
 #include <sysexits.h>
 
+/* So many legs and copies are looked through; more get tables. Most messages have fewer, and take
+ * no memory here. */
+enum { FEW = 16 };
+
 /* One sum in the making for each account and user of each kind. */
 struct sums {
     struct strmap accounts, users; /* name -> its leg's index + 1 */
+};
+
+/* A leg's copies for one destination domain are one on the wire. */
+struct copy {
+    size_t leg; /* its index */
+    struct slice domain;
 };
 
 struct record_build {
     const struct classified *c;
     enum out_bytes out_bytes;
     struct arena *arena;
-    struct leg *legs; /* on the heap until all are there: growing in the arena takes it twice */
+    struct leg *legs; /* few_legs, or on the heap: growing in the arena takes it twice */
     size_t count, room;
-    struct sums sums[LEG_KINDS];
-    struct strmap copies; /* leg's index + destination domain: one copy on the wire */
+    struct leg few_legs[FEW];
+    struct sums sums[LEG_KINDS]; /* of more than FEW legs */
+    bool is_indexed;
+    struct copy few_copies[FEW];
+    size_t copy_count;
+    struct strmap copies; /* of more than FEW: leg's index + destination domain */
     bool failed;
 };
 
 static const struct slice node = {ACCOUNT_NODE, sizeof ACCOUNT_NODE - 1};
 
+static bool legs_grow(struct record_build *b)
+{
+    size_t room = b->room * 2;
+    bool were_few = b->legs == b->few_legs;
+    struct leg *grown = realloc(were_few ? NULL : b->legs, room * sizeof *grown);
+
+    if (grown == NULL) {
+        b->failed = true;
+        return false;
+    }
+    if (were_few)
+        memcpy(grown, b->few_legs, b->count * sizeof *grown);
+    b->legs = grown;
+    b->room = room;
+    return true;
+}
+
 static size_t leg_new(struct record_build *b, enum leg_kind kind, struct slice account,
                       struct slice user)
 {
-    if (b->count == b->room) {
-        size_t room = b->room == 0 ? 16 : b->room * 2;
-        struct leg *grown = realloc(b->legs, room * sizeof *grown);
-
-        if (grown == NULL) {
-            b->failed = true;
-            return 0;
-        }
-        b->legs = grown;
-        b->room = room;
-    }
+    if (b->count == b->room && !legs_grow(b))
+        return 0;
     b->legs[b->count] = (struct leg){.kind = kind, .account = account, .user = user, .messages = 1};
     return ++b->count;
 }
 
-/* The leg that stands in `index` under `name`, made if need be; NULL when memory is out. A kind,
- * and within it a user's key, belong to one account only. */
-static struct leg *leg_of(struct record_build *b, struct strmap *index, struct slice name,
-                          const struct leg *like)
+/* An address is a user of one account only; a name without a domain ("_srs") may be in several. */
+static struct slice user_key(struct record_build *b, const struct leg *like)
 {
-    bool added;
-    void **entry = strmap_add(index, name, &added);
+    struct buf key;
+    struct slice text;
 
-    if (entry != NULL && added)
-        *entry = (void *)(uintptr_t)leg_new(b, like->kind, like->account, like->user);
-    if (entry == NULL || *entry == NULL) {
-        b->failed = true;
-        return NULL;
-    }
-    return &b->legs[(uintptr_t)*entry - 1];
+    if (slice_find(like->user, '@') >= 0)
+        return like->user;
+    buf_init(&key, 1024);
+    buf_addf(&key, "%.*s %.*s", SLICE_FMT(like->user), SLICE_FMT(like->account));
+    text = arena_copy(b->arena, buf_slice(&key));
+    buf_fini(&key);
+    return text;
 }
 
-/* Is this the first recipient of the leg in that domain? */
-static bool copy_is_new(struct record_build *b, const struct leg *leg, struct slice domain)
+/* Where the leg of that kind, account and user stands in the tables, added if need be; NULL when
+ * memory is out. A kind, and within it a user's key, belong to one account only. */
+static void **leg_entry(struct record_build *b, const struct leg *like)
 {
-    uint32_t index = (uint32_t)(leg - b->legs);
+    struct sums *sums = &b->sums[like->kind];
+    void **entry = like->user.len == 0 ? strmap_add(&sums->accounts, like->account, NULL)
+                                       : strmap_add(&sums->users, user_key(b, like), NULL);
+
+    b->failed = b->failed || entry == NULL;
+    return entry;
+}
+
+static bool legs_index(struct record_build *b)
+{
+    for (size_t i = 0; i < b->count && !b->is_indexed; i++) {
+        void **entry = leg_entry(b, &b->legs[i]);
+
+        if (entry == NULL)
+            return false;
+        *entry = (void *)(uintptr_t)(i + 1);
+    }
+    b->is_indexed = true;
+    return true;
+}
+
+static size_t leg_look(const struct record_build *b, const struct leg *like)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        const struct leg *leg = &b->legs[i];
+
+        if (leg->kind == like->kind && slice_equal(leg->user, like->user) &&
+            slice_equal(leg->account, like->account))
+            return i + 1;
+    }
+    return 0;
+}
+
+/* The leg of that kind, account and user, made if need be; NULL when memory is out. */
+static struct leg *leg_of(struct record_build *b, const struct leg *like)
+{
+    size_t at = 0;
+    void **entry = NULL;
+
+    if (b->count >= FEW) {
+        entry = legs_index(b) ? leg_entry(b, like) : NULL;
+        if (entry == NULL)
+            return NULL;
+        at = (size_t)(uintptr_t)*entry;
+    } else {
+        at = leg_look(b, like);
+    }
+    if (at == 0)
+        at = leg_new(b, like->kind, like->account, like->user);
+    if (entry != NULL)
+        *entry = (void *)(uintptr_t)at;
+    return at == 0 ? NULL : &b->legs[at - 1];
+}
+
+/* False: it is there. */
+static bool copy_index(struct record_build *b, const struct copy *copy)
+{
+    uint32_t index = (uint32_t)copy->leg;
     char key[sizeof index + DOMAIN_MAX_BYTES];
-    size_t len = domain.len <= DOMAIN_MAX_BYTES ? domain.len : DOMAIN_MAX_BYTES;
-    struct slice kept;
+    struct slice kept = {key, sizeof index + copy->domain.len};
     bool added = false;
 
     memcpy(key, &index, sizeof index);
-    if (len > 0)
-        memcpy(key + sizeof index, domain.ptr, len);
-    kept = (struct slice){key, sizeof index + len};
+    if (copy->domain.len > 0)
+        memcpy(key + sizeof index, copy->domain.ptr, copy->domain.len);
     if (strmap_find(&b->copies, kept) != NULL)
         return false;
     kept = arena_copy(b->arena, kept);
     if (kept.ptr == NULL || strmap_add(&b->copies, kept, &added) == NULL)
         b->failed = true;
     return true;
+}
+
+/* Is this the first recipient of the leg in that domain? */
+static bool copy_is_new(struct record_build *b, const struct leg *leg, struct slice domain)
+{
+    struct copy copy = {(size_t)(leg - b->legs), slice_to(domain, DOMAIN_MAX_BYTES)};
+
+    if (b->copy_count > FEW)
+        return copy_index(b, &copy);
+    for (size_t i = 0; i < b->copy_count; i++) {
+        if (b->few_copies[i].leg == copy.leg && slice_equal(b->few_copies[i].domain, copy.domain))
+            return false;
+    }
+    if (b->copy_count < FEW) {
+        b->few_copies[b->copy_count++] = copy;
+        return true;
+    }
+    for (size_t i = 0; i < FEW; i++)
+        (void)copy_index(b, &b->few_copies[i]);
+    b->copy_count++;
+    return copy_index(b, &copy);
 }
 
 static bool is_multiplied(enum leg_kind kind)
@@ -98,21 +195,6 @@ static void leg_add(struct record_build *b, struct leg *leg, struct slice destin
         leg->bounces = 1;
 }
 
-/* An address is a user of one account only; a name without a domain ("_srs") may be in several. */
-static struct slice user_key(struct record_build *b, const struct leg *like)
-{
-    struct buf key;
-    struct slice text;
-
-    if (slice_find(like->user, '@') >= 0)
-        return like->user;
-    buf_init(&key, 1024);
-    buf_addf(&key, "%.*s %.*s", SLICE_FMT(like->user), SLICE_FMT(like->account));
-    text = arena_copy(b->arena, buf_slice(&key));
-    buf_fini(&key);
-    return text;
-}
-
 /* One recipient of one kind, for the account and for its user. */
 static void charge(struct record_build *b, const struct leg *like, struct slice destination,
                    bool users)
@@ -120,12 +202,12 @@ static void charge(struct record_build *b, const struct leg *like, struct slice 
     struct leg account = *like, *leg;
 
     account.user = SLICE_NONE;
-    leg = leg_of(b, &b->sums[like->kind].accounts, like->account, &account);
+    leg = leg_of(b, &account);
     if (leg != NULL)
         leg_add(b, leg, destination);
     if (!users || like->user.len == 0 || b->failed)
         return;
-    leg = leg_of(b, &b->sums[like->kind].users, user_key(b, like), like);
+    leg = leg_of(b, like);
     if (leg != NULL)
         leg_add(b, leg, destination);
 }
@@ -177,6 +259,21 @@ static void node_charge(struct record_build *b)
     }
 }
 
+/* Without the few legs and copies, which are written before they are read. */
+static void build_init(struct record_build *b, const struct classified *c, enum out_bytes out_bytes,
+                       struct arena *arena)
+{
+    b->c = c;
+    b->out_bytes = out_bytes;
+    b->arena = arena;
+    b->legs = b->few_legs;
+    b->room = FEW;
+    b->count = b->copy_count = 0;
+    b->failed = b->is_indexed = false;
+    memset(b->sums, 0, sizeof b->sums);
+    strmap_init(&b->copies);
+}
+
 static void build_fini(struct record_build *b)
 {
     for (int kind = 0; kind < LEG_KINDS; kind++) {
@@ -184,7 +281,8 @@ static void build_fini(struct record_build *b)
         strmap_fini(&b->sums[kind].users);
     }
     strmap_fini(&b->copies);
-    free(b->legs);
+    if (b->legs != b->few_legs)
+        free(b->legs);
 }
 
 static struct leg *legs_keep(struct record_build *b)
@@ -200,8 +298,9 @@ int record_build(const struct classified *c, const struct facts *f, enum out_byt
                  bool users, struct slice queue_id, struct arena *arena, struct record *out,
                  struct err *err)
 {
-    struct record_build b = {.c = c, .out_bytes = out_bytes, .arena = arena};
+    struct record_build b;
 
+    build_init(&b, c, out_bytes, arena);
     for (size_t i = 0; i < c->count && !b.failed; i++)
         decision_charge(&b, &c->decisions[i], users);
     node_charge(&b);

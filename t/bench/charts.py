@@ -131,7 +131,7 @@ def tables(r):
                  m["load_at_begin"], m["load_at_end"],
                  "; the short form, one round: ratios are rough" if r["quick"] else ""),
              ", ".join("%s %s" % v for v in m["versions"].items()) + ".",
-             "Medians of interleaved rounds. Made by `make bench`."]
+             "Medians of interleaved rounds. Made by `make bench`."] + r.get("notes", [])
     costs = [("messages/s", lambda f: "%.0f" % f["per_second"]),
              ("cpu us", lambda f: "%.1f" % f["cpu_us"]),
              ("redis us", lambda f: "%.1f" % f["redis_us"]),

@@ -372,6 +372,35 @@ static void test_cap(void)
     arena_fini(&a);
 }
 
+/* A user without a domain is one in each account, with few legs and with many. */
+static void test_same_user(void)
+{
+    static const size_t counts[] = {2, 40};
+    struct facts f = {.bytes = 1000};
+
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        struct classified c = {.bytes = 1000, .count = counts[i]};
+        struct arena a;
+        struct record r;
+
+        arena_init(&a, 8 << 20);
+        c.decisions = arena_array(&a, c.count, sizeof *c.decisions);
+        for (size_t d = 0; d < c.count; d++) {
+            char name[32];
+            int len = snprintf(name, sizeof name, "d%zu.test", d);
+
+            c.decisions[d] =
+                (struct decision){.class_ = CLASS_IN,
+                                  .account = arena_copy(&a, (struct slice){name, (size_t)len}),
+                                  .user = SLICE(USER_SRS)};
+        }
+        OK(record_build(&c, &f, OUT_BYTES_DESTINATION, true, SLICE_NONE, &a, &r, NULL) == 0 &&
+               r.leg_count == 2 * c.count + 2,
+           "_srs of several accounts");
+        arena_fini(&a);
+    }
+}
+
 int main(void)
 {
     arena_init(&arena, 8 << 20);
@@ -383,6 +412,7 @@ int main(void)
     test_huge(CLASS_OUT, 4, "one user sends to 50,000 domains");
     test_overflow();
     test_cap();
+    test_same_user();
     hosted_free(w);
     arena_fini(&arena);
     return tap_done();
