@@ -47,6 +47,14 @@ def release(folder):
     verify(timer)
 
 
+def samples(kind):
+    """In the order in which they are installed: tollgate's first."""
+    folder = os.path.abspath(os.path.join(tree.SOURCE, "contrib/systemd"))
+    return [os.path.join(folder, "%s.%s" % (name, kind))
+            for name in ("tollgate", "tollgate-collect", "tollgate-web")
+            if os.path.exists(os.path.join(folder, "%s.%s" % (name, kind)))]
+
+
 def main():
     tap.need("systemd-analyze", "systemd-sysusers", "systemd-tmpfiles")
     folder = proc.scratch("systemd")
@@ -58,9 +66,8 @@ def main():
     service(folder, "tollgate-web.service")
     release(folder)
 
-    users = os.path.join(tree.SOURCE, "contrib/systemd/tollgate.sysusers")
-    code, out, err = proc.run(["systemd-sysusers", "--root=" + root, os.path.abspath(users)])
-    tap.ok(code == 0, "the account can be made", out + err)
+    code, out, err = proc.run(["systemd-sysusers", "--root=" + root] + samples("sysusers"))
+    tap.ok(code == 0, "the accounts can be made", out + err)
     tap.ok(re.search(r"(?m)^tollgate:.*:/var/lib/tollgate:",
                      proc.read_text(root + "/etc/passwd")), "it is the account of the unit")
     tap.ok(re.search(r"(?m)^postfix:.*:tollgate$", proc.read_text(root + "/etc/group")),
@@ -76,8 +83,8 @@ def main():
 
     proc.write_text(root + "/etc/passwd", proc.read_text(root + "/etc/passwd") +
                     "root:x:0:0::/:/bin/sh\n")
-    files = os.path.abspath(os.path.join(tree.SOURCE, "contrib/systemd/tollgate.tmpfiles"))
-    code, out, err = proc.run(["systemd-tmpfiles", "--create", "--root=" + root, files])
+    code, out, err = proc.run(["systemd-tmpfiles", "--create", "--root=" + root] +
+                              samples("tmpfiles"))
     tap.ok(code == 0 and not err, "the folders can be made", out + err)
     tap.same(oct(os.stat(root + "/var/spool/postfix/tollgate").st_mode & 0o7777), "0o750",
              "only the mail server's group enters the milter's folder")
