@@ -354,7 +354,8 @@ static int open_parts(struct accountant *a, const struct settings *s,
                                  .watch_ms = LEARN_WATCH_MS,
                                  .started_s = clock_unix_ms() / 1000,
                                  .scrub_ms = SCRUB_MS,
-                                 .keep = push_keep(s)};
+                                 .keep = push_keep(s),
+                                 .seal_after_s = PUSH_SEAL_AFTER_S};
 
     if (asprintf(&a->journal_dir, "%s/%s", s->state_dir, ACCOUNTANT_JOURNAL) < 0) {
         a->journal_dir = NULL;

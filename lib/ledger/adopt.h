@@ -14,7 +14,10 @@
  *
  * Each row in Redis says through which record it counts, so each record of the journal is added to
  * exactly those rows that lack it; a push that was cut off half way makes no difference. What the
- * node has counted under shares that it left comes along. What neither has is lost: rows without a
+ * node has counted under shares that it left comes along. Of a row that is sealed
+ * (lib/ledger/push_seal) it is known through which record it counts, but not what: the row has no
+ * counters and is final, so what comes late is still added exactly; after a loss of Redis it is
+ * gone. What neither has is lost: rows without a
  * share of this node, what it counted under other names, and messages that were held before the
  * journal's first record (their release is not counted).
  *
@@ -34,6 +37,7 @@ struct adopt_source {
 struct adopt_result {
     bool has_share;         /* Redis knows the node; else all comes from the journal */
     uint64_t rows;          /* out of Redis */
+    uint64_t sealed;        /* of them, those whose counters only the seal has */
     uint64_t records;       /* of the journal that were looked at */
     uint64_t first;         /* number of the journal's first record; 0: it is empty */
     int64_t first_ms;       /* its time */

@@ -5,10 +5,12 @@
 -- ARGV[1]  the node
 -- ARGV[2]  cursor of HSCAN; 0: from the beginning
 -- ARGV[3]  about how many fields a page
+-- ARGV[4]  the id of its present share, which the seal may have
 --
 -- Answers the cursor of the next page ("0": there is none), then for each entry: the share's id, the
 -- user (empty: the account), and the share in the names form; that is empty where it is damaged, or
--- has counters of a newer version.
+-- has counters of a newer version. Of a share in the seal no counters are given, but where it is the
+-- only one there: the seal has the sum.
 
 local key, start = KEYS[1], '_' .. ARGV[1] .. '.'
 local page = redis.call('HSCAN', key, ARGV[2], 'COUNT', ARGV[3])
@@ -44,9 +46,37 @@ local function names_of(text, user)
     return names_text(share)
 end
 
+-- As a share of its own; nil where it is not in the seal.
+local function sealed_of(text)
+    local seal = seal_read(text)
+    local mark = digest(start .. ARGV[4])
+    local through = seal and seal.through[mark]
+    if not through then
+        return not seal and '' or nil
+    end
+    local is_alone = next(seal.through) == mark and not next(seal.through, mark)
+    return names_text({ number = string.format('%.0f', through),
+        amounts = is_alone and seal.amounts or {} })
+end
+
+local function take_sealed(field, text)
+    local user = string.sub(field, #SEAL + 2)
+    if field ~= SEAL and string.sub(field, #SEAL + 1, #SEAL + 1) ~= ' ' then
+        return -- a further piece
+    end
+    text = sealed_of(field == SEAL and whole(field, text) or text)
+    if text then
+        found[#found + 1] = ARGV[4]
+        found[#found + 1] = user
+        found[#found + 1] = text
+    end
+end
+
 for i = 1, #page[2], 2 do
     local field, text = page[2][i], page[2][i + 1]
-    if string.sub(field, 1, #start) == start then
+    if string.sub(field, 1, #SEAL) == SEAL then
+        take_sealed(field, text)
+    elseif string.sub(field, 1, #start) == start then
         local rest = string.sub(field, #start + 1)
         local id, user = string.match(rest, '^(%x+) (.+)$')
         if string.match(rest, '^%x+$') then

@@ -9,6 +9,7 @@
 #include "lib/core/strmap.h"
 #include "lib/ledger/amounts.h"
 #include "lib/ledger/ledger_adopt.h"
+#include "lib/ledger/ledger_share.h"
 #include "lib/ledger/scripts.h"
 #include "lib/redis/keys.h"
 #include "lib/redis/link.h"
@@ -25,6 +26,7 @@ struct adoption {
     struct ledger *ledger;
     const struct adopt_source *from;
     struct adopt_result *out;
+    struct slice share_id; /* the present one's */
 };
 
 /* The answer, of that type and with at least so many elements. */
@@ -113,6 +115,7 @@ static int row_take(struct adoption *a, struct slice share_id, struct row *row, 
     if (rc <= 0)
         return rc;
     a->out->rows++;
+    a->out->sealed += row->counters.len == 0;
     return has_key == 0 && is_known_user(&row->key) ? user_note(a->ledger, row, err) : 0;
 }
 
@@ -179,9 +182,10 @@ static int key_take(struct adoption *a, struct slice name, const struct row_key 
     do {
         redisReply *page =
             rc < 0 ? NULL
-                   : store_script(a->from->store, &adopt_script, 1, 4,
+                   : store_script(a->from->store, &adopt_script, 1, 5,
                                   (const struct slice[]){name, ledger_node(a->ledger),
-                                                         buf_slice(&cursor), SLICE(PAGE_FIELDS)},
+                                                         buf_slice(&cursor), SLICE(PAGE_FIELDS),
+                                                         a->share_id},
                                   ADOPT_TIMEOUT_MS, err);
 
         buf_reset(&cursor);
@@ -353,7 +357,12 @@ int adopt_rows(struct ledger *l, const struct adopt_source *from, struct adopt_r
     rc = hash_take(&a, err);
     if (rc == 0 && out->has_share)
         rc = peers_take(&a, err);
-    if (rc == 0 && out->has_share)
+    if (rc == 0 && out->has_share) {
+        struct ledger_share_info present;
+
+        (void)ledger_share_at(l, 0, &present);
+        a.share_id = present.share_id;
         rc = scan(&a, err);
+    }
     return rc;
 }

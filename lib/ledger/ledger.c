@@ -11,6 +11,7 @@
 
 #include "lib/ledger/ledger_changes.h"
 #include "lib/ledger/ledger_held.h"
+#include "lib/ledger/ledger_seal.h"
 #include "lib/ledger/ledger_statement.h"
 #include "lib/ledger/ledger_violations.h"
 
@@ -202,8 +203,9 @@ struct ledger *ledger_open(const char *path, const char *node, struct err *err)
     }
     if (file_open(l, err) < 0 || schema_check(l, err) < 0 || ledger_held_open(l, err) < 0 ||
         ledger_changes_open(l, err) < 0 || ledger_violations_open(l, err) < 0 ||
-        statements_prepare(l, err) < 0 || id_read(l, err) < 0 || meta_read(l, err) < 0 ||
-        ledger_shares_read(l, node, err) < 0 || ledger_dirty_read(l, err) < 0) {
+        ledger_seal_open(l, err) < 0 || statements_prepare(l, err) < 0 || id_read(l, err) < 0 ||
+        meta_read(l, err) < 0 || ledger_shares_read(l, node, err) < 0 ||
+        ledger_dirty_read(l, err) < 0) {
         ledger_close(l);
         return NULL;
     }

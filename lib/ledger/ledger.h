@@ -54,6 +54,7 @@ struct row {
     uint64_t number;
     int64_t expires_s; /* when it may go; 0: never */
     enum row_dirty dirty;
+    bool is_final, has_formers; /* lib/ledger/ledger_seal */
 };
 
 /* What stands beside the rows. Units: in the names; seconds are Unix time. */
@@ -99,7 +100,8 @@ int ledger_row_find(struct ledger *l, const struct row_key *key, struct row *out
 /* A new row of the present node, dirty. */
 int ledger_row_add(struct ledger *l, const struct row_key *key, struct slice counters,
                    uint64_t number, int64_t expires_s, struct err *err) TG_MUST_USE TG_NONNULL(1);
-/* New counters for a row that ledger_row_find gave; makes it dirty (ROW_REFUSED stays). */
+/* New counters for a row that ledger_row_find gave; makes it dirty (ROW_REFUSED stays). Of a row
+ * that is final, what it was is kept. */
 int ledger_row_set(struct ledger *l, const struct row *row, struct slice counters, uint64_t number,
                    struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Marks it, unless its number has changed since. */

@@ -1,6 +1,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/ledger/ledger_seal.h"
 #include "lib/ledger/ledger_share.h"
 #include "lib/ledger/ledger_statement.h"
 
@@ -43,6 +44,7 @@ int ledger_row_find(struct ledger *l, const struct row_key *key, struct row *out
                             .number = (uint64_t)sqlite3_column_int64(st, 2),
                             .expires_s = sqlite3_column_int64(st, 3),
                             .dirty = (enum row_dirty)sqlite3_column_int(st, 4)};
+        ledger_seal_take(st, 6, out);
         return 1;
     }
     if (rc != SQLITE_DONE)
@@ -75,6 +77,8 @@ int ledger_row_set(struct ledger *l, const struct row *row, struct slice counter
     sqlite3_stmt *st = l->statements[STATEMENT_ROW_SET];
 
     (void)sqlite3_reset(l->statements[STATEMENT_ROW_FIND]);
+    if (row->is_final && ledger_former_add(l, row->id, err) < 0)
+        return -1;
     (void)sqlite3_bind_int64(st, 1, row->id);
     ledger_bind(st, 2, counters);
     (void)sqlite3_bind_int64(st, 3, (int64_t)number);
@@ -120,7 +124,7 @@ int ledger_row_delete(struct ledger *l, int64_t id, struct err *err)
     if (ledger_number(l, state, ROW_CLEAN, &was, err) < 0)
         return -1;
     (void)sqlite3_bind_int64(st, 1, id);
-    if (ledger_run(l, st, "deleting a row", err) < 0)
+    if (ledger_run(l, st, "deleting a row", err) < 0 || ledger_formers_delete(l, id, err) < 0)
         return -1;
     if (was != ROW_CLEAN)
         l->dirty_rows--;
@@ -199,6 +203,7 @@ int ledger_walk_next(struct ledger *l, struct row *out, struct err *err)
                         .dirty = (enum row_dirty)sqlite3_column_int(st, 9),
                         .share_id = ledger_text(st, 10),
                         .is_present = sqlite3_column_int64(st, 11) == l->shares[0].id};
+    ledger_seal_take(st, 12, out);
     if (kind_find(ledger_text(st, 3), &out->key.kind) < 0)
         return err_set(err, EX_DATAERR,
                        "%s: row %lld is of an unknown kind: restore the ledger "

@@ -43,30 +43,38 @@
     X(BASE_MOVE, "UPDATE rows SET node = ?2, base = NULL, base_number = NULL, dirty = 1"           \
                  " WHERE id = ?1")                                                                 \
     X(BASE_RESTORE, "UPDATE rows SET counters = base, number = base_number, base = NULL,"          \
-                    " base_number = NULL, dirty = 1 WHERE id = ?1")                                \
+                    " base_number = NULL, dirty = 1, final = iif(final > 0, 2, 0) WHERE id = ?1")  \
     X(SOURCE_BASE, "INSERT OR REPLACE INTO meta (name, value)"                                     \
                    " SELECT 'source_base', value FROM meta WHERE name = 'source'")                 \
     X(ROW_ADOPT, "UPDATE rows SET counters = ?2, number = ?3, dirty = 0 WHERE id = ?1")            \
-    X(ROW_FIND, "SELECT id, counters, number, expires, dirty, node FROM rows"                      \
+    X(ROW_FIND, "SELECT id, counters, number, expires, dirty, node, final FROM rows"               \
                 " WHERE account = ?1 AND kind = ?2 AND period = ?3 AND user = ?4")                 \
     X(ROW_ADD, "INSERT INTO rows (node, account, kind, period, user, counters, number, expires,"   \
                " dirty, base, base_number) VALUES (?5, ?1, ?2, ?3, ?4, ?6, ?7, ?8, 1,"             \
                " iif(?9, '', NULL), iif(?9, 0, NULL))")                                            \
     X(ROW_ADOPT_NEW, "INSERT OR IGNORE INTO rows (node, account, kind, period, user, counters,"    \
-                     " number, expires, dirty) VALUES (?5, ?1, ?2, ?3, ?4, ?6, ?7, ?8, 1)")        \
+                     " number, expires, dirty, final)"                                             \
+                     " VALUES (?5, ?1, ?2, ?3, ?4, ?6, ?7, ?8, 1, ?6 = '')")                       \
     X(ROW_SET, "UPDATE rows SET base = iif(?4, coalesce(base, counters), base),"                   \
                " base_number = iif(?4, coalesce(base_number, number), base_number),"               \
-               " counters = ?2, number = ?3, dirty = max(dirty, 1) WHERE id = ?1")                 \
+               " counters = ?2, number = ?3, dirty = max(dirty, 1),"                               \
+               " final = iif(final > 0, 2, 0) WHERE id = ?1")                                      \
     X(ROW_STATE, "SELECT dirty FROM rows WHERE id = ?1 AND number = ?2")                           \
     X(ROW_MARK, "UPDATE rows SET dirty = ?2 WHERE id = ?1")                                        \
     X(ROW_DIRTY, "SELECT dirty FROM rows WHERE id = ?1")                                           \
     X(ROW_DELETE, "DELETE FROM rows WHERE id = ?1")                                                \
+    X(ROW_FINISH, "UPDATE rows SET final = final | 1 WHERE id = ?1 AND number = ?2")               \
+    X(FORMER_ADD, "INSERT OR IGNORE INTO formers (row, number, counters)"                          \
+                  " SELECT id, number, counters FROM rows WHERE id = ?1")                          \
+    X(FORMERS, "SELECT number, counters FROM formers WHERE row = ?1 ORDER BY number")              \
+    X(FORMERS_DELETE, "DELETE FROM formers WHERE row = ?1")                                        \
     X(DIRTY_COUNT, "SELECT count(*) FROM rows WHERE dirty > 0")                                    \
-    X(WALK_ALL, "SELECT r.id, n.name, account, kind, period, user, counters, number, expires,"     \
-                " dirty, n.share, n.id FROM rows r JOIN nodes n ON n.id = r.node WHERE r.id > ?1"  \
-                " ORDER BY r.id LIMIT ?2")                                                         \
+    X(WALK_ALL,                                                                                    \
+      "SELECT r.id, n.name, account, kind, period, user, counters, number, expires,"               \
+      " dirty, n.share, n.id, final FROM rows r JOIN nodes n ON n.id = r.node WHERE r.id > ?1"     \
+      " ORDER BY r.id LIMIT ?2")                                                                   \
     X(WALK_STATE, "SELECT r.id, n.name, account, kind, period, user, counters, number, expires,"   \
-                  " dirty, n.share, n.id FROM rows r JOIN nodes n ON n.id = r.node"                \
+                  " dirty, n.share, n.id, final FROM rows r JOIN nodes n ON n.id = r.node"         \
                   " WHERE dirty > 0 AND dirty = ?3 AND r.id > ?1 ORDER BY r.id LIMIT ?2")          \
     X(USERS_GET, "SELECT count FROM users WHERE account = ?1 AND kind = ?2 AND period = ?3")       \
     X(USERS_SET, "INSERT OR REPLACE INTO users (account, kind, period, count, expires)"            \

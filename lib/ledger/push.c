@@ -94,6 +94,7 @@ struct push *push_new(const struct push_config *config, struct ledger *ledger, s
         return NULL;
     }
     p->trip.keep = config->keep;
+    p->trip.seal.after_s = config->seal_after_s;
     return p;
 }
 
@@ -241,6 +242,19 @@ static int walk_end(struct push *p, const struct push_now *now, struct err *err)
     return ledger_users_prune(p->ledger, expiry_now(p, now), err);
 }
 
+/* As the walk begins; what it makes final itself is not on the disk before the next one. */
+static int walk_prepare(struct push *p, const struct push_now *now, struct err *err)
+{
+    struct push_seal *seal = &p->trip.seal;
+    int64_t now_s = expiry_now(p, now), through = push_through(p);
+    int synced = seal->is_wanted && p->walk.after == 0 ? ledger_sync(p->ledger, err) : 0;
+
+    seal->before_s = (through < now_s ? through : now_s) - seal->after_s;
+    if (p->walk.after == 0)
+        seal->is_synced = synced > 0;
+    return synced < 0 ? -1 : 0;
+}
+
 static int push_walk(struct push *p, const struct push_now *now, int64_t until_ms, struct err *err)
 {
     struct push_batch_result r;
@@ -250,7 +264,7 @@ static int push_walk(struct push *p, const struct push_now *now, int64_t until_m
     if (!p->walk.is_open && (p->walk_is_fast || now_ms >= p->walk_began_ms + p->scrub_ms))
         walk_begin(p, false);
     while (p->walk.is_open && p->walk_rows < walk_due(p, now_ms) && now_ms < until_ms) {
-        if (pass_trip(p, &p->walk, WALK_ALL, now, &r, err) < 0) {
+        if (walk_prepare(p, now, err) < 0 || pass_trip(p, &p->walk, WALK_ALL, now, &r, err) < 0) {
             walk_begin(p, p->walk_is_fast);
             return -1;
         }
@@ -346,16 +360,17 @@ static int64_t through_now(const struct push *p, const struct push_now *now)
  * after a walk. */
 static int look_at_fleet(struct push *p, const struct push_now *now, struct err *err)
 {
-    bool as_names;
+    struct push_fleet fleet;
 
     if (clock_monotonic_ms() < p->fleet_next_ms)
         return 0;
-    if (push_fleet_look(p->store, p->prefix, now->now_s, &as_names, err) < 0)
+    if (push_fleet_look(p->store, p->prefix, now->now_s, &fleet, err) < 0)
         return -1;
     p->fleet_next_ms = clock_monotonic_ms() + FLEET_EVERY_MS;
-    if (as_names && !p->trip.as_names)
+    if (fleet.as_names && !p->trip.as_names)
         walk_begin(p, true);
-    p->trip.as_names = as_names;
+    p->trip.as_names = fleet.as_names;
+    p->trip.seal.is_wanted = p->trip.seal.after_s > 0 && fleet.nodes > 1 && fleet.knows_seals;
     return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "lib/ledger/identity.h"
 #include "lib/ledger/ledger.h"
 #include "lib/ledger/push_keep.h"
+#include "lib/ledger/push_seal.h"
 #include "lib/redis/store.h"
 
 /*
@@ -29,6 +30,8 @@
  *   written (Redis was flushed, restored from an older snapshot, or another server has
  *   taken over): at full speed, and pushed_through goes back to what Redis itself says of it;
  * - the scrub: every row once in `scrub_ms`, whatever happened; it also undoes what others changed.
+ *
+ * In a fleet the same walk seals rows of periods that are over (lib/ledger/push_seal).
  *
  * Held messages go along (lib/ledger/push_held), changes at once and all of them with each walk;
  * they count nothing, so pushed_through does not wait for them.
@@ -91,6 +94,7 @@ struct push_config {
     int64_t started_s;
     int64_t scrub_ms;
     struct push_keep keep;
+    int64_t seal_after_s; /* PUSH_SEAL_AFTER_S; 0: rows are not sealed */
 };
 
 /* What the caller knows better. */

@@ -5,17 +5,19 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/ledger/ledger_seal.h"
 #include "lib/ledger/reconcile.h"
 #include "lib/ledger/scripts.h"
 #include "lib/redis/keys.h"
 #include "lib/redis/link.h"
 
-#define TRIP_TIMEOUT_MS  5000
-#define COMMANDS_PER_ROW 3
-#define TRIP_COMMANDS    (TRIP_ROWS * COMMANDS_PER_ROW)
-#define KEYS_MAX_BYTES   ((size_t)4 << 20)
-#define LEFT_S           3600   /* what Redis may still show of a row that has left the ledger */
-#define PAGE_FIELDS      "1000" /* of users, so that a hash of 10,000 does not stop Redis */
+#define TRIP_TIMEOUT_MS   5000
+#define COMMANDS_PER_ROW  3
+#define TRIP_COMMANDS     (TRIP_ROWS * COMMANDS_PER_ROW)
+#define KEYS_MAX_BYTES    ((size_t)4 << 20)
+#define FORMERS_MAX_BYTES ((size_t)1 << 20)
+#define LEFT_S            3600   /* what Redis may still show of a row that has left the ledger */
+#define PAGE_FIELDS       "1000" /* of users, so that a hash of 10,000 does not stop Redis */
 
 static const struct script push_script = {"push", script_push_source};
 static const struct script users_script = {"users", script_users_source};
@@ -27,6 +29,7 @@ struct push_batch_row {
     uint64_t number;
     enum row_dirty was;
     enum outcome outcome;
+    enum push_seal_step seal;
     char found[24]; /* OUTCOME_OLDER: the larger number */
 };
 
@@ -43,7 +46,7 @@ struct push_batch_rows {
     struct push_batch_command commands[TRIP_COMMANDS];
     redisReply *replies[TRIP_COMMANDS];
     size_t command_count;
-    struct buf keys, share, text;
+    struct buf keys, share, formers;
     bool is_sweep; /* plain fields that nobody counts become 0 */
 };
 
@@ -56,7 +59,7 @@ int push_batch_init(struct push_batch *t, struct ledger *ledger, struct store *s
         return err_set(err, EX_OSERR, "out of memory");
     buf_init(&t->rows->keys, KEYS_MAX_BYTES);
     buf_init(&t->rows->share, 1024);
-    buf_init(&t->rows->text, 1024);
+    buf_init(&t->rows->formers, FORMERS_MAX_BYTES);
     return 0;
 }
 
@@ -66,7 +69,7 @@ void push_batch_fini(struct push_batch *t)
         return;
     buf_fini(&t->rows->keys);
     buf_fini(&t->rows->share);
-    buf_fini(&t->rows->text);
+    buf_fini(&t->rows->formers);
     free(t->rows);
     t->rows = NULL;
 }
@@ -91,11 +94,19 @@ static struct slice command_key(struct push_batch_rows *r, struct push_batch_com
     return key_of(r, c);
 }
 
+/* The word of push.lua for what a seal has of the share. */
+static struct slice seal_word(const struct push_batch_rows *r, const struct row *row)
+{
+    if (!row->is_present)
+        return SLICE("left");
+    return r->rows[r->count - 1].seal == PUSH_SEAL_PUT_IN ? SLICE("final") : SLICE_NONE;
+}
+
 static void add_push(struct push_batch *t, const struct row *row)
 {
     struct push_batch_rows *r = t->rows;
     struct push_batch_command *c = command_begin(r);
-    struct slice argv[8];
+    struct slice argv[10];
     char number[24];
 
     reconcile_key_add(&r->keys, t->prefix, &row->key);
@@ -111,7 +122,9 @@ static void add_push(struct push_batch *t, const struct row *row)
     argv[5] = SLICE_NONE;
     argv[6] = r->is_sweep && row->key.user.len == 0 ? SLICE("sweep") : SLICE_NONE;
     argv[7] = reconcile_form(t->as_names);
-    store_pipe_add_script(t->store, &push_script, 1, 8, argv);
+    argv[8] = seal_word(r, row);
+    argv[9] = buf_slice(&r->formers);
+    store_pipe_add_script(t->store, &push_script, 1, 10, argv);
 }
 
 /* Once a key and trip: r->keys may have moved since the last, so the key is compared by its place.
@@ -193,19 +206,26 @@ static void add_gone(struct push_batch *t, const struct row *row, int64_t now_s)
     add_expire(t, now_s + LEFT_S, start, t->rows->keys.len - start);
 }
 
-static void collect_row(struct push_batch *t, struct row *row, int64_t now_s)
+static int collect_row(struct push_batch *t, struct row *row, int64_t now_s, struct err *err)
 {
     struct push_batch_rows *r = t->rows;
 
-    r->rows[r->count++] =
-        (struct push_batch_row){.id = row->id, .number = row->number, .was = row->dirty};
+    r->rows[r->count++] = (struct push_batch_row){
+        .id = row->id,
+        .number = row->number,
+        .was = row->dirty,
+        .seal = r->is_sweep ? push_seal_step(&t->seal, row) : PUSH_SEAL_NOT};
     row->expires_s = push_keep_until(&t->keep, row);
-    if (row->expires_s == 0 || row->expires_s > now_s) {
-        add_commands(t, row);
-        return;
+    if (row->expires_s != 0 && row->expires_s <= now_s) {
+        r->rows[r->count - 1].outcome = OUTCOME_EXPIRED;
+        add_gone(t, row, now_s);
+        return 0;
     }
-    r->rows[r->count - 1].outcome = OUTCOME_EXPIRED;
-    add_gone(t, row, now_s);
+    buf_reset(&r->formers);
+    if (row->has_formers && ledger_formers(t->ledger, row->id, &r->formers, err) < 0)
+        return -1;
+    add_commands(t, row);
+    return r->formers.failed ? err_set(err, EX_OSERR, "out of memory for what a row was") : 0;
 }
 
 /* Reads the rows and builds the pipeline. */
@@ -221,7 +241,8 @@ static int collect(struct push_batch *t, enum ledger_walk which, int64_t after, 
     buf_reset(&r->keys);
     ledger_walk_start(t->ledger, which, after, limit);
     while ((rc = ledger_walk_next(t->ledger, &row, err)) == 1) {
-        collect_row(t, &row, now_s);
+        if ((rc = collect_row(t, &row, now_s, err)) < 0)
+            break;
         out->last_id = row.id;
     }
     ledger_walk_end(t->ledger);
@@ -342,13 +363,16 @@ static int note_row(struct push_batch *t, const struct push_batch_row *row,
     }
     if (row->outcome == OUTCOME_PUSHED)
         out->pushed++;
+    if (row->outcome == OUTCOME_PUSHED && row->seal == PUSH_SEAL_FINISH)
+        return ledger_row_finish(t->ledger, row->id, row->number, err);
     return is == row->was ? 0 : ledger_row_mark(t->ledger, row->id, row->number, is, err);
 }
 
 static bool has_news(const struct push_batch_rows *r)
 {
     for (size_t i = 0; i < r->count; i++) {
-        if (r->rows[i].outcome != OUTCOME_PUSHED || r->rows[i].was != ROW_CLEAN)
+        if (r->rows[i].outcome != OUTCOME_PUSHED || r->rows[i].was != ROW_CLEAN ||
+            r->rows[i].seal == PUSH_SEAL_FINISH)
             return true;
     }
     return false;

@@ -4,6 +4,7 @@
 #include "lib/core/contract.h"
 #include "lib/ledger/ledger.h"
 #include "lib/ledger/push_keep.h"
+#include "lib/ledger/push_seal.h"
 #include "lib/redis/store.h"
 
 /*
@@ -35,6 +36,7 @@ struct push_batch {
     const char *prefix;
     bool as_names; /* write the form of shares that every version reads (lib/ledger/push_fleet) */
     struct push_keep keep;
+    struct push_seal seal; /* in a walk */
     struct push_batch_rows *rows;
 };
 

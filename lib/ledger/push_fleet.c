@@ -34,22 +34,25 @@ static void add_commands(struct store *store, const char *prefix, struct slice n
     buf_fini(&key);
 }
 
-/* A key of another type is reported by its owner. */
-static bool is_older(const redisReply *reply, int64_t now_s)
+/* What a program knows, where it is in use; else UINT64_MAX. A key of another type is reported by
+ * its owner. */
+static uint64_t rows_known(const redisReply *reply, int64_t now_s)
 {
     uint64_t seen = 0, rows = 1, retired = 0;
+    bool is_used;
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != FIELD_COUNT ||
         !slice_number(link_reply_text(reply->element[FIELD_SEEN]), &seen))
-        return false;
+        return UINT64_MAX;
     (void)slice_number(link_reply_text(reply->element[FIELD_ROWS]), &rows);
     (void)slice_number(link_reply_text(reply->element[FIELD_RETIRED]), &retired);
-    return rows < 2 && (int64_t)seen > now_s - PUSH_FLEET_DAY_S && retired < seen &&
-           reply->element[FIELD_RENAMED]->type == REDIS_REPLY_NIL;
+    is_used = (int64_t)seen > now_s - PUSH_FLEET_DAY_S && retired < seen &&
+              reply->element[FIELD_RENAMED]->type == REDIS_REPLY_NIL;
+    return is_used ? rows : UINT64_MAX;
 }
 
 static int look(struct store *store, const char *prefix, const redisReply *nodes, int64_t now_s,
-                bool *as_names, struct err *err)
+                struct push_fleet *out, struct err *err)
 {
     size_t count = nodes->elements * PROGRAMS;
     redisReply **replies = calloc(count, sizeof(redisReply *));
@@ -61,21 +64,24 @@ static int look(struct store *store, const char *prefix, const redisReply *nodes
         add_commands(store, prefix, link_reply_text(nodes->element[i]));
     rc = store_pipe_run(store, replies, FLEET_TIMEOUT_MS, err);
     for (size_t i = 0; rc == 0 && i < count; i++) {
-        *as_names = *as_names || is_older(replies[i], now_s);
+        uint64_t rows = rows_known(replies[i], now_s);
+
+        out->as_names = out->as_names || rows < 2;
+        out->knows_seals = out->knows_seals && rows >= 3;
         freeReplyObject(replies[i]);
     }
     free(replies);
     return rc < 0 ? -1 : 0;
 }
 
-int push_fleet_look(struct store *store, const char *prefix, int64_t now_s, bool *as_names,
+int push_fleet_look(struct store *store, const char *prefix, int64_t now_s, struct push_fleet *out,
                     struct err *err)
 {
     redisReply *nodes;
     struct buf key;
     int rc = 0;
 
-    *as_names = false;
+    *out = (struct push_fleet){.knows_seals = true};
     buf_init(&key, 1024);
     key_nodes(&key, prefix);
     nodes = store_command(store, 2, (struct slice[]){SLICE("SMEMBERS"), buf_slice(&key)},
@@ -83,8 +89,10 @@ int push_fleet_look(struct store *store, const char *prefix, int64_t now_s, bool
     buf_fini(&key);
     if (nodes == NULL)
         return -1;
-    if (nodes->type == REDIS_REPLY_ARRAY && nodes->elements > 0)
-        rc = look(store, prefix, nodes, now_s, as_names, err);
+    if (nodes->type == REDIS_REPLY_ARRAY && nodes->elements > 0) {
+        out->nodes = nodes->elements;
+        rc = look(store, prefix, nodes, now_s, out, err);
+    }
     freeReplyObject(nodes);
     return rc;
 }

@@ -9,6 +9,12 @@
 -- longer values Redis would keep the hash in a form that takes three times the memory. A user's
 -- does not: a hash of many users has that form anyway.
 --
+-- The seal, field _sealed.0 (of a user: "_sealed.0 USER"), is all shares whose ledgers have put
+-- theirs into it, because the period is over (lib/ledger/push_seal.h). Its value is "#" and a digest of
+-- what follows; for each of those shares the digest of its name, the number through which it counts
+-- in base 36, and "."; then the sums of them, as in a share, but always with amounts. A share that
+-- the seal has does not count beside it.
+--
 -- A code is never used again for another counter. One of a newer version is kept as it is found.
 -- The names form, "NUMBER name amount name amount ...", is that of versions that knew no other;
 -- their hashes list the shares in _nodes.
@@ -16,6 +22,7 @@
 local EXACT = 9007199254740991 -- above this, doubles are not exact
 local FIELD_BYTES = 64
 local PLAIN = -1 -- an amount: that of the plain field
+local SEAL = '_sealed.0'
 
 local CODES = {
     in_messages = 'A', in_recipients = 'B', in_bytes = 'C', out_messages = 'D',
@@ -68,6 +75,16 @@ local function base36(amount)
     return text
 end
 
+-- Six characters that stand for a text.
+local function digest(text)
+    local sum = 0
+    for i = 1, #text do
+        sum = math.fmod(sum * 131 + string.byte(text, i), 2147483647)
+    end
+    sum = base36(sum)
+    return string.rep('0', 6 - #sum) .. sum
+end
+
 -- Adds "name amount name amount ..."; false where it is no such text.
 local function names_read(text, amounts)
     local word = string.gmatch(text, '%S+')
@@ -81,20 +98,13 @@ local function names_read(text, amounts)
     return true
 end
 
--- {number, amounts, others: of codes unknown here, is_names}, or nil where it is no share.
-local function share_read(text)
-    local number, rest = string.match(text, '^(%d+) ?(.*)$')
-    local share = { amounts = {}, others = '' }
-    if number then
-        share.number, share.is_names = number, true
-        return names_read(rest, share.amounts) and share or nil
-    end
-    share.number, rest = string.match(text, '^=(%d+)(.*)$')
+-- Adds codes and amounts to the share; it, or nil where they are none.
+local function codes_read(share, rest)
     local function take(name, amount)
         share.amounts[name] = amount == '' and PLAIN or tonumber(amount, 36)
         return ''
     end
-    rest = string.gsub(rest or '?', '{([%l%d_]+)}([%l%d]*)', take)
+    rest = string.gsub(rest, '{([%l%d_]+)}([%l%d]*)', take)
     rest = string.gsub(rest, '([W-Z]?%u)([%l%d]*)', function(code, amount)
         if name_of(code) then
             return take(name_of(code), amount)
@@ -108,19 +118,55 @@ local function share_read(text)
     return rest == '' and share or nil
 end
 
--- Its text, in pieces of at most that many bytes. holders: how many shares have a counter.
-local function share_texts(share, holders, most)
+-- As a share, and through: digest of a share's name -> number.
+local function seal_read(text)
+    local share = { amounts = {}, others = '', through = {} }
+    local sum, body = string.match(text, '^#(%w%w%w%w%w%w)(.*)$')
+    local pattern, at = '^(' .. string.rep('[%l%d]', 6) .. ')([%l%d]+)%.()', 1
+    if not sum or sum ~= digest(body) then
+        return nil
+    end
+    while true do
+        local mark, number, after = string.match(body, pattern, at)
+        if not mark then
+            return codes_read(share, string.sub(body, at))
+        end
+        share.through[mark], at = tonumber(number, 36), after
+    end
+end
+
+-- {number, amounts, others: of codes unknown here, is_names}, or nil where it is no share.
+local function share_read(text)
+    local number, rest = string.match(text, '^(%d+) ?(.*)$')
+    local share = { amounts = {}, others = '' }
+    if number then
+        share.number, share.is_names = number, true
+        return names_read(rest, share.amounts) and share or nil
+    end
+    share.number, rest = string.match(text, '^=(%d+)(.*)$')
+    return rest and codes_read(share, rest)
+end
+
+-- Codes in order; holders: how many shares have a counter. Nil: all stand with their amounts.
+local function code_words(share, holders)
     local codes, amounts = {}, {}
     for name, amount in pairs(share.amounts) do
         local code = CODES[name] or '{' .. name .. '}'
         codes[#codes + 1] = code
-        amounts[code] = holders[name] > 1 and base36(amount) or ''
+        amounts[code] = (not holders or holders[name] > 1) and base36(amount) or ''
     end
     table.sort(codes)
-    codes[#codes + 1] = share.others
-    local texts, text = {}, '=' .. share.number
     for i = 1, #codes do
-        local word = codes[i] .. (amounts[codes[i]] or '')
+        codes[i] = codes[i] .. amounts[codes[i]]
+    end
+    codes[#codes + 1] = share.others
+    return codes
+end
+
+-- Its text, in pieces of at most that many bytes.
+local function share_texts(share, holders, most)
+    local texts, text = {}, '=' .. share.number
+    for _, word in ipairs(code_words(share, holders)) do
         if #text + #word > most then
             texts[#texts + 1] = text
             text = ''
@@ -128,6 +174,20 @@ local function share_texts(share, holders, most)
         text = text .. word
     end
     texts[#texts + 1] = text
+    return texts
+end
+
+local function seal_texts(seal, most)
+    local words, texts = {}, {}
+    for mark, number in pairs(seal.through) do
+        words[#words + 1] = mark .. base36(number) .. '.'
+    end
+    table.sort(words)
+    local text = table.concat(words) .. table.concat(code_words(seal))
+    text = '#' .. digest(text) .. text
+    for at = 1, #text, most do
+        texts[#texts + 1] = string.sub(text, at, at + most - 1)
+    end
     return texts
 end
 

@@ -50,12 +50,19 @@ local function sums_of(user)
         fields[i] = names[i] .. ' ' .. user
     end
     local texts = #fields > 0 and redis.call('HMGET', key, unpack(fields)) or {}
+    local through = {}
     for i = 1, #texts do
-        local share = share_read(texts[i] or '=0')
+        local seal = names[i] == SEAL and texts[i] and seal_read(texts[i])
+        through = seal and seal.through or through
+    end
+    for i = 1, #texts do
+        local read = names[i] == SEAL and texts[i] and seal_read or share_read
+        local share = read(texts[i] or '=0')
         if not share or share.others ~= '' then
             return nil
         end
-        for name, amount in pairs(share.amounts) do
+        local is_sealed = next(through) and through[digest(names[i])]
+        for name, amount in pairs(is_sealed and {} or share.amounts) do
             local is_plain = amount == PLAIN or sums[name] == PLAIN
             sums[name] = is_plain and PLAIN or (sums[name] or 0) + amount
         end

@@ -15,9 +15,9 @@
 
 /*
  * What the rows of a fleet take in Redis: domains x days x nodes, pushed by push.lua as nodes do
- * it. A row has ten counters (in, out, normal priority, sessions) and, each for a part of the
- * domains, local, forwarded and bulk mail and bounces; 13 in the mean. Redis must be empty; the
- * rows stay, so that reports can be tried on them.
+ * it, and again after they have sealed them. A row has ten counters (in, out, normal priority,
+ * sessions) and, each for a part of the domains, local, forwarded and bulk mail and bounces; 13 in
+ * the mean. Redis must be empty; the rows stay, so that reports can be tried on them.
  *
  * usage: rows-bench SOCKET DOMAINS DAYS NODES [USERS of a domain and day]
  */
@@ -25,11 +25,13 @@
 #define TRIP       500
 #define TIMEOUT_MS 60000
 #define FIRST_DAY  1790812800 /* 2026-10-01 */
+#define NODES_MAX  64
 
 static const struct script push_script = {"push", script_push_source};
 static struct store *store;
 static struct err err;
 static struct random_source source = {1};
+static bool is_final; /* the shares go into seals */
 static size_t pending;
 
 static void must(bool good)
@@ -111,9 +113,10 @@ static void push(const struct buf *key, unsigned node, struct slice counters, st
 
     (void)snprintf(share, sizeof share, "_mx%u.%08x", node + 1, 0x0badcafeU + node);
     (void)snprintf(number, sizeof number, "%u", 1000000 + random_below(&source, 9000000));
-    store_pipe_add_script(store, &push_script, 1, 8,
+    store_pipe_add_script(store, &push_script, 1, 9,
                           (struct slice[]){buf_slice(key), slice_str(share), slice_str(number),
-                                           counters, user, SLICE_NONE, SLICE_NONE, SLICE_NONE});
+                                           counters, user, SLICE_NONE, SLICE_NONE, SLICE_NONE,
+                                           is_final ? SLICE("final") : SLICE_NONE});
     if (++pending >= TRIP)
         trip();
 }
@@ -219,18 +222,35 @@ static void say(const char *what, uint64_t rows, uint64_t bytes, int64_t took_ms
            (double)bytes / 1e6, (double)bytes / (double)rows, (double)took_ms / 1000);
 }
 
+static void fill_node(const struct shape *s, bool users, unsigned node)
+{
+    if (users)
+        users_push(s, node);
+    else
+        rows_push(s, node);
+}
+
 static void fill(const struct shape *s, bool users)
 {
     uint64_t before = used_memory(), rows = (uint64_t)s->domains * s->days * (users ? s->users : 1);
     int64_t began_ms = clock_monotonic_ms();
 
+    struct random_source begin[NODES_MAX];
+
     for (unsigned node = 0; node < s->nodes; node++) {
-        if (users)
-            users_push(s, node);
-        else
-            rows_push(s, node);
+        begin[node] = source;
+        fill_node(s, users, node);
     }
     say(users ? "users" : "days", rows, used_memory() - before, clock_monotonic_ms() - began_ms);
+    began_ms = clock_monotonic_ms();
+    is_final = true;
+    for (unsigned node = 0; node < s->nodes && s->nodes > 1; node++) {
+        source = begin[node]; /* the same figures again */
+        fill_node(s, users, node);
+    }
+    is_final = false;
+    if (s->nodes > 1)
+        say("sealed", rows, used_memory() - before, clock_monotonic_ms() - began_ms);
 }
 
 int main(int argc, char **argv)
@@ -241,6 +261,10 @@ int main(int argc, char **argv)
 
     if (argc < 5) {
         (void)fprintf(stderr, "usage: rows-bench SOCKET DOMAINS DAYS NODES [USERS]\n");
+        return 64;
+    }
+    if (strtoul(argv[4], NULL, 10) > NODES_MAX) {
+        (void)fprintf(stderr, "rows-bench: at most %d nodes\n", NODES_MAX);
         return 64;
     }
     s.domains = (unsigned)strtoul(argv[2], NULL, 10);
