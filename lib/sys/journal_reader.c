@@ -221,6 +221,22 @@ static int frame_take(struct journal_reader *r, const struct journal_frame *f, s
     return wanted ? 1 : 0;
 }
 
+/* The position is not where the record due begins: it is another journal's, as one that came out of
+ * a backup may be; or that record is being written. */
+static bool is_elsewhere(const struct journal_reader *r, enum journal_frame_state state,
+                         const struct journal_frame *f)
+{
+    return r->due == 0 && r->len > 0 && (state != FRAME_GOOD || f->number != r->at.number);
+}
+
+/* Looked for by its number, from the segment's first record on. */
+static void segment_again(struct journal_reader *r)
+{
+    r->at.offset = 0;
+    r->due = r->at.segment;
+    r->len = 0;
+}
+
 int journal_reader_next(struct journal_reader *r, struct record *out, struct err *err)
 {
     enum journal_frame_state state;
@@ -232,6 +248,10 @@ int journal_reader_next(struct journal_reader *r, struct record *out, struct err
             return result;
         if (frame_read(r, &f, &state, err) != 0)
             return -1;
+        if (is_elsewhere(r, state, &f)) {
+            segment_again(r);
+            continue;
+        }
         if (state == FRAME_BAD)
             return damage(r, "a record with a wrong checksum or length", err);
         if (state == FRAME_GOOD) {

@@ -151,6 +151,38 @@ static void test_old_damage(void)
     fixture_clear();
 }
 
+/* A position that is no record's begin, as after another journal was restored: the record is found
+ * by its number. */
+static void test_elsewhere(void)
+{
+    size_t last;
+    struct buf whole = three(&last);
+    struct journal *j = fixture_open(0, SYNC_NEVER);
+    struct journal_reader *r;
+    struct record record;
+    struct err err = {0};
+    bool read = true;
+
+    for (size_t offset = 0; offset <= whole.len; offset++) {
+        r = journal_reader_open(fixture_dir, (struct journal_position){1, offset, 3}, &err);
+        /* Where nothing stands nothing has come yet. */
+        read = read &&
+               (offset == whole.len || (journal_reader_next(r, &record, &err) == 1 &&
+                                        fixture_is_record(&record, 3) && record.number == 3)) &&
+               journal_reader_next(r, &record, &err) == 0;
+        journal_reader_close(r);
+    }
+    OK(read, "a record is found whatever offset is told");
+    r = journal_reader_open(fixture_dir, (struct journal_position){1, whole.len + 5, 4}, &err);
+    OK(journal_reader_next(r, &record, &err) == 0 && fixture_append(j, 44, -1) == 4 &&
+           journal_reader_next(r, &record, &err) == 1 && fixture_is_record(&record, 44),
+       "also beyond the end of a segment that grows");
+    journal_reader_close(r);
+    journal_close(j);
+    buf_fini(&whole);
+    fixture_clear();
+}
+
 /* The file-size limit stands in for a full disk: the write comes back short, then not at all. */
 static void test_full_disk(void)
 {
@@ -223,6 +255,7 @@ int main(void)
     test_zeros();
     test_flipped();
     test_old_damage();
+    test_elsewhere();
     test_full_disk();
     test_min_free();
     fixture_fini();
