@@ -1,9 +1,10 @@
 -- As much of Redis as the push of a ledger needs, in memory, for t/sim/simulate. The scripts that it
 -- runs are the real ones. t/sim/redis.t holds its answers against those of a real server.
 --
--- Global functions for the host: run(words), eval(source, keys, words), save(), restore(copy).
+-- Global functions for the host: run(words), eval(source, keys, words), save(), restore(copy);
+-- from it: now_s().
 
-local keys = {} -- name -> { kind = 'hash' | 'set' | 'string', value = ... }
+local keys = {} -- name -> { kind = 'hash' | 'set' | 'zset' | 'string', value = ... }
 local commands, compiled = {}, {}
 
 local function wrong_type()
@@ -125,6 +126,44 @@ function commands.SMEMBERS(name)
     return sorted(set or {})
 end
 
+function commands.ZADD(name, ...)
+    local words, added = { ... }, 0
+    local set = value_of(name, 'zset', true)
+    if set == false then
+        return wrong_type()
+    end
+    for i = 1, #words, 2 do
+        added = added + (set[words[i + 1]] and 0 or 1)
+        set[words[i + 1]] = words[i]
+    end
+    return added
+end
+
+function commands.ZREM(name, ...)
+    local set, gone = value_of(name, 'zset'), 0
+    if set == false then
+        return wrong_type()
+    end
+    for _, member in ipairs({ ... }) do
+        gone = gone + (set and set[member] and 1 or 0)
+        if set then
+            set[member] = nil
+        end
+    end
+    if set and next(set) == nil then
+        keys[name] = nil
+    end
+    return gone
+end
+
+function commands.ZCARD(name)
+    local set = value_of(name, 'zset')
+    if set == false then
+        return wrong_type()
+    end
+    return #sorted(set or {})
+end
+
 function commands.GET(name)
     local key = keys[name]
     if key and key.kind ~= 'string' then
@@ -148,8 +187,29 @@ function commands.DEL(name)
 end
 
 -- Nothing here lives long enough to expire.
-function commands.EXPIREAT(name)
-    return keys[name] and 1 or 0
+function commands.EXPIREAT(name, when)
+    if not keys[name] then
+        return 0
+    end
+    keys[name].expires = tonumber(when)
+    return 1
+end
+
+function commands.EXPIRE(name, seconds)
+    return commands.EXPIREAT(name, now_s() + tonumber(seconds))
+end
+
+function commands.TTL(name)
+    local key = keys[name]
+    if not key then
+        return -2
+    end
+    return key.expires and key.expires - now_s() or -1
+end
+
+-- All in one page, whatever the pattern.
+function commands.SCAN()
+    return { '0', commands.KEYS('') }
 end
 
 function commands.FLUSHALL()
@@ -217,7 +277,7 @@ function save()
                 value[field] = word
             end
         end
-        copy[name] = { kind = key.kind, value = value }
+        copy[name] = { kind = key.kind, value = value, expires = key.expires }
     end
     return copy
 end

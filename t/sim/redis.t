@@ -16,7 +16,7 @@ ROUNDS = 60
 COMMANDS = 60
 SIMULATE = os.path.join(tree.BUILD, "t/sim/simulate")
 UNSORTED = {"SMEMBERS": 1, "HKEYS": 1, "HGETALL": 2}  # the model sorts by name
-KEYS = ("tg:{a}:total", "tg:{a}:users:month:2026-11", "tg:{@n}:node", "set", "text")
+KEYS = ("tg:{a}:total", "tg:{a}:users:month:2026-11", "tg:{@n}:node", "set", "text", "held")
 SHARES = ("_mx1.0a0a0a0a", "_mx2.0b0b0b0b", "_mx1.0c0c0c0c")
 
 
@@ -53,6 +53,9 @@ def command(rng):
         lambda: ["HGETALL", key], lambda: ["HKEYS", key], lambda: ["SMEMBERS", key],
         lambda: ["HSET", key, field(rng), str(rng.randrange(99))],
         lambda: ["HDEL", key, field(rng)], lambda: ["SADD", key, rng.choice("xyz")],
+        lambda: ["ZADD", key, str(rng.randrange(9)), rng.choice("xyz")],
+        lambda: ["ZREM", key, rng.choice("xyz")], lambda: ["ZCARD", key],
+        lambda: ["EXPIRE", key, "86400"],
         lambda: ["GET", key], lambda: ["SET", key, "v", "NX"], lambda: ["DEL", key],
         lambda: ["EXPIREAT", key, "9999999999"]) + (lambda: script(rng),) * 20)
     return make()

@@ -1,6 +1,5 @@
 #include "t/sim/sim_disk.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,9 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "t/sim/sim_open.h"
+
 #define DISKS_MAX 4
-#define FILES_MAX 64
-#define PATH_ROOM 256
+#define FILES_MAX 256
+#define PATH_ROOM SIM_PATH_ROOM
 
 /* A change that is not on the disk yet. */
 struct change {
@@ -37,6 +38,7 @@ struct sim_disk {
     size_t count;
     enum sim_fault fault;
     uint32_t calls, fails; /* until the fault; writes that fail yet */
+    uint32_t seen;         /* calls */
     bool is_dead, has_lost_power;
 };
 
@@ -44,16 +46,7 @@ static struct sim_disk *disks[DISKS_MAX];
 
 /* --- the real calls -------------------------------------------------------------------------- */
 
-static void *real(const char *name)
-{
-    void *call = dlsym(RTLD_NEXT, name);
-
-    if (call == NULL)
-        abort();
-    return call;
-}
-
-#define REAL(name, type) ((type)real(name))
+#define REAL(name, type) ((type)sim_real(name))
 
 typedef ssize_t (*write_call)(int, const void *, size_t);
 typedef ssize_t (*pwrite_call)(int, const void *, size_t, off_t);
@@ -120,41 +113,31 @@ static struct sim_disk *disk_of_path(const char *path)
     return NULL;
 }
 
-static struct sim_disk *disk_of(int fd, char path[PATH_ROOM])
+/* A disk is looked for each time: they come and go. */
+static const struct sim_open *open_of(int fd, struct sim_disk **disk)
 {
-    char link[64];
-    ssize_t len;
+    const struct sim_open *o = sim_open_of(fd);
 
-    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    len = readlink(link, path, PATH_ROOM - 1);
-    if (len <= 0)
-        return NULL;
-    path[len] = '\0';
-    /* Those that are mapped are memory: a process sees in them what it has written. */
-    if (strstr(path, "-shm") != NULL || strstr(path, "/inflight") != NULL)
-        return NULL;
-    return disk_of_path(path);
+    *disk = o != NULL ? disk_of_path(o->path) : NULL;
+    return *disk != NULL ? o : NULL;
 }
 
-static struct file *file_of(struct sim_disk *d, int fd, const char *path)
+static struct file *file_of(struct sim_disk *d, const struct sim_open *o)
 {
     struct file *f = NULL;
-    struct stat st;
 
     for (size_t i = 0; i < d->count && f == NULL; i++)
-        f = strcmp(d->files[i].path, path) == 0 ? &d->files[i] : NULL;
-    if (fstat(fd, &st) != 0)
-        abort();
+        f = strcmp(d->files[i].path, o->path) == 0 ? &d->files[i] : NULL;
     if (f == NULL) {
         if (d->count == FILES_MAX)
             abort();
         f = &d->files[d->count++];
-        (void)snprintf(f->path, PATH_ROOM, "%s", path);
+        (void)snprintf(f->path, PATH_ROOM, "%s", o->path);
         f->last = &f->first;
-        f->inode = st.st_ino;
-    } else if (f->inode != st.st_ino) { /* another file of that name */
+        f->inode = o->inode;
+    } else if (f->inode != o->inode) { /* another file of that name */
         changes_drop(f);
-        f->inode = st.st_ino;
+        f->inode = o->inode;
         f->is_named = false;
     }
     return f;
@@ -216,6 +199,7 @@ static enum sim_fault fault_now(struct sim_disk *d, bool is_sync)
 {
     enum sim_fault fault = d->fault;
 
+    d->seen++;
     if (d->fails > 0 && !is_sync) {
         d->fails--;
         return SIM_FULL;
@@ -284,6 +268,18 @@ static void file_lose(struct sim_disk *d, struct file *f)
     (void)close(fd);
 }
 
+uint32_t sim_disk_calls(const struct sim_disk *d)
+{
+    return d->seen;
+}
+
+void sim_disk_forget(struct sim_disk *d)
+{
+    for (size_t i = 0; i < d->count; i++)
+        changes_drop(&d->files[i]);
+    d->count = 0;
+}
+
 bool sim_disk_revive(struct sim_disk *d)
 {
     bool lost = d->has_lost_power;
@@ -329,8 +325,8 @@ static off_t end_of(int fd)
 ssize_t write(int fd, const void *bytes, size_t len)
 {
     static write_call call;
-    char path[PATH_ROOM];
-    struct sim_disk *d = disk_of(fd, path);
+    struct sim_disk *d;
+    const struct sim_open *o = open_of(fd, &d);
     size_t kept = len;
     struct file *f;
     ssize_t done;
@@ -342,7 +338,7 @@ ssize_t write(int fd, const void *bytes, size_t len)
     done = before_write(d, &kept);
     if (done != -1)
         return done == -2 ? -1 : done;
-    f = file_of(d, fd, path);
+    f = file_of(d, o);
     synced_keep(f, fd);
     change_add(f, end_of(fd), bytes, kept); /* all such files are appended to */
     return call(fd, bytes, kept) < 0 ? -1 : (ssize_t)len;
@@ -351,8 +347,8 @@ ssize_t write(int fd, const void *bytes, size_t len)
 ssize_t pwrite64(int fd, const void *bytes, size_t len, off_t at);
 ssize_t pwrite64(int fd, const void *bytes, size_t len, off_t at)
 {
-    char path[PATH_ROOM];
-    struct sim_disk *d = disk_of(fd, path);
+    struct sim_disk *d;
+    const struct sim_open *o = open_of(fd, &d);
     size_t kept = len;
     struct file *f;
     ssize_t done;
@@ -362,7 +358,7 @@ ssize_t pwrite64(int fd, const void *bytes, size_t len, off_t at)
     done = before_write(d, &kept);
     if (done != -1)
         return done == -2 ? -1 : done;
-    f = file_of(d, fd, path);
+    f = file_of(d, o);
     synced_keep(f, fd);
     change_add(f, at, bytes, kept);
     return real_pwrite(fd, bytes, kept, at) < 0 ? -1 : (ssize_t)len;
@@ -372,8 +368,8 @@ int ftruncate64(int fd, off_t len);
 int ftruncate64(int fd, off_t len)
 {
     static cut_call call;
-    char path[PATH_ROOM];
-    struct sim_disk *d = disk_of(fd, path);
+    struct sim_disk *d;
+    const struct sim_open *o = open_of(fd, &d);
     enum sim_fault fault;
     struct file *f;
 
@@ -386,7 +382,7 @@ int ftruncate64(int fd, off_t len)
     fault = fault_now(d, false);
     if (fault == SIM_KILL || fault == SIM_TORN || fault == SIM_POWER)
         return 0;
-    f = file_of(d, fd, path);
+    f = file_of(d, o);
     synced_keep(f, fd);
     change_add(f, -1, NULL, (size_t)len);
     return call(fd, len);
@@ -394,8 +390,8 @@ int ftruncate64(int fd, off_t len)
 
 static int synced(int fd)
 {
-    char path[PATH_ROOM];
-    struct sim_disk *d = disk_of(fd, path);
+    struct sim_disk *d;
+    const struct sim_open *o = open_of(fd, &d);
     enum sim_fault fault = d == NULL || d->is_dead ? SIM_NONE : fault_now(d, true);
 
     if (d == NULL || d->is_dead)
@@ -406,7 +402,7 @@ static int synced(int fd)
     }
     for (size_t i = 0; i < d->count; i++) {
         d->files[i].is_named = true;
-        if (strcmp(d->files[i].path, path) == 0)
+        if (strcmp(d->files[i].path, o->path) == 0)
             changes_drop(&d->files[i]);
     }
     return 0;

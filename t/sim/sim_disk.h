@@ -38,6 +38,10 @@ void sim_disk_plan(struct sim_disk *d, enum sim_fault fault, uint32_t calls);
 bool sim_disk_is_dead(const struct sim_disk *d);
 /* Dies now. */
 void sim_disk_kill(struct sim_disk *d, bool power);
+/* How many calls there were that a fault could have come at. */
+uint32_t sim_disk_calls(const struct sim_disk *d);
+/* The files were changed by others: as they are, they are on the disk. */
+void sim_disk_forget(struct sim_disk *d);
 /* Works again, as it was left. True: what was not synced was lost. */
 bool sim_disk_revive(struct sim_disk *d);
 

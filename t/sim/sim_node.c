@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "lib/ledger/adopt.h"
 #include "lib/ledger/identity.h"
 #include "lib/ledger/ledger_recover.h"
 #include "lib/ledger/ledger_share.h"
@@ -13,7 +14,6 @@
 #include "lib/sys/settings.h"
 #include "t/sim/sim_store.h"
 
-#define SEGMENT_BYTES  1800 /* some 25 records */
 #define SCRUB_EVERY_MS 2000
 #define WATCH_MS       1500
 #define STEP_MS        200
@@ -32,6 +32,11 @@ void sim_clock_advance(int64_t ms)
 {
     clock_now_ms += ms;
     clock_passed_ms += ms;
+}
+
+void sim_clock_step(int64_t ms)
+{
+    clock_now_ms += ms;
 }
 
 int64_t clock_unix_ms(void)
@@ -64,9 +69,9 @@ int clock_zone_set(const char *name, struct err *err)
 /* --- a node ---------------------------------------------------------------------------------- */
 
 void sim_node_init(struct sim_node *n, const char *base, const char *name, int sync,
-                   struct random_source *random)
+                   uint32_t segment_bytes, struct random_source *random)
 {
-    *n = (struct sim_node){.sync = sync};
+    *n = (struct sim_node){.sync = sync, .segment_bytes = segment_bytes};
     (void)snprintf(n->name, sizeof n->name, "%s", name);
     (void)snprintf(n->dir, sizeof n->dir, "%s/%s", base, name);
     (void)snprintf(n->journal_dir, sizeof n->journal_dir, "%s/journal", n->dir);
@@ -115,7 +120,7 @@ static int numbers_agree(struct sim_node *n, struct identity *id, struct err *er
 static int parts_open(struct sim_node *n, struct err *err)
 {
     struct journal_config journal = {
-        .dir = n->journal_dir, .segment_bytes = SEGMENT_BYTES, .sync = n->sync, .sync_ms = 10};
+        .dir = n->journal_dir, .segment_bytes = n->segment_bytes, .sync = n->sync, .sync_ms = 10};
     struct push_config config = {.prefix = "tg",
                                  .version = "sim",
                                  .timezone = "UTC",
@@ -189,12 +194,13 @@ int sim_node_push(struct sim_node *n, struct err *err)
     return told(n, push_step(n->push, &n->now, STEP_MS, err), err);
 }
 
-void sim_node_trim(struct sim_node *n)
+void sim_node_trim(struct sim_node *n, uint64_t kept_bytes)
 {
-    struct journal_keep none = {0};
+    struct journal_keep keep = {.max_bytes = kept_bytes};
 
     n->upkeep.sync_next_ms = 0;
-    upkeep_trim(&n->upkeep, &none);
+    upkeep_trim(&n->upkeep, &keep);
+    upkeep_index(&n->upkeep);
 }
 
 void sim_node_stop(struct sim_node *n)
@@ -208,6 +214,41 @@ void sim_node_stop(struct sim_node *n)
         if (sim_node_push(n, &err) < 0)
             sim_clock_advance(20);
     }
-    sim_node_trim(n);
+    sim_node_trim(n, 0);
     sim_node_close(n);
+}
+
+static int ledger_make(const struct sim_node *n, struct store *store, struct err *err)
+{
+    struct adopt_source from = {
+        store, "tg", n->journal_dir, {true, 100}, {HOUR_KEPT_S, DAY_KEPT_S, DAY_KEPT_S}};
+    struct adopt_result found;
+    char path[240];
+    struct ledger *l;
+    int rc;
+
+    (void)snprintf(path, sizeof path, "%s/ledger.db", n->dir);
+    l = ledger_open(path, n->name, err);
+    rc = l == NULL ? -1 : adopt_run(l, &from, &found, err);
+    if (rc == 0)
+        rc = ledger_zone_check(l, "UTC", err);
+    if (rc == 0 && ledger_sync(l, err) < 0)
+        rc = -1;
+    ledger_close(l);
+    return rc;
+}
+
+/* A torn end goes as at each start. */
+int sim_node_repair(struct sim_node *n, struct err *err)
+{
+    struct journal_config config = {.dir = n->journal_dir, .sync = SYNC_ALWAYS};
+    struct store *store = store_new(&(struct settings){0}, err);
+    int rc;
+
+    n->journal = journal_open(&config, err);
+    rc = n->journal == NULL ? -1 : ledger_make(n, store, err);
+    journal_close(n->journal);
+    n->journal = NULL;
+    store_free(store);
+    return rc;
 }

@@ -18,6 +18,7 @@
 struct sim_node {
     char name[16], dir[200];
     int sync; /* enum ledger_sync */
+    uint32_t segment_bytes;
     struct sim_disk *disk;
     bool is_open;
 
@@ -34,10 +35,12 @@ struct sim_node {
 
 void sim_clock_set(int64_t unix_ms);
 void sim_clock_advance(int64_t ms);
+/* Somebody sets the clock; no time passes. */
+void sim_clock_step(int64_t ms);
 
 /* In a new directory below `base`. */
 void sim_node_init(struct sim_node *n, const char *base, const char *name, int sync,
-                   struct random_source *random);
+                   uint32_t segment_bytes, struct random_source *random);
 void sim_node_fini(struct sim_node *n);
 
 /* A start. -1: *err; what was open is closed again. */
@@ -48,8 +51,11 @@ void sim_node_close(struct sim_node *n);
 void sim_node_fold(struct sim_node *n);
 /* What push_step gives; 1 where it has to go on. */
 int sim_node_push(struct sim_node *n, struct err *err);
-void sim_node_trim(struct sim_node *n);
+/* Of the segments that are counted so many bytes are kept; one of them gets its index. */
+void sim_node_trim(struct sim_node *n, uint64_t kept_bytes);
 /* A clean stop: all that Redis takes is there. */
 void sim_node_stop(struct sim_node *n);
+/* tollgated --repair (milter/repair.c) of a node that is not open and has no ledger. */
+int sim_node_repair(struct sim_node *n, struct err *err);
 
 #endif

@@ -8,9 +8,10 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/sys/clock.h"
+
 #define PIPE_MAX 2400
 #define LATE_MAX 8
-#define RUN_ID   "sim"
 
 /* A command with its words in one block. */
 struct command {
@@ -28,14 +29,15 @@ struct store {
     struct pipeline pipe;
     const struct sim_disk *disk; /* NULL: none */
     bool is_connected;
-    uint64_t generation;
+    uint64_t generation, server;
+    char run_id[32];
 };
 
 static struct {
     lua_State *lua;
     struct random_source *random;
     uint32_t faults;
-    uint64_t connections;
+    uint64_t connections, servers;
     int saved; /* in Lua's registry; LUA_NOREF: none */
     struct pipeline *late[LATE_MAX];
     size_t late_count;
@@ -43,12 +45,19 @@ static struct {
 
 /* --- Redis in memory ------------------------------------------------------------------------- */
 
+static int now_s(lua_State *lua)
+{
+    lua_pushnumber(lua, (lua_Number)(clock_unix_ms() / 1000));
+    return 1;
+}
+
 void sim_store_begin(const char *lua_path, struct random_source *random)
 {
     sim.lua = luaL_newstate();
     sim.random = random;
     sim.saved = LUA_NOREF;
     luaL_openlibs(sim.lua);
+    lua_register(sim.lua, "now_s", now_s);
     if (luaL_dofile(sim.lua, lua_path) != 0) {
         (void)fprintf(stderr, "%s\n", lua_tostring(sim.lua, -1));
         exit(EX_NOINPUT);
@@ -285,6 +294,11 @@ void sim_store_restore(void)
         abort();
 }
 
+void sim_store_promote(void)
+{
+    sim.servers++;
+}
+
 void sim_store_reset(void)
 {
     for (size_t i = 0; i < sim.late_count; i++) {
@@ -376,9 +390,11 @@ int store_pipe_run(struct store *st, redisReply **replies, int64_t timeout_ms, s
     err = err != NULL ? err : &unseen;
     if (sim.late_count > 0 && random_below(sim.random, 3) == 0)
         sim_store_deliver();
-    if (!st->is_connected) {
+    if (!st->is_connected || st->server != sim.servers) {
         st->is_connected = true;
         st->generation = ++sim.connections;
+        st->server = sim.servers;
+        (void)snprintf(st->run_id, sizeof st->run_id, "sim%llu", (unsigned long long)sim.servers);
     }
     if (st->disk != NULL && sim_disk_is_dead(st->disk))
         rc = away(st, err);
@@ -440,8 +456,7 @@ uint64_t store_generation(const struct store *st)
 
 const char *store_run_id(const struct store *st)
 {
-    (void)st;
-    return RUN_ID;
+    return st->run_id;
 }
 
 bool store_is_worth_trying(const struct store *st)

@@ -1,4 +1,3 @@
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,461 +5,250 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "lib/redis/link.h"
-#include "lib/sys/clock.h"
+#include "lib/sys/journal_segment.h"
 #include "lib/sys/log.h"
-#include "lib/sys/settings.h"
 #include "t/sim/sim_ask.h"
-#include "t/sim/sim_node.h"
+#include "t/sim/sim_files.h"
 #include "t/sim/sim_store.h"
+#include "t/sim/sim_world.h"
 
 /*
  * Two nodes, their disks, the clock and Redis in one process, and one seed that decides all that
  * happens to them. The code of journal, fold, ledger and push is the real one, and so are SQLite
  * and the scripts.
  *
- * Record i has 2^i bytes: so the bytes of an account tell which records it counts, and messages say
- * whether one counts twice.
- *
- * usage: simulate FIRST COUNT REDIS.LUA     seeds; a line for each that fails, exit status 1
- *        simulate ask REDIS.LUA             t/sim/sim_ask.h
+ * usage: simulate FIRST COUNT REDIS.LUA          seeds; a line for each that fails, exit status 1
+ *        simulate calls FIRST COUNT REDIS.LUA    seeds without other faults, each run once for each
+ *                                                call that changes a file: it dies there
+ *        simulate cut FIRST COUNT REDIS.LUA      journals of seeds, cut at every byte
+ *        simulate ask REDIS.LUA                  t/sim/sim_ask.h
  *        SIM_TRACE=1: what happens, step by step; the files stay
+ *        SIM_EVERY=N: calls and cut take only each Nth call or byte
  */
 
-#define NODES       2
-#define RECORDS_MAX 50
-#define BEGIN_MS    INT64_C(1763730000000)
+#define SETTLE_ROUNDS 12
 
-enum fate { FATE_NONE, FATE_MAYBE, FATE_ACCEPTED };
-
-struct sim_record {
+/* The one fault of a run without others. */
+struct death {
     size_t node;
-    int64_t time_ms;
-    enum fate fate;
-    bool is_synced;
-};
-
-struct sim {
-    struct random_source random;
-    struct sim_node nodes[NODES];
-    struct sim_record records[RECORDS_MAX];
-    size_t count;
-    bool is_traced;
-    /* A journal has lost its end, whose records Redis may have; and Redis has lost something after
-     * that: rows which only those records had are gone (HACKING, "What cannot be covered"). */
-    bool has_lost_records, has_lost_rows;
-    char fault[600]; /* "": none */
+    enum sim_fault fault;
+    uint32_t call;
 };
 
 static char base[100];
-
-static void fail(struct sim *m, const char *what, const char *detail)
-{
-    if (m->fault[0] == '\0')
-        (void)snprintf(m->fault, sizeof m->fault, "%s%s%s", what, detail[0] != '\0' ? ": " : "",
-                       detail);
-}
-
-static void trace(const struct sim *m, const char *what, size_t node, long long value)
-{
-    if (m->is_traced)
-        (void)fprintf(stderr, "  %s %zu %lld\n", what, node, value);
-}
-
-/* --- what Redis shows ------------------------------------------------------------------------ */
-
-struct shown {
-    uint64_t messages, bytes;
-};
-
-static uint64_t number_of(const redisReply *reply)
-{
-    uint64_t number;
-
-    return slice_number(link_reply_text(reply), &number) ? number : 0;
-}
-
-static struct shown shown_in(const char *key, const char *start)
-{
-    char messages[80], bytes[80];
-    struct shown s = {0, 0};
-    redisReply *reply;
-
-    (void)snprintf(messages, sizeof messages, "%sin_messages", start);
-    (void)snprintf(bytes, sizeof bytes, "%sin_bytes", start);
-    reply = sim_store_ask(
-        4, (struct slice[]){SLICE("HMGET"), slice_str(key), slice_str(messages), slice_str(bytes)});
-    if (reply->type == REDIS_REPLY_ARRAY)
-        s = (struct shown){number_of(reply->element[0]), number_of(reply->element[1])};
-    freeReplyObject(reply);
-    return s;
-}
-
-/* The sum over all keys that begin so. */
-static struct shown shown_sum(const char *start, const char *user)
-{
-    redisReply *keys = sim_store_ask(2, (struct slice[]){SLICE("KEYS"), slice_str(start)});
-    struct shown sum = {0, 0};
-
-    for (size_t i = 0; i < keys->elements; i++) {
-        struct shown one = shown_in(keys->element[i]->str, user);
-
-        sum.messages += one.messages;
-        sum.bytes += one.bytes;
-    }
-    freeReplyObject(keys);
-    return sum;
-}
-
-static int64_t pushed_through(const char *node)
-{
-    char key[64];
-    redisReply *reply;
-    uint64_t through;
-
-    (void)snprintf(key, sizeof key, "tg:{@%s}:node", node);
-    reply =
-        sim_store_ask(3, (struct slice[]){SLICE("HGET"), slice_str(key), SLICE("pushed_through")});
-    through = number_of(reply);
-    freeReplyObject(reply);
-    return (int64_t)through;
-}
-
-/* --- what must be true ----------------------------------------------------------------------- */
-
-/* At any moment: no record counts twice, nor one that was never there. */
-static void check_shown(struct sim *m, struct shown s, const char *what)
-{
-    uint64_t possible = 0;
-    char text[120];
-
-    for (size_t i = 0; i < m->count; i++)
-        possible |= m->records[i].fate != FATE_NONE ? UINT64_C(1) << i : 0;
-    if ((uint64_t)__builtin_popcountll(s.bytes) == s.messages && (s.bytes & ~possible) == 0)
-        return;
-    (void)snprintf(text, sizeof text, "messages %llu, bytes %llx, possible %llx",
-                   (unsigned long long)s.messages, (unsigned long long)s.bytes,
-                   (unsigned long long)possible);
-    fail(m, what, text);
-}
-
-/* What a node says to have pushed is there. */
-static void check_through(struct sim *m, struct shown s)
-{
-    char text[120];
-
-    for (size_t i = 0; i < m->count; i++) {
-        const struct sim_record *r = &m->records[i];
-        int64_t through = pushed_through(m->nodes[r->node].name);
-
-        if (r->fate != FATE_ACCEPTED || r->time_ms >= through * 1000 || (s.bytes >> i & 1) != 0)
-            continue;
-        (void)snprintf(text, sizeof text, "record %zu of %lld ms, pushed_through %lld", i,
-                       (long long)r->time_ms, (long long)through);
-        fail(m, "pushed_through is ahead of what is there", text);
-    }
-}
-
-/* The row as it stands, for whoever looks for the reason. */
-static void trace_row(const struct sim *m)
-{
-    redisReply *row =
-        sim_store_ask(2, (struct slice[]){SLICE("HGETALL"), SLICE("tg:{example.com}:total")});
-
-    for (size_t i = 0; m->is_traced && i + 1 < row->elements; i += 2)
-        (void)fprintf(stderr, "    %s = %s\n", row->element[i]->str, row->element[i + 1]->str);
-    freeReplyObject(row);
-}
-
-static void check_now(struct sim *m)
-{
-    trace_row(m);
-    struct shown s = shown_in("tg:{example.com}:total", "");
-
-    check_shown(m, s, "a figure that cannot be");
-    check_through(m, s);
-}
-
-/* When all is well again. */
-static void check_end(struct sim *m)
-{
-    static const char *const keys[] = {
-        "tg:{example.com}:month:", "tg:{example.com}:day:", "tg:{example.com}:hour:"};
-    struct shown total = shown_in("tg:{example.com}:total", "");
-    char text[120];
-
-    for (size_t i = 0; i < m->count; i++) {
-        if (m->records[i].fate == FATE_ACCEPTED && (total.bytes >> i & 1) == 0) {
-            (void)snprintf(text, sizeof text, "record %zu of node %zu", i, m->records[i].node);
-            fail(m, "an accepted record is not counted", text);
-        }
-    }
-    for (size_t i = 0; !m->has_lost_rows && i < sizeof keys / sizeof keys[0]; i++) {
-        struct shown sum = shown_sum(keys[i], "");
-
-        if (sum.messages != total.messages || sum.bytes != total.bytes)
-            fail(m, "the sum of periods is not the total", keys[i]);
-    }
-    struct shown users = shown_sum("tg:{example.com}:users:month:", "u@example.com ");
-    if (!m->has_lost_rows && (users.messages != total.messages || users.bytes != total.bytes))
-        fail(m, "the user's figures are not the account's", "");
-}
-
-/* --- what happens ---------------------------------------------------------------------------- */
-
-static void append(struct sim *m, size_t node)
-{
-    struct sim_node *n = &m->nodes[node];
-    size_t i = m->count;
-    struct leg of_account = {.kind = LEG_IN,
-                             .account = SLICE("example.com"),
-                             .messages = 1,
-                             .recipients = 1,
-                             .bytes = UINT64_C(1) << i};
-    struct leg legs[2] = {of_account, of_account};
-    struct record r = {.bytes = of_account.bytes, .legs = legs, .leg_count = 2};
-    struct err err, why;
-
-    if (i == RECORDS_MAX)
-        return;
-    legs[1].user = SLICE("u@example.com");
-    m->records[i] = (struct sim_record){.node = node};
-    if (journal_append(n->journal, &r, -1, &err) == 0)
-        m->records[i].fate = FATE_ACCEPTED;
-    else if (journal_check(n->journal, &why) < 0 && strstr(why.text, "forced") != NULL)
-        m->records[i].fate = FATE_MAYBE;
-    if (sim_disk_is_dead(n->disk) && m->records[i].fate == FATE_ACCEPTED)
-        m->records[i].fate = FATE_MAYBE; /* its client heard nothing */
-    m->records[i].time_ms = r.time_ms;
-    m->records[i].is_synced = n->sync == SYNC_ALWAYS;
-    m->count++;
-    trace(m, "append", node, (long long)i);
-}
-
-static void tick(struct sim *m, size_t node)
-{
-    struct sim_node *n = &m->nodes[node];
-    struct err err;
-
-    sim_clock_advance(20);
-    journal_tick(n->journal, clock_monotonic_ms());
-    if (sim_disk_is_dead(n->disk) || journal_check(n->journal, &err) < 0)
-        return;
-    for (size_t i = 0; i < m->count; i++)
-        m->records[i].is_synced = m->records[i].is_synced || m->records[i].node == node;
-}
-
-static void start(struct sim *m, size_t node)
-{
-    struct err err = {0};
-
-    if (sim_node_open(&m->nodes[node], &err) == 0 || sim_disk_is_dead(m->nodes[node].disk))
-        return;
-    /* A full disk may refuse one start, and not the next. */
-    sim_disk_plan(m->nodes[node].disk, SIM_NONE, 0);
-    for (int i = 0; i < 4; i++) {
-        if (sim_node_open(&m->nodes[node], &err) == 0)
-            return;
-    }
-    fail(m, "no start", err.text);
-}
-
-/* After a death the files are as they were then. */
-static void revive(struct sim *m, size_t node)
-{
-    struct sim_node *n = &m->nodes[node];
-
-    while (m->fault[0] == '\0' && (!n->is_open || sim_disk_is_dead(n->disk))) {
-        if (n->is_open)
-            sim_node_close(n);
-        if (sim_disk_is_dead(n->disk)) {
-            bool lost = sim_disk_revive(n->disk);
-
-            trace(m, lost ? "power lost" : "killed", node, 0);
-            for (size_t i = 0; lost && i < m->count; i++) {
-                if (m->records[i].node == node && !m->records[i].is_synced &&
-                    m->records[i].fate == FATE_ACCEPTED) {
-                    m->records[i].fate = FATE_MAYBE;
-                    m->has_lost_records = true;
-                }
-            }
-        }
-        start(m, node);
-    }
-}
-
-static void work(struct sim *m, size_t node, bool pushes)
-{
-    struct sim_node *n = &m->nodes[node];
-    struct err err;
-    int rc = 1;
-
-    sim_node_fold(n);
-    if (n->folding.is_damaged && !sim_disk_is_dead(n->disk))
-        fail(m, "the journal is damaged", n->folding.journal_problem.text);
-    for (int i = 0; pushes && rc == 1 && i < 20; i++)
-        rc = sim_node_push(n, &err);
-    trace(m, pushes ? "fold and push" : "fold", node, rc);
-}
-
-static void plan(struct sim *m, size_t node)
-{
-    enum sim_fault fault = (enum sim_fault)(1 + random_below(&m->random, SIM_FAULTS - 1));
-    uint32_t calls = random_below(&m->random, 1u << random_below(&m->random, 8));
-
-    sim_disk_plan(m->nodes[node].disk, fault, calls);
-    trace(m, "plan", node, (long long)fault * 1000 + calls);
-}
-
-static void server_event(struct sim *m)
-{
-    uint32_t what = random_below(&m->random, 6);
-
-    trace(m, "redis", what, 0);
-    m->has_lost_rows = m->has_lost_rows || (m->has_lost_records && what < 2);
-    switch (what) {
-    case 0:
-        sim_store_flush();
-        break;
-    case 1:
-        sim_store_restore();
-        break;
-    case 2:
-        sim_store_faults(random_below(&m->random, 2) * (5 + random_below(&m->random, 60)));
-        break;
-    case 3:
-        sim_store_deliver();
-        break;
-    default:
-        sim_store_save();
-    }
-}
-
-static void event(struct sim *m, size_t node)
-{
-    uint32_t what = random_below(&m->random, 24);
-
-    if (what < 8) {
-        append(m, node);
-    } else if (what < 14) {
-        work(m, node, what < 13);
-    } else if (what < 16) {
-        tick(m, node);
-    } else if (what == 16) {
-        sim_node_trim(&m->nodes[node]);
-    } else if (what == 17) {
-        sim_clock_advance(random_below(&m->random, 2) == 0 ? random_below(&m->random, 3000)
-                                                           : random_below(&m->random, 10000000));
-    } else if (what < 20) {
-        plan(m, node);
-    } else if (what == 20) {
-        sim_node_stop(&m->nodes[node]);
-        trace(m, "stop", node, 0);
-    } else if (what == 21) {
-        sim_disk_kill(m->nodes[node].disk, random_below(&m->random, 2) == 0);
-    } else {
-        server_event(m);
-    }
-}
+static struct random_source trips;
+static uint64_t runs, failed;
+static uint32_t every = 1;
 
 static void settle(struct sim *m)
 {
-    sim_store_faults(0);
-    sim_store_deliver();
-    for (size_t i = 0; i < NODES; i++) {
-        sim_disk_plan(m->nodes[i].disk, SIM_NONE, 0);
+    for (size_t i = 0; i < SIM_NODES; i++) {
         if (!sim_disk_is_dead(m->nodes[i].disk))
             sim_node_close(&m->nodes[i]);
-        revive(m, i);
     }
-    for (int i = 0; i < 12 && m->fault[0] == '\0'; i++) {
-        sim_clock_advance(1000);
-        for (size_t k = 0; k < NODES; k++)
-            work(m, k, true);
-        check_now(m);
+    m->faults = 0;
+    for (int i = 0; i < SETTLE_ROUNDS && m->fault[0] == '\0'; i++) {
+        sim_calm(m, 1);
+        sim_check_now(m);
     }
 }
 
-/* --- a seed ---------------------------------------------------------------------------------- */
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+static void events_run(struct sim *m)
 {
-    (void)st;
-    (void)kind;
-    (void)at;
-    return remove(path);
-}
+    uint32_t events = 20 + random_below(&m->random, 80);
 
-static void sim_begin(struct sim *m, uint64_t seed)
-{
-    static const char *const names[NODES] = {"mx1", "mx2"};
-    static const int syncs[NODES] = {SYNC_ALWAYS, SYNC_TIMED};
+    for (m->step = 1; m->step <= events && m->fault[0] == '\0'; m->step++) {
+        size_t node = random_below(&m->random, SIM_NODES);
 
-    *m = (struct sim){.random = {seed}, .is_traced = getenv("SIM_TRACE") != NULL};
-    sim_clock_set(BEGIN_MS);
-    sim_store_reset();
-    if (mkdir(base, 0700) != 0)
-        abort();
-    for (size_t i = 0; i < NODES; i++) {
-        sim_node_init(&m->nodes[i], base, names[i], syncs[i], &m->random);
-        start(m, i);
-    }
-}
-
-static bool sim_run(struct sim *m, uint64_t seed)
-{
-    uint32_t events;
-
-    sim_begin(m, seed);
-    events = 20 + random_below(&m->random, 80);
-    for (uint32_t i = 0; i < events && m->fault[0] == '\0'; i++) {
-        size_t node = random_below(&m->random, NODES);
-
-        revive(m, node);
+        sim_revive(m, node);
         if (m->fault[0] == '\0')
-            event(m, node);
-        check_now(m);
+            sim_event(m, node);
+        sim_check_now(m);
     }
+}
+
+/* `plan` NULL: the seed's own faults. */
+static void run(struct sim *m, uint64_t seed, const struct death *plan)
+{
+    trips.state = ~seed;
+    sim_begin(m, seed, base);
+    m->is_quiet = plan != NULL;
+    if (plan != NULL)
+        sim_disk_plan(m->nodes[plan->node].disk, plan->fault, plan->call);
+    events_run(m);
     if (m->fault[0] == '\0')
         settle(m);
     if (m->fault[0] == '\0')
-        check_end(m);
-    for (size_t i = 0; i < NODES; i++)
-        sim_node_fini(&m->nodes[i]);
-    if (m->fault[0] != '\0' && m->is_traced)
-        return false; /* the files stay, to be looked at */
-    (void)nftw(base, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    return m->fault[0] == '\0';
+        sim_check_end(m);
+}
+
+static bool told(struct sim *m, uint64_t seed, const char *where)
+{
+    runs++;
+    sim_end(m);
+    if (m->fault[0] == '\0')
+        return true;
+    failed++;
+    printf("seed %llu%s: %s\n", (unsigned long long)seed, where, m->fault);
+    (void)fflush(stdout);
+    return false;
+}
+
+static void seed_run(struct sim *m, uint64_t seed)
+{
+    run(m, seed, NULL);
+    (void)told(m, seed, "");
+}
+
+/* --- death at every call --------------------------------------------------------------------- */
+
+static uint32_t calls_of(struct sim *m, uint64_t seed, size_t node)
+{
+    struct death none = {node, SIM_NONE, 0};
+    uint32_t calls;
+
+    run(m, seed, &none);
+    calls = sim_disk_calls(m->nodes[node].disk);
+    (void)told(m, seed, ", no fault");
+    return calls;
+}
+
+static void calls_run(struct sim *m, uint64_t seed)
+{
+    static const enum sim_fault faults[] = {SIM_KILL, SIM_TORN, SIM_POWER};
+    char where[80];
+
+    for (size_t node = 0; node < SIM_NODES; node++) {
+        uint32_t calls = calls_of(m, seed, node);
+
+        for (uint32_t i = 0; i < 3 * calls; i += every) {
+            struct death p = {node, faults[i % 3], i / 3};
+
+            run(m, seed, &p);
+            (void)snprintf(where, sizeof where, ", node %zu, fault %d at call %u", node,
+                           (int)p.fault, p.call);
+            if (!told(m, seed, where) && m->is_traced)
+                return;
+        }
+    }
+}
+
+/* --- a cut at every byte --------------------------------------------------------------------- */
+
+static void newest_path(const struct sim_node *n, char path[300])
+{
+    uint64_t *numbers;
+    size_t count;
+
+    if (journal_segments_list(n->journal_dir, &numbers, &count, NULL) != 0 || count == 0)
+        abort();
+    (void)snprintf(path, 300, "%s/%020llu.journal", n->journal_dir,
+                   (unsigned long long)numbers[count - 1]);
+    free(numbers);
+}
+
+static size_t newest_bytes(const struct sim_node *n)
+{
+    struct stat st;
+    char path[300];
+
+    newest_path(n, path);
+    return stat(path, &st) == 0 ? (size_t)st.st_size : 0;
+}
+
+/* Which of its records a journal shows whose newest segment has only `len` bytes: all before the
+ * cut, to a server and a ledger that are new. */
+static uint64_t shown_of_cut(struct sim *m, struct sim_node *n, size_t len, const char *whole)
+{
+    struct err err = {0};
+    char path[300];
+
+    sim_files_remove(n->dir, SIM_FILES_ALL);
+    sim_files_copy(whole, n->dir, SIM_FILES_JOURNAL);
+    sim_disk_forget(n->disk);
+    sim_store_reset();
+    newest_path(n, path);
+    if (truncate(path, (off_t)len) != 0)
+        abort();
+    if (sim_node_open(n, &err) != 0) {
+        sim_fail(m, "no start after a cut", err.text);
+        return 0;
+    }
+    sim_node_fold(n);
+    for (int i = 0; i < 4; i++)
+        (void)sim_node_push(n, &err);
+    sim_node_close(n);
+    return sim_shown();
+}
+
+/* The records that a cut leaves are those of the whole, from the first on, one more at most for
+ * each byte more. */
+static void cut_run(struct sim *m, uint64_t seed)
+{
+    struct death none = {0, SIM_NONE, 0};
+    struct sim_node *n = &m->nodes[0];
+    char whole[240], where[40] = "";
+    uint64_t last = 0, all;
+
+    run(m, seed, &none);
+    for (size_t i = 0; i < SIM_NODES; i++)
+        sim_node_close(&m->nodes[i]);
+    (void)snprintf(whole, sizeof whole, "%s.whole", n->dir);
+    sim_files_copy(n->dir, whole, SIM_FILES_ALL);
+    size_t bytes = newest_bytes(n);
+    all = shown_of_cut(m, n, bytes, whole);
+    for (size_t len = 0; len <= bytes && m->fault[0] == '\0'; len += every) {
+        uint64_t shown = shown_of_cut(m, n, len, whole);
+
+        if ((last & ~shown) != 0 || (shown & ~all) != 0 ||
+            __builtin_popcountll(shown & ~last) > (len == 0 ? 64 : (int)every))
+            sim_fail(m, "a cut journal counts other records", "");
+        (void)snprintf(where, sizeof where, ", cut to %zu bytes", len);
+        last = shown;
+        runs++;
+    }
+    if (m->fault[0] == '\0' && all == 0)
+        sim_fail(m, "a whole journal counts nothing", "");
+    (void)told(m, seed, where);
 }
 
 int main(int argc, char **argv)
 {
+    static const struct {
+        const char *name;
+        void (*run)(struct sim *m, uint64_t seed);
+    } modes[] = {{"calls", calls_run}, {"cut", cut_run}};
     static struct sim sim;
-    static struct random_source random; /* of the trips; the seed's, too */
-    uint64_t first, count, failed = 0;
+    void (*mode)(struct sim * m, uint64_t seed) = seed_run;
+    uint64_t first, count;
 
     if (argc == 3 && strcmp(argv[1], "ask") == 0) {
-        sim_store_begin(argv[2], &random);
+        sim_store_begin(argv[2], &trips);
         return sim_ask_serve();
     }
-    if (argc < 4)
+    for (size_t i = 0; argc > 4 && i < sizeof modes / sizeof modes[0]; i++) {
+        if (strcmp(argv[1], modes[i].name) == 0)
+            mode = modes[i].run;
+    }
+    if (argc != (mode == seed_run ? 4 : 5))
         return 64;
+    argv += argc - 4;
+    if (getenv("SIM_EVERY") != NULL && atoi(getenv("SIM_EVERY")) > 0)
+        every = (uint32_t)atoi(getenv("SIM_EVERY"));
     (void)setenv("TZ", "UTC", 1);
     log_open("simulate", LOG_TARGET_STDERR, LOG_MAIL,
              getenv("SIM_TRACE") != NULL ? LOG_DEBUG : LOG_EMERG);
     (void)snprintf(base, sizeof base, "/dev/shm/tg-sim-%d", (int)getpid());
     first = strtoull(argv[1], NULL, 10);
     count = strtoull(argv[2], NULL, 10);
-    sim_store_begin(argv[3], &random);
-    for (uint64_t seed = first; seed < first + count; seed++) {
-        random.state = ~seed;
-        if (sim_run(&sim, seed))
-            continue;
-        failed++;
-        printf("seed %llu: %s\n", (unsigned long long)seed, sim.fault);
-        (void)fflush(stdout);
-    }
+    sim_store_begin(argv[3], &trips);
+    for (uint64_t seed = first; seed < first + count; seed++)
+        mode(&sim, seed);
     sim_store_end();
-    printf("%llu seeds, %llu failed\n", (unsigned long long)count, (unsigned long long)failed);
+    if (mode == seed_run)
+        printf("%llu seeds, %llu failed\n", (unsigned long long)count, (unsigned long long)failed);
+    else
+        printf("%llu seeds, %llu runs, %llu failed\n", (unsigned long long)count,
+               (unsigned long long)runs, (unsigned long long)failed);
     return failed == 0 ? 0 : 1;
 }

@@ -3,6 +3,7 @@
 Redis, no record counts twice, and each that was accepted counts once."""
 
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -11,14 +12,15 @@ import tap
 import tree
 
 SEEDS = 60
-# What once was wrong: a loss of power made the ledger forget that Redis had met its run.
-FOUND = (14, 19, 24, 33, 107, 147, 338, 395)
+# What once was wrong: a loss of power made the ledger forget that Redis had met its run (42); the
+# place in a journal out of a backup was believed (175).
+FOUND = (42, 175)
 
 
-def simulate(first, count):
+def simulate(first, count, *mode, every=1):
     program = os.path.join(tree.BUILD, "t/sim/simulate")
-    return proc.run([program, str(first), str(count), tree.SOURCE + "/t/sim/redis.lua"],
-                    timeout_s=600)
+    return proc.run([program, *mode, str(first), str(count), tree.SOURCE + "/t/sim/redis.lua"],
+                    env={"SIM_EVERY": str(every)}, timeout_s=600)
 
 
 def main():
@@ -27,6 +29,9 @@ def main():
         tap.ok(code == 0, "seed %d" % seed, out, err)
     code, out, err = simulate(1001, SEEDS)
     tap.ok(code == 0 and "%d seeds, 0 failed" % SEEDS in out, "%d seeds" % SEEDS, out, err)
+    for mode, every in (("cut", 7), ("calls", 83)):
+        code, out, err = simulate(1, 1, mode, every=every)
+        tap.ok(code == 0 and re.search("[1-9][0-9]* runs, 0 failed", out), mode, out, err)
 
 
 tap.run(main)
