@@ -88,6 +88,12 @@ static const char *time_text(int64_t time_s, char text[32])
     return text;
 }
 
+/* The journal begins in the second with which Redis ends: what came earlier in it may be there. */
+static bool is_within_second(const struct adopt_result *a)
+{
+    return a->has_share && a->first > 0 && a->first_ms / 1000 == a->pushed_through;
+}
+
 /* Redis and the journal leave no gap. */
 static bool is_whole(const struct adopt_result *a)
 {
@@ -110,7 +116,13 @@ static void ledger_say(const struct repair *r, const struct adopt_result *a)
         (void)fprintf(r->out, "ledger: redis does not know this node\n");
     if (is_whole(a))
         return;
-    if (a->has_share && a->first > 0)
+    if (is_within_second(a))
+        (void)fprintf(
+            r->out,
+            "ledger: mail of the second %s before record %" PRIu64
+            ", with which the journal begins, may be lost, but for what redis had of it\n",
+            first, a->first);
+    else if (a->has_share && a->first > 0)
         (void)fprintf(r->out,
                       "ledger: mail from %s to %s is lost, but for what redis had of it: the "
                       "journal begins with record %" PRIu64 "\n",

@@ -146,6 +146,7 @@ def journal_short(site):
     tap.ok(code == 0 and "lost" not in out, "the journal begins later, and Redis has the rest", out,
            said)
     told_by_number(site)
+    within_second(site)
     site.run(1701)
     site.is_right("nothing is missing")
 
@@ -167,6 +168,25 @@ def told_by_number(site):
     code, out, said = site.repair()
     tap.ok(code == 0 and "lost" not in out, "the number of a node that ended in order does", out,
            said)
+
+
+def within_second(site):
+    """After a kill nothing tells whether Redis has what came before in that second."""
+    redis, node = site.server.connect(), "tg:{@mx1}:node"
+    was = {field: redis("HGET", node, field) for field in ("_stopped", "pushed_through")}
+    with open(os.path.join(site.node.journal(), site.node.segments()[0]), "rb") as f:
+        second = int.from_bytes(f.read(24)[16:], "big") // 1000
+    redis("HSET", node, "_stopped", "0")
+    for through, what in ((second + 1, ""), (second, "may be lost"), (second - 1, "is lost")):
+        redis("HSET", node, "pushed_through", str(through))
+        site.lose_ledger()
+        code, out, said = site.repair()
+        tap.ok(code == 0 and re.findall("(?:may be|is) lost", out) == ([what] if what else []),
+               "%+d s: %s" % (through - second, what or "nothing"), out, said)
+    for field, value in was.items():
+        redis("HSET", node, field, value)
+    site.lose_ledger()
+    site.repair()
 
 
 def both_short(site):
