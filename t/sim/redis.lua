@@ -71,6 +71,10 @@ function commands.HKEYS(name)
     return hash_read(name, sorted)
 end
 
+function commands.HLEN(name)
+    return hash_read(name, function(hash) return #sorted(hash) end)
+end
+
 function commands.HSCAN(name)
     local found = commands.HGETALL(name)
     return found.err and found or { '0', found }

@@ -50,7 +50,8 @@ def command(rng):
     key = rng.choice(KEYS)
     make = rng.choice((
         lambda: ["HGET", key, field(rng)], lambda: ["HMGET", key, field(rng), field(rng)],
-        lambda: ["HGETALL", key], lambda: ["HKEYS", key], lambda: ["SMEMBERS", key],
+        lambda: ["HGETALL", key], lambda: ["HKEYS", key],
+        lambda: ["HLEN", key], lambda: ["SMEMBERS", key],
         lambda: ["HSET", key, field(rng), str(rng.randrange(99))],
         lambda: ["HDEL", key, field(rng)], lambda: ["SADD", key, rng.choice("xyz")],
         lambda: ["ZADD", key, str(rng.randrange(9)), rng.choice("xyz")],

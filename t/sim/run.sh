@@ -9,7 +9,8 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 job=0
 while [ $job -lt "$jobs" ]; do
-    ./t/sim/simulate ${mode:+"$mode"} $((first + job * part)) $part "$source/t/sim/redis.lua" >"$out/$job" &
+    ./t/sim/simulate ${mode:+"$mode"} $((first + job * part)) $part \
+        "$source/t/sim/redis.lua" >"$out/$job" &
     job=$((job + 1))
 done
 wait
