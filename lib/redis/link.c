@@ -12,27 +12,38 @@
 #define GREETING_BYTES ((size_t)64 << 10)
 #define GREETING_MAX   5
 
+/* RESP's "*3\r\n" and "$5\r\n". */
+static void length_add(struct buf *out, char kind, size_t n)
+{
+    char text[24];
+    size_t at = sizeof text;
+
+    text[--at] = '\n';
+    text[--at] = '\r';
+    do
+        text[--at] = (char)('0' + n % 10);
+    while ((n /= 10) > 0);
+    text[--at] = kind;
+    buf_add(out, (struct slice){text + at, sizeof text - at});
+}
+
+void link_head_add(struct buf *out, size_t argc)
+{
+    length_add(out, '*', argc);
+}
+
+void link_word_add(struct buf *out, struct slice word)
+{
+    length_add(out, '$', word.len);
+    buf_add(out, word);
+    buf_add(out, SLICE("\r\n"));
+}
+
 void link_command_add(struct buf *out, size_t argc, const struct slice *argv)
 {
-    const char **ptrs = calloc(argc + 1, sizeof *ptrs);
-    size_t *lens = calloc(argc + 1, sizeof *lens);
-    char *bytes = NULL;
-    long long len = -1; /* an int in hiredis 0.14 */
-
-    if (ptrs != NULL && lens != NULL && argc < INT32_MAX) {
-        for (size_t i = 0; i < argc; i++) {
-            ptrs[i] = argv[i].ptr != NULL ? argv[i].ptr : "";
-            lens[i] = argv[i].len;
-        }
-        len = redisFormatCommandArgv(&bytes, (int)argc, ptrs, lens);
-    }
-    if (len >= 0)
-        buf_add(out, (struct slice){bytes, (size_t)len});
-    else
-        out->failed = true;
-    free(bytes);
-    free(lens);
-    free(ptrs);
+    link_head_add(out, argc);
+    for (size_t i = 0; i < argc; i++)
+        link_word_add(out, argv[i]);
 }
 
 struct slice link_reply_text(const redisReply *reply)
@@ -56,7 +67,7 @@ static void *array_within_limits(const redisReadTask *task, element_count elemen
 {
     const struct redis_link *l = task->privdata;
 
-    return (size_t)elements > LINK_ARRAY_MAX ? NULL : l->usual.createArray(task, elements);
+    return (size_t)elements > l->array_max ? NULL : l->usual.createArray(task, elements);
 }
 
 int link_reader_make(struct redis_link *l, struct err *err)
@@ -66,6 +77,7 @@ int link_reader_make(struct redis_link *l, struct err *err)
         return err_set(err, EX_OSERR, "out of memory");
     l->usual = l->bounded = *l->reader->fn;
     l->bounded.createArray = array_within_limits;
+    l->array_max = LINK_ARRAY_MAX;
     l->reader->fn = &l->bounded;
     l->reader->privdata = l;
     return 0;

@@ -26,6 +26,7 @@ struct redis_link {
     struct transport transport;
     redisReader *reader; /* holds the torn reply, so it lives and dies with the connection */
     redisReplyObjectFunctions usual, bounded; /* how replies are made: hiredis' way; and ours */
+    size_t array_max;                         /* elements; at first LINK_ARRAY_MAX */
     char run_id[LINK_RUN_ID_SIZE];            /* of INFO; "" if the server does not send it */
 };
 
@@ -71,6 +72,9 @@ int link_reader_make(struct redis_link *l, struct err *err) TG_MUST_USE TG_NONNU
 
 /* Adds one command as it goes over the wire. */
 void link_command_add(struct buf *out, size_t argc, const struct slice *argv) TG_NONNULL(1);
+/* The same in parts: how many words it has, then each. */
+void link_head_add(struct buf *out, size_t argc) TG_NONNULL(1);
+void link_word_add(struct buf *out, struct slice word) TG_NONNULL(1);
 /* The text of a string, status or error reply; else empty. */
 struct slice link_reply_text(const redisReply *reply);
 

@@ -19,7 +19,7 @@ struct pool {
     pthread_cond_t given, wake; /* a connection is idle; the prober has something to do */
     struct store **idle MUTEX_GUARDS(pool_lock);
     size_t idle_count MUTEX_GUARDS(pool_lock);
-    bool is_open MUTEX_GUARDS(pool_lock); /* the breaker: the store is unreachable */
+    _Atomic bool is_open; /* the breaker: the store is unreachable; set under the lock */
     bool ending MUTEX_GUARDS(pool_lock);
 
     size_t max; /* connections; never changes */
@@ -148,27 +148,40 @@ struct store *pool_take(struct pool *p, struct err *err)
     return st;
 }
 
+static void break_now(struct pool *p) TG_REQUIRES(pool_lock)
+{
+    if (p->is_open)
+        return;
+    p->is_open = true;
+    (void)pthread_cond_signal(&p->wake);
+    (void)pthread_cond_broadcast(&p->given);
+}
+
 void pool_give(struct pool *p, struct store *st, bool good)
 {
     bool is_away = !good && !store_is_partly_there(st);
 
     pool_lock_take(&p->lock);
     p->idle[p->idle_count++] = st;
-    if (is_away && !p->is_open) {
-        p->is_open = true;
-        (void)pthread_cond_signal(&p->wake);
-        (void)pthread_cond_broadcast(&p->given);
-    }
+    if (is_away)
+        break_now(p);
     (void)pthread_cond_signal(&p->given);
+    pool_lock_give(&p->lock);
+}
+
+void pool_break(struct pool *p)
+{
+    pool_lock_take(&p->lock);
+    break_now(p);
     pool_lock_give(&p->lock);
 }
 
 bool pool_is_open(struct pool *p)
 {
-    bool open;
+    return p->is_open;
+}
 
-    pool_lock_take(&p->lock);
-    open = p->is_open;
-    pool_lock_give(&p->lock);
-    return open;
+int64_t pool_timeout_ms(const struct pool *p)
+{
+    return p->timeout_ms;
 }

@@ -29,5 +29,7 @@ struct store *pool_take(struct pool *p, struct err *err) TG_MUST_USE TG_NONNULL(
 void pool_give(struct pool *p, struct store *st, bool good) TG_NONNULL(1);
 bool pool_is_open(struct pool *p)
     TG_NONNULL(1); /* the breaker: true while the store is unreachable */
+void pool_break(struct pool *p) TG_NONNULL(1); /* opens it: a trip by another way has failed */
+int64_t pool_timeout_ms(const struct pool *p) TG_NONNULL(1); /* store.timeout */
 
 #endif

@@ -336,7 +336,7 @@ redisReply *store_command(struct store *st, size_t argc, const struct slice *arg
 
 /* --- scripts --------------------------------------------------------------------------------- */
 
-static void script_sha1(const struct script *script, char hex[STORE_SHA1_HEX_SIZE])
+void store_script_digest(const struct script *script, char hex[STORE_SHA1_HEX_SIZE])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
@@ -383,7 +383,7 @@ static const char *known_sha1(struct store *st, const struct script *script)
         return NULL; /* the source is sent each time: slower, but correct */
     known = &st->scripts[st->script_count++];
     known->script = script;
-    script_sha1(script, known->sha1);
+    store_script_digest(script, known->sha1);
     return st->cluster != NULL ? known->sha1 : NULL;
 }
 
@@ -407,7 +407,7 @@ redisReply *store_script(struct store *st, const struct script *script, size_t k
     redisReply *reply;
 
     TG_ASSERT(st->count == 0);
-    script_sha1(script, sha1);
+    store_script_digest(script, sha1);
     add_call(st, script, sha1, keys, argc, argv);
     if (store_pipe_run(st, &reply, timeout_ms, err) != 0)
         return NULL;

@@ -14,8 +14,8 @@
 #include "lib/sys/settings.h"
 
 /*
- * Talking to Redis: one server, the master that sentinels name, or a cluster. hiredis formats
- * commands and reads replies, sockets and their deadlines are ours. A connection is made when first
+ * Talking to Redis: one server, the master that sentinels name, or a cluster. hiredis reads
+ * replies; commands, sockets and their deadlines are ours. A connection is made when first
  * needed and again after a failure, with a growing pause (50 ms to 5 s); until it has passed a call
  * fails at once. A reply that comes after its deadline is never read as the next one's, because the
  * connection is dropped. Nothing is sent twice: after a failure the caller does not know whether

@@ -57,6 +57,12 @@ struct store {
     size_t calls_room;
 };
 
+/* --- store.c --- */
+
+/* By which a server knows the script. */
+void store_script_digest(const struct script *script, char hex[STORE_SHA1_HEX_SIZE])
+    TG_NONNULL(1, 2);
+
 /* --- store_connect.c --- */
 
 /* Opens a link to a server, with the store's login. */

@@ -3,9 +3,11 @@ cluster of masters and replicas. And a store to talk to them, t/redis/store_prob
 
 import json
 import os
+import queue
 import signal
 import ssl
 import subprocess
+import threading
 import time
 
 import proc
@@ -13,6 +15,7 @@ import redis_server
 import tls_files
 
 PROBE = os.path.join(proc.BUILD, "t/redis/store_probe")
+PIPELINE_PROBE = os.path.join(proc.BUILD, "t/redis/pipeline_probe")
 SLOTS = 16384
 
 
@@ -309,4 +312,56 @@ class Store:
     def close(self):
         self.process.stdin.close()
         self.process.stdout.close()
+        return self.process.wait()
+
+
+class Pipeline:
+    """A struct pipeline in a process of its own: trips are begun, several at once, and each answer
+    is asked for by its trip's number."""
+
+    def __init__(self, url, timeout_ms=60000, username="", password_file="", tls=("", "", "", "")):
+        self.process = subprocess.Popen(
+            [PIPELINE_PROBE, url, str(timeout_ms), username, password_file] + list(tls),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            preexec_fn=proc._end_with_parent)
+        self.count, self.ended, self.timeout_ms = 0, {}, timeout_ms
+        self.said = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        """The probe must not wait for a reader."""
+        for line in self.process.stdout:
+            self.said.put(json.loads(line))
+
+    def begin(self, *trips, timeout_ms=None):
+        """Their numbers. A trip is a text: commands with " ; " between."""
+        numbers = range(self.count + 1, self.count + 1 + len(trips))
+        self.count += len(trips)
+        self.process.stdin.write("".join(
+            "%d %d %s\n" % (number, timeout_ms or self.timeout_ms, trip)
+            for number, trip in zip(numbers, trips)))
+        self.process.stdin.flush()
+        return list(numbers)
+
+    def end(self, number):
+        while number not in self.ended:
+            said = self.said.get(timeout=120)
+            self.ended[said["id"]] = said
+        return self.ended.pop(number)
+
+    def many(self, *trips, timeout_ms=None):
+        return [self.end(number) for number in self.begin(*trips, timeout_ms=timeout_ms)]
+
+    def __call__(self, trip, timeout_ms=None):
+        """Replies, or the text of the error."""
+        said = self.many(trip, timeout_ms=timeout_ms)[0]
+        return said.get("error", said["replies"])
+
+    def good(self, trip):
+        """Until it goes well: after a failure the breaker is open."""
+        return proc.wait_for("an answer to " + trip,
+                             lambda: [r] if isinstance(r := self(trip), list) else None, 30)[0]
+
+    def close(self):
+        self.process.stdin.close()
         return self.process.wait()

@@ -13,34 +13,14 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include <jansson.h>
-
 #include "lib/redis/store.h"
 #include "lib/sys/clock.h"
+#include "t/redis/reply_json.h"
 
 #define WORDS_MAX    32
 #define COMMANDS_MAX 4096
 
 static const struct script adder = {"adder", "return redis.call('INCRBY', KEYS[1], ARGV[1])"};
-
-static json_t *reply_json(const redisReply *r)
-{
-    json_t *list;
-
-    switch (r->type) {
-    case REDIS_REPLY_INTEGER:
-        return json_integer(r->integer);
-    case REDIS_REPLY_NIL:
-        return json_null();
-    case REDIS_REPLY_ARRAY:
-        list = json_array();
-        for (size_t i = 0; i < r->elements; i++)
-            (void)json_array_append_new(list, reply_json(r->element[i]));
-        return list;
-    default:
-        return json_pack("s%", r->str, (size_t)r->len);
-    }
-}
 
 static void add(struct store *st, char *command)
 {
