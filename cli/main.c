@@ -17,6 +17,8 @@ struct command {
 static const struct command commands[] = {
     {"report", command_report, "traffic of the server, a domain or a user, by time and by name"},
     {"totals", command_totals, "every counter of every account, for billing"},
+    {"period", command_period, "closed months: list, show, close, verify, carry"},
+    {"adjust", command_adjust, "corrections beside the figures: add, list, revoke"},
     {"usage", command_usage, "limits of a domain: how much is used, when there is room again"},
     {"limit", command_limit, "overrides of a plan's limits: show, set, unset"},
     {"plan", command_plan, "the plan of a domain: show, set, unset"},

@@ -27,7 +27,7 @@ struct adjustment_wish {
 /* What is to be written; its slices are borrowed from the wish. */
 int adjustment_change_make(const struct adjustment_wish *wish, int64_t now_s,
                            struct adjustment *out, struct err *err) TG_MUST_USE TG_NONNULL(1, 3);
-/* 1: there is one of that id, and nothing was done. */
+/* 1: there is one of that id, and nothing was done. EX_USAGE where the month is closed. */
 int adjustment_change_add(struct store *store, const char *prefix,
                           const struct adjustment_wish *wish, const struct adjustment *a,
                           struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3, 4);

@@ -46,7 +46,8 @@ static int take(const struct reader *r, const redisReply *reply, struct slice ac
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {
         struct slice field = link_reply_text(reply->element[i]);
 
-        if (field.len <= month.len || field.ptr[month.len] != ' ' || !slice_starts(field, month))
+        if (month.len > 0 &&
+            (field.len <= month.len || field.ptr[month.len] != ' ' || !slice_starts(field, month)))
             continue;
         if (add(account, reply->element[i], reply->element[i + 1], arena, out, err) != 0)
             return -1;

@@ -6,8 +6,8 @@
 #include "lib/sys/adjustment.h"
 
 /*
- * Corrections beside the figures (lib/sys/adjustment), of a month. What is no adjustment is
- * ignored.
+ * Corrections beside the figures (lib/sys/adjustment), of a month, or of all where none is
+ * named. What is no adjustment is ignored.
  *
  * Owner: the arena given; the accounts' names are borrowed.
  * Errors: EX_UNAVAILABLE, EX_DATAERR for a key of another type.

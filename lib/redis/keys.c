@@ -114,6 +114,11 @@ void key_limits(struct buf *b, const char *prefix, struct slice holder)
     buf_add_str(b, "limits");
 }
 
+void key_periods(struct buf *b, const char *prefix)
+{
+    buf_addf(b, "%s:periods", prefix);
+}
+
 void key_adjust(struct buf *b, const char *prefix, struct slice holder)
 {
     add_account(b, prefix, holder);

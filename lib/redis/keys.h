@@ -38,6 +38,8 @@ void key_plan(struct buf *b, const char *prefix, struct slice holder) TG_NONNULL
 /* Adjustments of its account, tg:{example.com}:adjust. */
 void key_adjust(struct buf *b, const char *prefix, struct slice holder) TG_NONNULL(1);
 void key_limits(struct buf *b, const char *prefix, struct slice holder) TG_NONNULL(1);
+/* The closed periods and their files, tg:periods. */
+void key_periods(struct buf *b, const char *prefix) TG_NONNULL(1);
 /* The versions of both, tg:{example.com}:changed; of all holders the newest, tg:changed; and a
  * node's mark that it has a copy of all, tg:{@mx1}:changes. */
 void key_holder_changed(struct buf *b, const char *prefix, struct slice holder) TG_NONNULL(1);

@@ -158,6 +158,8 @@ struct settings {
         int64_t connections_max, client_connections_max, timeout_ms;
     } web;
     struct {
+        int64_t grace_ms;          /* after the end of a period */
+        struct string_list fields; /* counters */
         enum reconcile_mode reconcile;
     } billing;
     struct plan *plans;

@@ -5,6 +5,7 @@
 #include <sysexits.h>
 
 #include "lib/core/address.h"
+#include "lib/core/counters.h"
 #include "lib/core/networks.h"
 #include "lib/core/source_name.h"
 #include "lib/core/store_url.h"
@@ -211,6 +212,18 @@ int settings_check_network(struct slice value, struct arena *arena, struct err *
 }
 
 /* RFC 5322 3.6.8: a field name is printable ASCII without the colon. */
+int settings_check_counter(struct slice value, struct arena *arena, struct err *err)
+{
+    int id = counter_find(value);
+
+    (void)arena;
+    if (id < 0 || counter_filler((enum counter)id, false) == FILLER_NONE)
+        return err_set(err, EX_CONFIG,
+                       "\"%.*s\" is no counter of domains: tollgate-keys(7) lists them",
+                       SLICE_FMT(slice_to(value, 60)));
+    return 0;
+}
+
 int settings_check_header(struct slice value, struct arena *arena, struct err *err)
 {
     ptrdiff_t colon = slice_find(value, ':');

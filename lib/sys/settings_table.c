@@ -456,6 +456,15 @@ const struct setting settings_table[] = {
     {"web.timeout", SETTING_TIME, "30s", AT(web.timeout_ms), .min = SECOND, .max = 10 * MINUTE,
      .help = "Time in which a request has to arrive completely, and after which an idle connection "
              "is closed."},
+    {"billing.grace", SETTING_TIME, "6h", AT(billing.grace_ms), .min = 0, .max = 30 * DAY,
+     .reloadable = true,
+     .help = "How long after the end of a month `tollgate period close' waits for mail that is "
+             "counted late: every node has to have reported until then."},
+    {"billing.fields", SETTING_LIST, "", AT(billing.fields), .max = 100,
+     .check = settings_check_counter, .reloadable = true,
+     .help = "Counters that are exported to billing systems, such as out_bytes. The traffic "
+             "counters are in the file of every closed month, others if they are named here. "
+             "Empty: in_bytes, out_bytes and forward_bytes."},
     {"billing.reconcile", SETTING_CHOICE, "report", AT(billing.reconcile), .choices = reconciles,
      .reloadable = true,
      .help = "What `tollgate reconcile' does with its findings. report: it lists them; adjust: it "

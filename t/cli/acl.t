@@ -22,7 +22,7 @@ COUNTERS = ("report smtp --domain example.com --by user",
             "report smtp --domain example.com --step day",
             "report imap-usage --domain example.com")
 ALL_COUNTERS = ("report smtp --by domain", "report server-status --by node",
-                "totals --from today --to today")
+                "totals --from today --to today", "adjust list", "period list", "period verify")
 LIMITS = ("usage example.com", "limit show example.com", "plan show example.com",
           "violations example.com", "why bob@example.com")
 ALL_LIMITS = ("violations", "violations --summary", "usage other.test", "top --once --interval 1",

@@ -13,14 +13,16 @@ import tree
 # What a floor may include of the project. The four rooms above the Redis client do not know each
 # other.
 ROOMS = ("lib/ledger", "lib/throttle", "lib/sources", "lib/read")
-ADMIN = "lib/admin"  # above them
+BILLING = "lib/billing"  # above them
+ADMIN = "lib/admin"  # above all
 CLIENT = ("lib/core", "lib/sys", "lib/redis")
 BELOW = {
     "lib/core": ("lib/core",),
     "lib/sys": ("lib/core", "lib/sys"),
     "lib/redis": CLIENT,
     **{room: CLIENT + (room,) for room in ROOMS},
-    ADMIN: CLIENT + ROOMS + (ADMIN,),
+    BILLING: CLIENT + ROOMS + (BILLING,),
+    ADMIN: CLIENT + ROOMS + (BILLING, ADMIN),
 }
 PROGRAMS = ("milter", "cli", "relay", "web", "collect")
 
@@ -58,7 +60,7 @@ def floor_of(path):
         if path.startswith(floor + "/"):
             return floor, BELOW[floor]
     top = path.split("/")[0]
-    return (top, CLIENT + ROOMS + (ADMIN, top)) if top in PROGRAMS else (None, ())
+    return (top, CLIENT + ROOMS + (BILLING, ADMIN, top)) if top in PROGRAMS else (None, ())
 
 
 def includes():

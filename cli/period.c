@@ -1,0 +1,301 @@
+/* tollgate period: months that are closed, and never change afterwards. */
+#include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/period.h"
+#include "lib/core/text.h"
+#include "lib/sys/clock.h"
+
+#define MEMORY_BYTES ((size_t)2 << 30)
+#define LATE_SHOWN   100
+
+static const char *const verbs[] = {"list", "show", "close", "verify", "carry", NULL};
+enum period_verb { VERB_LIST, VERB_SHOW, VERB_CLOSE, VERB_VERIFY, VERB_CARRY };
+
+static const struct options_word words[] = {
+    {"P", "a month, such as 2026-11, or last: the month before this one"}, {.name = NULL}};
+static const struct options_row rows[] = {
+    {.name = "force",
+     OPTIONS_TEXT,
+     offsetof(struct period_command, force),
+     "REASON",
+     "close a month that is over although somebody has not reported all of it; the reason is kept"},
+    {.name = NULL}};
+static const struct options_table table = {
+    .command = "period",
+    .synopsis = "period list\n"
+                "       tollgate period show P\n"
+                "       tollgate period close P [--force REASON]\n"
+                "       tollgate period verify [P]\n"
+                "       tollgate period carry",
+    .words = words,
+    .rows = rows,
+    .words_least = 1,
+    .words_most = 2,
+    .missing = "expected list, show, close, verify or carry",
+    .notes = "The file of a closed month and its hash are kept in STATE_DIR/periods and in Redis. "
+             "What changes in it later becomes an adjustment of the next month."};
+
+/* --- the command line ------------------------------------------------------------------------ */
+
+static int check(const struct period_command *w)
+{
+    bool needs_month = w->verb == VERB_SHOW || w->verb == VERB_CLOSE;
+
+    if (needs_month && w->typed == NULL)
+        return cli_usage("period", "%s needs a month, such as: period %s 2026-11", verbs[w->verb],
+                         verbs[w->verb]);
+    if (w->typed != NULL && (w->verb == VERB_LIST || w->verb == VERB_CARRY))
+        return cli_usage("period", "unexpected argument \"%s\"", w->typed);
+    if (w->force != NULL && w->verb != VERB_CLOSE)
+        return cli_usage("period", "--force needs period close");
+    if (w->force != NULL && slice_trim(slice_str(w->force)).len == 0)
+        return cli_usage("period", "--force needs a reason");
+    return EX_OK;
+}
+
+static int parse(struct period_command *w, int argc, char **argv)
+{
+    char **typed;
+    int code = options_parse(&table, w->cli, w, argc, argv, &typed), verb;
+
+    if (code != EX_OK)
+        return code;
+    verb = options_verb(&table, typed[0], verbs);
+    if (verb < 0)
+        return EX_USAGE;
+    w->verb = verb;
+    w->typed = typed[1];
+    return check(w);
+}
+
+static int find_month(struct period_command *w, struct err *err)
+{
+    return w->typed == NULL ? 0 : bill_month_parse(slice_str(w->typed), w->now, &w->month, err);
+}
+
+/* --- list ------------------------------------------------------------------------------------ */
+
+static int list(struct period_command *w)
+{
+    const struct bill_chain *chain = &w->book.chain;
+
+    (void)printf("%-8s  %-20s  %-16s  %-16s  %s\n", "period", "closed at", "by", "hash", "reason");
+    for (size_t i = 0; i < chain->count; i++) {
+        const struct bill_entry *e = &chain->items[i];
+
+        (void)printf("%-8.*s  %-20.*s  %-16.*s  %-16.16s  %.*s\n", SLICE_FMT(e->month),
+                     SLICE_FMT(e->closed_at), SLICE_FMT(e->by), e->hash.ptr, SLICE_FMT(e->reason));
+    }
+    return EX_OK;
+}
+
+/* --- show ------------------------------------------------------------------------------------ */
+
+static int not_closed(const struct period_command *w)
+{
+    struct err err = {0};
+
+    (void)err_set(&err, EX_NOINPUT, "%s is not closed: tollgate period close %s", w->month.name,
+                  w->month.name);
+    return cli_fail(&err);
+}
+
+static int show(struct period_command *w)
+{
+    const struct bill_entry *e = bill_chain_find(&w->book.chain, slice_str(w->month.name));
+    struct slice file;
+    struct err err = {0};
+
+    if (e == NULL)
+        return not_closed(w);
+    if (bill_book_file(&w->book, (size_t)(e - w->book.chain.items), &file, &err) != 0)
+        return cli_fail(&err);
+    (void)fwrite(file.ptr, 1, file.len, stdout);
+    return EX_OK;
+}
+
+/* --- verify ---------------------------------------------------------------------------------- */
+
+static void say_late(const struct bill_entry *e, const struct bill_late_list *late, size_t *open)
+{
+    struct buf text;
+
+    buf_init(&text, 65536);
+    for (size_t i = 0; i < late->count; i++) {
+        if (!bill_late_is_open(&late->items[i]) || ++*open > LATE_SHOWN)
+            continue;
+        buf_reset(&text);
+        bill_late_text(&late->items[i], &text);
+        (void)printf("%.*s: %.*s: %.*s\n", SLICE_FMT(e->month), SLICE_FMT(late->items[i].account),
+                     SLICE_FMT(buf_slice(&text)));
+    }
+    buf_fini(&text);
+    if (*open > LATE_SHOWN)
+        (void)printf("%.*s: %zu more accounts differ\n", SLICE_FMT(e->month), *open - LATE_SHOWN);
+}
+
+/* 0, 1 where something differs, or an exit code, said. */
+static int verify_one(struct period_command *w, size_t i)
+{
+    const struct bill_entry *e = &w->book.chain.items[i];
+    struct bill_late_list late;
+    struct err err = {0};
+    size_t open = 0;
+
+    if (bill_late_find(&w->book, i, w->now, &late, &err) != 0)
+        return cli_fail(&err);
+    say_late(e, &late, &open);
+    if (open > 0)
+        return 1;
+    (void)printf("%.*s: good, %.*s\n", SLICE_FMT(e->month), SLICE_FMT(e->hash));
+    if (late.count > 0)
+        (void)printf("%.*s: %zu accounts changed later; adjustments of later months have it all\n",
+                     SLICE_FMT(e->month), late.count);
+    return EX_OK;
+}
+
+static int verify(struct period_command *w)
+{
+    int worst = EX_OK;
+
+    if (w->typed != NULL && bill_chain_find(&w->book.chain, slice_str(w->month.name)) == NULL)
+        return not_closed(w);
+    for (size_t i = 0; i < w->book.chain.count; i++) {
+        int code = EX_OK;
+
+        if (w->typed == NULL || slice_equal(w->book.chain.items[i].month, slice_str(w->month.name)))
+            code = verify_one(w, i);
+        worst = code > worst ? code : worst;
+    }
+    if (worst == 1)
+        (void)printf("The next period close, or `tollgate period carry', makes adjustments of "
+                     "it.\n");
+    return worst;
+}
+
+/* --- close ----------------------------------------------------------------------------------- */
+
+static void say_missing(const struct bill_closing *c)
+{
+    struct buf time;
+
+    buf_init(&time, 256);
+    for (size_t i = 0; i < c->missing.count; i++) {
+        const struct bill_missing *m = &c->missing.items[i];
+
+        buf_reset(&time);
+        if (m->through_s > 0)
+            text_time(&time, m->through_s);
+        (void)fprintf(stderr, "tollgate: %s of node %.*s has reported %s%.*s\n",
+                      m->is_collector ? "tollgate-collect" : "tollgated", SLICE_FMT(m->node),
+                      m->through_s > 0 ? "until " : "nothing", SLICE_FMT(buf_slice(&time)));
+    }
+    buf_fini(&time);
+}
+
+/* A month that was closed before: is it still what the figures say? */
+static int again(struct period_command *w, const struct bill_entry *e)
+{
+    (void)printf("%s was closed on %.*s by %.*s.\n", w->month.name, SLICE_FMT(e->closed_at),
+                 SLICE_FMT(e->by));
+    return verify(w);
+}
+
+static int close_month(struct period_command *w)
+{
+    struct bill_closing c = {.month = &w->month,
+                             .by = cli_author(),
+                             .reason = slice_trim(slice_str(w->force)),
+                             .now = w->now};
+    struct err err = {0};
+
+    if (bill_close(&w->book, &c, &err) != 0) {
+        say_missing(&c);
+        return cli_fail(&err);
+    }
+    if (c.was_closed)
+        return again(w, c.entry);
+    say_missing(&c);
+    if (c.carried > 0)
+        (void)printf("%zu accounts have adjustments in %s for what came late in earlier months.\n",
+                     c.carried, w->month.name);
+    (void)printf("%s is closed: %.*s\n", w->month.name, SLICE_FMT(c.entry->hash));
+    return EX_OK;
+}
+
+/* --- carry ----------------------------------------------------------------------------------- */
+
+static int carry(struct period_command *w)
+{
+    const struct bill_entry *last = bill_chain_last(&w->book.chain);
+    struct bill_month closed, next;
+    struct err err = {0};
+    size_t count;
+
+    if (last == NULL) {
+        (void)printf("No month is closed.\n");
+        return EX_OK;
+    }
+    if (bill_month_parse(last->month, w->now, &closed, &err) != 0)
+        return cli_fail(&err);
+    bill_month_next(&closed, &next);
+    if (bill_late_carry(&w->book, slice_str(next.name), cli_author(), w->now, &count, &err) != 0)
+        return cli_fail(&err);
+    (void)printf("%zu accounts have new adjustments in %s.\n", count, next.name);
+    return EX_OK;
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
+static int run_open(struct period_command *w)
+{
+    switch ((enum period_verb)w->verb) {
+    case VERB_LIST:
+        return list(w);
+    case VERB_SHOW:
+        return show(w);
+    case VERB_CLOSE:
+        return close_month(w);
+    case VERB_VERIFY:
+        return verify(w);
+    case VERB_CARRY:
+        break;
+    }
+    return carry(w);
+}
+
+static int run(struct period_command *w)
+{
+    bool writes = w->verb == VERB_CLOSE || w->verb == VERB_CARRY;
+    struct err err = {0};
+    int code = cli_open(w->cli);
+
+    if (code != EX_OK)
+        return code;
+    w->now = (time_t)(clock_unix_ms() / 1000);
+    if (find_month(w, &err) != 0)
+        return cli_fail(&err);
+    if (bill_book_open(&w->book, w->cli->settings, &w->cli->reader, &w->arena, writes, &err) != 0)
+        return cli_fail(&err);
+    code = run_open(w);
+    bill_book_close(&w->book);
+    return code;
+}
+
+int command_period(struct cli *cli, int argc, char **argv)
+{
+    struct period_command w = {.cli = cli};
+    int code = parse(&w, argc, argv);
+
+    if (code != EX_OK)
+        return code == OPTIONS_DONE ? EX_OK : code;
+    arena_init(&w.arena, MEMORY_BYTES);
+    code = run(&w);
+    arena_fini(&w.arena);
+    return code;
+}

@@ -1,0 +1,28 @@
+#ifndef TG_BILLING_BILL_MIRROR_H
+#define TG_BILLING_BILL_MIRROR_H
+
+#include "lib/billing/bill_chain.h"
+#include "lib/core/contract.h"
+#include "lib/read/read.h"
+
+/*
+ * The closed periods in Redis, for all hosts: hash tg:periods, for each period the field "2026-11"
+ * with its line of the chain, and "2026-11 HASH" with its file. The file is there before the line;
+ * of two hosts that close one period at the same time, the line of one stands.
+ *
+ * Errors: EX_UNAVAILABLE, EX_DATAERR.  Owner: the arena.
+ */
+
+int bill_mirror_read(struct reader *r, struct arena *arena, struct bill_chain *out,
+                     struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3);
+/* *file has ptr NULL where Redis has none. */
+int bill_mirror_file(struct reader *r, const struct bill_entry *e, struct arena *arena,
+                     struct slice *file, struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3, 4);
+/* Is the month closed? */
+int bill_mirror_is_closed(struct reader *r, struct slice month, bool *is_closed,
+                          struct err *err) TG_MUST_USE TG_NONNULL(1, 3);
+/* 1: another host has closed the period. */
+int bill_mirror_add(struct reader *r, const struct bill_entry *e, struct slice file,
+                    struct err *err) TG_MUST_USE TG_NONNULL(1, 2);
+
+#endif
