@@ -18,13 +18,15 @@ struct totals {
     struct cli *cli;
     const char *month, *from, *to;
     struct options_list domains;
-    int format;
+    int format, by; /* by: -1: account alone */
+    bool require_complete;
     struct range range;
     struct name_list names;
     struct report_grid grid;
     struct arena arena;
 };
 
+static const char *const by_names[] = {"user", NULL};
 static const char *const format_names[] = {"csv", "json", NULL};
 static const enum format formats[] = {FORMAT_CSV, FORMAT_JSON};
 
@@ -34,7 +36,7 @@ static const struct options_row rows[] = {
      OPTIONS_TEXT,
      offsetof(struct totals, month),
      "MONTH",
-     "a month, such as 2026-11"},
+     "a month, such as 2026-11, or last: the one before this month"},
     {.name = "from", OPTIONS_TEXT, offsetof(struct totals, from), "DATE", "first day; with --to"},
     {.name = "to", OPTIONS_TEXT, offsetof(struct totals, to), "DATE", "last day, included"},
     {.name = "domain",
@@ -42,6 +44,17 @@ static const struct options_row rows[] = {
      offsetof(struct totals, domains),
      "D",
      "only this domain; may be given more than once"},
+    {.name = "by",
+     OPTIONS_CHOICE,
+     offsetof(struct totals, by),
+     "user",
+     "one line for each user of the accounts",
+     .choices = by_names},
+    {.name = "require-complete",
+     OPTIONS_FLAG,
+     offsetof(struct totals, require_complete),
+     NULL,
+     "print nothing, and end with code 75, unless the time is complete"},
     {.name = "format",
      OPTIONS_CHOICE,
      offsetof(struct totals, format),
@@ -51,8 +64,8 @@ static const struct options_row rows[] = {
     {.name = NULL}};
 static const struct options_table table = {
     .command = "totals",
-    .synopsis = "totals --month MONTH | --from DATE --to DATE [--domain D]...\n"
-                "                       [--format csv|json]",
+    .synopsis = "totals --month MONTH | --from DATE --to DATE [--domain D]... [--by user]\n"
+                "                       [--require-complete] [--format csv|json]",
     .words = words,
     .rows = rows,
     .notes = "One line for each account that has counted anything, with every counter, exact, and "
@@ -69,8 +82,10 @@ static int check(const struct totals *t)
         return cli_usage("totals", "--month excludes --from and --to");
     if (t->month == NULL && (t->from == NULL || t->to == NULL))
         return cli_usage("totals", "give --month 2026-11, or both --from and --to");
-    if (t->month != NULL && (!period_parse(month, &kind, &start) || kind != PERIOD_MONTH))
-        return cli_usage("totals", "--month %s: expected a month such as 2026-11", t->month);
+    if (t->month != NULL && !slice_equal(month, SLICE("last")) &&
+        (!period_parse(month, &kind, &start) || kind != PERIOD_MONTH))
+        return cli_usage("totals", "--month %s: expected a month such as 2026-11, or last",
+                         t->month);
     return EX_OK;
 }
 
@@ -112,7 +127,8 @@ static int find_names(struct totals *t, struct err *err)
 
 static int fill_grid(struct totals *t, struct err *err)
 {
-    struct totals_question q = {.range = &t->range, .timezone = t->cli->settings->timezone};
+    struct totals_question q = {
+        .range = &t->range, .timezone = t->cli->settings->timezone, .by_user = t->by == 0};
 
     if (find_names(t, err) != 0)
         return -1;
@@ -120,9 +136,28 @@ static int fill_grid(struct totals *t, struct err *err)
     return read_totals(&t->cli->reader, &q, &t->arena, &t->grid, err);
 }
 
+static const char *month_typed(const struct totals *t, char last[PERIOD_TEXT])
+{
+    if (!slice_equal(slice_str(t->month), SLICE("last")))
+        return t->month;
+    period_name(PERIOD_MONTH, period_step(PERIOD_MONTH, (time_t)(clock_unix_ms() / 1000), -1),
+                last);
+    return last;
+}
+
+static int say_incomplete(const struct totals *t)
+{
+    struct err err = {0};
+
+    (void)err_set(&err, EX_TEMPFAIL, "%s to %s is not complete: %.*s", t->range.from_text,
+                  t->range.to_text, SLICE_FMT(t->grid.note));
+    return cli_fail(&err);
+}
+
 static int run(struct totals *t)
 {
     const int64_t began_ms = clock_monotonic_ms();
+    char last[PERIOD_TEXT];
     struct progress progress;
     struct err err = {0};
     int code = cli_open(t->cli);
@@ -131,13 +166,15 @@ static int run(struct totals *t)
         return code;
     progress_start(&progress, t->cli, began_ms);
     if (t->month != NULL)
-        t->from = t->to = t->month;
+        t->from = t->to = month_typed(t, last);
     code = range_parse(t->cli, &t->range, t->from, t->to, false, &err);
     if (code == 0)
         code = fill_grid(t, &err);
     progress_end(&progress);
     if (code != 0)
         return cli_fail(&err);
+    if (t->require_complete && !t->grid.complete)
+        return say_incomplete(t);
     code = cli_write_grid(&t->grid, formats[t->format], RENDER_SVG_BAR);
     if (code == EX_OK && t->grid.note.len > 0 && t->format == 0)
         (void)fprintf(stderr, "tollgate: %.*s\n", SLICE_FMT(t->grid.note));
@@ -146,7 +183,7 @@ static int run(struct totals *t)
 
 int command_totals(struct cli *cli, int argc, char **argv)
 {
-    struct totals t = {.cli = cli};
+    struct totals t = {.cli = cli, .by = -1};
     int code;
 
     arena_init(&t.arena, MEMORY_BYTES);

@@ -7,6 +7,7 @@
 struct totals_reading {
     const struct totals_question *q;
     struct report_grid *g;
+    struct slice account; /* of the users that are read */
 };
 
 /* An account that is named gets its row even if there is nothing in it. */
@@ -19,11 +20,50 @@ static int add_row(void *context, struct slice name, const struct tally *sum, st
     return report_grid_add_sums(d->g, SLICE_NONE, name, sum, err);
 }
 
+/* What users do not have is unknown of them, not 0. */
+static int add_user(void *context, struct slice name, const struct tally *sum, struct err *err)
+{
+    struct totals_reading *d = context;
+    const struct report_kind *kind = d->g->kind;
+    struct report_cell cells[COUNTER_COUNT];
+
+    TG_ASSERT(kind->column_count <= COUNTER_COUNT);
+    for (size_t i = 0; i < kind->column_count; i++) {
+        enum counter id = kind->columns[i].counters[0];
+
+        cells[i].value = counter_is_of_users(id) ? sum->value[id] : REPORT_UNKNOWN;
+        cells[i].share = cells[i].value;
+    }
+    return tally_is_empty(sum) ? 0 : report_grid_add(d->g, d->account, name, cells, NULL, err);
+}
+
+static int read_all_users(struct reader *r, const struct name_list *names,
+                          const struct stored_periods *periods, struct counter_list *counters,
+                          struct totals_reading *d, struct err *err)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < counters->count; i++) {
+        if (counter_is_of_users(counters->ids[i]))
+            counters->ids[kept++] = counters->ids[i];
+    }
+    counters->count = kept;
+    for (size_t i = 0; i < names->count; i++) {
+        struct name_list one = {.items = &names->items[i], .count = 1, .room = 1};
+
+        d->account = names->items[i];
+        if (read_users(r, &one, periods, counters, add_user, d, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int start(const struct totals_question *q, size_t memory_bytes, struct report_grid *g,
                  struct err *err)
 {
-    if (report_grid_init(g, report_totals(), NULL, "account", memory_bytes, err) != 0 ||
-        report_grid_order(g, SLICE("account"), false, 0, err) != 0)
+    if (report_grid_init(g, report_totals(), q->by_user ? "account" : NULL,
+                         q->by_user ? "user" : "account", memory_bytes, err) != 0 ||
+        report_grid_order(g, q->by_user ? SLICE("user") : SLICE("account"), false, 0, err) != 0)
         return -1;
     g->billing = true;
     g->scope = "accounts";
@@ -36,14 +76,16 @@ static int start(const struct totals_question *q, size_t memory_bytes, struct re
 int read_totals(struct reader *r, const struct totals_question *q, struct arena *arena,
                 struct report_grid *g, struct err *err)
 {
-    const struct report_time *t = &q->range->time;
-    struct totals_reading d = {q, g};
+    struct report_time time = q->range->time, *t = &time;
+    struct totals_reading d = {q, g, SLICE_NONE};
     struct name_list names = q->accounts;
     struct stored_periods periods;
     struct counter_list counters;
     struct node_infos nodes;
 
     memset(g, 0, sizeof *g);
+    if (q->by_user)
+        time.days_kept_s = time.users_days_kept_s;
     /* The nodes are asked before the names and counters: what is complete then is complete in
      * them. */
     if (start(q, arena->cap_bytes, g, err) != 0 ||
@@ -53,7 +95,8 @@ int read_totals(struct reader *r, const struct totals_question *q, struct arena 
         (names.count == 0 && read_accounts(r, arena, &names, err) != 0))
         return -1;
     report_counters(g->kind, &counters);
-    if (read_counters(r, &names, &periods, &counters, add_row, &d, err) != 0)
+    if (q->by_user ? read_all_users(r, &names, &periods, &counters, &d, err) != 0
+                   : read_counters(r, &names, &periods, &counters, add_row, &d, err) != 0)
         return -1;
     report_grid_finish(g);
     return 0;

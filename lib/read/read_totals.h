@@ -17,6 +17,7 @@ struct totals_question {
     struct name_list accounts; /* each gets a row; empty: all that have counted anything */
     const struct range *range;
     const char *timezone;
+    bool by_user; /* a row for each user of the accounts, by account and user */
 };
 
 /* report_grid_fini in any case. */
