@@ -59,7 +59,7 @@ static void add_quoted(struct buf *b, struct slice text)
 }
 
 /* A line for each amount. */
-static void add_csv(const struct adjustment_list *list, struct buf *b)
+void adjust_list_csv(const struct adjustment_list *list, struct buf *b)
 {
     buf_add_str(b, "account,period,field,amount,id,reason,evidence,by,at\r\n");
     for (size_t i = 0; i < list->count; i++) {
@@ -118,7 +118,7 @@ int adjust_list(const struct adjustment_list *list, enum format format)
     if (format == FORMAT_TABLE)
         add_table(list, &b);
     else if (format == FORMAT_CSV)
-        add_csv(list, &b);
+        adjust_list_csv(list, &b);
     else
         add_json(list, &b);
     code = cli_write(&b);

@@ -12,6 +12,7 @@
 int command_report(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_totals(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_period(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
+int command_pack(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_adjust(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_classify(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_doctor(struct cli *cli, int argc, char **argv) TG_NONNULL(1);

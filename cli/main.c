@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"totals", command_totals, "every counter of every account, for billing"},
     {"period", command_period, "closed months: list, show, close, verify, carry"},
     {"adjust", command_adjust, "corrections beside the figures: add, list, revoke"},
+    {"pack", command_pack, "what shows a domain what it is billed, in a folder"},
     {"usage", command_usage, "limits of a domain: how much is used, when there is room again"},
     {"limit", command_limit, "overrides of a plan's limits: show, set, unset"},
     {"plan", command_plan, "the plan of a domain: show, set, unset"},
