@@ -17,7 +17,7 @@ struct command {
 static const struct command commands[] = {
     {"report", command_report, "traffic of the server, a domain or a user, by time and by name"},
     {"totals", command_totals, "every counter of every account, for billing"},
-    {"period", command_period, "closed months: list, show, close, verify, carry"},
+    {"period", command_period, "closed months: list, show, close, verify, carry, export"},
     {"adjust", command_adjust, "corrections beside the figures: add, list, revoke"},
     {"pack", command_pack, "what shows a domain what it is billed, in a folder"},
     {"usage", command_usage, "limits of a domain: how much is used, when there is room again"},

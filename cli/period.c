@@ -13,8 +13,8 @@
 #define MEMORY_BYTES ((size_t)2 << 30)
 #define LATE_SHOWN   100
 
-static const char *const verbs[] = {"list", "show", "close", "verify", "carry", NULL};
-enum period_verb { VERB_LIST, VERB_SHOW, VERB_CLOSE, VERB_VERIFY, VERB_CARRY };
+static const char *const verbs[] = {"list", "show", "close", "verify", "carry", "export", NULL};
+enum period_verb { VERB_LIST, VERB_SHOW, VERB_CLOSE, VERB_VERIFY, VERB_CARRY, VERB_EXPORT };
 
 static const struct options_word words[] = {
     {"P", "a month, such as 2026-11, or last: the month before this one"}, {.name = NULL}};
@@ -24,6 +24,22 @@ static const struct options_row rows[] = {
      offsetof(struct period_command, force),
      "REASON",
      "close a month that is over although somebody has not reported all of it; the reason is kept"},
+    {.name = "to",
+     OPTIONS_CHOICE,
+     offsetof(struct period_command, to),
+     "TARGET",
+     "export: csv, json, whmcs, command, cloudevents, plesk or hostbill",
+     .choices = period_export_names},
+    {.name = "dry-run",
+     OPTIONS_FLAG,
+     offsetof(struct period_command, dry_run),
+     NULL,
+     "export: print what would be sent"},
+    {.name = "again",
+     OPTIONS_FLAG,
+     offsetof(struct period_command, again),
+     NULL,
+     "export: what was sent before, too, under the same ids"},
     {.name = NULL}};
 static const struct options_table table = {
     .command = "period",
@@ -31,12 +47,13 @@ static const struct options_table table = {
                 "       tollgate period show P\n"
                 "       tollgate period close P [--force REASON]\n"
                 "       tollgate period verify [P]\n"
-                "       tollgate period carry",
+                "       tollgate period carry\n"
+                "       tollgate period export P --to TARGET [--dry-run] [--again]",
     .words = words,
     .rows = rows,
     .words_least = 1,
     .words_most = 2,
-    .missing = "expected list, show, close, verify or carry",
+    .missing = "expected list, show, close, verify, carry or export",
     .notes = "The file of a closed month and its hash are kept in STATE_DIR/periods and in Redis. "
              "What changes in it later becomes an adjustment of the next month."};
 
@@ -44,7 +61,7 @@ static const struct options_table table = {
 
 static int check(const struct period_command *w)
 {
-    bool needs_month = w->verb == VERB_SHOW || w->verb == VERB_CLOSE;
+    bool needs_month = w->verb == VERB_SHOW || w->verb == VERB_CLOSE || w->verb == VERB_EXPORT;
 
     if (needs_month && w->typed == NULL)
         return cli_usage("period", "%s needs a month, such as: period %s 2026-11", verbs[w->verb],
@@ -53,6 +70,11 @@ static int check(const struct period_command *w)
         return cli_usage("period", "unexpected argument \"%s\"", w->typed);
     if (w->force != NULL && w->verb != VERB_CLOSE)
         return cli_usage("period", "--force needs period close");
+    if ((w->to >= 0) != (w->verb == VERB_EXPORT) ||
+        (w->verb != VERB_EXPORT && (w->dry_run || w->again)))
+        return cli_usage("period", w->verb == VERB_EXPORT
+                                       ? "export needs --to, such as: --to csv"
+                                       : "--to, --dry-run and --again need period export");
     if (w->force != NULL && slice_trim(slice_str(w->force)).len == 0)
         return cli_usage("period", "--force needs a reason");
     return EX_OK;
@@ -159,6 +181,13 @@ static int verify_one(struct period_command *w, size_t i)
     return EX_OK;
 }
 
+static int export_month(struct period_command *w)
+{
+    const struct bill_entry *e = bill_chain_find(&w->book.chain, slice_str(w->month.name));
+
+    return e == NULL ? not_closed(w) : period_export(w, (size_t)(e - w->book.chain.items));
+}
+
 static int verify(struct period_command *w)
 {
     int worst = EX_OK;
@@ -263,6 +292,8 @@ static int run_open(struct period_command *w)
         return close_month(w);
     case VERB_VERIFY:
         return verify(w);
+    case VERB_EXPORT:
+        return export_month(w);
     case VERB_CARRY:
         break;
     }
@@ -271,7 +302,8 @@ static int run_open(struct period_command *w)
 
 static int run(struct period_command *w)
 {
-    bool writes = w->verb == VERB_CLOSE || w->verb == VERB_CARRY;
+    bool writes =
+        w->verb == VERB_CLOSE || w->verb == VERB_CARRY || (w->verb == VERB_EXPORT && !w->dry_run);
     struct err err = {0};
     int code = cli_open(w->cli);
 
@@ -289,7 +321,7 @@ static int run(struct period_command *w)
 
 int command_period(struct cli *cli, int argc, char **argv)
 {
-    struct period_command w = {.cli = cli};
+    struct period_command w = {.cli = cli, .to = -1};
     int code = parse(&w, argc, argv);
 
     if (code != EX_OK)

@@ -11,10 +11,17 @@ struct period_command {
     struct cli *cli;
     int verb;
     const char *typed, *force; /* NULL: not given */
+    int to;                    /* of export: the place in period_export_names; -1: not given */
+    bool dry_run, again;
     time_t now;
     struct bill_month month; /* where one was typed */
     struct bill_book book;
     struct arena arena;
 };
+
+/* The names of targets, ended by NULL. */
+extern const char *const period_export_names[];
+/* Exports the i-th closed month: 0, or an exit code, said. */
+int period_export(struct period_command *w, size_t i) TG_NONNULL(1);
 
 #endif

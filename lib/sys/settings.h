@@ -42,6 +42,7 @@ enum milter_default {
 enum throttle_mode { THROTTLE_OBSERVE, THROTTLE_ENFORCE };
 enum tls_out { TLS_OUT_NONE, TLS_OUT_MAY, TLS_OUT_ENCRYPT, TLS_OUT_VERIFY };
 enum spam_service { SPAM_SPAMD, SPAM_AMAVIS, SPAM_RSPAMD };
+enum billing_units { BILLING_BYTES, BILLING_MB, BILLING_GB, BILLING_MIB, BILLING_GIB };
 enum reconcile_mode { RECONCILE_REPORT, RECONCILE_ADJUST };
 enum ledger_sync { SYNC_ALWAYS, SYNC_TIMED, SYNC_NEVER };
 
@@ -160,6 +161,9 @@ struct settings {
     struct {
         int64_t grace_ms;          /* after the end of a period */
         struct string_list fields; /* counters */
+        enum billing_units units;
+        struct string_list targets;          /* "hostbill:https://...", "command:/path" */
+        const char *secrets_file, *ids_file; /* "": none */
         enum reconcile_mode reconcile;
     } billing;
     struct plan *plans;

@@ -224,6 +224,26 @@ int settings_check_counter(struct slice value, struct arena *arena, struct err *
     return 0;
 }
 
+int settings_check_target(struct slice value, struct arena *arena, struct err *err)
+{
+    static const char *const names[] = {"cloudevents", "plesk", "hostbill"};
+    struct slice where = value, name;
+
+    (void)arena;
+    (void)slice_cut(&where, ':', &name);
+    if (slice_equal(name, SLICE("command")) && slice_starts(where, SLICE("/")))
+        return 0;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (slice_equal(name, slice_str(names[i])) &&
+            (slice_starts(where, SLICE("https://")) || slice_starts(where, SLICE("http://"))))
+            return 0;
+    }
+    return err_set(err, EX_CONFIG,
+                   "\"%.*s\": write command:/path/of/a/program, or cloudevents:, plesk: or "
+                   "hostbill: and an address such as https://billing.example.com/api",
+                   SLICE_FMT(slice_to(value, 60)));
+}
+
 int settings_check_header(struct slice value, struct arena *arena, struct err *err)
 {
     ptrdiff_t colon = slice_find(value, ':');

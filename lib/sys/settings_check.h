@@ -33,6 +33,7 @@ int settings_check_domain(struct slice value, struct arena *arena, struct err *e
 int settings_check_address(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
 int settings_check_network(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
 int settings_check_counter(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
+int settings_check_target(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
 int settings_check_header(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
 int settings_check_host_port(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
 int settings_check_relay_milter(struct slice value, struct arena *arena,

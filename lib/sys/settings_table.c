@@ -33,6 +33,9 @@ static const struct choice fulls[] = {
     {"defer", ON_FAILURE_DEFER}, {"accept", ON_FAILURE_ACCEPT}, {NULL, 0}};
 static const struct choice modes[] = {
     {"observe", THROTTLE_OBSERVE}, {"enforce", THROTTLE_ENFORCE}, {NULL, 0}};
+static const struct choice units[] = {{"B", BILLING_BYTES}, {"MB", BILLING_MB},
+                                      {"GB", BILLING_GB},   {"MiB", BILLING_MIB},
+                                      {"GiB", BILLING_GIB}, {NULL, 0}};
 static const struct choice reconciles[] = {
     {"report", RECONCILE_REPORT}, {"adjust", RECONCILE_ADJUST}, {NULL, 0}};
 static const struct choice syncs[] = {{"always", SYNC_ALWAYS}, {"never", SYNC_NEVER}, {NULL, 0}};
@@ -465,6 +468,18 @@ const struct setting settings_table[] = {
      .help = "Counters that are exported to billing systems, such as out_bytes. The traffic "
              "counters are in the file of every closed month, others if they are named here. "
              "Empty: in_bytes, out_bytes and forward_bytes."},
+    {"billing.units", SETTING_CHOICE, "B", AT(billing.units), .choices = units, .reloadable = true,
+     .help = "Unit of bytes in exports; rounded up, to a thousandth."},
+    {"billing.targets", SETTING_LIST, "", AT(billing.targets), .max = 300,
+     .check = settings_check_target, .reloadable = true,
+     .help = "Where `tollgate period export' sends closed months: command:/path, "
+             "cloudevents:https://..., plesk:https://..., hostbill:https://..."},
+    {"billing.secrets_file", SETTING_TEXT, "", AT(billing.secrets_file), .max = 1024,
+     .check = settings_check_path, .reloadable = true,
+     .help = "File with the secrets of these targets; see tollgate(1). Empty: none."},
+    {"billing.ids_file", SETTING_TEXT, "", AT(billing.ids_file), .max = 1024,
+     .check = settings_check_path, .reloadable = true,
+     .help = "File with the numbers that plesk and hostbill have for domains. Empty: none."},
     {"billing.reconcile", SETTING_CHOICE, "report", AT(billing.reconcile), .choices = reconciles,
      .reloadable = true,
      .help = "What `tollgate reconcile' does with its findings. report: it lists them; adjust: it "

@@ -1,12 +1,14 @@
-/* Preloaded: the TG_STEP-th step of the process kills it before it is done. Steps are what others
- * can see: opened for writing, written, synced, renamed, unlinked, and sent. */
+/* Preloaded: the TG_STEP-th step of tollgate kills it before it is done. Steps are what others can
+ * see: written, synced, renamed, unlinked, sent. Programs that it runs are left alone. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,7 +17,8 @@ static void step(void)
     static atomic_int count;
     const char *at = getenv("TG_STEP");
 
-    if (at != NULL && atomic_fetch_add(&count, 1) + 1 == atoi(at))
+    if (at != NULL && strcmp(program_invocation_short_name, "tollgate") == 0 &&
+        atomic_fetch_add(&count, 1) + 1 == atoi(at))
         (void)raise(SIGKILL);
 }
 

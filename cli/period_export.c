@@ -1,0 +1,122 @@
+/* tollgate period export: a closed month, to a billing system. */
+#include <jansson.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "cli/period.h"
+#include "lib/billing/bill_export.h"
+#include "lib/sys/json.h"
+
+#define OUTPUT_BYTES ((size_t)1 << 30)
+
+enum { TO_CSV, TO_JSON, TO_WHMCS, TO_TARGETS };
+const char *const period_export_names[] = {"csv",         "json",  "whmcs",    "command",
+                                           "cloudevents", "plesk", "hostbill", NULL};
+
+/* --- to standard output ---------------------------------------------------------------------- */
+
+static int write_csv(struct period_command *w, size_t i)
+{
+    struct slice file;
+    struct err err = {0};
+
+    if (bill_book_file(&w->book, i, &file, &err) != 0)
+        return cli_fail(&err);
+    (void)fwrite(file.ptr, 1, file.len, stdout);
+    return EX_OK;
+}
+
+static int write_json(const struct period_command *w, size_t i, const struct bill *bill,
+                      const struct bill_items *items)
+{
+    json_t *list = json_array();
+    struct buf out;
+    int code;
+
+    for (size_t k = 0; k < items->count; k++)
+        (void)json_array_append_new(list, bill_item_json(bill, &items->items[k]));
+    buf_init(&out, OUTPUT_BYTES);
+    cli_add_json(&out, json_pack("{s:o, s:o, s:o, s:o, s:o}", "period", json_text(bill->month),
+                                 "hash", json_text(w->book.chain.items[i].hash), "timezone",
+                                 json_text(bill->timezone), "nodes", json_text(bill->nodes),
+                                 "items", list));
+    code = cli_write(&out);
+    buf_fini(&out);
+    return code;
+}
+
+/* --- to a target ----------------------------------------------------------------------------- */
+
+static void say_refused(const struct err *err)
+{
+    (void)cli_fail(err);
+}
+
+static int print_all(const struct bill_export *x)
+{
+    size_t most = bill_target_batch(x->target);
+    const struct bill_item *batch[100];
+    struct err err = {0};
+    struct buf out;
+    int code;
+
+    buf_init(&out, OUTPUT_BYTES);
+    for (size_t i = 0; i < x->items->count;) {
+        size_t count = 0;
+
+        while (count < most && i < x->items->count)
+            batch[count++] = &x->items->items[i++];
+        if (bill_target_print(x->target, x->bill, batch, count, &out, &err) != 0)
+            (void)cli_fail(&err);
+    }
+    code = cli_write(&out);
+    buf_fini(&out);
+    return code == EX_OK ? err.code : code;
+}
+
+static int run_target(struct period_command *w, struct bill_export *x)
+{
+    struct err err = {0};
+    int code;
+
+    x->outbox = bill_outbox_open(w->cli->settings->state_dir, &err);
+    code = x->outbox == NULL || bill_export_run(x, &err) != 0 ? cli_fail(&err) : EX_OK;
+    bill_outbox_close(x->outbox);
+    (void)printf("%s, %s: %zu sent, %zu found there, %zu sent earlier, %zu refused\n",
+                 w->month.name, x->target->name, x->sent, x->found, x->before, x->refusals);
+    return code == EX_OK && x->refusals > 0 ? EX_DATAERR : code;
+}
+
+static int to_target(struct period_command *w, const struct bill *bill,
+                     const struct bill_items *items)
+{
+    struct bill_target target;
+    struct bill_export x = {
+        .bill = bill, .items = items, .target = &target, .again = w->again, .refused = say_refused};
+    struct err err = {0};
+    int code;
+
+    if (bill_target_open(&target, (enum bill_target_kind)(w->to - TO_TARGETS), w->cli->settings,
+                         &err) != 0)
+        code = cli_fail(&err);
+    else
+        code = w->dry_run ? print_all(&x) : run_target(w, &x);
+    bill_target_close(&target);
+    return code;
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
+int period_export(struct period_command *w, size_t i)
+{
+    struct bill bill;
+    struct bill_items items;
+    struct err err = {0};
+
+    if (w->to == TO_CSV)
+        return write_csv(w, i);
+    if (bill_book_bill(&w->book, i, &bill, &err) != 0 ||
+        bill_item_list(&bill, w->cli->settings, &w->arena, &items, &err) != 0)
+        return cli_fail(&err);
+    return w->to < TO_TARGETS ? write_json(w, i, &bill, &items) : to_target(w, &bill, &items);
+}

@@ -1,0 +1,293 @@
+#!/usr/bin/env python3
+"""tollgate period export: each target is told each amount once, however often the export is killed
+and repeated. The targets are fakes that count."""
+
+import datetime
+import http.server
+import json
+import os
+import re
+import socketserver
+import sys
+import threading
+import urllib.parse
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import proc
+import tap
+from counted import Counted
+from redis_server import RedisServer
+from tollgate import Tollgate, preload
+
+UTC = datetime.timezone.utc
+MONTH = "2025-11"
+IDS = "hostbill example.com 4711\nplesk example.com 12\nhostbill a.example 1\nplesk a.example 2\n"
+COMMAND = r"""#!/bin/sh
+# Notes what it is told; asked, it looks. $FAIL: it notes and fails, as where an answer is lost.
+read -r line
+case $1 in
+ask) grep -qxF "$line" "$0.asked" 2>/dev/null; id=$(echo "$line" | sed 's/"action":"ask"//')
+     grep -qF "$(echo "$id" | sed 's/.*"id":"\([^"]*\)".*/\1/')" "$0.told" 2>/dev/null ;;
+bill) echo "$line" >>"$0.told"; [ ! -e "$0.fail" ] ;;
+esac
+"""
+
+
+class Targets(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    """HostBill, which adds whatever it gets; Plesk, which sets; a receiver of CloudEvents, which
+    knows an event by source and id."""
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = "http://127.0.0.1:%d" % self.server_address[1]
+        self.forget()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def forget(self):
+        self.usage = []      # (account, variable, qty, output)
+        self.events = {}     # (source, id) -> data
+        self.traffic = {}    # (dom_id, date) -> (in, out)
+        self.requests = 0
+        self.headers_seen = []
+        self.status = 200    # 0: the connection ends behind the work
+        self.refuse = ""
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+    def do_POST(self):
+        t, body = self.server, self.rfile.read(int(self.headers["Content-Length"]))
+        t.requests += 1
+        t.headers_seen.append(dict(self.headers))
+        if t.status >= 400:
+            return self.answer(t.status, "no")
+        text = getattr(self, "do_" + self.path.strip("/"))(t, body.decode())
+        if t.status == 0:
+            self.close_connection = True
+            return self.connection.close()
+        return self.answer(t.status, text)
+
+    def answer(self, status, text):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def do_hostbill(self, t, body):
+        form = dict(urllib.parse.parse_qsl(body, strict_parsing=True))
+        assert (form["api_id"], form["api_key"]) == ("id7", "key&\"8"), form
+        if form["account_id"] == t.refuse:
+            return json.dumps({"success": False, "error": ["no such account"]})
+        if form["call"] == "meteredAddUsage":
+            t.usage.append((form["account_id"], form["variable"], form["qty"], form["output"]))
+            return json.dumps({"success": True, "usage_id": len(t.usage)})
+        variables = {}
+        for account, variable, qty, output in t.usage:
+            if account == form["account_id"]:
+                variables.setdefault(variable, {"values": []})["values"].append(
+                    {"qty": qty, "output": output})
+        return json.dumps({"success": True, "variables": variables})
+
+    def do_events(self, t, body):
+        for event in json.loads(body):
+            assert event["specversion"] == "1.0", event
+            t.events[(event["source"], event["id"])] = event
+        return ""
+
+    def do_plesk(self, t, body):
+        part = dict(re.findall(r"<(\w+)>([^<>]+)</", body))
+        t.traffic[(part["dom_id"], part["date"])] = (int(part["smtp_in"]), int(part["smtp_out"]))
+        return "<packet><webspace><set_traffic><result><status>ok</status></result>"
+
+
+class Site:
+    def __init__(self):
+        self.folder = proc.scratch("period-export")
+        self.server = RedisServer(self.folder)
+        redis = self.server.connect()
+        counted = Counted()
+        november = datetime.datetime(2025, 11, 20, tzinfo=UTC)
+        counted.add(november, "example.com", {"in_bytes": 1000001, "out_bytes": 5, "pop_bytes": 3})
+        counted.add(november, "a.example", {"forward_bytes": 2000000000, "in_messages": 9})
+        counted.write(redis, {"mx1": int(datetime.datetime.now(UTC).timestamp())})
+        self.targets = Targets()
+        self.program = os.path.join(self.folder, "bill")
+        proc.write_text(self.program, COMMAND)
+        os.chmod(self.program, 0o755)
+        self.secrets = os.path.join(self.folder, "secrets")
+        proc.write_text(self.secrets, 'hostbill id7 key&"8\nplesk pk\n'
+                        "cloudevents Authorization: Bearer tk\n")
+        os.chmod(self.secrets, 0o600)
+        proc.write_text(os.path.join(self.folder, "ids"), IDS)
+        self.outbox = os.path.join(self.folder, "state", "periods", "outbox.db")
+        self.tollgate = self.command("GB")
+        self.tollgate.good("period", "close", MONTH)
+
+    def command(self, units, fields=()):
+        url = self.targets.url
+        return Tollgate(self.folder, self.server.url, more=(
+            'billing: { units = "%s"; fields = [%s]; secrets_file = "%s"; ids_file = "%s/ids"; '
+            'targets = ["command:%s", "hostbill:%s/hostbill", "plesk:%s/plesk", '
+            '"cloudevents:%s/events"]; };' % (
+                units, ", ".join('"%s"' % f for f in fields), self.secrets, self.folder,
+                self.program, url, url, url)))
+
+    def told(self):
+        path = self.program + ".told"
+        return [json.loads(line) for line in proc.read_text(path).split("\n") if line] \
+            if os.path.exists(path) else []
+
+    def forget(self):
+        self.targets.forget()
+        for path in (self.outbox, self.outbox + "-journal", self.program + ".told",
+                     self.program + ".fail"):
+            if os.path.exists(path):
+                os.unlink(path)
+
+    def export(self, target, *args, env=None):
+        return self.tollgate("period", "export", MONTH, "--to", target, *args, env=env)
+
+
+WANT = [("a.example", "forward_bytes", "2.000"), ("example.com", "in_bytes", "0.002"),
+        ("example.com", "out_bytes", "0.001")]
+HOSTBILL = [({"a.example": "1", "example.com": "4711"}[a], f, v, "2025-11/%s/%s/1" % (a, f))
+            for a, f, v in WANT]
+
+
+def files(site):
+    _, out, _ = site.export("csv")
+    tap.same(out, site.tollgate.good("period", "show", MONTH), "CSV is the closed file")
+    data = json.loads(site.export("json")[1])
+    tap.same([(i["account"], i["field"], i["value"], i["unit"]) for i in data["items"]],
+             [(a, f, v, "GB") for a, f, v in WANT], "JSON, rounded up")
+    tap.same((data["items"][1]["amount"], data["period"], len(data["hash"])),
+             (1000001, MONTH, 64), "with the exact amount")
+    for units, value in (("B", "1000001"), ("MB", "1.001"), ("MiB", "0.954"), ("GiB", "0.001")):
+        items = json.loads(site.command(units).good("period", "export", MONTH, "--to", "json"))
+        tap.same(items["items"][1]["value"], value, "in " + units)
+    data = json.loads(site.command("B", ["in_messages"]).good("period", "export", MONTH, "--to",
+                                                              "json"))
+    tap.same([(i["field"], i["value"], i["unit"]) for i in data["items"]],
+             [("in_messages", "9", "")], "billing.fields")
+    code, _, err = site.command("B", ["pop_bytes"])("period", "export", MONTH, "--to", "json")
+    tap.ok(code == 65 and "pop_bytes" in err, "a field that the file does not have", err)
+    site.command("GB")
+
+
+def once(site):
+    t = site.targets
+    code, out, err = site.export("hostbill", "--dry-run")
+    tap.ok(code == 0 and t.requests == 0 and out.count('"id"') == 3, "a dry run sends nothing", err)
+    for times in range(3):
+        code, out, err = site.export("hostbill", *["--again"][:times == 2])
+        tap.same((code, t.usage), (0, HOSTBILL), "HostBill, time %d" % (times + 1), out, err)
+    os.unlink(site.outbox)
+    tap.same((site.export("hostbill")[0], t.usage), (0, HOSTBILL), "and with a lost outbox")
+    for times in range(2):
+        tap.same(site.export("cloudevents")[0], 0, "CloudEvents")
+    tap.same(t.requests, 3 + 3 + 3 + 3 + 1, "one request for all of them, once")
+    event = t.events[("mx1", "2025-11/example.com/in_bytes/1")]
+    tap.same((len(t.events), event["data"]["amount"], event["subject"], event["time"]),
+             (3, 1000001, "example.com", "2025-11-30T23:59:59+00:00"), "as they should be")
+    tap.same((t.headers_seen[-1].get("Authorization"), t.headers_seen[-1]["Content-Type"]),
+             ("Bearer tk", "application/cloudevents-batch+json"), "with their headers")
+    tap.same(site.export("plesk")[0], 0, "Plesk")
+    tap.same(t.traffic, {("12", "2025-11-30"): (1000001, 5), ("2", "2025-11-30"): (0, 2000000000)},
+             "the month's traffic on its last day")
+    tap.same(t.headers_seen[-1].get("KEY"), "pk", "with its key")
+    _, out, _ = site.export("plesk", "--dry-run")
+    tap.ok(out.count("<set_traffic>") >= 2, "and as a file", out)
+    for times in range(2):
+        tap.same(site.export("command")[0], 0, "a program")
+    tap.same([(i["account"], i["field"], i["value"]) for i in site.told()], WANT, "told once")
+
+
+def failing(site):
+    site.forget()
+    t = site.targets
+    t.status = 503
+    code, _, err = site.export("hostbill")
+    tap.ok(code == 69 and "503" in err, "a target in trouble ends the export", err)
+    t.status = 0
+    code, _, _ = site.export("hostbill")
+    tap.same(code, 69, "one that does not answer, too")
+    t.status = 200
+    tap.same((site.export("hostbill")[0], t.usage), (0, HOSTBILL), "what it did is not done again")
+    site.forget()
+    t.refuse = "1"
+    code, out, err = site.export("hostbill")
+    tap.ok(code == 65 and "no such account" in err and len(t.usage) == 2 and "1 refused" in out,
+           "one account that is refused holds up no others", out, err)
+    t.refuse = ""
+    tap.same((site.export("hostbill")[0], sorted(t.usage)), (0, sorted(HOSTBILL)), "and comes later")
+    site.forget()
+    proc.write_text(site.program + ".fail", "")
+    tap.same(site.export("command")[0], 69, "a program that fails after its work")
+    os.unlink(site.program + ".fail")
+    tap.same(site.export("command")[0], 0, "is asked")
+    tap.same([(i["account"], i["field"], i["value"]) for i in site.told()], WANT, "told once")
+    os.chmod(site.secrets, 0o644)
+    code, _, err = site.export("hostbill")
+    tap.ok(code == 78 and "chmod" in err, "secrets that everybody may read are refused", err)
+    os.chmod(site.secrets, 0o600)
+    ids = os.path.join(site.folder, "ids")
+    proc.write_text(ids, "hostbill example.com 4711\n")
+    site.forget()
+    code, _, err = site.export("hostbill")
+    tap.ok(code == 65 and "a.example has no line" in err and len(t.usage) == 2,
+           "a domain without a number is named", err)
+    proc.write_text(ids, IDS)
+
+
+def killed(site, target, result, stride):
+    """Killed at every so many steps, and repeated."""
+    for step in range(1, 1000, stride):
+        site.forget()
+        env = dict(preload(site.folder, "step_shim"), TG_STEP=str(step))
+        code, _, err = site.export(target, env=env)
+        again = site.export(target)
+        if again[0] != 0 or result(site) != result.want:
+            tap.ok(False, "%s, killed at step %d: once" % (target, step), result(site), again, err)
+            return
+        if code == 0:
+            tap.ok(step > 20, "%s, killed at steps up to %d: once" % (target, step))
+            return
+    tap.ok(False, "%s: the export never ends" % target)
+
+
+def usage(site):
+    return site.targets.usage
+
+
+def told(site):
+    return [(i["account"], i["field"], i["value"]) for i in site.told()]
+
+
+def events(site):
+    return len(site.targets.events)
+
+
+usage.want, told.want, events.want = HOSTBILL, WANT, 3
+
+
+def main():
+    tap.need("redis-server", "curl")
+    site = Site()
+    files(site)
+    once(site)
+    failing(site)
+    killed(site, "command", told, 4)
+    killed(site, "hostbill", usage, 11)
+    killed(site, "cloudevents", events, 13)
+    for args, code, text in ((["--to", "fax"], 64, "fax"), ([], 64, "needs --to")):
+        got, _, err = site.tollgate("period", "export", MONTH, *args)
+        tap.ok(got == code and text in err, "export %s is refused" % args, err)
+    got, _, err = site.tollgate("period", "export", "2025-12", "--to", "csv")
+    tap.ok(got == 66 and "not closed" in err, "a month that is not closed is not exported", err)
+    site.server.stop()
+
+
+tap.run(main)
