@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/billing/bill_mirror.h"
 #include "lib/read/read_report.h"
 #include "web/exchange.h"
 
@@ -54,7 +55,9 @@ int figures_billing(struct exchange *x, struct slice month, struct figures_billi
         return -1;
     q = (struct totals_question){
         .accounts = whose.list, .range = &f->range, .timezone = x->settings->timezone};
-    if (read_totals(&x->reader, &q, &x->arena, &f->grid, err) != 0 || take_accounts(x, f, err) != 0)
+    if (read_totals(&x->reader, &q, &x->arena, &f->grid, err) != 0 ||
+        take_accounts(x, f, err) != 0 ||
+        bill_mirror_entry(&x->reader, slice_str(f->month), &x->arena, &f->closed, err) != 0)
         return -1;
     return read_adjustments(&x->reader, &f->accounts, slice_str(f->month), &x->arena,
                             &f->adjustments, err);

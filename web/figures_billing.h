@@ -1,6 +1,7 @@
 #ifndef TG_WEB_FIGURES_BILLING_H
 #define TG_WEB_FIGURES_BILLING_H
 
+#include "lib/billing/bill_chain.h"
 #include "lib/core/contract.h"
 #include "lib/read/read_adjustments.h"
 #include "lib/read/read_range.h"
@@ -18,6 +19,7 @@ struct figures_billing {
     struct report_grid grid;   /* ended by figures_billing_fini */
     struct name_list accounts; /* those of the grid */
     struct adjustment_list adjustments;
+    struct bill_entry closed; /* month.ptr NULL: the month is not closed */
 };
 
 /* `month` empty: this one. figures_billing_fini in any case. */

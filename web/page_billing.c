@@ -224,6 +224,21 @@ static void add_adjustments(struct html *h, const struct adjustment_list *list)
 
 /* --- the page -------------------------------------------------------------------------------- */
 
+/* What was billed stays; the totals show what has come since, too. */
+static void add_closed(struct html *h, const struct bill_entry *e)
+{
+    if (e->month.ptr == NULL)
+        return;
+    html_open(h, "p");
+    html_textf(h,
+               "Closed at %.*s by %.*s. What was counted or corrected later is an adjustment of a "
+               "later month. Hash of the file: ",
+               SLICE_FMT(e->closed_at), SLICE_FMT(e->by));
+    html_element(h, "code", e->hash);
+    html_close(h, "p");
+    html_newline(h);
+}
+
 static void add_state(struct html *h, const struct figures_billing *f)
 {
     const struct report_grid *g = &f->grid;
@@ -233,6 +248,7 @@ static void add_state(struct html *h, const struct figures_billing *f)
     html_textf(h, "%s to %s, times in %.*s, %s", f->range.from_text, f->range.to_text,
                SLICE_FMT(g->timezone), g->complete ? "complete" : "so far");
     html_close(h, "p");
+    add_closed(h, &f->closed);
     render_html_notes(g, h);
 }
 

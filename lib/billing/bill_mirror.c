@@ -96,6 +96,17 @@ int bill_mirror_read(struct reader *r, struct arena *arena, struct bill_chain *o
     return 0;
 }
 
+int bill_mirror_entry(struct reader *r, struct slice month, struct arena *arena,
+                      struct bill_entry *out, struct err *err)
+{
+    struct slice line;
+
+    *out = (struct bill_entry){.month = SLICE_NONE};
+    if (read_field(r, month, arena, &line, err) != 0)
+        return -1;
+    return line.ptr != NULL ? bill_chain_parse_entry(line, out, err) : 0;
+}
+
 int bill_mirror_is_closed(struct reader *r, struct slice month, bool *is_closed, struct err *err)
 {
     redisReply *reply = ask(r, "HEXISTS", month, SLICE_NONE, REDIS_REPLY_INTEGER, err);

@@ -18,6 +18,9 @@ int bill_mirror_read(struct reader *r, struct arena *arena, struct bill_chain *o
 /* *file has ptr NULL where Redis has none. */
 int bill_mirror_file(struct reader *r, const struct bill_entry *e, struct arena *arena,
                      struct slice *file, struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3, 4);
+/* The line of the month; month.ptr NULL: it is not closed. */
+int bill_mirror_entry(struct reader *r, struct slice month, struct arena *arena,
+                      struct bill_entry *out, struct err *err) TG_MUST_USE TG_NONNULL(1, 3, 4);
 /* Is the month closed? */
 int bill_mirror_is_closed(struct reader *r, struct slice month, bool *is_closed,
                           struct err *err) TG_MUST_USE TG_NONNULL(1, 3);

@@ -174,6 +174,12 @@ def billing(site):
            "&lt;i" in page.text and "of November" not in page.text,
            "its corrections, and no other month's", page.text)
     tap.ok("of November" in site.get("/billing").text, "which that month has")
+    tap.ok("Closed at" not in page.text, "a month that is not closed says nothing of that")
+    site.redis("HSET", "tg:periods", "2026-10",
+               "2026-10\t%s\t2026-11-01T06:00:00Z\troot\t" % ("0f" * 32))
+    page = site.get("/billing/2026-10")
+    tap.ok("Closed at 2026-11-01T06:00:00Z by root." in page.text and "0f" * 32 in page.text,
+           "one that is, by whom, and its hash", page.text)
     own = site.get("/billing/2026-10", "domain").text
     tap.ok("own.example" in own and "second.example" in own and "foreign" not in own and
            "91919191" not in own and "_unattributed" not in own,
