@@ -161,10 +161,39 @@ static void unlist(struct dispatch_connection *c)
     dispatch_lock_give(&g->lock);
 }
 
+static void loop_run(void *loop)
+{
+    throttle_loop_run(loop);
+}
+
+static void loop_free(void *loop)
+{
+    throttle_loop_free(loop);
+}
+
+/* The throttle's trips over one connection; in a cluster threads make them. */
+static int loop_add(struct dispatch *g, struct errands *e, struct err *err)
+{
+    struct snapshot *snapshot = dispatch_snapshot(g);
+    struct throttle_loop *loop = NULL;
+    bool suits = g->limiter.throttle != NULL && pipeline_suits(snapshot->settings);
+
+    if (suits)
+        loop = throttle_loop_new(g->limiter.throttle, snapshot->settings, errands_epoll(e), err);
+    if (loop != NULL)
+        errands_serve(e, &(struct errands_guest){loop_run, loop_free, loop});
+    snapshot_drop(snapshot);
+    return suits && loop == NULL ? -1 : 0;
+}
+
 struct errands *dispatch_errands_new(struct dispatch *g, struct err *err)
 {
-    (void)g;
-    return errands_new(err);
+    struct errands *e = errands_new(err);
+
+    if (e == NULL || loop_add(g, e, err) == 0)
+        return e;
+    (void)!errands_free(e, 0);
+    return NULL;
 }
 
 void dispatch_lead(struct dispatch_connection *c, bool kept)

@@ -134,9 +134,8 @@ static void errand_work(struct errand *e)
 
 /* Where the engine has left, the MTA has no answer and the message is not accepted; a record that
  * is written stays. */
-static void errand_done(struct errand *e)
+static void resume(struct dispatch_connection *c)
 {
-    struct dispatch_connection *c = connection_of(e);
     struct session_action a = {.what = SESSION_CONTINUE};
 
     c->is_waiting = false;
@@ -148,13 +147,43 @@ static void errand_done(struct errand *e)
         c->call_ended(c, a);
 }
 
-static struct session_action wait_for(struct dispatch_connection *c, enum errand_lane lane)
+static void errand_done(struct errand *e)
+{
+    resume(connection_of(e));
+}
+
+static void limits_done(struct limiter_asking *a)
+{
+    struct dispatch_connection *c = a->context;
+
+    errands_guest_end(c->waiter.errands);
+    resume(c);
+}
+
+/* True: the answer is there. */
+static bool limits_asked(struct dispatch_connection *c)
+{
+    c->asking = (struct limiter_asking){.limiter = &c->dispatch->limiter,
+                                        .loop = errands_guest(c->waiter.errands),
+                                        .rules = c->snapshot->rules,
+                                        .question = c->asked.limits,
+                                        .answer = &c->limits,
+                                        .timeout_ms = c->snapshot->settings->store.timeout_ms,
+                                        .done = limits_done,
+                                        .context = c};
+    if (limiter_asking_begin(&c->asking))
+        return true;
+    errands_guest_begin(c->waiter.errands);
+    c->is_waiting = true;
+    return false;
+}
+
+static void wait_for(struct dispatch_connection *c, enum errand_lane lane)
 {
     c->is_waiting = true;
     c->errand.work = errand_work;
     c->errand.done = errand_done;
     errands_begin(c->waiter.errands, lane, &c->errand);
-    return (struct session_action){.what = SESSION_WAIT};
 }
 
 /* From memory. */
@@ -172,19 +201,31 @@ static bool is_request(const struct session_action *a)
     return a->what == SESSION_ASK || a->what == SESSION_LIMIT || a->what == SESSION_COMMIT;
 }
 
-struct session_action dispatch_settle(struct dispatch_connection *c, struct session_action a)
+/* False: it waits. */
+static bool carried_out(struct dispatch_connection *c)
 {
     enum errand_lane lane;
 
+    if (c->waiter.errands != NULL) {
+        if (is_answered_at_once(c))
+            return true;
+        if (c->asked.what == SESSION_LIMIT && errands_guest(c->waiter.errands) != NULL)
+            return limits_asked(c);
+        if (may_block(c, &lane)) {
+            wait_for(c, lane);
+            return false;
+        }
+    }
+    carry_out(c);
+    return true;
+}
+
+struct session_action dispatch_settle(struct dispatch_connection *c, struct session_action a)
+{
     while (is_request(&a)) {
         c->asked = a;
-        if (c->waiter.errands == NULL)
-            carry_out(c);
-        else if (!is_answered_at_once(c)) {
-            if (may_block(c, &lane))
-                return wait_for(c, lane);
-            carry_out(c);
-        }
+        if (!carried_out(c))
+            return (struct session_action){.what = SESSION_WAIT};
         a = answer(c);
     }
     return a;

@@ -4,6 +4,7 @@
 #include "lib/core/contract.h"
 #include "milter/dispatch.h"
 #include "milter/errands.h"
+#include "milter/limiter_asking.h"
 
 /* Shared by the sources of the dispatch: dispatch.c (events), dispatch_settle.c (what a session
  * asks for). Included by nothing else. */
@@ -24,8 +25,9 @@ struct dispatch_connection {
 
     struct dispatch_waiter waiter; /* errands NULL: every call is finished when it returns */
     struct errand errand;
-    bool is_waiting; /* a call is under way; the errand is what it waits for */
-    bool is_left;    /* the engine has left meanwhile */
+    struct limiter_asking asking; /* where the errands have a throttle's loop */
+    bool is_waiting;              /* a call is under way; the errand is what it waits for */
+    bool is_left;                 /* the engine has left meanwhile */
     /* A call that waited is over. */
     void (*call_ended)(struct dispatch_connection *c, struct session_action a);
 };

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -13,7 +14,7 @@
 #include "lib/sys/clock.h"
 #include "lib/sys/mutex.h"
 
-enum { THREADS_MAX = 32 };
+enum { THREADS_MAX = 32, EVENTS_MAX = 8 };
 
 MUTEX_NAME(errands_lock)
 
@@ -37,7 +38,9 @@ struct errands {
     struct errand_queue ended MUTEX_GUARDS(errands_lock);
     bool ending MUTEX_GUARDS(errands_lock);
     unsigned under_way; /* begun, `done` not called yet; the loop's */
-    int fd;             /* readable while something has ended */
+    int told;           /* readable while something has ended */
+    int epoll;          /* of it, and of the guest's */
+    struct errands_guest guest;
 };
 
 static void queue_add(struct errand_queue *q, struct errand *e)
@@ -71,7 +74,7 @@ static void end_tell(struct errands *e, struct errand *errand)
     queue_add(&e->ended, errand);
     errands_lock_give(&e->lock);
     if (is_first)
-        TG_ASSERT(write(e->fd, &one, sizeof one) == (ssize_t)sizeof one);
+        TG_ASSERT(write(e->told, &one, sizeof one) == (ssize_t)sizeof one);
 }
 
 /* NULL: the end. */
@@ -137,6 +140,24 @@ void errands_begin(struct errands *e, enum errand_lane lane, struct errand *erra
 
 /* --- the loop --------------------------------------------------------------------------------- */
 
+static bool descriptors_make(struct errands *e)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+
+    e->told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    e->epoll = epoll_create1(EPOLL_CLOEXEC);
+    return e->told >= 0 && e->epoll >= 0 &&
+           epoll_ctl(e->epoll, EPOLL_CTL_ADD, e->told, &event) == 0;
+}
+
+static void descriptors_close(struct errands *e)
+{
+    if (e->told >= 0)
+        (void)close(e->told);
+    if (e->epoll >= 0)
+        (void)close(e->epoll);
+}
+
 struct errands *errands_new(struct err *err) TG_NO_THREAD_SAFETY /* not shared yet */
 {
     struct errands *e = calloc(1, sizeof *e);
@@ -145,9 +166,9 @@ struct errands *errands_new(struct err *err) TG_NO_THREAD_SAFETY /* not shared y
         (void)err_set(err, EX_OSERR, "out of memory");
         return NULL;
     }
-    e->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (e->fd < 0) {
-        (void)err_set(err, EX_OSERR, "eventfd: %s", strerror(errno));
+    if (!descriptors_make(e)) {
+        (void)err_set(err, EX_OSERR, "eventfd, epoll: %s", strerror(errno));
+        descriptors_close(e);
         free(e);
         return NULL;
     }
@@ -159,18 +180,43 @@ struct errands *errands_new(struct err *err) TG_NO_THREAD_SAFETY /* not shared y
     return e;
 }
 
-int errands_fd(const struct errands *e)
+int errands_epoll(const struct errands *e)
 {
-    return e->fd;
+    return e->epoll;
 }
 
-void errands_run(struct errands *e)
+void errands_serve(struct errands *e, const struct errands_guest *guest)
+{
+    e->guest = *guest;
+}
+
+void *errands_guest(const struct errands *e)
+{
+    return e->guest.guest;
+}
+
+void errands_guest_begin(struct errands *e)
+{
+    e->under_way++;
+}
+
+void errands_guest_end(struct errands *e)
+{
+    e->under_way--;
+}
+
+int errands_fd(const struct errands *e)
+{
+    return e->epoll;
+}
+
+static void ended_run(struct errands *e)
 {
     struct errand_queue ended;
     struct errand *errand;
     uint64_t count;
 
-    if (read(e->fd, &count, sizeof count) < 0)
+    if (read(e->told, &count, sizeof count) < 0)
         return;
     errands_lock_take(&e->lock);
     ended = e->ended;
@@ -182,12 +228,28 @@ void errands_run(struct errands *e)
     }
 }
 
+void errands_run(struct errands *e)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int count = epoll_wait(e->epoll, events, EVENTS_MAX, 0);
+    bool has_ended = false, has_guest = false;
+
+    for (int i = 0; i < count; i++) {
+        has_ended = has_ended || events[i].data.ptr == NULL;
+        has_guest = has_guest || events[i].data.ptr != NULL;
+    }
+    if (has_guest)
+        e->guest.run(e->guest.guest);
+    if (has_ended)
+        ended_run(e);
+}
+
 static void await_all(struct errands *e, int64_t until_ms)
 {
     int64_t left_ms;
 
     while (e->under_way > 0 && (left_ms = until_ms - clock_monotonic_ms()) > 0) {
-        struct pollfd p = {.fd = e->fd, .events = POLLIN};
+        struct pollfd p = {.fd = e->epoll, .events = POLLIN};
 
         (void)poll(&p, 1, left_ms > INT_MAX ? INT_MAX : (int)left_ms);
         errands_run(e);
@@ -211,8 +273,10 @@ bool errands_free(struct errands *e, int64_t wait_ms)
             (void)pthread_join(e->lanes[i].threads[--e->lanes[i].count], NULL);
         (void)pthread_cond_destroy(&e->lanes[i].wake);
     }
+    if (e->guest.free != NULL)
+        e->guest.free(e->guest.guest);
     mutex_fini(&e->lock);
-    (void)close(e->fd);
+    descriptors_close(e);
     free(e);
     return true;
 }

@@ -18,6 +18,9 @@
  * A lane has a bounded number of threads, which are started as they are needed; what finds all of
  * them busy waits its turn. Each errand bounds its own time.
  *
+ * What does not block by itself, but has descriptors (a pipeline to the store), may be served with
+ * it: one thing, in the same epoll set.
+ *
  * Owner: an errand is part of its owner's struct, which must stay until `done`; nothing is
  * allocated. Threads: all functions are the loop's; `work` is called in another thread. The lock
  * guards the queues and is held while neither `work` nor `done` runs.
@@ -37,6 +40,20 @@ struct errands *errands_new(struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Awaits what was begun, at most `wait_ms`, and calls its `done`. False: some has not ended; then
  * nothing is freed, and what that work uses must not be. */
 bool errands_free(struct errands *e, int64_t wait_ms) TG_MUST_USE;
+
+/* Descriptors with a data.ptr that is not NULL may be added to the epoll set: when one is ready,
+ * errands_run calls `run`. errands_free calls `free`. Once. */
+struct errands_guest {
+    void (*run)(void *guest);
+    void (*free)(void *guest);
+    void *guest;
+};
+int errands_epoll(const struct errands *e) TG_NONNULL(1);
+void errands_serve(struct errands *e, const struct errands_guest *guest) TG_NONNULL(1, 2);
+void *errands_guest(const struct errands *e) TG_NONNULL(1); /* NULL: none */
+/* Something of the guest's is under way, or has ended: errands_free awaits it. */
+void errands_guest_begin(struct errands *e) TG_NONNULL(1);
+void errands_guest_end(struct errands *e) TG_NONNULL(1);
 
 int errands_fd(const struct errands *e) TG_NONNULL(1);
 void errands_run(struct errands *e) TG_NONNULL(1);

@@ -6,6 +6,7 @@
 
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
+#include "milter/limiter_work.h"
 
 enum { MINUTE_MS = 60 * 1000, REPEATED_MS = 10 * 1000 };
 
@@ -136,13 +137,16 @@ static bool look_is_worth_a_trip(const struct limit_checks *d)
     return false;
 }
 
-static void look_in_memory(struct limiter *l, const struct limit_rules *rules,
-                           const struct limit_question *q, struct limit_answer *answer)
+bool limiter_look_in_memory(struct limiter *l, const struct limit_rules *rules,
+                            const struct limit_question *q, struct limit_answer *answer)
 {
     const struct limit_checks *d = &answer->checks;
-    struct test_answer *tests = arena_array(q->arena, d->test_count + 1, sizeof *tests), *t = tests;
+    struct test_answer *tests, *t;
     bool any = false;
 
+    if (!q->is_look || look_is_worth_a_trip(d))
+        return false;
+    tests = t = arena_array(q->arena, d->test_count + 1, sizeof *tests);
     for (size_t i = 0; i < d->count && tests != NULL; i++) {
         for (size_t n = 0; n < d->list[i].test_count; n++, t++) {
             if (throttle_is_full(l->throttle, &d->list[i], d->list[i].tests[n], t))
@@ -152,17 +156,15 @@ static void look_in_memory(struct limiter *l, const struct limit_rules *rules,
         }
     }
     if (!any)
-        return;
+        return true;
     answer->tests = tests;
     answer->verdict = limit_checks_decide(d, tests, rules->observe);
+    return true;
 }
 
-static void ask(struct limiter *l, const struct limit_rules *rules, bool consume,
-                struct arena *arena, struct limit_answer *answer, struct err *err)
+void limiter_conclude(struct limiter *l, const struct limit_rules *rules, enum throttle_by by,
+                      struct limit_answer *answer, const struct err *err)
 {
-    enum throttle_by by =
-        throttle_ask(l->throttle, rules, &answer->checks, consume, arena, &answer->tests, err);
-
     if (by != THROTTLE_BY_STORE)
         complain(l, err, by);
     answer->is_unknown = by == THROTTLE_BY_DEFER;
@@ -172,43 +174,63 @@ static void ask(struct limiter *l, const struct limit_rules *rules, bool consume
         answer->verdict = limit_checks_decide(&answer->checks, answer->tests, rules->observe);
 }
 
+void limiter_report(struct limiter *l, const struct limit_question *q, struct limit_answer *answer)
+{
+    if (answer->tests != NULL && (!q->is_look || answer->verdict.action >= ACTION_DEFER))
+        report_all(l, q, answer);
+}
+
+static void ask(struct limiter *l, const struct limit_rules *rules, bool consume,
+                struct arena *arena, struct limit_answer *answer, struct err *err)
+{
+    enum throttle_by by =
+        throttle_ask(l->throttle, rules, &answer->checks, consume, arena, &answer->tests, err);
+
+    limiter_conclude(l, rules, by, answer, err);
+}
+
 bool limiter_needs_store(const struct limit_rules *rules, const struct limit_question *q)
 {
     return !(q->is_look && rules->observe) && limit_checks_are_possible(q->classified);
 }
 
+void limiter_build(struct throttle_context *context, const struct limit_question *q,
+                   struct limit_answer *answer)
+{
+    struct limit_source source;
+    struct err err = {0};
+
+    memset(&answer->checks, 0, sizeof answer->checks);
+    answer->reply_more = context->rules->reply_more;
+    answer->is_too_large =
+        throttle_limits(context, q->arena, &source, &err) != 0 ||
+        limit_checks_build(q->classified, q->facts, q->hosted, &context->rules->exempt, &source,
+                           q->arena, &answer->checks, &err) != 0;
+}
+
 void limiter_ask(struct limiter *l, const struct limit_rules *rules, const struct limit_question *q,
                  struct limit_answer *answer)
 {
-    struct throttle_context context = {l->throttle, rules, q->hosted};
-    struct limit_source source;
+    struct throttle_context context = {
+        .throttle = l->throttle, .rules = rules, .hosted = q->hosted};
     struct err err = {0};
 
     memset(answer, 0, sizeof *answer);
     if (!limiter_needs_store(rules, q))
         return;
-    if (throttle_limits(&context, q->arena, &source, &err) != 0 ||
-        limit_checks_build(q->classified, q->facts, q->hosted, &rules->exempt, &source, q->arena,
-                           &answer->checks, &err) != 0) {
-        answer->is_too_large = true;
+    limiter_build(&context, q, answer);
+    if (answer->is_too_large || answer->checks.count == 0)
         return;
-    }
-    answer->reply_more = rules->reply_more;
-    if (answer->checks.count == 0)
-        return;
-    if (q->is_look && !look_is_worth_a_trip(&answer->checks))
-        look_in_memory(l, rules, q, answer);
-    else
+    if (!limiter_look_in_memory(l, rules, q, answer))
         ask(l, rules, !q->is_look, q->arena, answer, &err);
-    if (answer->tests != NULL && (!q->is_look || answer->verdict.action >= ACTION_DEFER))
-        report_all(l, q, answer);
+    limiter_report(l, q, answer);
 }
 
 int limiter_ask_held(struct limiter *l, const struct limit_rules *rules,
                      const struct hosted *hosted, const struct record *held, struct arena *arena,
                      struct limit_answer *answer, struct err *err)
 {
-    struct throttle_context context = {l->throttle, rules, hosted};
+    struct throttle_context context = {.throttle = l->throttle, .rules = rules, .hosted = hosted};
     struct limit_source source;
 
     memset(answer, 0, sizeof *answer);

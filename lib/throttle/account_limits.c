@@ -98,25 +98,41 @@ void account_limits_free(struct account_limits *a) TG_NO_THREAD_SAFETY /* the la
     free(a);
 }
 
+static struct account_limits_said *said_new(void)
+{
+    struct account_limits_said *s = calloc(1, sizeof *s);
+
+    if (s != NULL)
+        arena_init(&s->arena, ENTRY_MAX_BYTES);
+    return s;
+}
+
+/* What is worth keeping of it: most holders have nothing. */
+static struct account_limits_said *said_or_nothing(struct account_limits_said *s)
+{
+    if (s->overrides.plan.len > 0 || s->overrides.count > 0)
+        return s;
+    said_free(s);
+    return NULL;
+}
+
 /* 0: *said is what the store has for the holder; NULL: nothing. */
 static int said_read(struct account_limits *a, struct pool *pool, struct slice holder,
                      struct account_limits_said **said)
 {
-    struct account_limits_said *s = calloc(1, sizeof *s);
+    struct account_limits_said *s = said_new();
     struct err err = {0};
     struct store *st = pool_take(pool, &err);
     int result = -1;
 
     *said = NULL;
-    if (s != NULL)
-        arena_init(&s->arena, ENTRY_MAX_BYTES);
     if (st != NULL && s != NULL)
         result = account_overrides_read(st, a->prefix, holder, READ_TIMEOUT_MS, &s->arena,
                                         &s->overrides, NULL, &err);
     if (st != NULL)
         pool_give(pool, st, result == 0 || err.code == EX_DATAERR);
-    if (result == 0 && (s->overrides.plan.len > 0 || s->overrides.count > 0))
-        *said = s;
+    if (result == 0)
+        *said = said_or_nothing(s);
     else
         said_free(s);
     return result;
@@ -246,19 +262,76 @@ static int limits_of(const struct account_limits_entry *e, const struct limit_ru
     return limits_own(limits, out->count, arena);
 }
 
+/* Gives the lock back, and frees without it what nobody needs. */
+static void lock_end(struct account_limits *a)
+    TG_THREAD_SAFETY(release_capability(account_limits_lock))
+{
+    struct generation dropped = a->dropped;
+
+    generation_init(&a->dropped);
+    account_limits_lock_give(&a->lock);
+    generation_fini(&dropped);
+}
+
+static int too_many(struct err *err)
+{
+    return err_set(err, EX_TEMPFAIL, "too many limits for one message");
+}
+
 int account_limits_get(struct account_limits *a, struct pool *pool, const struct limit_rules *rules,
                        struct slice holder, struct slice assigned, int64_t now_ms, int64_t now_s,
                        struct arena *arena, struct limit_list *out, struct err *err)
 {
-    struct generation dropped;
     int result;
 
     account_limits_lock_take(&a->lock);
     entry_refresh(a, pool, holder, now_ms);
     result = limits_of(entry_in(&a->young, holder), rules, assigned, now_s, arena, out);
-    dropped = a->dropped;
-    generation_init(&a->dropped);
-    account_limits_lock_give(&a->lock);
-    generation_fini(&dropped);
-    return result == 0 ? 0 : err_set(err, EX_TEMPFAIL, "too many limits for one message");
+    lock_end(a);
+    return result == 0 ? 0 : too_many(err);
+}
+
+int account_limits_known(struct account_limits *a, const struct limit_rules *rules,
+                         struct slice holder, struct slice assigned, int64_t now_ms, int64_t now_s,
+                         struct arena *arena, struct limit_list *out, bool *is_fresh,
+                         struct err *err)
+{
+    const struct account_limits_entry *e;
+    int result;
+
+    account_limits_lock_take(&a->lock);
+    e = entry_of(a, holder);
+    *is_fresh = e != NULL && e->read_ms != 0 && now_ms - e->read_ms < ACCOUNT_LIMITS_AGE_MS;
+    result = limits_of(e, rules, assigned, now_s, arena, out);
+    lock_end(a);
+    return result == 0 ? 0 : too_many(err);
+}
+
+const char *account_limits_prefix(const struct account_limits *a)
+{
+    return a->prefix;
+}
+
+void account_limits_learn(struct account_limits *a, struct slice holder, redisReply *const *replies,
+                          int64_t now_ms)
+{
+    struct account_limits_said *said = replies == NULL ? NULL : said_new();
+    struct account_limits_entry *e;
+
+    if (said != NULL && account_overrides_answer(replies, a->prefix, holder, &said->arena,
+                                                 &said->overrides, NULL, NULL) != 0) {
+        said_free(said);
+        said = NULL;
+    }
+    account_limits_lock_take(&a->lock);
+    e = entry_of(a, holder);
+    if (e != NULL && said != NULL) {
+        said_free(e->said);
+        *e = (struct account_limits_entry){now_ms, said_or_nothing(said)};
+    } else {
+        said_free(said);
+        if (e != NULL && e->read_ms != 0)
+            e->read_ms = now_ms;
+    }
+    lock_end(a);
 }

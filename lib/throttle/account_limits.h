@@ -35,4 +35,19 @@ int account_limits_get(struct account_limits *a, struct pool *pool, const struct
                        struct arena *arena, struct limit_list *out, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
 
+/*
+ * The same for one who must not wait: what is known now. Unless it is fresh the store is to be
+ * asked (GET of the plan's key, HGETALL of that of the limits), and what it says learned. Where it
+ * does not answer (replies NULL), what was known stays in force, and is asked for again after its
+ * next age.
+ */
+int account_limits_known(struct account_limits *a, const struct limit_rules *rules,
+                         struct slice holder, struct slice assigned, int64_t now_ms, int64_t now_s,
+                         struct arena *arena, struct limit_list *out, bool *is_fresh,
+                         struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 7, 8, 9);
+struct redisReply;
+void account_limits_learn(struct account_limits *a, struct slice holder,
+                          struct redisReply *const *replies, int64_t now_ms) TG_NONNULL(1);
+const char *account_limits_prefix(const struct account_limits *a) TG_NONNULL(1); /* of the keys */
+
 #endif

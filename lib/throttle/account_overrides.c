@@ -77,9 +77,9 @@ static int wrong(const struct buf *key, const redisReply *reply, struct err *err
                    SLICE_FMT(link_reply_text(reply)));
 }
 
-static int replies_take(redisReply *const *replies, const char *prefix, struct slice holder,
-                        struct arena *arena, struct account_overrides *out, struct buf *warnings,
-                        struct err *err)
+int account_overrides_answer(redisReply *const *replies, const char *prefix, struct slice holder,
+                             struct arena *arena, struct account_overrides *out,
+                             struct buf *warnings, struct err *err)
 {
     struct buf key;
     int result = 0;
@@ -131,8 +131,8 @@ static int read_all(struct store *st, const char *prefix, const struct slice *ho
         return -1;
     for (size_t i = 0; i < count; i++) {
         if (result == 0)
-            result =
-                replies_take(&replies[2 * i], prefix, holders[i], arena, &out[i], warnings, err);
+            result = account_overrides_answer(&replies[2 * i], prefix, holders[i], arena, &out[i],
+                                              warnings, err);
         freeReplyObject(replies[2 * i]);
         freeReplyObject(replies[2 * i + 1]);
     }

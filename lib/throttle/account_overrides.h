@@ -36,6 +36,12 @@ int account_overrides_read_many(struct store *st, const char *prefix, const stru
                                 struct account_overrides *out, struct err *err) TG_MUST_USE
     TG_NONNULL(1, 2, 3, 6, 7);
 
+/* The same of replies to GET of the plan's key and HGETALL of that of the limits. */
+int account_overrides_answer(redisReply *const *replies, const char *prefix, struct slice holder,
+                             struct arena *arena, struct account_overrides *out,
+                             struct buf *warnings, struct err *err) TG_MUST_USE
+    TG_NONNULL(1, 2, 4, 5);
+
 /* The overrides alone, of an answer to HGETALL. -1: out of memory. */
 struct redisReply;
 int account_overrides_take(const struct redisReply *reply, struct arena *arena,

@@ -13,6 +13,7 @@
 #include "lib/throttle/account_limits.h"
 #include "lib/throttle/full_windows.h"
 #include "lib/throttle/local_windows.h"
+#include "lib/throttle/throttle_parts.h"
 #include "lib/throttle/throttle_script.h"
 
 #define CONNECTIONS_MAX 64
@@ -83,9 +84,37 @@ void throttle_reload(struct throttle *t, const struct settings *s)
     pool_reload(t->pool, s);
 }
 
+static int stale_add(struct throttle_context *c, struct slice holder, struct arena *arena)
+{
+    struct slice *list = arena_grow(arena, c->stale, c->stale_count, &c->stale_room, sizeof *list);
+
+    holder = arena_copy(arena, holder);
+    if (list == NULL || holder.ptr == NULL)
+        return -1;
+    c->stale = list;
+    list[c->stale_count++] = holder;
+    return 0;
+}
+
+static int limits_known(struct throttle_context *c, struct slice holder, struct arena *arena,
+                        struct limit_list *out, struct err *err)
+{
+    bool is_fresh;
+
+    if (account_limits_known(c->throttle->accounts, c->rules, holder,
+                             hosted_plan(c->hosted, holder), clock_monotonic_ms(),
+                             clock_unix_ms() / 1000, arena, out, &is_fresh, err) != 0)
+        return -1;
+    if (is_fresh || stale_add(c, holder, arena) == 0)
+        return 0;
+    return err_set(err, EX_TEMPFAIL, "message with too many accounts: out of memory");
+}
+
 static int limits_of(struct throttle_context *c, struct slice holder, struct arena *arena,
                      struct limit_list *out, struct err *err)
 {
+    if (c->from_memory)
+        return limits_known(c, holder, arena, out, err);
     return account_limits_get(c->throttle->accounts, c->throttle->pool, c->rules, holder,
                               hosted_plan(c->hosted, holder), clock_monotonic_ms(),
                               clock_unix_ms() / 1000, arena, out, err);
@@ -235,4 +264,14 @@ bool throttle_is_full(struct throttle *t, const struct limit_check *like, const 
 bool throttle_is_away(struct throttle *t)
 {
     return pool_is_open(t->pool);
+}
+
+struct pool *throttle_pool(struct throttle *t)
+{
+    return t->pool;
+}
+
+struct account_limits *throttle_accounts(struct throttle *t)
+{
+    return t->accounts;
 }

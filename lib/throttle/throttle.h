@@ -29,6 +29,11 @@ struct throttle_context {
     struct throttle *throttle;
     const struct limit_rules *rules;
     const struct hosted *hosted; /* for the plans that files assign */
+    /* The store is not asked: limits are taken as they are known, and those holders for which that
+     * is not for certain are told (in the arena; a holder may stand there twice). */
+    bool from_memory;
+    struct slice *stale;
+    size_t stale_count, stale_room;
 };
 int throttle_limits(struct throttle_context *context, struct arena *arena, struct limit_source *out,
                     struct err *err) TG_MUST_USE TG_NONNULL(1);
