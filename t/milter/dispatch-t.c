@@ -80,7 +80,7 @@ static void test_close(void)
     IS_INT(atomic_load(&other), 0, "there is no other answer");
     IS_INT(atomic_load(&dispatch.open_messages), 0, "no message is left open");
     IS_INT(atomic_load(&dispatch.sessions), 0, "no session is left");
-    snapshot_drop(dispatch_snapshot(&dispatch));
+    dispatch_fixture_free(&dispatch);
 }
 
 int main(void)

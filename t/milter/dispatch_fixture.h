@@ -42,6 +42,16 @@ static inline struct snapshot *dispatch_fixture_snapshot(const char *more)
     return snapshot;
 }
 
+/* What a dispatch keeps for the threads of libmilter, which may call in until the process ends. */
+static inline void dispatch_fixture_free(struct dispatch *g)
+{
+    struct snapshot *s = dispatch_snapshot(g);
+
+    snapshot_drop(s);
+    snapshot_drop(s);
+    name_quota_fini(&g->names);
+}
+
 /* From outside, on a new session. The client has no address: whether it checked its mailbox is not
  * asked. */
 static inline struct session_action dispatch_fixture_message(struct dispatch_connection *c,

@@ -107,7 +107,7 @@ static void stop(void)
     OK(dispatch_close(&dispatch, 0), "nor a call");
     dispatch_detach(&dispatch, true);
     IS_INT(atomic_load(&dispatch.open_messages), 0, "nor a message");
-    snapshot_drop(dispatch_snapshot(&dispatch));
+    dispatch_fixture_free(&dispatch);
     violation_log_free(violations);
     throttle_free(throttle);
     journal_close(journal);

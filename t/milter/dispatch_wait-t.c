@@ -108,7 +108,7 @@ static void stop(void)
     dispatch_detach(&dispatch, true);
     IS_INT(atomic_load(&dispatch.sessions), 0, "nor a session");
     IS_INT(atomic_load(&dispatch.open_messages), 0, "nor a message");
-    snapshot_drop(dispatch_snapshot(&dispatch));
+    dispatch_fixture_free(&dispatch);
     journal_close(journal);
     fixture_clear();
 }
