@@ -330,6 +330,12 @@ int limit_checks_of_held(const struct record *held, const struct limit_source *l
     return limit_checks_add(out, true, held->client_ip, limits, arena, err);
 }
 
+void limit_check_window_name(const struct limit_check *d, struct buf *b)
+{
+    buf_addf(b, "%d %d %lld %.*s %.*s", (int)d->scope, (int)d->metric, (long long)d->window_ms,
+             SLICE_FMT(d->holder), SLICE_FMT(d->subject));
+}
+
 bool limit_check_stops(const struct limit_check *d, const struct limit *l)
 {
     if (d->is_own_bounce)

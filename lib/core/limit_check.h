@@ -110,6 +110,9 @@ struct test_answer {
     int64_t room_after_ms;  /* when 1 fits, after this message; 0: it does; -1: never */
 };
 
+/* A name for the check's window, unique among all; added to *b. */
+void limit_check_window_name(const struct limit_check *d, struct buf *b) TG_NONNULL(1);
+
 /* True where this test, if over, stops the message in enforce mode. */
 bool limit_check_stops(const struct limit_check *d, const struct limit *l) TG_NONNULL(1);
 

@@ -19,12 +19,11 @@ static int64_t slice_at(const struct window *w, int64_t ms)
     return ms / w->length_ms * WINDOW_SLICES + ms % w->length_ms * WINDOW_SLICES / w->length_ms;
 }
 
-/* The first millisecond of a slice. */
-static int64_t slice_start(const struct window *w, int64_t slice)
+int64_t window_slice_start(int64_t window_ms, int64_t slice)
 {
-    int64_t part = slice % WINDOW_SLICES * w->length_ms;
+    int64_t part = slice % WINDOW_SLICES * window_ms;
 
-    return slice / WINDOW_SLICES * w->length_ms + (part + WINDOW_SLICES - 1) / WINDOW_SLICES;
+    return slice / WINDOW_SLICES * window_ms + (part + WINDOW_SLICES - 1) / WINDOW_SLICES;
 }
 
 static void slot_clear(struct window *w, int64_t slice)
@@ -96,5 +95,5 @@ int64_t window_retry_ms(struct window *w, int64_t now_ms, uint64_t amount, uint6
         if (left <= max - amount)
             break;
     }
-    return slice_start(w, slice + SLOTS) - now_ms;
+    return window_slice_start(w->length_ms, slice + SLOTS) - now_ms;
 }

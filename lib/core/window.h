@@ -28,6 +28,8 @@ struct window {
 };
 
 void window_init(struct window *w, int64_t window_ms) TG_NONNULL(1);
+/* The first millisecond of a slice, counted from the clock's 0. */
+int64_t window_slice_start(int64_t window_ms, int64_t slice);
 /* Drops what has expired at now_ms and returns what is consumed in the window that ends then. */
 uint64_t window_used(struct window *w, int64_t now_ms) TG_NONNULL(1);
 void window_consume(struct window *w, int64_t now_ms, uint64_t amount) TG_NONNULL(1);

@@ -87,6 +87,7 @@ struct limit_rules *limit_rules_new(const struct settings *s, struct err *err)
     r->observe = s->throttle.mode == THROTTLE_OBSERVE;
     r->on_failure = s->store.on_failure;
     r->nodes = (uint64_t)s->store.nodes;
+    r->leases = s->throttle.leases;
     r->client_v6_prefix = (unsigned)s->throttle.client_v6_prefix;
     r->exempt.delimiters = slice_str(s->accounting.delimiter);
     r->plans = s->plans;

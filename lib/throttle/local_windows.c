@@ -100,8 +100,7 @@ static struct local_window *window_of(struct local_windows *w, const struct limi
     void **place;
 
     buf_init(&name, 4096);
-    buf_addf(&name, "%d %d %lld %.*s %.*s", (int)d->scope, (int)d->metric, (long long)d->window_ms,
-             SLICE_FMT(d->holder), SLICE_FMT(d->subject));
+    limit_check_window_name(d, &name);
     place = strmap_find(&w->table, buf_slice(&name));
     found = place != NULL ? *place
             : name.failed ? NULL

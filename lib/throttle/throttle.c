@@ -12,6 +12,8 @@
 #include "lib/sys/name_quota.h"
 #include "lib/throttle/account_limits.h"
 #include "lib/throttle/full_windows.h"
+#include "lib/throttle/lease_returns.h"
+#include "lib/throttle/leases.h"
 #include "lib/throttle/local_windows.h"
 #include "lib/throttle/throttle_parts.h"
 #include "lib/throttle/throttle_script.h"
@@ -23,6 +25,8 @@ struct throttle {
     struct account_limits *accounts;
     struct full_windows *full;
     struct local_windows *local;
+    struct leases *leases;
+    struct lease_returns *returns;
     struct name_quota users; /* that have windows */
     char *prefix;
     _Atomic int64_t timeout_ms;
@@ -58,7 +62,10 @@ struct throttle *throttle_new(const struct settings *s, struct err *err)
         t->pool == NULL ? NULL : account_limits_new(s->store.prefix, ACCOUNT_LIMITS_MAX, err);
     t->full = t->accounts == NULL ? NULL : full_windows_new(err);
     t->local = t->full == NULL ? NULL : local_windows_new(err);
-    if (t->local != NULL && t->prefix != NULL && run_make(t))
+    t->leases = t->local == NULL ? NULL : leases_new(err);
+    if (t->leases != NULL && t->prefix != NULL && run_make(t))
+        t->returns = lease_returns_new(t->leases, t->pool, t->prefix, s->store.timeout_ms, err);
+    if (t->returns != NULL)
         return t;
     throttle_free(t);
     return NULL;
@@ -68,6 +75,8 @@ void throttle_free(struct throttle *t)
 {
     if (t == NULL)
         return;
+    lease_returns_free(t->returns);
+    leases_free(t->leases);
     name_quota_fini(&t->users);
     local_windows_free(t->local);
     full_windows_free(t->full);
@@ -190,6 +199,35 @@ static enum throttle_by ask_nobody(struct throttle *t, const struct limit_rules 
     return THROTTLE_BY_ACCEPT;
 }
 
+/* They are asked for where one command asks for all. */
+static void leases_begin(struct throttle *t, struct throttle_asking *a, struct arena *arena)
+{
+    const struct limit_checks *d = a->d;
+    bool several = !slice_equal(d->list[0].holder, d->list[d->count - 1].holder);
+
+    if (!a->request.consume || (several && t->is_apart))
+        return;
+    a->leases = arena_array(arena, d->count, sizeof *a->leases);
+    if (a->leases != NULL)
+        leases_ask(t->leases, d, a->begun_ms, a->leases);
+    a->request.leases = a->leases;
+    a->request.lease_part = LEASE_PART * a->rules->nodes;
+}
+
+static void leases_end(struct throttle *t, struct throttle_asking *a, bool answered)
+{
+    bool passed =
+        answered && limit_checks_decide(a->d, a->answers, a->rules->observe).action == ACTION_LOG;
+
+    if (a->leases == NULL)
+        return;
+    if (answered)
+        leases_take(t->leases, a->d, a->leases, a->answers, passed, a->begun_ms,
+                    throttle_call_now_ms(a->call));
+    else
+        leases_fail(t->leases, a->d, a->leases);
+}
+
 int throttle_asking_begin(struct throttle *t, const struct limit_rules *rules,
                           const struct limit_checks *d, bool consume, struct arena *arena,
                           struct throttle_asking *a, struct err *err)
@@ -201,20 +239,32 @@ int throttle_asking_begin(struct throttle *t, const struct limit_rules *rules,
                                               .now_ms = store_clock_ms(t)},
                                   .rules = rules,
                                   .d = d,
+                                  .begun_ms = clock_monotonic_ms(),
                                   .answers =
                                       arena_array(arena, d->test_count + 1, sizeof *a->answers)};
     if (a->answers == NULL)
         return err_set(err, EX_TEMPFAIL, "message with too many limits to test: out of memory");
     (void)snprintf(a->request.id, sizeof a->request.id, "%s.%" PRIx64, t->run,
                    atomic_fetch_add(&t->calls, 1));
-    a->call = throttle_call_begin(&a->request, d, arena, a->answers, err);
+    a->is_leased = rules->leases && leases_use(t->leases, d, consume, a->begun_ms, a->answers);
+    if (rules->leases && !a->is_leased)
+        leases_begin(t, a, arena);
+    a->call = a->is_leased ? throttle_call_none(arena)
+                           : throttle_call_begin(&a->request, d, arena, a->answers, err);
+    if (a->call == NULL)
+        leases_end(t, a, false);
     return a->call == NULL ? -1 : 0;
 }
 
 enum throttle_by throttle_asking_end(struct throttle *t, struct throttle_asking *a, bool answered)
 {
+    leases_end(t, a, answered);
     if (!answered)
         return ask_nobody(t, a->rules, a->d, a->request.consume, a->answers);
+    if (a->is_leased) {
+        local_note(t, a->rules, a->d, a->request.consume, a->answers);
+        return THROTTLE_BY_STORE;
+    }
     t->ahead_ms = throttle_call_now_ms(a->call) - clock_unix_ms();
     if (throttle_call_is_apart(a->call))
         t->is_apart = true;
@@ -248,7 +298,7 @@ enum throttle_by throttle_ask(struct throttle *t, const struct limit_rules *rule
         *answers = a.answers;
         return THROTTLE_BY_DEFER;
     }
-    answered = trips_make(t, a.call, arena, err) == 0;
+    answered = a.is_leased || trips_make(t, a.call, arena, err) == 0;
     *answers = a.answers;
     return throttle_asking_end(t, &a, answered);
 }

@@ -42,7 +42,7 @@ int throttle_limits(struct throttle_context *context, struct arena *arena, struc
 void throttle_user_seed(struct throttle *t, struct slice domain, struct slice user) TG_NONNULL(1);
 
 enum throttle_by {
-    THROTTLE_BY_STORE,  /* answered by the store */
+    THROTTLE_BY_STORE,  /* answered by the store, or from what it has leased */
     THROTTLE_BY_LOCAL,  /* answered by this process: on_failure = "local" */
     THROTTLE_BY_ACCEPT, /* not known: the message is accepted */
     THROTTLE_BY_DEFER   /* not known: the message is deferred */
@@ -58,7 +58,8 @@ enum throttle_by throttle_ask(struct throttle *t, const struct limit_rules *rule
 /*
  * The same for those who do not wait: they make the trips of `call` themselves (throttle_call.h)
  * and say whether it was answered. The struct must not move; it, rules and checks live from begin
- * to end. Who gives up after begin need not call end.
+ * to end. Who gives up after begin should call end, too: leases are asked for by one trip at a
+ * time.
  */
 struct throttle_asking {
     struct throttle_request request;
@@ -66,6 +67,9 @@ struct throttle_asking {
     const struct limit_checks *d;
     struct test_answer *answers; /* one for each test, in order */
     struct throttle_call *call;
+    struct throttle_lease *leases; /* one for each check; NULL: none are asked for */
+    int64_t begun_ms;
+    bool is_leased; /* answered at once, from leases (leases.h) */
 };
 /* -1: *err says why; the message is deferred. */
 int throttle_asking_begin(struct throttle *t, const struct limit_rules *rules,

@@ -401,8 +401,8 @@ for i = 1, #windows do
         local test = w.tests[t]
         test.retry = test.over and wait(w, test.max, w.amount) or 0
     end
+    w.extra = part and stopped == 0 and extra(w, w.wanted) or 0
     if mode ~= 'look' and stopped == 0 then
-        w.extra = part and extra(w, w.wanted) or 0
         add(w, w.amount + w.extra)
         if mode == 'reserve' then
             reserve(w)

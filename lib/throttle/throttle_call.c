@@ -12,8 +12,9 @@
 
 #define ANSWER_HEAD   2 /* now, state */
 #define TEST_VALUES   6
-#define CHECK_ARGS    7 /* key, length, amount, number of tests; three of a month */
+#define CHECK_ARGS    8 /* key, length, amount, number of tests; three of a month; lease */
 #define TEST_ARGS     3
+#define LEASE_VALUES  2
 #define KEY_MAX_BYTES 4096
 
 enum throttle_state { STATE_FITS = 0, STATE_STOPPED = 1, STATE_WRONG_MONTH = -1 };
@@ -50,6 +51,7 @@ struct throttle_call {
     int64_t months_ms[3]; /* start of this month, of the next, of the one after it */
     int64_t now_ms;
     enum throttle_step step;
+    bool is_leasing;
     bool is_apart, is_again; /* again: the trip is made once more, with the store's months */
 };
 
@@ -122,6 +124,17 @@ static struct slice key_of(struct throttle_call *c, const struct limit_check *d)
     return key;
 }
 
+/* "WANTED", or "WANTED SLICE UNUSED" */
+static struct slice lease_text(struct arena *arena, const struct throttle_lease *lease)
+{
+    char text[72];
+    int len = lease->unused == 0 ? snprintf(text, sizeof text, "%" PRIu64, lease->wanted)
+                                 : snprintf(text, sizeof text, "%" PRIu64 " %" PRId64 " %" PRIu64,
+                                            lease->wanted, lease->slice, lease->unused);
+
+    return arena_copy(arena, (struct slice){text, (size_t)len});
+}
+
 /* Amounts stay below 2^53 in the script: more than that fits no limit anyhow. */
 static int64_t amount_of(const struct limit_check *d)
 {
@@ -151,6 +164,8 @@ static void check_add(struct throttle_call *c, const struct limit_check *d, bool
     }
     for (size_t i = 0; i < 3 && d->window_ms == LIMIT_WINDOW_MONTH; i++)
         argv[(*at)++] = number(c->arena, c->months_ms[i]);
+    if (c->is_leasing)
+        argv[(*at)++] = lease_text(c->arena, &c->request->leases[d - c->d->list]);
 }
 
 static int command_make(struct throttle_call *c, const struct throttle_group *g)
@@ -197,6 +212,22 @@ static void mode_set(struct throttle_call *c, bool stopping, struct slice mode)
     }
 }
 
+static struct slice lease_mode(struct throttle_call *c)
+{
+    char text[32];
+    int len = snprintf(text, sizeof text, "lease %" PRIu64, c->request->lease_part);
+
+    return arena_copy(c->arena, (struct slice){text, (size_t)len});
+}
+
+static struct slice only_mode(struct throttle_call *c)
+{
+    c->is_leasing = c->request->leases != NULL && c->request->consume;
+    if (c->is_leasing)
+        return lease_mode(c);
+    return c->request->consume ? SLICE("consume") : SLICE("look");
+}
+
 static struct slice mode_text(struct throttle_call *c, const char *word, int64_t ms)
 {
     struct slice text;
@@ -228,11 +259,11 @@ static int64_t reserve_ms(const struct throttle_call *c)
 static int step_begin(struct throttle_call *c, enum throttle_step step, struct err *err)
 {
     c->step = step;
-    c->is_again = false;
+    c->is_again = c->is_leasing = false;
     switch (step) {
     case STEP_ONLY:
-        mode_set(c, true, c->request->consume ? SLICE("consume") : SLICE("look"));
-        mode_set(c, false, c->request->consume ? SLICE("consume") : SLICE("look"));
+        mode_set(c, true, only_mode(c));
+        mode_set(c, false, only_mode(c));
         break;
     case STEP_LOOK:
         mode_set(c, true, SLICE("look"));
@@ -313,15 +344,24 @@ static void test_read(const redisReply *reply, size_t at, struct test_answer *t)
                               .room_after_ms = value_at(reply, at + 5)};
 }
 
+static void lease_read(const redisReply *reply, size_t at, struct throttle_lease *lease)
+{
+    int64_t granted = value_at(reply, at + 1);
+
+    lease->slice = value_at(reply, at);
+    lease->granted = granted > 0 ? (uint64_t)granted : 0;
+}
+
 static int answer_read(struct throttle_call *c, struct throttle_group *g, const redisReply *reply,
                        struct err *err)
 {
     size_t tests = is_settling(g) ? 0 : g->tests;
+    size_t leases = c->is_leasing ? g->count : 0, leases_at = ANSWER_HEAD + tests * TEST_VALUES;
     bool is_array = reply->type == REDIS_REPLY_ARRAY && reply->elements >= ANSWER_HEAD;
 
     g->state = is_array ? value_at(reply, 1) : STATE_FITS;
     if (!is_array ||
-        (g->state != STATE_WRONG_MONTH && reply->elements != ANSWER_HEAD + tests * TEST_VALUES))
+        (g->state != STATE_WRONG_MONTH && reply->elements != leases_at + leases * LEASE_VALUES))
         return err_set(err, EX_TEMPFAIL, "the store cannot check limits: %.*s",
                        SLICE_FMT(link_reply_text(reply)));
     c->now_ms = value_at(reply, 0);
@@ -330,6 +370,8 @@ static int answer_read(struct throttle_call *c, struct throttle_group *g, const 
     g->mode = SLICE_NONE;
     for (size_t t = 0; t < tests; t++)
         test_read(reply, ANSWER_HEAD + t * TEST_VALUES, &c->answers[g->first_test + t]);
+    for (size_t i = 0; i < leases; i++)
+        lease_read(reply, leases_at + i * LEASE_VALUES, &c->request->leases[g->first + i]);
     return 0;
 }
 
@@ -394,6 +436,11 @@ struct throttle_call *throttle_call_begin(const struct throttle_request *request
     }
     months_set(c, request->now_ms);
     return groups_begin(c, err) == 0 ? c : NULL;
+}
+
+struct throttle_call *throttle_call_none(struct arena *arena)
+{
+    return arena_alloc(arena, sizeof(struct throttle_call));
 }
 
 size_t throttle_call_due(const struct throttle_call *c, const struct throttle_command **commands)

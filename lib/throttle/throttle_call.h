@@ -23,6 +23,15 @@
  * Errors: EX_TEMPFAIL; the call is over then.
  */
 
+/* With a check: what the node asks for beside it for its next messages, and gives back. */
+struct throttle_lease {
+    uint64_t wanted;
+    uint64_t unused;  /* of a lease of `slice` */
+    int64_t slice;    /* answered: the newest one; of a month: its end in ms */
+    uint64_t granted; /* answered */
+    bool is_asked;    /* for who keeps the leases (leases.h) */
+};
+
 struct throttle_request {
     const char *prefix;
     bool observe;   /* no limit stops the message */
@@ -30,6 +39,9 @@ struct throttle_request {
     bool is_apart;  /* the store is known to be a cluster: a command a holder from the beginning */
     int64_t now_ms; /* Unix time, as near to the store's as is known: for the months */
     char id[40];    /* of this message's reservations; unique in the store */
+    struct throttle_lease *leases; /* one a check, and their answers; NULL: none. Only where all
+                                    * checks go in one command, or none can stop the message */
+    uint64_t lease_part;           /* 2 at least: a lease is at most such a part of the room */
 };
 
 /* A reservation ends by itself within a sixtieth of the window, but is not shorter or longer than
@@ -47,6 +59,8 @@ struct throttle_command {
 
 struct throttle_call;
 
+/* One that is answered without a command. NULL: memory is out. */
+struct throttle_call *throttle_call_none(struct arena *arena) TG_MUST_USE TG_NONNULL(1);
 /* `answers`: room for one a test. NULL: *err says why. */
 struct throttle_call *throttle_call_begin(const struct throttle_request *request,
                                           const struct limit_checks *d, struct arena *arena,
