@@ -20,6 +20,9 @@ struct replay {
     uint64_t *counted; /* by a row's id */
     size_t size;
     char node[NODE_BYTES];
+    uint64_t claim;    /* Redis has no record from that number on */
+    int64_t latest_ms; /* of the records read */
+    bool is_set_back;  /* the clock was, meanwhile */
 };
 
 /* --- through which record each row counts ---------------------------------------------------- */
@@ -75,10 +78,12 @@ static void note(struct adopt_result *out, const struct record *record)
     }
 }
 
-/* All that Redis must have needs no second look; what is held by then may still be let go. */
-static bool is_needed(const struct replay *r, const struct record *record)
+/* All that Redis must have needs no second look; what is held by then may still be let go. Where
+ * the clock was set back, times do not tell what Redis had. */
+static bool is_needed(struct replay *r, const struct record *record)
 {
-    bool is_old = record->time_ms < r->out->pushed_through * 1000 - MARGIN_MS;
+    bool is_old = record->time_ms < r->out->pushed_through * 1000 - MARGIN_MS &&
+                  record->number < r->claim && !r->is_set_back;
 
     return !is_old || (record->kind != RECORD_MESSAGE && record->kind != RECORD_EVENT);
 }
@@ -95,6 +100,13 @@ static int position_end(struct replay *r, struct journal_position at, uint64_t c
     return ledger_meta_set(r->ledger, &meta, err);
 }
 
+static void clock_watch(struct replay *r, int64_t time_ms)
+{
+    r->is_set_back = r->is_set_back || time_ms < r->latest_ms;
+    if (time_ms > r->latest_ms)
+        r->latest_ms = time_ms;
+}
+
 static int replay_all(struct replay *r, struct journal_reader *reader, struct err *err)
 {
     struct record record;
@@ -102,6 +114,7 @@ static int replay_all(struct replay *r, struct journal_reader *reader, struct er
 
     while ((rc = journal_reader_next(reader, &record, err)) == 1) {
         note(r->out, &record);
+        clock_watch(r, record.time_ms);
         if (!is_needed(r, &record))
             continue;
         if (fold_add(&r->fold, r->ledger, &record, err) < 0 ||
@@ -120,6 +133,7 @@ static int replay(struct replay *r, const struct adopt_source *from, struct err 
 
     if (reader == NULL)
         return -1;
+    r->claim = claim;
     fold_init(&r->fold, &from->config, slice_str(r->node));
     r->fold.sums.counted = r->counted;
     r->fold.sums.counted_size = r->size;
