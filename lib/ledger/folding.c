@@ -123,6 +123,8 @@ static void due_set(struct folding *f)
     uint64_t from = ledger_run_from(f->ledger);
 
     f->due_ms = journal_now(f->journal, &f->due_number);
+    if (f->counted_through > f->due_ms / 1000) /* the clock has been set back */
+        f->counted_through = f->due_ms / 1000;
     if (ledger_run_is_reached(f->ledger) || from >= f->due_number)
         return;
     f->due_number = from;

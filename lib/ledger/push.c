@@ -443,12 +443,25 @@ static int push_rows(struct push *p, const struct push_now *now, int64_t until_m
     return dirty > 0 || held > 0 || walk > 0;
 }
 
+/* What the clock took back is not true again when the clock comes there once more: mail that was
+ * counted meanwhile is dated before. */
+static void clock_follow(struct push *p, int64_t counted_through)
+{
+    int64_t *all[] = {&p->dirty.through, &p->clean_through, &p->confirmed_through};
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (*all[i] > counted_through)
+            *all[i] = counted_through;
+    }
+}
+
 int push_step(struct push *p, const struct push_now *now, int64_t budget_ms, struct err *err)
 {
     int64_t until_ms = clock_monotonic_ms() + budget_ms;
     int rc;
 
     grow_older(p, now);
+    clock_follow(p, now->counted_through);
     rc = admit(p, now, err);
     if (rc == 1)
         rc = push_rows(p, now, until_ms, err);
