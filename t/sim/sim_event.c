@@ -18,6 +18,19 @@ static void rows_lost(struct sim *m)
     m->has_lost_rows = m->has_lost_rows || m->has_lost_records;
 }
 
+/* What the server said when it was saved was said of the mail of then. */
+static void backdate(struct sim *m)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        struct sim_record *r = &m->records[i];
+        int64_t through_ms = sim_pushed_through(&m->nodes[r->node]) * 1000;
+
+        r->kept.is_backdated |= r->kept.step >= m->saved_step && r->kept.time_ms < through_ms;
+        r->settled.is_backdated |=
+            r->settled.step >= m->saved_step && r->settled.time_ms < through_ms;
+    }
+}
+
 static void server_event(struct sim *m)
 {
     uint32_t what = random_below(&m->random, 7);
@@ -31,6 +44,7 @@ static void server_event(struct sim *m)
     case 1: /* a snapshot of before, or a replica that was behind */
         rows_lost(m);
         sim_store_restore();
+        backdate(m);
         if (random_below(&m->random, 2) == 0)
             sim_store_promote();
         break;
@@ -43,6 +57,7 @@ static void server_event(struct sim *m)
         break;
     default:
         sim_store_save();
+        m->saved_step = m->step;
     }
 }
 
@@ -61,6 +76,8 @@ static void edit(struct sim *m)
         return;
     sim_trace(m, "edit", which, 0);
     sim_calm(m, 2);
+    if (m->has_lost_records)
+        return;
     freeReplyObject(sim_store_ask(words[which], edits[which]));
     sim_calm(m, HEAL_ROUNDS);
 }
@@ -179,19 +196,38 @@ static void losses_note(struct sim *m, size_t node, struct in_journal found)
     }
 }
 
-/* tollgated --repair (milter/repair.c) */
+static bool is_known(const struct sim_node *n)
+{
+    char key[64];
+    redisReply *reply;
+    bool found;
+
+    (void)snprintf(key, sizeof key, "tg:{@%s}:node", n->name);
+    reply = sim_store_ask(3, (struct slice[]){SLICE("HGET"), slice_str(key), SLICE("_ledger")});
+    found = reply->type == REDIS_REPLY_STRING;
+    freeReplyObject(reply);
+    return found;
+}
+
+/* tollgated --repair (milter/repair.c). Not while Redis has rows of the node and no hash, as for a
+ * moment after a loss: the rows would count beside the new share. */
 static void ledger_lose(struct sim *m, size_t node)
 {
     struct sim_node *n = &m->nodes[node];
     struct journal_repaired repaired;
     struct err err = {0};
 
+    sim_store_deliver();
+    if (!is_known(n) && sim_shown() != 0)
+        return;
     sim_trace(m, "ledger lost", node, 0);
     node_die(m, node);
     sim_files_remove(n->dir, SIM_FILES_LEDGER);
     sim_disk_forget(n->disk);
     m->backups[node].is_there = false; /* of another ledger */
     sim_store_faults(0);
+    if (!is_known(n)) /* a share that Redis has again later counts beside the new one */
+        sim_store_forget();
     if (journal_repair(n->journal_dir, 0, &repaired, &err) == 0)
         losses_note(m, node, journal_look(m, n));
     if (m->fault[0] == '\0' && sim_node_repair(n, &err) != 0)

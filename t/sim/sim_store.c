@@ -269,7 +269,7 @@ void sim_store_flush(void)
     freeReplyObject(sim_store_ask(1, (struct slice[]){SLICE("FLUSHALL")}));
 }
 
-static void saved_drop(void)
+void sim_store_forget(void)
 {
     luaL_unref(sim.lua, LUA_REGISTRYINDEX, sim.saved);
     sim.saved = LUA_NOREF;
@@ -277,7 +277,7 @@ static void saved_drop(void)
 
 void sim_store_save(void)
 {
-    saved_drop();
+    sim_store_forget();
     lua_getglobal(sim.lua, "save");
     if (lua_pcall(sim.lua, 0, 1, 0) != 0)
         abort();
@@ -307,7 +307,7 @@ void sim_store_reset(void)
     }
     sim.late_count = 0;
     sim.faults = 0;
-    saved_drop();
+    sim_store_forget();
     sim_store_flush();
 }
 

@@ -27,6 +27,7 @@ void sim_store_faults(uint32_t percent);
 void sim_store_flush(void);
 void sim_store_save(void);    /* a snapshot, or a replica's state */
 void sim_store_restore(void); /* the last one; nothing if there is none */
+void sim_store_forget(void);  /* there is none any more */
 /* Another server answers from now on, or the same after a restart: all connections end. */
 void sim_store_promote(void);
 /* What arrives late arrives now. */

@@ -50,7 +50,7 @@ struct sim {
     struct sim_backup backups[SIM_NODES];
     struct sim_record records[SIM_RECORDS_MAX];
     size_t count;
-    uint32_t step;
+    uint32_t step, saved_step;
     uint32_t faults; /* percent of trips */
     bool is_traced;
     bool is_quiet; /* no faults but the one that is planned from outside */
