@@ -20,12 +20,14 @@
  */
 
 struct json_t; /* of jansson */
+struct options_table;
 
 struct cli {
     const char *config; /* -c */
     struct settings *settings;
     struct store *store;
     struct reader reader;
+    const struct options_table **described; /* not NULL: where options_parse leaves its table */
 };
 
 /* "tollgate: text" on stderr; returns err->code. */

@@ -9,6 +9,12 @@
  * sysexits(3). The function that returns an error code has reported the error on stderr, once.
  */
 
+struct command {
+    const char *name;
+    int (*run)(struct cli *cli, int argc, char **argv);
+    const char *help;
+};
+
 int command_report(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_totals(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_period(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
@@ -28,5 +34,8 @@ int command_messages(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_reconcile(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_web(struct cli *cli, int argc, char **argv) TG_NONNULL(1);
 int command_release(struct cli *cli, int argc, char **argv);
+/* For shells, and not among the commands that it is given: completion bash|zsh|fish. */
+int command_completion(struct cli *cli, int argc, char **argv, const struct command *commands,
+                       size_t count) TG_NONNULL(1, 3, 4);
 
 #endif

@@ -113,6 +113,7 @@ static const struct options_row rows[] = {
     {.name = NULL}};
 static const struct options_table table = {
     .command = "limit",
+    .verbs = verbs,
     .synopsis = "limit set D NAME MAX [--action log|hold|defer|reject]\n"
                 "                      [--soft PERCENT] [--forwards[=no]] [--until DATE]\n"
                 "                      [--reason TEXT] [--force]\n"

@@ -8,12 +8,6 @@
 #include "lib/sys/descriptors.h"
 #include "lib/sys/log.h"
 
-struct command {
-    const char *name;
-    int (*run)(struct cli *cli, int argc, char **argv);
-    const char *help;
-};
-
 static const struct command commands[] = {
     {"report", command_report, "traffic of the server, a domain or a user, by time and by name"},
     {"totals", command_totals, "every counter of every account, for billing"},
@@ -62,6 +56,8 @@ static int unknown_command(const char *typed)
 
 static int run_command(struct cli *cli, int argc, char **argv)
 {
+    if (strcmp(argv[0], "completion") == 0)
+        return command_completion(cli, argc, argv, commands, COMMAND_COUNT);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         if (strcmp(argv[0], commands[i].name) == 0) {
             optind = 0; /* GNU: begin anew, argv[0] is the command's name */

@@ -34,6 +34,7 @@ static const struct options_word words[] = {{"NAME", "a node of the store"}, {.n
 static const struct options_row rows[] = {{.name = NULL}};
 static const struct options_table table = {
     .command = "node",
+    .verbs = verbs,
     .synopsis = "node list\n"
                 "       tollgate node retire NAME",
     .words = words,

@@ -203,6 +203,10 @@ int options_parse(const struct options_table *t, struct cli *cli, void *into, in
     struct option options[ROWS_MAX + 2];
     int got, code = EX_OK;
 
+    if (cli->described != NULL) {
+        *cli->described = t;
+        return OPTIONS_DONE;
+    }
     make_getopt(t, options);
     while (code == EX_OK && (got = getopt_long(argc, argv, ":c:h", options, NULL)) != -1) {
         if (got == 'c')
@@ -218,6 +222,19 @@ int options_parse(const struct options_table *t, struct cli *cli, void *into, in
         return code;
     *words = argv + optind;
     return check_words(t, argc - optind, *words);
+}
+
+const struct options_table *options_describe(struct cli *cli, const char *command,
+                                             int (*run)(struct cli *cli, int argc, char **argv))
+{
+    const struct options_table *found = NULL;
+    char name[32], *argv[] = {name, NULL};
+
+    (void)snprintf(name, sizeof name, "%s", command);
+    cli->described = &found;
+    (void)run(cli, 1, argv);
+    cli->described = NULL;
+    return found;
 }
 
 int options_verb(const struct options_table *t, const char *word, const char *const *verbs)

@@ -48,6 +48,7 @@ struct options_table {
     const char *notes;              /* below them; NULL: none */
     size_t words_least, words_most; /* how many have to be there, and may be */
     const char *missing;            /* what to say where there are fewer */
+    const char *const *verbs;       /* what the first word is one of, ended by NULL; NULL: any */
 };
 
 #define OPTIONS_DONE (-1) /* -h was asked for and shown */
@@ -56,6 +57,10 @@ struct options_table {
  * *words are the other arguments, ended by NULL. */
 int options_parse(const struct options_table *t, struct cli *cli, void *into, int argc, char **argv,
                   char ***words) TG_NONNULL(1, 2, 3, 5, 6);
+/* The table of a command; NULL: it has none. */
+const struct options_table *options_describe(struct cli *cli, const char *command,
+                                             int (*run)(struct cli *cli, int argc, char **argv))
+    TG_NONNULL(1, 2, 3);
 /* Which of the verbs, ended by NULL, the word is: its place, or -1 after having said that it is
  * none.
  */

@@ -51,6 +51,7 @@ static const struct options_row rows[] = {{.name = "force",
                                           {.name = NULL}};
 static const struct options_table table = {
     .command = "plan",
+    .verbs = verbs,
     .synopsis = "plan set D NAME [--force]\n"
                 "       tollgate plan unset D\n"
                 "       tollgate plan show [D] [--format table|json]",

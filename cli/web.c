@@ -65,8 +65,10 @@ static const struct options_row rows[] = {
      .least = 1,
      .most = SIGNED_LINK_CARD_DAYS},
     {.name = NULL}};
+static const char *const verbs[] = {"passwd", "token", "card", NULL};
 static const struct options_table table = {
     .command = "web",
+    .verbs = verbs,
     .synopsis =
         "web passwd NAME [--role admin|domain|user] [--domains D,...] <PASSWORD\n"
         "       tollgate web token NAME --role admin|domain|user [--domains D,...] [--write]\n"
@@ -283,7 +285,6 @@ static int run_card(struct web_command *c, const char *typed)
 
 static int run(struct web_command *c, char **typed)
 {
-    static const char *const verbs[] = {"passwd", "token", "card", NULL};
     int verb = options_verb(&table, typed[0], verbs), code;
     struct err err = {0};
     struct web_user user;
