@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "cli/command.h"
+#include "cli/messages_by.h"
 #include "cli/options.h"
 #include "cli/range.h"
 #include "lib/core/address.h"
@@ -57,7 +58,7 @@ struct messages {
     struct cli *cli;
     const char *domain_text, *user_text, *from, *to;
     bool server;
-    int class_, sort, format;
+    int class_, by, sort, format;
     uint64_t top;
     struct messages_query query;
     struct messages_known known;
@@ -74,7 +75,8 @@ static const char *const classes[] = {
     "in", "out", "forward", "relay", "local_sent", "local_received", NULL};
 enum messages_sort { SORT_TIME, SORT_BYTES };
 static const char *const sorts[] = {"time", "bytes", NULL};
-static const char *const formats[] = {"table", "csv", "json", NULL};
+static const char *const by_names[] = {"user", NULL};
+static const char *const formats[] = {"table", "csv", "json", NULL}; /* as in enum format */
 static const struct options_row rows[] = {
     {.name = "server",
      OPTIONS_FLAG,
@@ -96,6 +98,12 @@ static const struct options_row rows[] = {
      "C",
      "in, out, forward, relay, local_sent or local_received",
      .choices = classes},
+    {.name = "by",
+     OPTIONS_CHOICE,
+     offsetof(struct messages, by),
+     "user",
+     "sums of each user and class in place of messages, the most first: who is behind a figure",
+     .choices = by_names},
     {.name = "from",
      OPTIONS_TEXT,
      offsetof(struct messages, from),
@@ -107,7 +115,7 @@ static const struct options_row rows[] = {
      OPTIONS_CHOICE,
      offsetof(struct messages, sort),
      "time|bytes",
-     "the newest first (default), or the largest first",
+     "the newest first (default), or the largest first; with --by user, bytes: by bytes",
      .choices = sorts},
     {.name = "top",
      OPTIONS_NUMBER,
@@ -126,9 +134,9 @@ static const struct options_row rows[] = {
 static const struct options_word words[] = {{.name = NULL}};
 static const struct options_table table = {
     .command = "messages",
-    .synopsis =
-        "messages [--server | --domain D | --user U] [--class C] [--from DATE] [--to DATE]\n"
-        "                [--sort time|bytes] [--top N] [--format table|csv|json]",
+    .synopsis = "messages [--server | --domain D | --user U] [--class C] [--by user]\n"
+                "                [--from DATE] [--to DATE] [--sort time|bytes] [--top N] [--format "
+                "table|csv|json]",
     .words = words,
     .rows = rows,
     .notes = "Lists the messages that this node has counted, as long as ledger.keep_messages keeps "
@@ -435,6 +443,20 @@ static int find_server(struct messages *m, struct err *err)
     return m->query.account.ptr != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
 }
 
+static int sums_show(struct messages *m)
+{
+    struct messages_by by = {.cli = m->cli,
+                             .query = m->query,
+                             .range = &m->range,
+                             .by_bytes = m->sort == SORT_BYTES,
+                             .top = (size_t)m->top,
+                             .format = m->format};
+
+    by.query.settings = m->cli->settings;
+    by.query.kind = m->class_;
+    return messages_by(&by);
+}
+
 static int run(struct messages *m)
 {
     struct err err = {0};
@@ -444,20 +466,23 @@ static int run(struct messages *m)
         return code;
     if (find_domain(m, &err) != 0 || find_user(m, &err) != 0 || find_server(m, &err) != 0 ||
         range_parse(m->cli, &m->range, m->from != NULL || m->to != NULL ? m->from : "-1days", m->to,
-                    false, &err) != 0 ||
-        rows_read(m, &err) != 0)
+                    false, &err) != 0)
         return cli_fail(&err);
-    return show(m);
+    if (m->by >= 0)
+        return sums_show(m);
+    return rows_read(m, &err) == 0 ? show(m) : cli_fail(&err);
 }
 
 int command_messages(struct cli *cli, int argc, char **argv)
 {
-    struct messages m = {.cli = cli, .class_ = -1};
+    struct messages m = {.cli = cli, .class_ = -1, .by = -1};
     char **typed;
     int code = options_parse(&table, cli, &m, argc, argv, &typed);
 
     if (code == EX_OK && m.server && (m.domain_text != NULL || m.user_text != NULL))
         code = cli_usage("messages", "--server excludes --domain and --user");
+    if (code == EX_OK && m.server && m.by >= 0)
+        code = cli_usage("messages", "--server excludes --by user: the node has no users");
     if (code != EX_OK)
         return code == OPTIONS_DONE ? EX_OK : code;
     arena_init(&m.arena, ARENA_BYTES);

@@ -64,6 +64,24 @@ class Site:
             tap.ok(False, "messages " + " ".join(args), code, err)
         return list(csv.DictReader(io.StringIO(out)))
 
+    def by_user(self):
+        """The sums of users are those of the rows that --user gives, for every account."""
+        for account in DOMAINS + ["_unattributed"]:
+            got = self.rows("--domain", account, "--by", "user")
+            tap.ok(got, account + ": has users")
+            most = [int(r["messages"]) for r in got]
+            faults = [] if most == sorted(most, reverse=True) else ["the most first: %r" % most]
+            for row in got:
+                rows = [r for r in self.rows("--domain", account, "--user", row["user"], "--class",
+                                             row["class"])] if "@" in row["user"] else None
+                want = None if rows is None else (
+                    len(rows), sum(int(r["recipients"]) for r in rows),
+                    sum(int(r["bytes"]) for r in rows), rows[0]["queue_id"])
+                found = tuple(int(row[u]) for u in UNITS) + (row["queue_id"],)
+                if want is not None and found != want:
+                    faults.append("%s: %r, rows: %r" % (row["user"], found, want))
+            tap.none(faults, account + ": sums by user")
+
     def accepted(self):
         return [d for d in self.sent if d.accepted]
 
@@ -248,6 +266,7 @@ def main():
     site = Site()
     properties(site)
     choices(site)
+    site.by_user()
     table(site)
     log_line(site)
     why(site)
