@@ -19,7 +19,7 @@ static inline void dispatch_fixture_write(const char *name, const char *text)
 /* example.com is hosted; `more` stands in the configuration, behind its domains. */
 static inline struct snapshot *dispatch_fixture_snapshot(const char *more)
 {
-    char conf[128], domains[128], text[1024];
+    char conf[128], domains[128], text[2048];
     struct err err = {0};
     struct snapshot_settings *shared;
     struct snapshot *snapshot;
