@@ -243,16 +243,6 @@ static const char *const priority_names[] = {[PRIORITY_NORMAL] = "normal",
                                              [PRIORITY_LOW] = "low",
                                              [PRIORITY_BULK] = "bulk"};
 
-static void add_count(struct table *l, size_t column, uint64_t n)
-{
-    struct buf b;
-
-    buf_init(&b, 64);
-    format_count(&b, n);
-    table_number(l, column, n, buf_slice(&b));
-    buf_fini(&b);
-}
-
 static void add_users(struct table *l, const struct message_row *row)
 {
     struct buf b;
@@ -276,9 +266,9 @@ static void add_row(struct table *l, const struct messages *m, const struct mess
     table_text(l, COL_CLASS, slice_str(messages_read_class(row->kind)));
     table_text(l, COL_ACCOUNT, row->account);
     add_users(l, row);
-    add_count(l, COL_RECIPIENTS, row->recipients);
-    add_count(l, COL_BYTES, row->bytes);
-    add_count(l, COL_SIZE, row->size);
+    table_count(l, COL_RECIPIENTS, row->recipients);
+    table_count(l, COL_BYTES, row->bytes);
+    table_count(l, COL_SIZE, row->size);
     table_text(l, COL_PRIORITY, slice_str(priority_names[row->priority]));
     table_bool(l, COL_SPAM, row->is_spam, NULL);
     table_bool(l, COL_HELD, row->was_held, NULL);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-#include "lib/core/format.h"
 #include "lib/core/strmap.h"
 #include "lib/core/text.h"
 #include "lib/sys/table.h"
@@ -133,25 +132,15 @@ static int most_bytes(const void *a, const void *b)
 
 /* --- writing --------------------------------------------------------------------------------- */
 
-static void add_count(struct table *l, size_t column, uint64_t n)
-{
-    struct buf b;
-
-    buf_init(&b, 64);
-    format_count(&b, n);
-    table_number(l, column, n, buf_slice(&b));
-    buf_fini(&b);
-}
-
 static void add_row(struct table *l, const struct by_row *row)
 {
     table_row(l);
     table_text(l, COL_USER, row->sum.user.len > 0 ? row->sum.user : SLICE("<>"));
     table_text(l, COL_ACCOUNT, row->sum.account);
     table_text(l, COL_CLASS, slice_str(messages_read_class(row->sum.kind)));
-    add_count(l, COL_MESSAGES, row->sum.messages);
-    add_count(l, COL_RECIPIENTS, row->sum.recipients);
-    add_count(l, COL_BYTES, row->sum.bytes);
+    table_count(l, COL_MESSAGES, row->sum.messages);
+    table_count(l, COL_RECIPIENTS, row->sum.recipients);
+    table_count(l, COL_BYTES, row->sum.bytes);
     table_time(l, COL_FIRST, row->sum.time_ms);
     table_time(l, COL_LAST, row->last_ms);
     table_text(l, COL_QUEUE_ID, row->sum.queue_id);

@@ -1,5 +1,4 @@
 #include <arpa/inet.h>
-#include <errno.h>
 #include <libmilter/mfapi.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -301,23 +300,6 @@ static int set_address(const struct socket_name *name, const char *text, struct 
     return 0;
 }
 
-/* libmilter leaves the errno of socket(2) or bind(2). */
-static int cannot_listen(const char *where, struct err *err)
-{
-    if (errno == EADDRINUSE)
-        return err_set(err, EX_TEMPFAIL,
-                       "milter.socket: cannot listen on %s: address in use; stop the program that "
-                       "uses it (ss -lp shows it), or set another",
-                       where);
-    if (errno == EACCES)
-        return err_set(err, EX_CANTCREAT,
-                       "milter.socket: cannot listen on %s: permission denied; give the directory "
-                       "to the account of tollgated, or use a port above 1023",
-                       where);
-    return err_set(err, EX_TEMPFAIL, "milter.socket: cannot listen on %s: %s; set another address",
-                   where, strerror(errno));
-}
-
 static int open_named(const struct settings *s, const struct socket_name *name, int owner,
                       struct err *err)
 {
@@ -326,8 +308,8 @@ static int open_named(const struct settings *s, const struct socket_name *name, 
         return -1;
     if (register_filter(err) != 0 || set_address(name, s->milter.socket, err) != 0)
         return -1;
-    if (smfi_opensocket(false) != MI_SUCCESS)
-        return cannot_listen(s->milter.socket, err);
+    if (smfi_opensocket(false) != MI_SUCCESS) /* it leaves the errno of socket(2) or bind(2) */
+        return listen_failed(s->milter.socket, err);
     if (!engine.is_unix)
         return 0;
     return listen_place(&engine.listen, s->milter.mode, owner, s->milter.group, err);

@@ -37,22 +37,6 @@ static struct {
 /* --- listening
  * ------------------------------------------------------------------------------------------- */
 
-static int cannot_listen(const char *where, struct err *err)
-{
-    if (errno == EADDRINUSE)
-        return err_set(err, EX_TEMPFAIL,
-                       "milter.socket: cannot listen on %s: address in use; stop the program that "
-                       "uses it (ss -lp shows it), or set another",
-                       where);
-    if (errno == EACCES)
-        return err_set(err, EX_CANTCREAT,
-                       "milter.socket: cannot listen on %s: permission denied; give the directory "
-                       "to the account of tollgated, or use a port above 1023",
-                       where);
-    return err_set(err, EX_TEMPFAIL, "milter.socket: cannot listen on %s: %s; set another address",
-                   where, strerror(errno));
-}
-
 static int open_unix(const struct settings *s, const struct socket_name *name, int owner,
                      struct err *err)
 {
@@ -65,7 +49,7 @@ static int open_unix(const struct settings *s, const struct socket_name *name, i
     if (native.shared.listener < 0 ||
         bind(native.shared.listener, (struct sockaddr *)&a, sizeof a) != 0 ||
         listen(native.shared.listener, BACKLOG) != 0)
-        return cannot_listen(s->milter.socket, err);
+        return listen_failed(s->milter.socket, err);
     native.is_unix = true;
     return listen_place(&native.listen, s->milter.mode, owner, s->milter.group, err);
 }
@@ -96,7 +80,7 @@ static int open_inet(const struct settings *s, const struct socket_name *name, s
         return err_set(err, EX_CONFIG, "milter.socket: %s: unknown host", s->milter.socket);
     native.shared.listener = listen_at(list);
     freeaddrinfo(list);
-    return native.shared.listener >= 0 ? 0 : cannot_listen(s->milter.socket, err);
+    return native.shared.listener >= 0 ? 0 : listen_failed(s->milter.socket, err);
 }
 
 /* Was it bound to that path, or to the name that listen_prepare makes of it? */

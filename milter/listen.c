@@ -154,3 +154,19 @@ void listen_remove(const struct listen_socket *l)
         st.st_ino == l->inode)
         (void)unlink(l->path);
 }
+
+int listen_failed(const char *where, struct err *err)
+{
+    if (errno == EADDRINUSE)
+        return err_set(err, EX_TEMPFAIL,
+                       "milter.socket: cannot listen on %s: address in use; stop the program that "
+                       "uses it (ss -lp shows it), or set another",
+                       where);
+    if (errno == EACCES)
+        return err_set(err, EX_CANTCREAT,
+                       "milter.socket: cannot listen on %s: permission denied; give the directory "
+                       "to the account of tollgated, or use a port above 1023",
+                       where);
+    return err_set(err, EX_TEMPFAIL, "milter.socket: cannot listen on %s: %s; set another address",
+                   where, strerror(errno));
+}

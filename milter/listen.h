@@ -39,5 +39,7 @@ bool listen_adopt(struct listen_socket *l, const char *path) TG_MUST_USE TG_NONN
 void listen_poke(const struct listen_socket *l) TG_NONNULL(1);
 void listen_remove(const struct listen_socket *l)
     TG_NONNULL(1); /* if it is still the one that was placed */
+/* What errno says of socket(2), bind(2) or listen(2), with the fix: EX_TEMPFAIL, EX_CANTCREAT. */
+int listen_failed(const char *where, struct err *err) TG_NONNULL(1, 2);
 
 #endif

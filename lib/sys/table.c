@@ -92,6 +92,16 @@ void table_number(struct table *l, size_t column, uint64_t number, struct slice 
                       .shown = shown.len > 0 ? keep(l, shown) : digits(l, number)});
 }
 
+void table_count(struct table *l, size_t column, uint64_t number)
+{
+    struct buf shown;
+
+    buf_init(&shown, 64);
+    format_count(&shown, number);
+    table_number(l, column, number, buf_slice(&shown));
+    buf_fini(&shown);
+}
+
 void table_bool(struct table *l, size_t column, bool value, const char *shown)
 {
     set(l, column,

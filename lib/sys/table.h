@@ -62,6 +62,8 @@ void table_shown(struct table *l, size_t column, struct slice shown)
 void table_shorten(struct table *l, size_t column, struct slice shown) TG_NONNULL(1);
 void table_number(struct table *l, size_t column, uint64_t number, struct slice shown)
     TG_NONNULL(1);
+/* Tables show it with its thousands apart. */
+void table_count(struct table *l, size_t column, uint64_t number) TG_NONNULL(1);
 /* RFC 3339 for programs; in tables "11-21 13:04", in the configured zone. */
 void table_time(struct table *l, size_t column, int64_t unix_ms) TG_NONNULL(1);
 void table_bool(struct table *l, size_t column, bool value, const char *shown) TG_NONNULL(1);
