@@ -140,44 +140,72 @@ static SSL_CTX *context_renew(struct transport_tls *t, const struct stamps *now,
 
 /* --- the socket below it --------------------------------------------------------------------- */
 
-/* OpenSSL's own way to write raises SIGPIPE where the other side is gone, which ends a program that
- * does not ignore it. */
-static int write_quietly(BIO *bio, const char *bytes, int len)
+/* OpenSSL's own kind of a socket raises SIGPIPE where the other side is gone, which ends a program
+ * that does not ignore it. */
+
+static int socket_fd(BIO *bio)
 {
-    int fd = -1;
+    return (int)(intptr_t)BIO_get_data(bio);
+}
+
+static int socket_write(BIO *bio, const char *bytes, int len)
+{
     ssize_t n;
 
-    (void)BIO_get_fd(bio, &fd);
     BIO_clear_retry_flags(bio);
-    n = send(fd, bytes, (size_t)len, MSG_NOSIGNAL);
+    n = send(socket_fd(bio), bytes, (size_t)len, MSG_NOSIGNAL);
     if (n <= 0 && BIO_sock_should_retry((int)n))
         BIO_set_retry_write(bio);
     return (int)n;
 }
 
-/* OpenSSL's kind of a socket, but for that. */
+static int socket_read(BIO *bio, char *bytes, int room)
+{
+    ssize_t n;
+
+    BIO_clear_retry_flags(bio);
+    n = recv(socket_fd(bio), bytes, (size_t)room, 0);
+    if (n < 0 && BIO_sock_should_retry((int)n))
+        BIO_set_retry_read(bio);
+    if (n == 0)
+        BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+    return (int)n;
+}
+
+static long socket_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+    (void)number;
+    (void)pointer;
+    switch (command) {
+    case BIO_CTRL_FLUSH: /* nothing is kept back */
+        return 1;
+    case BIO_CTRL_EOF:
+        return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0;
+    default:
+        return 0;
+    }
+}
+
 static BIO_METHOD *socket_method(void)
 {
-    const BIO_METHOD *usual = BIO_s_socket();
     BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOCKET, "socket without SIGPIPE");
 
-    if (m != NULL && BIO_meth_set_write(m, write_quietly) == 1 &&
-        BIO_meth_set_read(m, BIO_meth_get_read(usual)) == 1 &&
-        BIO_meth_set_ctrl(m, BIO_meth_get_ctrl(usual)) == 1 &&
-        BIO_meth_set_create(m, BIO_meth_get_create(usual)) == 1 &&
-        BIO_meth_set_destroy(m, BIO_meth_get_destroy(usual)) == 1)
+    if (m != NULL && BIO_meth_set_write(m, socket_write) == 1 &&
+        BIO_meth_set_read(m, socket_read) == 1 && BIO_meth_set_ctrl(m, socket_ctrl) == 1)
         return m;
     BIO_meth_free(m);
     return NULL;
 }
 
+/* The descriptor stays the caller's. */
 static bool set_socket(const struct transport_tls *t, SSL *ssl, int fd)
 {
     BIO *bio = BIO_new(t->socket);
 
     if (bio == NULL)
         return false;
-    (void)BIO_set_fd(bio, fd, BIO_NOCLOSE);
+    BIO_set_data(bio, (void *)(intptr_t)fd);
+    BIO_set_init(bio, 1);
     SSL_set_bio(ssl, bio, bio);
     return true;
 }

@@ -89,6 +89,8 @@ def on_page(page, account):
 
 def main():
     tap.need("autoreconf", "redis-server")
+    if proc.is_sanitized("tollgated"):
+        tap.skip("contrib/demo makes a build of its own, the same whatever this one is")
     folder = proc.scratch("demo")
     code, out, page = demonstrate(folder)
     tap.same(code, 0, "it ends well", out[-3000:])
