@@ -81,7 +81,7 @@ def main():
     delivered(w, 1)
     code, _, err = w.command("limit", "set", "example.com", "domain/messages/day", "4", "--action",
                              "hold")
-    tap.same((code, err), (0, ""), "the limit is raised")
+    tap.ok(code == 0 and "limit changed" in err, "the limit is raised, and its log says so", err)
     proc.wait_for("room", lambda: "2 released, 1 waiting" in w.command("release")[1])
     delivered(w, 2)
     delivered(w, 3)
