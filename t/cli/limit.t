@@ -152,7 +152,7 @@ def plans(tollgate, redis):
 
 
 WRONG = (
-    (64, "expected set, unset or show", ["limit"]),
+    (64, "expected set, unset, show or try", ["limit"]),
     (64, "did you mean unset?", ["limit", "unst", "example.com", HOUR]),
     (64, "limit set needs D NAME MAX", ["limit", "set", "example.com", HOUR]),
     (64, "limit show needs D", ["limit", "show"]),
