@@ -149,11 +149,12 @@ int fold_held_apply(const struct fold_held *b, struct ledger *l, struct err *err
     for (const struct held_change *c = b->first; c != NULL; c = c->next) {
         int rc = 0;
 
-        if (c->is_added && !c->is_taken)
+        /* Redis may show even one that came and went: a ledger of before a backup pushed it. */
+        if (c->is_added)
             rc = ledger_held_add(l, &c->row, c->body, err);
-        else if (!c->is_added && c->is_taken)
+        if (rc == 0 && c->is_taken)
             rc = ledger_held_remove(l, c->number, c->gone_s, c->is_released, err);
-        else if (!c->is_added)
+        else if (rc == 0 && !c->is_added)
             rc = ledger_held_place(l, c->number, c->row.place, err);
         if (rc != 0)
             return rc;

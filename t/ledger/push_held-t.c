@@ -67,6 +67,24 @@ static void test_reused(void)
     site_remove(&s);
 }
 
+/* A ledger from a backup comes to a message that it never knew and its removal in one batch. */
+static void test_refolded(void)
+{
+    struct site s;
+
+    site_open(&s, "mx1");
+    (void)hold(&s, "a.example", "Q1", 1700000000000);
+    let_go(&s, RECORD_RELEASE, hold(&s, "a.example", "Q2", 1700000001000), 1700000002000);
+    run("ZADD|tg:{a.example}:held|1700000000|mx1/Q1");
+    run("ZADD|tg:{a.example}:held|1700000001|mx1/Q2");
+    apply(&s);
+    OK(push_all(&s.node), "pushed");
+    is_text("ZSCORE|tg:{a.example}:held|mx1/Q1", "1700000000");
+    is_number("ZCARD|tg:{a.example}:held", 1);
+    is_text("HGET|tg:{a.example}:total|out_messages", "1");
+    site_remove(&s);
+}
+
 /* The walk of every ten minutes finds what is missing. */
 static void test_scrub(void)
 {
@@ -149,8 +167,8 @@ static void test_refused(void)
 
 int main(void)
 {
-    static void (*const tests[])(void) = {test_shown, test_reused, test_scrub, test_many,
-                                          test_refused};
+    static void (*const tests[])(void) = {test_shown, test_reused, test_refolded,
+                                          test_scrub, test_many,   test_refused};
 
     return push_tests_run(tests, sizeof tests / sizeof tests[0]);
 }
