@@ -315,7 +315,7 @@ static void test_moved(void)
     OK(push_findings(moved.push)->rival.code == 0, "nobody is suspected");
     node_open(&n, "a.db", "mx1", SCRUB_MS);
     count_total(&n, "a.example", "in_messages 1", 6);
-    steps(&n, 100);
+    steps(&n, 2600);
     OK(found(&push_findings(n.push)->left, "host of moved.db", "share"), "the original comes back");
     is_text("HGET|tg:{a.example}:total|in_messages", "7");
     node_remove(&n);
@@ -337,8 +337,11 @@ static void test_taken_over(void)
     steps(&copy, 3200);
     is_text("HGET|tg:{a.example}:total|in_messages", "6");
     steps(&n, 1100);
-    is_text("HGET|tg:{a.example}:total|in_messages", "8");
     OK(found(&push_findings(n.push)->left, "mx1", "host of copy.db"), "reported");
+    is_text("HGET|tg:{a.example}:total|in_messages", "6");
+    steps(&n, 2600);
+    is_text("HGET|tg:{a.example}:total|in_messages", "8");
+    is_text("HGET|tg:{@mx1}:node|_host", "host of a.db");
     node_remove(&n);
     node_remove(&copy);
 }
