@@ -134,14 +134,27 @@ static void check_through(struct sim *m, struct shown s)
     }
 }
 
-/* The row as it stands, for whoever looks for the reason. */
-static void trace_row(void)
+/* A hash as it stands, on a line, for whoever looks for the reason. */
+static void trace_hash(const char *key)
 {
-    redisReply *row = sim_store_ask(2, (struct slice[]){SLICE("HGETALL"), SLICE(TOTAL)});
+    redisReply *row = sim_store_ask(2, (struct slice[]){SLICE("HGETALL"), slice_str(key)});
 
+    (void)fprintf(stderr, "    %s", key);
     for (size_t i = 0; i + 1 < row->elements; i += 2)
-        (void)fprintf(stderr, "    %s = %s\n", row->element[i]->str, row->element[i + 1]->str);
+        (void)fprintf(stderr, " %s:%s", row->element[i]->str, row->element[i + 1]->str);
+    (void)fputc('\n', stderr);
     freeReplyObject(row);
+}
+
+static void trace_all(const struct sim *m)
+{
+    char key[64];
+
+    trace_hash(TOTAL);
+    for (size_t i = 0; i < SIM_NODES; i++) {
+        (void)snprintf(key, sizeof key, "tg:{@%s}:node", m->nodes[i].name);
+        trace_hash(key);
+    }
 }
 
 void sim_check_now(struct sim *m)
@@ -149,7 +162,7 @@ void sim_check_now(struct sim *m)
     struct shown s = shown_in(TOTAL, "");
 
     if (m->is_traced)
-        trace_row();
+        trace_all(m);
     check_shown(m, s, "a figure that cannot be");
     check_through(m, s);
 }

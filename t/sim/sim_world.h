@@ -48,6 +48,7 @@ struct sim {
     struct random_source random, disk_random;
     struct sim_node nodes[SIM_NODES];
     struct sim_backup backups[SIM_NODES];
+    bool is_restored[SIM_NODES]; /* the journal has been, from a backup */
     struct sim_record records[SIM_RECORDS_MAX];
     size_t count;
     uint32_t step, saved_step;
