@@ -12,6 +12,7 @@
 
 #define DISKS_MAX 4
 #define FILES_MAX 256
+#define MADE_MAX  32
 #define PATH_ROOM SIM_PATH_ROOM
 
 /* A change that is not on the disk yet. */
@@ -40,6 +41,8 @@ struct sim_disk {
     uint32_t calls, fails; /* until the fault; writes that fail yet */
     uint32_t seen;         /* calls */
     bool is_dead, has_lost_power;
+    char made[MADE_MAX][PATH_ROOM]; /* files that are new since it died */
+    size_t made_count;
 };
 
 static struct sim_disk *disks[DISKS_MAX];
@@ -280,10 +283,30 @@ void sim_disk_forget(struct sim_disk *d)
     d->count = 0;
 }
 
+/* A process that runs on may make files; they go again. */
+void sim_open_made(const char *path)
+{
+    struct sim_disk *d = disk_of_path(path);
+
+    if (d == NULL || !d->is_dead)
+        return;
+    if (d->made_count == MADE_MAX)
+        abort();
+    (void)snprintf(d->made[d->made_count++], PATH_ROOM, "%s", path);
+}
+
+static void made_remove(struct sim_disk *d)
+{
+    for (size_t i = 0; i < d->made_count; i++)
+        (void)REAL("unlink", unlink_call)(d->made[i]);
+    d->made_count = 0;
+}
+
 bool sim_disk_revive(struct sim_disk *d)
 {
     bool lost = d->has_lost_power;
 
+    made_remove(d);
     for (size_t i = 0; i < d->count && lost; i++) {
         file_lose(d, &d->files[i]);
         changes_drop(&d->files[i]);

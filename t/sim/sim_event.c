@@ -16,7 +16,7 @@
 
 static void rows_lost(struct sim *m)
 {
-    m->has_lost_rows = m->has_lost_rows || m->has_lost_records;
+    m->has_lost_rows = m->has_lost_rows || m->has_lost_records || m->has_seals_alone;
 }
 
 /* What the server said when it was saved was said of the mail of then. */
@@ -114,7 +114,8 @@ static void backup(struct sim *m, size_t node)
     backup_path(n, path);
     sim_files_remove(path, SIM_FILES_ALL);
     sim_files_copy(n->dir, path, SIM_FILES_ALL);
-    m->backups[node] = (struct sim_backup){true, m->step, first_segment(n)};
+    m->backups[node] =
+        (struct sim_backup){.is_there = true, .step = m->step, .first = first_segment(n)};
     sim_trace(m, "backup", node, 0);
 }
 
@@ -133,7 +134,8 @@ static void restore(struct sim *m, size_t node)
     char path[240];
 
     if (!m->backups[node].is_there ||
-        (what == SIM_FILES_LEDGER && first_segment(n) != m->backups[node].first))
+        (what == SIM_FILES_LEDGER &&
+         (first_segment(n) != m->backups[node].first || m->backups[node].has_gaps)))
         return;
     sim_trace(m, "restore", node, what);
     node_die(m, node);
@@ -141,9 +143,11 @@ static void restore(struct sim *m, size_t node)
     sim_files_remove(n->dir, what);
     sim_files_copy(path, n->dir, what);
     sim_disk_forget(n->disk);
+    m->has_older_ledger = true;
+    m->backups[node].has_gaps |= what == SIM_FILES_JOURNAL;
     if (what != SIM_FILES_LEDGER) {
         sim_lose_since(m, node, m->backups[node].step);
-        m->is_restored[node] = true;
+        m->is_cut_back[node] = true;
     }
 }
 
@@ -211,16 +215,16 @@ static void named_share(const struct sim_node *n, char share[16])
     freeReplyObject(reply);
 }
 
-/* A journal that was restored gives numbers again that Redis has of the records which are lost:
- * until the hash names the share that counts them, nothing but the ledger tells one from the other
- * (HACKING, "What cannot be covered"). */
+/* A journal that was restored, or cut by a loss of power, gives numbers again that Redis has of the
+ * records which are lost: until the hash names the share that counts them, nothing but the ledger
+ * tells one from the other (HACKING, "What cannot be covered"). */
 static bool is_between_shares(const struct sim *m, size_t node, const char *named)
 {
     const struct ledger *l = m->nodes[node].ledger;
     struct ledger_share_info present;
 
     (void)ledger_share_at(l, 0, &present);
-    return m->is_restored[node] && (!l->is_met || !slice_equal(present.share_id, slice_str(named)));
+    return m->is_cut_back[node] && (!l->is_met || !slice_equal(present.share_id, slice_str(named)));
 }
 
 /* tollgated --repair (milter/repair.c). Not while Redis has rows of the node and no hash, as for a
@@ -242,6 +246,7 @@ static void ledger_lose(struct sim *m, size_t node)
     sim_disk_forget(n->disk);
     m->backups[node].is_there = false; /* of another ledger */
     sim_store_faults(0);
+    m->has_seals_alone = m->has_seals_alone || sim_sealed() > 0;
     if (named[0] == '\0') /* a share that Redis has again later counts beside the new one */
         sim_store_forget();
     if (journal_repair(n->journal_dir, 0, &repaired, &err) == 0)
@@ -273,16 +278,27 @@ static void trim(struct sim *m, size_t node)
 /* Mostly on; and set, by seconds or by hours. */
 static void clock_event(struct sim *m)
 {
+    static const enum period_kind kinds[] = {PERIOD_HOUR, PERIOD_DAY, PERIOD_MONTH};
     uint32_t what = random_below(&m->random, 8);
 
     if (what < 3)
         sim_clock_advance(random_below(&m->random, 3000));
-    else if (what < 6)
+    else if (what == 3)
         sim_clock_advance(random_below(&m->random, 10000000));
+    else if (what < 6)
+        sim_period_end(m, kinds[random_below(&m->random, 3)]);
     else
         sim_clock_step((int64_t)random_below(&m->random, what == 6 ? 20000 : 20000000) -
                        (what == 6 ? 10000 : 10000000));
     sim_trace(m, "clock", what, 0);
+}
+
+static void time_event(struct sim *m)
+{
+    if (random_below(&m->random, 2) == 0)
+        clock_event(m);
+    else
+        sim_time_passes(m, 1 + random_below(&m->random, 6));
 }
 
 static void disaster(struct sim *m, size_t node)
@@ -317,7 +333,7 @@ static void quiet_event(struct sim *m, size_t node)
     else if (what == 17)
         trim(m, node);
     else if (what == 18)
-        clock_event(m);
+        time_event(m);
     else
         sim_node_stop(&m->nodes[node]);
 }

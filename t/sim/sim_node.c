@@ -14,7 +14,8 @@
 #include "lib/sys/settings.h"
 #include "t/sim/sim_store.h"
 
-#define SCRUB_EVERY_MS 2000
+#define SCRUB_EVERY_MS 600
+#define SEAL_AFTER_S   60
 #define WATCH_MS       1500
 #define STEP_MS        200
 #define STOP_STEPS     50
@@ -127,7 +128,8 @@ static int parts_open(struct sim_node *n, struct err *err)
                                  .watch_ms = WATCH_MS,
                                  .started_s = clock_unix_ms() / 1000,
                                  .scrub_ms = SCRUB_EVERY_MS,
-                                 .keep = {HOUR_KEPT_S, DAY_KEPT_S, DAY_KEPT_S}};
+                                 .keep = {HOUR_KEPT_S, DAY_KEPT_S, DAY_KEPT_S},
+                                 .seal_after_s = SEAL_AFTER_S};
 
     n->journal = journal_open(&journal, err);
     if (n->journal == NULL)
@@ -180,6 +182,11 @@ static int told(struct sim_node *n, int rc, const struct err *err)
     if (f->undone > 0)
         log_event(LOG_DEBUG, "undone", LOG_STR("node", n->name),
                   LOG_STR("why", f->undone_first.text));
+    if (f->refused > 0) {
+        n->refused += f->refused;
+        log_event(LOG_DEBUG, "refused", LOG_STR("node", n->name),
+                  LOG_STR("why", f->refused_first.text));
+    }
     if (f->losses > 0)
         log_event(LOG_DEBUG, "loss", LOG_STR("node", n->name));
     *f = (struct push_findings){0};

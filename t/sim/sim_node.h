@@ -30,6 +30,7 @@ struct sim_node {
     struct upkeep upkeep;
     struct log_problem upkeep_problem;
     struct push_now now;
+    uint64_t refused; /* rows, by Redis */
     char journal_dir[220], account[20];
 };
 

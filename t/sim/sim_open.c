@@ -109,6 +109,8 @@ int open64(const char *path, int flags, ...)
     va_end(list);
     if (call == NULL)
         call = (open_call)sim_real("open64");
+    if ((flags & O_CREAT) != 0 && access(path, F_OK) != 0)
+        sim_open_made(path);
     fd = call(path, flags, mode);
     forget(fd);
     return fd;

@@ -17,6 +17,9 @@ struct sim_open {
  * it has written. Good until the next call. */
 const struct sim_open *sim_open_of(int fd);
 
+/* t/sim/sim_disk.c: a file is about to be made. */
+void sim_open_made(const char *path);
+
 /* The call of libc that ours stands before. */
 void *sim_real(const char *name);
 

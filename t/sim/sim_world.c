@@ -189,6 +189,8 @@ void sim_revive(struct sim *m, size_t node)
             bool has_lost = sim_disk_revive(n->disk);
 
             sim_trace(m, has_lost ? "power lost" : "killed", node, 0);
+            m->is_cut_back[node] |= has_lost;
+            m->backups[node].has_gaps |= has_lost;
             for (size_t i = 0; has_lost && i < m->count; i++) {
                 struct sim_record *r = &m->records[i];
 
@@ -231,6 +233,32 @@ void sim_calm(struct sim *m, int rounds)
         }
     }
     sim_store_faults(m->faults);
+}
+
+void sim_time_passes(struct sim *m, uint32_t rounds)
+{
+    for (uint32_t i = 0; i < rounds && m->fault[0] == '\0'; i++) {
+        sim_clock_advance(300 + random_below(&m->random, 3000));
+        for (size_t k = 0; k < SIM_NODES; k++) {
+            sim_revive(m, k);
+            if (m->fault[0] == '\0')
+                sim_work(m, k, true);
+        }
+    }
+}
+
+void sim_period_end(struct sim *m, enum period_kind kind)
+{
+    int64_t now_ms = clock_unix_ms();
+
+    sim_clock_advance((int64_t)period_end(kind, (time_t)(now_ms / 1000)) * 1000 - now_ms +
+                      random_below(&m->random, 3600000));
+    sim_trace(m, "the end of a period", 0, (long long)kind);
+    for (size_t i = 0; i < SIM_NODES; i++) {
+        sim_revive(m, i);
+        if (m->fault[0] == '\0')
+            sim_append(m, i, false);
+    }
 }
 
 /* --- begin and end --------------------------------------------------------------------------- */

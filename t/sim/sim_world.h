@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/core/period.h"
 #include "t/random.h"
 #include "t/sim/sim_node.h"
 
@@ -42,13 +43,14 @@ struct sim_backup {
     bool is_there;
     uint32_t step;
     uint64_t first; /* segment of the journal */
+    bool has_gaps;  /* the journal went back without the ledger, and on with its numbers */
 };
 
 struct sim {
     struct random_source random, disk_random;
     struct sim_node nodes[SIM_NODES];
     struct sim_backup backups[SIM_NODES];
-    bool is_restored[SIM_NODES]; /* the journal has been, from a backup */
+    bool is_cut_back[SIM_NODES]; /* the journal, by a backup or a loss of power */
     struct sim_record records[SIM_RECORDS_MAX];
     size_t count;
     uint32_t step, saved_step;
@@ -58,6 +60,9 @@ struct sim {
     /* A journal has lost its end, whose records Redis may have; and Redis has lost something after
      * that: rows which only those records had are gone (HACKING, "What cannot be covered"). */
     bool has_lost_records, has_lost_rows;
+    /* A ledger was made again of rows whose sums are in the seal only: they are gone with Redis. */
+    bool has_seals_alone;
+    bool has_older_ledger; /* may not know what it had put into a seal: such a row is refused */
     char base[100];
     char fault[600]; /* "": none */
 };
@@ -83,6 +88,11 @@ void sim_calm(struct sim *m, int rounds);
 /* What the node has accepted since that step may be lost. */
 void sim_lose_since(struct sim *m, size_t node, uint32_t step);
 
+/* Time in which the nodes work, whatever happens to them. */
+void sim_time_passes(struct sim *m, uint32_t rounds);
+/* The hour, the day or the month ends, and with mail the next begins. */
+void sim_period_end(struct sim *m, enum period_kind kind);
+
 /* t/sim/sim_event.c: something happens to that node, or to Redis. */
 void sim_event(struct sim *m, size_t node);
 
@@ -91,6 +101,8 @@ void sim_check_now(struct sim *m);
 void sim_check_end(struct sim *m);
 /* The records whose bytes Redis shows, as bits. */
 uint64_t sim_shown(void);
+/* How many rows in Redis have a seal. */
+uint64_t sim_sealed(void);
 /* What the node says to have pushed, Unix seconds. */
 int64_t sim_pushed_through(const struct sim_node *n);
 /* Those that count for certain. */

@@ -27,6 +27,7 @@
  */
 
 #define SETTLE_ROUNDS 12
+#define SEAL_ROUNDS   10
 
 /* The one fault of a run without others. */
 struct death {
@@ -40,8 +41,23 @@ static struct random_source trips;
 static uint64_t runs, failed;
 static uint32_t every = 1;
 
+/* Rows with a seal: among the faults, and in the end. */
+static uint64_t sealed_early, sealed;
+
+/* The periods end, so that rows are sealed, and all is to be as before. */
+static void seal(struct sim *m)
+{
+    sim_period_end(m, PERIOD_MONTH);
+    for (int i = 0; i < SEAL_ROUNDS && m->fault[0] == '\0'; i++) {
+        sim_time_passes(m, 1);
+        sim_check_now(m);
+    }
+    sealed += sim_sealed();
+}
+
 static void settle(struct sim *m)
 {
+    sealed_early += sim_sealed();
     for (size_t i = 0; i < SIM_NODES; i++) {
         if (!sim_disk_is_dead(m->nodes[i].disk))
             sim_node_close(&m->nodes[i]);
@@ -53,16 +69,23 @@ static void settle(struct sim *m)
     }
 }
 
+/* Most seeds go on with rows that are sealed, whatever happens to them then. */
 static void events_run(struct sim *m)
 {
+    static const enum period_kind kinds[] = {PERIOD_HOUR, PERIOD_DAY, PERIOD_MONTH, PERIOD_MONTH};
     uint32_t events = 20 + random_below(&m->random, 80);
+    uint32_t end = 10 + random_below(&m->random, events);
 
     for (m->step = 1; m->step <= events && m->fault[0] == '\0'; m->step++) {
         size_t node = random_below(&m->random, SIM_NODES);
 
         sim_revive(m, node);
-        if (m->fault[0] == '\0')
+        if (m->fault[0] == '\0' && m->step == end) {
+            sim_period_end(m, kinds[random_below(&m->random, 4)]);
+            sim_time_passes(m, SEAL_ROUNDS);
+        } else if (m->fault[0] == '\0') {
             sim_event(m, node);
+        }
         sim_check_now(m);
     }
 }
@@ -78,6 +101,10 @@ static void run(struct sim *m, uint64_t seed, const struct death *plan)
     events_run(m);
     if (m->fault[0] == '\0')
         settle(m);
+    if (m->fault[0] == '\0')
+        sim_check_end(m);
+    if (m->fault[0] == '\0')
+        seal(m);
     if (m->fault[0] == '\0')
         sim_check_end(m);
 }
@@ -245,6 +272,8 @@ int main(int argc, char **argv)
     for (uint64_t seed = first; seed < first + count; seed++)
         mode(&sim, seed);
     sim_store_end();
+    printf("%llu rows were sealed among the faults, %llu in the end\n",
+           (unsigned long long)sealed_early, (unsigned long long)sealed);
     if (mode == seed_run)
         printf("%llu seeds, %llu failed\n", (unsigned long long)count, (unsigned long long)failed);
     else

@@ -30,6 +30,8 @@ def main():
         tap.ok(code == 0, "seed %d" % seed, out, err)
     code, out, err = simulate(1001, SEEDS)
     tap.ok(code == 0 and "%d seeds, 0 failed" % SEEDS in out, "%d seeds" % SEEDS, out, err)
+    sealed = re.search("([0-9]+) rows were sealed among the faults, ([0-9]+) in the end", out)
+    tap.ok(sealed and min(map(int, sealed.groups())) >= SEEDS / 2, "with rows that are sealed", out)
     for mode, every in (("cut", 7), ("calls", 83)):
         code, out, err = simulate(1, 1, mode, every=every)
         tap.ok(code == 0 and re.search("[1-9][0-9]* runs, 0 failed", out), mode, out, err)
