@@ -324,10 +324,9 @@ static int push_held_rows(struct push *p, const struct push_now *now, int64_t un
 
 /* --- the node's hash ------------------------------------------------------------------------- */
 
-/* Redis has lost something, and the walk brings it again. */
+/* Redis has lost something, or may have, and the walk brings it again. */
 static void take_loss(struct push *p)
 {
-    p->findings.losses++;
     p->clean_through = p->confirmed_through = 0;
     p->has_lost = true;
     p->dirty.is_open = false;
@@ -386,7 +385,8 @@ static int write_node(struct push *p, const struct push_now *now, struct err *er
     p->is_admitted = found.state != NODE_WAIT;
     if (!p->is_admitted)
         return 0;
-    if (found.state == NODE_LOST)
+    p->findings.losses += found.state == NODE_LOST;
+    if (found.state == NODE_LOST || found.is_anew)
         take_loss(p);
     /* A connection made meanwhile may be to a server that came back without its last second. */
     if (store_generation(p->store) == p->generation)

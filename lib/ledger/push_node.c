@@ -405,7 +405,7 @@ static int keep(struct push_node_hash *n, const struct push_now *now, int64_t th
 static int take(struct push_node_hash *n, const struct push_now *now, int64_t through,
                 const struct push_node_look *look, struct push_node_found *found, struct err *err)
 {
-    bool is_loss = found->state == NODE_LOST || !look->is_there;
+    bool is_loss = push_meet_is_loss(n, look, found);
     uint64_t above = 0;
 
     (void)slice_number(slice_str(look->stamp), &above);

@@ -81,6 +81,7 @@ enum node_state {
 
 struct push_node_found {
     enum node_state state;
+    bool is_anew; /* written where another share was named: what Redis has of ours is not known */
     struct err rival;   /* another one writes the same node; code 0: none */
     struct err left;    /* the share was left for a new one; code 0: it was not */
     struct err refused; /* a key of the wrong type; code 0: none */
@@ -106,6 +107,10 @@ uint64_t push_node_claim(const struct push_node_hash *n) TG_NONNULL(1);
 /* What is to be done with what was found. */
 int push_meet_decide(struct push_node_hash *n, const struct push_node_look *look,
                      enum learn_verdict *verdict, struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* May Redis lack rows that it once had, where the hash is taken as it was looked at? Sets
+ * found->is_anew. */
+bool push_meet_is_loss(const struct push_node_hash *n, const struct push_node_look *look,
+                       struct push_node_found *found) TG_NONNULL(1, 2, 3);
 /* *key becomes that of the name's hash. */
 void push_node_key(const struct push_node_hash *n, struct slice node, struct buf *key)
     TG_NONNULL(1, 3);
