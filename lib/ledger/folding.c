@@ -77,6 +77,12 @@ static bool apply(struct folding *f)
     return true;
 }
 
+static void through_lower(struct folding *f, int64_t time_s)
+{
+    if (f->counted_through > time_s)
+        f->counted_through = time_s;
+}
+
 /* Reads on to record f->due_number (true), or until the time is over. The writer has written all
  * records before that number, so where there is none further they have been read. */
 static bool read_on(struct folding *f, int64_t until_ms)
@@ -95,6 +101,7 @@ static bool read_on(struct folding *f, int64_t until_ms)
         }
         if (rc == 0)
             break;
+        through_lower(f, r.time_ms / 1000);
         if (fold_add(&f->fold, f->ledger, &r, &e) < 0) {
             failed(f, &e, &f->ledger_problem, PAUSE_MS);
             return false;
@@ -117,18 +124,24 @@ static bool reader_open(struct folding *f)
     return f->reader != NULL;
 }
 
+static bool has_unread(const struct folding *f)
+{
+    return ledger_meta(f->ledger)->position.number < f->due_number;
+}
+
 /* First what was there before this run, which may belong to another share than the rest. */
 static void due_set(struct folding *f)
 {
     uint64_t from = ledger_run_from(f->ledger);
 
     f->due_ms = journal_now(f->journal, &f->due_number);
-    if (f->counted_through > f->due_ms / 1000) /* the clock has been set back */
-        f->counted_through = f->due_ms / 1000;
-    if (ledger_run_is_reached(f->ledger) || from >= f->due_number)
-        return;
-    f->due_number = from;
-    f->due_ms = f->counted_through * 1000;
+    /* The clock has been set back: how records are dated that are still to be read, nobody knows.
+     */
+    if (f->counted_through > f->due_ms / 1000)
+        through_lower(f, has_unread(f) ? 0 : f->due_ms / 1000);
+    f->is_due_through = ledger_run_is_reached(f->ledger) || from >= f->due_number;
+    if (!f->is_due_through)
+        f->due_number = from;
 }
 
 /* All that was in the journal when it began is in the ledger when it ends well; then every
@@ -151,7 +164,8 @@ void folding_run(struct folding *f, int64_t budget_ms)
     if (!is_done)
         return;
     f->is_under_way = f->is_damaged = false;
-    f->counted_through = f->due_ms / 1000;
+    if (f->is_due_through)
+        f->counted_through = f->due_ms / 1000;
     log_problem_clear(&f->journal_problem);
 }
 

@@ -25,7 +25,8 @@ struct folding {
     struct journal_reader *reader; /* NULL: to be opened where the ledger stands */
     bool is_under_way;             /* on the way to due_number: */
     uint64_t due_number;           /* when the ledger has come so far, */
-    int64_t due_ms;                /* all messages dated before this (Unix) are in it */
+    int64_t due_ms;                /* all messages dated before this (Unix) are in it, */
+    bool is_due_through;           /* where this says so */
     bool is_damaged;               /* nothing from there on is counted */
     int64_t next_ms;               /* monotonic; not tried again before */
     int64_t counted_through;       /* Unix seconds: all messages dated before are in the ledger */
