@@ -4,19 +4,19 @@
 
 #define BATCH_MAX ((size_t)100)
 
-struct batch {
+struct bill_batch {
     const struct bill_item *items[BATCH_MAX];
     size_t count;
 };
 
-static int set(struct bill_export *x, const struct batch *batch, enum bill_outbox_state state,
+static int set(struct bill_export *x, const struct bill_batch *batch, enum bill_outbox_state state,
                struct err *err)
 {
     return bill_outbox_set(x->outbox, x->target->name, batch->items, batch->count, state, err);
 }
 
 /* It may be said of what was refused, and of what never left, that it is not there. */
-static int give_up(struct bill_export *x, const struct batch *batch, struct err *err)
+static int give_up(struct bill_export *x, const struct bill_batch *batch, struct err *err)
 {
     struct err ignored;
 
@@ -29,7 +29,7 @@ static int give_up(struct bill_export *x, const struct batch *batch, struct err 
     return 0;
 }
 
-static int send_batch(struct bill_export *x, struct batch *batch, struct err *err)
+static int send_batch(struct bill_export *x, struct bill_batch *batch, struct err *err)
 {
     int result = 0;
 
@@ -50,7 +50,7 @@ static int send_batch(struct bill_export *x, struct batch *batch, struct err *er
 /* 1: it is there, and confirmed now. */
 static int look(struct bill_export *x, const struct bill_item *item, struct err *err)
 {
-    struct batch one = {{item}, 1};
+    struct bill_batch one = {{item}, 1};
     bool has;
 
     if (bill_target_ask(x->target, x->bill, item, &has, err) != 0)
@@ -61,7 +61,7 @@ static int look(struct bill_export *x, const struct bill_item *item, struct err 
     return set(x, &one, OUTBOX_CONFIRMED, err) != 0 ? -1 : 1;
 }
 
-static int take(struct bill_export *x, const struct bill_item *item, struct batch *batch,
+static int take(struct bill_export *x, const struct bill_item *item, struct bill_batch *batch,
                 struct err *err)
 {
     enum bill_outbox_state state;
@@ -95,7 +95,7 @@ static bool is_wanted(const struct bill_export *x, size_t i)
 
 int bill_export_run(struct bill_export *x, struct err *err)
 {
-    struct batch batch = {.count = 0};
+    struct bill_batch batch = {.count = 0};
 
     TG_ASSERT(bill_target_batch(x->target) <= BATCH_MAX);
     for (size_t i = 0; i < x->items->count; i++) {

@@ -140,17 +140,6 @@ void bill_target_close(struct bill_target *t)
     arena_fini(&t->arena);
 }
 
-struct slice bill_target_id(const struct bill_target *t, struct slice account, struct err *err)
-{
-    void *const *place = strmap_find(&t->ids, account);
-
-    if (place != NULL)
-        return *(const struct slice *)*place;
-    (void)err_set(err, EX_DATAERR, "%.*s has no line \"%s %.*s NUMBER\" in billing.ids_file",
-                  SLICE_FMT(account), t->name, SLICE_FMT(account));
-    return SLICE_NONE;
-}
-
 /* --- a program ------------------------------------------------------------------------------- */
 
 static int command_body(const struct bill *b, const struct bill_item *item, const char *action,
@@ -192,8 +181,8 @@ static int command_run(const struct bill_target *t, const struct bill *b,
 
 static int judge(const struct bill_target *t, int status, struct slice answer, struct err *err)
 {
-    bool is_refused = t->kind == TARGET_PLESK &&
-                      memmem(answer.ptr, answer.len, "<status>ok</status>", 19) == NULL;
+    bool is_refused =
+        t->kind == TARGET_PLESK && memmem(answer.ptr, answer.len, "<status>ok<", 11) == NULL;
 
     if (status < 0)
         return -1;

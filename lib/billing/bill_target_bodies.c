@@ -7,6 +7,7 @@
 
 #include "lib/billing/bill_read.h"
 #include "lib/billing/bill_target_work.h"
+#include "lib/core/html.h"
 #include "lib/core/text.h"
 #include "lib/sys/json.h"
 
@@ -64,6 +65,16 @@ static int64_t sum_of(const struct bill *b, const struct bill_row *row, const en
     return sum > 0 ? sum : 0;
 }
 
+enum { PLESK_DEPTH = 3 };
+static const char *const plesk_elements[PLESK_DEPTH] = {"packet", "webspace", "set_traffic"};
+
+static void plesk_bytes(struct html *h, const char *element, int64_t bytes)
+{
+    html_open(h, element);
+    html_textf(h, "%" PRId64, bytes);
+    html_close(h, element);
+}
+
 int bill_target_plesk(const struct bill_target *t, const struct bill *b,
                       const struct bill_item *item, struct buf *out, struct err *err)
 {
@@ -72,17 +83,24 @@ int bill_target_plesk(const struct bill_target *t, const struct bill *b,
                               mailbox[] = {COUNTER_POP_BYTES, COUNTER_IMAP_BYTES};
     struct slice id = bill_target_id(t, item->account, err);
     char date[PERIOD_TEXT];
+    struct html h;
     time_t end;
 
     if (id.ptr == NULL || month_end(b, &end, err) != 0)
         return -1;
     period_name(PERIOD_DAY, end - 1, date);
-    buf_addf(out,
-             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<packet><webspace><set_traffic>"
-             "<dom_id>%.*s</dom_id><date>%s</date><smtp_in>%" PRId64 "</smtp_in><smtp_out>%" PRId64
-             "</smtp_out><pop3_imap_in>0</pop3_imap_in><pop3_imap_out>%" PRId64
-             "</pop3_imap_out></set_traffic></webspace></packet>\n",
-             SLICE_FMT(id), date, sum_of(b, item->row, in, 1), sum_of(b, item->row, sent, 2),
-             sum_of(b, item->row, mailbox, 2));
+    buf_add_str(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    html_init(&h, out);
+    for (size_t n = 0; n < PLESK_DEPTH; n++)
+        html_open(&h, plesk_elements[n]);
+    html_element(&h, "dom_id", id);
+    html_element(&h, "date", slice_str(date));
+    plesk_bytes(&h, "smtp_in", sum_of(b, item->row, in, 1));
+    plesk_bytes(&h, "smtp_out", sum_of(b, item->row, sent, 2));
+    plesk_bytes(&h, "pop3_imap_in", 0);
+    plesk_bytes(&h, "pop3_imap_out", sum_of(b, item->row, mailbox, 2));
+    for (size_t n = PLESK_DEPTH; n > 0; n--)
+        html_close(&h, plesk_elements[n - 1]);
+    html_newline(&h);
     return out->failed ? err_set(err, EX_OSERR, "out of memory") : 0;
 }

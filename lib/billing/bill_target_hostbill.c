@@ -12,13 +12,13 @@
 #define ANSWER_BYTES ((size_t)1 << 20)
 #define FIELDS       8
 
-struct form {
+struct bill_form {
     struct buf texts[FIELDS];
     struct slice fields[FIELDS];
     size_t count;
 };
 
-static void form_add(struct form *f, const char *name, struct slice value)
+static void form_add(struct bill_form *f, const char *name, struct slice value)
 {
     struct buf *text = &f->texts[f->count];
 
@@ -28,7 +28,7 @@ static void form_add(struct form *f, const char *name, struct slice value)
     f->fields[f->count++] = buf_slice(text);
 }
 
-static void form_fini(struct form *f)
+static void form_fini(struct bill_form *f)
 {
     for (size_t i = 0; i < f->count; i++)
         buf_fini(&f->texts[i]);
@@ -51,7 +51,7 @@ static json_t *parse(const struct bill_target *t, struct slice answer, struct er
 }
 
 /* One call; NULL with *err. */
-static json_t *call(const struct bill_target *t, const struct form *f, struct err *err)
+static json_t *call(const struct bill_target *t, const struct bill_form *f, struct err *err)
 {
     struct bill_http http = {.url = t->where, .fields = f->fields, .field_count = f->count};
     json_t *json = NULL;
@@ -69,7 +69,7 @@ static json_t *call(const struct bill_target *t, const struct form *f, struct er
     return json;
 }
 
-static int form_init(struct form *f, const struct bill_target *t, const char *name,
+static int form_init(struct bill_form *f, const struct bill_target *t, const char *name,
                      const struct bill_item *item, struct err *err)
 {
     struct slice key = t->secret, id, account = bill_target_id(t, item->account, err);
@@ -90,7 +90,7 @@ static int form_init(struct form *f, const struct bill_target *t, const char *na
 int bill_target_hostbill_add(const struct bill_target *t, const struct bill_item *item,
                              struct err *err)
 {
-    struct form f;
+    struct bill_form f;
     json_t *json;
 
     if (item->amount < 0)
@@ -130,7 +130,7 @@ static bool has_output(const json_t *variables, struct slice id)
 int bill_target_hostbill_ask(const struct bill_target *t, const struct bill_item *item, bool *has,
                              struct err *err)
 {
-    struct form f;
+    struct bill_form f;
     json_t *json;
 
     if (form_init(&f, t, "meteredGetUsage", item, err) != 0)

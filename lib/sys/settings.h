@@ -125,9 +125,9 @@ struct settings {
         struct {
             struct string_list users, clients, domains, recipients;
         } exempt;
-        const char *notify;                 /* a program; "": none */
-        int on_anomaly;                     /* enum limit_action; -1: none */
-        int64_t client_v6_prefix;           /* bits */
+        const char *notify;       /* a program; "": none */
+        int on_anomaly;           /* enum limit_action; -1: none */
+        int64_t client_v6_prefix; /* bits */
         bool leases;
         const char *reply_text, *reply_url; /* "": none */
     } throttle;

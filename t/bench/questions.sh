@@ -12,6 +12,7 @@ work=$(mktemp -d /tmp/tg-bench.XXXXXX)
 daemon=
 slow=0
 TIMEFORMAT="%3R %3U"
+# shellcheck disable=SC2317 # the trap calls it
 stop() {
     [ -z "$daemon" ] || kill "$daemon" 2>/dev/null
     wait

@@ -222,7 +222,8 @@ def failing(site):
     tap.ok(code == 65 and "no such account" in err and len(t.usage) == 2 and "1 refused" in out,
            "one account that is refused holds up no others", out, err)
     t.refuse = ""
-    tap.same((site.export("hostbill")[0], sorted(t.usage)), (0, sorted(HOSTBILL)), "and comes later")
+    tap.same((site.export("hostbill")[0], sorted(t.usage)), (0, sorted(HOSTBILL)),
+             "and comes later")
     site.forget()
     proc.write_text(site.program + ".fail", "")
     tap.same(site.export("command")[0], 69, "a program that fails after its work")

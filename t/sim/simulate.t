@@ -12,8 +12,8 @@ import tap
 import tree
 
 SEEDS = 60
-# What once was wrong: a loss of power made the ledger forget that Redis had met its run (42); the
-# place in a journal out of a backup was believed (175); times were, after the clock was set back, by
+# What once was wrong: a loss of power made the ledger forget that Redis had met its run (42); a
+# place in a journal out of a backup was believed (175); times were, after a clock was set back, by
 # --repair (520) and by pushed_through (581).
 FOUND = (42, 175, 520, 581)
 

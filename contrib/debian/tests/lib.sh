@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # For the tests beside it: services with systemd or without, and a wait that ends.
 set -eu
 
