@@ -110,6 +110,11 @@ static void ledger_say(const struct repair *r, const struct adopt_result *a)
                   "ledger: made again of %" PRIu64 " rows in redis and %" PRIu64
                   " records of the journal\n",
                   a->rows, a->records);
+    if (a->sealed > 0)
+        (void)fprintf(r->out,
+                      "ledger: of %" PRIu64 " rows only redis has the sums, with those of the "
+                      "other nodes: keep a backup of redis (OPERATION in tollgated(8))\n",
+                      a->sealed);
     (void)time_text(a->first_ms / 1000, first);
     (void)time_text(a->pushed_through, through);
     if (!a->has_share)
