@@ -147,7 +147,8 @@ static int open_parts(struct pushing *p, const struct settings *s, const char *d
                                  .watch_ms = LEARN_WATCH_MS,
                                  .started_s = clock_unix_ms() / 1000,
                                  .scrub_ms = SCRUB_MS,
-                                 .keep = push_keep(s)};
+                                 .keep = push_keep(s),
+                                 .seal_after_s = PUSH_SEAL_AFTER_S};
     struct push_schema schema;
 
     if (run_begin(p->db, dir, &config.identity, err) < 0)

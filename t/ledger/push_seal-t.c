@@ -12,10 +12,11 @@
 #define COUNTS   "in_messages 2 in_bytes 700 out_messages 1"
 
 static const char *const names[NODES] = {"mx1", "mx2", "mx3"};
+static enum push_program program = PUSH_MILTER;
 
 static void fleet_open(struct node *n, size_t i)
 {
-    struct push_config like = {.program = PUSH_MILTER, .seal_after_s = PUSH_SEAL_AFTER_S};
+    struct push_config like = {.program = program, .seal_after_s = PUSH_SEAL_AFTER_S};
 
     node_open_as(n, names[i], names[i], SCRUB_AT, &like);
 }
@@ -134,6 +135,24 @@ static void test_walks(void)
     is_text("HGET|" DAY "|in_bytes", "2100");
     is_text("HGET|" USERS "|alice@x.example out_messages", "3");
     fleet_stop(nodes);
+}
+
+/* Rows of collectors are sealed like those of milters. */
+static void test_collectors(void)
+{
+    struct node nodes[NODES];
+
+    program = PUSH_COLLECTOR;
+    fleet_start(nodes);
+    OK(fleet_walk(nodes, "HLEN|" DAY, 4), "a day that is over is sealed");
+    is_text("HGET|" DAY "|in_bytes", "2100");
+    count_into(&nodes[1], key_of("x.example", ROW_DAY, "2025-11-18", ""), "in_messages 1", 50, 0);
+    OK(push_all(&nodes[1]), "a late line");
+    is_text("HGET|" DAY "|in_messages", "7");
+    OK(fleet_walk(nodes, "HLEN|" DAY, 4), "sealed again");
+    is_text("HGET|" DAY "|in_messages", "7");
+    fleet_stop(nodes);
+    program = PUSH_MILTER;
 }
 
 /* A Redis of before a late record, with the seal of then. */
@@ -281,8 +300,9 @@ static void test_formers(void)
 
 int main(void)
 {
-    static void (*const tests[])(void) = {test_walks,         test_older_seal, test_unknown,
-                                          test_older_program, test_adopted,    test_formers};
+    static void (*const tests[])(void) = {test_walks,   test_collectors,    test_older_seal,
+                                          test_unknown, test_older_program, test_adopted,
+                                          test_formers};
 
     return push_tests_run(tests, sizeof tests / sizeof tests[0]);
 }
