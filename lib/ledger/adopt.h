@@ -35,7 +35,7 @@ struct adopt_source {
 };
 
 struct adopt_result {
-    bool has_share;         /* Redis knows the node; else all comes from the journal */
+    bool has_share;         /* Redis knows the node, or has rows of it; else all is the journal's */
     uint64_t rows;          /* out of Redis */
     uint64_t sealed;        /* of them, those whose counters only the seal has */
     uint64_t records;       /* of the journal that were looked at */

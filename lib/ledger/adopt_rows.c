@@ -19,6 +19,7 @@
 #define SCAN_KEYS        "500"
 #define PAGE_FIELDS      "1000"
 #define PEERS_MAX        10000
+#define NODE_SHARE       9
 
 static const struct script adopt_script = {"adopt", script_adopt_source};
 
@@ -27,6 +28,10 @@ struct adoption {
     const struct adopt_source *from;
     struct adopt_result *out;
     struct slice share_id; /* the present one's */
+    /* Where the node's hash is gone: which shares its rows are of, and through where they count. */
+    bool is_looking;
+    char found[NODE_SHARE], other[NODE_SHARE]; /* "": none */
+    uint64_t found_number;
 };
 
 /* The answer, of that type and with at least so many elements. */
@@ -127,6 +132,16 @@ static int damaged(const struct row_key *key, struct slice share_id, struct err 
                    SLICE_FMT(share_id), SLICE_FMT(key->account));
 }
 
+static void share_note(struct adoption *a, struct slice share_id, uint64_t number)
+{
+    char *place =
+        a->found[0] == '\0' || slice_equal(share_id, slice_str(a->found)) ? a->found : a->other;
+
+    (void)snprintf(place, NODE_SHARE, "%.*s", SLICE_FMT(share_id));
+    if (number > a->found_number)
+        a->found_number = number;
+}
+
 static int entries_take(struct adoption *a, const struct row_key *key, const redisReply *page,
                         int64_t expires_s, struct err *err)
 {
@@ -140,7 +155,9 @@ static int entries_take(struct adoption *a, const struct row_key *key, const red
         if (!slice_cut(&row.counters, ' ', &word) || !slice_number(word, &row.number) ||
             amounts_read(row.counters, &readable, err) < 0)
             return damaged(&row.key, share_id, err);
-        if (row_take(a, share_id, &row, err) < 0)
+        if (a->is_looking)
+            share_note(a, share_id, row.number);
+        else if (row_take(a, share_id, &row, err) < 0)
             return -1;
     }
     return 0;
@@ -347,6 +364,32 @@ static int hash_take(struct adoption *a, struct err *err)
     return rc;
 }
 
+/* The rows of one share tell all that the hash would, but for what is known to be pushed; of
+ * several, they do not tell which is the present one. */
+static int share_look(struct adoption *a, struct err *err)
+{
+    struct ledger_meta meta = *ledger_meta(a->ledger);
+
+    a->is_looking = true;
+    if (scan(a, err) < 0)
+        return -1;
+    a->is_looking = false;
+    if (a->found[0] == '\0')
+        return 0;
+    if (a->other[0] != '\0')
+        return err_set(err, EX_UNAVAILABLE,
+                       "redis has counters of node \"%.*s\" under several shares (%s, %s), and its "
+                       "key %s:{@%.*s}:node, which says which of them goes on, is gone: restore a "
+                       "backup of Redis that has it, or of state_dir",
+                       SLICE_FMT(ledger_node(a->ledger)), a->found, a->other, a->from->prefix,
+                       SLICE_FMT(ledger_node(a->ledger)));
+    if (ledger_adopt_share(a->ledger, slice_str(a->found), SLICE_NONE, err) < 0)
+        return -1;
+    meta.position.number = meta.claim_tried = a->found_number + 1;
+    a->out->has_share = true;
+    return ledger_meta_set(a->ledger, &meta, err);
+}
+
 int adopt_rows(struct ledger *l, const struct adopt_source *from, struct adopt_result *out,
                struct err *err)
 {
@@ -355,6 +398,8 @@ int adopt_rows(struct ledger *l, const struct adopt_source *from, struct adopt_r
 
     *out = (struct adopt_result){.has_share = false};
     rc = hash_take(&a, err);
+    if (rc == 0 && !out->has_share)
+        rc = share_look(&a, err);
     if (rc == 0 && out->has_share)
         rc = peers_take(&a, err);
     if (rc == 0 && out->has_share) {

@@ -127,6 +127,32 @@ def former_shares(site):
     tap.same(shown(), want + is_message(4903), "also under the share that was left")
 
 
+def hash_lost(site):
+    """Where the node's hash is gone, the rows of its one share say as much."""
+    site.server.connect()("DEL", "tg:{@mx1}:node")
+    site.lose_ledger()
+    code, out, said = site.repair()
+    tap.ok(code == 0 and re.search("made again of [1-9][0-9]* rows in redis", out) and
+           "does not know" not in out, "without its hash the node is known by its rows", out, said)
+    site.run(1500)
+    site.is_right("all is counted, once")
+
+
+def hash_lost_of_several(site):
+    redis = site.server.connect()
+    was = redis.hash("tg:{@mx1}:node")
+    redis("DEL", "tg:{@mx1}:node")
+    site.lose_ledger()
+    code, out, said = site.repair()
+    tap.ok(code == 69 and "under several shares" in said and
+           not glob.glob(site.node.state + "/ledger.db"),
+           "rows of several shares do not tell which goes on", code, out, said)
+    for field, value in was.items():
+        redis("HSET", "tg:{@mx1}:node", field, value)
+    code, out, said = site.repair()
+    tap.ok(code == 0, "the hash does", out, said)
+
+
 def base36(number):
     text = ""
     while number or not text:
@@ -299,12 +325,12 @@ def main():
     os.environ["TG_SEGMENT_BYTES"] = "100000"
     os.environ["TG_KEEP_JOURNAL"] = "yes"
     site = Site("repair")
-    for test in (ledger_lost, former_shares):
+    for test in (ledger_lost, former_shares, hash_lost_of_several):
         tap.note(test.__name__)
         test(site)
     site = Site("repair")
     site.run(1500)
-    for test in (sealed, redis_lost_too, journal_short, both_short):
+    for test in (hash_lost, sealed, redis_lost_too, journal_short, both_short):
         tap.note(test.__name__)
         test(site)
     os.environ["TG_SEGMENT_BYTES"] = "100000000"
