@@ -325,8 +325,10 @@ static int push_held_rows(struct push *p, const struct push_now *now, int64_t un
 /* --- the node's hash ------------------------------------------------------------------------- */
 
 /* Redis has lost something, or may have, and the walk brings it again. */
-static void take_loss(struct push *p)
+static void take_loss(struct push *p, bool is_anew)
 {
+    p->findings.losses += !is_anew;
+    p->node.has_lost = false;
     p->clean_through = p->confirmed_through = 0;
     p->has_lost = true;
     p->dirty.is_open = false;
@@ -350,7 +352,7 @@ static int64_t through_now(const struct push *p, const struct push_now *now)
 {
     int64_t through = push_through(p);
 
-    if (p->confirmed_through > through && !p->has_rival)
+    if (p->confirmed_through > through && !p->has_rival && !p->node.has_lost)
         through = p->confirmed_through;
     return through < now->counted_through ? through : now->counted_through;
 }
@@ -385,9 +387,8 @@ static int write_node(struct push *p, const struct push_now *now, struct err *er
     p->is_admitted = found.state != NODE_WAIT;
     if (!p->is_admitted)
         return 0;
-    p->findings.losses += found.state == NODE_LOST;
-    if (found.state == NODE_LOST || found.is_anew)
-        take_loss(p);
+    if (p->node.has_lost && (found.state == NODE_LOST || found.state == NODE_WRITTEN))
+        take_loss(p, found.is_anew);
     /* A connection made meanwhile may be to a server that came back without its last second. */
     if (store_generation(p->store) == p->generation)
         p->confirmed_through = p->clean_through;

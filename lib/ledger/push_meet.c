@@ -82,14 +82,15 @@ int push_meet_decide(struct push_node_hash *n, const struct push_node_look *look
     return 0;
 }
 
-bool push_meet_is_loss(const struct push_node_hash *n, const struct push_node_look *look,
+bool push_meet_is_loss(struct push_node_hash *n, const struct push_node_look *look,
                        struct push_node_found *found)
 {
     struct ledger_share_info present;
 
     (void)ledger_share_at(n->ledger, 0, &present);
     found->is_anew = look->is_there && !slice_equal(present.share_id, slice_str(look->share_id));
-    return found->state == NODE_LOST || !look->is_there || found->is_anew;
+    n->has_lost = n->has_lost || found->state == NODE_LOST || found->is_anew;
+    return n->has_lost || !look->is_there;
 }
 
 /* Where the other ledger went on from a record that this one had not claimed yet, some records

@@ -58,6 +58,7 @@ struct push_node_hash {
     int64_t started_s, watch_ms;
     struct identity id;
     bool is_writing;  /* this run has written the hash */
+    bool has_lost;    /* Redis may lack rows; kept until a writing is confirmed, and dealt with */
     bool is_stopping; /* what is written now may be the last */
     uint64_t claimed; /* the last claim that Redis has confirmed */
     struct push_node_watch {
@@ -108,8 +109,8 @@ uint64_t push_node_claim(const struct push_node_hash *n) TG_NONNULL(1);
 int push_meet_decide(struct push_node_hash *n, const struct push_node_look *look,
                      enum learn_verdict *verdict, struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* May Redis lack rows that it once had, where the hash is taken as it was looked at? Sets
- * found->is_anew. */
-bool push_meet_is_loss(const struct push_node_hash *n, const struct push_node_look *look,
+ * found->is_anew, and n->has_lost. */
+bool push_meet_is_loss(struct push_node_hash *n, const struct push_node_look *look,
                        struct push_node_found *found) TG_NONNULL(1, 2, 3);
 /* *key becomes that of the name's hash. */
 void push_node_key(const struct push_node_hash *n, struct slice node, struct buf *key)
