@@ -103,14 +103,31 @@ static uint64_t first_segment(const struct sim_node *n)
     return first;
 }
 
-/* One of a ledger whose run Redis has not met yet may count twice what it had counted in it
- * (HACKING, "What cannot be covered"). */
+/* Of a server that was put back, a ledger may not know the run that its hash names. */
+static bool is_run_known(const struct sim_node *n)
+{
+    char key[64];
+    redisReply *run;
+    uint64_t end;
+    struct err err;
+    bool is_known;
+
+    (void)snprintf(key, sizeof key, "tg:{@%s}:node", n->name);
+    run = sim_store_ask(3, (struct slice[]){SLICE("HGET"), slice_str(key), SLICE("_run")});
+    is_known = run->type != REDIS_REPLY_STRING ||
+               ledger_run_find(n->ledger, link_reply_text(run), &end, &err) == 1;
+    freeReplyObject(run);
+    return is_known;
+}
+
+/* One of a ledger whose run Redis has not met yet, or has no more, may count twice what it had
+ * counted in it (HACKING, "What cannot be covered"). */
 static void backup(struct sim *m, size_t node)
 {
     struct sim_node *n = &m->nodes[node];
     char path[240];
 
-    if (!n->ledger->is_met)
+    if (!n->ledger->is_met || !is_run_known(n))
         return;
     backup_path(n, path);
     sim_files_remove(path, SIM_FILES_ALL);
