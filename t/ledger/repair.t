@@ -169,7 +169,7 @@ def digest(text):
 
 
 def seal(redis, key):
-    """The row's share goes into a seal (lib/ledger/share.lua), with an empty one of another node."""
+    """The row's share goes into a seal (share.lua), with an empty one of another node."""
     row = redis.hash(key)
     share = next(field for field in row if field.startswith("_mx1."))
     number, codes = re.fullmatch("=([0-9]+)([A-Z]+)", row[share]).groups()
