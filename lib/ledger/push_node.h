@@ -82,7 +82,7 @@ enum node_state {
 
 struct push_node_found {
     enum node_state state;
-    bool is_anew; /* written where another share was named: what Redis has of ours is not known */
+    bool is_anew;       /* another share was named there: what Redis has of this one is not known */
     struct err rival;   /* another one writes the same node; code 0: none */
     struct err left;    /* the share was left for a new one; code 0: it was not */
     struct err refused; /* a key of the wrong type; code 0: none */
