@@ -18,7 +18,7 @@
  */
 
 #define LINK_TRIP_MAX_BYTES ((size_t)64 << 20)
-#define LINK_ARRAY_MAX      ((size_t)4 << 20)
+#define LINK_ARRAY_MAX      ((size_t)1 << 20)
 #define LINK_RUN_ID_SIZE    64
 
 /* Does not move while it is open: its reader points into it. */

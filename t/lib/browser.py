@@ -225,14 +225,14 @@ class Page:
 
     def click(self, selector, leads=True):
         """Clicks the middle of the first such element; waits for the page that it leads to."""
-        place = self.evaluate(
+        where = (
             "(() => { const e = document.querySelector(%s); if (!e) return null;"
             " e.scrollIntoView({block: 'center', inline: 'center'});"
             " const r = [...e.getClientRects()].find(r => r.width && r.height);"
             " return [r.x + r.width / 2, r.y + r.height / 2];"
             "})()" % json.dumps(selector))
-        if place is None:
-            raise BrowserError("nothing to click: %s on %s" % (selector, self.path()))
+        place = proc.wait_for("element to click, %s on %s" % (selector, self.path()),
+                              lambda: self.evaluate(where))
         loads = self.loads
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="left",
