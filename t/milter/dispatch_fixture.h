@@ -50,6 +50,7 @@ static inline void dispatch_fixture_free(struct dispatch *g)
     snapshot_drop(s);
     snapshot_drop(s);
     name_quota_fini(&g->names);
+    meter_fini(&g->meter);
 }
 
 /* From outside, on a new session. The client has no address: whether it checked its mailbox is not
