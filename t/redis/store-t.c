@@ -408,7 +408,7 @@ static void test_big(const struct redis_fixture *f)
     OK(store_is_worth_trying(st), "commands that are too large are not the server's fault");
     r = command(st, "SETRANGE big 68157440 x", TIMEOUT_MS, &err);
     freeReplyObject(r);
-    OK(command(st, "GET big", TIMEOUT_MS * 4, &err) == NULL && strstr(err.text, "64 MB") != NULL,
+    OK(command(st, "GET big", TIMEOUT_MS * 40, &err) == NULL && strstr(err.text, "64 MB") != NULL,
        err.text);
     wait_for_pause(st);
     OK(says(st, "PING", "PONG"), "and afterwards all is well");
