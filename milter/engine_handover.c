@@ -113,22 +113,24 @@ static bool tell(const int *fds, size_t count, struct slice notes, int wait_ms)
 /* The loops have ended: nobody gives any more. */
 size_t engine_handover_send(struct engine_handover *h, int wait_ms)
 {
+    struct buf notes;
     size_t count;
     bool told;
+    int *fds;
 
     engine_handover_lock_take(&h->lock);
     count = h->count;
-    h->count = 0;
-    engine_handover_lock_give(&h->lock);
-    if (count == 0)
-        return 0;
-    told = tell(h->fds, count, buf_slice(&h->notes), wait_ms);
-    for (size_t i = 0; i < count; i++)
-        (void)close(h->fds[i]);
-    buf_fini(&h->notes);
-    free(h->fds);
+    fds = h->fds;
+    notes = h->notes;
     h->fds = NULL;
-    h->room = 0;
+    h->count = h->room = 0;
+    buf_init(&h->notes, NOTES_BYTES);
+    engine_handover_lock_give(&h->lock);
+    told = count > 0 && tell(fds, count, buf_slice(&notes), wait_ms);
+    for (size_t i = 0; i < count; i++)
+        (void)close(fds[i]);
+    buf_fini(&notes);
+    free(fds);
     return told ? count : 0;
 }
 
