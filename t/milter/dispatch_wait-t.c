@@ -94,7 +94,7 @@ static void start(const char *more)
     struct err err = {0};
     struct snapshot *s = dispatch_fixture_snapshot(more);
 
-    journal = fixture_open(0, s->settings->ledger.sync);
+    journal = fixture_open(0, (int)s->settings->ledger.sync);
     dispatch_init(&dispatch, &(struct dispatch_parts){.journal = journal, .snapshot = s});
     errands = dispatch_errands_new(&dispatch, &err);
     atomic_store(&gate, false);
