@@ -1,9 +1,7 @@
 #include "lib/sys/settings_table.h"
 
-#include <syslog.h>
-
-#include "lib/sys/log.h"
 #include "lib/sys/settings_check.h"
+#include "lib/sys/settings_choices.h"
 
 #define AT(member) offsetof(struct settings, member)
 #define MS         INT64_C(1)
@@ -13,57 +11,6 @@
 #define MB         ((int64_t)1 << 20)
 #define GB         ((int64_t)1 << 30)
 #define DAY        (24 * HOUR)
-
-static const struct choice targets[] = {
-    {"syslog", LOG_TARGET_SYSLOG}, {"stderr", LOG_TARGET_STDERR}, {NULL, 0}};
-static const struct choice facilities[] = {
-    {"mail", LOG_MAIL},     {"daemon", LOG_DAEMON}, {"user", LOG_USER},
-    {"auth", LOG_AUTH},     {"syslog", LOG_SYSLOG}, {"authpriv", LOG_AUTHPRIV},
-    {"local0", LOG_LOCAL0}, {"local1", LOG_LOCAL1}, {"local2", LOG_LOCAL2},
-    {"local3", LOG_LOCAL3}, {"local4", LOG_LOCAL4}, {"local5", LOG_LOCAL5},
-    {"local6", LOG_LOCAL6}, {"local7", LOG_LOCAL7}, {NULL, 0}};
-static const struct choice levels[] = {{"error", LOG_ERR},     {"warning", LOG_WARNING},
-                                       {"notice", LOG_NOTICE}, {"info", LOG_INFO},
-                                       {"debug", LOG_DEBUG},   {NULL, 0}};
-static const struct choice failures[] = {{"local", ON_FAILURE_LOCAL},
-                                         {"accept", ON_FAILURE_ACCEPT},
-                                         {"defer", ON_FAILURE_DEFER},
-                                         {NULL, 0}};
-static const struct choice fulls[] = {
-    {"defer", ON_FAILURE_DEFER}, {"accept", ON_FAILURE_ACCEPT}, {NULL, 0}};
-static const struct choice modes[] = {
-    {"observe", THROTTLE_OBSERVE}, {"enforce", THROTTLE_ENFORCE}, {NULL, 0}};
-static const struct choice units[] = {{"B", BILLING_BYTES}, {"MB", BILLING_MB},
-                                      {"GB", BILLING_GB},   {"MiB", BILLING_MIB},
-                                      {"GiB", BILLING_GIB}, {NULL, 0}};
-static const struct choice reconciles[] = {
-    {"report", RECONCILE_REPORT}, {"adjust", RECONCILE_ADJUST}, {NULL, 0}};
-static const struct choice syncs[] = {{"always", SYNC_ALWAYS}, {"never", SYNC_NEVER}, {NULL, 0}};
-static const struct choice factors[] = {{"destination", OUT_BYTES_DESTINATION},
-                                        {"recipient", OUT_BYTES_RECIPIENT},
-                                        {"message", OUT_BYTES_MESSAGE},
-                                        {NULL, 0}};
-
-static const struct choice milter_defaults[] = {{"tempfail", MILTER_DEFAULT_TEMPFAIL},
-                                                {"accept", MILTER_DEFAULT_ACCEPT},
-                                                {"reject", MILTER_DEFAULT_REJECT},
-                                                {"quarantine", MILTER_DEFAULT_QUARANTINE},
-                                                {NULL, 0}};
-
-static const struct choice tls_outs[] = {{"none", TLS_OUT_NONE},
-                                         {"may", TLS_OUT_MAY},
-                                         {"encrypt", TLS_OUT_ENCRYPT},
-                                         {"verify", TLS_OUT_VERIFY},
-                                         {NULL, 0}};
-
-static const struct choice anomaly_actions[] = {{"", -1},
-                                                {"log", ACTION_LOG},
-                                                {"defer", ACTION_DEFER},
-                                                {"reject", ACTION_REJECT},
-                                                {"hold", ACTION_HOLD},
-                                                {NULL, 0}};
-static const struct choice spam_services[] = {
-    {"spamd", SPAM_SPAMD}, {"amavis", SPAM_AMAVIS}, {"rspamd", SPAM_RSPAMD}, {NULL, 0}};
 
 const struct setting settings_table[] = {
     {"node", SETTING_TEXT, "", AT(node), .max = 64, .check = settings_check_node,
@@ -76,12 +23,12 @@ const struct setting settings_table[] = {
      .help = "Directory of the journal, the ledger and the private Redis."},
     {"user", SETTING_TEXT, "tollgate", AT(user), .max = 64, .check = settings_check_account,
      .help = "Account to which the daemon changes if it is started as root. Empty: no change."},
-    {"log.target", SETTING_CHOICE, "syslog", AT(log.target), .choices = targets, .reloadable = true,
-     .help = "Destination of the log."},
-    {"log.facility", SETTING_CHOICE, "mail", AT(log.facility), .choices = facilities,
-     .reloadable = true, .help = "Syslog facility."},
-    {"log.level", SETTING_CHOICE, "info", AT(log.level), .choices = levels, .reloadable = true,
-     .help = "Least important level that is logged."},
+    {"log.target", SETTING_CHOICE, "syslog", AT(log.target), .choices = settings_choices_targets,
+     .reloadable = true, .help = "Destination of the log."},
+    {"log.facility", SETTING_CHOICE, "mail", AT(log.facility),
+     .choices = settings_choices_facilities, .reloadable = true, .help = "Syslog facility."},
+    {"log.level", SETTING_CHOICE, "info", AT(log.level), .choices = settings_choices_levels,
+     .reloadable = true, .help = "Least important level that is logged."},
     {"milter.socket", SETTING_TEXT, "unix:/var/spool/postfix/tollgate/milter.sock",
      AT(milter.socket), .min = 1, .max = 300, .check = settings_check_socket,
      .help = "Socket on which the MTA reaches the milter: unix:/path, inet:port@host or "
@@ -112,8 +59,8 @@ const struct setting settings_table[] = {
      .check = settings_check_prefix, .help = "Prefix of the names of all keys."},
     {"store.timeout", SETTING_TIME, "250ms", AT(store.timeout_ms), .min = 10 * MS,
      .max = 10 * SECOND, .reloadable = true, .help = "Timeout for a Redis reply."},
-    {"store.on_failure", SETTING_CHOICE, "local", AT(store.on_failure), .choices = failures,
-     .reloadable = true,
+    {"store.on_failure", SETTING_CHOICE, "local", AT(store.on_failure),
+     .choices = settings_choices_failures, .reloadable = true,
      .help = "How limits are applied while Redis is unreachable. local: each process limits by "
              "itself, with each limit divided by store.nodes; accept: no limits apply; defer: "
              "messages to which a limit applies are deferred."},
@@ -157,7 +104,7 @@ const struct setting settings_table[] = {
     {"store.keep_users_days", SETTING_TIME, "92days", AT(store.keep_users_days_ms), .min = 2 * DAY,
      .max = 3660 * DAY, .help = "How long the figures of users of a day are kept."},
     {"ledger.sync", SETTING_SYNC, "1s", AT(ledger.sync), AT(ledger.sync_ms), 10 * MS, MINUTE,
-     .choices = syncs, .reloadable = true,
+     .choices = settings_choices_syncs, .reloadable = true,
      .help = "When the journal is written to stable storage. always: before each answer to the "
              "MTA; a time: at that interval, which is the most that a power failure loses (a crash "
              "of tollgated loses nothing); never: when the operating system does so."},
@@ -167,8 +114,8 @@ const struct setting settings_table[] = {
              "time, about two thousand a second are, and each within some ten seconds."},
     {"ledger.min_free", SETTING_SIZE, "64MB", AT(ledger.min_free_bytes), .min = 0, .max = 1024 * GB,
      .reloadable = true, .help = "Free space in state_dir below which nothing more is written."},
-    {"ledger.on_full", SETTING_CHOICE, "defer", AT(ledger.on_full), .choices = fulls,
-     .reloadable = true,
+    {"ledger.on_full", SETTING_CHOICE, "defer", AT(ledger.on_full),
+     .choices = settings_choices_fulls, .reloadable = true,
      .help = "What happens to a message that cannot be recorded. defer: the MTA is asked to try "
              "again later; accept: it is accepted uncounted, with an error in the log."},
     {"ledger.keep_messages", SETTING_TIME, "8days", AT(ledger.keep_messages_ms), .min = 0,
@@ -202,7 +149,7 @@ const struct setting settings_table[] = {
      .check = settings_check_network, .reloadable = true,
      .help = "Networks that may send without a login. Their mail counts as submitted by a user."},
     {"accounting.out_bytes", SETTING_CHOICE, "destination", AT(accounting.out_bytes),
-     .choices = factors, .reloadable = true,
+     .choices = settings_choices_factors, .reloadable = true,
      .help = "How often the bytes of out and forward count: once per destination domain, once per "
              "recipient, or once per message."},
     {"accounting.spam_header", SETTING_TEXT, "X-Spam-Flag: YES", AT(accounting.spam_header),
@@ -237,7 +184,8 @@ const struct setting settings_table[] = {
     {"relay.tls_key_file", SETTING_TEXT, "", AT(relay.tls_key_file), .max = 1024,
      .check = settings_check_path,
      .help = "Key of the certificate. Empty: the key is in relay.tls_cert_file."},
-    {"relay.tls_out", SETTING_CHOICE, "may", AT(relay.tls_out), .choices = tls_outs,
+    {"relay.tls_out", SETTING_CHOICE, "may", AT(relay.tls_out),
+     .choices = settings_choices_tls_outs,
      .help = "TLS with the servers to which mail is delivered. none: never; may: if the server "
              "offers it; encrypt: always; verify: always, with a valid certificate for the name of "
              "the server."},
@@ -258,7 +206,7 @@ const struct setting settings_table[] = {
          "Milters that see each message, in this order. A milter is a socket as in milter.socket; "
          "tollgated stands for milter.socket itself and belongs last. Empty list: no milters."},
     {"relay.milter_default", SETTING_CHOICE, "tempfail", AT(relay.milter_default),
-     .choices = milter_defaults,
+     .choices = settings_choices_milter_defaults,
      .help = "What happens to a message while a milter is unavailable."},
     {"relay.milter_timeout", SETTING_TIME, "30s", AT(relay.milter_timeout_ms), .min = 100 * MS,
      .max = HOUR,
@@ -301,8 +249,8 @@ const struct setting settings_table[] = {
      .help = "Maximum time between two tries."},
     {"relay.expire", SETTING_TIME, "5days", AT(relay.expire_ms), .min = 0, .max = 100 * DAY,
      .help = "Age at which an undeliverable message is returned to its sender."},
-    {"throttle.mode", SETTING_CHOICE, "observe", AT(throttle.mode), .choices = modes,
-     .reloadable = true,
+    {"throttle.mode", SETTING_CHOICE, "observe", AT(throttle.mode),
+     .choices = settings_choices_modes, .reloadable = true,
      .help = "observe: no limit stops a message, and what would have been stopped is counted and "
              "logged; enforce: limits act."},
     {"throttle.assign", SETTING_LIST, "", AT(throttle.assign), .max = 100,
@@ -323,8 +271,8 @@ const struct setting settings_table[] = {
      .check = settings_check_path, .reloadable = true,
      .help = "Program that is run once for each account, limit and window in which a limit is "
              "crossed, and by tollgate-collect for each anomaly. Empty: none."},
-    {"throttle.on_anomaly", SETTING_CHOICE, "", AT(throttle.on_anomaly), .choices = anomaly_actions,
-     .reloadable = true,
+    {"throttle.on_anomaly", SETTING_CHOICE, "", AT(throttle.on_anomaly),
+     .choices = settings_choices_anomaly_actions, .reloadable = true,
      .help =
          "Action of the limit that tollgate-collect gives a user or domain far above the usual, "
          "for 24 hours. Empty: no limit."},
@@ -372,7 +320,7 @@ const struct setting settings_table[] = {
              "the report server-status adds up, beside the established connections of mail "
              "services. Empty: no server status."},
     {"collect.spam_service", SETTING_CHOICE, "spamd", AT(collect.spam_service),
-     .choices = spam_services, .reloadable = true,
+     .choices = settings_choices_spam_services, .reloadable = true,
      .help = "Program whose scans the report spamassassin counts."},
     {"collect.clamd", SETTING_TEXT, "", AT(collect.clamd), .max = 255,
      .check = settings_check_clamd,
@@ -471,8 +419,8 @@ const struct setting settings_table[] = {
      .help = "Counters that are exported to billing systems, such as out_bytes. The traffic "
              "counters are in the file of every closed month, others if they are named here. "
              "Empty: in_bytes, out_bytes and forward_bytes."},
-    {"billing.units", SETTING_CHOICE, "B", AT(billing.units), .choices = units, .reloadable = true,
-     .help = "Unit of bytes in exports; rounded up, to a thousandth."},
+    {"billing.units", SETTING_CHOICE, "B", AT(billing.units), .choices = settings_choices_units,
+     .reloadable = true, .help = "Unit of bytes in exports; rounded up, to a thousandth."},
     {"billing.targets", SETTING_LIST, "", AT(billing.targets), .max = 300,
      .check = settings_check_target, .reloadable = true,
      .help = "Where `tollgate period export' sends closed months: command:/path, "
@@ -483,8 +431,8 @@ const struct setting settings_table[] = {
     {"billing.ids_file", SETTING_TEXT, "", AT(billing.ids_file), .max = 1024,
      .check = settings_check_path, .reloadable = true,
      .help = "File with the numbers that plesk and hostbill have for domains. Empty: none."},
-    {"billing.reconcile", SETTING_CHOICE, "report", AT(billing.reconcile), .choices = reconciles,
-     .reloadable = true,
+    {"billing.reconcile", SETTING_CHOICE, "report", AT(billing.reconcile),
+     .choices = settings_choices_reconciles, .reloadable = true,
      .help = "What `tollgate reconcile' does with its findings. report: it lists them; adjust: it "
              "also writes adjustments, which stand beside the figures."},
     {"plans", SETTING_PLANS,
