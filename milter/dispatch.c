@@ -92,8 +92,9 @@ static void slot_release(struct dispatch_connection *c)
 /* Its session is over. True: it is time to write. */
 static bool meter_connection(struct dispatch_connection *c)
 {
-    return c->counted_session && meter_session(&c->dispatch->meter, session_visited(c->session),
-                                               c->started_ms, clock_monotonic_ms());
+    return c->counted_session && !c->is_elsewhere &&
+           meter_session(&c->dispatch->meter, session_visited(c->session), c->started_ms,
+                         clock_monotonic_ms());
 }
 
 void dispatch_detach(struct dispatch *g, bool clean)
@@ -360,6 +361,38 @@ void dispatch_abort(struct dispatch_connection *c)
     (void)begin(c);
     session_abort(c->session);
     (void)end(c, action_continue());
+}
+
+void dispatch_save(const struct dispatch_connection *c, struct buf *out)
+{
+    bool has_begun = c != NULL && c->counted_session;
+    uint64_t started_ms = has_begun ? (uint64_t)c->started_ms : 0;
+
+    buf_add_u32(out, (uint32_t)(started_ms >> 32));
+    buf_add_u32(out, (uint32_t)started_ms);
+    if (has_begun)
+        visited_save(session_visited(c->session), out);
+}
+
+void dispatch_hand_over(struct dispatch_connection *c)
+{
+    if (c != NULL)
+        c->is_elsewhere = true;
+}
+
+/* The clock is the machine's: it goes on from process to process. */
+bool dispatch_restore(struct dispatch_connection *c, struct slice *in)
+{
+    uint32_t high, low;
+    int64_t started_ms;
+
+    if (!slice_take_u32(in, &high) || !slice_take_u32(in, &low))
+        return false;
+    started_ms = (int64_t)((uint64_t)high << 32 | low);
+    if (started_ms <= 0 || started_ms > c->started_ms || !session_visited_restore(c->session, in))
+        return false;
+    c->started_ms = started_ms;
+    return true;
 }
 
 static void connection_end(struct dispatch_connection *c, bool is_open)

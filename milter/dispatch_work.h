@@ -16,6 +16,7 @@ struct dispatch_connection {
     struct snapshot *snapshot; /* of the message under way; held by the session */
     atomic_int slot;           /* of the journal's in-flight table; -1: none */
     bool counted_session, counted_open;
+    bool is_elsewhere;  /* another process continues with the session, and counts it */
     int64_t started_ms; /* counted_session: of clock_monotonic_ms */
     size_t lead;
 

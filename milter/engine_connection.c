@@ -419,21 +419,25 @@ void engine_connection_end(struct engine_connection *c)
 void engine_connection_yield(struct engine_connection *c)
 {
     if (c->fd < 0 || c->is_waiting || c->is_ending || c->unsent.len > 0 || !is_between(c) ||
-        !engine_handover_give(&c->loop->shared->handover, c->fd, &c->server, buf_slice(&c->held)))
+        !engine_handover_give(&c->loop->shared->handover, c->fd, &c->server, c->session,
+                              buf_slice(&c->held)))
         return;
+    dispatch_hand_over(c->session);
     engine_loop_forget(c->loop, c);
     over(c);
 }
 
 /* The session learns who the client is; the MTA has had its answer to that. */
-void engine_connection_adopt(struct engine_connection *c)
+void engine_connection_adopt(struct engine_connection *c, struct slice session)
 {
     struct milter_server_event e;
 
     if (!c->server.is_negotiated || !session_make(c))
         return;
-    if (milter_server_peer(&c->server, &e))
-        (void)engine_event(c, &e);
+    if (!milter_server_peer(&c->server, &e))
+        return;
+    (void)engine_event(c, &e);
+    (void)!dispatch_restore(c->session, &session);
 }
 
 void engine_connection_fini(struct engine_connection *c)

@@ -51,8 +51,9 @@ bool engine_connection_is_late(const struct engine_connection *c, int64_t now_ms
 /* If it is between messages, and all answers are sent: it goes to the next process, and is over
  * here. */
 void engine_connection_yield(struct engine_connection *c) TG_NONNULL(1);
-/* Takes up one that came from another process, with its server and what it held. */
-void engine_connection_adopt(struct engine_connection *c) TG_NONNULL(1);
+/* Takes up one that came from another process, with its server and what it held; `session` is for
+ * dispatch_restore. */
+void engine_connection_adopt(struct engine_connection *c, struct slice session) TG_NONNULL(1);
 /* Ends it without a word; a message under way is over. Idempotent. */
 void engine_connection_end(struct engine_connection *c) TG_NONNULL(1);
 /* Gives its memory back: of one that is over. */

@@ -11,7 +11,10 @@
 #define NAME_SESSION  "session"
 #define NAME_NOTES    "notes"
 
-enum { NOTES_BYTES = 256 << 20, BARRIER_MS = 2000 };
+enum { NOTES_BYTES = 256 << 20, BARRIER_MS = 2000, SESSION_BYTES = 4 << 20 };
+
+/* Of the notes, first in them: another form is not read. */
+#define NOTES_FORM UINT32_C(0x74676e31)
 
 /* --- giving
  * ------------------------------------------------------------------------------------------- */
@@ -33,19 +36,40 @@ static bool inode_of(int fd, uint64_t *inode)
     return true;
 }
 
+static void note_text(struct buf *notes, struct slice text)
+{
+    buf_add_u32(notes, (uint32_t)text.len);
+    buf_add(notes, text);
+}
+
+static bool note_session(struct buf *notes, const struct dispatch_connection *session)
+{
+    struct buf text;
+    bool done;
+
+    buf_init(&text, SESSION_BYTES);
+    dispatch_save(session, &text);
+    note_text(notes, buf_slice(&text));
+    done = !text.failed && !notes->failed;
+    buf_fini(&text);
+    return done;
+}
+
 static bool note(struct engine_handover *h, int fd, const struct milter_server *s,
-                 struct slice held) TG_REQUIRES(engine_handover_lock)
+                 const struct dispatch_connection *session, struct slice held)
+    TG_REQUIRES(engine_handover_lock)
 {
     size_t before = h->notes.len;
     uint64_t inode;
 
     if (!inode_of(fd, &inode))
         return false;
+    if (before == 0)
+        buf_add_u32(&h->notes, NOTES_FORM);
     buf_add_u32(&h->notes, (uint32_t)(inode >> 32));
     buf_add_u32(&h->notes, (uint32_t)inode);
-    buf_add_u32(&h->notes, (uint32_t)held.len);
-    buf_add(&h->notes, held);
-    if (milter_server_save(s, &h->notes))
+    note_text(&h->notes, held);
+    if (note_session(&h->notes, session) && milter_server_save(s, &h->notes))
         return true;
     h->notes.len = before;
     h->notes.failed = false;
@@ -68,12 +92,12 @@ static bool has_room(struct engine_handover *h) TG_REQUIRES(engine_handover_lock
 }
 
 bool engine_handover_give(struct engine_handover *h, int fd, const struct milter_server *s,
-                          struct slice held)
+                          const struct dispatch_connection *session, struct slice held)
 {
     bool given;
 
     engine_handover_lock_take(&h->lock);
-    given = has_room(h) && note(h, fd, s, held);
+    given = has_room(h) && note(h, fd, s, session, held);
     if (given)
         h->fds[h->count++] = fd;
     engine_handover_lock_give(&h->lock);
@@ -182,15 +206,24 @@ void engine_heritage_open(struct engine_heritage *h, int *listener)
     read_notes(h);
 }
 
-/* The note of that socket, into *s and *held. */
+static bool take_text(struct slice *rest, struct slice *text)
+{
+    uint32_t len;
+
+    return slice_take_u32(rest, &len) && slice_take(rest, len, text);
+}
+
+/* The note of that socket, into *s, *held and *session. */
 static bool find_note(const struct engine_heritage *h, uint64_t inode, struct milter_server *s,
-                      struct buf *held)
+                      struct buf *held, struct slice *session)
 {
     struct slice rest = buf_slice(&h->notes), bytes;
-    uint32_t high, low, len;
+    uint32_t form, high, low;
 
+    if (!slice_take_u32(&rest, &form) || form != NOTES_FORM)
+        return false;
     while (slice_take_u32(&rest, &high) && slice_take_u32(&rest, &low) &&
-           slice_take_u32(&rest, &len) && slice_take(&rest, len, &bytes)) {
+           take_text(&rest, &bytes) && take_text(&rest, session)) {
         if (!milter_server_restore(s, &rest))
             return false;
         if (((uint64_t)high << 32 | low) == inode) {
@@ -202,13 +235,14 @@ static bool find_note(const struct engine_heritage *h, uint64_t inode, struct mi
     return false;
 }
 
-int engine_heritage_next(struct engine_heritage *h, struct milter_server *s, struct buf *held)
+int engine_heritage_next(struct engine_heritage *h, struct milter_server *s, struct buf *held,
+                         struct slice *session)
 {
     uint64_t inode;
     int fd;
 
     while ((fd = systemd_fds_next(&h->fds, NAME_SESSION, &h->at)) >= 0) {
-        if (inode_of(fd, &inode) && find_note(h, inode, s, held))
+        if (inode_of(fd, &inode) && find_note(h, inode, s, held, session))
             return fd;
         milter_server_reset(s);
         buf_reset(held);

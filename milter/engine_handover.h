@@ -10,6 +10,7 @@
 #include "lib/core/milter_server.h"
 #include "lib/sys/mutex.h"
 #include "lib/sys/systemd.h"
+#include "milter/dispatch.h"
 
 /*
  * A restart that no MTA notices: the supervisor (systemd, FileDescriptorStoreMax=) keeps the
@@ -33,11 +34,11 @@ struct engine_handover {
 };
 
 void engine_handover_init(struct engine_handover *h) TG_NONNULL(1);
-/* A session that is between messages, with what was read of it and not taken. False: it cannot be
- * handed over; the descriptor stays the caller's. */
+/* A session that is between messages (NULL: it has not begun), with what was read of it and not
+ * taken. False: it cannot be handed over; the descriptor stays the caller's. */
 bool engine_handover_give(struct engine_handover *h, int fd, const struct milter_server *s,
-                          struct slice held) TG_MUST_USE TG_NONNULL(1, 3)
-    TG_EXCLUDES(engine_handover_lock);
+                          const struct dispatch_connection *session, struct slice held) TG_MUST_USE
+    TG_NONNULL(1, 3) TG_EXCLUDES(engine_handover_lock);
 /* Tells the supervisor of all that were given, closes them here, and waits at most `wait_ms` until
  * it has them. How many went over. */
 size_t engine_handover_send(struct engine_handover *h, int wait_ms) TG_NONNULL(1)
@@ -51,9 +52,10 @@ struct engine_heritage {
 };
 /* The listening socket is *listener, or -1. */
 void engine_heritage_open(struct engine_heritage *h, int *listener) TG_NONNULL(1, 2);
-/* The next session, into *s and *held, which are new: its descriptor, or -1 at the end. */
-int engine_heritage_next(struct engine_heritage *h, struct milter_server *s, struct buf *held)
-    TG_NONNULL(1, 2, 3);
+/* The next one, into *s and *held, which are new: its descriptor, or -1 at the end. *session is for
+ * dispatch_restore, and lives until engine_heritage_close. */
+int engine_heritage_next(struct engine_heritage *h, struct milter_server *s, struct buf *held,
+                         struct slice *session) TG_NONNULL(1, 2, 3, 4);
 /* Closes what was not taken; the supervisor forgets the sessions. */
 void engine_heritage_close(struct engine_heritage *h) TG_NONNULL(1);
 

@@ -181,13 +181,14 @@ static void accept_some(struct engine_loop *l)
 bool engine_loop_adopt(struct engine_loop *l, struct engine_heritage *heritage)
 {
     struct engine_connection *c = connection_take(l);
+    struct slice session;
     int fd;
 
     if (c == NULL)
         return false;
     c->fd = -1;
     engine_loop_buf_take(l, &c->held);
-    fd = engine_heritage_next(heritage, &c->server, &c->held);
+    fd = engine_heritage_next(heritage, &c->server, &c->held, &session);
     if (fd < 0) {
         engine_loop_over(l, c);
         spare_over(l);
@@ -197,7 +198,7 @@ bool engine_loop_adopt(struct engine_loop *l, struct engine_heritage *heritage)
     if (c->held.len == 0)
         engine_loop_buf_give(l, &c->held);
     engine_connection_begin(c, l, fd);
-    engine_connection_adopt(c);
+    engine_connection_adopt(c, session);
     if (engine_loop_poll(l, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLRDHUP | EPOLLET, c) != 0)
         engine_connection_end(c);
     else

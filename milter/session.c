@@ -233,6 +233,11 @@ const struct visited *session_visited(const struct session *s)
     return &s->visited;
 }
 
+bool session_visited_restore(struct session *s, struct slice *in)
+{
+    return visited_restore(&s->visited, in);
+}
+
 size_t session_memory_bytes(const struct session *s)
 {
     return s->message.used_bytes + s->connection.used_bytes;

@@ -140,6 +140,8 @@ bool session_is_open(const struct session *s) TG_NONNULL(1);
 bool session_is_smtp(const struct session *s) TG_NONNULL(1);
 /* For whom the SMTP session has delivered or sent, until the next session_connect or _close. */
 const struct visited *session_visited(const struct session *s) TG_NONNULL(1);
+/* That of the same session in another process (visited_save), after session_connect. */
+bool session_visited_restore(struct session *s, struct slice *in) TG_MUST_USE TG_NONNULL(1, 2);
 size_t session_memory_bytes(const struct session *s) TG_NONNULL(1);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "lib/core/arena.h"
+#include "lib/core/buf.h"
 #include "lib/core/contract.h"
 #include "lib/core/record.h"
 #include "lib/core/strmap.h"
@@ -51,5 +52,10 @@ void visited_settle(struct visited *v, bool is_written) TG_NONNULL(1);
 /* Steps through those that are counted: start with NULL, which also is the end. */
 const struct visited_place *visited_next(const struct visited *v, const struct visited_place *at)
     TG_NONNULL(1);
+
+/* Those that are counted, for another process that continues with the session. */
+void visited_save(const struct visited *v, struct buf *out) TG_NONNULL(1, 2);
+/* Removes them from the front of *in, into one that is new. False: they are none. */
+bool visited_restore(struct visited *v, struct slice *in) TG_MUST_USE TG_NONNULL(1, 2);
 
 #endif

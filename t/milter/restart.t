@@ -106,6 +106,10 @@ def test_load():
     tap.same(site.daemon.stop(), 0, "a clean end")
 
 
+def got_sessions(site):
+    return int(site.redis.hash("tg:{example.com}:total")["smtp_in_connections"])
+
+
 def test_what_is_known():
     """The next process knows the client and what was negotiated."""
     site = Site("restart-known")
@@ -133,6 +137,9 @@ def test_what_is_known():
         half.close(), bare.close(), old.close()
     tap.same(site.keeper.names(), ["milter"], "the listening socket stays stored")
     tap.same(site.daemon.stop(), 0, "a clean end")
+    tap.same(int(site.redis.hash("tg:{@mx1}:total")["milter_sessions"]), 3,
+             "a session of two processes is one")
+    tap.same(got_sessions(site), 2, "and has visited its account once")
 
 
 def test_under_way():
@@ -163,6 +170,7 @@ def test_under_way():
 def test_kill():
     """A kill: its sessions are lost, but who comes waits in the queue."""
     site = Site("restart-kill", "inet:%d@127.0.0.1" % proc.free_port())
+    proc.wait_for("a stored socket", lambda: site.keeper.names() == ["milter"])
     site.daemon.kill()
     early = milterclient.Milter(site.daemon.socket)
     site.keeper.start(site.daemon)
