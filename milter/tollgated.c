@@ -251,7 +251,7 @@ static void stop_engine(struct tollgated *d)
 }
 
 /* Shuts out the sessions. Only where none is left in a call may anything be freed that they use. */
-static void shut(struct tollgated *d, bool drained)
+static void shut(struct tollgated *d, bool drained, unsigned open_messages)
 {
     bool clean;
 
@@ -260,13 +260,14 @@ static void shut(struct tollgated *d, bool drained)
     if (d->is_idle)
         dispatch_detach(&d->dispatch, clean);
     dispatch_tick(&d->dispatch);
-    if (!clean)
+    if (open_messages > 0)
         log_event(LOG_WARNING, "stopped with messages under way",
-                  LOG_NUM("open_messages", atomic_load(&d->dispatch.open_messages)));
+                  LOG_NUM("open_messages", open_messages));
 }
 
 static void stop(struct tollgated *d)
 {
+    unsigned open_messages;
     bool drained;
 
     log_event(LOG_NOTICE, "stopping", LOG_NUM("sessions", atomic_load(&d->dispatch.sessions)),
@@ -275,8 +276,10 @@ static void stop(struct tollgated *d)
         d->engine->yield();
     drained = drain(d);
     dispatch_drain(&d->dispatch);
+    open_messages =
+        atomic_load(&d->dispatch.open_messages); /* those that the engine's end cuts off */
     stop_engine(d);
-    shut(d, drained);
+    shut(d, drained, open_messages);
 }
 
 int tollgated_serve(struct tollgated *d, struct err *err)
@@ -290,7 +293,7 @@ int tollgated_serve(struct tollgated *d, struct err *err)
             stop(d);
             return 0;
         case EVENT_ENGINE_ENDED:
-            shut(d, false);
+            shut(d, false, atomic_load(&d->dispatch.open_messages));
             *err = d->engine_err;
             return -1;
         case EVENT_NONE:

@@ -4,6 +4,7 @@ still uses (the build with sanitizers sees that). TERM comes twice, so that noth
 mail."""
 
 import os
+import re
 import signal
 import socket
 import sys
@@ -98,6 +99,11 @@ class Site:
         tap.ok(took_s < STOP_S, what + ": in time", took_s)
         tap.none(self.daemon.complaints(), what + ": nothing was used after it was freed")
 
+    def cut_off(self):
+        """The messages under way of which the log tells at a stop."""
+        return re.findall("stopped with messages under way open_messages=([0-9]+)",
+                          self.daemon.log())
+
     def goes_on(self, what):
         """The next start finds all in order."""
         self.daemon.start()
@@ -129,6 +135,7 @@ def test_hanging_map():
     site.hanging_session(OUTSIDE)
     tap.ok(server.asked.wait(20), "the session asks the map")
     site.stops("socketmap hangs")
+    tap.same(site.cut_off(), ["1"], "the message that is cut off is named")
 
 
 def test_hanging_postfix():
@@ -143,7 +150,10 @@ def test_hanging_postfix():
     proc.write_text(folder + "/hang", "")
     site.daemon.reload()
     proc.wait_for("postconf", lambda: os.path.exists(folder + "/hanging"))
-    site.stops("postconf hangs", signals=1)
+    with milterclient.Session(site.daemon.socket) as idle:
+        tap.ok(idle.deliver(OUTSIDE, [ALICE], MESSAGE).accepted, "mail meanwhile")
+        site.stops("postconf hangs")
+        tap.same(site.cut_off(), [], "nothing is cut off")
     tap.ok("a reload was abandoned" in site.daemon.log(), "the log says so")
     os.unlink(folder + "/hang")
     site.goes_on("postconf answers again")
