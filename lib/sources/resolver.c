@@ -4,6 +4,7 @@
 
 #include "lib/redis/keys.h"
 #include "lib/sources/answer_cache.h"
+#include "lib/sources/asked_keys.h"
 #include "lib/sources/listing.h"
 #include "lib/sources/lookup.h"
 #include "lib/sources/resolver.h"
@@ -36,6 +37,7 @@ struct resolver {
     struct resolver_postfix **sites; /* to be freed */
     size_t site_count, site_room;
     struct answer_cache *cache;
+    struct asked_keys asked;
     _Atomic int64_t popauth_logged_ms; /* 0: never */
 };
 
@@ -182,6 +184,7 @@ struct resolver *resolver_new(const struct settings *s, struct err *err)
         return NULL;
     }
     arena_init(&r->arena, RESOLVER_BYTES);
+    asked_keys_init(&r->asked);
     if (set_up(r, s, err) == 0)
         return r;
     resolver_free(r);
@@ -197,6 +200,7 @@ void resolver_free(struct resolver *r)
     for (size_t i = 0; i < r->site_count; i++)
         resolver_postfix_free(r->sites[i]);
     answer_cache_free(r->cache);
+    asked_keys_fini(&r->asked);
     arena_fini(&r->arena);
     free(r);
 }
@@ -369,15 +373,73 @@ static int use_stale(struct batch *b, const struct err *why, struct err *err)
     return 0;
 }
 
+/* *why: code 0, or why the sources could not be asked. */
+static int ask_sources(struct batch *b, struct err *why, struct err *err)
+{
+    why->code = 0;
+    if (b->count == 0)
+        return 0;
+    if (ask_ways(b, why) == 0)
+        return keep_answers(b, err);
+    return use_stale(b, why, err);
+}
+
+/* Those that other threads have asked for. An answer that is too long for the cache is asked for
+ * again. */
+static int take_others(struct batch *b, const struct asked_batch *asked, struct err *err)
+{
+    struct pending *list = b->list;
+    int result = 0;
+
+    b->count = 1;
+    for (size_t i = 0; result == 0 && i < asked->count; i++) {
+        const struct asked_key *k = &asked->keys[i];
+        struct err why;
+
+        if (!k->is_others)
+            continue;
+        b->list = &list[i];
+        if (k->err.code != 0)
+            result = use_stale(b, &k->err, err);
+        else if ((result = put_cached(b, list[i].question, true, err)) == 0)
+            result = ask_sources(b, &why, err);
+        result = result < 0 ? -1 : 0;
+    }
+    b->list = list;
+    return result;
+}
+
+static int ask_with_others(struct batch *b, struct err *err)
+{
+    struct asked_key keys[ASKED_KEYS_MAX];
+    struct asked_batch asked = {.kind = b->kind, .keys = keys, .count = b->count};
+    struct pending *list = b->list, own[ASKED_KEYS_MAX];
+    struct err why;
+    int result;
+
+    for (size_t i = 0; i < asked.count; i++)
+        keys[i].key = list[i].question->key;
+    asked_keys_begin(&b->r->asked, &asked);
+    b->list = own;
+    b->count = 0;
+    for (size_t i = 0; i < asked.count; i++) {
+        if (!keys[i].is_others)
+            own[b->count++] = list[i];
+    }
+    result = ask_sources(b, &why, err);
+    asked_keys_end(&b->r->asked, &asked, why.code != 0 ? &why : NULL);
+    asked_keys_await(&b->r->asked, &asked);
+    b->list = list;
+    return result == 0 ? take_others(b, &asked, err) : result;
+}
+
 static int answer_batch(struct batch *b, struct err *err)
 {
-    struct err why = {0};
+    struct err why;
 
     if (b->count == 0)
         return 0;
-    if (ask_ways(b, &why) == 0)
-        return keep_answers(b, err);
-    return use_stale(b, &why, err);
+    return b->count <= ASKED_KEYS_MAX ? ask_with_others(b, err) : ask_sources(b, &why, err);
 }
 
 /* Answers the questions of one kind: from the cache, then from the sources. */

@@ -15,6 +15,8 @@
 #include "t/redis/redis_fixture.h"
 #include "t/sources/source_fixture.h"
 
+enum { TOGETHER = 16, SLOW_US = 300000 };
+
 static struct redis_fixture redis;
 static char url[160], map_path[96];
 static _Atomic int64_t skew_ms; /* the clock is ahead by this much */
@@ -54,6 +56,8 @@ static void map_reply(struct slice request, struct buf *out)
         {"f two@hosted.test", "=8:NOTFOUND,8:NOTFOUND,"},
         {"f huge@hosted.test", "=99999999:OK "},
         {"f stall@hosted.test", "="},
+        {"f slow@hosted.test", "OK s@x.org"},
+        {"f slow-fault@hosted.test", "TEMP database up"},
     };
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
@@ -80,7 +84,9 @@ static void map_serve(int client)
 
         if (socketmap_netstring_take(&rest, sizeof text, &request) != 1)
             break;
-        (*lookup_count)++;
+        (void)atomic_fetch_add(lookup_count, 1);
+        if (slice_starts(request, SLICE("f slow")))
+            (void)usleep(SLOW_US);
         buf_reset(&reply);
         map_reply(request, &reply);
         if (write(client, reply.data, reply.len) < 0 ||
@@ -273,22 +279,57 @@ static void *ask_many(void *resolver)
     return (void *)good;
 }
 
+/* The sum of what they return. */
+static size_t run_threads(size_t count, void *(*work)(void *), void *context)
+{
+    pthread_t threads[TOGETHER];
+    size_t sum = 0;
+
+    for (size_t i = 0; i < count; i++)
+        (void)pthread_create(&threads[i], NULL, work, context);
+    for (size_t i = 0; i < count; i++) {
+        void *part;
+
+        (void)pthread_join(threads[i], &part);
+        sum += (size_t)part;
+    }
+    return sum;
+}
+
 static void test_threads(void)
 {
     pid_t map = map_start();
     struct resolver *r = resolver();
-    pthread_t threads[8];
-    size_t good = 0;
 
-    for (size_t i = 0; i < 8; i++)
-        (void)pthread_create(&threads[i], NULL, ask_many, r);
-    for (size_t i = 0; i < 8; i++) {
-        void *part;
+    IS_INT(run_threads(8, ask_many, r), 8 * 600, "eight threads get the right answers");
+    resolver_free(r);
+    map_stop(map);
+}
 
-        (void)pthread_join(threads[i], &part);
-        good += (size_t)part;
-    }
-    IS_INT(good, 8 * 600, "eight threads get the right answers");
+struct asker {
+    struct resolver *resolver;
+    const char *key;
+    char first; /* of the answer */
+};
+
+static void *ask_once(void *context)
+{
+    const struct asker *a = context;
+
+    return (void *)(size_t)(ask(a->resolver, QUESTION_FORWARD, a->key)[0] == a->first);
+}
+
+static void test_together(void)
+{
+    pid_t map = map_start();
+    struct resolver *r = resolver();
+    struct asker slow = {r, "slow@hosted.test", 's'}, fault = {r, "slow-fault@hosted.test", '!'};
+
+    *lookup_count = 0;
+    IS_INT(run_threads(TOGETHER, ask_once, &slow), TOGETHER, "many ask for one key");
+    IS_INT(*lookup_count, 1, "of whom one makes the look-up");
+    IS_INT(run_threads(TOGETHER, ask_once, &fault), TOGETHER, "a map that fails: all hear of it");
+    IS_INT(*lookup_count, 2, "by one look-up");
     resolver_free(r);
     map_stop(map);
 }
@@ -448,6 +489,7 @@ int main(void)
     test_map();
     test_faults();
     test_threads();
+    test_together();
     test_postfix();
     test_copies();
     test_popauth();
