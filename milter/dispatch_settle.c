@@ -133,7 +133,7 @@ static void errand_work(struct errand *e)
 }
 
 /* Where the engine has left, the MTA has no answer and the message is not accepted; a record that
- * is written stays. */
+ * is written stays, what limits have let it consume goes back. */
 static void resume(struct dispatch_connection *c)
 {
     struct session_action a = {.what = SESSION_CONTINUE};
@@ -143,6 +143,8 @@ static void resume(struct dispatch_connection *c)
         a = dispatch_settle(c, answer(c));
     else if (c->asked.what == SESSION_COMMIT)
         (void)answer(c);
+    else if (c->asked.what == SESSION_LIMIT)
+        limiter_give_back(&c->dispatch->limiter, c->asked.limits, &c->limits);
     if (a.what != SESSION_WAIT)
         c->call_ended(c, a);
 }

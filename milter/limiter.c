@@ -168,6 +168,7 @@ void limiter_conclude(struct limiter *l, const struct limit_rules *rules, enum t
     if (by != THROTTLE_BY_STORE)
         complain(l, err, by);
     answer->is_unknown = by == THROTTLE_BY_DEFER;
+    answer->is_by_store = by == THROTTLE_BY_STORE;
     if (by == THROTTLE_BY_DEFER || by == THROTTLE_BY_ACCEPT)
         answer->tests = NULL;
     if (answer->tests != NULL)
@@ -224,6 +225,13 @@ void limiter_ask(struct limiter *l, const struct limit_rules *rules, const struc
     if (!limiter_look_in_memory(l, rules, q, answer))
         ask(l, rules, !q->is_look, q->arena, answer, &err);
     limiter_report(l, q, answer);
+}
+
+void limiter_give_back(struct limiter *l, const struct limit_question *q,
+                       const struct limit_answer *answer)
+{
+    if (!q->is_look && answer->is_by_store && answer->verdict.action == ACTION_LOG)
+        throttle_give_back(l->throttle, &answer->checks);
 }
 
 int limiter_ask_held(struct limiter *l, const struct limit_rules *rules,

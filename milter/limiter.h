@@ -27,8 +27,12 @@ bool limiter_needs_store(const struct limit_rules *rules, const struct limit_que
 void limiter_ask(struct limiter *l, const struct limit_rules *rules,
                  const struct limit_question *question, struct limit_answer *answer) TG_NONNULL(1);
 
-/* The same for a held message that is to be released: where it fits, it is consumed. The answer is
- * in `arena`. -1: not known, *err says why. */
+/* The message that got this answer is given up: what it consumed goes back to the store. */
+void limiter_give_back(struct limiter *l, const struct limit_question *question,
+                       const struct limit_answer *answer) TG_NONNULL(1, 2, 3);
+
+/* limiter_ask for a held message that is to be released: where it fits, it is consumed. The answer
+ * is in `arena`. -1: not known, *err says why. */
 int limiter_ask_held(struct limiter *l, const struct limit_rules *rules,
                      const struct hosted *hosted, const struct record *held, struct arena *arena,
                      struct limit_answer *answer, struct err *err) TG_MUST_USE TG_NONNULL(1);

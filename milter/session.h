@@ -91,6 +91,7 @@ struct limit_answer {
     bool is_too_large; /* the question needs more memory than a message may have */
     struct limit_checks checks;
     struct test_answer *tests; /* NULL: no limit applies, or none could be checked */
+    bool is_by_store;          /* the store has answered, and consumed if the message passed */
     struct throttle_verdict verdict;
     struct slice reply_more; /* throttle.reply_text and reply_url, of the snapshot */
 };

@@ -14,9 +14,9 @@ void window_init(struct window *w, int64_t window_ms)
 
 /* In whole windows and the rest, so that slices are exact whatever the length and nothing
  * overflows. */
-static int64_t slice_at(const struct window *w, int64_t ms)
+int64_t window_slice(int64_t window_ms, int64_t ms)
 {
-    return ms / w->length_ms * WINDOW_SLICES + ms % w->length_ms * WINDOW_SLICES / w->length_ms;
+    return ms / window_ms * WINDOW_SLICES + ms % window_ms * WINDOW_SLICES / window_ms;
 }
 
 int64_t window_slice_start(int64_t window_ms, int64_t slice)
@@ -52,7 +52,7 @@ static void move(struct window *w, int64_t head)
 /* Each slice between the old head and the new takes the place of one that has expired. */
 static void advance(struct window *w, int64_t now_ms)
 {
-    int64_t head = slice_at(w, now_ms);
+    int64_t head = window_slice(w->length_ms, now_ms);
 
     if (head < w->head - 1)
         move(w, head);

@@ -28,6 +28,8 @@ struct window {
 };
 
 void window_init(struct window *w, int64_t window_ms) TG_NONNULL(1);
+/* The number of the slice that a time lies in, counted from the clock's 0. */
+int64_t window_slice(int64_t window_ms, int64_t ms);
 /* The first millisecond of a slice, counted from the clock's 0. */
 int64_t window_slice_start(int64_t window_ms, int64_t slice);
 /* Drops what has expired at now_ms and returns what is consumed in the window that ends then. */

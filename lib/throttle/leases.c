@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/core/period.h"
 #include "lib/core/window.h"
 #include "lib/sys/mutex.h"
 
@@ -233,13 +234,18 @@ static uint64_t wanted_of(const struct lease *e, const struct limit_check *d, in
     return wanted < most ? wanted : most;
 }
 
+/* Of two slices that were not given back, what is of the older one passes with its window. */
+static void old_add(struct lease *e, int64_t slice, uint64_t amount)
+{
+    if (amount == 0)
+        return;
+    e->old_left = e->old_left > 0 && e->old_slice == slice ? e->old_left + amount : amount;
+    e->old_slice = slice;
+}
+
 static void lease_end(struct lease *e)
 {
-    /* of two that were not given back, the older one passes with its window */
-    if (e->left > 0) {
-        e->old_left = e->left;
-        e->old_slice = e->slice;
-    }
+    old_add(e, e->slice, e->left);
     e->left = 0;
 }
 
@@ -348,6 +354,40 @@ void leases_fail(struct leases *l, const struct limit_checks *d, const struct th
 
         if (asked[i].is_asked && e != NULL)
             e->asked_ms = 0;
+    }
+    leases_lock_give(&l->lock);
+}
+
+/* --- a message that is given up -------------------------------------------------------------- */
+
+static int64_t slice_of(const struct limit_check *d, int64_t store_ms)
+{
+    if (d->window_ms == LIMIT_WINDOW_MONTH)
+        return (int64_t)period_end(PERIOD_MONTH, (time_t)(store_ms / 1000)) * 1000;
+    return window_slice(d->window_ms, store_ms);
+}
+
+static void amount_return(struct lease *e, const struct limit_check *d, int64_t store_ms,
+                          int64_t now_ms)
+{
+    int64_t slice = slice_of(d, store_ms);
+
+    if (e->slice == slice && lease_is_on(e, d, now_ms))
+        e->left += d->amount;
+    else
+        old_add(e, slice, d->amount);
+    e->used -= d->amount < e->used ? d->amount : e->used;
+    e->spent -= d->amount < e->spent ? d->amount : e->spent;
+}
+
+void leases_return(struct leases *l, const struct limit_checks *d, int64_t store_ms, int64_t now_ms)
+{
+    leases_lock_take(&l->lock);
+    for (size_t i = 0; i < d->count; i++) {
+        struct lease *e = d->list[i].amount == 0 ? NULL : lease_of(l, &d->list[i], now_ms);
+
+        if (e != NULL)
+            amount_return(e, &d->list[i], store_ms, now_ms);
     }
     leases_lock_give(&l->lock);
 }

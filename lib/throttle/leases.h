@@ -51,6 +51,11 @@ void leases_take(struct leases *l, const struct limit_checks *d, const struct th
 void leases_fail(struct leases *l, const struct limit_checks *d, const struct throttle_lease *asked)
     TG_NONNULL(1);
 
+/* A message that consumed in the store at store_ms, by the store's clock, is given up: that goes
+ * back as what a lease has left. */
+void leases_return(struct leases *l, const struct limit_checks *d, int64_t store_ms, int64_t now_ms)
+    TG_NONNULL(1);
+
 /* Checks without an amount whose leases (LEASE_BATCH at most) are over and unused, or with `all`
  * are only unused, for a trip that gives them back; they are forgotten here. *from: 0, then as it
  * was left; false: no more. `out`: room for LEASE_BATCH. */

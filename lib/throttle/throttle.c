@@ -303,6 +303,11 @@ enum throttle_by throttle_ask(struct throttle *t, const struct limit_rules *rule
     return throttle_asking_end(t, &a, answered);
 }
 
+void throttle_give_back(struct throttle *t, const struct limit_checks *d)
+{
+    leases_return(t->leases, d, store_clock_ms(t), clock_monotonic_ms());
+}
+
 bool throttle_is_full(struct throttle *t, const struct limit_check *like, const struct limit *limit,
                       struct test_answer *answer)
 {

@@ -79,6 +79,10 @@ int throttle_asking_begin(struct throttle *t, const struct limit_rules *rules,
 enum throttle_by throttle_asking_end(struct throttle *t, struct throttle_asking *a,
                                      bool answered) TG_MUST_USE TG_NONNULL(1);
 
+/* A message of which throttle_ask, or throttle_asking_end, said a moment ago that the store has
+ * consumed for it is given up. It goes back within some seconds. */
+void throttle_give_back(struct throttle *t, const struct limit_checks *d) TG_NONNULL(1, 2);
+
 /* True where this process knows, without a trip, that nothing more fits under that limit. `like`
  * names holder and subject. */
 bool throttle_is_full(struct throttle *t, const struct limit_check *like, const struct limit *limit,

@@ -256,6 +256,33 @@ static void test_left(void)
     stop();
 }
 
+/* The store has consumed for a message whose MTA went away meanwhile. */
+static void test_given_up(void)
+{
+    struct peer stays, goes;
+    redisReply *used;
+
+    redis_run("FLUSHALL");
+    start("accept", 10000);
+    enter(&stays);
+    enter(&goes);
+    say(&stays);
+    OK(run_until_answered(&stays) && stays.last.what == SESSION_CONTINUE, "a message");
+    begin(&goes);
+    (void)kill(redis.pid, SIGSTOP);
+    goes.last = dispatch_end(goes.c, &macros);
+    IS_INT(goes.last.what, SESSION_WAIT, "another waits");
+    dispatch_leave(goes.c);
+    (void)kill(redis.pid, SIGCONT);
+    OK(errands_free(errands, WAIT_MS), "the store answers");
+    errands = NULL;
+    dispatch_leave(stays.c);
+    stop();
+    used = redis_do("HGET tg:{example.com}:window:messages:hour s");
+    IS_INT(used->str == NULL ? -1 : atol(used->str), 1, "what it consumed is given back");
+    freeReplyObject(used);
+}
+
 int main(void)
 {
     fixture_init();
@@ -269,6 +296,7 @@ int main(void)
     test_limits_first();
     test_away();
     test_left();
+    test_given_up();
     redis_fixture_stop(&redis);
     fixture_fini();
     return tap_done();
