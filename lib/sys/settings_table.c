@@ -43,7 +43,7 @@ const struct setting settings_table[] = {
      .help =
          "Time after which a session in which the MTA is silent is closed. The MTA is silent while "
          "it receives a message, which takes long on a slow line."},
-    {"milter.engine", SETTING_TEXT, "libmilter", AT(milter.engine), .min = 1, .max = 64,
+    {"milter.engine", SETTING_TEXT, "native", AT(milter.engine), .min = 1, .max = 64,
      .check = settings_check_engine,
      .help = "Implementation of the milter protocol: native (an event loop in a few threads), or "
              "libmilter (Sendmail's library, which takes several times as long)."},

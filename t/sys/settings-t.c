@@ -74,7 +74,7 @@ static void test_defaults(void)
     IS_INT(s->milter.mode, 0660, "milter.mode");
     IS_STR(s->milter.group, "postfix", "milter.group");
     IS_INT(s->milter.timeout_ms, 7200000, "milter.timeout");
-    IS_STR(s->milter.engine, "libmilter", "milter.engine");
+    IS_STR(s->milter.engine, "native", "milter.engine");
     IS_STR(s->store.url, "private:", "store.url");
     IS_STR(s->store.prefix, "tg", "store.prefix");
     IS_INT(s->store.timeout_ms, 250, "store.timeout");
