@@ -44,9 +44,10 @@ struct limit_command {
 /* --- the command line ------------------------------------------------------------------------ */
 
 static const struct options_word words[] = {
-    {"D", "a hosted domain, or a user (alice@example.com); @server; @client (all clients) or "
-          "@client:192.0.2.1 (one)"},
-    {"NAME", "scope/metric/window: domain/recipients/hour, user/bytes/month ..."},
+    {"D", "a hosted domain, or a user (alice@example.com); @customer:NAME; @server; "
+          "@client (all clients) or @client:192.0.2.1 (one)"},
+    {"NAME",
+     "scope/metric/window: domain/recipients/hour, user/bytes/month, customer/bytes/day ..."},
     {"MAX", "a number, a size (10GB), or unlimited"},
     {"METRIC MAX/WINDOW", "a limit to try: recipients 300/hour, bytes 2GB/day ..."},
     {.name = NULL}};

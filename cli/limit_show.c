@@ -31,6 +31,18 @@ static void line(struct buf *b, const char *name, const char *format, ...)
     buf_add_char(b, '\n');
 }
 
+static void add_customer(const struct setup *s, const struct holder *h, struct buf *b)
+{
+    struct slice customer =
+        h->kind == HOLDER_IS_DOMAIN ? hosted_customer(s->hosted, h->name) : SLICE_NONE;
+
+    if (customer.len > 0)
+        line(b, "  customer", "%.*s, whose limits apply, too: tollgate limit show @customer:%.*s",
+             SLICE_FMT(customer), SLICE_FMT(customer));
+    if (h->kind == HOLDER_IS_CUSTOMER && !h->is_hosted)
+        line(b, "  hosted", "no: billing.customers gives it no domain, nothing is charged to it");
+}
+
 static void add_hosted(const struct holder *h, struct buf *b)
 {
     if (h->kind != HOLDER_IS_DOMAIN)
@@ -64,6 +76,7 @@ void limit_show_head(const struct setup *s, const struct holder *h, const struct
     format_text(b, h->name);
     buf_add_char(b, '\n');
     add_hosted(h, b);
+    add_customer(s, h, b);
     add_plan(h, l, b);
     line(b, "  mode", "%s",
          s->rules->observe ? "observe: limits are logged and counted, nothing is stopped"

@@ -43,7 +43,8 @@ struct usage_command {
 /* --- the command line ------------------------------------------------------------------------ */
 
 static const struct options_word words[] = {
-    {"D", "a hosted domain, alice@example.com, @server, or @client:192.0.2.1"}, {.name = NULL}};
+    {"D", "a hosted domain, alice@example.com, @customer:NAME, @server, or @client:192.0.2.1"},
+    {.name = NULL}};
 static const struct options_row rows[] = {
     {.name = "user",
      OPTIONS_LIST,

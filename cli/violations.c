@@ -39,7 +39,8 @@ struct violations_command {
 /* --- the command line ------------------------------------------------------------------------ */
 
 static const struct options_word words[] = {
-    {"D", "a domain, @server, or @client:192.0.2.1 (default: all)"}, {.name = NULL}};
+    {"D", "a domain, @customer:NAME, @server, or @client:192.0.2.1 (default: all)"},
+    {.name = NULL}};
 static const struct options_row rows[] = {
     {.name = "last",
      OPTIONS_NUMBER,

@@ -17,8 +17,7 @@ static bool is_charged(const struct decision *d, const struct limit_check *check
     bool bounces = d->class_ == CLASS_IN || d->class_ == CLASS_LOCAL;
 
     return bounces == (check->metric == METRIC_BOUNCES) && d->class_ != CLASS_RELAY &&
-           (check->scope == LIMIT_SERVER || check->scope == LIMIT_CLIENT ||
-            slice_equal(limit_check_payer(d).account, check->holder));
+           limit_check_is_of(check, limit_check_payer(d).account);
 }
 
 /* Who is charged, whichever the scope of the limit: the first that is known. */

@@ -50,6 +50,19 @@ static int client_parse(const struct setup *s, struct slice typed, struct arena 
     return out->name.ptr != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
 }
 
+static int customer_parse(const struct setup *s, struct slice typed, struct holder *out,
+                          struct err *err)
+{
+    struct slice name = slice_from(typed, sizeof HOLDER_CUSTOMER - 1);
+
+    if (!hosted_customer_is_name(name))
+        return err_set(err, EX_USAGE, "\"%.*s\" cannot be the name of a customer", SLICE_FMT(name));
+    out->kind = HOLDER_IS_CUSTOMER;
+    out->assigned = hosted_plan(s->hosted, out->name);
+    out->is_hosted = strmap_find(&s->hosted->customer_names, name) != NULL;
+    return 0;
+}
+
 static int user_parse(const struct setup *s, struct slice typed, struct arena *arena,
                       struct holder *out, struct err *err)
 {
@@ -83,9 +96,11 @@ int holder_parse(const struct setup *s, struct slice name, struct arena *arena, 
     }
     if (slice_starts_nocase(name, SLICE(HOLDER_CLIENT)))
         return client_parse(s, name, arena, out, err);
+    if (slice_starts(name, SLICE(HOLDER_CUSTOMER)))
+        return customer_parse(s, name, out, err);
     if (name.len > 0 && name.ptr[0] == '@')
         return err_set(err, EX_USAGE,
-                       "\"%.*s\" has no limits: name a domain, @server, @client or "
+                       "\"%.*s\" has no limits: name a domain, @customer:NAME, @server, @client or "
                        "@client:IP",
                        SLICE_FMT(name));
     return slice_find(name, '@') > 0 ? user_parse(s, name, arena, out, err)
@@ -99,10 +114,12 @@ void holder_of_account(const struct setup *s, struct slice account, struct holde
         out->kind = HOLDER_IS_SERVER;
     else if (slice_equal(account, SLICE(HOLDER_CLIENTS)))
         out->kind = HOLDER_IS_CLIENTS;
+    else if (slice_starts(account, SLICE(HOLDER_CUSTOMER)))
+        out->kind = HOLDER_IS_CUSTOMER;
+    out->assigned = hosted_plan(s->hosted, account);
     if (out->kind != HOLDER_IS_DOMAIN)
         return;
     out->charged = account;
-    out->assigned = hosted_plan(s->hosted, account);
     out->is_exempt = strmap_find(&s->rules->exempt.domains, account) != NULL;
 }
 
@@ -110,7 +127,10 @@ bool holder_is_charged(const struct holder *h, struct buf *why)
 {
     if (h->is_hosted)
         return true;
-    if (h->charged.len > 0)
+    if (h->kind == HOLDER_IS_CUSTOMER)
+        buf_addf(why, "%.*s has no domain (billing.customers), so nothing is charged to it",
+                 SLICE_FMT(h->name));
+    else if (h->charged.len > 0)
         buf_addf(why, "the mail of %.*s is charged to %.*s, whose limits apply", SLICE_FMT(h->name),
                  SLICE_FMT(h->charged));
     else
@@ -126,6 +146,8 @@ bool holder_has_scope(const struct holder *h, enum limit_scope scope)
         return scope == LIMIT_DOMAIN || scope == LIMIT_USER;
     case HOLDER_IS_USER:
         return scope == LIMIT_USER;
+    case HOLDER_IS_CUSTOMER:
+        return scope == LIMIT_CUSTOMER;
     case HOLDER_IS_SERVER:
         return scope == LIMIT_SERVER;
     case HOLDER_IS_CLIENTS:
@@ -137,10 +159,11 @@ bool holder_has_scope(const struct holder *h, enum limit_scope scope)
 
 const char *holder_scopes(const struct holder *h)
 {
-    return h->kind == HOLDER_IS_DOMAIN   ? "domain or user"
-           : h->kind == HOLDER_IS_USER   ? "user"
-           : h->kind == HOLDER_IS_SERVER ? "server"
-                                         : "client";
+    return h->kind == HOLDER_IS_DOMAIN     ? "domain or user"
+           : h->kind == HOLDER_IS_USER     ? "user"
+           : h->kind == HOLDER_IS_CUSTOMER ? "customer"
+           : h->kind == HOLDER_IS_SERVER   ? "server"
+                                           : "client";
 }
 
 /* --- what holds now -------------------------------------------------------------------------- */

@@ -6,9 +6,9 @@
 #include "lib/throttle/account_overrides.h"
 
 /*
- * Whose limits something is about: a hosted domain, "@server", "@client" (all clients), or
- * "@client:192.0.2.1" (one); and what holds for it now. Owner: what is read into an arena is the
- * arena's.
+ * Whose limits something is about: a hosted domain, "@customer:4711" (the domains of a customer
+ * together), "@server", "@client" (all clients), or "@client:192.0.2.1" (one); and what holds for
+ * it now. Owner: what is read into an arena is the arena's.
  */
 
 #define HOLDER_CLIENTS "@client"
@@ -16,6 +16,7 @@
 enum holder_kind {
     HOLDER_IS_DOMAIN,
     HOLDER_IS_USER,
+    HOLDER_IS_CUSTOMER,
     HOLDER_IS_SERVER,
     HOLDER_IS_CLIENTS,
     HOLDER_IS_CLIENT
@@ -23,12 +24,13 @@ enum holder_kind {
 
 struct holder {
     enum holder_kind kind;
-    struct slice typed;    /* as it was typed */
-    struct slice name;     /* of its windows: "example.com", "@server", "@client:192.0.2.1" */
+    struct slice typed; /* as it was typed */
+    struct slice
+        name; /* of its windows: "example.com", "@customer:4711", "@client:192.0.2.1" ... */
     struct slice rules;    /* of its plan and overrides: the same, but "@client" for any client */
     struct slice subject;  /* a user, or the client as it has overrides of its own; else empty */
     struct slice assigned; /* the plan that the files give it; empty: none */
-    bool is_hosted;        /* a domain: itself, not charged to another */
+    bool is_hosted;        /* a domain: itself, not charged to another; a customer: has domains */
     struct slice charged;  /* to whom the domain's mail is charged; empty: not hosted */
     bool is_exempt;        /* by throttle.exempt */
 };
@@ -36,7 +38,8 @@ struct holder {
 /* -1: EX_USAGE for what is no such name. A domain need not be hosted. */
 int holder_parse(const struct setup *s, struct slice typed, struct arena *arena, struct holder *out,
                  struct err *err) TG_MUST_USE TG_NONNULL(1);
-/* An account that has counted, "@server" or "@client": taken as hosted, and nobody is asked. */
+/* An account that has counted, or a holder whose name begins with @: taken as hosted, and nobody is
+ * asked. */
 void holder_of_account(const struct setup *s, struct slice account, struct holder *out)
     TG_NONNULL(1, 3);
 /* False: limits of it do nothing, as a domain that is not hosted, or charged to another. */

@@ -45,6 +45,28 @@ static int assigned_add(struct limit_holders_reading *w, struct err *err)
     return 0;
 }
 
+static int customers_add(struct limit_holders_reading *w, struct err *err)
+{
+    size_t at = 0;
+    struct slice name;
+    void *value;
+
+    while (strmap_next(&w->setup->hosted->customer_names, &at, &name, &value)) {
+        struct buf b;
+        int result;
+
+        buf_init(&b, sizeof HOLDER_CUSTOMER + HOSTED_CUSTOMER_MAX);
+        buf_addf(&b, HOLDER_CUSTOMER "%.*s", SLICE_FMT(name));
+        name = arena_copy(&w->kept, buf_slice(&b));
+        buf_fini(&b);
+        result =
+            name.ptr == NULL ? err_set(err, EX_OSERR, "out of memory") : name_add(w, name, err);
+        if (result != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int names_read(struct limit_holders_reading *w, struct err *err)
 {
     struct name_list changed;
@@ -56,8 +78,8 @@ static int names_read(struct limit_holders_reading *w, struct err *err)
         if (name_add(w, changed.items[i], err) != 0)
             return -1;
     }
-    if (assigned_add(w, err) != 0 || name_add(w, SLICE(HOLDER_SERVER), err) != 0 ||
-        name_add(w, SLICE(HOLDER_CLIENTS), err) != 0)
+    if (assigned_add(w, err) != 0 || customers_add(w, err) != 0 ||
+        name_add(w, SLICE(HOLDER_SERVER), err) != 0 || name_add(w, SLICE(HOLDER_CLIENTS), err) != 0)
         return -1;
     read_names_settle(&w->names);
     return 0;

@@ -7,9 +7,9 @@
 
 /*
  * Everybody who has limits of his own, with the limits in force: each account ever counted, each
- * domain that a file gives a plan, everybody whose plan or limits were set at run time, "@server"
- * and "@client". Whether a domain is hosted is not looked up: that may be a question to a database
- * for each.
+ * domain that a file gives a plan, everybody whose plan or limits were set at run time, every
+ * customer, "@server" and "@client". Whether a domain is hosted is not looked up: that may be a
+ * question to a database for each.
  *
  * Limits: LIMIT_HOLDERS_BATCH at a time, a trip each.
  */

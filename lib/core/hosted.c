@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/core/limit_check.h"
+
 #define SCRATCH_BYTES 16384 /* for one entry while it is made canonical */
 
 struct hosted *hosted_new(size_t cap_bytes)
@@ -30,6 +32,8 @@ void hosted_free(struct hosted *w)
     strmap_fini(&w->bare_forwards_domains);
     strmap_fini(&w->logins);
     strmap_fini(&w->plans);
+    strmap_fini(&w->customer_of);
+    strmap_fini(&w->customer_names);
     arena_fini(&w->arena);
     free(w);
 }
@@ -37,7 +41,8 @@ void hosted_free(struct hosted *w)
 size_t hosted_bytes(const struct hosted *w)
 {
     size_t slots = w->domains.room + w->owners.room + w->forwards.room +
-                   w->bare_forwards_domains.room + w->logins.room + w->plans.room;
+                   w->bare_forwards_domains.room + w->logins.room + w->plans.room +
+                   w->customer_of.room + w->customer_names.room;
 
     for (size_t i = 0; i < HOSTED_COPY_KINDS; i++)
         slots += w->copies[i].room;
@@ -50,10 +55,10 @@ static int no_memory(struct err *err)
     return err_set(err, EX_OSERR, "out of memory for domains, forwarders and logins");
 }
 
-/* Most entries share few owners: each name is kept once. */
-static struct slice *owner_keep(struct hosted *w, struct slice owner)
+/* Most entries share few owners, or customers: each name is kept once. */
+static struct slice *name_keep(struct hosted *w, struct strmap *names, struct slice name)
 {
-    void **found = strmap_find(&w->owners, owner);
+    void **found = strmap_find(names, name);
     struct slice *kept;
 
     if (found != NULL)
@@ -61,8 +66,8 @@ static struct slice *owner_keep(struct hosted *w, struct slice owner)
     kept = arena_alloc(&w->arena, sizeof *kept);
     if (kept == NULL)
         return NULL;
-    *kept = arena_copy(&w->arena, owner);
-    found = kept->ptr == NULL ? NULL : strmap_add(&w->owners, *kept, NULL);
+    *kept = arena_copy(&w->arena, name);
+    found = kept->ptr == NULL ? NULL : strmap_add(names, *kept, NULL);
     if (found != NULL)
         *found = kept;
     return found == NULL ? NULL : kept;
@@ -88,7 +93,7 @@ static int domain_add(struct hosted *w, struct slice name, struct slice owner,
         return -1;
     /* An entry that is its own owner is charged as it appears. */
     if (owner.len > 0 && !slice_equal(owner, canonical)) {
-        charged = owner_keep(w, owner);
+        charged = name_keep(w, &w->owners, owner);
         if (charged == NULL)
             return no_memory(err);
     }
@@ -275,12 +280,22 @@ int hosted_add_login(struct hosted *w, struct slice login, struct slice address,
     return 0;
 }
 
-int hosted_add_plan(struct hosted *w, struct slice domain, struct slice plan, struct err *err)
+/* "@customer:4711" stays as it is, a domain is made canonical. */
+static int plan_key(struct hosted *w, struct slice holder, struct slice *key, struct err *err)
+{
+    if (!slice_starts(holder, SLICE(HOLDER_CUSTOMER)) ||
+        !hosted_customer_is_name(slice_from(holder, sizeof HOLDER_CUSTOMER - 1)))
+        return domain_canonical(holder, &w->arena, key, err);
+    *key = arena_copy(&w->arena, holder);
+    return key->ptr == NULL ? no_memory(err) : 0;
+}
+
+int hosted_add_plan(struct hosted *w, struct slice holder, struct slice plan, struct err *err)
 {
     struct slice key, *name = arena_alloc(&w->arena, sizeof *name);
     void **entry;
 
-    if (domain_canonical(slice_trim(domain), &w->arena, &key, err) != 0)
+    if (plan_key(w, slice_trim(holder), &key, err) != 0)
         return -1;
     if (name != NULL)
         *name = arena_copy(&w->arena, slice_trim(plan));
@@ -291,10 +306,57 @@ int hosted_add_plan(struct hosted *w, struct slice domain, struct slice plan, st
     return 0;
 }
 
-struct slice hosted_plan(const struct hosted *w, struct slice domain)
+struct slice hosted_plan(const struct hosted *w, struct slice holder)
 {
-    void **entry = strmap_find(&w->plans, domain);
+    void **entry = strmap_find(&w->plans, holder);
 
+    return entry == NULL ? SLICE_NONE : *(const struct slice *)*entry;
+}
+
+static bool is_name_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool hosted_customer_is_name(struct slice name)
+{
+    if (name.len == 0 || name.len > HOSTED_CUSTOMER_MAX || !is_name_byte(name.ptr[0]))
+        return false;
+    for (size_t i = 1; i < name.len; i++)
+        if (!is_name_byte(name.ptr[i]) && memchr("._-+@", name.ptr[i], 5) == NULL)
+            return false;
+    return true;
+}
+
+int hosted_add_customer(struct hosted *w, struct slice domain, struct slice customer,
+                        struct err *err)
+{
+    struct slice key, *name;
+    void **entry;
+
+    customer = slice_trim(customer);
+    if (!hosted_customer_is_name(customer))
+        return err_set(err, EX_DATAERR,
+                       "customer '%.*s': write at most %d letters, digits and . _ - + @, a letter "
+                       "or digit first",
+                       SLICE_FMT(slice_to(customer, 200)), HOSTED_CUSTOMER_MAX);
+    if (domain_canonical(slice_trim(domain), &w->arena, &key, err) != 0)
+        return -1;
+    name = name_keep(w, &w->customer_names, customer);
+    entry = name == NULL ? NULL : strmap_add(&w->customer_of, key, NULL);
+    if (entry == NULL)
+        return no_memory(err);
+    *entry = name;
+    return 0;
+}
+
+struct slice hosted_customer(const struct hosted *w, struct slice account)
+{
+    void **entry = strmap_find(&w->customer_of, account);
+
+    for (size_t i = 1; i < account.len && entry == NULL; i++)
+        if (account.ptr[i] == '.')
+            entry = strmap_find(&w->customer_of, slice_from(account, i));
     return entry == NULL ? SLICE_NONE : *(const struct slice *)*entry;
 }
 

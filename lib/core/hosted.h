@@ -45,7 +45,9 @@ struct hosted {
     struct strmap
         bare_forwards_domains; /* domains whose users an entry without @ names (alias_maps) */
     struct strmap logins;      /* login, lower case -> struct address * */
-    struct strmap plans;       /* domain -> struct slice * (name of its plan) */
+    struct strmap plans; /* domain, or "@customer:NAME" -> struct slice * (name of its plan) */
+    struct strmap customer_of;    /* domain or .domain -> struct slice * (customer) */
+    struct strmap customer_names; /* each customer's name once: -> struct slice * */
     struct networks host, customers;
     /* Which bytes part an extension off: of users, and of addresses looked up among forwarders and
      * copies. */
@@ -85,8 +87,10 @@ int hosted_add_bare_forwards_domain(struct hosted *w, struct slice name,
                                     struct err *err) TG_MUST_USE TG_NONNULL(1);
 int hosted_add_login(struct hosted *w, struct slice login, struct slice address,
                      struct err *err) TG_MUST_USE TG_NONNULL(1);
-int hosted_add_plan(struct hosted *w, struct slice domain, struct slice plan,
+int hosted_add_plan(struct hosted *w, struct slice holder, struct slice plan,
                     struct err *err) TG_MUST_USE TG_NONNULL(1);
+int hosted_add_customer(struct hosted *w, struct slice domain, struct slice customer,
+                        struct err *err) TG_MUST_USE TG_NONNULL(1);
 int hosted_add_network(struct hosted *w, struct networks *set, struct slice text,
                        struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* Copies them. */
@@ -143,7 +147,15 @@ enum hosted_result hosted_login(const struct hosted *w, struct answers *a, struc
  * user, or the address inside. Empty: the arena's cap is reached. */
 struct slice hosted_user(const struct hosted *w, const struct address *a, struct arena *arena)
     TG_NONNULL(1, 2, 3);
-/* The name of the plan that the sources give a domain; empty: none. */
-struct slice hosted_plan(const struct hosted *w, struct slice domain) TG_NONNULL(1);
+/* The name of the plan that the sources give a holder (a domain, HOLDER_CUSTOMER and its name);
+ * empty: none. */
+struct slice hosted_plan(const struct hosted *w, struct slice holder) TG_NONNULL(1);
+/* The customer whose the account is; an exact entry beats a wildcard, a longer wildcard a shorter
+ * one. Empty: none. */
+struct slice hosted_customer(const struct hosted *w, struct slice account) TG_NONNULL(1);
+/* A customer's name: letters (their case matters), digits and . _ - + @, at most
+ * HOSTED_CUSTOMER_MAX bytes; a letter or digit first. */
+#define HOSTED_CUSTOMER_MAX 64
+bool hosted_customer_is_name(struct slice name);
 
 #endif

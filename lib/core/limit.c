@@ -9,7 +9,7 @@
 #define SECOND_MS INT64_C(1000)
 #define DAY_MS    (24 * 3600 * SECOND_MS)
 
-static const char *const scope_names[] = {"domain", "user", "server", "client"};
+static const char *const scope_names[] = {"domain", "user", "customer", "server", "client"};
 static const char *const metric_names[] = {"recipients", "messages", "bytes", "bounces"};
 static const char *const action_names[] = {"log", "hold", "defer", "reject"};
 

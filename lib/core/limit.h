@@ -22,7 +22,7 @@
  * Units: windows in milliseconds; bytes in bytes.  Owner: the arena given.
  */
 
-enum limit_scope { LIMIT_DOMAIN, LIMIT_USER, LIMIT_SERVER, LIMIT_CLIENT };
+enum limit_scope { LIMIT_DOMAIN, LIMIT_USER, LIMIT_CUSTOMER, LIMIT_SERVER, LIMIT_CLIENT };
 enum limit_metric {
     METRIC_RECIPIENTS,
     METRIC_MESSAGES,

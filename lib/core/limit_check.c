@@ -1,5 +1,6 @@
 #include "lib/core/limit_check.h"
 
+#include <stdio.h>
 #include <sysexits.h>
 
 #include "lib/core/charged.h"
@@ -172,7 +173,7 @@ static int domain_add(struct limit_check_build *b, const struct charged *p,
     struct limit_list limits;
     struct limit_check like = {.scope = LIMIT_DOMAIN, .holder = domain->account};
 
-    if (source->of_domain(source->context, domain->account, b->arena, &limits, err) != 0)
+    if (source->of_holder(source->context, domain->account, b->arena, &limits, err) != 0)
         return -1;
     if (limits.count == 0)
         return 0;
@@ -214,9 +215,109 @@ static int whole_add(struct limit_check_build *b, struct slice client_ip,
                            source->client, err);
 }
 
+/* What the message wants of a customer: of its domains together. */
+struct limit_customer {
+    struct slice holder;
+    struct wants wants;
+    struct limit_members members;
+};
+
+struct limit_customers {
+    struct limit_customer *list;
+    size_t count, room;
+    struct strmap index; /* name -> index + 1 */
+};
+
+static struct slice customer_holder(struct slice name, struct arena *arena)
+{
+    char text[sizeof HOLDER_CUSTOMER + HOSTED_CUSTOMER_MAX];
+    int len = snprintf(text, sizeof text, HOLDER_CUSTOMER "%.*s", SLICE_FMT(name));
+
+    return arena_copy(arena, (struct slice){text, (size_t)len});
+}
+
+/* NULL: memory is out. */
+static struct limit_customer *customer_of(struct limit_customers *all, struct slice name,
+                                          struct arena *arena)
+{
+    void **entry = strmap_add(&all->index, name, NULL);
+    struct limit_customer *grown;
+
+    if (entry == NULL)
+        return NULL;
+    if (*entry != NULL)
+        return &all->list[(uintptr_t)*entry - 1];
+    grown = arena_grow(arena, all->list, all->count, &all->room, sizeof *grown);
+    if (grown == NULL)
+        return NULL;
+    all->list = grown;
+    grown = &all->list[all->count++];
+    *entry = (void *)(uintptr_t)all->count;
+    *grown = (struct limit_customer){.holder = customer_holder(name, arena)};
+    return grown->holder.ptr != NULL ? grown : NULL;
+}
+
+static int customer_charge(struct limit_customers *all, const struct limit_source *source,
+                           const struct charged_party *domain, struct arena *arena)
+{
+    struct slice name = source->customer_of == NULL
+                            ? SLICE_NONE
+                            : source->customer_of(source->context, domain->account);
+    struct limit_customer *c;
+    struct slice *members;
+
+    if (name.len == 0)
+        return 0;
+    c = customer_of(all, name, arena);
+    if (c == NULL)
+        return -1;
+    members =
+        arena_grow(arena, c->members.list, c->members.count, &c->members.room, sizeof *members);
+    if (members == NULL)
+        return -1;
+    c->members.list = members;
+    members[c->members.count++] = domain->account;
+    wants_sum(&c->wants, &domain->wants);
+    c->wants.sends = c->wants.sends || domain->wants.sends;
+    return 0;
+}
+
+static int customer_add(struct limit_check_build *b, const struct limit_customer *c,
+                        const struct limit_source *source, struct err *err)
+{
+    struct limit_members *members = arena_alloc(b->arena, sizeof *members);
+    struct limit_check like = {.scope = LIMIT_CUSTOMER, .holder = c->holder, .members = members};
+    struct limit_list limits;
+
+    if (members == NULL)
+        return full(err);
+    *members = c->members;
+    if (source->of_holder(source->context, c->holder, b->arena, &limits, err) != 0)
+        return -1;
+    return limit_check_add(b, &like, SLICE_NONE, &c->wants, limits, err);
+}
+
 static bool party_is_limited(const struct charged_party *p)
 {
     return p->user.len == 0 && !slice_equal(p->account, slice_str(ACCOUNT_UNATTRIBUTED));
+}
+
+static int customers_add(struct limit_check_build *b, const struct charged *p,
+                         const struct limit_source *source, struct err *err)
+{
+    struct limit_customers all = {.count = 0};
+    int result = 0;
+
+    strmap_init(&all.index);
+    for (size_t i = 0; i < p->count && result == 0; i++) {
+        if (party_is_limited(&p->list[i]) &&
+            customer_charge(&all, source, &p->list[i], b->arena) != 0)
+            result = full(err);
+    }
+    for (size_t i = 0; i < all.count && result == 0; i++)
+        result = customer_add(b, &all.list[i], source, err);
+    strmap_fini(&all.index);
+    return result;
 }
 
 static int accounts_add(struct limit_check_build *b, const struct limit_source *source,
@@ -231,6 +332,8 @@ static int accounts_add(struct limit_check_build *b, const struct limit_source *
         if (party_is_limited(&p.list[i]))
             result = domain_add(b, &p, &p.list[i], source, err);
     }
+    if (result == 0)
+        result = customers_add(b, &p, source, err);
     charged_fini(&p);
     return result;
 }
@@ -328,6 +431,18 @@ int limit_checks_of_held(const struct record *held, const struct limit_source *l
 {
     *out = (struct limit_checks){.legs = held->wanted, .leg_count = held->wanted_count};
     return limit_checks_add(out, true, held->client_ip, limits, arena, err);
+}
+
+bool limit_check_is_of(const struct limit_check *d, struct slice account)
+{
+    if (d->scope != LIMIT_CUSTOMER)
+        return d->scope == LIMIT_SERVER || d->scope == LIMIT_CLIENT ||
+               slice_equal(account, d->holder);
+    for (size_t i = 0; i < d->members->count; i++) {
+        if (slice_equal(account, d->members->list[i]))
+            return true;
+    }
+    return false;
 }
 
 void limit_check_window_name(const struct limit_check *d, struct buf *b)

@@ -10,12 +10,13 @@
  * From legs and limits to the question for the throttle, and from its answer to the verdict. Pure.
  *
  * A check is the amount that one message wants of one window, and the limits that test it. All
- * checks of one holder (a domain with its users; the server; a client) are tested and consumed in
- * one step.
+ * checks of one holder (a domain with its users; a customer; the server; a client) are tested and
+ * consumed in one step.
  *
  * recipients, messages and bytes are out + forward of the account; bounces are bounces received. A
  * forwarder consumes, but stops the message only where the limit says forwards = true, since its
- * owner did not send it. Mail without an owner (_unattributed) has no limits of a domain.
+ * owner did not send it. Mail without an owner (_unattributed) has no limits of a domain. A
+ * customer is charged what its domains are charged together.
  *
  * A bounce that comes without SMTP is the mail server's own. If it were refused, Postfix would keep
  * the bounced message and try its delivery and the bounce again and again: limits of bounces that
@@ -24,16 +25,24 @@
  * Owner: the arena given; names and limits are borrowed.
  */
 
-#define HOLDER_SERVER "@server"
-#define HOLDER_CLIENT "@client:" /* and the client, as networks_client_text has it */
+#define HOLDER_SERVER   "@server"
+#define HOLDER_CLIENT   "@client:"   /* and the client, as networks_client_text has it */
+#define HOLDER_CUSTOMER "@customer:" /* and the name of billing.customers */
+
+/* The domains of a customer that the message is charged to. */
+struct limit_members {
+    struct slice *list;
+    size_t count, room;
+};
 
 struct limit_check {
     enum limit_scope scope;
     enum limit_metric metric;
     int64_t window_ms;
     struct slice per;
-    struct slice holder;  /* the domain; HOLDER_SERVER; HOLDER_CLIENT and the IP */
+    struct slice holder;  /* the domain; HOLDER_SERVER; HOLDER_CLIENT and the IP ... */
     struct slice subject; /* the user (scope user), else empty */
+    const struct limit_members *members; /* scope customer; else NULL */
     uint64_t amount;
     bool stops;         /* false: only forwarders: stops where a limit says forwards = true */
     bool is_own_bounce; /* bounces without SMTP: may be held, not refused */
@@ -62,13 +71,15 @@ struct limit_list {
     size_t count;
 };
 
-/* The limits in force: of the server and of clients, and of each account by a function. */
+/* The limits in force: of the server and of clients, and of domains and customers by a function. */
 struct limit_source {
     struct limit_list server, client;
     unsigned client_v6_prefix; /* IPv6 addresses that share so many bits are one client */
-    /* -1: not known, *err says why. */
-    int (*of_domain)(void *context, struct slice domain, struct arena *arena,
+    /* Of a domain, or of HOLDER_CUSTOMER and its name. -1: not known, *err says why. */
+    int (*of_holder)(void *context, struct slice holder, struct arena *arena,
                      struct limit_list *out, struct err *err);
+    /* The customer whose the domain is; empty: none. NULL: there are no customers. */
+    struct slice (*customer_of)(void *context, struct slice domain);
     /* May the user have windows of his own? Those who may not share the user OTHER_USERS. NULL: all
      * may. */
     bool (*user_has_windows)(void *context, struct slice domain, struct slice user);
@@ -110,6 +121,8 @@ struct test_answer {
     int64_t room_after_ms;  /* when 1 fits, after this message; 0: it does; -1: never */
 };
 
+/* Is the holder charged for that account's mail? */
+bool limit_check_is_of(const struct limit_check *d, struct slice account) TG_NONNULL(1);
 /* A name for the check's window, unique among all; added to *b. */
 void limit_check_window_name(const struct limit_check *d, struct buf *b) TG_NONNULL(1);
 

@@ -19,7 +19,7 @@ static void add_plain(struct buf *b, struct slice text)
     }
 }
 
-/* "alice@example.com", "example.com", "this server", "client 192.0.2.1" */
+/* "alice@example.com", "example.com", "this server", "client 192.0.2.1", "customer 4711" */
 static void add_holder(struct buf *b, const struct limit_check *d)
 {
     if (d->scope == LIMIT_SERVER)
@@ -27,6 +27,9 @@ static void add_holder(struct buf *b, const struct limit_check *d)
     else if (d->scope == LIMIT_CLIENT) {
         buf_add_str(b, "client ");
         add_plain(b, slice_from(d->holder, sizeof HOLDER_CLIENT - 1));
+    } else if (d->scope == LIMIT_CUSTOMER) {
+        buf_add_str(b, "customer ");
+        add_plain(b, slice_from(d->holder, sizeof HOLDER_CUSTOMER - 1));
     } else
         add_plain(b, slice_to(d->subject.len > 0 ? d->subject : d->holder, 200));
 }

@@ -82,6 +82,10 @@ static int check_value(enum source_use use, struct slice value, struct err *err)
     case SOURCE_LOGINS:
         return value.len > 0 && one_word ? 0
                                          : bad_line(err, "write a login and its address after it");
+    case SOURCE_CUSTOMERS:
+        return value.len > 0 && one_word
+                   ? 0
+                   : bad_line(err, "write a domain and its customer after it");
     case SOURCE_PLANS:
     case SOURCE_COPIES:
         break;

@@ -6,8 +6,8 @@
 #include "lib/core/slice.h"
 
 /*
- * One line of a list of domains, forwarders, logins or plans, taken apart; what the names in it are
- * worth is looked at by the hosted set.  Pure; the slices point into the line.
+ * One line of a list of domains, forwarders, logins, plans or customers, taken apart; what the
+ * names in it are worth is looked at by the hosted set.  Pure; the slices point into the line.
  *
  *     # a comment, also after a blank
  *     example.com                       domains: name, and the owner it is charged to
@@ -16,6 +16,7 @@
  *         c@z.org                       more of them, on a line that begins with a blank
  *     joe            joe@example.com    logins
  *     example.com    gold               plans: domain, and its plan
+ *     example.com    4711               customers: domain, and its customer
  *
  * Blanks and commas inside double quotes are part of an address.
  */
@@ -25,11 +26,12 @@ enum source_use {
     SOURCE_FORWARDS,
     SOURCE_LOGINS,
     SOURCE_PLANS,
+    SOURCE_CUSTOMERS,
     SOURCE_COPIES /* of postfix: sources alone */
 };
 
 struct source_entry {
-    struct slice key, value; /* value: owner (or empty), all targets, address, plan */
+    struct slice key, value; /* value: owner (or empty), all targets, address, plan, customer */
 };
 
 /* What is left of a line without its comment and the blanks around it. */

@@ -49,15 +49,24 @@ static int wants_count(struct count *c, struct slice account, struct slice user,
     return 0;
 }
 
-static bool has_account(const struct limit_check *d)
+/* The accounts whose limit it is: a domain, the domains of a customer, or none. */
+static struct limit_members accounts_of(const struct limit_check *d, struct slice *room)
 {
-    return d->scope == LIMIT_DOMAIN || d->scope == LIMIT_USER;
+    if (d->scope == LIMIT_CUSTOMER)
+        return *d->members;
+    *room = d->holder;
+    return (struct limit_members){.list = room,
+                                  .count = d->scope == LIMIT_DOMAIN || d->scope == LIMIT_USER};
 }
 
+/* A customer's violation is one: that of the first of its domains. */
 static int violation_count(struct count *c, const struct limit_check *d)
 {
-    if (has_account(d) &&
-        amount_add(c, d->holder, SLICE_NONE, MEASURE_VIOLATIONS, d->metric, 1) != 0)
+    struct slice room;
+    struct limit_members accounts = accounts_of(d, &room);
+
+    if (accounts.count > 0 &&
+        amount_add(c, accounts.list[0], SLICE_NONE, MEASURE_VIOLATIONS, d->metric, 1) != 0)
         return -1;
     if (d->subject.len > 0 &&
         amount_add(c, d->holder, d->subject, MEASURE_VIOLATIONS, d->metric, 1) != 0)
@@ -74,13 +83,18 @@ static bool limit_counts(const struct count *c, const struct limit_check *d, con
 static int test_count(struct count *c, const struct limit_check *d, const struct limit *l,
                       const struct test_answer *answer)
 {
+    struct slice room;
+    struct limit_members accounts = accounts_of(d, &room);
+
     if (answer->crossing && violation_count(c, d) != 0)
         return -1;
     if (!answer->over || !limit_counts(c, d, l))
         return 0;
     c->is_hit = true;
-    if (has_account(d) && strmap_add(&c->accounts, d->holder, NULL) == NULL)
-        return err_set(c->err, EX_OSERR, "out of memory");
+    for (size_t i = 0; i < accounts.count; i++) {
+        if (strmap_add(&c->accounts, accounts.list[i], NULL) == NULL)
+            return err_set(c->err, EX_OSERR, "out of memory");
+    }
     return 0;
 }
 

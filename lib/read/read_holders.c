@@ -10,8 +10,9 @@
 /* Nodes stand in the same index, since they can be retired. */
 static bool is_holder(struct slice name)
 {
-    return name.len > 0 && (name.ptr[0] != '@' || slice_equal(name, SLICE(HOLDER_SERVER)) ||
-                            slice_equal(name, CLIENTS));
+    return name.len > 0 &&
+           (name.ptr[0] != '@' || slice_equal(name, SLICE(HOLDER_SERVER)) ||
+            slice_equal(name, CLIENTS) || slice_starts(name, SLICE(HOLDER_CUSTOMER)));
 }
 
 static int names_take(const redisReply *reply, struct arena *arena, struct name_list *out,

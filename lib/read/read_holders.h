@@ -5,9 +5,9 @@
 #include "lib/read/read.h"
 
 /*
- * Who had a plan or an override set at run time, now or once: domains, "@server", "@client", as the
- * index of changes has them (tg:changed; without nodes). What was written past `tollgate` is there
- * within ten minutes.
+ * Who had a plan or an override set at run time, now or once: domains, "@customer:4711", "@server",
+ * "@client", as the index of changes has them (tg:changed; without nodes). What was written past
+ * `tollgate` is there within ten minutes.
  *
  * Owner: the arena given.  Errors: those of read.h.
  */

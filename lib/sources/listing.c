@@ -182,6 +182,8 @@ int listing_add(struct listing *l, const struct source_entry *entry, bool whole,
         return judge(l, hosted_add_login(l->hosted, entry->key, entry->value, err), err);
     case SOURCE_COPIES:
         return add_copy(l, entry, err);
+    case SOURCE_CUSTOMERS:
+        return judge(l, hosted_add_customer(l->hosted, entry->key, entry->value, err), err);
     case SOURCE_PLANS:
         break;
     }

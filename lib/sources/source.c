@@ -82,12 +82,13 @@ static int list_each(struct listing *l, const struct settings *s, const struct s
                      struct err *err)
 {
     struct hosted *w = l->hosted;
-    bool never = false; /* plans can be listed (settings_check_plan_source); copies are told */
+    bool never = false; /* can be listed (settings_check_listed_source); copies are told */
     const struct source_list lists[] = {
         {SOURCE_DOMAINS, "hosted.domains", &s->hosted.domains, &w->domains_asked},
         {SOURCE_FORWARDS, "hosted.forwards", &s->hosted.forwards, &w->forwards_asked},
         {SOURCE_LOGINS, "hosted.logins", &s->hosted.logins, &w->logins_asked},
         {SOURCE_PLANS, "throttle.assign", &s->throttle.assign, &never},
+        {SOURCE_CUSTOMERS, "billing.customers", &s->billing.customers, &never},
         {SOURCE_COPIES, "recipient_bcc_maps and sender_bcc_maps", copies, &never},
     };
 

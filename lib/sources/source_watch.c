@@ -252,7 +252,7 @@ struct source_watch *source_watch_new(const struct settings *s, const struct sou
                                       struct err *err)
 {
     const struct string_list *lists[] = {&s->hosted.domains, &s->hosted.forwards, &s->hosted.logins,
-                                         &s->throttle.assign};
+                                         &s->throttle.assign, &s->billing.customers};
     struct source_watch *w = calloc(1, sizeof *w);
     int result = w != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
 

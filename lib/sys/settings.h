@@ -166,6 +166,7 @@ struct settings {
         struct string_list targets;          /* "hostbill:https://...", "command:/path" */
         const char *secrets_file, *ids_file; /* "": none */
         enum reconcile_mode reconcile;
+        struct string_list customers; /* sources: domain -> customer */
     } billing;
     struct plan *plans;
     size_t plan_count;

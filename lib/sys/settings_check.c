@@ -173,7 +173,7 @@ int settings_check_login_source(struct slice value, struct arena *arena, struct 
                    "socketmap:");
 }
 
-int settings_check_plan_source(struct slice value, struct arena *arena, struct err *err)
+int settings_check_listed_source(struct slice value, struct arena *arena, struct err *err)
 {
     struct source_name name;
 
@@ -181,7 +181,7 @@ int settings_check_plan_source(struct slice value, struct arena *arena, struct e
         return -1;
     if (name.kind == SOURCE_FILE || name.kind == SOURCE_REDIS)
         return 0;
-    return err_set(err, EX_CONFIG, "plans can be assigned by file: or redis: sources only");
+    return err_set(err, EX_CONFIG, "this list is read as a whole: use a file: or redis: source");
 }
 
 int settings_check_domain(struct slice value, struct arena *arena, struct err *err)

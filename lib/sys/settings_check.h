@@ -24,8 +24,8 @@ int settings_check_url(struct slice value, struct arena *arena, struct err *err)
 int settings_check_prefix(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
 int settings_check_word(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
 int settings_check_source(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
-int settings_check_plan_source(struct slice value, struct arena *arena,
-                               struct err *err) TG_MUST_USE;
+int settings_check_listed_source(struct slice value, struct arena *arena,
+                                 struct err *err) TG_MUST_USE;
 int settings_check_log(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
 int settings_check_login_source(struct slice value, struct arena *arena,
                                 struct err *err) TG_MUST_USE;

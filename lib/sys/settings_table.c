@@ -254,8 +254,9 @@ const struct setting settings_table[] = {
      .help = "observe: no limit stops a message, and what would have been stopped is counted and "
              "logged; enforce: limits act."},
     {"throttle.assign", SETTING_LIST, "", AT(throttle.assign), .max = 100,
-     .check = settings_check_plan_source, .reloadable = true,
-     .help = "Sources that assign plans. An entry is a domain and the name of its plan."},
+     .check = settings_check_listed_source, .reloadable = true,
+     .help = "Sources that assign plans. An entry is a domain, or @customer: and the name of a "
+             "customer, and the name of its plan."},
     {"throttle.exempt.users", SETTING_LIST, "", AT(throttle.exempt.users), .max = 10000,
      .check = settings_check_address, .reloadable = true, .help = "Users exempt from all limits."},
     {"throttle.exempt.clients", SETTING_LIST, "", AT(throttle.exempt.clients), .max = 10000,
@@ -435,6 +436,11 @@ const struct setting settings_table[] = {
      .choices = settings_choices_reconciles, .reloadable = true,
      .help = "What `tollgate reconcile' does with its findings. report: it lists them; adjust: it "
              "also writes adjustments, which stand beside the figures."},
+    {"billing.customers", SETTING_LIST, "", AT(billing.customers), .max = 100,
+     .check = settings_check_listed_source, .reloadable = true,
+     .help = "Sources that say whose a domain is. An entry is a domain, or .domain for all its "
+             "sub-domains, and the name of its customer. The domains of a customer are one in "
+             "totals by customer and under limits of the scope customer."},
     {"plans", SETTING_PLANS,
      "( { name = \"default\"; limits = ( { scope = \"domain\"; metric = \"recipients\"; "
      "max = \"600\"; per = \"hour\"; action = \"defer\"; } ); } )",

@@ -12,7 +12,7 @@
 
 struct violation {
     int64_t time_ms;
-    struct slice domain; /* whose limit: a domain, "@server", "@client:IP" */
+    struct slice domain; /* whose limit: a domain, "@customer:4711", "@server", "@client:IP" */
     struct slice user;   /* who is charged, whichever the scope; empty: not known */
     struct slice login;  /* as authenticated; empty: none */
     enum limit_scope scope;

@@ -141,16 +141,24 @@ void throttle_user_seed(struct throttle *t, struct slice domain, struct slice us
     (void)name_quota_take(&t->users, domain, user, clock_unix_ms() / 1000);
 }
 
-static int domain_limits(void *context, struct slice domain, struct arena *arena,
+static int holder_limits(void *context, struct slice holder, struct arena *arena,
                          struct limit_list *out, struct err *err)
 {
-    return limits_of(context, domain, arena, out, err);
+    return limits_of(context, holder, arena, out, err);
+}
+
+static struct slice customer_of(void *context, struct slice domain)
+{
+    const struct throttle_context *c = context;
+
+    return hosted_customer(c->hosted, domain);
 }
 
 int throttle_limits(struct throttle_context *context, struct arena *arena, struct limit_source *out,
                     struct err *err)
 {
-    *out = (struct limit_source){.of_domain = domain_limits,
+    *out = (struct limit_source){.of_holder = holder_limits,
+                                 .customer_of = customer_of,
                                  .user_has_windows = user_has_windows,
                                  .context = context,
                                  .client_v6_prefix = context->rules->client_v6_prefix};

@@ -28,7 +28,7 @@ void throttle_reload(struct throttle *t, const struct settings *s)
 struct throttle_context {
     struct throttle *throttle;
     const struct limit_rules *rules;
-    const struct hosted *hosted; /* for the plans that files assign */
+    const struct hosted *hosted; /* for the plans that files assign, and customers */
     /* The store is not asked: limits are taken as they are known, and those holders for which that
      * is not for certain are told (in the arena; a holder may stand there twice). */
     bool from_memory;

@@ -11,7 +11,13 @@ static size_t limit_count;
 static struct limit_list server, client;
 static bool (*may_have_windows)(void *, struct slice, struct slice);
 
-static int of_domain(void *context, struct slice domain, struct arena *a, struct limit_list *out,
+static struct slice customer_of(void *context, struct slice domain)
+{
+    (void)context;
+    return hosted_customer(hosted, domain);
+}
+
+static int of_holder(void *context, struct slice domain, struct arena *a, struct limit_list *out,
                      struct err *err)
 {
     (void)context;
@@ -73,7 +79,8 @@ static struct limit_checks build_by(bool smtp, const char *auth, const char *cli
     struct limit_source source = {.server = server,
                                   .client = client,
                                   .client_v6_prefix = 64,
-                                  .of_domain = of_domain,
+                                  .of_holder = of_holder,
+                                  .customer_of = customer_of,
                                   .user_has_windows = may_have_windows};
     struct classified c;
     struct limit_checks d = {0};
@@ -407,6 +414,39 @@ static void test_other_users(void)
     may_have_windows = NULL;
 }
 
+/* One check of the customer for all of its domains that the message is charged to. */
+static void test_customer(void)
+{
+    struct limit_checks d;
+    const struct limit_check *found;
+
+    TG_IGNORE(hosted_add_domain(hosted, SLICE("two.example"), SLICE_NONE, NULL));
+    TG_IGNORE(hosted_add_domain(hosted, SLICE("else.example"), SLICE_NONE, NULL));
+    TG_IGNORE(hosted_add_customer(hosted, SLICE("example.com"), SLICE("4711"), NULL));
+    TG_IGNORE(hosted_add_customer(hosted, SLICE("two.example"), SLICE("4711"), NULL));
+    TG_IGNORE(hosted_add_customer(hosted, SLICE("else.example"), SLICE("4712"), NULL));
+    (void)limit_add("customer/bounces/day", 9, ACTION_REJECT);
+    (void)limit_add("customer/recipients/day", 9, ACTION_DEFER);
+    d = build(
+        "", "198.51.100.1", "<>",
+        TO("a@example.com", "b@example.com", "c@two.example", "d@else.example", "e@free.example"));
+    IS_INT(amount(&d, LIMIT_CUSTOMER, METRIC_BOUNCES, "@customer:4711"), 2, "two domains of one");
+    IS_INT(amount(&d, LIMIT_CUSTOMER, METRIC_BOUNCES, "@customer:4712"), 1, "one of another");
+    found = find(&d, LIMIT_CUSTOMER, METRIC_BOUNCES, "@customer:4711");
+    OK(found->members->count == 2 && limit_check_is_of(found, SLICE("two.example")) &&
+           limit_check_is_of(found, SLICE("example.com")) &&
+           !limit_check_is_of(found, SLICE("else.example")),
+       "it knows its domains");
+    d = build("", "203.0.113.9", "x@gmail.test", TO("sales@example.com"));
+    found = find(&d, LIMIT_CUSTOMER, METRIC_RECIPIENTS, "@customer:4711");
+    OK(found != NULL && !found->stops, "a forwarder consumes, without stopping");
+    d = build("alice@example.com", "203.0.113.9", "alice@example.com",
+              TO("sales@example.com", "a@one.test"));
+    found = find(&d, LIMIT_CUSTOMER, METRIC_RECIPIENTS, "@customer:4711");
+    OK(found != NULL && found->amount == 2 && found->stops, "its own sending stops with all of it");
+    limit_count -= 2;
+}
+
 int main(void)
 {
     arena_init(&arena, 1 << 22);
@@ -427,6 +467,7 @@ int main(void)
     test_whole();
     test_single();
     test_other_users();
+    test_customer();
     test_windows();
     test_unattributed();
     test_exempt_target();

@@ -27,6 +27,9 @@ static const struct row rows[] = {
     {"@client:192.0.2.1", "", "client/messages/hour", 5, 5, 1, ACTION_REJECT, 7200001, "",
      "client 192.0.2.1: limit of 5 messages per hour reached (5 used, 1 more wanted), more is "
      "accepted in 3 hours"},
+    {"@customer:4711", "", "customer/bytes/hour", 7, 6, 2, ACTION_DEFER, 60000, "",
+     "customer 4711: limit of 7 bytes per hour reached (6 used, 2 more wanted), try again in 60 "
+     "seconds"},
     {"example.com", "", "domain/bounces/hour", 0, 0, 1, ACTION_DEFER, -1, "",
      "example.com: limit of 0 bounces per hour: none is accepted"},
     {"example.com", "", "domain/recipients/hour", 5, 0, 7, ACTION_REJECT, -1, "",

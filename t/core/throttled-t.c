@@ -34,6 +34,7 @@ enum {
     FORWARDER_ALSO,
     BOUNCES_REJECT,
     SERVER_DEFER,
+    CUSTOMER_DEFER,
     TESTS
 };
 
@@ -45,8 +46,12 @@ static const struct limit limits[TESTS] = {
     [FORWARDER_ALSO] = {.action = ACTION_DEFER, .forwards = true},
     [BOUNCES_REJECT] = {.action = ACTION_REJECT},
     [SERVER_DEFER] = {.action = ACTION_DEFER},
+    [CUSTOMER_DEFER] = {.action = ACTION_DEFER},
 };
 static const struct limit *tests[TESTS];
+
+static struct slice member_list[] = {SLICE("example.com"), SLICE("other.example")};
+static const struct limit_members members = {.list = member_list, .count = 2};
 
 static struct limit_check list[] = {
     {LIMIT_DOMAIN, METRIC_RECIPIENTS, .holder = SLICE("example.com"), .stops = true,
@@ -60,9 +65,11 @@ static struct limit_check list[] = {
      .tests = &tests[BOUNCES_REJECT], .test_count = 1},
     {LIMIT_SERVER, METRIC_MESSAGES, .holder = SLICE(HOLDER_SERVER), .stops = true,
      .tests = &tests[SERVER_DEFER], .test_count = 1},
+    {LIMIT_CUSTOMER, METRIC_MESSAGES, .holder = SLICE(HOLDER_CUSTOMER "4711"), .members = &members,
+     .stops = true, .tests = &tests[CUSTOMER_DEFER], .test_count = 1},
 };
 static const struct limit_checks checks = {.list = list,
-                                           .count = 5,
+                                           .count = 6,
                                            .test_count = TESTS,
                                            .legs = legs,
                                            .leg_count = sizeof legs / sizeof legs[0]};
@@ -128,6 +135,10 @@ static const struct row {
          NODE("throttled")},
     {"the server's limit: the node alone", BIT(SERVER_DEFER), BIT(SERVER_DEFER), false,
      "@ violations_messages 1\n" NODE("throttled")},
+    {"a customer's limit: its domains, the violation once", BIT(CUSTOMER_DEFER),
+     BIT(CUSTOMER_DEFER), false,
+     "example.com violations_messages 1\n@ violations_messages 1\n" ALICE_AND_DOMAIN("throttled")
+         FORWARDER("throttled") NODE("throttled")},
     {"two accounts: the node once", BIT(DOMAIN_DEFER) | BIT(BOUNCES_REJECT), 0, false,
      ALICE_AND_DOMAIN("throttled") BOUNCE("throttled") NODE("throttled")},
     {"stopped by one, logged by another: stopped alone", BIT(DOMAIN_LOG) | BIT(BOUNCES_REJECT), 0,

@@ -40,7 +40,7 @@ static int limits_of(void *context, struct slice domain, struct arena *a, struct
 
 static void test_list(void)
 {
-    struct limit_source limits = {.of_domain = limits_of};
+    struct limit_source limits = {.of_holder = limits_of};
     struct held_message *m, one;
     struct limit_checks d;
     struct site s;

@@ -112,7 +112,7 @@ static inline int play_domain_limits(void *context, struct slice domain, struct 
 static inline struct limit_answer play_limit(struct play *p, const struct limit_question *q)
 {
     struct limit_answer a = {.is_unknown = p->throttle_down, .is_too_large = p->limits_too_large};
-    struct limit_source source = {.of_domain = play_domain_limits, .context = p};
+    struct limit_source source = {.of_holder = play_domain_limits, .context = p};
     struct exemptions nobody = {.clients = {NULL, 0}};
     size_t at = 0;
 

@@ -142,7 +142,7 @@ static int limits_of(void *context, struct slice domain, struct arena *arena,
 
 static struct limit_answer limit_answer(struct play *p, const struct limit_question *q)
 {
-    struct limit_source source = {.of_domain = limits_of, .context = NULL};
+    struct limit_source source = {.of_holder = limits_of, .context = NULL};
     struct exemptions nobody = {.clients = {NULL, 0}};
     struct limit_answer a = {.is_unknown = take_byte(p) % 8 == 0};
 

@@ -11,69 +11,12 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import milterclient
 import proc
-import redis_server
 import tap
-import tollgated
+from limit_site import MESSAGE, SIZE, Site, limit, settings
 
 NODES, CONNECTIONS, MESSAGES, LIMIT = 2, 64, 5000, 1000
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.org"
 OUTSIDE, FAR = "x@elsewhere.test", "a@far.test"
-SIZE = 300
-MESSAGE = milterclient.message_of(["Subject: hi"], SIZE)
-
-
-def limit(name, maximum, action="defer", **more):
-    scope, metric, per = name.split("/")
-    return dict(scope=scope, metric=metric, max=str(maximum), per=per, action=action, **more)
-
-
-def settings(*limits, mode="enforce", throttle=None, accounting=None, **store):
-    return {"throttle": dict({"mode": mode}, **(throttle or {})), "store": store,
-            "accounting": accounting or {},
-            "plans": [{"name": "default", "limits": list(limits)}]}
-
-
-class Site:
-    """One Redis and a tollgated for each node."""
-
-    def __init__(self, name, *limits, nodes=1, mode="enforce", throttle=None,
-                 accounting=None, **store):
-        self.folder = proc.scratch(name)
-        os.mkdir(self.folder + "/redis")
-        self.server = redis_server.RedisServer(self.folder + "/redis")
-        self.redis = self.server.connect()
-        self.nodes = []
-        for number in range(1, nodes + 1):
-            folder = "%s/mx%d" % (self.folder, number)
-            os.mkdir(folder)
-            node = tollgated.Tollgated(folder, self.server.url, "unix:%s/milter.sock" % folder,
-                                       settings(*limits, mode=mode, throttle=throttle,
-                                                accounting=accounting, **store))
-            node.write_settings(node="mx%d" % number)
-            node.host(["example.com", "example.org"])
-            node.start()
-            self.nodes.append(node)
-
-    def send(self, sender, recipients, auth="", client="203.0.113.9", node=0):
-        with milterclient.Session(self.nodes[node].socket, client=client, auth=auth) as s:
-            return s.deliver(sender, recipients, MESSAGE)
-
-    def counter(self, name, account="example.com"):
-        return int(self.redis("HGET", "tg:{%s}:total" % account, name) or 0)
-
-    def wait_counter(self, name, value, account="example.com"):
-        try:
-            proc.wait_for(name, lambda: self.counter(name, account) >= value)
-        except TimeoutError:
-            pass
-        return self.counter(name, account)
-
-    def stop(self):
-        for node in self.nodes:
-            node.stop()
-            tap.same(node.complaints(), [], "%s says nothing of bugs" % node.folder[-3:])
-        self.redis.close()
-        self.server.stop()
 
 
 # --- many at once --------------------------------------------------------------------------------
@@ -232,13 +175,16 @@ def test_fields():
               "retry_after": "-1", "client": "203.0.113.9", "from": "ceo@elsewhere.test",
               "login": ALICE}
     for scope, account in (("domain", "example.com"), ("user", "example.com"),
-                           ("server", "@server"), ("client", "@client:203.0.113.9")):
+                           ("customer", "@customer:4711"), ("server", "@server"),
+                           ("client", "@client:203.0.113.9")):
         folder = proc.scratch("notify-" + scope)
         told = folder + "/told"
         proc.write_text(folder + "/notify", NOTIFY % (told, told, told))
         os.chmod(folder + "/notify", 0o755)
+        proc.write_text(folder + "/customers", "example.com 4711\n")
         site = Site("fields-" + scope, limit(scope + "/recipients/hour", 3),
-                    throttle={"notify": folder + "/notify"})
+                    throttle={"notify": folder + "/notify"},
+                    billing={"customers": ["file:%s/customers" % folder]})
         site.send("ceo@elsewhere.test", ["%d@far.test" % i for i in range(4)], auth=ALICE)
         proc.wait_for("notify", lambda: os.path.exists(told))
         want = dict(wanted, domain=account, scope=scope)

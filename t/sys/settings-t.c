@@ -226,6 +226,8 @@ static const struct {
     {"accounting: { users_max = 99999999999999999999L; };", 1, "a number too large"},
     {"accounting: { users_max = 20000000; };", 1, "out of range: use 1 to 10000000"},
     {"user = \"a\\x01b\";", 1, "user: the text contains a control character: remove it"},
+    {"billing: { customers = [\"postfix:/etc/postfix\"]; };", 1,
+     "billing.customers: this list is read as a whole: use a file: or redis: source"},
     {"a = 1\nb = = 2;\n", 2,
      "syntax error: check this line and the one before for a missing \";\""},
     {"user = \"a\";\nuser = \"b\";\n", 2, "user: the setting is given twice, first in "},
