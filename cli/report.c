@@ -5,6 +5,7 @@
 #include <sysexits.h>
 
 #include "cli/command.h"
+#include "cli/customers.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/range.h"
@@ -16,7 +17,7 @@
 
 #define MEMORY_BYTES ((size_t)1 << 30)
 
-static const char *const by_names[] = {"node", "domain", "user", NULL};
+static const char *const by_names[] = {"node", "domain", "user", "customer", NULL};
 static const char *const step_names[] = {"hour", "day", "week", "month", "quarter", NULL};
 static const enum period_kind step_kinds[] = {PERIOD_HOUR, PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH,
                                               PERIOD_QUARTER};
@@ -28,7 +29,7 @@ struct report {
     const struct report_kind *kind;
     const struct list_kind *list; /* in place of kind */
     bool server;
-    const char *domain_text, *user_text, *from, *to, *sort;
+    const char *domain_text, *user_text, *customer, *from, *to, *sort;
     int by;   /* into by_names, an enum report_by */
     int step; /* into step_names; -1: none */
     bool reverse;
@@ -39,6 +40,7 @@ struct report {
     struct range range;
     struct report_question question;
     struct report_grid grid;
+    struct hosted *customers; /* NULL: not needed */
     struct arena arena;
 };
 
@@ -87,11 +89,17 @@ static const struct options_row rows[] = {
      offsetof(struct report, user_text),
      "U",
      "one user, such as alice@example.com"},
+    {.name = "customer",
+     OPTIONS_TEXT,
+     offsetof(struct report, customer),
+     "NAME",
+     "the domains of a customer together (billing.customers)"},
     {.name = "by",
      OPTIONS_CHOICE,
      offsetof(struct report, by),
-     "node|domain|user",
-     "a line for each node, domain or user",
+     "BY",
+     "a line for each node, domain, user or customer; a domain without a customer has one of its "
+     "own",
      .choices = by_names},
     {.name = "from",
      OPTIONS_TEXT,
@@ -133,7 +141,8 @@ static const struct options_row rows[] = {
     {.name = NULL}};
 static const struct options_table table = {
     .command = "report",
-    .synopsis = "report NAME [--server | --domain D | --user U] [--by node|domain|user]\n"
+    .synopsis = "report NAME [--server | --domain D | --user U | --customer NAME]\n"
+                "                       [--by node|domain|user|customer]\n"
                 "                       [--from DATE] [--to DATE] [--step "
                 "hour|day|week|month|quarter]\n"
                 "                       [--sort COLUMN] [--reverse] [--top N]\n"
@@ -157,7 +166,25 @@ static int check_users(const struct report *r)
 
 static enum report_scope scope_of(const struct report *r)
 {
-    return r->user_text != NULL ? SCOPE_USER : r->domain_text != NULL ? SCOPE_DOMAIN : SCOPE_SERVER;
+    return r->customer != NULL      ? SCOPE_CUSTOMER
+           : r->user_text != NULL   ? SCOPE_USER
+           : r->domain_text != NULL ? SCOPE_DOMAIN
+                                    : SCOPE_SERVER;
+}
+
+/* Lines that the scope does not have. */
+static int check_by(const struct report *r, enum report_scope scope)
+{
+    if (scope == SCOPE_USER && r->by != BY_NOTHING)
+        return cli_usage("report", "--by %s excludes --user: one user is one line",
+                         by_names[r->by]);
+    if (scope != SCOPE_SERVER && r->by == BY_NODE)
+        return cli_usage("report", "--by node needs --server: the counters of a domain are the sum "
+                                   "over all nodes");
+    if ((scope == SCOPE_DOMAIN && r->by == BY_DOMAIN) ||
+        (scope != SCOPE_SERVER && r->by == BY_CUSTOMER))
+        return cli_usage("report", "--by %s needs --server", by_names[r->by]);
+    return EX_OK;
 }
 
 static int check_scope(const struct report *r)
@@ -168,15 +195,11 @@ static int check_scope(const struct report *r)
     if (r->chart >= 0 && r->format < FORMAT_SVG)
         return cli_usage("report", "--chart needs --format svg or html");
     if (r->server && scope != SCOPE_SERVER)
-        return cli_usage("report", "--server excludes --domain and --user");
-    if (scope == SCOPE_USER && r->by != BY_NOTHING)
-        return cli_usage("report", "--by %s excludes --user: one user is one line",
-                         by_names[r->by]);
-    if (scope == SCOPE_DOMAIN && r->by == BY_NODE)
-        return cli_usage("report", "--by node needs --server: the counters of a domain are the sum "
-                                   "over all nodes");
-    if (scope == SCOPE_DOMAIN && r->by == BY_DOMAIN)
-        return cli_usage("report", "--by domain needs --server");
+        return cli_usage("report", "--server excludes --domain, --user and --customer");
+    if (scope == SCOPE_CUSTOMER && (r->domain_text != NULL || r->user_text != NULL))
+        return cli_usage("report", "--customer excludes --domain and --user");
+    if (check_by(r, scope) != EX_OK)
+        return EX_USAGE;
     if (report_fillers(r->kind, is_node).nobody)
         return cli_usage("report",
                          "the report %s exists for the server and its nodes only: use --server, "
@@ -188,8 +211,8 @@ static int check_scope(const struct report *r)
 /* A list has no counters to be summed, sorted or drawn. */
 static int check_list(const struct report *r)
 {
-    if (r->user_text != NULL || r->by != BY_NOTHING || r->step >= 0 || r->sort != NULL ||
-        r->reverse || r->format > FORMAT_JSON)
+    if (r->user_text != NULL || r->customer != NULL || r->by != BY_NOTHING || r->step >= 0 ||
+        r->sort != NULL || r->reverse || r->format > FORMAT_JSON)
         return cli_usage("report",
                          "the report %s is a list: it takes --domain, --from, --to, --top and "
                          "--format table|csv|json",
@@ -253,7 +276,7 @@ static int note_unknown(struct report *r, struct err *err)
 {
     bool known;
 
-    if (r->question.scope == SCOPE_SERVER)
+    if (r->question.scope == SCOPE_SERVER || r->question.scope == SCOPE_CUSTOMER)
         return 0;
     if (read_is_account(&r->cli->reader, r->question.account, &known, err) != 0)
         return -1;
@@ -287,6 +310,13 @@ static int ask(struct report *r, struct err *err)
         return -1;
     if (r->user_text != NULL && parse_user(r, err) != 0)
         return -1;
+    if (q->by == BY_CUSTOMER || r->customer != NULL) {
+        if (customers_load(r->cli, r->customer, &r->customers, err) != 0)
+            return -1;
+        q->customers = r->customers;
+    }
+    if (r->customer != NULL)
+        q->account = slice_str(r->customer);
     return note_unknown(r, err);
 }
 
@@ -339,6 +369,7 @@ int command_report(struct cli *cli, int argc, char **argv)
     arena_init(&r.arena, MEMORY_BYTES);
     code = run(&r);
     report_grid_fini(&r.grid);
+    hosted_free(r.customers);
     arena_fini(&r.arena);
     return code;
 }

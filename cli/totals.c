@@ -4,6 +4,7 @@
 #include <sysexits.h>
 
 #include "cli/command.h"
+#include "cli/customers.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/range.h"
@@ -16,17 +17,20 @@
 
 struct totals {
     struct cli *cli;
-    const char *month, *from, *to;
+    const char *month, *from, *to, *customer;
     struct options_list domains;
-    int format, by; /* by: -1: account alone */
+    int format, by; /* by: an enum totals_by */
     bool require_complete;
     struct range range;
     struct name_list names;
+    struct hosted *customers; /* NULL: not needed */
     struct report_grid grid;
     struct arena arena;
 };
 
-static const char *const by_names[] = {"user", NULL};
+enum totals_by { BY_ACCOUNT = -1, BY_USERS, BY_CUSTOMERS };
+
+static const char *const by_names[] = {"user", "customer", NULL};
 static const char *const format_names[] = {"csv", "json", NULL};
 static const enum format formats[] = {FORMAT_CSV, FORMAT_JSON};
 
@@ -44,11 +48,18 @@ static const struct options_row rows[] = {
      offsetof(struct totals, domains),
      "D",
      "only this domain; may be given more than once"},
+    {.name = "customer",
+     OPTIONS_TEXT,
+     offsetof(struct totals, customer),
+     "NAME",
+     "only the domains of this customer (billing.customers)"},
     {.name = "by",
      OPTIONS_CHOICE,
      offsetof(struct totals, by),
-     "user",
-     "one line for each user of the accounts",
+     "user|customer",
+     "one line for each user of the accounts, or for each customer; a domain without a customer "
+     "has "
+     "a line of its own",
      .choices = by_names},
     {.name = "require-complete",
      OPTIONS_FLAG,
@@ -64,8 +75,9 @@ static const struct options_row rows[] = {
     {.name = NULL}};
 static const struct options_table table = {
     .command = "totals",
-    .synopsis = "totals --month MONTH | --from DATE --to DATE [--domain D]... [--by user]\n"
-                "                       [--require-complete] [--format csv|json]",
+    .synopsis =
+        "totals --month MONTH | --from DATE --to DATE [--domain D]... [--customer NAME]\n"
+        "                       [--by user|customer] [--require-complete] [--format csv|json]",
     .words = words,
     .rows = rows,
     .notes = "One line for each account that has counted anything, with every counter, exact, and "
@@ -86,6 +98,8 @@ static int check(const struct totals *t)
         (!period_parse(month, &kind, &start) || kind != PERIOD_MONTH))
         return cli_usage("totals", "--month %s: expected a month such as 2026-11, or last",
                          t->month);
+    if (t->customer != NULL && t->domains.count > 0)
+        return cli_usage("totals", "--customer excludes --domain");
     return EX_OK;
 }
 
@@ -127,11 +141,18 @@ static int find_names(struct totals *t, struct err *err)
 
 static int fill_grid(struct totals *t, struct err *err)
 {
-    struct totals_question q = {
-        .range = &t->range, .timezone = t->cli->settings->timezone, .by_user = t->by == 0};
+    struct totals_question q = {.range = &t->range,
+                                .timezone = t->cli->settings->timezone,
+                                .by_user = t->by == BY_USERS,
+                                .by_customer = t->by == BY_CUSTOMERS,
+                                .customer = slice_str(t->customer)};
 
     if (find_names(t, err) != 0)
         return -1;
+    if ((q.by_customer || t->customer != NULL) &&
+        customers_load(t->cli, t->customer, &t->customers, err) != 0)
+        return -1;
+    q.customers = t->customers;
     q.accounts = t->names;
     return read_totals(&t->cli->reader, &q, &t->arena, &t->grid, err);
 }
@@ -183,7 +204,7 @@ static int run(struct totals *t)
 
 int command_totals(struct cli *cli, int argc, char **argv)
 {
-    struct totals t = {.cli = cli, .by = -1};
+    struct totals t = {.cli = cli, .by = BY_ACCOUNT};
     int code;
 
     arena_init(&t.arena, MEMORY_BYTES);
@@ -191,6 +212,7 @@ int command_totals(struct cli *cli, int argc, char **argv)
     code = code == OPTIONS_DONE ? EX_OK : code != EX_OK ? code : run(&t);
     options_list_free(&t.domains);
     report_grid_fini(&t.grid);
+    hosted_free(t.customers);
     arena_fini(&t.arena);
     return code;
 }

@@ -4,14 +4,14 @@
 #include <sysexits.h>
 
 #include "lib/read/read_coverage.h"
+#include "lib/read/read_customers.h"
 #include "lib/read/read_remarks.h"
 #include "lib/read/read_reply.h"
 
-#define DAY_S     86400
 #define NODE_NAME 1024
 
-static const char *const scope_names[] = {"server", "domain", "user"};
-static const char *const by_names[] = {"node", "domain", "user"};
+static const char *const scope_names[] = {"server", "domain", "user", "customer"};
+static const char *const by_names[] = {"node", "domain", "user", "customer"};
 static const char *const step_names[] = {[PERIOD_HOUR] = "hour",
                                          [PERIOD_DAY] = "day",
                                          [PERIOD_WEEK] = "week",
@@ -42,43 +42,6 @@ struct reading {
     struct coverage *sum;
 };
 
-/* --- stored periods -------------------------------------------------------------------------- */
-
-struct report_time read_report_time(const struct settings *s, time_t now)
-{
-    return (struct report_time){.now = now,
-                                .hours_kept_s = s->store.keep_hours_ms / 1000,
-                                .days_kept_s = s->store.keep_days_ms / 1000,
-                                .users_days_kept_s = s->store.keep_users_days_ms / 1000};
-}
-
-static int gone(const struct report_time *time, const struct stored_period *c, struct err *err)
-{
-    if (c->kind == PERIOD_HOUR)
-        return err_set(err, EX_USAGE,
-                       "hours are kept for %d days, and %s is older; ask for days or months",
-                       (int)(time->hours_kept_s / DAY_S), c->name);
-    return err_set(err, EX_USAGE,
-                   "days are kept for %d days, and %s is older; ask for whole months, which are "
-                   "kept for ever",
-                   (int)(time->days_kept_s / DAY_S), c->name);
-}
-
-int read_report_cover(const struct report_time *time, time_t from, time_t to, struct arena *arena,
-                      struct stored_periods *out, struct err *err)
-{
-    if (period_range_stored(from, to, time->now, time->hours, arena, out, err) != 0)
-        return -1;
-    for (size_t i = 0; i < out->count; i++) {
-        const struct stored_period *c = &out->items[i];
-        int64_t kept = c->kind == PERIOD_DAY ? time->days_kept_s : time->hours_kept_s;
-
-        if (c->kind != PERIOD_MONTH && c->end + kept <= time->now)
-            return gone(time, c, err);
-    }
-    return 0;
-}
-
 /* --- accounts -------------------------------------------------------------------------------- */
 
 /* Nodes have accounts of their own, "@" and the node's name. */
@@ -108,6 +71,9 @@ static int find_names(struct reading *d, struct err *err)
 {
     if (d->is_node)
         return names_of_nodes(d, err);
+    if (d->q->scope == SCOPE_CUSTOMER)
+        return read_customers_accounts(d->r, d->q->customers, d->q->account, d->arena, &d->names,
+                                       err);
     if (d->q->scope == SCOPE_SERVER)
         return read_accounts(d->r, d->arena, &d->names, err);
     d->names.items = arena_array(d->arena, 1, sizeof *d->names.items);
@@ -355,6 +321,32 @@ static int row_named(void *context, struct slice name, const struct tally *sum, 
                            d->cells, &d->covered[0], err);
 }
 
+/* Of a customer, or a domain without one. */
+static int row_customer(void *context, struct slice customer, struct slice account,
+                        const struct tally *sum, struct err *err)
+{
+    return row_named(context, customer.len > 0 ? customer : account, sum, err);
+}
+
+static int add_sum(void *context, struct slice name, const struct tally *sum, struct err *err)
+{
+    (void)name;
+    (void)err;
+    tally_add(context, sum);
+    return 0;
+}
+
+/* The domains of a customer together. */
+static int read_one_customer(struct reading *d, const struct stored_periods *periods,
+                             struct err *err)
+{
+    struct tally sum = {{0}};
+
+    if (read_counters(d->r, &d->names, periods, &d->counters, add_sum, &sum, err) != 0)
+        return -1;
+    return row_named(d, SLICE_NONE, &sum, err);
+}
+
 static int read_one_user(struct reading *d, const struct stored_periods *periods, struct err *err)
 {
     struct tally sum;
@@ -369,6 +361,11 @@ static int read_accounts_of_step(struct reading *d, const struct stored_periods 
 {
     if (d->q->scope == SCOPE_USER)
         return read_one_user(d, periods, err);
+    if (d->q->scope == SCOPE_CUSTOMER && d->q->by == BY_NOTHING)
+        return read_one_customer(d, periods, err);
+    if (d->q->by == BY_CUSTOMER)
+        return read_customers(d->r, d->q->customers, &d->names, periods, &d->counters, row_customer,
+                              d, err);
     if (d->q->by == BY_USER)
         return read_users(d->r, &d->names, periods, &d->counters, row_named, d, err);
     return read_counters(d->r, &d->names, periods, &d->counters, d->is_node ? row_node : row_named,

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "lib/core/contract.h"
+#include "lib/core/hosted.h"
 #include "lib/core/period.h"
 #include "lib/core/report_grid.h"
 #include "lib/read/read.h"
@@ -18,8 +19,9 @@
  * a time that is no longer kept).
  */
 
-enum report_scope { SCOPE_SERVER, SCOPE_DOMAIN, SCOPE_USER };
-enum report_by { BY_NOTHING = -1, BY_NODE, BY_DOMAIN, BY_USER };
+enum report_scope { SCOPE_SERVER, SCOPE_DOMAIN, SCOPE_USER, SCOPE_CUSTOMER };
+/* BY_CUSTOMER: domains without a customer are rows of their own. */
+enum report_by { BY_NOTHING = -1, BY_NODE, BY_DOMAIN, BY_USER, BY_CUSTOMER };
 
 /* The time that a report is about. */
 struct report_time {
@@ -31,7 +33,8 @@ struct report_time {
 struct report_question {
     const struct report_kind *kind;
     enum report_scope scope;
-    struct slice account, user; /* canonical; of SCOPE_DOMAIN, SCOPE_USER */
+    struct slice account, user;     /* canonical; of SCOPE_DOMAIN, SCOPE_USER; the customer */
+    const struct hosted *customers; /* says whose domains are: SCOPE_CUSTOMER, BY_CUSTOMER */
     enum report_by by;
     enum period_kind step; /* PERIOD_TOTAL: none */
     struct report_time time;

@@ -2,6 +2,7 @@
 #define TG_READ_READ_TOTALS_H
 
 #include "lib/core/contract.h"
+#include "lib/core/hosted.h"
 #include "lib/core/report_grid.h"
 #include "lib/read/read.h"
 #include "lib/read/read_range.h"
@@ -18,6 +19,11 @@ struct totals_question {
     const struct range *range;
     const char *timezone;
     bool by_user; /* a row for each user of the accounts, by account and user */
+    /* by_customer: a row for each customer, and for each account without one; `customer`: its
+     * accounts alone. Either needs to know whose they are. */
+    bool by_customer;
+    struct slice customer;
+    const struct hosted *customers;
 };
 
 /* report_grid_fini in any case. */

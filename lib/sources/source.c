@@ -141,7 +141,11 @@ static int set_up(struct hosted *w, const struct settings *s, struct err *err)
     return 0;
 }
 
-struct hosted *source_load(const struct settings *s, FILE *warnings, struct err *err)
+/* Lists some of the settings' sources. */
+typedef int list_some(struct listing *l, const struct settings *s, struct err *err);
+
+static struct hosted *load(const struct settings *s, list_some *list, FILE *warnings,
+                           struct err *err)
 {
     struct listing l = {.hosted = hosted_new(WORLD_MAX_BYTES), .settings = s, .warnings = warnings};
     struct err own;
@@ -156,7 +160,7 @@ struct hosted *source_load(const struct settings *s, FILE *warnings, struct err 
     arena_init(&l.taken_keys, WORLD_MAX_BYTES);
     result = set_up(l.hosted, s, err);
     if (result == 0)
-        result = list_sources(&l, s, err);
+        result = list(&l, s, err);
     strmap_fini(&l.taken);
     strmap_fini(&l.owner_index);
     arena_fini(&l.taken_keys);
@@ -165,6 +169,25 @@ struct hosted *source_load(const struct settings *s, FILE *warnings, struct err 
         return l.hosted;
     hosted_free(l.hosted);
     return NULL;
+}
+
+struct hosted *source_load(const struct settings *s, FILE *warnings, struct err *err)
+{
+    return load(s, list_sources, warnings, err);
+}
+
+static int list_customers(struct listing *l, const struct settings *s, struct err *err)
+{
+    bool never = false;
+    const struct source_list list = {SOURCE_CUSTOMERS, "billing.customers", &s->billing.customers,
+                                     &never};
+
+    return list_all(&list, l, s, err);
+}
+
+struct hosted *source_load_customers(const struct settings *s, FILE *warnings, struct err *err)
+{
+    return load(s, list_customers, warnings, err);
 }
 
 /* --- delimiters

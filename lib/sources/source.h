@@ -24,6 +24,7 @@
  *                  virtual_alias_domains,  alias_maps (for mydestination)
  *                  virtual_mailbox_domains;
  *                  in either case the copies of recipient_bcc_maps and sender_bcc_maps, too
+ *   (plans and customers: file and redis, a domain and its plan or customer)
  *   socketmap      name -> owner or ""  address -> target[,target...]  login -> address
  *
  * An owner without a dot ("OK", "x") is none: such a domain is charged as it appears.
@@ -37,6 +38,10 @@
  * source the first 100, then their number). */
 struct hosted *source_load(const struct settings *s, FILE *warnings, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
+
+/* The same with customers alone: whose the domains are (hosted_customer). */
+struct hosted *source_load_customers(const struct settings *s, FILE *warnings,
+                                     struct err *err) TG_MUST_USE TG_NONNULL(1);
 
 /* Notices that a source is not what it was: files and Postfix tables by time, size and inode, Redis
  * by content (at most every 10 s). Make it before the hosted set that it is to watch is loaded;
