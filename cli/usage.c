@@ -11,6 +11,7 @@
 #include "cli/usage_over.h"
 #include "lib/admin/holder_usage.h"
 #include "lib/core/format.h"
+#include "lib/core/text.h"
 #include "lib/read/read_usage_rows.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/json.h"
@@ -204,7 +205,27 @@ static void add_exempt_users(const struct usage_command *w, struct buf *b)
     }
 }
 
-static void add_text(struct usage_command *w, struct buf *b)
+static void add_forecasts(const struct usage_command *w, struct buf *b)
+{
+    struct render_style style;
+    struct buf text;
+    bool is_first = true;
+
+    cli_style(&style);
+    buf_init(&text, TEXT_BYTES);
+    for (size_t i = 0; i < w->rows.count; i++) {
+        buf_reset(&text);
+        read_usage_add_forecast(&w->rows.list[i], &text);
+        if (text.len == 0)
+            continue;
+        buf_add_str(b, is_first ? "\n" : "");
+        text_wrap(b, 0, false, style.width, buf_slice(&text));
+        is_first = false;
+    }
+    buf_fini(&text);
+}
+
+static void add_tables(struct usage_command *w, struct buf *b)
 {
     struct render_style style;
     struct table own, users;
@@ -230,6 +251,12 @@ static void add_text(struct usage_command *w, struct buf *b)
     else
         buf_add_str(b, "Users are not counted (accounting.users); name them with --user.\n");
     add_exempt_users(w, b);
+}
+
+static void add_text(struct usage_command *w, struct buf *b)
+{
+    add_tables(w, b);
+    add_forecasts(w, b);
 }
 
 static json_t *to_json(struct usage_command *w, const struct table *list)

@@ -20,6 +20,8 @@ static size_t columns_make(struct table_column columns[COLUMNS_MAX])
         (struct table_column){.name = "account", .head = "account", .canonical = true, .cut = 30};
     for (size_t i = 0; i < read_usage_column_count; i++)
         columns[1 + i] = read_usage_columns[i];
+    columns[1 + READ_USAGE_OVER_AT].head = "full on";
+    columns[1 + READ_USAGE_OVER_AT].minor = true;
     return 1 + read_usage_column_count;
 }
 

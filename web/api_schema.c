@@ -254,6 +254,9 @@ static const struct property limit[] = {
     {"percent", "integer", 0, "May be more than 100 where limits are only observed."},
     {"reopens_s", "integer", NULLABLE, "Seconds until there is room."},
     {"reopens_at", "integer", NULLABLE, "The same as Unix time."},
+    {"forecast", "string", NULLABLE,
+     "Of a month with room: will it be full before its end? full, no, unknown."},
+    {"over_at", "integer", NULLABLE, "When it will be full, as Unix time."},
     {NULL, NULL, 0, NULL}};
 
 static const struct property usage[] = {

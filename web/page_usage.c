@@ -1,6 +1,8 @@
 #include "web/page_usage.h"
 
+#include "lib/core/forecast.h"
 #include "lib/core/format.h"
+#include "lib/core/period.h"
 #include "lib/core/render_html.h"
 #include "lib/core/text.h"
 #include "web/page.h"
@@ -9,12 +11,12 @@
 #define WARN       80 /* percent, where the limit has no soft percentage */
 
 /* What a narrow page shows without scrolling comes first. */
-enum { U_LIMIT, U_USED, U_BAR, U_PERCENT, U_USER, U_REOPENS, U_ACTION, U_COUNT };
+enum { U_LIMIT, U_USED, U_BAR, U_PERCENT, U_USER, U_REOPENS, U_FULL_ON, U_ACTION, U_COUNT };
 
 static const struct page_head heads[U_COUNT] = {
-    {"limit", false, false}, {"used", true, false},  {"use", false, true},
-    {"full", true, false},   {"user", false, false}, {"room again", false, false},
-    {"over it", false, true}};
+    {"limit", false, false},   {"used", true, false},   {"use", false, true},
+    {"full", true, false},     {"user", false, false},  {"room again", false, false},
+    {"full on", false, false}, {"over it", false, true}};
 
 static void add_text(struct html *h, size_t column, struct buf *b)
 {
@@ -57,6 +59,16 @@ static void write_reopens(const struct usage_row *row, int64_t now_ms, struct bu
     }
 }
 
+static void write_full_on(const struct usage_row *row, struct buf *b)
+{
+    char day[PERIOD_TEXT];
+
+    if (!row->has_forecast || row->over_s == FORECAST_NOT)
+        return;
+    period_name(PERIOD_DAY, (time_t)row->over_s, day);
+    buf_add_str(b, row->over_s == FORECAST_UNKNOWN ? "unknown" : day);
+}
+
 static void add_row(struct html *h, const struct usage_row *row, int64_t now_ms)
 {
     struct buf b;
@@ -75,6 +87,8 @@ static void add_row(struct html *h, const struct usage_row *row, int64_t now_ms)
     page_cell(h, &heads[U_USER], row->user);
     write_reopens(row, now_ms, &b);
     add_text(h, U_REOPENS, &b);
+    write_full_on(row, &b);
+    add_text(h, U_FULL_ON, &b);
     page_cell(h, &heads[U_ACTION], slice_str(limit_action_name(row->limit->action)));
     html_close(h, "tr");
     html_newline(h);

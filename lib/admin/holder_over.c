@@ -5,6 +5,7 @@
 
 #include "lib/admin/holder_usage.h"
 #include "lib/admin/limit_holders.h"
+#include "lib/read/read_forecast.h"
 #include "lib/read/read_windows.h"
 
 #define SCRATCH_BYTES ((size_t)256 << 20)
@@ -146,6 +147,18 @@ static int by_fullness(const void *a, const void *b)
                                                 : read_usage_compare(&x->usage, &y->usage);
 }
 
+static int rows_forecast(struct reader *r, struct holder_over *out, struct arena *arena,
+                         struct err *err)
+{
+    struct forecast_question *q = arena_array(arena, out->count + 1, sizeof *q);
+
+    if (q == NULL)
+        return no_memory(err);
+    for (size_t i = 0; i < out->count; i++)
+        q[i] = (struct forecast_question){out->list[i].account, &out->list[i].usage};
+    return read_forecast(r, q, out->count, out->now_ms / 1000, err);
+}
+
 int holder_over_read(const struct setup *s, struct reader *r, const struct holder_over_question *q,
                      struct arena *arena, struct holder_over *out, struct err *err)
 {
@@ -156,6 +169,8 @@ int holder_over_read(const struct setup *s, struct reader *r, const struct holde
     arena_init(&w.scratch, SCRATCH_BYTES);
     result = limit_holders_each(s, r, q->now_s, take, &w, err);
     arena_fini(&w.scratch);
+    if (result == 0)
+        result = rows_forecast(r, out, arena, err);
     if (result == 0 && out->count > 1)
         qsort(out->list, out->count, sizeof *out->list, by_fullness);
     return result;

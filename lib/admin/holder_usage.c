@@ -1,6 +1,9 @@
 #include "lib/admin/holder_usage.h"
 
 #include <stdlib.h>
+#include <sysexits.h>
+
+#include "lib/read/read_forecast.h"
 
 #define USERS_LOOKED 50 /* of which the fullest are given: at least as many */
 
@@ -10,13 +13,27 @@ static struct usage_question question(const struct holder *h, const struct holde
         .holder = h->name, .subject = h->subject, .limits = l->limits, .count = l->count};
 }
 
+static int rows_forecast(struct reader *r, const struct holder *h, const struct usage_rows *rows,
+                         struct arena *arena, struct err *err)
+{
+    struct forecast_question *q = arena_array(arena, rows->count + 1, sizeof *q);
+
+    if (q == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    for (size_t i = 0; i < rows->count; i++)
+        q[i] = (struct forecast_question){h->name, &rows->list[i]};
+    return read_forecast(r, q, rows->count, rows->now_ms / 1000, err);
+}
+
 int holder_usage_of(struct reader *r, const struct holder *h, const struct holder_limits *l,
                     const struct name_list *users, struct arena *arena, struct usage_rows *out,
                     struct err *err)
 {
     struct usage_question q = question(h, l);
 
-    return read_usage(r, &q, users, arena, out, err);
+    if (read_usage(r, &q, users, arena, out, err) != 0)
+        return -1;
+    return rows_forecast(r, h, out, arena, err);
 }
 
 static int by_fullness(const void *a, const void *b)
@@ -52,5 +69,5 @@ int holder_usage_read(struct reader *r, const struct holder *h, const struct hol
     if (read_usage(r, &q, &users, arena, out, err) != 0)
         return -1;
     order_users(out, top);
-    return 0;
+    return rows_forecast(r, h, out, arena, err);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#include "lib/read/read_forecast.h"
 #include "lib/read/read_reply.h"
 #include "lib/read/read_windows.h"
 
@@ -104,18 +105,13 @@ struct busy_search {
 
 static uint64_t counted(const struct tally *t, enum limit_metric metric)
 {
-    switch (metric) {
-    case METRIC_RECIPIENTS:
-        return t->value[COUNTER_OUT_RECIPIENTS] + t->value[COUNTER_FORWARD_RECIPIENTS];
-    case METRIC_MESSAGES:
-        return t->value[COUNTER_OUT_MESSAGES] + t->value[COUNTER_FORWARD_MESSAGES];
-    case METRIC_BYTES:
-        return t->value[COUNTER_OUT_BYTES] + t->value[COUNTER_FORWARD_BYTES];
-    case METRIC_BOUNCES:
-    case METRIC_COUNT:
-        break;
-    }
-    return t->value[COUNTER_BOUNCES_RECEIVED];
+    struct counter_list counters;
+    uint64_t sum = 0;
+
+    read_forecast_counters(metric, &counters);
+    for (size_t i = 0; i < counters.count; i++)
+        sum += t->value[counters.ids[i]];
+    return sum;
 }
 
 static int busy_row(void *context, struct slice name, const struct tally *sum, struct err *err)

@@ -22,6 +22,8 @@ struct usage_row {
     uint64_t used, room;
     uint64_t percent;   /* may be more than 100: in observe mode, or with a lowered limit */
     int64_t reopens_ms; /* when one more fits: 0 now, -1 never */
+    bool has_forecast;  /* of read_forecast.h */
+    int64_t over_s;     /* then: when it will be full, as forecast_reaches_s says */
 };
 
 struct usage_rows {

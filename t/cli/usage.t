@@ -128,6 +128,36 @@ def months(tollgate, windows):
              "a full month reopens at its end")
 
 
+def forecasts(tollgate, windows, redis):
+    """100 MB a day; the room of 400 MB lasts for 11 hours of today, three days and 13 hours."""
+    counted, user, mb = Counted("Europe/Berlin"), "g@grow.wild.example", 1 << 20
+    for day in range(1, 41):
+        counted.add(ago(days=day), "grow.wild.example", {"out_bytes": 90 * mb,
+                                                         "forward_bytes": 10 * mb}, user)
+    counted.write(redis, {"mx1": int(NOW.timestamp())})
+    for scope, subject, end in (("domain", "", 2400), ("user", user, 2900)):
+        redis("HSET", "tg:{grow.wild.example}:limits", scope + "/bytes/month",
+              "max=%d" % (end * mb))
+        windows.consume("grow.wild.example", "bytes", "month", 2000 * mb, ago(hours=1), subject,
+                        ends=MONTH_ENDS)
+    rows = {row["limit"]: row for row in rows_of(tollgate, "grow.wild.example")}
+    tap.ok(abs(int(rows["domain/bytes/month"]["over_at"]) - NOW.timestamp() - 4 * 86400) <= 1,
+           "when a month will be full", rows)
+    tap.ok(abs(int(rows["user/bytes/month"]["over_at"]) - NOW.timestamp() - 9 * 86400) <= 1,
+           "a user's", rows)
+    text = tollgate.good("usage", "grow.wild.example")
+    tap.ok("domain/bytes/month will be full on 2026-11-25 if" in text, "it is said", text)
+    tap.ok("user/bytes/month of %s will be full on 2026-11-30 if" % user in text, "of users, too",
+           text)
+    over = tollgate.good("usage", "--over", "80", env={"COLUMNS": "200"})
+    line = [line for line in over.splitlines() if "grow.wild" in line]
+    tap.ok(len(line) == 1 and "2026-11-25" in line[0] and "full on" in over, "and of all domains",
+           over)
+    redis("HSET", "tg:{grow.wild.example}:limits", "domain/bytes/month", "max=%d" % (3000 * mb))
+    row = [r for r in rows_of(tollgate, "grow.wild.example") if r["limit"] == "domain/bytes/month"]
+    tap.ok((row[0]["forecast"], row[0]["over_at"]) == ("no", ""), "not before the month ends", row)
+
+
 def nothing_consumed(tollgate, redis):
     before = {key: redis("DUMP", key) for key in redis("KEYS", "tg:*window*")}
     tollgate.good("usage", "example.com")
@@ -164,6 +194,7 @@ def main():
     shown(tollgate)
     exact(tollgate, windows, redis)
     months(tollgate, windows)
+    forecasts(tollgate, windows, redis)
     nothing_consumed(tollgate, redis)
     data = json.loads(tollgate.good("usage", "example.com", "--format", "json"))
     tap.same([row["user"] for row in data["limits"] if row["user"]][0],

@@ -205,13 +205,13 @@ def billing(site):
 
 
 def usage_rows(page):
-    """(limit, user, used, width of the bar, full, room again, action) of each row."""
+    """(limit, user, used, width of the bar, full, room again, full on, action) of each row."""
     part = page[page.index('id="usage-caption"'):] if 'id="usage-caption"' in page else ""
     found = []
     for row in re.findall(r"<tr>(.*?)</tr>", part[:part.find("</table>")]):
         cells = re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row)
         bar = re.search(r'class="(good|warn|bad)" width="(\d+)"', row)
-        if len(cells) == 7 and "<bdi>" in cells[0]:
+        if len(cells) == 8 and "<bdi>" in cells[0]:
             found.append((re.sub("<.*?>", "", cells[0]), cells[4], cells[1],
                           bar.groups() if bar else None, cells[3]) + tuple(cells[5:]))
     return found
@@ -229,10 +229,10 @@ def usage(site):
     page = site.get("/d/own.example").text
     tap.same(usage_rows(page),
              [("domain/recipients/hour", "", "600 of 600", ("bad", "1000"), "100%",
-               "12:11 (in 11min)", "defer"),
-              ("domain/bytes/day", "", "0 B of 10.0 GB", None, "0%", "", "reject"),
+               "12:11 (in 11min)", "", "defer"),
+              ("domain/bytes/day", "", "0 B of 10.0 GB", None, "0%", "", "", "reject"),
               ("user/messages/day", "alice@own.example", "170 of 200", ("warn", "850"), "85%", "",
-               "hold")], "a domain and its fullest users")
+               "", "hold")], "a domain and its fullest users")
     said = json.loads(site.says("usage", "own.example", "--format", "json"))["limits"]
     tap.same([(r["limit"], "%d%%" % r["percent"]) for r in said],
              [(r[0], r[4]) for r in usage_rows(page)], "as the command says")
