@@ -57,8 +57,14 @@ def free_port():
         return port
 
 
+# Times after which a test gives up are for a machine with nothing else to do; others are many times
+# slower, and what is well does not wait.
+PATIENCE = 4
+
+
 def wait_for(what, test, timeout_s=20.0):
     """Calls test() until it gives something true, which is returned; an error after the timeout."""
+    timeout_s *= PATIENCE
     end = time.monotonic() + timeout_s
     pause = 0.002
     while True:
@@ -126,7 +132,7 @@ class Daemon:
 
     def wait(self, timeout_s=30):
         """The exit code (negative: the signal)."""
-        code = self.process.wait(timeout_s)
+        code = self.process.wait(timeout_s * PATIENCE)
         if self in _daemons:
             _daemons.remove(self)
         return code
@@ -157,8 +163,8 @@ class Daemon:
 def run(argv, stdin=b"", env=None, timeout_s=120, preexec=None):
     """Exit code, stdout and stderr (text) of a command."""
     p = subprocess.run(argv, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                       env=dict(os.environ, **(env or {})), timeout=timeout_s, check=False,
-                       preexec_fn=preexec)
+                       env=dict(os.environ, **(env or {})), timeout=timeout_s * PATIENCE,
+                       check=False, preexec_fn=preexec)
     return (p.returncode, p.stdout.decode("utf-8", "replace"), p.stderr.decode("utf-8", "replace"))
 
 
