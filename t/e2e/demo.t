@@ -67,7 +67,7 @@ def demonstrate(folder):
     with open(output, "wb") as out:
         demo = subprocess.Popen(
             [os.path.join(proc.SOURCE, "contrib/demo"), "--no-install"], stdin=terminal, stdout=out,
-            stderr=out, env=dict(os.environ, TMPDIR=os.path.join(folder, "tmp")))
+            stderr=out, env=dict(os.environ, TMPDIR=os.path.join(folder, "tmp"), CFLAGS="-O0"))
     try:
         proc.wait_for("web pages", lambda: demo.poll() is not None or
                       "Press Enter" in proc.read_text(output), timeout_s=600)
