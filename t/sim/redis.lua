@@ -1,11 +1,18 @@
 -- As much of Redis as the push of a ledger needs, in memory, for t/sim/simulate. The scripts that it
 -- runs are the real ones. t/sim/redis.t holds its answers against those of a real server.
 --
--- Global functions for the host: run(words), eval(source, keys, words), save(), restore(copy);
--- from it: now_s().
+-- Global functions for the host: run(words), answer(script, key, asked), eval(script, asked, words),
+-- save(), restore(copy); from it: now_s().
 
-local keys = {} -- name -> { kind = 'hash' | 'set' | 'zset' | 'string', value = ... }
-local commands, compiled = {}, {}
+local CHECK_EVERY = 100
+
+-- name -> { kind = 'hash' | 'set' | 'zset' | 'string', value = ..., text = see contents() }
+local keys = {}
+local commands = {}
+-- Script -> what its hash has -> its words -> { reply, writes, what the hash has then }. A script is
+-- a function of these alone, so it is run only once for all; but now and then all the same, to see
+-- that this is true.
+local known, hits = {}, 0
 
 local function wrong_type()
     return { err = 'WRONGTYPE Operation against a key holding the wrong kind of value' }
@@ -86,6 +93,7 @@ function commands.HSET(name, ...)
     if hash == false then
         return wrong_type()
     end
+    keys[name].text = nil
     for i = 1, #words, 2 do
         added = added + (hash[words[i]] and 0 or 1)
         hash[words[i]] = words[i + 1]
@@ -102,6 +110,7 @@ function commands.HDEL(name, ...)
         gone = gone + (hash and hash[field] and 1 or 0)
         if hash then
             hash[field] = nil
+            keys[name].text = nil
         end
     end
     if hash and next(hash) == nil then
@@ -217,7 +226,7 @@ function commands.SCAN()
 end
 
 function commands.FLUSHALL()
-    keys = {}
+    keys, known = {}, {}
     return { ok = 'OK' }
 end
 
@@ -232,6 +241,11 @@ function commands.KEYS(start)
     return found
 end
 
+-- What a script may do to its key, to be known: see eval().
+local READS = { HGET = true, HMGET = true, HGETALL = true, HKEYS = true, HLEN = true, HSCAN = true }
+local WRITES = { HSET = true, HDEL = true }
+local writes -- of the script that runs, each { name, word, ... }; nil: it did something else
+
 function run(words)
     local command = commands[words[1]]
     if not command then
@@ -242,8 +256,13 @@ end
 
 redis = {}
 
-function redis.call(...)
-    local reply = run({ ... })
+function redis.call(name, key, ...)
+    if WRITES[name] and writes and key == KEYS[1] then
+        writes[#writes + 1] = { name, ... }
+    elseif not READS[name] or key ~= KEYS[1] then
+        writes = nil
+    end
+    local reply = run({ name, key, ... })
     if type(reply) == 'table' and reply.err then
         error(reply, 0)
     end
@@ -254,21 +273,71 @@ function redis.error_reply(text)
     return { err = text }
 end
 
-function eval(source, count, words)
-    compiled[source] = compiled[source] or assert(loadstring(source))
-    KEYS, ARGV = {}, {}
-    for i = 1, #words do
-        if i <= count then
-            KEYS[i] = words[i]
-        else
-            ARGV[i - count] = words[i]
+-- All that a hash has; nil: the key is none.
+local function contents(name)
+    local key = keys[name]
+    if key and not key.text and key.kind == 'hash' then
+        local words = {}
+        for i, field in ipairs(sorted(key.value)) do
+            words[2 * i - 1], words[2 * i] = field, key.value[field]
         end
+        key.text = table.concat(words, '\n')
     end
-    local good, reply = pcall(compiled[source])
-    if good then
-        return reply
+    return key and key.text or not key and '' or nil
+end
+
+local function script_run(script)
+    writes = {}
+    local good, reply = pcall(script)
+    if not good then
+        writes = nil
+        reply = type(reply) == 'table' and reply or { err = 'ERR ' .. tostring(reply) }
     end
-    return type(reply) == 'table' and reply or { err = 'ERR ' .. tostring(reply) }
+    return reply
+end
+
+local function replay(name, done)
+    for _, words in ipairs(done.writes) do
+        commands[words[1]](name, unpack(words, 2))
+    end
+    if keys[name] and #done.writes > 0 then
+        keys[name].text = done.after
+    end
+    return done.reply
+end
+
+-- What the script says to that, and does, if that is known; nil: run it.
+function answer(script, name, asked)
+    local done = known[script] and known[script][contents(name)]
+    done = done and done[asked]
+    hits = hits + (done and 1 or 0)
+    if done and hits % CHECK_EVERY ~= 0 then
+        return replay(name, done)
+    end
+end
+
+local function keep(script, before, asked, reply)
+    local of_script = known[script] or {}
+    known[script] = of_script
+    of_script[before] = of_script[before] or {}
+    local was = of_script[before][asked]
+    local is = { reply = reply, writes = writes, after = contents(KEYS[1]) }
+    assert(not was or was.reply == reply and was.after == is.after, 'a script is no function')
+    of_script[before][asked] = is
+end
+
+-- A script, compiled; asked: its words without the key, as one text; words: key and words. One that
+-- answers with a table is that of a node's hash, which says something else each time.
+function eval(script, asked, words)
+    local before = known[script] ~= false and contents(words[1])
+    KEYS, ARGV = { words[1] }, { unpack(words, 2) }
+    local reply = script_run(script)
+    if type(reply) == 'table' and not reply.err then
+        known[script] = false
+    elseif writes and before then
+        keep(script, before, asked, reply or false)
+    end
+    return reply
 end
 
 function save()

@@ -8,6 +8,7 @@
 #include "lib/sys/journal_repair.h"
 #include "lib/sys/journal_segment.h"
 #include "t/sim/sim_files.h"
+#include "t/sim/sim_redis.h"
 #include "t/sim/sim_store.h"
 #include "t/sim/sim_world.h"
 
@@ -45,7 +46,7 @@ static void server_event(struct sim *m)
         break;
     case 1: /* a snapshot of before, or a replica that was behind */
         rows_lost(m);
-        sim_store_restore();
+        sim_redis_restore();
         backdate(m);
         if (random_below(&m->random, 2) == 0)
             sim_store_promote();
@@ -58,7 +59,7 @@ static void server_event(struct sim *m)
         sim_store_deliver();
         break;
     default:
-        sim_store_save();
+        sim_redis_save();
         m->saved_step = m->step;
     }
 }
@@ -283,7 +284,7 @@ static void ledger_lose(struct sim *m, size_t node)
     sim_store_faults(0);
     m->has_seals_alone = m->has_seals_alone || sim_sealed() > 0;
     if (named[0] == '\0') /* a share that Redis has again later counts beside the new one */
-        sim_store_forget();
+        sim_redis_forget();
     if (journal_repair(n->journal_dir, 0, &repaired, &err) == 0)
         losses_note(m, node, journal_look(m, n));
     if (m->fault[0] == '\0' && sim_node_repair(n, &err) != 0)

@@ -1,27 +1,17 @@
 #include "t/sim/sim_store.h"
 
-#include <lauxlib.h>
-#include <lua.h>
-#include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
-#include "lib/sys/clock.h"
+#include "t/sim/sim_redis.h"
 
 #define PIPE_MAX 2400
 #define LATE_MAX 8
 
-/* A command with its words in one block. */
-struct command {
-    const struct script *script; /* NULL: an ordinary one */
-    size_t keys, argc;
-    struct slice *argv;
-};
-
 struct pipeline {
-    struct command commands[PIPE_MAX];
+    struct sim_command commands[PIPE_MAX];
     size_t count;
 };
 
@@ -34,176 +24,20 @@ struct store {
 };
 
 static struct {
-    lua_State *lua;
     struct random_source *random;
     uint32_t faults;
     uint64_t connections, servers;
-    int saved; /* in Lua's registry; LUA_NOREF: none */
     struct pipeline *late[LATE_MAX];
     size_t late_count;
 } sim;
 
-/* --- Redis in memory ------------------------------------------------------------------------- */
-
-static int now_s(lua_State *lua)
-{
-    lua_pushnumber(lua, (lua_Number)(clock_unix_ms() / 1000));
-    return 1;
-}
-
 void sim_store_begin(const char *lua_path, struct random_source *random)
 {
-    sim.lua = luaL_newstate();
     sim.random = random;
-    sim.saved = LUA_NOREF;
-    luaL_openlibs(sim.lua);
-    lua_register(sim.lua, "now_s", now_s);
-    if (luaL_dofile(sim.lua, lua_path) != 0) {
-        (void)fprintf(stderr, "%s\n", lua_tostring(sim.lua, -1));
-        exit(EX_NOINPUT);
-    }
-}
-
-static redisReply *reply_of(int type)
-{
-    redisReply *reply = calloc(1, sizeof *reply);
-
-    if (reply == NULL)
-        abort();
-    reply->type = type;
-    return reply;
-}
-
-static redisReply *text_reply(int type, const char *text, size_t len)
-{
-    redisReply *reply = reply_of(type);
-
-    reply->str = malloc(len + 1);
-    if (reply->str == NULL)
-        abort();
-    memcpy(reply->str, text, len);
-    reply->str[len] = '\0';
-    reply->len = len;
-    return reply;
-}
-
-static redisReply *take_reply(void);
-
-static redisReply *take_array(void)
-{
-    redisReply *reply = reply_of(REDIS_REPLY_ARRAY);
-
-    reply->elements = lua_objlen(sim.lua, -1);
-    reply->element = calloc(reply->elements + 1, sizeof *reply->element);
-    if (reply->element == NULL)
-        abort();
-    for (size_t i = 0; i < reply->elements; i++) {
-        lua_rawgeti(sim.lua, -1, (int)i + 1);
-        reply->element[i] = take_reply();
-    }
-    return reply;
-}
-
-/* {err = text}, {ok = text}, or an array. */
-static redisReply *take_table(void)
-{
-    static const struct {
-        const char *field;
-        int type;
-    } marked[] = {{"err", REDIS_REPLY_ERROR}, {"ok", REDIS_REPLY_STATUS}};
-
-    for (size_t i = 0; i < sizeof marked / sizeof marked[0]; i++) {
-        redisReply *reply = NULL;
-        size_t len;
-        const char *text;
-
-        lua_getfield(sim.lua, -1, marked[i].field);
-        text = lua_tolstring(sim.lua, -1, &len);
-        if (text != NULL)
-            reply = text_reply(marked[i].type, text, len);
-        lua_pop(sim.lua, 1);
-        if (reply != NULL)
-            return reply;
-    }
-    return take_array();
-}
-
-/* What is on Lua's stack, as Redis answers it; taken off. */
-static redisReply *take_reply(void)
-{
-    redisReply *reply;
-    size_t len;
-
-    switch (lua_type(sim.lua, -1)) {
-    case LUA_TNUMBER:
-        reply = reply_of(REDIS_REPLY_INTEGER);
-        reply->integer = (long long)lua_tonumber(sim.lua, -1);
-        break;
-    case LUA_TSTRING: {
-        const char *text = lua_tolstring(sim.lua, -1, &len);
-
-        reply = text_reply(REDIS_REPLY_STRING, text, len);
-        break;
-    }
-    case LUA_TTABLE:
-        reply = take_table();
-        break;
-    default:
-        reply = reply_of(REDIS_REPLY_NIL);
-    }
-    lua_pop(sim.lua, 1);
-    return reply;
-}
-
-static void push_words(const struct command *c)
-{
-    lua_createtable(sim.lua, (int)c->argc, 0);
-    for (size_t i = 0; i < c->argc; i++) {
-        lua_pushlstring(sim.lua, c->argv[i].ptr != NULL ? c->argv[i].ptr : "", c->argv[i].len);
-        lua_rawseti(sim.lua, -2, (int)i + 1);
-    }
-}
-
-static redisReply *execute(const struct command *c)
-{
-    int arguments = 1;
-
-    if (c->script != NULL) {
-        lua_getglobal(sim.lua, "eval");
-        lua_pushstring(sim.lua, c->script->source);
-        lua_pushinteger(sim.lua, (lua_Integer)c->keys);
-        arguments = 3;
-    } else {
-        lua_getglobal(sim.lua, "run");
-    }
-    push_words(c);
-    if (lua_pcall(sim.lua, arguments, 1, 0) != 0) {
-        (void)fprintf(stderr, "redis.lua: %s\n", lua_tostring(sim.lua, -1));
-        abort();
-    }
-    return take_reply();
+    sim_redis_begin(lua_path);
 }
 
 /* --- pipelines ------------------------------------------------------------------------------- */
-
-static void command_set(struct command *c, size_t argc, const struct slice *argv)
-{
-    size_t bytes = argc * sizeof *argv;
-    char *text;
-
-    for (size_t i = 0; i < argc; i++)
-        bytes += argv[i].len;
-    *c = (struct command){.argc = argc, .argv = malloc(bytes + 1)};
-    if (c->argv == NULL)
-        abort();
-    text = (char *)(c->argv + argc);
-    for (size_t i = 0; i < argc; i++) {
-        if (argv[i].len > 0)
-            memcpy(text, argv[i].ptr, argv[i].len);
-        c->argv[i] = (struct slice){text, argv[i].len};
-        text += argv[i].len;
-    }
-}
 
 static void pipeline_clear(struct pipeline *p)
 {
@@ -215,7 +49,7 @@ static void pipeline_clear(struct pipeline *p)
 static void pipeline_run(const struct pipeline *p, redisReply **replies)
 {
     for (size_t i = 0; i < p->count; i++)
-        replies[i] = execute(&p->commands[i]);
+        replies[i] = sim_redis_run(&p->commands[i]);
 }
 
 static void replies_drop(redisReply **replies, size_t count)
@@ -230,7 +64,7 @@ static void replies_drop(redisReply **replies, size_t count)
 static void pipeline_run_late(const struct pipeline *p)
 {
     for (size_t i = 0; i < p->count; i++)
-        freeReplyObject(execute(&p->commands[i]));
+        freeReplyObject(sim_redis_run(&p->commands[i]));
 }
 
 /* Moves the commands away; they arrive later. */
@@ -269,31 +103,6 @@ void sim_store_flush(void)
     freeReplyObject(sim_store_ask(1, (struct slice[]){SLICE("FLUSHALL")}));
 }
 
-void sim_store_forget(void)
-{
-    luaL_unref(sim.lua, LUA_REGISTRYINDEX, sim.saved);
-    sim.saved = LUA_NOREF;
-}
-
-void sim_store_save(void)
-{
-    sim_store_forget();
-    lua_getglobal(sim.lua, "save");
-    if (lua_pcall(sim.lua, 0, 1, 0) != 0)
-        abort();
-    sim.saved = luaL_ref(sim.lua, LUA_REGISTRYINDEX);
-}
-
-void sim_store_restore(void)
-{
-    if (sim.saved == LUA_NOREF)
-        return;
-    lua_getglobal(sim.lua, "restore");
-    lua_rawgeti(sim.lua, LUA_REGISTRYINDEX, sim.saved);
-    if (lua_pcall(sim.lua, 1, 0, 0) != 0)
-        abort();
-}
-
 void sim_store_promote(void)
 {
     sim.servers++;
@@ -307,23 +116,24 @@ void sim_store_reset(void)
     }
     sim.late_count = 0;
     sim.faults = 0;
-    sim_store_forget();
+    sim_redis_forget();
     sim_store_flush();
+    sim_redis_clean();
 }
 
 void sim_store_end(void)
 {
     sim_store_reset();
-    lua_close(sim.lua);
+    sim_redis_end();
 }
 
 redisReply *sim_store_ask(size_t argc, const struct slice *argv)
 {
-    struct command c;
+    struct sim_command c;
     redisReply *reply;
 
-    command_set(&c, argc, argv);
-    reply = execute(&c);
+    sim_command_set(&c, argc, argv);
+    reply = sim_redis_run(&c);
     free(c.argv);
     return reply;
 }
@@ -410,7 +220,7 @@ void store_pipe_add(struct store *st, size_t argc, const struct slice *argv)
 {
     if (st->pipe.count == PIPE_MAX)
         abort();
-    command_set(&st->pipe.commands[st->pipe.count++], argc, argv);
+    sim_command_set(&st->pipe.commands[st->pipe.count++], argc, argv);
 }
 
 void store_pipe_add_script(struct store *st, const struct script *script, size_t keys, size_t argc,
@@ -418,7 +228,8 @@ void store_pipe_add_script(struct store *st, const struct script *script, size_t
 {
     store_pipe_add(st, argc, argv);
     st->pipe.commands[st->pipe.count - 1].script = script;
-    st->pipe.commands[st->pipe.count - 1].keys = keys;
+    if (keys != 1)
+        abort(); /* redis.lua */
 }
 
 size_t store_pipe_count(const struct store *st)

@@ -16,7 +16,7 @@
  * Threads: one.
  */
 
-/* Once, before the first store. NULL-terminated path of redis.lua. */
+/* Once, before the first store. NUL-terminated path of redis.lua. */
 void sim_store_begin(const char *lua_path, struct random_source *random);
 void sim_store_end(void);
 /* A new, empty server. */
@@ -25,9 +25,6 @@ void sim_store_reset(void);
 /* Of a hundred trips so many meet a fault. */
 void sim_store_faults(uint32_t percent);
 void sim_store_flush(void);
-void sim_store_save(void);    /* a snapshot, or a replica's state */
-void sim_store_restore(void); /* the last one; nothing if there is none */
-void sim_store_forget(void);  /* there is none any more */
 /* Another server answers from now on, or the same after a restart: all connections end. */
 void sim_store_promote(void);
 /* What arrives late arrives now. */

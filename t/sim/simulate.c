@@ -1,3 +1,4 @@
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -269,6 +270,10 @@ int main(int argc, char **argv)
     first = strtoull(argv[1], NULL, 10);
     count = strtoull(argv[2], NULL, 10);
     sim_store_begin(argv[3], &trips);
+    if (sqlite3_config(SQLITE_CONFIG_SINGLETHREAD) != SQLITE_OK ||
+        sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) != SQLITE_OK ||
+        sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 1200, 500) != SQLITE_OK)
+        abort();
     for (uint64_t seed = first; seed < first + count; seed++)
         mode(&sim, seed);
     sim_store_end();
