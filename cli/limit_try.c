@@ -5,6 +5,7 @@
 #include <sysexits.h>
 
 #include "lib/core/text.h"
+#include "lib/read/read_customers.h"
 #include "lib/read/read_report.h"
 #include "lib/sys/clock.h"
 
@@ -155,6 +156,14 @@ static struct limit_replay_part *part_of(struct try_message *m, struct slice sub
     return &m->parts[m->count++];
 }
 
+/* Of a customer the messages of all accounts are read. */
+static bool is_charged(const struct limit_try *w, struct slice account)
+{
+    return w->holder.kind != HOLDER_IS_CUSTOMER ||
+           (!slice_equal(account, slice_str(ACCOUNT_UNATTRIBUTED)) &&
+            slice_equal(hosted_customer(w->setup->hosted, account), holder_customer(&w->holder)));
+}
+
 static int message_begin(struct try_reading *r, const struct message_row *row, struct err *err)
 {
     struct try_message *m = &r->message;
@@ -181,7 +190,7 @@ static int take_row(void *context, const struct message_row *row, struct err *er
     struct limit_replay_part *part;
     struct slice user;
 
-    if (amount == 0)
+    if (amount == 0 || !is_charged(w, row->account))
         return 0;
     if (message_begin(r, row, err) != 0)
         return -1;
@@ -205,7 +214,8 @@ static int exact_read(struct limit_try *w, struct err *err)
     struct messages_query query = {.settings = w->cli->settings,
                                    .from_ms = (int64_t)w->exact.from * 1000,
                                    .to_ms = (int64_t)w->exact.to * 1000,
-                                   .account = w->holder.name,
+                                   .account = w->holder.kind == HOLDER_IS_CUSTOMER ? SLICE_NONE
+                                                                                   : w->holder.name,
                                    .user = w->holder.subject,
                                    .users = w->users,
                                    .kind = -1};
@@ -252,19 +262,30 @@ static int hour_row(void *context, struct slice name, const struct tally *sum, s
 
     (void)name;
     (void)err;
-    r->hour->sent = r->hour->all = sum->value[r->counters->ids[0]];
-    if (r->counters->count > 1)
-        r->hour->all += sum->value[r->counters->ids[1]];
+    r->hour->sent += sum->value[r->counters->ids[0]];
+    for (size_t i = 0; i < r->counters->count; i++)
+        r->hour->all += sum->value[r->counters->ids[i]];
     return 0;
+}
+
+/* The accounts that the limit is about. */
+static int accounts_find(struct limit_try *w, struct name_list *out, struct err *err)
+{
+    *out = (struct name_list){.items = &w->holder.name, .count = 1};
+    return w->holder.kind != HOLDER_IS_CUSTOMER
+               ? 0
+               : read_customers_accounts(&w->cli->reader, w->setup->hosted,
+                                         holder_customer(&w->holder), &w->arena, out, err);
 }
 
 static int hours_read(struct limit_try *w, struct err *err)
 {
-    struct name_list account = {.items = &w->holder.name, .count = 1};
+    struct name_list accounts;
     struct try_hours *h = &w->hours;
     struct stored_periods all;
 
-    if (period_range_stored(h->from, h->to, w->range.time.now, true, &w->arena, &all, err) != 0)
+    if (accounts_find(w, &accounts, err) != 0 ||
+        period_range_stored(h->from, h->to, w->range.time.now, true, &w->arena, &all, err) != 0)
         return -1;
     h->hours = arena_array(&w->arena, all.count + 1, sizeof *h->hours);
     if (h->hours == NULL)
@@ -275,7 +296,7 @@ static int hours_read(struct limit_try *w, struct err *err)
 
         h->hours[h->count] =
             (struct limit_replay_hour){.start_ms = (int64_t)one.items->start * 1000};
-        if (read_counters(&w->cli->reader, &account, &one, r.counters, hour_row, &r, err) != 0)
+        if (read_counters(&w->cli->reader, &accounts, &one, r.counters, hour_row, &r, err) != 0)
             return -1;
     }
     h->at_least = limit_replay_hours(&w->limit, h->hours, h->count);
@@ -355,12 +376,18 @@ int limit_try(struct limit_try *w)
 {
     struct err err = {0};
 
-    if (w->holder.kind != HOLDER_IS_DOMAIN && w->holder.kind != HOLDER_IS_USER)
-        return cli_usage("limit", "limit try needs a domain or a user: no node knows the messages "
-                                  "of all servers, or of a client");
+    if (w->holder.kind != HOLDER_IS_DOMAIN && w->holder.kind != HOLDER_IS_USER &&
+        w->holder.kind != HOLDER_IS_CUSTOMER)
+        return cli_usage(
+            "limit", "limit try needs a domain, a user or a customer: no node knows the messages "
+                     "of all servers, or of a client");
+    if (w->users && w->holder.kind == HOLDER_IS_CUSTOMER)
+        return cli_usage("limit", "--users needs a domain");
     if ((w->users || w->holder.kind == HOLDER_IS_USER) && !w->cli->settings->accounting.users)
         return cli_usage("limit", "users are not counted here (accounting.users)");
-    w->limit.scope = w->users || w->holder.kind == HOLDER_IS_USER ? LIMIT_USER : LIMIT_DOMAIN;
+    w->limit.scope = w->users || w->holder.kind == HOLDER_IS_USER ? LIMIT_USER
+                     : w->holder.kind == HOLDER_IS_CUSTOMER       ? LIMIT_CUSTOMER
+                                                                  : LIMIT_DOMAIN;
     if (range_parse(w->cli, &w->range, w->from_text != NULL ? w->from_text : "-7days", w->to_text,
                     true, &err) != 0 ||
         parts_split(w, &err) != 0 || hours_check(w, &err) != 0 || nodes_find(w, &err) != 0)

@@ -250,6 +250,12 @@ const struct limit *holder_override(const struct holder_limits *l, const struct 
     return NULL;
 }
 
+struct slice holder_customer(const struct holder *h)
+{
+    return h->kind == HOLDER_IS_CUSTOMER ? slice_from(h->name, sizeof HOLDER_CUSTOMER - 1)
+                                         : SLICE_NONE;
+}
+
 struct slice holder_title(const struct holder *h)
 {
     return h->kind == HOLDER_IS_USER ? h->subject : h->name;

@@ -72,6 +72,8 @@ int holder_limits_choose(const struct setup *s, const struct holder *h, int64_t 
 /* The override that a limit comes from; NULL: the plan's. */
 const struct limit *holder_override(const struct holder_limits *l, const struct limit *limit,
                                     int64_t now_s) TG_NONNULL(1);
+/* The name of the customer that it is; else empty. */
+struct slice holder_customer(const struct holder *h) TG_NONNULL(1);
 /* "alice@example.com", "@client:192.0.2.1", "example.com" */
 struct slice holder_title(const struct holder *h) TG_NONNULL(1);
 /* Is limits[i] the one that is in force for the holder itself, and of that name? NULL: any name. */

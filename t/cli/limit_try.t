@@ -5,6 +5,7 @@ clock, which the test moves. Then what is told of hours, of which no messages ar
 
 import csv
 import datetime
+import hashlib
 import io
 import json
 import os
@@ -24,6 +25,8 @@ START_MS = 1795262400_000  # 2026-11-21 12:00 UTC
 LENGTHS_MS = {"10min": 600_000, "hour": 3_600_000, "day": 86_400_000, "month": 86_400_000}
 MESSAGES = 90
 USERS = ["u%d@example.com" % i for i in range(3)]
+OTHERS = ["u0@example.com", "u1@example.net", "u2@sub.example.net"]  # of one customer
+CUSTOMER = "@customer:4711"
 
 
 class Clock:
@@ -43,12 +46,15 @@ class Site:
         self.folder = os.path.join(folder, name)
         os.mkdir(self.folder)
         store = {"prefix": name, "timeout": "10s"}  # who waits longer limits by himself
+        proc.write_text(self.folder + "/customers",
+                        "example.com 4711\nexample.net 4711\n.example.net 4711\n")
+        billing = {"customers": ["file:%s/customers" % self.folder]}
         self.daemon = tollgated.Tollgated(
             self.folder, redis.url, "unix:%s/milter.sock" % self.folder,
             {"store": store, "throttle": {"mode": "enforce" if limits else "observe"},
-             "plans": [{"name": "default", "limits": limits}]} if limits else
-            {"store": store})
-        self.daemon.host(["example.com"])
+             "plans": [{"name": "default", "limits": limits}], "billing": billing} if limits else
+            {"store": store, "billing": billing})
+        self.daemon.host(["example.com", "example.net", ".example.net", "else.example"])
         self.daemon.env = clock.env
         self.daemon.start()
         self.clock = clock
@@ -88,12 +94,14 @@ class Round:
 
     def message(self):
         self.step()
-        user = self.dice.choice(USERS)
+        user = self.dice.choice(OTHERS if self.scope == "customer" else USERS)
         recipients = ["r%d@far%d.test" % (i, i % 2)
                       for i in range(self.dice.choice((1, 1, 2, 3, 9)))]
         size = self.dice.randrange(100, 4000)
         got = self.enforced.send(user, recipients, size)
         free = self.free.send(user, recipients, size)
+        if self.scope == "customer":  # mail of nobody whose limit it is
+            self.free.send("x@else.example", recipients, size)
         if not (got.accepted and free.accepted) or free.held:
             tap.ok(False, "sent", got, free, free.held)
         self.note(user, len(recipients), free.bytes * len({r.split("@")[1] for r in recipients}),
@@ -117,7 +125,7 @@ class Round:
         what = "%s/%s %d/%s" % (self.scope, self.metric, self.max, self.per)
         for _ in range(MESSAGES):
             self.message()
-        args = ["example.com", self.metric, "%d/%s" % (self.max, self.per), "--from", "2026-11-21"]
+        args = [CUSTOMER if self.scope == "customer" else "example.com", self.metric, "%d/%s" % (self.max, self.per), "--from", "2026-11-21"]
         args += ["--users"] if self.scope == "user" else []
         got = json.loads(self.free.tried(*args, "--format", "json"))
         stops = [[r["from"], r["to"], r["user"], r["messages"], r["recipients"], r["bytes"]]
@@ -170,6 +178,14 @@ def hours(site, redis, clock):
     text = site.tried("example.com", "recipients", "100/hour", "--from", "2026-11-21")
     tap.ok("only the figures of hours are left" in text and
            "at least 150 and at most 290 recipients, in at most 2 hours" in text, "as text", text)
+    shard = hashlib.sha256(b"example.net").hexdigest()[0]
+    redis("SADD", "f1:accounts:{0%s}" % shard, "example.net")
+    redis("HSET", (key % ("f1", "21T06")).replace("example.com", "example.net"), "out_recipients",
+          100, "forward_recipients", 7)
+    found = json.loads(site.tried(CUSTOMER, "recipients", "100/hour", "--from", "2026-11-21",
+                                  "--format", "json"))["by_hours"]
+    tap.same((found["at_least"], [r["recipients"] for r in found["hours"]]), (160, [260, 30, 117]),
+             "of a customer those of its domains together")
     clock.set(now)
 
 
@@ -180,7 +196,8 @@ def wrong(site):
                        (["example.com", "recipients", "x/hour"], "x"),
                        (["example.com", "recipients", "3/fortnight"], "fortnight"),
                        (["example.com", "recipients", "unlimited/hour"], "give a number"),
-                       (["@server", "recipients", "3/hour"], "needs a domain or a user"),
+                       (["@server", "recipients", "3/hour"], "needs a domain, a user or a customer"),
+                       ([CUSTOMER, "recipients", "3/hour", "--users"], "needs a domain"),
                        (["example.com", "recipients", "3/hour", "--force"], "no such option"),
                        (["example.com", "recipients", "3/hour", "--from", "x"], "--from x")):
         code, out, err = proc.run([os.path.join(proc.BUILD, "tollgate"), "-c", site.daemon.conf,
@@ -196,6 +213,7 @@ def main():
     for number, limit in enumerate((("domain", "recipients", 40, "hour"),
                                     ("domain", "messages", 10, "10min"),
                                     ("user", "bytes", 12000, "day"),
+                                    ("customer", "recipients", 40, "hour"),
                                     ("domain", "recipients", 150, "month"))):
         clock.set(START_MS)
         test = Round(folder, clock, redis, number, *limit)
