@@ -166,8 +166,12 @@ static int read_all(struct usage_command *w, struct err *err)
         return -1;
     if (w->users_typed.count > 0)
         return read_named(w, err);
-    return holder_usage_read(&w->cli->reader, &w->holder, &w->limits, now_s, (size_t)w->top,
-                             &w->arena, &w->rows, err);
+    if (holder_usage_read(&w->cli->reader, &w->holder, &w->limits, now_s, (size_t)w->top, &w->arena,
+                          &w->rows, err) != 0)
+        return -1;
+    return w->holder.is_exempt ? 0
+                               : holder_usage_add_customer(&w->setup, &w->cli->reader, &w->holder,
+                                                           now_s, &w->arena, &w->rows, err);
 }
 
 /* --- showing --------------------------------------------------------------------------------- */

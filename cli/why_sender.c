@@ -124,7 +124,9 @@ static int read_store(struct why *w, struct why_sender *s, struct err *err)
     struct reader *r = &w->cli->reader;
 
     if (holder_limits_read(&w->setup, &s->holder, w->now_s, &w->arena, &s->limits, err) != 0 ||
-        holder_usage_of(r, &s->holder, &s->limits, &users, &w->arena, &s->usage, err) != 0)
+        holder_usage_of(r, &s->holder, &s->limits, &users, &w->arena, &s->usage, err) != 0 ||
+        holder_usage_add_customer(&w->setup, r, &s->holder, w->now_s, &w->arena, &s->usage, err) !=
+            0)
         return -1;
     if (s->holder.kind == HOLDER_IS_DOMAIN && read_held(r, s->holder.name, &s->held, err) != 0)
         return -1;

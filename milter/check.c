@@ -304,6 +304,26 @@ static void warn_of_exempt(const struct warnings *w, const struct hosted *hosted
         warn_not_hosted(w, hosted, "throttle.exempt.domains", domains->items[i]);
 }
 
+static bool plan_has(const struct plan *plan, enum limit_scope scope)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->limits[i].scope == scope)
+            return true;
+    }
+    return false;
+}
+
+static void warn_of_customers(const struct warnings *w)
+{
+    for (size_t i = 0; i < w->s->plan_count && w->s->billing.customers.count == 0; i++) {
+        if (plan_has(&w->s->plans[i], LIMIT_CUSTOMER))
+            warn(w, "plans",
+                 "the plan \"%.*s\" has a limit of customers, and there are none, so it does "
+                 "nothing: name their list in billing.customers",
+                 SLICE_FMT(w->s->plans[i].name));
+    }
+}
+
 void check_warn(const struct settings *s, const struct hosted *hosted, FILE *out)
 {
     struct warnings w = {s, out};
@@ -311,6 +331,7 @@ void check_warn(const struct settings *s, const struct hosted *hosted, FILE *out
     warn_of_secrets(&w);
     warn_of_tls(&w);
     warn_of_socket(&w);
+    warn_of_customers(&w);
     if (hosted == NULL || hosted->domains_asked)
         return;
     warn_of_exempt(&w, hosted);

@@ -1,5 +1,6 @@
 #include "lib/admin/holder.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -248,6 +249,16 @@ const struct limit *holder_override(const struct holder_limits *l, const struct 
             return o;
     }
     return NULL;
+}
+
+struct slice holder_customer_of(const struct setup *s, const struct holder *h, struct arena *arena)
+{
+    bool has_domain = h->kind == HOLDER_IS_DOMAIN || h->kind == HOLDER_IS_USER;
+    struct slice customer = has_domain ? hosted_customer(s->hosted, h->rules) : SLICE_NONE;
+    char text[sizeof HOLDER_CUSTOMER + HOSTED_CUSTOMER_MAX];
+    int len = snprintf(text, sizeof text, HOLDER_CUSTOMER "%.*s", SLICE_FMT(customer));
+
+    return customer.len > 0 ? arena_copy(arena, (struct slice){text, (size_t)len}) : SLICE_NONE;
 }
 
 struct slice holder_customer(const struct holder *h)

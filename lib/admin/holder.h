@@ -72,6 +72,9 @@ int holder_limits_choose(const struct setup *s, const struct holder *h, int64_t 
 /* The override that a limit comes from; NULL: the plan's. */
 const struct limit *holder_override(const struct holder_limits *l, const struct limit *limit,
                                     int64_t now_s) TG_NONNULL(1);
+/* "@customer:4711" where a domain, or a user, is that customer's; else empty. In the arena. */
+struct slice holder_customer_of(const struct setup *s, const struct holder *h, struct arena *arena)
+    TG_NONNULL(1, 2, 3);
 /* The name of the customer that it is; else empty. */
 struct slice holder_customer(const struct holder *h) TG_NONNULL(1);
 /* "alice@example.com", "@client:192.0.2.1", "example.com" */

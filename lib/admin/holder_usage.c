@@ -71,3 +71,42 @@ int holder_usage_read(struct reader *r, const struct holder *h, const struct hol
     order_users(out, top);
     return rows_forecast(r, h, out, arena, err);
 }
+
+static int rows_add(struct usage_rows *rows, const struct usage_rows *more, struct arena *arena,
+                    struct err *err)
+{
+    struct usage_row *list = arena_array(arena, rows->count + more->count + 1, sizeof *list);
+
+    if (list == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    for (size_t i = 0; i < rows->count + more->count; i++)
+        list[i] = i < rows->count ? rows->list[i] : more->list[i - rows->count];
+    rows->list = list;
+    rows->count += more->count;
+    rows->now_ms = more->now_ms;
+    return 0;
+}
+
+int holder_usage_add_customer(const struct setup *s, struct reader *r, const struct holder *h,
+                              int64_t now_s, struct arena *arena, struct usage_rows *rows,
+                              struct err *err)
+{
+    struct slice name = holder_customer_of(s, h, arena);
+    struct holder_limits *l = arena_alloc(arena, sizeof *l);
+    struct name_list nobody = {.count = 0};
+    struct usage_rows more;
+    struct holder customer;
+
+    if (name.len == 0)
+        return 0;
+    if (l == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    holder_of_account(s, name, &customer);
+    if (holder_limits_read(s, &customer, now_s, arena, l, err) != 0)
+        return -1;
+    if (l->count == 0)
+        return 0;
+    if (holder_usage_of(r, &customer, l, &nobody, arena, &more, err) != 0)
+        return -1;
+    return rows_add(rows, &more, arena, err);
+}

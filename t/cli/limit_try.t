@@ -125,7 +125,8 @@ class Round:
         what = "%s/%s %d/%s" % (self.scope, self.metric, self.max, self.per)
         for _ in range(MESSAGES):
             self.message()
-        args = [CUSTOMER if self.scope == "customer" else "example.com", self.metric, "%d/%s" % (self.max, self.per), "--from", "2026-11-21"]
+        args = [CUSTOMER if self.scope == "customer" else "example.com", self.metric,
+                "%d/%s" % (self.max, self.per), "--from", "2026-11-21"]
         args += ["--users"] if self.scope == "user" else []
         got = json.loads(self.free.tried(*args, "--format", "json"))
         stops = [[r["from"], r["to"], r["user"], r["messages"], r["recipients"], r["bytes"]]
@@ -196,7 +197,7 @@ def wrong(site):
                        (["example.com", "recipients", "x/hour"], "x"),
                        (["example.com", "recipients", "3/fortnight"], "fortnight"),
                        (["example.com", "recipients", "unlimited/hour"], "give a number"),
-                       (["@server", "recipients", "3/hour"], "needs a domain, a user or a customer"),
+                       (["@server", "recipients", "3/hour"], "domain, a user or a customer"),
                        ([CUSTOMER, "recipients", "3/hour", "--users"], "needs a domain"),
                        (["example.com", "recipients", "3/hour", "--force"], "no such option"),
                        (["example.com", "recipients", "3/hour", "--from", "x"], "--from x")):

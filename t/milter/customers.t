@@ -160,11 +160,17 @@ def test_commands():
     tap.ok("store, whose limits apply, too" in out, "limit show of a domain has its customer", out)
     _, out, _ = node.command("usage", "@customer:store", "--format", "csv")
     tap.ok(re.search(r"customer/recipients/hour,defer,3,3,", out), "usage of the customer", out)
-    _, out, _ = node.command("violations", "@customer:store", "--format", "json")
-    row = json.loads(out.split("\n")[0])
-    tap.same((row["account"], row["limit"], row["user"]),
-             ("@customer:store", "customer/recipients/hour", "u@store4.example"),
-             "violations of the customer")
+    _, out, _ = node.command("usage", "nobody.example", "--format", "csv")
+    tap.ok("customer/" not in out, "no usage of a customer where there is none", out)
+    _, out, _ = node.command("usage", "store1.example", "--format", "csv")
+    tap.ok("customer/recipients/hour,defer,3,3," in out, "it is that of each of its domains", out)
+    _, out, _ = node.command("why", "u@store1.example")
+    tap.ok("customer/recipients/hour is full (3 of 3)" in " ".join(out.split()),
+           "why says that it stops mail", out)
+    seen = lambda: [(r["account"], r["limit"], r["user"]) for r in map(json.loads, node.command(
+        "violations", "@customer:store", "--format", "json")[1].split("\n")[:-1])]
+    proc.wait_for("violations of the customer", lambda: (
+        "@customer:store", "customer/recipients/hour", "u@store4.example") in seen())
     code, _, err = node.command("limit", "set", "store1.example", "customer/recipients/hour", "9")
     tap.ok(code == 64 and "domain or user" in err, "no limit of a customer for a domain", err)
     code, _, err = node.command("limit", "set", "@customer:nobody", "customer/recipients/hour", "9")
@@ -176,6 +182,10 @@ def test_commands():
     tap.ok(not sent("store2.example"), "to its limit")
     code, out, _ = node.command("limit", "show", "--all", "--format", "csv")
     tap.ok("@customer:store,override,customer/recipients/hour" in out, "it is listed", out)
+    node.write_settings(billing={"customers": []})
+    _, _, err = proc.run([os.path.join(proc.BUILD, "tollgated"), "-t", "-c", node.conf])
+    tap.ok("warning: plans: " in err and "billing.customers" in err,
+           "-t warns of a limit of customers where there are none", err)
     site.stop()
 
 
