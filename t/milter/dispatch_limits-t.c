@@ -13,6 +13,7 @@
 #include "t/milter/dispatch_fixture.h"
 #include "t/redis/redis_fixture.h"
 
+enum { LATE_MS = 1800, QUESTION_MS = 2000 };
 enum { MANY = 40, MAX = 10, WAIT_MS = 30000, TIMEOUT_MS = 400, SLACK_MS = 5000 };
 
 static struct redis_fixture redis;
@@ -23,6 +24,7 @@ static struct throttle *throttle;
 static struct violation_log *violations;
 static struct settings settings; /* of the store, for the test's own commands */
 static char url[128];
+static const char *mode = "enforce";
 
 struct peer {
     struct dispatch_connection *c;
@@ -82,12 +84,12 @@ static void start(const char *on_failure, int timeout_ms)
 
     (void)snprintf(more, sizeof more,
                    "store: { url = \"%s\"; timeout = \"%dms\"; on_failure = \"%s\"; };"
-                   "throttle: { mode = \"enforce\"; };"
+                   "throttle: { mode = \"%s\"; };"
                    "plans = ( { name = \"default\"; limits = ( { scope = \"domain\"; metric = "
                    "\"messages\"; max = \"10\"; per = \"hour\"; action = \"defer\"; } ); },"
                    " { name = \"small\"; limits = ( { scope = \"domain\"; metric = \"messages\"; "
                    "max = \"3\"; per = \"hour\"; action = \"defer\"; } ); } );",
-                   url, timeout_ms, on_failure);
+                   url, timeout_ms, on_failure, mode);
     s = dispatch_fixture_snapshot(more);
     journal = fixture_open(0, SYNC_NEVER);
     throttle = throttle_new(s->settings, &err);
@@ -283,6 +285,32 @@ static void test_given_up(void)
     freeReplyObject(used);
 }
 
+/* Limits that take nearly all of the time, and a throttle that does not answer: both have it
+ * together. */
+static void test_one_deadline(void)
+{
+    struct peer p;
+    int64_t begun_ms;
+
+    redis_run("FLUSHALL");
+    mode = "observe"; /* nothing is asked for at RCPT */
+    start("accept", QUESTION_MS);
+    enter(&p);
+    redis_run("CLIENT PAUSE 20000 WRITE"); /* of scripts, too */
+    (void)kill(redis.pid, SIGSTOP);
+    begun_ms = clock_monotonic_ms();
+    say(&p);
+    IS_INT(p.last.what, SESSION_WAIT, "a message waits for its limits");
+    clock_sleep_ms(LATE_MS);
+    (void)kill(redis.pid, SIGCONT);
+    OK(run_until_answered(&p) && p.last.what == SESSION_CONTINUE, "it is accepted");
+    OK(redis_calls("hgetall") > 0, "its limits came");
+    OK(clock_monotonic_ms() - begun_ms < LATE_MS + QUESTION_MS / 2, "one deadline, not two");
+    redis_run("CLIENT UNPAUSE");
+    dispatch_leave(p.c);
+    stop();
+}
+
 int main(void)
 {
     fixture_init();
@@ -297,6 +325,7 @@ int main(void)
     test_away();
     test_left();
     test_given_up();
+    test_one_deadline();
     redis_fixture_stop(&redis);
     fixture_fini();
     return tap_done();

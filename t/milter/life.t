@@ -421,9 +421,9 @@ def test_no_files_left():
                 site.daemon.socket)))
         site.wait_log("no open files left for new sessions")
         before = cpu_s(site.daemon.daemon.pid)
-        time.sleep(1)  # the time that is measured
+        time.sleep(2)  # the time that is measured
         used = cpu_s(site.daemon.daemon.pid) - before
-        tap.ok(used < 0.2, "it does not spin", used)
+        tap.ok(used < 0.1, "less than 5 % of a processor", used)
     tap.ok(site.send().accepted, "they go: it serves")
     tap.same(len(re.findall("no open files left", site.daemon.log())), 1, "it says so once")
     tap.same(site.daemon.stop(), 0, "a clean end")

@@ -105,7 +105,6 @@ def main():
     tap.same(lines, ["may quarantine: true"] + ENDS, "which are those wanted")
     counts = [site.counted() for site in sites]
     tap.same(counts[0], counts[1], "the same counts")
-    tap.done()
 
 
-main()
+tap.run(main)
