@@ -281,7 +281,7 @@ const struct setting settings_table[] = {
      .max = 128, .reloadable = true,
      .help = "Limits of clients take IPv6 addresses that share this many leading bits for one "
              "client."},
-    {"throttle.leases", SETTING_BOOL, "false", AT(throttle.leases), .reloadable = true,
+    {"throttle.leases", SETTING_BOOL, "true", AT(throttle.leases), .reloadable = true,
      .help = "Take room of accounts that are far below their limits ahead of their messages, so "
              "that most messages need no trip to Redis."},
     {"throttle.reply_text", SETTING_TEXT, "", AT(throttle.reply_text), .max = 120,

@@ -51,7 +51,8 @@ class Site:
         billing = {"customers": ["file:%s/customers" % self.folder]}
         self.daemon = tollgated.Tollgated(
             self.folder, redis.url, "unix:%s/milter.sock" % self.folder,
-            {"store": store, "throttle": {"mode": "enforce" if limits else "observe"},
+            {"store": store,  # leases end by the monotonic clock, which is not moved
+             "throttle": {"mode": "enforce" if limits else "observe", "leases": False},
              "plans": [{"name": "default", "limits": limits}], "billing": billing} if limits else
             {"store": store, "billing": billing})
         self.daemon.host(["example.com", "example.net", ".example.net", "else.example"])

@@ -30,7 +30,9 @@ def settings(folder):
     proc.write_text(folder + "/plans", "".join("%s %s\n" % (d, p[0]) for d, p in PLANS.items()))
     plans = [{"name": p[0], "limits": [limit(*p[1:])]} for p in PLANS.values()]
     plans += [{"name": "default", "limits": [limit("recipients", 1000000, "log")]}]
-    return {"throttle": {"mode": "enforce", "assign": ["file:%s/plans" % folder]}, "plans": plans}
+    # Without leases a window has consumed what has passed, at any time.
+    return {"throttle": {"mode": "enforce", "leases": False,
+                         "assign": ["file:%s/plans" % folder]}, "plans": plans}
 
 
 def counter(w, name, account):

@@ -122,7 +122,8 @@ def wait_for_store(site):
 
 
 def test_store_timeout():
-    site = Site("timeout", plans=[plan("default", 100000)], throttle={"mode": "enforce"},
+    site = Site("timeout", plans=[plan("default", 100000)],
+                throttle={"mode": "enforce", "leases": False},  # each message makes a trip
                 store={"timeout": "100ms"})
     wait_for_store(site)
     took_s = waited_s(site)
