@@ -62,12 +62,24 @@ typedef int element_count;
 typedef size_t element_count;
 #endif
 
+/* Since its version 1.0 hiredis nests as deep as the server likes, and frees that by recursion. */
+static bool is_too_deep(const redisReadTask *task)
+{
+    int depth = 0;
+
+    for (; task != NULL && depth <= LINK_DEPTH_MAX; task = task->parent)
+        depth++;
+    return depth > LINK_DEPTH_MAX;
+}
+
 /* hiredis reserves memory for as many elements as the server announces. */
 static void *array_within_limits(const redisReadTask *task, element_count elements)
 {
     const struct redis_link *l = task->privdata;
 
-    return (size_t)elements > l->array_max ? NULL : l->usual.createArray(task, elements);
+    if ((size_t)elements > l->array_max || is_too_deep(task))
+        return NULL;
+    return l->usual.createArray(task, elements);
 }
 
 int link_reader_make(struct redis_link *l, struct err *err)

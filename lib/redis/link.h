@@ -14,11 +14,13 @@
  *
  * Units: deadlines are times of clock_monotonic_ms.  Threads: one at a time.
  * Errors: EX_UNAVAILABLE; a failed trip closes the link, so that no late reply can be read as
- * another's. Limits: LINK_TRIP_MAX_BYTES of replies a trip, LINK_ARRAY_MAX elements an array.
+ * another's. Limits: LINK_TRIP_MAX_BYTES of replies a trip, LINK_ARRAY_MAX elements an array,
+ * LINK_DEPTH_MAX arrays in each other.
  */
 
 #define LINK_TRIP_MAX_BYTES ((size_t)64 << 20)
 #define LINK_ARRAY_MAX      ((size_t)1 << 20)
+#define LINK_DEPTH_MAX      7
 #define LINK_RUN_ID_SIZE    64
 
 /* Does not move while it is open: its reader points into it. */
