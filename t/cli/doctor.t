@@ -267,7 +267,7 @@ def wrong_store(site):
     site.expect("fail", "store", "tg:nodes", "a key of the wrong type", fresh=False)
     site.redis("RENAME", "kept", "tg:nodes")
     for change, pause_s, verdict, text in (
-            ((rb"redis_version:\d\.\d\.\d\d", b"redis_version:3.2.12"), 0, "fail", "3.2.12 is too"),
+            ((rb"redis_version:\d", b"redis_version:3"), 0, "fail", "is too old"),
             ((rb"bgsave_status:ok\r\n", b"bgsave_status:err\n"), 0, "fail", "could not write"),
             ((rb"\nloading:0", b"\nloading:1"), 0, "warn", "is loading"),
             (None, 0.2, "warn", "answers within 2")):

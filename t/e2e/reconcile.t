@@ -10,6 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import dovecot_server
 import fake_milter
 import proc
 import site_postfix
@@ -23,16 +24,28 @@ FORWARDER, SIEVE, PLAIN = "games", "irc", "backup"
 DOVECOT = """\
 protocols =
 log_path = {folder}/dovecot.log
-mail_location = maildir:{folder}/mail/{user}
 mail_home = {folder}/mail/{user}
 postmaster_address = postmaster@box.example
 submission_host = 127.0.0.1:{port}
 auth_socket_path = {folder}/none
+"""
+DOVECOT_23 = DOVECOT + """\
+mail_location = maildir:{folder}/mail/{user}
 protocol lda {{
   mail_plugins = sieve
 }}
 plugin {{
   sieve = file:{folder}/mail/{user}.sieve
+}}
+"""
+DOVECOT_24 = dovecot_server.VERSIONS_24 + DOVECOT + """\
+mail_driver = maildir
+mail_path = {folder}/mail/{user}
+protocol lda {{
+  mail_plugins = sieve
+}}
+sieve_script personal {{
+  path = {folder}/mail/{user}.sieve
 }}
 """
 
@@ -82,7 +95,8 @@ class Site(site_postfix.Site):
                         "friend@gmail.test, other@gmail.test, %s@box.example\n" % PLAIN)
         proc.write_text(folder + "/mail/%s.sieve" % SIEVE,
                         "require \"copy\"; redirect :copy \"away@partner.test\";\n")
-        proc.write_text(folder + "/dovecot.conf", DOVECOT.format(
+        template = DOVECOT_24 if dovecot_server.is_24() else DOVECOT_23
+        proc.write_text(folder + "/dovecot.conf", template.format(
             folder=folder, user=SIEVE, port=self.postfix.smtp))
         proc.write_text(folder + "/dovecot.log", "")
         for name in ("/mail", "/dovecot.log"):

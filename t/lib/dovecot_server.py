@@ -84,9 +84,12 @@ userdb {{
 }}
 """
 
-V24 = """\
+# What a configuration of Dovecot 2.4 begins with.
+VERSIONS_24 = """\
 dovecot_config_version = 2.4.0
 dovecot_storage_version = 2.4.0
+"""
+V24 = VERSIONS_24 + """\
 auth_allow_cleartext = yes
 mail_driver = maildir
 mail_path = {dir}/mail/%{{user}}
@@ -118,6 +121,10 @@ def version():
                           universal_newlines=True).stdout.split()[0]
 
 
+def is_24():
+    return not version().startswith("2.3")
+
+
 class DovecotServer:
     """`auth`: a socket for authentication clients, as in tollgate-web(8), readable for all."""
 
@@ -125,7 +132,6 @@ class DovecotServer:
         self.folder, self.log = folder, os.path.join(folder, "log")
         self.pop_port, self.imap_port = proc.free_port(), proc.free_port()
         self.version = version()
-        is_24 = not self.version.startswith("2.3")
         os.chmod(folder, 0o755)
         for name in ("run", "mail"):
             os.mkdir(os.path.join(folder, name))
@@ -134,9 +140,9 @@ class DovecotServer:
                         "".join("%s:%s\n" % user for user in sorted(users.items())))
         snippet = os.path.join(folder, "snippet.conf")
         proc.write_text(snippet, proc.read_text(os.path.join(
-            proc.SOURCE, "contrib/dovecot/91-tollgate-collect%s.conf" % ("-2.4" * is_24))))
+            proc.SOURCE, "contrib/dovecot/91-tollgate-collect%s.conf" % ("-2.4" * is_24()))))
         conf = os.path.join(folder, "dovecot.conf")
-        proc.write_text(conf, ((V24 if is_24 else V23) + COMMON).format(
+        proc.write_text(conf, ((V24 if is_24() else V23) + COMMON).format(
             dir=folder, pop=self.pop_port, imap=self.imap_port, snippet=snippet) +
                         (AUTH % auth if auth else ""))
         self.daemon = proc.Daemon(COMMAND + ["-F", "-c", conf],

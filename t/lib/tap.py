@@ -71,6 +71,13 @@ def skip(reason):
     sys.exit(0)
 
 
+def skip_check(what, reason):
+    """One check that has nothing to show here."""
+    global _count
+    _count += 1
+    print("ok %d - %s # SKIP %s" % (_count, what, reason), flush=True)
+
+
 def run(main):
     """Runs main(); an exception is a failed check, with its traceback."""
     try:

@@ -65,7 +65,7 @@ def check_names(folder, tls):
 
 def check_expired(folder, tls):
     old = redis_fleet.Tls(folder)
-    old.server = tls_files.certificate(folder, "old", tls.ca, "IP:127.0.0.1", days=-1)
+    old.server = tls_files.expired(folder, "old", tls.ca, "IP:127.0.0.1")
     old.ca = tls.ca
     server = redis_fleet.Server(folder, tls=old)
     refused("an expired certificate", server, tls.words(), ["not valid now", "expired", "renew"])

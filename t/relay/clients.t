@@ -59,7 +59,8 @@ tls_trust_file %s
         code, _, err = proc.run(["msmtp", "-C", conf, address], TEXT.replace(b"\r\n", b"\n"))
         tap.same(code, 0, "msmtp to " + address, err)
     tap.ok(r.wait_mail("msmtp@host.test").endswith(BODY), "as it was")
-    tap.ok(b"with ESMTPSA id" in r.mail("msmtp@host.test")[0], "ESMTPSA")
+    tap.ok(re.search(rb"with (ESMTP|UTF8SMTP)SA id", r.mail("msmtp@host.test")[0]), "ESMTPSA",
+           r.mail("msmtp@host.test"))
 
 
 def swaks(r, implicit, ca):

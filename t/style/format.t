@@ -11,6 +11,7 @@ import tree
 
 COLUMNS = 100
 LINES = 500
+FORMATTER = "14"  # the clang-format of Debian 12; each version finds something else to change
 
 
 def code_faults(path):
@@ -35,6 +36,11 @@ def text_faults(path):
     return faults
 
 
+def clang_format_version():
+    _, text = tree.output("clang-format", "--version")
+    return re.search(r"version (\d+)", text).group(1)
+
+
 def clang_format_faults(paths):
     code, text = tree.output("clang-format", "--style=file", "--dry-run", "--Werror", *paths)
     faults = [line for line in text.split("\n") if re.match(r"\S+:\d+:\d+: ", line)]
@@ -48,7 +54,11 @@ def main():
     scripts = [p for p in files if tree.is_shell(p) or tree.is_python(p)]
     tap.ok(len(code) > 10 and len(scripts) > 5, "code and scripts are found",
            "%d, %d" % (len(code), len(scripts)))
-    tap.none(clang_format_faults(code), "clang-format has nothing to change")
+    version, what = clang_format_version(), "clang-format has nothing to change"
+    if version == FORMATTER:
+        tap.none(clang_format_faults(code), what)
+    else:
+        tap.skip_check(what, "version %s; the code is in the form of %s" % (version, FORMATTER))
     tap.none(sum(map(code_faults, code + scripts), []), "columns, tabs and lengths of files")
     prose = [p for p in files if not p.startswith("t/data/") and not p.endswith(".patch")]
     tap.none(sum(map(text_faults, prose), []), "no trailing blanks, a newline at the end")

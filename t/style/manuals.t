@@ -13,7 +13,7 @@ import tree
 COLUMNS = 80
 NARROWEST = 20  # of a column of text
 IN_A_ROW = 3    # single words below each other that make a squeezed column
-EXAMPLE = 70    # columns of a line in a display
+EXAMPLE = 67    # columns of a line in a display: groff 1.23 indents it by 13
 
 RENDERERS = {"groff": ["groff", "-K", "utf8", "-mdoc", "-Tutf8", "-P-cbou", "-rLL=%dn" % COLUMNS],
              "mandoc": ["mandoc", "-K", "utf-8", "-T", "utf8", "-O", "width=%d" % COLUMNS]}

@@ -125,15 +125,6 @@ def threads_of(web):
     return 0
 
 
-def expired(folder, ca):
-    """A certificate whose time is over."""
-    cert = os.path.join(folder, "old.pem")
-    subprocess.run(["openssl", "x509", "-req", "-in", os.path.join(folder, "web.example.csr"),
-                    "-CA", ca[0], "-CAkey", ca[1], "-CAcreateserial", "-days", "-1", "-out", cert],
-                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return cert
-
-
 def refusals(folder, ca, pair):
     other = tls_files.certificate(folder, "other.example", ca)
     locked = os.path.join(folder, "locked.key")
@@ -149,7 +140,7 @@ def refusals(folder, ca, pair):
             (pair[0], locked, "no key in it that needs no passphrase"),
             (pair[0], "", "no key in it"), (pair[1], pair[1], "no certificate in it"),
             (folder + "/none.pem", pair[1], "none.pem"), ("", pair[1], "does nothing without"),
-            (expired(folder, ca), pair[1], "has expired: renew it")):
+            (*tls_files.expired(folder, "old.example", ca), "has expired: renew it")):
         proc.write_text(path, 'web: { listen = ["inet:8443@0.0.0.0"]; user = ""; users_file = "";\n'
                         'tls_cert_file = "%s"; tls_key_file = "%s"; };\n' % (cert, key))
         code, _, err = proc.run([program, "-t", "-c", path])
