@@ -19,10 +19,14 @@ static const struct word {
     int most;                   /* of a number from 1 on; 0: it is none */
 } words[] = {
     {"report", "Name of the report; /api/v1/reports lists them.", NULL, 0},
-    {"mode", "trend: a row for each step (the default). domain, user: a row for each name.",
+    {"mode",
+     "trend: a row for each step (the default). domain, user, customer: a row for each name.",
      figures_mode_names, 0},
     {"domain", "Only this one.", NULL, 0},
     {"user", "Only this address.", NULL, 0},
+    {"customer", "The domains of this customer (billing.customers).", NULL, 0},
+    {"by", "customer: a row for each customer, and for each account without one.",
+     figures_data_totals_by, 0},
     {"month", "A month, such as 2026-11; in place of from and to.", NULL, 0},
     {"from", "The first day: 2026-11-21, 2026-11, today, -7days.", NULL, 0},
     {"to", "The last day, within.", NULL, 0},

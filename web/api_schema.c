@@ -112,7 +112,9 @@ static json_t *object_of(const struct property *list)
 
 static const struct property report_properties[] = {
     {"report", "string", 0, NULL},
-    {"scope", "string", 0, "What it is about: server, domain, user or accounts."},
+    {"scope", "string", 0,
+     "What it is about: server, domain, user, customer or "
+     "accounts."},
     {"name", "string", NULLABLE, "Of the domain or user."},
     {"from", "string", 0, "The first day or hour, within."},
     {"to", "string", 0, "The last one, within."},
@@ -127,8 +129,8 @@ static const struct property report_properties[] = {
     {"columns", "string", LIST, "The names of values, in their order."},
     {NULL, NULL, 0, NULL}};
 
-static const char *const labels[] = {"hour", "day",    "week", "month", "quarter",
-                                     "node", "domain", "user", NULL};
+static const char *const labels[] = {"hour", "day",    "week", "month",    "quarter",
+                                     "node", "domain", "user", "customer", NULL};
 
 static json_t *value_of(const struct report_column *column)
 {
@@ -165,6 +167,7 @@ static json_t *row_of(const struct report_kind *kind)
     for (size_t i = 0; labels[i] != NULL && kind != report_totals(); i++)
         add_text(row, labels[i]);
     if (kind == report_totals()) {
+        add_text(row, "customer");
         add_text(row, "account");
         add_text(row, "from");
         add_text(row, "to");
@@ -271,7 +274,9 @@ static const struct property violation[] = {
     {"id", "string", 0, "Its place: `after` gives those behind it."},
     {"time", "string", 0, "RFC 3339."},
     {"time_ms", "integer", 0, "Unix time in milliseconds."},
-    {"account", "string", 0, "Whose limit: a domain, @server, or @client:ADDRESS."},
+    {"account", "string", 0,
+     "Whose limit: a domain, @customer:NAME, @server, or "
+     "@client:ADDRESS."},
     {"user", "string", NULLABLE, "Who is charged."},
     {"limit", "string", 0, "Scope, metric and time."},
     {"max", "integer", 0, NULL},

@@ -13,9 +13,9 @@
 #define DAY_S      86400
 #define NAME_BYTES 4096
 
-const char *const figures_parameters[] = {"mode",  "domain", "user", "from", "to", "step",
-                                          "chart", "sort",   "desc", "top",  NULL};
-const char *const figures_mode_names[] = {"trend", "domain", "user", NULL};
+const char *const figures_parameters[] = {"mode", "domain", "user", "customer", "from", "to",
+                                          "step", "chart",  "sort", "desc",     "top",  NULL};
+const char *const figures_mode_names[] = {"trend", "domain", "user", "customer", NULL};
 const char *const figures_step_names[] = {"none", "hour", "day", "week", "month", "quarter", NULL};
 const char *const figures_chart_names[] = {"bar", "line", "area", "none", NULL};
 
@@ -120,15 +120,18 @@ static int check_mode(const struct figures *f, struct err *err)
 {
     if (!f->scope.sees_nodes && report_fillers(f->kind, false).nobody)
         return scope_nothing(err);
-    if (f->mode == FIGURES_DOMAINS && !f->scope.sees_nodes)
+    if ((f->mode == FIGURES_DOMAINS || f->mode == FIGURES_CUSTOMERS) && !f->scope.sees_nodes)
         return err_set(err, EX_USAGE,
-                       "mode: the list of domains is the server's administrator's: use mode=trend "
-                       "or mode=user");
-    if (f->mode == FIGURES_DOMAINS && f->scope.level != SCOPE_SERVER)
-        return err_set(
-            err, EX_USAGE,
-            "mode: with mode=domain each domain is a line: leave domain and user out, or "
-            "use mode=trend");
+                       "mode: the list of %ss is the server's administrator's: use mode=trend "
+                       "or mode=user",
+                       figures_mode_names[f->mode]);
+    if ((f->mode == FIGURES_DOMAINS && f->scope.level != SCOPE_SERVER &&
+         f->scope.level != SCOPE_CUSTOMER) ||
+        (f->mode == FIGURES_CUSTOMERS && f->scope.level != SCOPE_SERVER))
+        return err_set(err, EX_USAGE,
+                       "mode: with mode=%s each %s is a line: leave domain, user and customer out, "
+                       "or use mode=trend",
+                       figures_mode_names[f->mode], figures_mode_names[f->mode]);
     if (f->mode == FIGURES_USERS && f->scope.level == SCOPE_USER)
         return err_set(err, EX_USAGE,
                        "mode: with mode=user each user is a line: leave user out, or use "
@@ -171,9 +174,40 @@ static int choose_order(struct exchange *x, struct figures *f, struct err *err)
     return 0;
 }
 
+static int choose_scope(struct exchange *x, struct figures *f, struct err *err)
+{
+    struct slice domain = http_query_get(&x->query, "domain");
+    struct slice user = http_query_get(&x->query, "user");
+    struct slice customer = http_query_get(&x->query, "customer");
+
+    if (customer.len == 0)
+        return scope_choose(x, domain, user, &f->scope, err);
+    if (scope_customer(x, customer, &f->scope, err) != 0)
+        return -1;
+    return domain.len == 0 && user.len == 0
+               ? 0
+               : err_set(err, EX_USAGE, "customer: leave domain and user out");
+}
+
+/* Whose the domains are, for as long as the exchange lives. */
+static int find_customers(struct exchange *x, struct figures *f, struct err *err)
+{
+    struct setup setup;
+
+    if (f->scope.level != SCOPE_CUSTOMER && f->mode != FIGURES_CUSTOMERS)
+        return 0;
+    if (x->settings->billing.customers.count == 0)
+        return err_set(err, EX_USAGE,
+                       "mode: there are no customers: name their list in billing.customers");
+    if (exchange_setup(x, &setup, err) != 0)
+        return -1;
+    f->question.customers = setup.hosted;
+    return 0;
+}
+
 static int ask(struct exchange *x, size_t top, struct figures *f, struct err *err)
 {
-    static const enum report_by by[] = {BY_NOTHING, BY_DOMAIN, BY_USER};
+    static const enum report_by by[] = {BY_NOTHING, BY_DOMAIN, BY_USER, BY_CUSTOMER};
     struct report_question *q = &f->question;
     int mode, chart;
 
@@ -182,9 +216,8 @@ static int ask(struct exchange *x, size_t top, struct figures *f, struct err *er
         return -1;
     f->mode = (enum figures_mode)mode;
     f->chart = (enum figures_chart)chart;
-    if (scope_choose(x, http_query_get(&x->query, "domain"), http_query_get(&x->query, "user"),
-                     &f->scope, err) != 0 ||
-        check_mode(f, err) != 0 || choose_time(x, f, err) != 0 || choose_order(x, f, err) != 0 ||
+    if (choose_scope(x, f, err) != 0 || check_mode(f, err) != 0 || find_customers(x, f, err) != 0 ||
+        choose_time(x, f, err) != 0 || choose_order(x, f, err) != 0 ||
         http_query_top(&x->query, f->mode == FIGURES_TREND ? 0 : top, HTTP_QUERY_TOP, &q->top,
                        err) != 0)
         return -1;

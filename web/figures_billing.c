@@ -6,6 +6,7 @@
 #include "lib/billing/bill_mirror.h"
 #include "lib/read/read_report.h"
 #include "web/exchange.h"
+#include "web/figures_data.h"
 
 /* --- which month ----------------------------------------------------------------------------- */
 
@@ -46,15 +47,12 @@ static int take_accounts(struct exchange *x, struct figures_billing *f, struct e
 int figures_billing(struct exchange *x, struct slice month, struct figures_billing *f,
                     struct err *err)
 {
-    struct scope_accounts whose;
-    struct totals_question q;
+    struct totals_question q = {.range = &f->range, .timezone = x->settings->timezone};
 
     memset(f, 0, sizeof *f);
-    if (scope_accounts(x, http_query_get(&x->query, "domain"), &whose, err) != 0 ||
-        parse_month(x, month, f, err) != 0 || exchange_store(x, err) != 0)
+    if (figures_data_whose(x, &q, err) != 0 || parse_month(x, month, f, err) != 0 ||
+        exchange_store(x, err) != 0)
         return -1;
-    q = (struct totals_question){
-        .accounts = whose.list, .range = &f->range, .timezone = x->settings->timezone};
     if (read_totals(&x->reader, &q, &x->arena, &f->grid, err) != 0 ||
         take_accounts(x, f, err) != 0 ||
         bill_mirror_entry(&x->reader, slice_str(f->month), &x->arena, &f->closed, err) != 0)

@@ -9,7 +9,9 @@
 #include "web/exchange.h"
 #include "web/scope.h"
 
-const char *const figures_data_totals_parameters[] = {"month", "from", "to", "domain", NULL};
+const char *const figures_data_totals_parameters[] = {"month",    "from", "to", "domain",
+                                                      "customer", "by",   NULL};
+const char *const figures_data_totals_by[] = {"customer", NULL};
 const char *const figures_data_accounts_parameters[] = {"after", "top", NULL};
 const char *const figures_data_violations_parameters[] = {"after", "domain", "user", "top", NULL};
 const char *const figures_data_usage_parameters[] = {"user", "top", NULL};
@@ -46,21 +48,57 @@ static int parse_time(const struct exchange *x, struct range *range, struct err 
     return read_range_parse(range, &words, err);
 }
 
+int figures_data_whose(struct exchange *x, struct totals_question *q, struct err *err)
+{
+    struct slice domain = http_query_get(&x->query, "domain");
+    struct scope_accounts accounts;
+    struct scope customer;
+    struct setup setup;
+
+    q->customer = http_query_get(&x->query, "customer");
+    if (q->customer.len == 0) {
+        if (scope_accounts(x, domain, &accounts, err) != 0)
+            return -1;
+        q->accounts = accounts.list;
+        return 0;
+    }
+    if (scope_customer(x, q->customer, &customer, err) != 0 || exchange_setup(x, &setup, err) != 0)
+        return -1;
+    q->customers = setup.hosted;
+    return domain.len == 0 ? 0 : err_set(err, EX_USAGE, "customer: leave domain out");
+}
+
+/* A line for each customer is the administrator's. */
+static int choose_lines(struct exchange *x, struct totals_question *q, struct err *err)
+{
+    struct slice by = http_query_get(&x->query, "by");
+    struct setup setup;
+
+    if (by.len == 0)
+        return 0;
+    if (!slice_equal(by, slice_str(figures_data_totals_by[0])))
+        return err_set(err, EX_USAGE, "by: use customer, or leave it out");
+    if (x->who.role != WEB_ROLE_ADMIN)
+        return scope_nothing(err);
+    if (exchange_setup(x, &setup, err) != 0)
+        return -1;
+    q->by_customer = true;
+    q->customers = setup.hosted;
+    return 0;
+}
+
 int figures_data_totals(struct exchange *x, struct report_grid *g, struct err *err)
 {
     struct range *range = arena_alloc(&x->arena, sizeof *range); /* the grid borrows its texts */
     struct totals_question q = {.range = range, .timezone = x->settings->timezone};
-    struct scope_accounts accounts;
 
     memset(g, 0, sizeof *g);
     if (range == NULL)
         return err_set(err, EX_OSERR, "out of memory");
     if (http_query_allow(&x->query, figures_data_totals_parameters, err) != 0 ||
-        parse_time(x, range, err) != 0 ||
-        scope_accounts(x, http_query_get(&x->query, "domain"), &accounts, err) != 0 ||
-        exchange_store(x, err) != 0)
+        parse_time(x, range, err) != 0 || figures_data_whose(x, &q, err) != 0 ||
+        choose_lines(x, &q, err) != 0 || exchange_store(x, err) != 0)
         return -1;
-    q.accounts = accounts.list;
     return read_totals(&x->reader, &q, &x->arena, g, err);
 }
 

@@ -17,6 +17,7 @@ struct exchange;
 
 /* Names are ended by NULL. */
 extern const char *const figures_data_totals_parameters[];
+extern const char *const figures_data_totals_by[]; /* what `by` may be */
 extern const char *const figures_data_accounts_parameters[];
 extern const char *const figures_data_violations_parameters[];
 extern const char *const figures_data_usage_parameters[];
@@ -25,6 +26,12 @@ extern const char *const figures_data_usage_parameters[];
 
 /* Every counter of each account over a time that is named. report_grid_fini in any case. */
 int figures_data_totals(struct exchange *x, struct report_grid *g, struct err *err) TG_MUST_USE
+    TG_NONNULL(1, 2, 3);
+
+/* Whose they are to be, as the query says (`domain`, or `customer`), within what who asks may see.
+ */
+struct totals_question;
+int figures_data_whose(struct exchange *x, struct totals_question *q, struct err *err) TG_MUST_USE
     TG_NONNULL(1, 2, 3);
 
 /* The names of accounts, in order, `top` from the one after `after` on. */

@@ -1,5 +1,6 @@
 #include "web/figures_usage.h"
 
+#include <stdio.h>
 #include <sysexits.h>
 
 #include "lib/admin/holder_usage.h"
@@ -47,10 +48,20 @@ static bool is_exempt(const struct figures_usage_reading *d)
             strmap_find(&d->setup.rules->exempt.users, d->scope->user) != NULL);
 }
 
+static struct slice customer_holder(struct figures_usage_reading *d)
+{
+    char text[sizeof HOLDER_CUSTOMER + HOSTED_CUSTOMER_MAX];
+    int len = snprintf(text, sizeof text, HOLDER_CUSTOMER "%.*s", SLICE_FMT(d->scope->account));
+
+    return arena_copy(&d->x->arena, (struct slice){text, (size_t)len});
+}
+
 /* Nothing is charged to what is not hosted, or charged to another. */
 static bool has_limits(struct figures_usage_reading *d)
 {
-    struct slice typed = d->scope->level == SCOPE_SERVER ? SERVER : d->scope->account;
+    struct slice typed = d->scope->level == SCOPE_SERVER     ? SERVER
+                         : d->scope->level == SCOPE_CUSTOMER ? customer_holder(d)
+                                                             : d->scope->account;
     struct err unknown = {0};
 
     return holder_parse(&d->setup, typed, &d->x->arena, &d->holder, &unknown) == 0 &&
@@ -75,7 +86,15 @@ int figures_usage_of(struct exchange *x, const struct scope *scope, size_t users
         return 0;
     if (holder_limits_read(&d.setup, &d.holder, x->now_ms / 1000, &x->arena, &d.limits, err) != 0)
         return -1;
-    return scope->level == SCOPE_USER ? of_user(&d, out, err) : of_domain(&d, out, err);
+    if (scope->level == SCOPE_USER)
+        return of_user(&d, out, err);
+    if (of_domain(&d, out, err) != 0)
+        return -1;
+    /* What other domains have used of it is not a domain's to see. */
+    return scope->sees_nodes
+               ? holder_usage_add_customer(&d.setup, &x->reader, &d.holder, x->now_ms / 1000,
+                                           &x->arena, &out->rows, err)
+               : 0;
 }
 
 int figures_usage(struct exchange *x, const struct scope *scope, struct figures_usage *out,

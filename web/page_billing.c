@@ -36,11 +36,15 @@ static const struct page_head adjustment_heads[] = {
 
 static void write_url(struct exchange *x, const char *month, const char *ending, struct buf *url)
 {
-    struct slice domain = http_query_get(&x->query, "domain");
+    static const char *const whose[] = {"domain", "customer"};
 
     buf_addf(url, "/billing/%s%s", month, ending);
-    if (domain.len > 0)
-        html_url_query(url, "domain", domain);
+    for (size_t i = 0; i < sizeof whose / sizeof whose[0]; i++) {
+        struct slice name = http_query_get(&x->query, whose[i]);
+
+        if (name.len > 0)
+            html_url_query(url, whose[i], name);
+    }
 }
 
 static void add_link(struct exchange *x, struct html *h, const char *month, const char *ending,
@@ -239,12 +243,15 @@ static void add_closed(struct html *h, const struct bill_entry *e)
     html_newline(h);
 }
 
-static void add_state(struct html *h, const struct figures_billing *f)
+static void add_state(struct exchange *x, struct html *h, const struct figures_billing *f)
 {
+    struct slice customer = http_query_get(&x->query, "customer");
     const struct report_grid *g = &f->grid;
 
     html_open(h, "p");
     html_attr(h, "class", SLICE("scope"));
+    if (customer.len > 0)
+        html_textf(h, "customer %.*s, ", SLICE_FMT(customer));
     html_textf(h, "%s to %s, times in %.*s, %s", f->range.from_text, f->range.to_text,
                SLICE_FMT(g->timezone), g->complete ? "complete" : "so far");
     html_close(h, "p");
@@ -262,7 +269,7 @@ static int write_page(struct exchange *x, const struct figures_billing *f, struc
         return -1;
     (void)snprintf(title, sizeof title, "Billing, %s", f->month);
     page_begin(x, &h, title);
-    add_state(&h, f);
+    add_state(x, &h, f);
     add_links(x, &h, f);
     if (f->grid.count > 0)
         add_table(&h, f, top);
@@ -276,7 +283,7 @@ static int write_page(struct exchange *x, const struct figures_billing *f, struc
 static int answer(struct exchange *x, struct slice month, enum page_report_form form,
                   struct err *err)
 {
-    static const char *const parameters[] = {"domain", "top", NULL};
+    static const char *const parameters[] = {"domain", "customer", "top", NULL};
     struct figures_billing f;
     int result;
 

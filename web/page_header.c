@@ -80,6 +80,8 @@ static void add_nav(struct exchange *x, struct html *h)
         add_nav_link(x, h, "/held", "Held");
     if (x->who.role != WEB_ROLE_USER)
         add_nav_link(x, h, "/billing", "Billing");
+    if (x->who.role == WEB_ROLE_ADMIN && x->settings->billing.customers.count > 0)
+        add_nav_link(x, h, "/customers", "Customers");
     if (x->who.role == WEB_ROLE_ADMIN)
         add_nav_link(x, h, "/status", "Status");
     html_close(h, "nav");

@@ -14,7 +14,7 @@
 
 /* --- shared ---------------------------------------------------------------------------------- */
 
-/* Leads to the domain's own page, where it is one. */
+/* Leads to the domain's, or the customer's, own page, where it is one. */
 static void add_account_cell(struct html *h, struct slice account)
 {
     struct buf url;
@@ -23,6 +23,9 @@ static void add_account_cell(struct html *h, struct slice account)
     if (account.len > 0 && account.ptr[0] != '@' && account.ptr[0] != '_') {
         buf_add_str(&url, "/d");
         html_url_segment(&url, account);
+    } else if (slice_starts(account, SLICE(HOLDER_CUSTOMER))) {
+        buf_add_str(&url, "/c");
+        html_url_segment(&url, slice_from(account, sizeof HOLDER_CUSTOMER - 1));
     }
     page_cell_name(h, buf_slice(&url), account);
     buf_fini(&url);

@@ -13,6 +13,7 @@
 #define URL_BYTES       4096
 #define VIOLATIONS_MOST 1000
 #define TOP             "10"
+#define CUSTOMERS_TOP   "100"
 
 /* --- parts ----------------------------------------------------------------------------------- */
 
@@ -25,11 +26,14 @@ static void put_query(struct exchange *x, const struct scope *scope, const char 
     *q = (struct http_query){.count = 0};
     q->items[q->count++] = (struct http_parameter){SLICE("mode"), slice_str(mode)};
     if (scope->account.len > 0)
-        q->items[q->count++] = (struct http_parameter){SLICE("domain"), scope->account};
+        q->items[q->count++] = (struct http_parameter){
+            scope->level == SCOPE_CUSTOMER ? SLICE("customer") : SLICE("domain"), scope->account};
     if (scope->user.len > 0)
         q->items[q->count++] = (struct http_parameter){SLICE("user"), scope->user};
     if (!slice_equal(slice_str(mode), SLICE("trend")))
-        q->items[q->count++] = (struct http_parameter){SLICE("top"), SLICE(TOP)};
+        q->items[q->count++] = (struct http_parameter){
+            SLICE("top"),
+            slice_equal(slice_str(mode), SLICE("customer")) ? SLICE(CUSTOMERS_TOP) : SLICE(TOP)};
 }
 
 static void add_more(struct exchange *x, struct html *h, const struct figures *f)
@@ -71,6 +75,33 @@ static void show_names(struct exchange *x, struct html *h, struct figures *f)
         return;
     html_element(h, "h2", f->mode == FIGURES_DOMAINS ? SLICE("Domains") : SLICE("Users"));
     render_html_table(&f->grid, &style, h);
+    add_more(x, h, f);
+}
+
+/* A customer's page, or that of a domain without one. */
+static void customer_row(void *context, struct slice step, struct slice by, struct buf *url)
+{
+    const struct report_links *links = context;
+    bool is_customer = strmap_find(&links->f->question.customers->customer_names, by) != NULL;
+
+    (void)step;
+    if (!is_customer && by.ptr[0] == '_')
+        return;
+    buf_add_str(url, is_customer ? "/c" : "/d");
+    html_url_segment(url, by);
+}
+
+static void show_customers(struct exchange *x, struct html *h, struct figures *f)
+{
+    struct report_links links = {x, f};
+    const struct render_link row = {customer_row, &links};
+    const struct render_html_style style = {.id = "customers", .link = &row};
+
+    html_element(h, "h2", SLICE("This month"));
+    render_html_cards(&f->grid, h);
+    render_html_notes(&f->grid, h);
+    if (f->grid.count > 0)
+        render_html_table(&f->grid, &style, h);
     add_more(x, h, f);
 }
 
@@ -126,6 +157,30 @@ static void add_limits(struct html *h, const struct scope *scope)
     html_open(h, "li");
     page_link(h, buf_slice(&url), SLICE("Limits"));
     html_close(h, "li");
+    buf_fini(&url);
+}
+
+/* What else there is of a customer. */
+static void add_customer_links(struct html *h, const struct scope *scope)
+{
+    struct buf url;
+
+    buf_init(&url, URL_BYTES);
+    buf_add_str(&url, "/limits/" HOLDER_CUSTOMER);
+    buf_add(&url, scope->account);
+    html_open(h, "ul");
+    html_attr(h, "class", SLICE("links"));
+    html_open(h, "li");
+    page_link(h, buf_slice(&url), SLICE("Limits"));
+    html_close(h, "li");
+    buf_reset(&url);
+    buf_add_str(&url, "/billing");
+    html_url_query(&url, "customer", scope->account);
+    html_open(h, "li");
+    page_link(h, buf_slice(&url), SLICE("Billing"));
+    html_close(h, "li");
+    html_close(h, "ul");
+    html_newline(h);
     buf_fini(&url);
 }
 
@@ -192,14 +247,18 @@ static int show(struct exchange *x, const struct scope *scope, struct err *err)
 
     (void)snprintf(title, sizeof title, "%.*s",
                    SLICE_FMT(scope->level == SCOPE_USER     ? scope->user
-                             : scope->level == SCOPE_DOMAIN ? scope->account
-                                                            : SLICE("Overview")));
+                             : scope->level == SCOPE_SERVER ? SLICE("Overview")
+                                                            : scope->account));
     page_begin(x, &h, title);
     add_own_domains(x, &h);
-    if (add_counts(x, &h, scope, err) != 0 || add_usage(x, &h, scope, err) != 0 ||
+    if (scope->level == SCOPE_CUSTOMER)
+        add_customer_links(&h, scope);
+    else if (add_counts(x, &h, scope, err) != 0)
+        return -1;
+    if (add_usage(x, &h, scope, err) != 0 ||
         add_report(x, &h, scope, "trend", show_month, err) != 0 ||
         (scope->level != SCOPE_USER &&
-         add_report(x, &h, scope, scope->level == SCOPE_SERVER ? "domain" : "user", show_names,
+         add_report(x, &h, scope, scope->level == SCOPE_DOMAIN ? "user" : "domain", show_names,
                     err) != 0))
         return -1;
     page_end(x, &h);
@@ -228,4 +287,32 @@ int page_overview_domain(struct exchange *x, struct err *err)
     if (scope_choose(x, x->request.segments[1], SLICE_NONE, &scope, err) != 0)
         return err->code == EX_USAGE ? scope_nothing(err) : -1;
     return show(x, &scope, err);
+}
+
+int page_overview_customer(struct exchange *x, struct err *err)
+{
+    struct scope scope;
+
+    return http_query_allow(&x->query, no_parameters, err) == 0 &&
+                   scope_customer(x, x->request.segments[1], &scope, err) == 0
+               ? show(x, &scope, err)
+               : -1;
+}
+
+/* The list of them is the administrator's. */
+int page_overview_customers(struct exchange *x, struct err *err)
+{
+    struct scope scope;
+    struct html h;
+
+    if (http_query_allow(&x->query, no_parameters, err) != 0 ||
+        scope_choose(x, SLICE_NONE, SLICE_NONE, &scope, err) != 0)
+        return -1;
+    if (!scope.sees_nodes || x->settings->billing.customers.count == 0)
+        return scope_nothing(err);
+    page_begin(x, &h, "Customers");
+    if (add_report(x, &h, &scope, "customer", show_customers, err) != 0)
+        return -1;
+    page_end(x, &h);
+    return 0;
 }

@@ -76,13 +76,21 @@ static void add_mode(struct html *h, const struct figures *f, enum figures_mode 
     html_close(h, "label");
 }
 
-static void add_modes(struct html *h, const struct figures *f)
+/* Customers are the administrator's, where there are any. */
+static bool has_customers(const struct exchange *x, const struct figures *f)
+{
+    return f->scope.sees_nodes && x->settings->billing.customers.count > 0;
+}
+
+static void add_modes(const struct exchange *x, struct html *h, const struct figures *f)
 {
     html_open(h, "fieldset");
     html_element(h, "legend", SLICE("Lines"));
     add_mode(h, f, FIGURES_TREND, "Trend");
     if (f->scope.sees_nodes)
         add_mode(h, f, FIGURES_DOMAINS, "Domains");
+    if (has_customers(x, f))
+        add_mode(h, f, FIGURES_CUSTOMERS, "Customers");
     if (report_is_of_users(f->kind))
         add_mode(h, f, FIGURES_USERS, "Users");
     html_close(h, "fieldset");
@@ -92,11 +100,15 @@ static void add_who(struct exchange *x, struct html *h, const struct figures *f)
 {
     if (x->who.role == WEB_ROLE_USER)
         return;
-    add_modes(h, f);
+    add_modes(x, h, f);
     if (x->who.role == WEB_ROLE_DOMAIN)
         add_own_domains(x, h, f);
     else
-        add_input(h, "Domain", "domain", "text", f->scope.account);
+        add_input(h, "Domain", "domain", "text",
+                  f->scope.level == SCOPE_CUSTOMER ? SLICE_NONE : f->scope.account);
+    if (has_customers(x, f))
+        add_input(h, "Customer", "customer", "text",
+                  f->scope.level == SCOPE_CUSTOMER ? f->scope.account : SLICE_NONE);
     if (report_is_of_users(f->kind))
         add_input(h, "User", "user", "text", f->scope.user);
 }

@@ -12,6 +12,7 @@ void report_link_of(const struct exchange *x, const struct figures *f, struct re
         .mode = http_query_get(q, "mode"),
         .domain = http_query_get(q, "domain"),
         .user = http_query_get(q, "user"),
+        .customer = http_query_get(q, "customer"),
         .from = http_query_get(q, "from"),
         .to = http_query_get(q, "to"),
         .step = http_query_get(q, "step"),
@@ -34,6 +35,7 @@ void report_link_write(const struct report_link *l, const char *ending, struct b
     add(url, "mode", l->mode);
     add(url, "domain", l->domain);
     add(url, "user", l->user);
+    add(url, "customer", l->customer);
     add(url, "from", l->from);
     add(url, "to", l->to);
     add(url, "step", l->step);
@@ -48,13 +50,18 @@ void report_link_write(const struct report_link *l, const char *ending, struct b
 /* False: a name that stands for many has no page of its own without its domain. */
 static bool narrow_to_name(const struct figures *f, struct slice by, struct report_link *l)
 {
-    l->mode = SLICE_NONE;
-    if (f->mode == FIGURES_DOMAINS) {
+    l->mode = l->customer = SLICE_NONE;
+    if (f->mode == FIGURES_CUSTOMERS &&
+        strmap_find(&f->question.customers->customer_names, by) != NULL) {
+        l->customer = by;
+        return true;
+    }
+    if (f->mode == FIGURES_DOMAINS || f->mode == FIGURES_CUSTOMERS) {
         l->domain = by;
         return true;
     }
     l->user = by;
-    if (f->scope.account.len > 0)
+    if (f->scope.account.len > 0 && f->scope.level != SCOPE_CUSTOMER)
         l->domain = f->scope.account;
     return l->domain.len > 0 || by.ptr[0] != '_';
 }

@@ -14,7 +14,7 @@
 /* The parameters; empty ones are left out. */
 struct report_link {
     const char *report;
-    struct slice mode, domain, user, from, to, step, chart, sort, desc, top;
+    struct slice mode, domain, user, customer, from, to, step, chart, sort, desc, top;
 };
 
 /* What the query says now. */

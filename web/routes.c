@@ -48,6 +48,8 @@ static const struct route {
     {"/", READ, ROUTE_SIGNED, page_overview},
     {"/r/*", READ, ROUTE_SIGNED, page_report},
     {"/d/*", READ, ROUTE_SIGNED, page_overview_domain},
+    {"/c/*", READ, ROUTE_SIGNED, page_overview_customer},
+    {"/customers", READ, ROUTE_SIGNED, page_overview_customers},
     {"/d/*/card.svg", READ, ROUTE_OPEN, page_card},
     {"/limits/*", READ | HTTP_POST, ROUTE_SIGNED, page_limits},
     {"/q/*", READ, ROUTE_SIGNED, page_message},

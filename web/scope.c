@@ -123,6 +123,18 @@ int scope_choose(struct exchange *x, struct slice domain, struct slice user, str
     return 0;
 }
 
+int scope_customer(struct exchange *x, struct slice name, struct scope *out, struct err *err)
+{
+    struct setup setup;
+
+    *out = (struct scope){.level = SCOPE_CUSTOMER, .account = name, .sees_nodes = true};
+    if (x->who.role != WEB_ROLE_ADMIN)
+        return scope_nothing(err);
+    if (exchange_setup(x, &setup, err) != 0)
+        return -1;
+    return strmap_find(&setup.hosted->customer_names, name) != NULL ? 0 : scope_nothing(err);
+}
+
 /* --- whole accounts -------------------------------------------------------------------------- */
 
 static int add_account(struct exchange *x, struct slice account, struct name_list *out,

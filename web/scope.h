@@ -13,7 +13,7 @@
  * for; figures.h, which alone reads figures, takes nothing else. So what a page shows is decided
  * here:
  *
- *   admin   everything
+ *   admin   everything, customers too
  *   domain  the domains of his list, their users
  *   user    himself
  *
@@ -25,7 +25,7 @@ struct exchange;
 
 struct scope {
     enum report_scope level;
-    struct slice account, user; /* canonical; of SCOPE_DOMAIN, SCOPE_USER */
+    struct slice account, user; /* canonical; of SCOPE_DOMAIN, SCOPE_USER; the customer */
     bool sees_nodes; /* and all accounts, _unattributed, and what nobody is charged for */
 };
 
@@ -33,6 +33,10 @@ struct scope {
  * the first). EX_USAGE for what is no domain or address. */
 int scope_choose(struct exchange *x, struct slice domain, struct slice user, struct scope *out,
                  struct err *err) TG_MUST_USE TG_NONNULL(1, 4);
+
+/* The domains of a customer together, for admins alone. EX_NOUSER where it has none. */
+int scope_customer(struct exchange *x, struct slice name, struct scope *out,
+                   struct err *err) TG_MUST_USE TG_NONNULL(1, 3, 4);
 
 /* The accounts that he may see as a whole: `domain`, or where it is empty, of an admin all (those
  * that have counted anything), of others those of the list. EX_NOUSER for a user. */

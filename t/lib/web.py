@@ -46,8 +46,9 @@ class Web:
     """A tollgate-web in the foreground, on a TCP port and on a Unix socket, logging to a file; and
     the command `tollgate` of the same configuration (`command`)."""
 
-    def __init__(self, folder, store_url, zone="UTC", now=None, **settings):
-        self.folder = folder
+    def __init__(self, folder, store_url, zone="UTC", now=None, customers=(), **settings):
+        """`customers`: lines of billing.customers."""
+        self.folder, self.customers = folder, customers
         self.port = proc.free_port()
         self.unix = os.path.join(folder, "web.sock")
         self.users = os.path.join(folder, "web.users")
@@ -60,7 +61,12 @@ class Web:
         self.env = stopped_clock(folder, now) if now is not None else {}
 
     def _more(self):
-        return 'log: { target = "stderr"; level = "debug"; };\n' + libconfig({"web": self.settings})
+        groups = {"web": self.settings}
+        if self.customers:
+            path = os.path.join(self.folder, "customers")
+            proc.write_text(path, "".join(line + "\n" for line in self.customers))
+            groups["billing"] = {"customers": ["file:" + path]}
+        return 'log: { target = "stderr"; level = "debug"; };\n' + libconfig(groups)
 
     def argv(self, *options):
         return [os.path.join(proc.BUILD, "tollgate-web"), "-c", self.command.conf, *options]

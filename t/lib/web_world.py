@@ -31,12 +31,14 @@ HUGE_MONTH = "2026-08"  # its figures would flatten every chart of another
 PEOPLE = ("anna", "bogdan", "carla", "d.horvat", "newsletter", "office",
           "\u05d3\u05d5\u05d3", "j\u00f6rg",
           "a-name-of-somebody-who-wanted-all-of-it-in-the-address")
+CUSTOMERS = ("example.com 4711", "mail.example.org 4711", "shop.example.net acme")
 PLANS = """
 throttle: { mode = "enforce"; };
 plans = ( { name = "default"; limits = (
     { scope = "domain"; metric = "recipients"; max = "600"; per = "hour"; action = "defer"; },
     { scope = "domain"; metric = "bytes"; max = "10GB"; per = "day"; action = "reject"; },
     { scope = "user"; metric = "messages"; max = "200"; per = "day"; action = "hold"; },
+    { scope = "customer"; metric = "bytes"; max = "90GB"; per = "month"; action = "log"; },
     { scope = "server"; metric = "messages"; max = "100000"; per = "day"; action = "log"; } ); } );
 """
 USERS = (("root", "admin", ""), ("anna", "domain", "example.com,mail.example.org"),
@@ -197,7 +199,7 @@ class WebWorld:
             _usage(connection)
             _lists(connection)
             connection.close()
-        self.web = Web(folder, self.redis.url, ZONE, NOW)
+        self.web = Web(folder, self.redis.url, ZONE, NOW, CUSTOMERS)
         proc.write_text(self.web.command.conf, proc.read_text(self.web.command.conf) + PLANS)
         proc.write_text(os.path.join(folder, "domains"),
                         "".join(name + "\n" for name, _ in DOMAINS if name[0] != "_"))

@@ -136,6 +136,20 @@ def pages(role, asker):
               "/billing?domain=unknown.example": 404,
               "/held/mx1/4FOREIGNQUEUE?domain=foreign.example": expected(role, "foreign"),
               "/held/mx1/4FOREIGNQUEUE?domain=own.example": 404,
+              "/c/4711": 200 if role == "admin" else 404, "/c/4712": 404, "/c/..%2f": 404,
+              "/customers": 200 if role == "admin" else 404,
+              "/r/smtp?customer=4711": 200 if role == "admin" else 404,
+              "/r/smtp.csv?customer=4711&mode=domain": 200 if role == "admin" else 404,
+              "/r/smtp?customer=4712": 404,
+              "/r/smtp?customer=4711&domain=own.example": 400 if role == "admin" else 404,
+              "/r/smtp?mode=customer": 200 if role == "admin" else 400,
+              "/api/v1/reports/smtp?customer=4711": 200 if role == "admin" else 404,
+              "/api/v1/totals?month=2026-11&customer=4711": 200 if role == "admin" else 404,
+              "/api/v1/totals?month=2026-11&by=customer": 200 if role == "admin" else 404,
+              "/billing?customer=4711": 200 if role == "admin" else 404,
+              "/billing/2026-11.csv?customer=4711": 200 if role == "admin" else 404,
+              "/billing?customer=4712": 404,
+              "/limits/@customer:4711": 200 if role == "admin" else 404,
               "/held/mx1/4FOREIGNQUEUE": 200 if role == "admin" else 404,
               "/api/v1/held?domain=foreign.example": expected(role, "foreign"),
               "/api/v1/domains/foreign.example/limits": expected(role, "foreign"),
@@ -167,6 +181,7 @@ def nobody(web):
     faults = []
     for path in ("/", "/r/smtp", "/d/own.example", "/violations", "/held", "/status", "/account",
                  "/help/smtp", "/r/refusals", "/billing", "/billing/2026-11",
+                 "/customers", "/c/4711",
                  "/q/4FOREIGNQUEUE"):
         answer = web.get(path)
         if answer.status != 303 or not answer.headers["location"].startswith("/signin"):
@@ -229,7 +244,8 @@ def main():
     folder = proc.scratch("web")
     redis = RedisServer(folder)
     fill(redis.connect())
-    web = Web(folder, "unix://" + redis.path, now=NOW, user_header="X-Remote-User")
+    web = Web(folder, "unix://" + redis.path, now=NOW, user_header="X-Remote-User",
+              customers=["own.example 4711", "foreign.example 4711"])
     web.start()
     nobody(web)
     for role, asker in askers(web):

@@ -215,9 +215,28 @@ def totals(web, api):
     for query, words in (("month=2026-11", ["--month", "2026-11"]),
                          ("from=2026-11-20&to=2026-11-21&domain=shop.example",
                           ["--from", "2026-11-20", "--to", "2026-11-21", "--domain",
-                           "shop.example"])):
+                           "shop.example"]),
+                         ("month=2026-11&by=customer", ["--month", "2026-11", "--by", "customer"]),
+                         ("month=2026-11&customer=4711",
+                          ["--month", "2026-11", "--customer", "4711"]),
+                         ("month=2026-11&customer=4712",
+                          ["--month", "2026-11", "--customer", "4712"])):
         want = json.loads(web.command.good("totals", *words, "--format", "json"))
         tap.same(api.json("/api/v1/totals?" + query), want, "totals as the command: " + query)
+    for query, words in (("customer=4711", ["--customer", "4711"]),
+                         ("mode=domain&customer=4711", ["--customer", "4711", "--by", "domain"]),
+                         ("mode=customer", ["--by", "customer"])):
+        want = json.loads(web.command.good("report", "smtp", "--format", "json", *words))
+        got = api.json("/api/v1/reports/smtp?step=none&" + query)
+        tap.same((got["scope"], got["name"], got["total"]),
+                 (want["scope"], want["name"], want["total"]), "report as the command: " + query)
+        name = {"mode=customer": "customer"}.get(query, "domain")
+        tap.same({r.get(name): r["total_bytes"] for r in got["rows"]},
+                 {r.get(name): r["total_bytes"] for r in want["rows"]}, "and its rows")
+    page = api.get("/c/4711").text
+    total = want["rows"][[r["customer"] for r in want["rows"]].index("4711")]["in_messages"]
+    tap.ok("{:,}".format(total) in page and "/limits/@customer:4711" in page and
+           'href="/c/4711"' in api.get("/customers").text, "the pages of a customer", total)
     one = Api(web, web.add_token("two", "domain", "example.org,example.com"))
     rows = one.json("/api/v1/totals?month=2026-11")["rows"]
     tap.same([row["account"] for row in rows], ["example.com", "example.org"],
@@ -277,7 +296,8 @@ def main():
     server = RedisServer(folder)
     redis = server.connect()
     fill(redis)
-    web = Web(folder, server.url, now=NOW)
+    web = Web(folder, server.url, now=NOW,
+              customers=["example.com 4711", "example.org 4711", "nowhere.example 4712"])
     proc.write_text(os.path.join(folder, "domains"), "\n".join(DOMAINS) + "\n")
     web.start()
     api = Api(web, web.add_token("all", "admin"))

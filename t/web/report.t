@@ -180,7 +180,7 @@ def wrong(pages):
             ("frm=2026-11", "frm: unknown parameter: write from"),
             ("from=yesterdax", "from yesterdax"), ("from=2026-11-05&to=2026-11-01", "later than"),
             ("step=year", "step: unknown value \"year\": use none, hour, day"),
-            ("mode=domain&domain=example.com", "leave domain and user out"),
+            ("mode=domain&domain=example.com", "leave domain, user and customer out"),
             ("mode=user&step=hour", "users are counted by day"),
             ("sort=nonsense", "sort: "), ("top=0", "top: use a number"),
             ("desc=2", "desc: unknown value"), ("chart=pie", "use bar, line, area, none"),
