@@ -332,8 +332,8 @@ function eval(script, asked, words)
     local before = known[script] ~= false and contents(words[1])
     KEYS, ARGV = { words[1] }, { unpack(words, 2) }
     local reply = script_run(script)
-    if type(reply) == 'table' and not reply.err then
-        known[script] = false
+    if type(reply) == 'table' then
+        known[script] = reply.err ~= nil and known[script]
     elseif writes and before then
         keep(script, before, asked, reply or false)
     end

@@ -49,7 +49,7 @@ void sim_redis_end(void)
     lua_close(redis.lua);
 }
 
-/* --- replies -----------------------------------------------------------------------------------
+/* --- replies -------------------------------------------------------------------------------------
  */
 
 static redisReply *reply_of(int type)
@@ -143,7 +143,7 @@ static redisReply *take_reply(void)
     return reply;
 }
 
-/* --- commands ----------------------------------------------------------------------------------
+/* --- commands ------------------------------------------------------------------------------------
  */
 
 void sim_command_set(struct sim_command *c, size_t argc, const struct slice *argv)
@@ -240,7 +240,7 @@ redisReply *sim_redis_run(const struct sim_command *c)
     return take_reply();
 }
 
-/* --- all it has --------------------------------------------------------------------------------
+/* --- all it has ----------------------------------------------------------------------------------
  */
 
 void sim_redis_forget(void)
