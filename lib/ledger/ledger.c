@@ -57,6 +57,7 @@ static const struct {
     {"claim_tried", offsetof(struct ledger_meta, claim_tried)},
     {"base", offsetof(struct ledger_meta, base)},
     {"since", offsetof(struct ledger_meta, since)},
+    {"lacks_rows", offsetof(struct ledger_meta, lacks_rows)},
 };
 
 #define META_FIELDS (sizeof meta_fields / sizeof meta_fields[0])

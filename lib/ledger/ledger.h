@@ -66,6 +66,7 @@ struct ledger_meta {
     uint64_t claim_tried;        /* the highest claim that was ever written */
     uint64_t base;  /* number of the record from which rows keep what they were (ledger_share.h) */
     uint64_t since; /* the same when the present share began */
+    uint64_t lacks_rows; /* 1: Redis may, and pushed_through stands still until all were pushed */
 };
 
 struct ledger;

@@ -50,7 +50,6 @@ struct push {
     struct pass dirty, refused, walk;
     struct held_pass held_changes, held_walk;
     bool walk_is_fast;         /* after a new connection or a loss */
-    bool has_lost;             /* until the walk is through, pushed_through stands still */
     int64_t aging_s, aging_ms; /* learn_aging, and when it was asked last (monotonic) */
     int64_t walk_began_ms, refused_next_ms, node_next_ms, fleet_next_ms;
     uint64_t walk_rows, walk_rows_before;
@@ -88,6 +87,7 @@ struct push *push_new(const struct push_config *config, struct ledger *ledger, s
                                       .started_s = config->started_s,
                                       .watch_ms = config->watch_ms,
                                       .id = config->identity};
+    p->node.has_lost = ledger_meta(ledger)->lacks_rows != 0;
     p->aging_s = ledger_meta(ledger)->counted_through;
     if (push_batch_init(&p->trip, ledger, store, p->prefix, err) < 0) {
         push_free(p);
@@ -198,7 +198,7 @@ static int push_dirty(struct push *p, const struct push_now *now, int64_t until_
     } while (p->dirty.is_open && clock_monotonic_ms() < until_ms);
     if (p->dirty.is_open)
         return 1;
-    if (p->has_lost)
+    if (p->node.lacks_rows)
         return 0;
     refused = any_refused(p, err);
     if (refused == 0)
@@ -237,7 +237,7 @@ static uint64_t walk_due(const struct push *p, int64_t now_ms)
 static int walk_end(struct push *p, const struct push_now *now, struct err *err)
 {
     p->walk_rows_before = p->walk_rows;
-    p->has_lost = false;
+    p->node.lacks_rows = false;
     p->is_news = true;
     return ledger_users_prune(p->ledger, expiry_now(p, now), err);
 }
@@ -330,7 +330,7 @@ static void take_loss(struct push *p, bool is_anew)
     p->findings.losses += !is_anew;
     p->node.has_lost = false;
     p->clean_through = p->confirmed_through = 0;
-    p->has_lost = true;
+    p->node.lacks_rows = true;
     p->dirty.is_open = false;
     walk_begin(p, true);
 }
@@ -471,7 +471,9 @@ int push_step(struct push *p, const struct push_now *now, int64_t budget_ms, str
     if (p->is_admitted && (p->writes_due > 0 || clock_monotonic_ms() >= p->node_next_ms) &&
         write_node(p, now, err) < 0)
         return -1;
-    return rc;
+    /* A loss that this writing found is mended at once: until then the ledger alone has the rows.
+     */
+    return rc > 0 || (p->is_admitted && now->is_caught_up && p->node.lacks_rows && p->walk.is_open);
 }
 
 void push_finish(struct push *p, bool is_last)
@@ -482,6 +484,6 @@ void push_finish(struct push *p, bool is_last)
 
 bool push_is_finished(const struct push *p)
 {
-    return p->is_admitted && !p->dirty.is_open && !p->held_changes.is_open && !p->has_lost &&
+    return p->is_admitted && !p->dirty.is_open && !p->held_changes.is_open && !p->node.lacks_rows &&
            !p->is_news && p->writes_due == 0;
 }

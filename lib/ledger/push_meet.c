@@ -86,9 +86,12 @@ bool push_meet_is_loss(struct push_node_hash *n, const struct push_node_look *lo
                        struct push_node_found *found)
 {
     struct ledger_share_info present;
+    uint64_t stamp = 0;
 
     (void)ledger_share_at(n->ledger, 0, &present);
-    found->is_anew = look->is_there && !slice_equal(present.share_id, slice_str(look->share_id));
+    (void)slice_number(slice_str(look->stamp), &stamp);
+    found->is_anew = look->is_there && (!slice_equal(present.share_id, slice_str(look->share_id)) ||
+                                        stamp > ledger_meta(n->ledger)->stamp_tried);
     n->has_lost = n->has_lost || found->state == NODE_LOST || found->is_anew;
     return n->has_lost || !look->is_there;
 }

@@ -219,9 +219,8 @@ static int stamp_next(const struct push_node_hash *n, uint64_t above, int64_t co
         meta.claim_tried = push_node_claim(n);
     meta.counted_through = counted_through;
     meta.pushed_through = pushed_through;
-    if (rc == 0)
-        rc = ledger_meta_set(n->ledger, &meta, err);
-    if (rc == 0)
+    meta.lacks_rows = n->has_lost || n->lacks_rows;
+    if (rc == 0 && (rc = ledger_meta_set(n->ledger, &meta, err)) == 0)
         rc = ledger_commit(n->ledger, err);
     if (rc < 0)
         ledger_rollback(n->ledger);

@@ -59,6 +59,7 @@ struct push_node_hash {
     struct identity id;
     bool is_writing;  /* this run has written the hash */
     bool has_lost;    /* Redis may lack rows; kept until a writing is confirmed, and dealt with */
+    bool lacks_rows;  /* the same from then on, until all were pushed; the caller's */
     bool is_stopping; /* what is written now may be the last */
     uint64_t claimed; /* the last claim that Redis has confirmed */
     struct push_node_watch {
@@ -82,9 +83,10 @@ enum node_state {
 
 struct push_node_found {
     enum node_state state;
-    bool is_anew;       /* another share was named there: what Redis has of this one is not known */
-    struct err rival;   /* another one writes the same node; code 0: none */
-    struct err left;    /* the share was left for a new one; code 0: it was not */
+    bool is_anew;     /* another share was named there, or the ledger has forgotten a writing: what
+                         Redis has of this share is not known */
+    struct err rival; /* another one writes the same node; code 0: none */
+    struct err left;  /* the share was left for a new one; code 0: it was not */
     struct err refused; /* a key of the wrong type; code 0: none */
 };
 

@@ -66,6 +66,61 @@ static void test_snapshot(void)
     node_remove(&n);
 }
 
+/* Without time for a walk. */
+static void steps(struct node *n)
+{
+    for (int i = 0; i < 6; i++) {
+        OK(push_step(n->push, &n->now, 0, &err) >= 0, "a step");
+        push_finish(n->push, false);
+    }
+}
+
+/* Nothing is said to be there before the walk that brings it again, whichever run makes that. */
+static void lost_row_is_not_said(struct node *n)
+{
+    steps(n);
+    is_text("HGET|tg:{@mx1}:node|pushed_through", "1000");
+    OK(push_all(n), "pushed again");
+    is_text("HGET|tg:{a.example}:total|in_messages", "2");
+    is_text("HGET|tg:{@mx1}:node|pushed_through", "2000");
+    node_remove(n);
+}
+
+/* A loss was noticed, and the program killed before all was there again. */
+static void test_killed_after_loss(void)
+{
+    struct node n;
+
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    n.now.counted_through = 2000;
+    count_total(&n, "a.example", "in_messages 2", 5);
+    OK(push_all(&n), "pushed");
+    run("DEL|tg:{a.example}:total");
+    run("HINCRBY|tg:{@mx1}:node|_stamp|-1");
+    run("HSET|tg:{@mx1}:node|pushed_through|1000");
+    steps(&n);
+    node_reopen(&n, "mx1");
+    n.now.counted_through = 2000;
+    lost_row_is_not_said(&n);
+}
+
+/* And power was lost with it: the hash alone tells of it. */
+static void test_loss_forgotten(void)
+{
+    struct node n;
+
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    n.now.counted_through = 2000;
+    count_total(&n, "a.example", "in_messages 2", 5);
+    OK(push_all(&n), "pushed");
+    node_reopen(&n, "mx1");
+    n.now.counted_through = 2000;
+    run("DEL|tg:{a.example}:total");
+    run("HINCRBY|tg:{@mx1}:node|_stamp|5");
+    run("HSET|tg:{@mx1}:node|pushed_through|1000");
+    lost_row_is_not_said(&n);
+}
+
 /* A new connection may be to a server that has lost something, stamp or not. */
 static void test_reconnected(void)
 {
@@ -274,9 +329,10 @@ static void test_older_run(void)
 
 int main(void)
 {
-    static void (*const tests[])(void) = {test_flushed,   test_reconnected,   test_scrub,
-                                          test_refused,   test_store_problem, test_schema,
-                                          test_went_back, test_older_run,     test_snapshot};
+    static void (*const tests[])(void) = {
+        test_flushed,   test_killed_after_loss, test_loss_forgotten, test_reconnected,
+        test_scrub,     test_refused,           test_store_problem,  test_schema,
+        test_went_back, test_older_run,         test_snapshot};
 
     return push_tests_run(tests, sizeof tests / sizeof tests[0]);
 }
