@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "lib/ledger/ledger_held.h"
+#include "lib/ledger/row_sums.h"
 #include "lib/redis/link.h"
 #include "lib/sys/clock.h"
 #include "t/sim/sim_store.h"
@@ -229,10 +230,32 @@ static void check_held(struct sim *m)
         sim_fail(m, "messages held", text);
 }
 
-void sim_check_end(struct sim *m)
+static bool is_same(struct shown a, struct shown b)
+{
+    return a.messages == b.messages && a.bytes == b.bytes;
+}
+
+/* Old hours are gone after a loss. */
+static void check_periods(struct sim *m, struct shown total)
 {
     static const char *const keys[] = {
         "tg:{example.com}:month:", "tg:{example.com}:day:", "tg:{example.com}:hour:"};
+    bool has_old_hours = clock_unix_ms() - SIM_BEGIN_MS > HOUR_KEPT_S * 1000;
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        struct shown sum = shown_sum(keys[i], "");
+
+        if (i == 2 && has_old_hours)
+            total.bytes &= sum.bytes;
+        if (i == 2 && has_old_hours)
+            total.messages = (uint64_t)__builtin_popcountll(total.bytes);
+        if (!is_same(sum, total))
+            sim_fail(m, "the sum of periods is not the total", keys[i]);
+    }
+}
+
+void sim_check_end(struct sim *m)
+{
     struct shown total = shown_in(TOTAL, "");
     uint64_t missing = sim_wanted(m) & ~total.bytes;
     char text[120];
@@ -245,13 +268,9 @@ void sim_check_end(struct sim *m)
     }
     if (!m->has_lost_records)
         check_held(m);
-    for (size_t i = 0; !m->has_lost_rows && i < sizeof keys / sizeof keys[0]; i++) {
-        struct shown sum = shown_sum(keys[i], "");
-
-        if (sum.messages != total.messages || sum.bytes != total.bytes)
-            sim_fail(m, "the sum of periods is not the total", keys[i]);
-    }
-    struct shown users = shown_sum("tg:{example.com}:users:month:", "u@example.com ");
-    if (!m->has_lost_rows && (users.messages != total.messages || users.bytes != total.bytes))
+    if (m->has_lost_rows)
+        return;
+    check_periods(m, total);
+    if (!is_same(shown_sum("tg:{example.com}:users:month:", "u@example.com "), total))
         sim_fail(m, "the user's figures are not the account's", "");
 }

@@ -145,31 +145,6 @@ static void node_die(struct sim *m, size_t node)
     (void)sim_disk_revive(m->nodes[node].disk);
 }
 
-/* A ledger alone is whole again only while the journal still has what it lacks. */
-static void restore(struct sim *m, size_t node)
-{
-    enum sim_files what = (enum sim_files)random_below(&m->random, SIM_FILES_KINDS);
-    struct sim_node *n = &m->nodes[node];
-    char path[240];
-
-    if (!m->backups[node].is_there ||
-        (what == SIM_FILES_LEDGER &&
-         (first_segment(n) != m->backups[node].first || m->backups[node].has_gaps)))
-        return;
-    sim_trace(m, "restore", node, what);
-    node_die(m, node);
-    backup_path(n, path);
-    sim_files_remove(n->dir, what);
-    sim_files_copy(path, n->dir, what);
-    sim_disk_forget(n->disk);
-    m->has_older_ledger = true;
-    m->backups[node].has_gaps |= what == SIM_FILES_JOURNAL;
-    if (what != SIM_FILES_LEDGER) {
-        sim_lose_since(m, node, m->backups[node].step);
-        m->is_cut_back[node] = true;
-    }
-}
-
 /* --- a ledger that is gone ------------------------------------------------------------------- */
 
 /* What the journal has, as bits: records, and releases of those that were held. */
@@ -246,6 +221,45 @@ static bool is_between_shares(const struct sim *m, size_t node, const char *name
     return m->is_cut_back[node] && (!l->is_met || !slice_equal(present.share_id, slice_str(named)));
 }
 
+/* A ledger alone is whole again only while the journal still has what it lacks, and after the same
+ * moment as below; a journal alone goes on with its numbers only where they are nobody else's
+ * (HACKING, "What cannot be covered"). */
+static bool is_restorable(const struct sim *m, size_t node, enum sim_files what)
+{
+    const struct sim_backup *b = &m->backups[node];
+    const struct sim_node *n = &m->nodes[node];
+    char named[16];
+
+    if (what == SIM_FILES_JOURNAL)
+        return !b->has_ended;
+    if (what == SIM_FILES_ALL)
+        return true;
+    named_share(n, named);
+    return first_segment(n) == b->first && !b->has_gaps && !is_between_shares(m, node, named);
+}
+
+static void restore(struct sim *m, size_t node)
+{
+    enum sim_files what = (enum sim_files)random_below(&m->random, SIM_FILES_KINDS);
+    struct sim_node *n = &m->nodes[node];
+    char path[240];
+
+    if (!m->backups[node].is_there || !is_restorable(m, node, what))
+        return;
+    sim_trace(m, "restore", node, what);
+    node_die(m, node);
+    backup_path(n, path);
+    sim_files_remove(n->dir, what);
+    sim_files_copy(path, n->dir, what);
+    sim_disk_forget(n->disk);
+    m->has_older_ledger = true;
+    m->backups[node].has_gaps |= what == SIM_FILES_JOURNAL;
+    if (what != SIM_FILES_LEDGER) {
+        sim_lose_since(m, node, m->backups[node].step);
+        m->is_cut_back[node] = true;
+    }
+}
+
 /* How many shares of the node the total has. */
 static size_t shares_shown(const struct sim_node *n)
 {
@@ -263,6 +277,14 @@ static size_t shares_shown(const struct sim_node *n)
     return count;
 }
 
+/* Redis has lost rows of a share that was left, and the ledger is about to bring them again. */
+static bool is_short_of_a_share(const struct sim_node *n)
+{
+    struct ledger_share_info left;
+
+    return ledger_meta(n->ledger)->lacks_rows != 0 && ledger_share_at(n->ledger, 1, &left);
+}
+
 /* tollgated --repair (milter/repair.c), which refuses where Redis has several shares of the node
  * and no hash that says which goes on. */
 static void ledger_lose(struct sim *m, size_t node)
@@ -274,7 +296,8 @@ static void ledger_lose(struct sim *m, size_t node)
 
     sim_store_deliver();
     named_share(n, named);
-    if ((named[0] == '\0' && shares_shown(n) > 1) || is_between_shares(m, node, named))
+    if ((named[0] == '\0' && shares_shown(n) > 1) || is_between_shares(m, node, named) ||
+        is_short_of_a_share(n))
         return;
     sim_trace(m, "ledger lost", node, 0);
     node_die(m, node);

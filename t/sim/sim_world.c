@@ -13,7 +13,6 @@
 #include "lib/sys/settings.h"
 #include "t/sim/sim_store.h"
 
-#define BEGIN_MS    INT64_C(1763730000000)
 #define HELD_CHOICE 8
 
 void sim_fail(struct sim *m, const char *what, const char *detail)
@@ -191,6 +190,7 @@ void sim_revive(struct sim *m, size_t node)
             sim_trace(m, has_lost ? "power lost" : "killed", node, 0);
             m->is_cut_back[node] |= has_lost;
             m->backups[node].has_gaps |= has_lost;
+            m->backups[node].has_ended |= has_lost;
             for (size_t i = 0; has_lost && i < m->count; i++) {
                 struct sim_record *r = &m->records[i];
 
@@ -279,7 +279,7 @@ void sim_begin(struct sim *m, uint64_t seed, const char *base)
     *m = (struct sim){.random = {seed}, .disk_random = {seed ^ 0xd15c}};
     m->is_traced = getenv("SIM_TRACE") != NULL;
     (void)snprintf(m->base, sizeof m->base, "%s", base);
-    sim_clock_set(BEGIN_MS);
+    sim_clock_set(SIM_BEGIN_MS);
     sim_store_reset();
     if (mkdir(base, 0700) != 0)
         abort();

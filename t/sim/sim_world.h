@@ -18,6 +18,7 @@
 
 #define SIM_NODES       2
 #define SIM_RECORDS_MAX 50
+#define SIM_BEGIN_MS    INT64_C(1763730000000)
 
 enum sim_fate { FATE_NONE, FATE_MAYBE, FATE_ACCEPTED };
 
@@ -44,6 +45,7 @@ struct sim_backup {
     uint32_t step;
     uint64_t first; /* segment of the journal */
     bool has_gaps;  /* the journal went back without the ledger, and on with its numbers */
+    bool has_ended; /* power was lost since: numbers of its last records may be others' now */
 };
 
 struct sim {
