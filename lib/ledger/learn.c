@@ -29,6 +29,12 @@ static enum learn_verdict stranger(const struct learn_self *self, const struct l
     return self->is_writing || found->is_moving ? LEARN_RIVAL : LEARN_WATCH;
 }
 
+/* Of two ledgers out of one backup the first has gone on from our share, and has left it. */
+static bool is_continued(const struct learn_self *self, const struct learn_found *found)
+{
+    return self->was_named && !self->is_writing && found->has_left;
+}
+
 enum learn_verdict learn_node(const struct learn_self *self, const struct learn_found *found)
 {
     bool is_present = slice_equal(found->share_id, self->share_id);
@@ -39,7 +45,7 @@ enum learn_verdict learn_node(const struct learn_self *self, const struct learn_
         /* A stamp that this run has not given: a copy of the running machine gave it. */
         return found->stamp > self->stamp_tried ? LEARN_NEW_SHARE : own_verdict(self, found);
     if (!found->is_share_ours)
-        return stranger(self, found);
+        return is_continued(self, found) ? LEARN_NEW_SHARE : stranger(self, found);
     if (!is_own_history(self, found))
         return is_present ? LEARN_NEW_SHARE : stranger(self, found);
     /* Redis is as an earlier run left it; this run has written the hash since. */

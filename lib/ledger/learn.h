@@ -36,6 +36,7 @@ struct learn_self {
     struct slice place;    /* machine, boot and directory; empty: not known */
     uint64_t stamp, stamp_tried;
     bool has_met;     /* Redis has confirmed the present share, in this or an earlier run */
+    bool was_named;   /* the hash has said so */
     bool is_writing;  /* this run has written the hash */
     int64_t watch_ms; /* LEARN_WATCH_MS */
 };
@@ -45,6 +46,7 @@ struct learn_found {
     struct slice share_id, run, place;
     uint64_t stamp, number;
     bool is_stopped; /* its run ended in order */
+    bool has_left;   /* its share began where another one was left */
     /* What the ledger says to it: */
     bool is_share_ours; /* the present share or an earlier one of this ledger */
     bool is_run_ours;   /* a run of this ledger */

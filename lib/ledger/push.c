@@ -471,8 +471,7 @@ int push_step(struct push *p, const struct push_now *now, int64_t budget_ms, str
     if (p->is_admitted && (p->writes_due > 0 || clock_monotonic_ms() >= p->node_next_ms) &&
         write_node(p, now, err) < 0)
         return -1;
-    /* A loss that this writing found is mended at once: until then the ledger alone has the rows.
-     */
+    /* The walk after a loss that this writing found: until then the ledger alone has the rows. */
     return rc > 0 || (p->is_admitted && now->is_caught_up && p->node.lacks_rows && p->walk.is_open);
 }
 

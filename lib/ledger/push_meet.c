@@ -60,6 +60,7 @@ int push_meet_decide(struct push_node_hash *n, const struct push_node_look *look
                                .stamp = meta->stamp,
                                .stamp_tried = meta->stamp_tried,
                                .has_met = present.has_met || n->watch.since_ms != 0,
+                               .was_named = present.has_met,
                                .is_writing = n->is_writing,
                                .watch_ms = n->watch_ms};
     found = (struct learn_found){.is_there = look->is_there,
@@ -68,6 +69,7 @@ int push_meet_decide(struct push_node_hash *n, const struct push_node_look *look
                                  .place = slice_str(look->place),
                                  .number = look->number,
                                  .is_stopped = look->is_stopped,
+                                 .has_left = look->since > 0,
                                  .is_share_ours = is_own_share(n->ledger, look->share_id),
                                  .is_run_ours = known == 1,
                                  .run_end = end,

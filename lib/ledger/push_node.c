@@ -88,7 +88,7 @@ static int look_take(const struct push_node_hash *n, const redisReply *reply,
     uint64_t through = 0;
 
     *out = (struct push_node_look){.is_there = false};
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 10)
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 11)
         return err_set(err, EX_UNAVAILABLE, "redis at %s: unexpected answer of node.lua",
                        store_where(n->store));
     text_take(reply, 1, out->share_id);
@@ -99,6 +99,7 @@ static int look_take(const struct push_node_hash *n, const redisReply *reply,
     (void)slice_number(element_text(reply, 5), &out->number);
     out->is_stopped = slice_equal(element_text(reply, 6), SLICE("1"));
     (void)slice_number(element_text(reply, 7), &out->from);
+    (void)slice_number(element_text(reply, 10), &out->since);
     if (slice_number(element_text(reply, 8), &through))
         out->pushed_through = (int64_t)through;
     out->is_there = out->share_id[0] != '\0' && out->stamp[0] != '\0';

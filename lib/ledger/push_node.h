@@ -32,7 +32,7 @@
 struct push_node_look {
     bool is_there;
     char share_id[NODE_TEXT], run[NODE_TEXT], place[NODE_TEXT], stamp[NODE_TEXT], host[NODE_TEXT];
-    uint64_t number, from;
+    uint64_t number, from, since; /* since: 0 where no share was left for this one */
     bool is_stopped;
     int64_t pushed_through;
 };

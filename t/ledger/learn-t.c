@@ -4,7 +4,7 @@
 
 /* The present share is "s2", a former one "s1"; this run is "r3" and began at record 100, the runs
  * before it are "r1" (numbers end at 40) and "r2" (at 100). The ledger wrote stamp 7 and may have
- * written 8. */
+ * written 8. A share with "+" began where another one was left. */
 struct node_case {
     const char *what;
     const char *share, *run, *place;
@@ -63,6 +63,12 @@ static const struct node_case cases[] = {
     {"which has taken our hash", "s9", "r9", "there", 9, 50, false, false, true, true, 0,
      LEARN_RIVAL},
     {"and is gone", "s9", "r9", "there", 9, 50, false, false, true, true, 1000, LEARN_WRITE},
+    {"which has left our share, for all that we know: two out of one backup", "s9+", "r9", "there",
+     9, 50, false, false, false, true, 0, LEARN_NEW_SHARE},
+    {"whoever it is, once this run has had the hash", "s9+", "r9", "there", 9, 50, false, false,
+     true, true, 0, LEARN_RIVAL},
+    {"or has had none to leave", "s9+", "r9", "there", 9, 50, false, false, false, false, 0,
+     LEARN_WATCH},
     {"what a version without runs wrote", "s2", "", "", 7, 0, true, false, false, true, 0,
      LEARN_WRITE},
     {"the same, from a later state than ours", "s2", "", "", 9, 0, true, false, false, true, 0,
@@ -85,6 +91,7 @@ static void test_node(const struct node_case *c)
                               .stamp = 7,
                               .stamp_tried = 8,
                               .has_met = c->has_met,
+                              .was_named = c->has_met,
                               .is_writing = c->is_writing,
                               .watch_ms = 1000};
     struct learn_found found = {.is_there = c->share != NULL,
@@ -94,6 +101,7 @@ static void test_node(const struct node_case *c)
                                 .stamp = c->stamp,
                                 .number = c->number,
                                 .is_stopped = c->is_stopped,
+                                .has_left = c->share != NULL && strchr(c->share, '+') != NULL,
                                 .is_share_ours = c->share != NULL && c->share[1] != '9',
                                 .is_run_ours = is_r1 || is_r2 || is_r3,
                                 .run_end = is_r1   ? 40

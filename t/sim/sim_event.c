@@ -121,6 +121,14 @@ static bool is_run_known(const struct sim_node *n)
     return is_known;
 }
 
+static void present_share(const struct sim_node *n, char share[16])
+{
+    struct ledger_share_info present;
+
+    (void)ledger_share_at(n->ledger, 0, &present);
+    (void)snprintf(share, 16, "%.*s", SLICE_FMT(present.share_id));
+}
+
 /* One of a ledger whose run Redis has not met yet, or has no more, may count twice what it had
  * counted in it (HACKING, "What cannot be covered"). */
 static void backup(struct sim *m, size_t node)
@@ -135,6 +143,7 @@ static void backup(struct sim *m, size_t node)
     sim_files_copy(n->dir, path, SIM_FILES_ALL);
     m->backups[node] =
         (struct sim_backup){.is_there = true, .step = m->step, .first = first_segment(n)};
+    present_share(n, m->backups[node].share);
     sim_trace(m, "backup", node, 0);
 }
 
@@ -221,21 +230,23 @@ static bool is_between_shares(const struct sim *m, size_t node, const char *name
     return m->is_cut_back[node] && (!l->is_met || !slice_equal(present.share_id, slice_str(named)));
 }
 
-/* A ledger alone is whole again only while the journal still has what it lacks, and after the same
- * moment as below; a journal alone goes on with its numbers only where they are nobody else's
+/* A ledger alone is whole again only while the journal still has what it lacks, and all counts on
+ * under its share; a journal alone goes on with its numbers only where they are nobody else's
  * (HACKING, "What cannot be covered"). */
 static bool is_restorable(const struct sim *m, size_t node, enum sim_files what)
 {
     const struct sim_backup *b = &m->backups[node];
     const struct sim_node *n = &m->nodes[node];
-    char named[16];
+    char named[16], present[16];
 
     if (what == SIM_FILES_JOURNAL)
         return !b->has_ended;
     if (what == SIM_FILES_ALL)
         return true;
     named_share(n, named);
-    return first_segment(n) == b->first && !b->has_gaps && !is_between_shares(m, node, named);
+    present_share(n, present);
+    return first_segment(n) == b->first && !b->has_gaps && strcmp(present, b->share) == 0 &&
+           !is_between_shares(m, node, named);
 }
 
 static void restore(struct sim *m, size_t node)

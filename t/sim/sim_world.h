@@ -45,6 +45,7 @@ struct sim_backup {
     uint32_t step;
     uint64_t first; /* segment of the journal */
     bool has_gaps;  /* the journal went back without the ledger, and on with its numbers */
+    char share[16]; /* the ledger's present one */
     bool has_ended; /* power was lost since: numbers of its last records may be others' now */
 };
 
