@@ -288,7 +288,7 @@ static void test_copied(void)
     is_text("HGET|tg:{@mx1}:node|pushed_through", "1763730007");
     node_open(&n, "a.db", "mx1", SCRUB_MS);
     count_total(&n, "a.example", "in_messages 1", 10);
-    steps(&n, 100);
+    steps(&n, 2600);
     is_text("HGET|tg:{a.example}:total|in_messages", "15");
     node_remove(&n);
     node_remove(&copy);

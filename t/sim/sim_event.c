@@ -16,6 +16,32 @@
 
 /* --- Redis ----------------------------------------------------------------------------------- */
 
+/* The share that the node's hash names, "" where there is none. */
+static void named_share(const struct sim_node *n, char share[16])
+{
+    char key[64];
+    redisReply *reply;
+
+    (void)snprintf(key, sizeof key, "tg:{@%s}:node", n->name);
+    reply = sim_store_ask(3, (struct slice[]){SLICE("HGET"), slice_str(key), SLICE("_ledger")});
+    (void)snprintf(share, 16, "%.*s", SLICE_FMT(link_reply_text(reply)));
+    freeReplyObject(reply);
+}
+
+/* A journal that was restored, or cut by a loss of power, gives numbers again that Redis has of the
+ * records which are lost: until the hash names the share that counts them, nothing but the ledger
+ * tells one from the other (HACKING, "What cannot be covered"). */
+static bool is_between_shares(const struct sim *m, size_t node, const char *named)
+{
+    const struct ledger *l = m->nodes[node].ledger;
+    struct ledger_share_info present;
+
+    if (!m->is_cut_back[node] || l == NULL)
+        return m->is_cut_back[node];
+    (void)ledger_share_at(l, 0, &present);
+    return (!l->is_met || !slice_equal(present.share_id, slice_str(named)));
+}
+
 static void rows_lost(struct sim *m)
 {
     m->has_lost_rows = m->has_lost_rows || m->has_lost_records || m->has_seals_alone;
@@ -34,6 +60,21 @@ static void backdate(struct sim *m)
     }
 }
 
+/* In an empty server a ledger whose journal was cut back goes on under its share; in one that is
+ * put back later, others did before (HACKING, "What cannot be covered"). */
+static void flush(struct sim *m)
+{
+    char named[16];
+
+    rows_lost(m);
+    for (size_t i = 0; i < SIM_NODES; i++) {
+        named_share(&m->nodes[i], named);
+        if (is_between_shares(m, i, named))
+            sim_redis_forget();
+    }
+    sim_store_flush();
+}
+
 static void server_event(struct sim *m)
 {
     uint32_t what = random_below(&m->random, 7);
@@ -41,8 +82,7 @@ static void server_event(struct sim *m)
     sim_trace(m, "redis", what, 0);
     switch (what) {
     case 0:
-        rows_lost(m);
-        sim_store_flush();
+        flush(m);
         break;
     case 1: /* a snapshot of before, or a replica that was behind */
         rows_lost(m);
@@ -204,30 +244,6 @@ static void losses_note(struct sim *m, size_t node, struct in_journal found)
         if (counts->time_ms >= through_ms || counts->is_backdated || (shown & bit) == 0)
             m->has_lost_records = m->has_lost_rows = true;
     }
-}
-
-/* The share that the node's hash names, "" where there is none. */
-static void named_share(const struct sim_node *n, char share[16])
-{
-    char key[64];
-    redisReply *reply;
-
-    (void)snprintf(key, sizeof key, "tg:{@%s}:node", n->name);
-    reply = sim_store_ask(3, (struct slice[]){SLICE("HGET"), slice_str(key), SLICE("_ledger")});
-    (void)snprintf(share, 16, "%.*s", SLICE_FMT(link_reply_text(reply)));
-    freeReplyObject(reply);
-}
-
-/* A journal that was restored, or cut by a loss of power, gives numbers again that Redis has of the
- * records which are lost: until the hash names the share that counts them, nothing but the ledger
- * tells one from the other (HACKING, "What cannot be covered"). */
-static bool is_between_shares(const struct sim *m, size_t node, const char *named)
-{
-    const struct ledger *l = m->nodes[node].ledger;
-    struct ledger_share_info present;
-
-    (void)ledger_share_at(l, 0, &present);
-    return m->is_cut_back[node] && (!l->is_met || !slice_equal(present.share_id, slice_str(named)));
 }
 
 /* A ledger alone is whole again only while the journal still has what it lacks, and all counts on
