@@ -145,15 +145,16 @@ static void due_set(struct folding *f)
 }
 
 /* All that was in the journal when it began is in the ledger when it ends well; then every
- * message dated before that beginning is. */
+ * message dated before that beginning is, unless the clock was set back meanwhile. */
 void folding_run(struct folding *f, int64_t budget_ms)
 {
     int64_t now_ms = clock_monotonic_ms();
+    uint64_t next;
     bool is_done;
 
     if (now_ms < f->next_ms || !reader_open(f))
         return;
-    if (!f->is_under_way)
+    if (!f->is_under_way || journal_now(f->journal, &next) < f->due_ms)
         due_set(f);
     f->is_under_way = true;
     is_done = read_on(f, now_ms + budget_ms);

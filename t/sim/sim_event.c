@@ -225,6 +225,13 @@ static struct in_journal journal_look(struct sim *m, const struct sim_node *n)
     return found;
 }
 
+/* Redis may show it, as long as it has it; nobody can bring it again. */
+static void lost_while_held(struct sim_record *r, uint64_t in_journal)
+{
+    if (in_journal == 0 && r->kept.fate == FATE_ACCEPTED)
+        r->kept.fate = FATE_MAYBE;
+}
+
 /* Neither Redis nor the journal has it; or Redis has only some of its rows. */
 static void losses_note(struct sim *m, size_t node, struct in_journal found)
 {
@@ -237,8 +244,12 @@ static void losses_note(struct sim *m, size_t node, struct in_journal found)
         uint64_t bit = UINT64_C(1) << i;
         bool in_journal = (found.kept & bit) != 0 && (!r->is_held || (found.released & bit) != 0);
 
-        if (r->node != node || in_journal || (r->is_held && !r->is_released))
+        if (r->node != node || in_journal)
             continue;
+        if (r->is_held && !r->is_released) {
+            lost_while_held(r, found.kept & bit);
+            continue;
+        }
         if ((shown & bit) == 0 && r->kept.fate == FATE_ACCEPTED)
             r->kept.fate = FATE_MAYBE;
         if (counts->time_ms >= through_ms || counts->is_backdated || (shown & bit) == 0)
