@@ -74,19 +74,29 @@ void buf_add_str(struct buf *b, const char *text)
 void buf_addf(struct buf *b, const char *format, ...)
 {
     va_list ap, again;
+    size_t room = b->failed ? 0 : b->room - b->len;
     int len;
     char *p;
 
     va_start(ap, format);
     va_copy(again, ap);
-    len = vsnprintf(NULL, 0, format, ap);
+    len = vsnprintf(room > 0 ? b->data + b->len : NULL, room, format, ap);
     va_end(ap);
     p = len < 0 ? NULL : buf_space(b, (size_t)len);
-    if (p != NULL) {
+    if (p == NULL && room > 0)
+        b->data[b->len] = '\0'; /* nothing was added */
+    if (p != NULL && (size_t)len >= room)
         (void)vsnprintf(p, (size_t)len + 1, format, again);
+    if (p != NULL)
         b->len += (size_t)len;
-    }
     va_end(again);
+}
+
+void buf_add_number(struct buf *b, uint64_t value)
+{
+    char room[SLICE_NUMBER_ROOM];
+
+    buf_add(b, slice_of_number(value, room));
 }
 
 void buf_add_varint(struct buf *b, uint64_t value)

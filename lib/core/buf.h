@@ -28,6 +28,8 @@ void buf_add(struct buf *b, struct slice s) TG_NONNULL(1);
 void buf_add_char(struct buf *b, char c) TG_NONNULL(1);
 void buf_add_str(struct buf *b, const char *text) TG_NONNULL(1);
 void buf_addf(struct buf *b, const char *format, ...) TG_PRINTF(2, 3) TG_NONNULL(1);
+/* In decimal; for places where reading a format would cost more than all the rest. */
+void buf_add_number(struct buf *b, uint64_t value) TG_NONNULL(1);
 /* Unsigned LEB128: seven bits a byte, least first. */
 void buf_add_varint(struct buf *b, uint64_t value) TG_NONNULL(1);
 /* Big-endian, as the milter protocol and the journal have it. */

@@ -41,7 +41,8 @@ static struct slice key_of(const struct leg *leg, struct arena *arena)
     buf_init(&key, 1024);
     if (!has_domain)
         buf_add(&key, leg->account);
-    buf_addf(&key, " %.*s", SLICE_FMT(leg->user));
+    buf_add_char(&key, ' ');
+    buf_add(&key, leg->user);
     text = arena_copy(arena, buf_slice(&key));
     buf_fini(&key);
     return text;

@@ -447,8 +447,15 @@ bool limit_check_is_of(const struct limit_check *d, struct slice account)
 
 void limit_check_window_name(const struct limit_check *d, struct buf *b)
 {
-    buf_addf(b, "%d %d %lld %.*s %.*s", (int)d->scope, (int)d->metric, (long long)d->window_ms,
-             SLICE_FMT(d->holder), SLICE_FMT(d->subject));
+    buf_add_number(b, d->scope);
+    buf_add_char(b, ' ');
+    buf_add_number(b, d->metric);
+    buf_add_char(b, ' ');
+    buf_add_number(b, (uint64_t)d->window_ms);
+    buf_add_char(b, ' ');
+    buf_add(b, d->holder);
+    buf_add_char(b, ' ');
+    buf_add(b, d->subject);
 }
 
 bool limit_check_stops(const struct limit_check *d, const struct limit *l)

@@ -71,7 +71,9 @@ static struct slice user_key(struct record_build *b, const struct leg *like)
     if (slice_find(like->user, '@') >= 0)
         return like->user;
     buf_init(&key, 1024);
-    buf_addf(&key, "%.*s %.*s", SLICE_FMT(like->user), SLICE_FMT(like->account));
+    buf_add(&key, like->user);
+    buf_add_char(&key, ' ');
+    buf_add(&key, like->account);
     text = arena_copy(b->arena, buf_slice(&key));
     buf_fini(&key);
     return text;

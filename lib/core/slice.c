@@ -145,6 +145,17 @@ bool slice_number(struct slice s, uint64_t *value)
     return true;
 }
 
+struct slice slice_of_number(uint64_t value, char room[SLICE_NUMBER_ROOM])
+{
+    size_t at = SLICE_NUMBER_ROOM;
+
+    do {
+        room[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    return (struct slice){room + at, SLICE_NUMBER_ROOM - at};
+}
+
 bool slice_take(struct slice *s, size_t len, struct slice *head)
 {
     if (len > s->len)

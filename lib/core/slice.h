@@ -45,6 +45,9 @@ bool slice_word(struct slice *rest, const char *separators, struct slice *word) 
 
 /* Decimal digits only, no sign, no overflow. */
 bool slice_number(struct slice s, uint64_t *value);
+/* The other way: the digits stand at the end of `room`. */
+#define SLICE_NUMBER_ROOM 20
+struct slice slice_of_number(uint64_t value, char room[SLICE_NUMBER_ROOM]) TG_NONNULL(2);
 
 char slice_ascii_lower(char c);
 

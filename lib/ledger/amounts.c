@@ -63,7 +63,10 @@ static int write_known(const struct tally *t, struct buf *out, struct err *err)
                            counter_table[i].name, t->value[i]);
         if (t->value[i] == 0)
             continue;
-        buf_addf(out, "%s%s %" PRIu64, blank, counter_table[i].name, t->value[i]);
+        buf_add_str(out, blank);
+        buf_add_str(out, counter_table[i].name);
+        buf_add_char(out, ' ');
+        buf_add_number(out, t->value[i]);
         blank = " ";
     }
     return 0;

@@ -34,7 +34,10 @@ void reconcile_key_add(struct buf *b, const char *prefix, const struct row_key *
 
 void reconcile_share_add(struct buf *b, const struct row *row)
 {
-    buf_addf(b, "_%.*s.%.*s", SLICE_FMT(row->node), SLICE_FMT(row->share_id));
+    buf_add_char(b, '_');
+    buf_add(b, row->node);
+    buf_add_char(b, '.');
+    buf_add(b, row->share_id);
 }
 
 /* What is kept of a row while Redis is asked. */

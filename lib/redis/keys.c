@@ -6,7 +6,8 @@
 
 static void add_account(struct buf *b, const char *prefix, struct slice account)
 {
-    buf_addf(b, "%s:{", prefix);
+    buf_add_str(b, prefix);
+    buf_add_str(b, ":{");
     buf_add(b, account);
     buf_add_str(b, "}:");
 }
@@ -145,7 +146,10 @@ void key_window(struct buf *b, const char *prefix, struct slice holder, const ch
                 struct slice per, struct slice subject)
 {
     add_account(b, prefix, holder);
-    buf_addf(b, "window:%s:%.*s", metric, SLICE_FMT(per));
+    buf_add_str(b, "window:");
+    buf_add_str(b, metric);
+    buf_add_char(b, ':');
+    buf_add(b, per);
     if (subject.len > 0) {
         buf_add_char(b, ':');
         buf_add(b, subject);

@@ -60,7 +60,9 @@ static void **table_add(struct name_quota *q, struct strmap *table, struct slice
 static void key_set(struct buf *key, struct slice group, struct slice name)
 {
     buf_reset(key);
-    buf_addf(key, "%.*s %.*s", SLICE_FMT(group), SLICE_FMT(name));
+    buf_add(key, group);
+    buf_add_char(key, ' ');
+    buf_add(key, name);
 }
 
 static bool is_under(struct slice name, struct slice group)

@@ -1,6 +1,7 @@
 #include "lib/throttle/full_windows.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
@@ -23,6 +24,7 @@ struct full_window {
 MUTEX_NAME(full_windows_lock)
 
 struct full_windows {
+    atomic_bool is_used; /* there was one: mostly there is none, and nothing to look for */
     struct mutex lock;
     struct arena memory MUTEX_GUARDS(full_windows_lock); /* names and entries */
     struct strmap entries MUTEX_GUARDS(full_windows_lock);
@@ -52,13 +54,6 @@ void full_windows_free(struct full_windows *l) TG_NO_THREAD_SAFETY /* the last h
     free(l);
 }
 
-static void add_name(struct buf *b, const struct limit_check *d, enum limit_scope scope,
-                     enum limit_metric metric, int64_t window_ms)
-{
-    buf_addf(b, "%d %d %lld %.*s %.*s", (int)scope, (int)metric, (long long)window_ms,
-             SLICE_FMT(d->holder), SLICE_FMT(d->subject));
-}
-
 static struct full_window *entry_of(struct full_windows *l, struct slice name, bool make)
     TG_REQUIRES(full_windows_lock)
 {
@@ -77,6 +72,7 @@ static struct full_window *entry_of(struct full_windows *l, struct slice name, b
     if (place == NULL)
         return NULL;
     *place = made;
+    atomic_store(&l->is_used, true);
     return made;
 }
 
@@ -124,13 +120,16 @@ static void entry_fill(struct full_window *entry, const struct limit_check *d,
 void full_windows_note(struct full_windows *l, const struct limit_check *d,
                        const struct test_answer *answers, int64_t now_ms)
 {
+    bool makes = is_full(d, answers);
     struct full_window *entry;
     struct buf name;
 
+    if (!makes && !atomic_load(&l->is_used))
+        return;
     buf_init(&name, 4096);
-    add_name(&name, d, d->scope, d->metric, d->window_ms);
+    limit_check_window_name(d, &name);
     full_windows_lock_take(&l->lock);
-    entry = name.failed ? NULL : entry_of(l, buf_slice(&name), is_full(d, answers));
+    entry = name.failed ? NULL : entry_of(l, buf_slice(&name), makes);
     if (entry != NULL)
         entry_fill(entry, d, answers, now_ms);
     full_windows_lock_give(&l->lock);
@@ -141,12 +140,18 @@ bool full_windows_is_full(struct full_windows *l, const struct limit_check *like
                           const struct limit *limit, int64_t now_ms, uint64_t *used,
                           int64_t *retry_after_ms)
 {
+    struct limit_check window = *like;
     const struct full_window *entry;
     struct buf name;
     bool full = false;
 
+    if (!atomic_load(&l->is_used))
+        return false;
+    window.scope = limit->scope;
+    window.metric = limit->metric;
+    window.window_ms = limit->window_ms;
     buf_init(&name, 4096);
-    add_name(&name, like, limit->scope, limit->metric, limit->window_ms);
+    limit_check_window_name(&window, &name);
     full_windows_lock_take(&l->lock);
     entry = name.failed ? NULL : entry_of(l, buf_slice(&name), false);
     for (size_t t = 0; entry != NULL && t < entry->count && !full; t++) {

@@ -93,22 +93,28 @@ static void groups_make(struct throttle_call *c)
     }
 }
 
+/* Only where a window is a month: asking the calendar costs as much as all the rest. */
 static void months_set(struct throttle_call *c, int64_t now_ms)
 {
-    time_t start = period_start(PERIOD_MONTH, (time_t)(now_ms / 1000));
+    time_t start;
+    size_t months = 0;
 
+    for (size_t i = 0; i < c->d->count; i++)
+        months += c->d->list[i].window_ms == LIMIT_WINDOW_MONTH;
+    if (months == 0)
+        return;
+    start = period_start(PERIOD_MONTH, (time_t)(now_ms / 1000));
     for (size_t i = 0; i < 3; i++, start = period_end(PERIOD_MONTH, start))
         c->months_ms[i] = (int64_t)start * 1000;
 }
 
 /* --- commands -------------------------------------------------------------------------------- */
 
-static struct slice number(struct arena *arena, int64_t value)
+static struct slice number(struct arena *arena, uint64_t value)
 {
-    char text[24];
-    int len = snprintf(text, sizeof text, "%" PRId64, value);
+    char room[SLICE_NUMBER_ROOM];
 
-    return arena_copy(arena, (struct slice){text, (size_t)len});
+    return arena_copy(arena, slice_of_number(value, room));
 }
 
 static struct slice key_of(struct throttle_call *c, const struct limit_check *d)
@@ -136,11 +142,11 @@ static struct slice lease_text(struct arena *arena, const struct throttle_lease 
 }
 
 /* Amounts stay below 2^53 in the script: more than that fits no limit anyhow. */
-static int64_t amount_of(const struct limit_check *d)
+static uint64_t amount_of(const struct limit_check *d)
 {
     const uint64_t most = UINT64_C(1) << 52;
 
-    return (int64_t)(d->amount < most ? d->amount : most);
+    return d->amount < most ? d->amount : most;
 }
 
 /* Keeps or gives back a reservation: without tests. */
@@ -152,18 +158,18 @@ static bool is_settling(const struct throttle_group *g)
 static void check_add(struct throttle_call *c, const struct limit_check *d, bool tests,
                       struct slice *argv, size_t *at)
 {
-    argv[(*at)++] = number(c->arena, d->window_ms);
+    argv[(*at)++] = number(c->arena, (uint64_t)d->window_ms);
     argv[(*at)++] = number(c->arena, amount_of(d));
-    argv[(*at)++] = number(c->arena, tests ? (int64_t)d->test_count : 0);
+    argv[(*at)++] = number(c->arena, tests ? d->test_count : 0);
     for (size_t t = 0; tests && t < d->test_count; t++) {
         const struct limit *l = d->tests[t];
 
-        argv[(*at)++] = number(c->arena, (int64_t)l->max);
+        argv[(*at)++] = number(c->arena, l->max);
         argv[(*at)++] = number(c->arena, l->soft_percent);
         argv[(*at)++] = !c->request->observe && limit_check_stops(d, l) ? SLICE("1") : SLICE("0");
     }
     for (size_t i = 0; i < 3 && d->window_ms == LIMIT_WINDOW_MONTH; i++)
-        argv[(*at)++] = number(c->arena, c->months_ms[i]);
+        argv[(*at)++] = number(c->arena, (uint64_t)c->months_ms[i]);
     if (c->is_leasing)
         argv[(*at)++] = lease_text(c->arena, &c->request->leases[d - c->d->list]);
 }

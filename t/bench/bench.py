@@ -95,6 +95,8 @@ def speed(o):
         for peer in running:
             measure.load(peer, "-t", 0.5, "-c", 8, *MAIL)  # warm
         for shape, options in SHAPES.items():
+            if o.shape and not any(text in shape for text in o.shape):
+                continue
             found[shape] = measure.interleaved(running, o.rounds, "-t", o.seconds, *MAIL, *options)
             tell(shape, found[shape])
     return found
@@ -156,9 +158,12 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--part", action="append", choices=PARTS, default=[])
     parser.add_argument("--peer", action="append", default=[])
+    parser.add_argument("--shape", action="append", default=[])
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seconds", type=float)
     parser.add_argument("--out")
     o = parser.parse_args()
-    o.rounds, o.seconds = (1, 2) if o.quick else (5, 5)
+    o.rounds, o.seconds = o.rounds or (1 if o.quick else 5), o.seconds or (2 if o.quick else 5)
     o.say, o.tell, o.chosen, o.running, o.mail = say, tell, chosen, Running, MAIL
     results = {"machine": machine(), "quick": o.quick}
     for part in o.part or PARTS:

@@ -116,16 +116,19 @@ class Null(Peer):
 
 
 class Tollgated(Peer):
-    def __init__(self, name, folder, engine=None, limits=False, domains=1000, settings=None):
+    def __init__(self, name, folder, engine=None, limits=False, domains=1000, leases=False):
         Peer.__init__(self, name, folder)
         self.redis = redis_server.RedisServer(self.folder)
-        wanted = {"log": {"level": "notice"}, "ledger": {"push": "200ms", "sync": "1s"}}
+        wanted = {"log": {"level": "notice"}, "ledger": {"push": "200ms", "sync": "1s"},
+                  "plans": [{"name": "default", "limits": []}]}  # the plan of itself has a limit
         if engine:
             wanted["milter"] = {"engine": engine}
         if limits:
-            wanted.update({"plans": [PLAN], "throttle": {"mode": "enforce"}})
-        self.tollgated = tollgated.Tollgated(self.folder, self.redis.url, self.socket,
-                                             tollgated.merged(wanted, settings or {}))
+            throttle = {"mode": "enforce"}
+            wanted.update({"plans": [PLAN], "throttle": throttle})
+            if leases:
+                throttle["leases"] = True
+        self.tollgated = tollgated.Tollgated(self.folder, self.redis.url, self.socket, wanted)
         self.tollgated.host(["example.com"] + ["d%d.test" % i for i in range(1, domains + 1)])
         self.tollgated.start()
         self.daemon = self.tollgated.daemon
@@ -196,6 +199,7 @@ def makers():
         of = "" if engine in (None, "native") else ", on libmilter"
         found["tollgated" + of] = lambda n, f, e=engine: Tollgated(n, f, e)
         found["tollgated" + of + ", limits"] = lambda n, f, e=engine: Tollgated(n, f, e, True)
+    found["tollgated, leases"] = lambda n, f: Tollgated(n, f, "native", True, leases=True)
     for command, name, maker in (("rspamd", "rspamd, ratelimit", Rspamd),
                                  ("policyd-rate-limit", "policyd-rate-limit", Policyd),
                                  ("postfwd2", "postfwd", Postfwd)):

@@ -11,6 +11,7 @@
 static void test_slices(void)
 {
     struct slice rest = SLICE("a,,b"), part;
+    char digits[SLICE_NUMBER_ROOM];
     uint64_t n = 0;
 
     OK(slice_cut(&rest, ',', &part), "first part");
@@ -28,6 +29,7 @@ static void test_slices(void)
     OK(slice_number(SLICE("18446744073709551615"), &n) && n == UINT64_MAX, "largest number");
     OK(!slice_number(SLICE("18446744073709551616"), &n), "overflow is refused");
     OK(!slice_number(SLICE("-1"), &n) && !slice_number(SLICE(""), &n), "no sign, not empty");
+    IS_SLICE(slice_of_number(UINT64_MAX, digits), SLICE("18446744073709551615"), "its text");
     OK(slice_compare(SLICE("ab"), SLICE("abc")) < 0, "shorter sorts first");
     IS_INT(slice_find_last(SLICE("a.b.c"), '.'), 3, "last dot");
 }
@@ -77,8 +79,14 @@ static void test_buf(void)
     buf_init(&b, 10);
     buf_addf(&b, "%d-%s", 42, "abc");
     IS_SLICE(buf_slice(&b), SLICE("42-abc"), "formatted");
-    buf_add_str(&b, "12345");
-    OK(b.failed && b.len == 6, "the cap holds, failure sticks");
+    buf_addf(&b, "%s", "12345");
+    OK(b.failed && strcmp(b.data, "42-abc") == 0, "beyond the cap nothing is added");
+    buf_reset(&b);
+    buf_add_number(&b, 0);
+    buf_add_number(&b, 1203);
+    IS_SLICE(buf_slice(&b), SLICE("01203"), "numbers");
+    buf_add_str(&b, "123456");
+    OK(b.failed && b.len == 5, "the cap holds, failure sticks");
     buf_reset(&b);
     buf_add_str(&b, "1234567890");
     OK(!b.failed && b.len == 10, "exactly the cap fits");
