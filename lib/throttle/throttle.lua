@@ -15,7 +15,8 @@
 --   At last, in mode "lease": "WANTED", or "WANTED SLICE UNUSED", which gives back what was leased in that slice.
 --
 -- Answers { now_ms, state, for each test: used, over, crossing, soft, retry_ms, room_ms }; in mode "lease" then for each
--- key: newest slice (or month end), leased
+-- key: newest slice (or month end), leased. Where nothing is over and nothing to tell, { now_ms, 0, for each test: used }
+-- and the leases.
 --   state     0; 1: a test stops the message ("keep": the reservation is gone); -1: now is in neither month, and
 --             nothing else was done
 --   retry_ms  when the amount fits; -1: never.  room_ms: when 1 fits again after this call; 0: it does; -1: never
@@ -28,10 +29,12 @@
 --
 -- A window in the future (the clock was ahead) is moved to now.
 --
--- Calls and tables cost Redis more than anything else here. So a message that fits, in slices in which there was one
--- before, with nothing to tell, takes the short way: one HMGET and one HSET a window.
+-- Calls, tables and numbers that become texts cost Redis more than anything else here. So a message that fits, in
+-- slices in which there was one before, with nothing to tell, takes the short way: one HMGET and one HSET a window, and
+-- the short answer.
 
 local SLICES, SLOTS, RESERVE_MAX = 60, 61, 5000
+local KEYS, ARGV = KEYS, ARGV
 local call, floor = redis.call, math.floor
 local mode, id, reserve_ms = ARGV[1], nil, nil
 if mode ~= 'consume' and mode ~= 'look' then
@@ -41,17 +44,124 @@ local how = (mode == 'keep' or mode == 'back') and mode or nil
 local part = mode == 'lease' and tonumber(id) or nil
 local time = redis.call('TIME')
 local now = time[1] * 1000 + floor(time[2] / 1000)
+local gots = {}
+
+-- The soft event comes once a window.
+local function is_told(soft_at, head, length)
+    local at_slice = tonumber(soft_at or nil)
+    return at_slice and (at_slice == head or length > 0 and at_slice < head and head - at_slice < SLOTS)
+end
+
+-- What may be leased of `wanted` where `after` is consumed: nothing that a limit, or its next soft event, could be missed
+-- by.
+local function leasable(wanted, after, most, soft, soft_at, head, length)
+    if soft > 0 and not is_told(soft_at, head, length) then
+        most = math.ceil(most * soft / 100) - 1
+    end
+    return math.max(0, math.min(wanted, floor((most - after) / part)))
+end
+
+local function fields_of(at, is_month, slot)
+    local fields = { is_month and 'e' or 'h', 's', 'p', slot or 's' }
+    for t = at + 3, at + 3 * ARGV[at + 2], 3 do
+        fields[#fields + 1] = 'o' .. ARGV[t]
+        fields[#fields + 1] = 'f' .. ARGV[t]
+    end
+    return fields
+end
+
+-- The fields of a window: newest slice (or end of the month), sum, reservations, amount of the newest slice, then two
+-- a test.
+local function read(i, at, is_month, slot)
+    local got
+    if ARGV[at + 2] == '1' then
+        local max = ARGV[at + 3]
+        got = call('HMGET', KEYS[i], is_month and 'e' or 'h', 's', 'p', slot or 's', 'o' .. max, 'f' .. max)
+    else
+        got = call('HMGET', KEYS[i], unpack(fields_of(at, is_month, slot)))
+    end
+    gots[i] = got
+    return got
+end
+
+-- The answer, or nil where that way will not do.
+local function short_way()
+    local answer, n, at, writes, leased, is_short = { now, 0 }, 2, 2, {}, {}, true
+    for i = 1, #KEYS do
+        local length, amount, tests = ARGV[at] + 0, ARGV[at + 1] + 0, ARGV[at + 2] + 0
+        local last, head, slot = at + 3 * tests + 2, nil, nil
+        local behind = last + 1
+        if length == 0 then
+            local end1, end2 = ARGV[last + 2] + 0, ARGV[last + 3] + 0
+            if now < ARGV[last + 1] + 0 or now >= end2 then
+                return { now, -1 }
+            end
+            head, behind = now < end1 and end1 or end2, last + 4
+        else
+            head = floor(now / length) * SLICES + floor(now % length * SLICES / length)
+            slot = head % SLOTS
+        end
+        local got = read(i, at, length == 0, slot)
+        if not got[1] or got[1] + 0 ~= head or got[3] then
+            is_short = false -- all are read before any is written
+        else
+            local sum = got[2] + 0
+            local after, room = sum + amount, part and tonumber(ARGV[behind]) or nil
+            is_short = is_short and (not part or room ~= nil)
+            for t = 0, tests - 1 do
+                local most, soft = ARGV[at + 3 + 3 * t] + 0, ARGV[at + 4 + 3 * t] + 0
+                local soft_at = got[6 + 2 * t]
+                if got[5 + 2 * t] or after >= most or
+                    soft > 0 and after * 100 >= most * soft and not is_told(soft_at, head, length) then
+                    is_short = false
+                end
+                if room then
+                    room = leasable(room, after, most, soft, soft_at, head, length)
+                end
+                n = n + 1
+                answer[n] = sum
+            end
+            room = room or 0
+            leased[2 * i - 1], leased[2 * i] = head, room
+            if amount + room > 0 and mode ~= 'look' then
+                local w = #writes
+                writes[w + 1], writes[w + 2], writes[w + 3] = KEYS[i], after + room, slot or ''
+                writes[w + 4] = slot and (got[4] or 0) + amount + room
+            end
+        end
+        at = behind + (part and 1 or 0)
+    end
+    if not is_short then
+        return nil
+    end
+    for w = 1, #writes, 4 do
+        if writes[w + 3] then
+            call('HSET', writes[w], 's', writes[w + 1], writes[w + 2], writes[w + 3])
+        else
+            call('HSET', writes[w], 's', writes[w + 1])
+        end
+    end
+    for i = 1, part and #leased or 0 do
+        answer[n + i] = leased[i]
+    end
+    return answer
+end
+
+if mode == 'consume' or mode == 'look' or mode == 'lease' then
+    local answer = short_way()
+    if answer then
+        return answer
+    end
+end
+
+-- From here on the long way.
 
 local windows, at = {}, 2
 for i = 1, #KEYS do
     local length, tests = tonumber(ARGV[at]), {}
     local w = { key = KEYS[i], length = length, amount = tonumber(ARGV[at + 1]), tests = tests, head = 0, sum = 0,
-                newest = 0, extra = 0, got = 0 }
-    local last = at + 3 * ARGV[at + 2]
-    for t = at + 3, last, 3 do
-        tests[#tests + 1] = { name = ARGV[t], max = tonumber(ARGV[t]), soft = tonumber(ARGV[t + 1]),
-                              stops = ARGV[t + 2] == '1', was_over = false, soft_at = false }
-    end
+                newest = 0, extra = 0 }
+    local first, last = at, at + 3 * ARGV[at + 2]
     at = last + 3
     if length == 0 then
         local end1, end2 = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
@@ -63,91 +173,18 @@ for i = 1, #KEYS do
     else
         w.head = floor(now / length) * SLICES + floor(now % length * SLICES / length)
     end
+    w.got = gots[i] or read(i, first, length == 0, w.head % SLOTS)
+    for t = first + 3, last, 3 do
+        local found = 5 + (t - first - 3) / 3 * 2
+        tests[#tests + 1] = { name = ARGV[t], max = tonumber(ARGV[t]), soft = tonumber(ARGV[t + 1]),
+                              stops = ARGV[t + 2] == '1', was_over = w.got[found], soft_at = w.got[found + 1] }
+    end
     if part then
         w.wanted = ARGV[at]
         at = at + 1
     end
     windows[i] = w
 end
-
--- The soft event comes once a window.
-local function is_told(w, test)
-    local at_slice = tonumber(test.soft_at or nil)
-    return at_slice and (at_slice == w.head or w.length > 0 and at_slice < w.head and w.head - at_slice < SLOTS)
-end
-
--- The share of the room that may be leased: nothing that a limit, or the next soft event, could be missed by.
-local function extra(w, wanted)
-    local after = w.sum + w.amount
-    for t = 1, #w.tests do
-        local test = w.tests[t]
-        local most = test.max
-        if test.soft > 0 and not is_told(w, test) then
-            most = math.ceil(most * test.soft / 100) - 1
-        end
-        wanted = math.min(wanted, floor((most - after) / part))
-    end
-    return wanted > 0 and wanted or 0
-end
-
--- Reads the window. True: the short way will do for it.
-local function read(w)
-    local tests, is_month, head = w.tests, w.length == 0, w.head
-    local fields = { is_month and 'e' or 'h', 's', 'p', is_month and 's' or head % SLOTS }
-    for t = 1, #tests do
-        fields[3 + 2 * t], fields[4 + 2 * t] = 'o' .. tests[t].name, 'f' .. tests[t].name
-    end
-    local got = call('HMGET', w.key, unpack(fields))
-    w.got = got
-    local is_short = got[1] and got[1] + 0 == head and not got[3]
-    w.sum = is_short and got[2] + 0 or 0
-    local after = w.sum + w.amount
-    for t = 1, #tests do
-        local test = tests[t]
-        test.was_over, test.soft_at = got[3 + 2 * t], got[4 + 2 * t]
-        if test.was_over or after >= test.max or
-            test.soft > 0 and after * 100 >= test.max * test.soft and not is_told(w, test) then
-            is_short = false
-        end
-    end
-    if is_short and part then
-        local wanted = tonumber(w.wanted)
-        is_short = wanted ~= nil
-        w.extra = is_short and extra(w, wanted) or 0
-    end
-    return is_short
-end
-
-local is_short = mode == 'consume' or mode == 'look' or mode == 'lease'
-for i = 1, #windows do
-    is_short = read(windows[i]) and is_short
-end
-if is_short then
-    local answer, n = { now, 0 }, 2
-    for i = 1, #windows do
-        local w = windows[i]
-        local amount = w.amount + w.extra
-        if amount > 0 and mode ~= 'look' then
-            if w.length == 0 then
-                call('HSET', w.key, 's', w.sum + amount)
-            else
-                call('HSET', w.key, 's', w.sum + amount, w.head % SLOTS, (w.got[4] or 0) + amount)
-            end
-        end
-        for _ = 1, #w.tests do
-            answer[n + 1], answer[n + 2], answer[n + 3] = w.sum, 0, 0
-            answer[n + 4], answer[n + 5], answer[n + 6] = 0, 0, 0
-            n = n + 6
-        end
-    end
-    for i = 1, part and #windows or 0 do
-        answer[n + 1], answer[n + 2] = windows[i].head, windows[i].extra
-        n = n + 2
-    end
-    return answer
-end
-
--- From here on the long way.
 
 local function slice_start(length, slice)
     return floor(slice / SLICES) * length + math.ceil(slice % SLICES * length / SLICES)
@@ -387,7 +424,7 @@ end
 
 -- Once a window.
 local function note_soft(w, test, used)
-    if test.soft == 0 or stopped == 1 or used * 100 < test.max * test.soft or is_told(w, test) then
+    if test.soft == 0 or stopped == 1 or used * 100 < test.max * test.soft or is_told(test.soft_at, w.head, w.length) then
         return 0
     end
     call('HSET', w.key, 'f' .. test.name, text(w.head))
@@ -401,7 +438,11 @@ for i = 1, #windows do
         local test = w.tests[t]
         test.retry = test.over and wait(w, test.max, w.amount) or 0
     end
-    w.extra = part and stopped == 0 and extra(w, w.wanted) or 0
+    w.extra = part and stopped == 0 and w.wanted or 0
+    for t = 1, part and #w.tests or 0 do
+        local test = w.tests[t]
+        w.extra = leasable(w.extra, w.sum + w.amount, test.max, test.soft, test.soft_at, w.head, w.length)
+    end
     if mode ~= 'look' and stopped == 0 then
         add(w, w.amount + w.extra)
         if mode == 'reserve' then

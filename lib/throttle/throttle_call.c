@@ -12,6 +12,7 @@
 
 #define ANSWER_HEAD   2 /* now, state */
 #define TEST_VALUES   6
+#define TEST_SHORT    1 /* used alone: the others are 0 */
 #define CHECK_ARGS    8 /* key, length, amount, number of tests; three of a month; lease */
 #define TEST_ARGS     3
 #define LEASE_VALUES  2
@@ -340,8 +341,12 @@ static int64_t value_at(const redisReply *reply, size_t i)
 }
 
 /* A crossing that an earlier command of the same message reported stays one. */
-static void test_read(const redisReply *reply, size_t at, struct test_answer *t)
+static void test_read(const redisReply *reply, size_t at, bool is_short, struct test_answer *t)
 {
+    if (is_short) {
+        *t = (struct test_answer){.used = (uint64_t)value_at(reply, at), .crossing = t->crossing};
+        return;
+    }
     *t = (struct test_answer){.used = (uint64_t)value_at(reply, at),
                               .over = value_at(reply, at + 1) != 0,
                               .crossing = t->crossing || value_at(reply, at + 2) != 0,
@@ -358,26 +363,34 @@ static void lease_read(const redisReply *reply, size_t at, struct throttle_lease
     lease->granted = granted > 0 ? (uint64_t)granted : 0;
 }
 
+/* How many values the reply has of each test; 0: it is none. */
+static size_t test_values(const redisReply *reply, size_t tests, size_t leases)
+{
+    if (reply->elements == ANSWER_HEAD + tests * TEST_VALUES + leases * LEASE_VALUES)
+        return TEST_VALUES;
+    return reply->elements == ANSWER_HEAD + tests * TEST_SHORT + leases * LEASE_VALUES ? TEST_SHORT
+                                                                                       : 0;
+}
+
 static int answer_read(struct throttle_call *c, struct throttle_group *g, const redisReply *reply,
                        struct err *err)
 {
-    size_t tests = is_settling(g) ? 0 : g->tests;
-    size_t leases = c->is_leasing ? g->count : 0, leases_at = ANSWER_HEAD + tests * TEST_VALUES;
+    size_t tests = is_settling(g) ? 0 : g->tests, leases = c->is_leasing ? g->count : 0;
+    size_t values = test_values(reply, tests, leases), at = ANSWER_HEAD;
     bool is_array = reply->type == REDIS_REPLY_ARRAY && reply->elements >= ANSWER_HEAD;
 
     g->state = is_array ? value_at(reply, 1) : STATE_FITS;
-    if (!is_array ||
-        (g->state != STATE_WRONG_MONTH && reply->elements != leases_at + leases * LEASE_VALUES))
+    if (!is_array || (g->state != STATE_WRONG_MONTH && values == 0))
         return err_set(err, EX_TEMPFAIL, "the store cannot check limits: %.*s",
                        SLICE_FMT(link_reply_text(reply)));
     c->now_ms = value_at(reply, 0);
     if (g->state == STATE_WRONG_MONTH)
         return 0;
     g->mode = SLICE_NONE;
-    for (size_t t = 0; t < tests; t++)
-        test_read(reply, ANSWER_HEAD + t * TEST_VALUES, &c->answers[g->first_test + t]);
-    for (size_t i = 0; i < leases; i++)
-        lease_read(reply, leases_at + i * LEASE_VALUES, &c->request->leases[g->first + i]);
+    for (size_t t = 0; t < tests; t++, at += values)
+        test_read(reply, at, values == TEST_SHORT, &c->answers[g->first_test + t]);
+    for (size_t i = 0; i < leases; i++, at += LEASE_VALUES)
+        lease_read(reply, at, &c->request->leases[g->first + i]);
     return 0;
 }
 

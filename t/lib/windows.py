@@ -36,4 +36,4 @@ class Windows:
         reply = self.redis("EVALSHA", self.sha, 1, self.key(holder, metric, per, user), "look",
                            LENGTHS_MS[per], amount, 1, maximum, 0, 1,
                            int(at.timestamp() * 1000))
-        return reply[2], reply[6]
+        return reply[2], reply[6] if len(reply) > 3 else 0

@@ -119,6 +119,12 @@ static void test_together(void)
            m.answers[1].retry_after_ms == 99,
        "an answer for each test");
     IS_INT(throttle_call_now_ms(m.call), NOW_MS + 7, "and the store's clock");
+    begin(&m, false, ACTION_DEFER);
+    IS_INT(take(&m, numbers(&r, 4, (const long long[]){NOW_MS, 0, 3, 4}), NULL), 0,
+           "a short reply");
+    OK(m.answers[0].used == 3 && m.answers[1].used == 4 && !m.answers[0].over &&
+           m.answers[1].retry_after_ms == 0,
+       "tells what is used, and that nothing is over");
 }
 
 static void test_apart(void)

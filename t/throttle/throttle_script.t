@@ -36,7 +36,7 @@ class Window:
         reply = self.redis("EVALSHA", self.sha, 1, self.key, mode, self.length, amount, 1,
                            self.maximum, self.soft, 1, *self.month(month), now)
         names = ("now", "stopped", "used", "over", "crossing", "soft", "retry", "room")
-        return dict(zip(names, reply))
+        return dict(zip(names, reply + [0] * (len(names) - len(reply))))
 
     def settle(self, mode, now, month=(0, 0, 0)):
         """0: the reservation was there."""
