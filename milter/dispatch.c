@@ -167,6 +167,11 @@ static void loop_run(void *loop)
     throttle_loop_run(loop);
 }
 
+static void loop_gather(void *loop, bool on)
+{
+    throttle_loop_gather(loop, on);
+}
+
 static void loop_free(void *loop)
 {
     throttle_loop_free(loop);
@@ -182,7 +187,7 @@ static int loop_add(struct dispatch *g, struct errands *e, struct err *err)
     if (suits)
         loop = throttle_loop_new(g->limiter.throttle, snapshot->settings, errands_epoll(e), err);
     if (loop != NULL)
-        errands_serve(e, &(struct errands_guest){loop_run, loop_free, loop});
+        errands_serve(e, &(struct errands_guest){loop_run, loop_gather, loop_free, loop});
     snapshot_drop(snapshot);
     return suits && loop == NULL ? -1 : 0;
 }

@@ -290,9 +290,11 @@ static void turn(struct engine_loop *l)
     int count = epoll_wait(l->epoll, events, EVENTS_MAX, sleep_ms(l));
 
     l->now_ms = clock_monotonic_ms();
+    errands_gather(l->errands, true);
     for (int i = 0; i < count; i++)
         on_event(l, &events[i]);
     serve_ready(l);
+    errands_gather(l->errands, false);
     if (!l->is_accepting && l->now_ms >= l->accept_ms)
         (void)accept_on(l);
     if (l->now_ms >= l->sweep_ms)

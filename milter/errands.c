@@ -228,6 +228,12 @@ static void ended_run(struct errands *e)
     }
 }
 
+void errands_gather(struct errands *e, bool on)
+{
+    if (e->guest.gather != NULL)
+        e->guest.gather(e->guest.guest, on);
+}
+
 void errands_run(struct errands *e)
 {
     struct epoll_event events[EVENTS_MAX];

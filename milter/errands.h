@@ -45,6 +45,7 @@ bool errands_free(struct errands *e, int64_t wait_ms) TG_MUST_USE;
  * errands_run calls `run`. errands_free calls `free`. Once. */
 struct errands_guest {
     void (*run)(void *guest);
+    void (*gather)(void *guest, bool on); /* errands_gather; NULL: of no use */
     void (*free)(void *guest);
     void *guest;
 };
@@ -54,6 +55,10 @@ void *errands_guest(const struct errands *e) TG_NONNULL(1); /* NULL: none */
 /* Something of the guest's is under way, or has ended: errands_free awaits it. */
 void errands_guest_begin(struct errands *e) TG_NONNULL(1);
 void errands_guest_end(struct errands *e) TG_NONNULL(1);
+
+/* The loop serves several events from `on` until it is off: the guest may send what they begin
+ * together. */
+void errands_gather(struct errands *e, bool on) TG_NONNULL(1);
 
 int errands_fd(const struct errands *e) TG_NONNULL(1);
 void errands_run(struct errands *e) TG_NONNULL(1);

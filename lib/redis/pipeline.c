@@ -137,9 +137,19 @@ static void connect_want(struct pipeline *p, int64_t now_ms)
 
 static void send_now(struct pipeline *p, int64_t now_ms)
 {
+    p->is_due = p->is_gathering;
+    if (p->is_gathering && !p->is_writing) /* what has begun to go out goes on */
+        return;
     pipeline_send(p, now_ms);
     if (p->is_broken)
         timer_set(p, now_ms, now_ms); /* pipeline_run tells of it */
+}
+
+void pipeline_gather(struct pipeline *p, bool on)
+{
+    p->is_gathering = on;
+    if (!on && p->is_due && p->state == PIPELINE_OPEN)
+        send_now(p, clock_monotonic_ms());
 }
 
 int pipeline_begin(struct pipeline *p, struct pipeline_trip *t, struct err *err)

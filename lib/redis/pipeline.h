@@ -67,5 +67,8 @@ void pipeline_free(struct pipeline *p);
 int pipeline_begin(struct pipeline *p, struct pipeline_trip *t, struct err *err) TG_MUST_USE
     TG_NONNULL(1, 2, 3);
 void pipeline_run(struct pipeline *p) TG_NONNULL(1);
+/* A loop that serves several events in a row says so: from `on` until it is off again what is begun
+ * is gathered, and then goes out in one write. */
+void pipeline_gather(struct pipeline *p, bool on) TG_NONNULL(1);
 
 #endif

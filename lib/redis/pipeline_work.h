@@ -38,6 +38,8 @@ struct pipeline {
     size_t out_sent;    /* bytes of `out` that are gone */
     bool is_writing;    /* the rest waits until the socket takes it */
     bool is_broken;     /* a write failed; told by pipeline_run */
+    bool is_gathering;  /* sent when that is over, if */
+    bool is_due;        /* it is its turn */
     size_t reply_bytes; /* read of a reply that is not complete */
     bool is_ending;
     int64_t timer_ms; /* when the timer goes off; 0: it does not */

@@ -165,6 +165,11 @@ void throttle_loop_run(struct throttle_loop *l)
     pipeline_run(l->pipeline);
 }
 
+void throttle_loop_gather(struct throttle_loop *l, bool on)
+{
+    pipeline_gather(l->pipeline, on);
+}
+
 struct throttle_loop *throttle_loop_new(struct throttle *t, const struct settings *s, int epoll,
                                         struct err *err)
 {

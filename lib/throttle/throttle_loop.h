@@ -22,6 +22,8 @@ struct throttle_loop *throttle_loop_new(struct throttle *t, const struct setting
 /* What is under way ends as if the store did not answer. */
 void throttle_loop_free(struct throttle_loop *l);
 void throttle_loop_run(struct throttle_loop *l) TG_NONNULL(1);
+/* As pipeline_gather. */
+void throttle_loop_gather(struct throttle_loop *l, bool on) TG_NONNULL(1);
 
 /* One who waits for the limits of some holders. */
 struct throttle_loop_wait {

@@ -4,6 +4,7 @@ breaker opens and closes; over real servers, and over ones that lie, stammer and
 
 import itertools
 import os
+import re
 import ssl
 import sys
 
@@ -38,6 +39,14 @@ def check_many(pipeline, what):
     big = "x" * 100000
     got = pipeline.many(*["SET big%d %s ; GET big%d" % (i, big, i) for i in range(30)])
     tap.ok(all(said["replies"] == ["OK", big] for said in got), what + ": 3 MB each way")
+
+
+def check_gathered(pipeline, server):
+    pipeline("GET k")
+    server("CONFIG", "RESETSTAT")
+    pipeline.many(*["ECHO %d" % i for i in range(50)])
+    reads = re.search(r"total_reads_processed:(\d+)", server("INFO", "stats"))[1]
+    tap.same(reads, "2", "what is begun together goes out in one write (the other read is INFO)")
 
 
 def check_scripts(pipeline, server):
@@ -243,6 +252,7 @@ def main():
     server = redis_server.RedisServer(folder)
     pipeline = redis_fleet.Pipeline(server.url)
     check_many(pipeline, "a Unix socket")
+    check_gathered(pipeline, server.connect())
     check_scripts(pipeline, server.connect())
     check_idle(pipeline, server.connect())
     check_errors(pipeline, server.connect())

@@ -5,7 +5,7 @@
  *
  * Each line of standard input is a trip: its number, its time in ms, and commands with " ; "
  * between, words with a blank between. `script KEY AMOUNT` is a script that adds to a key. Lines
- * that come together are begun together. For each trip, when it has ended, one of JSON's:
+ * that come together are begun, and sent, together. For each trip, when it has ended, one line:
  * {"id": 7, "replies": [...], "ms": 3} or {"id": 7, "error": "...", "ms": 250}, and whether the
  * breaker is open.
  */
@@ -141,10 +141,12 @@ static void serve(int epoll)
 
         (void)fflush(stdout);
         (void)poll(polls, 2, -1);
+        pipeline_gather(pipeline, true);
         while (epoll_wait(epoll, &event, 1, 0) == 1)
             pipeline_run(event.data.ptr);
         if (polls[0].revents != 0 && !read_lines())
             return;
+        pipeline_gather(pipeline, false);
     }
 }
 
