@@ -37,7 +37,7 @@ def memory(o):
         holding = sessions_open(peer, count) if count else None
         if holding:
             connection = peer.redis.connect()
-            proc.wait_for("sessions", lambda: messages(connection) >= count, 120)
+            proc.wait_for("sessions", lambda: measure.counted(connection) >= count, 120)
         found["connections"].append((count, round(memory_now(peer), 2)))
         if holding:
             holding.kill()
@@ -58,10 +58,6 @@ def memory(o):
     for what, points in found.items():
         o.say("memory by %s: %s" % (what, ", ".join("%d: %.1f MB" % p for p in points)))
     return found
-
-
-def messages(connection):
-    return int(connection("HGET", "tg:{@mx1}:total", "messages") or 0)
 
 
 def by(o, what, steps, options_of, makers, prepare=None):

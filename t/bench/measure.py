@@ -50,13 +50,19 @@ def settle(peer):
     if not isinstance(peer, peers.Tollgated):
         return
     connection = peer.redis.connect()
-    key = "tg:{@mx1}:node"
     end = time.monotonic() + SETTLE_S
     while time.monotonic() < end:
-        if connection("HMGET", key, "dirty_rows", "journal_records") == ["0", "0"]:
+        # the node's own figures are of its last push, which may be of before these messages
+        if counted(connection) >= peer.sent and \
+                connection("HGET", "tg:{@mx1}:node", "dirty_rows") == "0":
             break
         time.sleep(0.1)
     connection.close()
+
+
+def counted(connection):
+    """Messages that are in Redis."""
+    return int(connection("HGET", "tg:{@mx1}:total", "messages") or 0)
 
 
 def load(peer, *options):
@@ -64,7 +70,9 @@ def load(peer, *options):
     code, out, err = proc.run(argv + (["-P"] if peer.is_policy else []), timeout_s=900)
     if code != 0:
         raise RuntimeError("%s: %s%s" % (peer.name, err, out))
-    return json.loads(out)
+    told = json.loads(out)
+    peer.sent += told["messages"]
+    return told
 
 
 def run(peer, *options):

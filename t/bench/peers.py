@@ -87,6 +87,7 @@ class Peer:
 
     is_policy = False
     redis = None
+    sent = 0  # messages that it was asked about
 
     def __init__(self, name, folder):
         self.name, self.folder = name, os.path.join(folder, re.sub(r"\W+", "-", name))
@@ -124,10 +125,7 @@ class Tollgated(Peer):
         if engine:
             wanted["milter"] = {"engine": engine}
         if limits:
-            throttle = {"mode": "enforce"}
-            wanted.update({"plans": [PLAN], "throttle": throttle})
-            if leases:
-                throttle["leases"] = True
+            wanted.update({"plans": [PLAN], "throttle": {"mode": "enforce", "leases": leases}})
         self.tollgated = tollgated.Tollgated(self.folder, self.redis.url, self.socket, wanted)
         self.tollgated.host(["example.com"] + ["d%d.test" % i for i in range(1, domains + 1)])
         self.tollgated.start()
