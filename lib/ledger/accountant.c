@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <time.h>
 
@@ -37,6 +38,7 @@
 #define PUSH_PAUSE_MS     1000  /* after a problem with Redis */
 #define RIVAL_QUIET_MS    60000 /* then it is over */
 #define EVICTION_EVERY_MS 60000
+#define NICE              10 /* mail comes first: figures may be some seconds older */
 
 MUTEX_NAME(accountant_lock)
 #define GUARDED MUTEX_GUARDS(accountant_lock)
@@ -274,6 +276,7 @@ static void *run(void *arg)
     struct accountant *a = arg;
     bool hurry = true;
 
+    (void)setpriority(PRIO_PROCESS, 0, NICE); /* of this thread alone */
     while (wait_turn(a, hurry)) {
         hurry = fold_some(a);
         take_gauges(a);

@@ -23,7 +23,8 @@
  * counted here. A ledger that is gone or another one is refused: counted anew, the journal's
  * records would count twice.
  *
- * Threads: accountant_* from any thread. All work is done in a thread of its own; only
+ * Threads: accountant_* from any thread. All work is done in a thread of its own, which leaves the
+ * processor to those of the mail; only
  * accountant_stop and accountant_wait wait for it. It logs its problems, a lasting one once a
  * minute.
  */
