@@ -117,7 +117,7 @@ static bool may_block(const struct dispatch_connection *c, enum errand_lane *lan
             : a->what == SESSION_LIMIT ? ERRAND_STORE
                                        : ERRAND_JOURNAL;
     if (a->what == SESSION_LIMIT)
-        return limiter_needs_store(c->snapshot->rules, a->limits);
+        return limiter_needs_store(&c->dispatch->limiter, c->snapshot->rules, a->limits);
     return a->what == SESSION_ASK || c->snapshot->settings->ledger.sync == SYNC_ALWAYS;
 }
 

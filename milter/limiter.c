@@ -189,9 +189,14 @@ static void ask(struct limiter *l, const struct limit_rules *rules, bool consume
     limiter_conclude(l, rules, by, answer, err);
 }
 
-bool limiter_needs_store(const struct limit_rules *rules, const struct limit_question *q)
+/* A look at mail that is no bounce asks what is full, and mostly nothing is. */
+bool limiter_needs_store(const struct limiter *l, const struct limit_rules *rules,
+                         const struct limit_question *q)
 {
-    return !(q->is_look && rules->observe) && limit_checks_are_possible(q->classified);
+    if (q->is_look &&
+        (rules->observe || (!q->classified->is_bounce && !throttle_has_full(l->throttle))))
+        return false;
+    return limit_checks_are_possible(q->classified);
 }
 
 void limiter_build(struct throttle_context *context, const struct limit_question *q,
@@ -216,7 +221,7 @@ void limiter_ask(struct limiter *l, const struct limit_rules *rules, const struc
     struct err err = {0};
 
     memset(answer, 0, sizeof *answer);
-    if (!limiter_needs_store(rules, q))
+    if (!limiter_needs_store(l, rules, q))
         return;
     limiter_build(&context, q, answer);
     if (answer->is_too_large || answer->checks.count == 0)

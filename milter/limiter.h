@@ -22,8 +22,8 @@ struct limiter {
 };
 
 /* False: limiter_ask answers that question from memory. */
-bool limiter_needs_store(const struct limit_rules *rules, const struct limit_question *question)
-    TG_NONNULL(1, 2);
+bool limiter_needs_store(const struct limiter *l, const struct limit_rules *rules,
+                         const struct limit_question *question) TG_NONNULL(1, 2, 3);
 void limiter_ask(struct limiter *l, const struct limit_rules *rules,
                  const struct limit_question *question, struct limit_answer *answer) TG_NONNULL(1);
 

@@ -132,7 +132,7 @@ bool limiter_asking_begin(struct limiter_asking *a)
                                        .from_memory = true};
 
     memset(a->answer, 0, sizeof *a->answer);
-    if (!limiter_needs_store(a->rules, a->question))
+    if (!limiter_needs_store(a->limiter, a->rules, a->question))
         return true;
     a->deadline_ms = clock_monotonic_ms() + a->timeout_ms;
     a->wait.ready = limits_ready;

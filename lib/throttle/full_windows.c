@@ -24,7 +24,7 @@ struct full_window {
 MUTEX_NAME(full_windows_lock)
 
 struct full_windows {
-    atomic_bool is_used; /* there was one: mostly there is none, and nothing to look for */
+    atomic_llong until_ms; /* the last one is full until then: mostly there is none */
     struct mutex lock;
     struct arena memory MUTEX_GUARDS(full_windows_lock); /* names and entries */
     struct strmap entries MUTEX_GUARDS(full_windows_lock);
@@ -72,7 +72,6 @@ static struct full_window *entry_of(struct full_windows *l, struct slice name, b
     if (place == NULL)
         return NULL;
     *place = made;
-    atomic_store(&l->is_used, true);
     return made;
 }
 
@@ -102,18 +101,28 @@ static bool is_full(const struct limit_check *d, const struct test_answer *answe
     return false;
 }
 
-static void entry_fill(struct full_window *entry, const struct limit_check *d,
-                       const struct test_answer *answers, int64_t now_ms)
+bool full_windows_are_there(const struct full_windows *l, int64_t now_ms)
+{
+    return now_ms < atomic_load(&l->until_ms);
+}
+
+static void entry_fill(struct full_windows *l, struct full_window *entry,
+                       const struct limit_check *d, const struct test_answer *answers,
+                       int64_t now_ms) TG_REQUIRES(full_windows_lock)
 {
     entry->count = 0;
     for (size_t t = 0; t < d->test_count && entry->count < FULL_WINDOWS_TESTS; t++) {
         const struct test_answer *a = &answers[t];
         uint64_t max = d->tests[t]->max;
+        int64_t until_ms = now_ms + age_ms(d->window_ms, a->room_after_ms);
 
-        if (is_worth_noting(a))
-            entry->tests[entry->count++] = (struct full_test){
-                max, a->used > max ? a->used : max, now_ms + age_ms(d->window_ms, a->room_after_ms),
-                a->room_after_ms < 0 ? -1 : now_ms + a->room_after_ms};
+        if (!is_worth_noting(a))
+            continue;
+        entry->tests[entry->count++] =
+            (struct full_test){max, a->used > max ? a->used : max, until_ms,
+                               a->room_after_ms < 0 ? -1 : now_ms + a->room_after_ms};
+        if (until_ms > atomic_load(&l->until_ms))
+            atomic_store(&l->until_ms, until_ms);
     }
 }
 
@@ -124,14 +133,14 @@ void full_windows_note(struct full_windows *l, const struct limit_check *d,
     struct full_window *entry;
     struct buf name;
 
-    if (!makes && !atomic_load(&l->is_used))
+    if (!makes && !full_windows_are_there(l, now_ms))
         return;
     buf_init(&name, 4096);
     limit_check_window_name(d, &name);
     full_windows_lock_take(&l->lock);
     entry = name.failed ? NULL : entry_of(l, buf_slice(&name), makes);
     if (entry != NULL)
-        entry_fill(entry, d, answers, now_ms);
+        entry_fill(l, entry, d, answers, now_ms);
     full_windows_lock_give(&l->lock);
     buf_fini(&name);
 }
@@ -145,7 +154,7 @@ bool full_windows_is_full(struct full_windows *l, const struct limit_check *like
     struct buf name;
     bool full = false;
 
-    if (!atomic_load(&l->is_used))
+    if (!full_windows_are_there(l, now_ms))
         return false;
     window.scope = limit->scope;
     window.metric = limit->metric;

@@ -25,6 +25,8 @@ struct full_windows *full_windows_new(struct err *err) TG_FREED_BY(full_windows_
  * is remembered from the first message that it stops, not from the one that fills it. */
 void full_windows_note(struct full_windows *l, const struct limit_check *d,
                        const struct test_answer *answers, int64_t now_ms) TG_NONNULL(1);
+/* False: none is full now. */
+bool full_windows_are_there(const struct full_windows *l, int64_t now_ms) TG_NONNULL(1);
 /* True where the window is known to have no room for 1 more under the limit. *retry_after_ms: when
  * room comes back; -1: never. It is not known any longer than that, nor than a sixtieth of the
  * window or FULL_WINDOWS_AGE_MS. */

@@ -316,6 +316,11 @@ void throttle_give_back(struct throttle *t, const struct limit_checks *d)
     leases_return(t->leases, d, store_clock_ms(t), clock_monotonic_ms());
 }
 
+bool throttle_has_full(const struct throttle *t)
+{
+    return full_windows_are_there(t->full, clock_monotonic_ms());
+}
+
 bool throttle_is_full(struct throttle *t, const struct limit_check *like, const struct limit *limit,
                       struct test_answer *answer)
 {

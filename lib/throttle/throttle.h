@@ -83,6 +83,8 @@ enum throttle_by throttle_asking_end(struct throttle *t, struct throttle_asking 
  * consumed for it is given up. It goes back within some seconds. */
 void throttle_give_back(struct throttle *t, const struct limit_checks *d) TG_NONNULL(1, 2);
 
+/* False: throttle_is_full is true of no window now. */
+bool throttle_has_full(const struct throttle *t) TG_NONNULL(1);
 /* True where this process knows, without a trip, that nothing more fits under that limit. `like`
  * names holder and subject. */
 bool throttle_is_full(struct throttle *t, const struct limit_check *like, const struct limit *limit,
