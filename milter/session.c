@@ -13,7 +13,7 @@ struct session *session_new(size_t memory_bytes)
 
     if (s == NULL)
         return NULL;
-    arena_init(&s->connection, CONNECTION_BYTES);
+    arena_init_small(&s->connection, CONNECTION_BYTES);
     arena_init(&s->message, memory_bytes);
     arena_init(&s->look, LOOK_BYTES);
     visited_init(&s->visited, VISITED_BYTES);
@@ -38,7 +38,8 @@ void session_reset(struct session *s)
     s->full = false;
     s->rounds = 0;
     s->state = IDLE;
-    arena_reset(&s->message);
+    arena_fini(&s->message); /* of many sessions few have a message */
+    arena_fini(&s->look);
 }
 
 void session_free(struct session *s)
@@ -46,8 +47,6 @@ void session_free(struct session *s)
     if (s == NULL)
         return;
     session_reset(s);
-    arena_fini(&s->message);
-    arena_fini(&s->look);
     arena_fini(&s->connection);
     visited_fini(&s->visited);
     free(s);

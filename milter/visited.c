@@ -7,7 +7,7 @@
 void visited_init(struct visited *v, size_t cap_bytes)
 {
     memset(v, 0, sizeof *v);
-    arena_init(&v->arena, cap_bytes);
+    arena_init_small(&v->arena, cap_bytes);
     strmap_init(&v->map);
 }
 

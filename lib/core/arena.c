@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define BLOCK_BYTES ((size_t)4096)
+#define SMALL_BYTES ((size_t)256)
 
 struct arena_block {
     struct arena_block *next;
@@ -14,7 +15,12 @@ struct arena_block {
 
 void arena_init(struct arena *a, size_t cap_bytes)
 {
-    *a = (struct arena){.cap_bytes = cap_bytes};
+    *a = (struct arena){.cap_bytes = cap_bytes, .block_bytes = BLOCK_BYTES};
+}
+
+void arena_init_small(struct arena *a, size_t cap_bytes)
+{
+    *a = (struct arena){.cap_bytes = cap_bytes, .block_bytes = SMALL_BYTES};
 }
 
 static void free_until(struct arena *a, const struct arena_block *keep)
@@ -47,7 +53,7 @@ void arena_reset(struct arena *a)
 
 static struct arena_block *block_add(struct arena *a, size_t need)
 {
-    size_t size = need > BLOCK_BYTES ? need : BLOCK_BYTES;
+    size_t size = need > a->block_bytes ? need : a->block_bytes;
     struct arena_block *b = malloc(sizeof *b + size);
 
     if (b == NULL)

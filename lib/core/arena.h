@@ -19,9 +19,12 @@
 struct arena {
     struct arena_block *blocks; /* newest first */
     size_t used_bytes, cap_bytes;
+    size_t block_bytes; /* of a block, at least */
 };
 
 void arena_init(struct arena *a, size_t cap_bytes) TG_NONNULL(1);
+/* For one that mostly holds little, as one a connection. */
+void arena_init_small(struct arena *a, size_t cap_bytes) TG_NONNULL(1);
 void arena_fini(struct arena *a);
 void arena_reset(struct arena *a) TG_NONNULL(1);
 
