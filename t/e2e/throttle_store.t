@@ -10,10 +10,9 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import proc
 import tap
-from site_postfix import Site
+from site_postfix import Load, Site
 
 CAROL = "carol@example.org"
-BATCH, SESSIONS = 200, 8
 TIMEOUT_S, AWAY_S = 1.0, 3.0
 LIMIT = dict(scope="domain", metric="recipients", max="100000", per="hour", action="defer")
 SMALL = "shop.example"  # has a limit of its own
@@ -38,25 +37,6 @@ class Prober(threading.Thread):
 
     def since(self, when):
         return [s for at, s in self.took if at >= when]
-
-
-class Load(threading.Thread):
-    """Many sessions at a time, as from a program of this host, batch after batch."""
-
-    def __init__(self, w):
-        super().__init__(daemon=True)
-        self.w, self.ended = w, threading.Event()
-        self.sent, self.faults = 0, []
-
-    def run(self):
-        while not self.ended.is_set() and not self.faults:
-            code, _, err = proc.run(
-                ["/usr/sbin/smtp-source", "-m", str(BATCH), "-s", str(SESSIONS), "-l", "500", "-f",
-                 "news@example.com", "-t", "load@gmail.test",
-                 "127.0.0.1:%d" % self.w.postfix.smtp])
-            self.sent += BATCH
-            if code != 0:
-                self.faults.append(err)
 
 
 def away(w, prober, name, leave, come_back):

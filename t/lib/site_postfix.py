@@ -4,6 +4,7 @@ everything delivered to a sink."""
 import os
 import re
 import shutil
+import threading
 import time
 
 import auth_server
@@ -114,6 +115,28 @@ class Site:
             tap.ok(False, name + ": delivered unchanged", data[:500], got[:500])
             return
         tap.ok(True, name + ": delivered unchanged")
+
+
+class Load(threading.Thread):
+    """Many sessions at a time, as from a program of this host, batch after batch."""
+
+    BATCH, SESSIONS = 200, 8
+
+    def __init__(self, w, *options):
+        """options: of smtp-source(1), in addition."""
+        super().__init__(daemon=True)
+        self.w, self.options, self.ended = w, options, threading.Event()
+        self.sent, self.faults = 0, []
+
+    def run(self):
+        while not self.ended.is_set() and not self.faults:
+            code, _, err = proc.run(
+                ["/usr/sbin/smtp-source", *self.options, "-m", str(self.BATCH),
+                 "-s", str(self.SESSIONS), "-l", "500", "-f", "news@example.com",
+                 "-t", "load@gmail.test", "127.0.0.1:%d" % self.w.postfix.smtp])
+            self.sent += self.BATCH
+            if code != 0:
+                self.faults.append(err)
 
 
 def without_received(data):
