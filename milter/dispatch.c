@@ -89,12 +89,13 @@ static void slot_release(struct dispatch_connection *c)
         journal_slot_release(c->dispatch->journal, slot);
 }
 
-/* Its session is over. True: it is time to write. */
+/* Its session is over, here at least. True: it is time to write. */
 static bool meter_connection(struct dispatch_connection *c)
 {
-    return c->counted_session && !c->is_elsewhere &&
-           meter_session(&c->dispatch->meter, session_visited(c->session), c->started_ms,
-                         clock_monotonic_ms());
+    int64_t to_ms = c->handed_ms > 0 ? c->handed_ms : clock_monotonic_ms();
+
+    return c->counted_session && meter_session(&c->dispatch->meter, session_visited(c->session),
+                                               !c->is_continued, c->started_ms, to_ms);
 }
 
 void dispatch_detach(struct dispatch *g, bool clean)
@@ -288,6 +289,7 @@ struct session_action dispatch_connect(struct dispatch_connection *c,
         log_many(c->dispatch, atomic_fetch_add(&c->dispatch->sessions, 1) + 1);
     (void)meter_connection(c); /* one that went before on the same connection */
     c->counted_session = true;
+    c->is_continued = false;
     c->started_ms = clock_monotonic_ms();
     return end(c, session_connect(c->session, client, macros));
 }
@@ -368,35 +370,36 @@ void dispatch_abort(struct dispatch_connection *c)
     (void)end(c, action_continue());
 }
 
+void dispatch_hand_over(struct dispatch_connection *c, int64_t now_ms)
+{
+    if (c != NULL)
+        c->handed_ms = now_ms;
+}
+
 void dispatch_save(const struct dispatch_connection *c, struct buf *out)
 {
     bool has_begun = c != NULL && c->counted_session;
-    uint64_t started_ms = has_begun ? (uint64_t)c->started_ms : 0;
+    uint64_t handed_ms = has_begun ? (uint64_t)c->handed_ms : 0;
 
-    buf_add_u32(out, (uint32_t)(started_ms >> 32));
-    buf_add_u32(out, (uint32_t)started_ms);
+    buf_add_u32(out, (uint32_t)(handed_ms >> 32));
+    buf_add_u32(out, (uint32_t)handed_ms);
     if (has_begun)
         visited_save(session_visited(c->session), out);
-}
-
-void dispatch_hand_over(struct dispatch_connection *c)
-{
-    if (c != NULL)
-        c->is_elsewhere = true;
 }
 
 /* The clock is the machine's: it goes on from process to process. */
 bool dispatch_restore(struct dispatch_connection *c, struct slice *in)
 {
     uint32_t high, low;
-    int64_t started_ms;
+    int64_t handed_ms;
 
     if (!slice_take_u32(in, &high) || !slice_take_u32(in, &low))
         return false;
-    started_ms = (int64_t)((uint64_t)high << 32 | low);
-    if (started_ms <= 0 || started_ms > c->started_ms || !session_visited_restore(c->session, in))
+    handed_ms = (int64_t)((uint64_t)high << 32 | low);
+    if (handed_ms <= 0 || handed_ms > c->started_ms || !session_visited_restore(c->session, in))
         return false;
-    c->started_ms = started_ms;
+    c->started_ms = handed_ms;
+    c->is_continued = true;
     return true;
 }
 

@@ -129,11 +129,11 @@ struct session_action dispatch_end(struct dispatch_connection *c,
                                    const struct session_macros *macros) TG_NONNULL(1);
 void dispatch_abort(struct dispatch_connection *c) TG_NONNULL(1);
 
-/* A session between messages that another process continues with: what the sums of its length need.
- * NULL: one that had not begun. */
+/* A session between messages goes to another process at that time of clock_monotonic_ms, up to
+ * which it is counted here; 0: it stays, after all. NULL is a no-op. */
+void dispatch_hand_over(struct dispatch_connection *c, int64_t now_ms);
+/* Then: what the other one needs to count on. NULL: a session that has not begun. */
 void dispatch_save(const struct dispatch_connection *c, struct buf *out) TG_NONNULL(2);
-/* It has gone there, where it counts; what is left here is dispatch_leave. NULL is a no-op. */
-void dispatch_hand_over(struct dispatch_connection *c);
 /* There, after its dispatch_connect: removes what was saved from the front of *in. False: it is
  * none, and the session one that begins now. */
 bool dispatch_restore(struct dispatch_connection *c, struct slice *in) TG_MUST_USE TG_NONNULL(1, 2);

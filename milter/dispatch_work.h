@@ -16,7 +16,8 @@ struct dispatch_connection {
     struct snapshot *snapshot; /* of the message under way; held by the session */
     atomic_int slot;           /* of the journal's in-flight table; -1: none */
     bool counted_session, counted_open;
-    bool is_elsewhere;  /* another process continues with the session, and counts it */
+    bool is_continued;  /* another process had the session before, and counted it */
+    int64_t handed_ms;  /* another process has it from then on; 0: none */
     int64_t started_ms; /* counted_session: of clock_monotonic_ms */
     size_t lead;
 

@@ -418,11 +418,14 @@ void engine_connection_end(struct engine_connection *c)
 
 void engine_connection_yield(struct engine_connection *c)
 {
-    if (c->fd < 0 || c->is_waiting || c->is_ending || c->unsent.len > 0 || !is_between(c) ||
-        !engine_handover_give(&c->loop->shared->handover, c->fd, &c->server, c->session,
-                              buf_slice(&c->held)))
+    if (c->fd < 0 || c->is_waiting || c->is_ending || c->unsent.len > 0 || !is_between(c))
         return;
-    dispatch_hand_over(c->session);
+    dispatch_hand_over(c->session, c->loop->now_ms);
+    if (!engine_handover_give(&c->loop->shared->handover, c->fd, &c->server, c->session,
+                              buf_slice(&c->held))) {
+        dispatch_hand_over(c->session, 0);
+        return;
+    }
     engine_loop_forget(c->loop, c);
     over(c);
 }

@@ -27,19 +27,25 @@ static void add_seconds(struct meter_batch *b, const struct visited_place *of, u
         p->seconds += seconds;
 }
 
-bool meter_session(struct meter *m, const struct visited *v, int64_t from_ms, int64_t to_ms)
+bool meter_session(struct meter *m, const struct visited *v, bool is_first, int64_t from_ms,
+                   int64_t to_ms)
 {
     uint64_t seconds = to_ms > from_ms ? (uint64_t)(to_ms / 1000 - from_ms / 1000) : 0;
     bool is_due;
 
     meter_lock_take(&m->lock);
-    m->batch.sessions++;
+    m->batch.sessions += is_first;
     m->batch.seconds += seconds;
     for (const struct visited_place *p = NULL; seconds > 0 && (p = visited_next(v, p)) != NULL;)
         add_seconds(&m->batch, p, seconds);
     is_due = m->batch.places.map.count >= METER_PLACES;
     meter_lock_give(&m->lock);
     return is_due;
+}
+
+static bool is_empty(const struct meter_batch *b)
+{
+    return b->sessions == 0 && b->seconds == 0;
 }
 
 static int record_of(const struct meter_batch *b, struct arena *arena, struct record *r,
@@ -92,10 +98,10 @@ int meter_write(struct meter *m, struct journal *j, struct err *err)
 
     meter_lock_take(&m->lock);
     b = m->batch;
-    if (b.sessions > 0)
+    if (!is_empty(&b))
         batch_init(&m->batch);
     meter_lock_give(&m->lock);
-    if (b.sessions == 0)
+    if (is_empty(&b))
         return 0;
     result = batch_write(&b, j, err);
     if (result != 0)

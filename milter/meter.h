@@ -42,9 +42,10 @@ struct meter {
 void meter_init(struct meter *m) TG_NONNULL(1);
 void meter_fini(struct meter *m) TG_NONNULL(1);
 
-/* A session has ended, or ends now; times of clock_monotonic_ms. True: it is time to write. */
-bool meter_session(struct meter *m, const struct visited *v, int64_t from_ms, int64_t to_ms)
-    TG_NONNULL(1, 2) TG_EXCLUDES(meter_lock);
+/* A session, or (is_first false) a later part of one, has ended, or ends now; times of
+ * clock_monotonic_ms. True: it is time to write. */
+bool meter_session(struct meter *m, const struct visited *v, bool is_first, int64_t from_ms,
+                   int64_t to_ms) TG_NONNULL(1, 2) TG_EXCLUDES(meter_lock);
 /* Writes what has ended, if anything. -1: the journal takes nothing; it is kept for the next time.
  */
 int meter_write(struct meter *m, struct journal *j, struct err *err) TG_MUST_USE TG_NONNULL(1, 2)

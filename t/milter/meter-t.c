@@ -88,6 +88,8 @@ static void test_many(void)
 
 /* --- meter ----------------------------------------------------------------------------------- */
 
+static bool is_continued; /* the next session is a later part of one */
+
 static void session(struct meter *m, const char *account, int64_t from_ms, int64_t to_ms)
 {
     struct leg legs[] = {leg(LEG_IN, account, "")};
@@ -98,7 +100,7 @@ static void session(struct meter *m, const char *account, int64_t from_ms, int64
     if (account[0] != '\0')
         visited_charge(&v, &r);
     visited_settle(&v, true);
-    (void)meter_session(m, &v, from_ms, to_ms);
+    (void)meter_session(m, &v, !is_continued, from_ms, to_ms);
     visited_fini(&v);
 }
 
@@ -137,10 +139,15 @@ static void test_meter(void)
     OK(meter_write(&m, j, &error) == 0 && meter_write(&m, j, &error) == 0, "written, and once");
     session(&m, "", 0, 0);
     OK(meter_write(&m, j, &error) == 0, "and what has ended since");
+    is_continued = true;
+    session(&m, "a.example", 5000, 8000);
+    is_continued = false;
+    OK(meter_write(&m, j, &error) == 0, "and a later part of a session alone");
     reader = journal_reader_open(fixture_dir, (struct journal_position){0, 0, 0}, &error);
     is_next(reader, "@ milter_sessions 5\n@ milter_session_seconds 24\n"
                     "a.example smtp_in_connection_seconds 4\n");
     is_next(reader, "@ milter_sessions 1\n");
+    is_next(reader, "@ milter_session_seconds 3\na.example smtp_in_connection_seconds 3\n");
     is_next(reader, NULL);
     journal_reader_close(reader);
     meter_fini(&m);
