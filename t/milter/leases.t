@@ -81,8 +81,8 @@ def test_far_below():
     site = made("leases-far", 1000000)
     passed, count = joined(race(site))
     tap.note("%d messages, %d trips" % (count, trips(site)))
-    tap.ok(trips(site) < count * 3 / 4, "far below the limits many messages need no trip",
-           trips(site))
+    # How many depends on the machine's pace; t/throttle/throttle_leases-t has a number.
+    tap.ok(trips(site) < count, "far below the limits not each message needs a trip")
     proc.wait_for("leases to come back", lambda: used(site) == passed, BACK_S)
     tap.same(used(site), passed, "the store has counted what passed")
     site.stop()
