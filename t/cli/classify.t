@@ -30,7 +30,7 @@ def make(folder, url):
     networks = "networks: { host = %s; customers = %s; };" % (
         json.dumps(world["host"]), json.dumps(world["customers"]))
     tollgate = Tollgate(folder, url, domains=lists["domains"], more=networks)
-    text = proc.read_text(tollgate.conf)
+    text = proc.read_text(tollgate.conf).replace("store: {", 'store: { timeout = "5s";')
     proc.write_text(tollgate.conf, text.replace('/domains"]; };', (
         '/domains"]; forwards = ["file:%s/forwards"]; logins = ["file:%s/logins"]; };'
         % (folder, folder))))
@@ -148,7 +148,7 @@ def away(tollgate, server, folder):
     tap.ok(data["origin"] == "outside" and server.path in data["popauth_unknown"], "in JSON too",
            data)
     tap.ok("POP" not in tollgate.good("classify", *sender), "not where it does not matter")
-    text = proc.read_text(tollgate.conf)
+    text = proc.read_text(tollgate.conf).replace("store: {", 'store: { timeout = "5s";')
     proc.write_text(tollgate.conf, text.replace(
         'domains = [', 'domains = ["socketmap:unix:%s/nobody:domains", ' % folder))
     code, out, err = tollgate("classify", *sender)
