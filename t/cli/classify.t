@@ -148,7 +148,7 @@ def away(tollgate, server, folder):
     tap.ok(data["origin"] == "outside" and server.path in data["popauth_unknown"], "in JSON too",
            data)
     tap.ok("POP" not in tollgate.good("classify", *sender), "not where it does not matter")
-    text = proc.read_text(tollgate.conf).replace("store: {", 'store: { timeout = "5s";')
+    text = proc.read_text(tollgate.conf)
     proc.write_text(tollgate.conf, text.replace(
         'domains = [', 'domains = ["socketmap:unix:%s/nobody:domains", ' % folder))
     code, out, err = tollgate("classify", *sender)
