@@ -52,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_line(SOURCE_DOMAINS, bytes);
     check_line(SOURCE_FORWARDS, bytes);
     check_line(SOURCE_LOGINS, bytes);
+    check_line(SOURCE_CUSTOMERS, bytes);
     check_netstrings(bytes);
     return 0;
 }

@@ -182,6 +182,10 @@ def test_commands():
     tap.ok(not sent("store2.example"), "to its limit")
     code, out, _ = node.command("limit", "show", "--all", "--format", "csv")
     tap.ok("@customer:store,override,customer/recipients/hour" in out, "it is listed", out)
+    key = "tg:{@customer:store}:limits"
+    was = site.redis("HGETALL", key)
+    site.redis("FLUSHALL")
+    proc.wait_for("what was set comes back after a loss", lambda: site.redis("HGETALL", key) == was)
     node.write_settings(billing={"customers": []})
     _, _, err = proc.run([os.path.join(proc.BUILD, "tollgated"), "-t", "-c", node.conf])
     tap.ok("warning: plans: " in err and "billing.customers" in err,
