@@ -18,6 +18,7 @@ enum period_verb { VERB_LIST, VERB_SHOW, VERB_CLOSE, VERB_VERIFY, VERB_CARRY, VE
 
 static const struct options_word words[] = {
     {"P", "a month, such as 2026-11, or last: the month before this one"}, {.name = NULL}};
+static const char *const by_names[] = {"customer", NULL};
 static const struct options_row rows[] = {
     {.name = "force",
      OPTIONS_TEXT,
@@ -30,6 +31,13 @@ static const struct options_row rows[] = {
      "TARGET",
      "export: csv, json, whmcs, command, cloudevents, plesk or hostbill",
      .choices = period_export_names},
+    {.name = "by",
+     OPTIONS_CHOICE,
+     offsetof(struct period_command, by),
+     "customer",
+     "export: the sums of customers, as billing.customers had them when the month was closed; to "
+     "json, command, cloudevents or hostbill",
+     .choices = by_names},
     {.name = "dry-run",
      OPTIONS_FLAG,
      offsetof(struct period_command, dry_run),
@@ -48,7 +56,7 @@ static const struct options_table table = {
                 "       tollgate period close P [--force REASON]\n"
                 "       tollgate period verify [P]\n"
                 "       tollgate period carry\n"
-                "       tollgate period export P --to TARGET [--dry-run] [--again]",
+                "       tollgate period export P --to TARGET [--by customer] [--dry-run] [--again]",
     .words = words,
     .rows = rows,
     .words_least = 1,
@@ -71,10 +79,13 @@ static int check(const struct period_command *w)
     if (w->force != NULL && w->verb != VERB_CLOSE)
         return cli_usage("period", "--force needs period close");
     if ((w->to >= 0) != (w->verb == VERB_EXPORT) ||
-        (w->verb != VERB_EXPORT && (w->dry_run || w->again)))
+        (w->verb != VERB_EXPORT && (w->dry_run || w->again || w->by >= 0)))
         return cli_usage("period", w->verb == VERB_EXPORT
                                        ? "export needs --to, such as: --to csv"
-                                       : "--to, --dry-run and --again need period export");
+                                       : "--to, --by, --dry-run and --again need period export");
+    if (w->by >= 0 && period_export_is_by_domain(w->to))
+        return cli_usage("period", "--by customer is for json, command, cloudevents and hostbill: "
+                                   "the others know domains alone");
     if (w->force != NULL && slice_trim(slice_str(w->force)).len == 0)
         return cli_usage("period", "--force needs a reason");
     return EX_OK;
@@ -321,7 +332,7 @@ static int run(struct period_command *w)
 
 int command_period(struct cli *cli, int argc, char **argv)
 {
-    struct period_command w = {.cli = cli, .to = -1};
+    struct period_command w = {.cli = cli, .to = -1, .by = -1};
     int code = parse(&w, argc, argv);
 
     if (code != EX_OK)

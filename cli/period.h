@@ -12,6 +12,7 @@ struct period_command {
     int verb;
     const char *typed, *force; /* NULL: not given */
     int to;                    /* of export: the place in period_export_names; -1: not given */
+    int by;                    /* of export: 0 by customer; -1 not given */
     bool dry_run, again;
     time_t now;
     struct bill_month month; /* where one was typed */
@@ -21,6 +22,8 @@ struct period_command {
 
 /* The names of targets, ended by NULL. */
 extern const char *const period_export_names[];
+/* Does that target know domains, and no customers? */
+bool period_export_is_by_domain(int to);
 /* Exports the i-th closed month: 0, or an exit code, said. */
 int period_export(struct period_command *w, size_t i) TG_NONNULL(1);
 

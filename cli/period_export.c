@@ -13,6 +13,11 @@ enum { TO_CSV, TO_JSON, TO_WHMCS, TO_TARGETS };
 const char *const period_export_names[] = {"csv",         "json",  "whmcs",    "command",
                                            "cloudevents", "plesk", "hostbill", NULL};
 
+bool period_export_is_by_domain(int to)
+{
+    return to == TO_CSV || to == TO_WHMCS || to - TO_TARGETS == (int)TARGET_PLESK;
+}
+
 /* --- to standard output ---------------------------------------------------------------------- */
 
 static int write_csv(struct period_command *w, size_t i)
@@ -74,13 +79,18 @@ static int print_all(const struct bill_export *x)
     return code == EX_OK ? err.code : code;
 }
 
-static int run_target(struct period_command *w, struct bill_export *x)
+static int run_target(struct period_command *w, struct bill_export *x,
+                      const struct bill_items *other)
 {
     struct err err = {0};
     int code;
 
     x->outbox = bill_outbox_open(w->cli->settings->state_dir, &err);
-    code = x->outbox == NULL || bill_export_run(x, &err) != 0 ? cli_fail(&err) : EX_OK;
+    if (x->outbox == NULL || bill_export_check(x, other, &err) != 0) {
+        bill_outbox_close(x->outbox);
+        return cli_fail(&err);
+    }
+    code = bill_export_run(x, &err) != 0 ? cli_fail(&err) : EX_OK;
     bill_outbox_close(x->outbox);
     (void)printf("%s, %s: %zu sent, %zu found there, %zu sent earlier, %zu refused\n",
                  w->month.name, x->target->name, x->sent, x->found, x->before, x->refusals);
@@ -88,7 +98,7 @@ static int run_target(struct period_command *w, struct bill_export *x)
 }
 
 static int to_target(struct period_command *w, const struct bill *bill,
-                     const struct bill_items *items)
+                     const struct bill_items *items, const struct bill_items *other)
 {
     struct bill_target target;
     struct bill_export x = {
@@ -100,23 +110,45 @@ static int to_target(struct period_command *w, const struct bill *bill,
                          &err) != 0)
         code = cli_fail(&err);
     else
-        code = w->dry_run ? print_all(&x) : run_target(w, &x);
+        code = w->dry_run ? print_all(&x) : run_target(w, &x, other);
     bill_target_close(&target);
     return code;
 }
 
 /* --------------------------------------------------------------------------------------------- */
 
+/* Of the month as it is to go out ([0]), and the other way: by account, by customer. */
+static int list_items(struct period_command *w, size_t i, struct bill bills[2],
+                      struct bill_items items[2], struct err *err)
+{
+    const struct settings *s = w->cli->settings;
+    size_t by_customer = w->by >= 0 ? 0 : 1;
+    struct bill *accounts = &bills[1 - by_customer];
+
+    if (bill_book_bill(&w->book, i, accounts, err) != 0)
+        return -1;
+    if (w->by >= 0 && !accounts->has_customers)
+        return err_set(err, EX_USAGE,
+                       "%.*s was closed before billing.customers named customers: its file does "
+                       "not have them",
+                       SLICE_FMT(accounts->month));
+    return bill_by_customer(accounts, &w->arena, &bills[by_customer], err) == 0 &&
+                   bill_item_list(&bills[0], s, &w->arena, &items[0], err) == 0 &&
+                   bill_item_list(&bills[1], s, &w->arena, &items[1], err) == 0
+               ? 0
+               : -1;
+}
+
 int period_export(struct period_command *w, size_t i)
 {
-    struct bill bill;
-    struct bill_items items;
+    struct bill bills[2];
+    struct bill_items items[2];
     struct err err = {0};
 
     if (w->to == TO_CSV)
         return write_csv(w, i);
-    if (bill_book_bill(&w->book, i, &bill, &err) != 0 ||
-        bill_item_list(&bill, w->cli->settings, &w->arena, &items, &err) != 0)
+    if (list_items(w, i, bills, items, &err) != 0)
         return cli_fail(&err);
-    return w->to < TO_TARGETS ? write_json(w, i, &bill, &items) : to_target(w, &bill, &items);
+    return w->to < TO_TARGETS ? write_json(w, i, &bills[0], &items[0])
+                              : to_target(w, &bills[0], &items[0], &items[1]);
 }

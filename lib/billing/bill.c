@@ -1,15 +1,22 @@
 #include "lib/billing/bill.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+
+#include "lib/core/hosted.h"
+#include "lib/core/limit_check.h"
 
 #define ROWS_MAX 2000000
 
 static const char *const heads[] = {"# tollgate billing period",
                                     "# schema: ", "# period: ", "# timezone: ", "# nodes: "};
 enum head { HEAD_TITLE, HEAD_SCHEMA, HEAD_PERIOD, HEAD_TIMEZONE, HEAD_NODES, HEADS };
-#define BILL_SCHEMA "1"
+#define BILL_SCHEMA    "1"
+#define WITHOUT        "account,figure"
+#define WITH_CUSTOMERS "account,customer,figure"
 
 /* --- rows ------------------------------------------------------------------------------------ */
 
@@ -58,6 +65,65 @@ int64_t bill_billed(const struct bill_row *row, size_t column)
     return row->counted[column] + (row->adjusted != NULL ? row->adjusted[column] : 0);
 }
 
+/* --- customers ------------------------------------------------------------------------------- */
+
+static int by_customer(const void *a, const void *b)
+{
+    const struct bill_row *x = *(const struct bill_row *const *)a;
+    const struct bill_row *y = *(const struct bill_row *const *)b;
+    int order = (x->customer.len == 0) - (y->customer.len == 0);
+
+    if (order == 0)
+        order = slice_compare(x->customer, y->customer);
+    return order != 0 ? order : slice_compare(x->account, y->account);
+}
+
+static struct slice customer_account(struct slice customer, struct arena *arena)
+{
+    char text[sizeof HOLDER_CUSTOMER + HOSTED_CUSTOMER_MAX];
+    int len = snprintf(text, sizeof text, HOLDER_CUSTOMER "%.*s", SLICE_FMT(customer));
+
+    return arena_copy(arena, (struct slice){text, (size_t)len});
+}
+
+/* A customer's figures are what its accounts are billed: their adjustments are within. */
+static int row_sum(struct bill *out, const struct bill_row *row, struct arena *arena)
+{
+    struct bill_row *sum = out->count > 0 ? &out->rows[out->count - 1] : NULL;
+
+    if (row->customer.len == 0 || sum == NULL || !slice_equal(sum->customer, row->customer)) {
+        struct slice account =
+            row->customer.len > 0 ? customer_account(row->customer, arena) : row->account;
+
+        sum = account.ptr != NULL ? bill_add(out, account, arena) : NULL;
+        if (sum == NULL)
+            return -1;
+        sum->customer = row->customer;
+    }
+    for (size_t i = 0; i < out->column_count; i++)
+        sum->counted[i] += bill_billed(row, i);
+    return 0;
+}
+
+int bill_by_customer(const struct bill *b, struct arena *arena, struct bill *out, struct err *err)
+{
+    const struct bill_row **order = arena_array(arena, b->count + 1, sizeof(struct bill_row *));
+
+    *out = *b;
+    out->rows = NULL;
+    out->count = out->room = 0;
+    if (order == NULL)
+        return err_set(err, EX_OSERR, "out of memory");
+    for (size_t i = 0; i < b->count; i++)
+        order[i] = &b->rows[i];
+    qsort(order, b->count, sizeof(struct bill_row *), by_customer);
+    for (size_t i = 0; i < b->count; i++) {
+        if (row_sum(out, order[i], arena) != 0)
+            return err_set(err, EX_OSERR, "out of memory");
+    }
+    return 0;
+}
+
 /* --- printing -------------------------------------------------------------------------------- */
 
 enum figure { FIGURE_COUNTED, FIGURE_ADJUSTED, FIGURE_BILLED, FIGURES };
@@ -82,6 +148,10 @@ static void add_line(const struct bill *b, const struct bill_row *row, enum figu
 {
     buf_add(out, row->account);
     buf_add_char(out, ',');
+    if (b->has_customers) {
+        buf_add(out, row->customer);
+        buf_add_char(out, ',');
+    }
     buf_add_str(out, figure_names[figure]);
     for (size_t i = 0; i < b->column_count; i++)
         buf_addf(out, ",%" PRId64, figure_of(row, figure, i));
@@ -98,7 +168,7 @@ void bill_print(const struct bill *b, struct buf *out)
         buf_add(out, values[i]);
         buf_add_char(out, '\n');
     }
-    buf_add_str(out, "account,figure");
+    buf_add_str(out, b->has_customers ? WITH_CUSTOMERS : WITHOUT);
     for (size_t i = 0; i < b->column_count; i++)
         buf_addf(out, ",%s", counter_table[b->columns[i]].name);
     buf_add_char(out, '\n');
@@ -163,9 +233,13 @@ static int parse_columns(struct parsing *p)
 {
     struct slice line, name;
 
-    if (!next_line(p, &line) || !slice_starts(line, SLICE("account,figure")))
+    if (!next_line(p, &line))
         return wrong(p, "expected the names of the columns");
-    line = slice_from(line, sizeof "account,figure" - 1);
+    p->bill->has_customers = slice_starts(line, SLICE(WITH_CUSTOMERS));
+    if (!p->bill->has_customers && !slice_starts(line, SLICE(WITHOUT)))
+        return wrong(p, "expected the names of the columns");
+    line =
+        slice_from(line, p->bill->has_customers ? sizeof WITH_CUSTOMERS - 1 : sizeof WITHOUT - 1);
     if (line.len > 0 && line.ptr[0] != ',')
         return wrong(p, "expected the names of the columns");
     line = slice_from(line, 1);
@@ -205,21 +279,29 @@ static bool parse_values(const struct parsing *p, struct slice rest, int64_t *va
     return count == p->bill->column_count;
 }
 
-/* A line "account,figure,numbers": it has to be that figure; account empty: any that comes later
- * than the last row's. */
-static int parse_line(struct parsing *p, struct slice line, struct slice account,
+/* "account," or "account,customer,": the row's. */
+static bool parse_names(const struct parsing *p, struct slice *line, const struct bill_row *row)
+{
+    struct slice name, customer = SLICE_NONE;
+
+    return slice_cut(line, ',', &name) && name.len > 0 && slice_equal(name, row->account) &&
+           (!p->bill->has_customers || slice_cut(line, ',', &customer)) &&
+           slice_equal(customer, row->customer);
+}
+
+/* A line "account,figure,numbers" of that row. */
+static int parse_line(struct parsing *p, struct slice line, const struct bill_row *row,
                       enum figure *figure, int64_t *values)
 {
-    struct slice name, word;
+    struct slice word;
 
-    if (!slice_cut(&line, ',', &name) || !slice_cut(&line, ',', &word) || name.len == 0)
+    if (!parse_names(p, &line, row) || !slice_cut(&line, ',', &word))
         return wrong(p, "expected account,figure,numbers");
     for (*figure = 0; *figure < FIGURES; ++*figure) {
         if (slice_equal(word, slice_str(figure_names[*figure])))
             break;
     }
-    if (*figure == FIGURES || (account.len > 0 && !slice_equal(name, account)) ||
-        !parse_values(p, line, values))
+    if (*figure == FIGURES || !parse_values(p, line, values))
         return wrong(p, "expected account,figure,numbers");
     return 0;
 }
@@ -233,9 +315,9 @@ static int parse_adjusted(struct parsing *p, struct bill_row *row)
     row->adjusted = arena_array(p->arena, p->bill->column_count + 1, sizeof *row->adjusted);
     if (billed == NULL || row->adjusted == NULL)
         return err_set(p->err, EX_OSERR, "out of memory");
-    if (!next_line(p, &line) || parse_line(p, line, row->account, &figure, row->adjusted) != 0 ||
+    if (!next_line(p, &line) || parse_line(p, line, row, &figure, row->adjusted) != 0 ||
         figure != FIGURE_ADJUSTED || !next_line(p, &line) ||
-        parse_line(p, line, row->account, &figure, billed) != 0 || figure != FIGURE_BILLED)
+        parse_line(p, line, row, &figure, billed) != 0 || figure != FIGURE_BILLED)
         return wrong(p, "expected the lines adjusted and billed of the account");
     for (size_t i = 0; i < p->bill->column_count; i++) {
         if (billed[i] != bill_billed(row, i))
@@ -246,18 +328,23 @@ static int parse_adjusted(struct parsing *p, struct bill_row *row)
 
 static int parse_row(struct parsing *p, struct slice line)
 {
-    struct slice rest = line, account;
+    struct slice rest = line, account, customer = SLICE_NONE;
     struct bill_row *row;
     enum figure figure;
 
     (void)slice_cut(&rest, ',', &account);
+    if (p->bill->has_customers && rest.ptr != NULL)
+        (void)slice_cut(&rest, ',', &customer);
+    if (customer.len > 0 && !hosted_customer_is_name(customer))
+        return wrong(p, "expected the name of a customer, or none");
     if (p->bill->count > 0 &&
         slice_compare(p->bill->rows[p->bill->count - 1].account, account) >= 0)
         return wrong(p, "accounts are not in order");
     row = p->bill->count < ROWS_MAX ? bill_add(p->bill, account, p->arena) : NULL;
     if (row == NULL)
         return err_set(p->err, EX_OSERR, "out of memory");
-    if (parse_line(p, line, account, &figure, row->counted) != 0)
+    row->customer = customer;
+    if (parse_line(p, line, row, &figure, row->counted) != 0)
         return -1;
     if (figure == FIGURE_COUNTED)
         return parse_adjusted(p, row);

@@ -27,6 +27,9 @@
  *     example.com,billed,99,...
  *     example.net,billed,7,...
  *
+ * Where billing.customers named customers when the month was closed, the customer whose the account
+ * was (or nothing) stands behind it: account,customer,figure,...
+ *
  * An account has the line `billed`; where it has adjustments, `counted` and `adjusted` come before.
  * Accounts are in the order of their bytes (A-labels), numbers decimal, lines end in LF.
  *
@@ -36,6 +39,7 @@
 
 struct bill_row {
     struct slice account;
+    struct slice customer;       /* empty: none */
     int64_t *counted, *adjusted; /* one a column; adjusted: NULL where there is none */
 };
 
@@ -43,6 +47,7 @@ struct bill {
     struct slice month, timezone, nodes;
     enum counter columns[COUNTER_COUNT];
     size_t column_count;
+    bool has_customers;
     struct bill_row *rows; /* by account */
     size_t count, room;
 };
@@ -59,6 +64,11 @@ const struct bill_row *bill_find(const struct bill *b, struct slice account) TG_
 /* The place of the counter among the columns, or -1. */
 int bill_column(const struct bill *b, enum counter id) TG_NONNULL(1);
 int64_t bill_billed(const struct bill_row *row, size_t column) TG_NONNULL(1);
+
+/* The same month by customer: of each customer a row, the sum of its accounts, under the name
+ * "@customer:4711", in the order of the names; behind them the accounts without one. */
+int bill_by_customer(const struct bill *b, struct arena *arena, struct bill *out,
+                     struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3, 4);
 
 void bill_print(const struct bill *b, struct buf *out) TG_NONNULL(1, 2);
 /* EX_DATAERR, with the line, for what bill_print has not written. */

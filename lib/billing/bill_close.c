@@ -73,7 +73,8 @@ static int make_file(struct bill_book *b, struct bill_closing *c, struct slice *
 
     bill_read_columns(b->settings, &bill);
     if (bill_late_carry(b, slice_str(c->month->name), c->by, c->now, &c->carried, err) != 0 ||
-        bill_read(b->reader, b->settings, c->month, c->now, b->arena, &bill, err) != 0)
+        bill_read(b->reader, b->settings, c->month, c->now, b->arena, &bill, err) != 0 ||
+        bill_read_customers(b->settings, b->arena, &bill, err) != 0)
         return -1;
     buf_init(&text, BILL_BYTES);
     bill_print(&bill, &text);

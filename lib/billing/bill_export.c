@@ -93,6 +93,26 @@ static bool is_wanted(const struct bill_export *x, size_t i)
            !slice_equal(x->items->items[i].account, x->items->items[i - 1].account);
 }
 
+/* Accounts without a customer are the same item either way. */
+int bill_export_check(const struct bill_export *x, const struct bill_items *other, struct err *err)
+{
+    for (size_t i = 0; i < other->count; i++) {
+        const struct bill_item *item = &other->items[i];
+        enum bill_outbox_state state;
+
+        if (item->row->customer.len == 0)
+            continue;
+        if (bill_outbox_state(x->outbox, x->target->name, item, &state, err) != 0)
+            return -1;
+        if (state != OUTBOX_NEW)
+            return err_set(err, EX_USAGE,
+                           "%.*s of %.*s has gone to %s already: a month goes there by account, "
+                           "or by customer (--by customer), not both",
+                           SLICE_FMT(item->account), SLICE_FMT(x->bill->month), x->target->name);
+    }
+    return 0;
+}
+
 int bill_export_run(struct bill_export *x, struct err *err)
 {
     struct bill_batch batch = {.count = 0};

@@ -24,6 +24,10 @@ struct bill_export {
     size_t sent, found, before, refusals; /* found: by asking; before: confirmed earlier */
 };
 
+/* EX_USAGE: the month went to this target with the accounts of customers for themselves, or (of
+ * `other`, the items of the other way) summed up: both would bill twice. */
+int bill_export_check(const struct bill_export *x, const struct bill_items *other,
+                      struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3);
 /* EX_UNAVAILABLE: the target does not answer, and the rest is left for the next run. */
 int bill_export_run(struct bill_export *x, struct err *err) TG_MUST_USE TG_NONNULL(1);
 

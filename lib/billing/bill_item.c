@@ -101,10 +101,21 @@ int bill_item_list(const struct bill *b, const struct settings *s, struct arena 
     return 0;
 }
 
-json_t *bill_item_json(const struct bill *b, const struct bill_item *item)
+static json_t *item_json(const struct bill *b, const struct bill_item *item)
 {
     return json_pack("{s:o, s:o, s:o, s:s, s:I, s:o, s:s}", "id", json_text(item->id), "period",
                      json_text(b->month), "account", json_text(item->account), "field", item->field,
                      "amount", (json_int_t)item->amount, "value", json_text(item->value), "unit",
                      item->unit);
+}
+
+json_t *bill_item_json(const struct bill *b, const struct bill_item *item)
+{
+    json_t *json = item_json(b, item);
+
+    if (b->has_customers)
+        (void)json_object_set_new(json, "customer",
+                                  item->row->customer.len > 0 ? json_text(item->row->customer)
+                                                              : json_null());
+    return json;
 }

@@ -31,7 +31,7 @@ int bill_item_list(const struct bill *b, const struct settings *s, struct arena 
                    struct bill_items *out, struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3, 4);
 /* Bytes in a unit, as text: 12345678 bytes are "12.346" MB. */
 void bill_item_value(int64_t bytes, enum billing_units units, struct buf *out) TG_NONNULL(3);
-/* As one JSON object, for programs and listings. */
+/* As one JSON object, for programs and listings; with the customer, where the bill has any. */
 struct json_t;
 struct json_t *bill_item_json(const struct bill *b, const struct bill_item *item) TG_NONNULL(1, 2);
 

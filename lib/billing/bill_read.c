@@ -9,6 +9,7 @@
 #include "lib/read/read_reply.h"
 #include "lib/read/read_report.h"
 #include "lib/redis/keys.h"
+#include "lib/sources/source.h"
 
 #define KEY_BYTES   1024
 #define NODES_BYTES 65536
@@ -274,6 +275,7 @@ int bill_read(struct reader *r, const struct settings *s, const struct bill_mont
     out->month = slice_str(m->name);
     out->timezone = slice_str(s->timezone);
     out->rows = NULL;
+    out->has_customers = false;
     out->count = out->room = 0;
     if (read_ledgers(r, arena, &out->nodes, err) != 0 ||
         read_accounts(r, arena, &names, err) != 0 ||
@@ -282,4 +284,25 @@ int bill_read(struct reader *r, const struct settings *s, const struct bill_mont
         return -1;
     tidy(out);
     return 0;
+}
+
+int bill_read_customers(const struct settings *s, struct arena *arena, struct bill *b,
+                        struct err *err)
+{
+    struct hosted *customers;
+    int result = 0;
+
+    if (s->billing.customers.count == 0)
+        return 0;
+    customers = source_load_customers(s, NULL, err);
+    if (customers == NULL)
+        return -1;
+    b->has_customers = true;
+    for (size_t i = 0; i < b->count && result == 0; i++) {
+        b->rows[i].customer = arena_copy(arena, hosted_customer(customers, b->rows[i].account));
+        if (b->rows[i].customer.ptr == NULL)
+            result = read_no_memory(err);
+    }
+    hosted_free(customers);
+    return result;
 }

@@ -44,6 +44,11 @@ int bill_read_missing(struct reader *r, const struct settings *s, const struct b
                       struct bill_missing_list *out, struct err *err) TG_MUST_USE
     TG_NONNULL(1, 2, 3, 4, 5, 6);
 
+/* Names the customer of each account, as billing.customers has them now. Nothing where there are
+ * none. EX_NOINPUT and the like: the list cannot be read. */
+int bill_read_customers(const struct settings *s, struct arena *arena, struct bill *b,
+                        struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3, 4);
+
 /* Figures and adjustments of the month; out->columns are set by the caller. */
 int bill_read(struct reader *r, const struct settings *s, const struct bill_month *m, time_t now,
               struct arena *arena, struct bill *out, struct err *err) TG_MUST_USE

@@ -17,6 +17,17 @@ static const char whole[] = HEAD COLUMNS "a.example,billed,1,2\n"
                                          "b.example,adjusted,-3,0\n"
                                          "b.example,billed,7,20\n";
 
+#define BY_CUSTOMER "account,customer,figure,in_messages,in_bytes\n"
+static const char customers[] = HEAD BY_CUSTOMER "a.example,,billed,1,2\n"
+                                                 "b.example,zoo,counted,10,20\n"
+                                                 "b.example,zoo,adjusted,-3,0\n"
+                                                 "b.example,zoo,billed,7,20\n"
+                                                 "c.example,4711,billed,5,6\n"
+                                                 "d.example,zoo,billed,100,-1\n";
+static const char summed[] = HEAD BY_CUSTOMER "@customer:4711,4711,billed,5,6\n"
+                                              "@customer:zoo,zoo,billed,107,19\n"
+                                              "a.example,,billed,1,2\n";
+
 static const struct bad_file {
     const char *text, *says;
 } bad_files[] = {
@@ -40,12 +51,17 @@ static const struct bad_file {
     {HEAD COLUMNS "b.example,billed,1,2\na.example,billed,1,2\n", "not in order"},
     {HEAD COLUMNS "a.example,billed,1,2\na.example,billed,1,2\n", "not in order"},
     {HEAD COLUMNS "a.example,billed,1,2", "cut off"},
+    {HEAD COLUMNS "a.example,4711,billed,1,2\n", "account,figure,numbers"},
+    {HEAD BY_CUSTOMER "a.example,billed,1,2\n", "account,figure,numbers"},
+    {HEAD BY_CUSTOMER "a.example,a b,billed,1,2\n", "name of a customer"},
+    {HEAD BY_CUSTOMER "a.example,x,counted,1,2\na.example,y,adjusted,1,1\na.example,x,billed,2,3\n",
+     "adjusted and billed"},
 };
 
 static void test_files(void)
 {
     struct arena arena;
-    struct bill bill;
+    struct bill bill, by;
     struct buf out;
     struct err err;
 
@@ -61,6 +77,15 @@ static void test_files(void)
        "and columns");
     bill_print(&bill, &out);
     OK(slice_equal(buf_slice(&out), slice_str(whole)), "and printed as it was");
+    OK(bill_parse(slice_str(customers), &arena, &bill, &err) == 0 && bill.has_customers,
+       "one with customers");
+    buf_reset(&out);
+    bill_print(&bill, &out);
+    OK(slice_equal(buf_slice(&out), slice_str(customers)), "is printed as it was");
+    OK(bill_by_customer(&bill, &arena, &by, &err) == 0, "and summed up");
+    buf_reset(&out);
+    bill_print(&by, &out);
+    IS_SLICE(buf_slice(&out), slice_str(summed), "by customer, the others for themselves");
     for (size_t i = 0; i < sizeof bad_files / sizeof bad_files[0]; i++) {
         int code = bill_parse(slice_str(bad_files[i].text), &arena, &bill, &err);
 

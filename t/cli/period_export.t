@@ -104,8 +104,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class Site:
-    def __init__(self):
+    def __init__(self, customers=()):
         self.folder = proc.scratch("period-export")
+        self.customers = os.path.join(self.folder, "customers") if customers else None
+        self.own(customers)
         self.server = RedisServer(self.folder)
         redis = self.server.connect()
         counted = Counted()
@@ -126,13 +128,18 @@ class Site:
         self.tollgate = self.command("GB")
         self.tollgate.good("period", "close", MONTH)
 
+    def own(self, lines):
+        if self.customers:
+            proc.write_text(self.customers, "".join(line + "\n" for line in lines))
+
     def command(self, units, fields=()):
         url = self.targets.url
         return Tollgate(self.folder, self.server.url, more=(
-            'billing: { units = "%s"; fields = [%s]; secrets_file = "%s"; ids_file = "%s/ids"; '
+            'billing: { %s units = "%s"; fields = [%s]; secrets_file = "%s"; ids_file = "%s/ids"; '
             'targets = ["command:%s", "hostbill:%s/hostbill", "plesk:%s/plesk", '
             '"cloudevents:%s/events"]; };' % (
-                units, ", ".join('"%s"' % f for f in fields), self.secrets, self.folder,
+                'customers = ["file:%s"];' % self.customers if self.customers else "", units,
+                ", ".join('"%s"' % f for f in fields), self.secrets, self.folder,
                 self.program, url, url, url)))
 
     def told(self):
@@ -274,8 +281,44 @@ def events(site):
 usage.want, told.want, events.want = HOSTBILL, WANT, 3
 
 
+def by_customer():
+    """Whose a domain was stands in the file of the month; a customer is billed the sum."""
+    site = Site(["example.com 9", "a.example 9"])
+    out = site.export("csv")[1]
+    tap.ok("\naccount,customer,figure," in out and "\nexample.com,9,billed," in out,
+           "the closed file has the customers", out)
+    data = json.loads(site.export("json")[1])
+    tap.same({i["customer"] for i in data["items"]}, {"9"}, "and so has JSON")
+    site.own(["example.com 8"])
+    data = json.loads(site.export("json", "--by", "customer")[1])
+    sums = [("@customer:9", "in_bytes", "0.002"), ("@customer:9", "out_bytes", "0.001"),
+            ("@customer:9", "forward_bytes", "2.000")]
+    tap.same(sorted((i["account"], i["field"], i["value"]) for i in data["items"]), sorted(sums),
+             "a domain that moved later stays where it was")
+    for _ in range(2):
+        tap.same(site.export("command", "--by", "customer")[0], 0, "to a program")
+    tap.same(sorted(told(site)), sorted(sums), "each sum once")
+    code, _, err = site.export("command")
+    tap.ok(code == 64 and "not both" in err and len(told(site)) == 3,
+           "not by account as well, which would bill twice", err)
+    site.forget()
+    tap.same(site.export("command")[0], 0, "by account")
+    code, _, err = site.export("command", "--by", "customer")
+    tap.ok(code == 64 and "not both" in err and told(site) == WANT, "nor the other way round", err)
+    proc.write_text(os.path.join(site.folder, "ids"), "hostbill @customer:9 77\n")
+    tap.same((site.export("hostbill", "--by", "customer")[0],
+              {(a, v) for a, _, v, _ in site.targets.usage}),
+             (0, {("77", "0.002"), ("77", "0.001"), ("77", "2.000")}), "HostBill by its number")
+    for target in ("csv", "whmcs", "plesk"):
+        code, _, err = site.export(target, "--by", "customer")
+        tap.ok(code == 64 and "domains alone" in err, "not to " + target, err)
+    tap.ok("2025-11" in site.tollgate.good("period", "verify"), "it is verified as it is")
+    site.server.stop()
+
+
 def main():
     tap.need("redis-server", "curl")
+    by_customer()
     site = Site()
     files(site)
     once(site)
@@ -286,6 +329,8 @@ def main():
     for args, code, text in ((["--to", "fax"], 64, "fax"), ([], 64, "needs --to")):
         got, _, err = site.tollgate("period", "export", MONTH, *args)
         tap.ok(got == code and text in err, "export %s is refused" % args, err)
+    got, _, err = site.export("json", "--by", "customer")
+    tap.ok(got == 64 and "was closed before" in err, "by customers that the file lacks", err)
     got, _, err = site.tollgate("period", "export", "2025-12", "--to", "csv")
     tap.ok(got == 66 and "not closed" in err, "a month that is not closed is not exported", err)
     site.server.stop()
