@@ -75,7 +75,8 @@ class Racer(threading.Thread):
         super().__init__()
         self.socket = site.nodes[number % 2].socket
         self.user = "u@" + domains_of(customer)[number % 5]
-        self.customer, self.passed, self.faults, self.stages = customer, 0, [], set()
+        self.customer, self.passed, self.lost, self.faults = customer, 0, 0, []
+        self.stages = set()
 
     def run(self):
         try:
@@ -91,28 +92,32 @@ class Racer(threading.Thread):
             self.passed += 1
         elif "customer %s: limit of " % self.customer in result.text:
             self.stages.add(result.stage)
+        elif "Sending limits cannot be checked now" in result.text:
+            self.lost += 1
         else:
             self.faults.append(repr(result))
 
 
 def race(site, customer):
-    """How many passed, and where the others were refused."""
+    """How many passed, where the others were refused, and of how many the store did not answer in
+    time, on a machine with much else to do: these may have been counted all the same."""
     racers = [Racer(site, customer, n) for n in range(CONNECTIONS)]
     for racer in racers:
         racer.start()
     for racer in racers:
         racer.join()
     tap.none([f for r in racers for f in r.faults][:5], customer + ": each passes or is refused")
-    return sum(r.passed for r in racers), set().union(*(r.stages for r in racers))
+    return (sum(r.passed for r in racers), set().union(*(r.stages for r in racers)),
+            sum(r.lost for r in racers))
 
 
-def leased_rest(site, passed):
+def leased_rest(site, passed, lost):
     """What a node has leased and not used comes back within a slice."""
 
     def rest():
         for n, domain in enumerate(domains_of("leases")):
             rest.passed += site.one(domain, n % 2).accepted
-        return rest.passed >= LIMIT
+        return rest.passed >= LIMIT - lost
 
     rest.passed = passed
     proc.wait_for("room that was leased", rest, 45)
@@ -123,23 +128,26 @@ def leased_rest(site, passed):
 def test_ceiling():
     """A node alone has half of each limit, so the last way adds up to the limit as well."""
     site = Customers("ceiling", limit("customer/recipients/5min", LIMIT),
-                     limit("domain/recipients/5min", LIMIT), timeout="10s")
-    passed, stages = race(site, "store")
-    tap.same(passed, LIMIT, "two nodes, 64 connections, five domains: exactly what fits")
+                     limit("domain/recipients/5min", LIMIT), timeout="10s", on_failure="defer")
+    passed, stages, lost = race(site, "store")
+    tap.ok(LIMIT - lost <= passed <= LIMIT,
+           "two nodes, 64 connections, five domains: exactly what fits", passed, lost)
     tap.ok("rcpt" in stages, "a full window is known without a trip", stages)
-    tap.same(site.wait_sum("out_recipients", "store", LIMIT), LIMIT, "the domains were counted")
-    stopped = CONNECTIONS * EACH - LIMIT
+    tap.same(site.wait_sum("out_recipients", "store", passed), passed, "the domains were counted")
+    stopped = CONNECTIONS * EACH - passed - lost
     tap.same(site.wait_sum("throttled_recipients", "store", stopped), stopped,
              "what was stopped counts for the domains whose mail it was")
     tap.ok(site.sum("violations_recipients", "store") >= 1, "and the violation for one of them")
     tap.ok(site.one("alone.example").accepted and site.one("nobody.example").accepted,
            "another customer, and a domain without one, go on")
     site.reload(throttle={"leases": True}, store={"nodes": 2})
-    passed, _ = race(site, "leases")
+    passed, _, lost = race(site, "leases")
     tap.ok(passed <= LIMIT, "leases: never over the limit", passed)
-    tap.same(leased_rest(site, passed), LIMIT, "and in the end exactly what fits")
+    tap.ok(LIMIT - lost <= leased_rest(site, passed, lost) <= LIMIT,
+           "and in the end exactly what fits")
+    site.reload(store={"on_failure": "local"})
     site.server.kill()
-    passed, _ = race(site, "local")
+    passed, _, _ = race(site, "local")
     tap.same(passed, LIMIT, "without the store: half of the limit on each of two nodes")
     site.server.start()
     site.redis = site.server.connect()
