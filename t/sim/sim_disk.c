@@ -26,8 +26,9 @@ struct change {
 struct file {
     char path[PATH_ROOM];
     ino_t inode;
-    char *synced; /* what is on the disk; NULL: all that is in the file */
-    size_t synced_len;
+    char *synced; /* what was on the disk at the last sync; NULL: to be read from
+                     the file */
+    size_t synced_len, synced_room;
     bool is_named; /* on the disk */
     struct change *first, **last;
 };
@@ -47,7 +48,8 @@ struct sim_disk {
 
 static struct sim_disk *disks[DISKS_MAX];
 
-/* --- the real calls -------------------------------------------------------------------------- */
+/* --- the real calls
+ * -------------------------------------------------------------------------- */
 
 #define REAL(name, type) ((type)sim_real(name))
 
@@ -66,7 +68,8 @@ static ssize_t real_pwrite(int fd, const void *bytes, size_t len, off_t at)
     return call(fd, bytes, len, at);
 }
 
-/* --- disks and files ------------------------------------------------------------------------- */
+/* --- disks and files
+ * ------------------------------------------------------------------------- */
 
 struct sim_disk *sim_disk_new(const char *dir, struct random_source *random)
 {
@@ -83,7 +86,7 @@ struct sim_disk *sim_disk_new(const char *dir, struct random_source *random)
     return d;
 }
 
-static void changes_drop(struct file *f)
+static void changes_free(struct file *f)
 {
     while (f->first != NULL) {
         struct change *next = f->first->next;
@@ -92,8 +95,41 @@ static void changes_drop(struct file *f)
         f->first = next;
     }
     f->last = &f->first;
+}
+
+static void changes_drop(struct file *f)
+{
+    changes_free(f);
     free(f->synced);
     f->synced = NULL;
+    f->synced_room = 0;
+}
+
+/* Makes it so long; what is new of it is zero. */
+static void synced_resize(struct file *f, size_t len)
+{
+    if (len > f->synced_room || f->synced == NULL) {
+        f->synced_room = 2 * len + 1;
+        f->synced = realloc(f->synced, f->synced_room);
+        if (f->synced == NULL)
+            abort();
+    }
+    if (len > f->synced_len)
+        memset(f->synced + f->synced_len, 0, len - f->synced_len);
+    f->synced_len = len;
+}
+
+static void changes_sync(struct file *f)
+{
+    for (const struct change *c = f->first; c != NULL; c = c->next) {
+        size_t end = c->offset < 0 ? c->len : (size_t)c->offset + c->len;
+
+        if (c->offset < 0 || end > f->synced_len)
+            synced_resize(f, end);
+        if (c->offset >= 0)
+            memcpy(f->synced + c->offset, c->bytes, c->len);
+    }
+    changes_free(f);
 }
 
 void sim_disk_free(struct sim_disk *d)
@@ -146,19 +182,20 @@ static struct file *file_of(struct sim_disk *d, const struct sim_open *o)
     return f;
 }
 
-/* Before the first change since the last sync. */
+/* Before the first change since the last sync; a file of another length was
+ * opened to be emptied. */
 static void synced_keep(struct file *f, int fd)
 {
     struct stat st;
     int in;
 
-    if (f->synced != NULL || fstat(fd, &st) != 0)
+    if (f->first != NULL || fstat(fd, &st) != 0 ||
+        (f->synced != NULL && f->synced_len == (size_t)st.st_size))
         return;
-    f->synced_len = (size_t)st.st_size;
-    f->synced = malloc(f->synced_len + 1);
+    f->synced_len = 0;
+    synced_resize(f, (size_t)st.st_size);
     in = open(f->path, O_RDONLY | O_CLOEXEC);
-    if (f->synced == NULL ||
-        (in >= 0 && pread(in, f->synced, f->synced_len, 0) != (ssize_t)f->synced_len))
+    if (in >= 0 && pread(in, f->synced, f->synced_len, 0) != (ssize_t)f->synced_len)
         abort();
     if (in >= 0)
         (void)close(in);
@@ -177,7 +214,9 @@ static void change_add(struct file *f, off_t offset, const void *bytes, size_t l
     f->last = &c->next;
 }
 
-/* --- faults ---------------------------------------------------------------------------------- */
+/* --- faults
+ * ----------------------------------------------------------------------------------
+ */
 
 void sim_disk_plan(struct sim_disk *d, enum sim_fault fault, uint32_t calls)
 {
@@ -219,7 +258,8 @@ static enum sim_fault fault_now(struct sim_disk *d, bool is_sync)
     return fault;
 }
 
-/* --- after a loss of power ------------------------------------------------------------------- */
+/* --- after a loss of power
+ * ------------------------------------------------------------------- */
 
 static void bytes_put(int fd, const struct change *c, size_t len)
 {
@@ -232,7 +272,8 @@ static void bytes_put(int fd, const struct change *c, size_t len)
         abort();
 }
 
-/* Those that reach the disk: of a journal the first ones, the last of them half. */
+/* Those that reach the disk: of a journal the first ones, the last of them
+ * half. */
 static void changes_put(struct sim_disk *d, struct file *f, int fd)
 {
     bool is_journal = strstr(f->path, ".journal") != NULL;
@@ -257,7 +298,7 @@ static void file_lose(struct sim_disk *d, struct file *f)
 
     if (cut == NULL)
         cut = REAL("ftruncate64", cut_call);
-    if (stat(f->path, &st) != 0 || st.st_ino != f->inode || f->synced == NULL)
+    if (stat(f->path, &st) != 0 || st.st_ino != f->inode || f->first == NULL)
         return;
     if (!f->is_named && random_below(d->random, 2) == 0) {
         (void)REAL("unlink", unlink_call)(f->path);
@@ -318,7 +359,9 @@ bool sim_disk_revive(struct sim_disk *d)
     return lost;
 }
 
-/* --- the calls ------------------------------------------------------------------------------- */
+/* --- the calls
+ * -------------------------------------------------------------------------------
+ */
 
 /* -1: to be done as asked; else what the call returns. *len may become less. */
 static ssize_t before_write(struct sim_disk *d, size_t *len)
@@ -426,7 +469,7 @@ static int synced(int fd)
     for (size_t i = 0; i < d->count; i++) {
         d->files[i].is_named = true;
         if (strcmp(d->files[i].path, o->path) == 0)
-            changes_drop(&d->files[i]);
+            changes_sync(&d->files[i]);
     }
     return 0;
 }

@@ -144,23 +144,6 @@ static uint64_t first_segment(const struct sim_node *n)
     return first;
 }
 
-/* Of a server that was put back, a ledger may not know the run that its hash names. */
-static bool is_run_known(const struct sim_node *n)
-{
-    char key[64];
-    redisReply *run;
-    uint64_t end;
-    struct err err;
-    bool is_known;
-
-    (void)snprintf(key, sizeof key, "tg:{@%s}:node", n->name);
-    run = sim_store_ask(3, (struct slice[]){SLICE("HGET"), slice_str(key), SLICE("_run")});
-    is_known = run->type != REDIS_REPLY_STRING ||
-               ledger_run_find(n->ledger, link_reply_text(run), &end, &err) == 1;
-    freeReplyObject(run);
-    return is_known;
-}
-
 static void present_share(const struct sim_node *n, char share[16])
 {
     struct ledger_share_info present;
@@ -169,20 +152,23 @@ static void present_share(const struct sim_node *n, char share[16])
     (void)snprintf(share, 16, "%.*s", SLICE_FMT(present.share_id));
 }
 
-/* One of a ledger whose run Redis has not met yet, or has no more, may count twice what it had
- * counted in it (HACKING, "What cannot be covered"). */
+/* One of a ledger whose run Redis has not met yet may count twice what it had counted in it. */
 static void backup(struct sim *m, size_t node)
 {
     struct sim_node *n = &m->nodes[node];
+    uint64_t next;
     char path[240];
 
-    if (!n->ledger->is_met || !is_run_known(n))
+    if (!n->ledger->is_met)
         return;
+    (void)journal_now(n->journal, &next);
     backup_path(n, path);
     sim_files_remove(path, SIM_FILES_ALL);
     sim_files_copy(n->dir, path, SIM_FILES_ALL);
-    m->backups[node] =
-        (struct sim_backup){.is_there = true, .step = m->step, .first = first_segment(n)};
+    m->backups[node] = (struct sim_backup){.is_there = true,
+                                           .step = m->step,
+                                           .first = first_segment(n),
+                                           .has_unclaimed = ledger_meta(n->ledger)->base < next};
     present_share(n, m->backups[node].share);
     sim_trace(m, "backup", node, 0);
 }
@@ -257,9 +243,10 @@ static void losses_note(struct sim *m, size_t node, struct in_journal found)
     }
 }
 
-/* A ledger alone is whole again only while the journal still has what it lacks, and all counts on
- * under its share; a journal alone goes on with its numbers only where they are nobody else's
- * (HACKING, "What cannot be covered"). */
+/* Records that were not claimed are counted by the share that is there now, if it began with one of
+ * them (HACKING, "What cannot be covered"). A ledger alone is whole again only while the journal
+ * still has what it lacks, and all counts on under its share; a journal alone goes on with its
+ * numbers only where they are nobody else's (HACKING, "What cannot be covered"). */
 static bool is_restorable(const struct sim *m, size_t node, enum sim_files what)
 {
     const struct sim_backup *b = &m->backups[node];
@@ -268,10 +255,10 @@ static bool is_restorable(const struct sim *m, size_t node, enum sim_files what)
 
     if (what == SIM_FILES_JOURNAL)
         return !b->has_ended;
-    if (what == SIM_FILES_ALL)
-        return true;
-    named_share(n, named);
     present_share(n, present);
+    if (what == SIM_FILES_ALL)
+        return !b->has_unclaimed || strcmp(present, b->share) == 0;
+    named_share(n, named);
     return first_segment(n) == b->first && !b->has_gaps && strcmp(present, b->share) == 0 &&
            !is_between_shares(m, node, named);
 }
