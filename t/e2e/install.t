@@ -37,7 +37,7 @@ def check_samples(root):
 def step_two(text, root, postfix):
     """The installed configuration with README's lines in the group hosted, for no other account
     and no other folder than this test has."""
-    sources = re.findall(r"(?m)^ +((?:domains|forwards) = .*;)$", tree.read("README").decode())
+    sources = re.findall(r"(?m)^ +((?:domains|forwards) = .*;)$", tree.read("README.md").decode())
     tap.same(len(sources), 2, "README has two lines for the group hosted")
     text = text.replace("hosted: {\n", "hosted: {\n" + "\n".join(sources) + "\n")
     text = text.replace("milter: {\n", 'milter: {\nsocket = "unix:%s/m"; group = "";\n' % root)
@@ -49,7 +49,7 @@ def main():
     tap.need("make", "postconf", "postmap")
     root = proc.scratch("install")
     install(root)
-    pages = tree.read("README").decode() + tree.read("doc/tollgated.8").decode()
+    pages = tree.read("README.md").decode() + tree.read("doc/tollgated.8").decode()
     named = set(OURS.findall(pages))
     tap.ok(len(named) >= 3, "paths are named", named)
     tap.none([p for p in sorted(named)

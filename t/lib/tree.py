@@ -8,7 +8,7 @@ SOURCE = os.environ.get("TG_SOURCE", os.path.dirname(os.path.dirname(os.path.dir
 BUILD = os.environ.get("TG_BUILD", SOURCE)
 
 FOLDERS = (".ci", "cli", "collect", "contrib", "doc", "etc", "lib", "milter", "relay", "t", "web")
-TOP_FILES = ("COPYING", "HACKING", "Makefile.am", "NEWS", "README", "configure.ac", ".gitignore")
+TOP_FILES = ("COPYING", "HACKING", "Makefile.am", "NEWS", "README.md", "configure.ac", ".gitignore")
 GENERATED = (".o", ".a", ".Po", ".lua.c", ".css.c", ".js.c", ".svg.c", ".pyc", ".log", ".trs")
 
 

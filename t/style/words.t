@@ -36,7 +36,7 @@ CODE_TURNS = TURNS + (
     (r"\bwant of room", "lack of room"),
     (r"limits? that acts?\b|no limit holds", "an enforced limit, in force"),
 )
-READ = re.compile(r"(doc|etc)/|README$|NEWS$|HACKING$")
+READ = re.compile(r"(doc|etc)/|README\.md$|NEWS$|HACKING$")
 CODE = re.compile(r"(cli|lib|milter|relay|contrib)/")
 
 

@@ -76,7 +76,7 @@ def main():
     listed = re.search(r'\.\\" settings: begin\n(.*)\.\\" settings: end\n', manual, re.S).group(1)
     names = re.findall(r"^\.It Ic ([a-z0-9_.]+)", listed, re.M)
 
-    pages = [p for p in tree.files() if re.match(r"doc/.*\.[1-9]$|README$|NEWS$", p)]
+    pages = [p for p in tree.files() if re.match(r"doc/.*\.[1-9]$|README\.md$|NEWS$", p)]
     tap.none([f for p in pages for f in unknown(p, names)], "settings that the pages name exist")
     tap.ok(unknown("doc/tollgated.8", [n for n in names if n != "throttle.notify"]),
            "one that does not would be found")
