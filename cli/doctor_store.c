@@ -76,7 +76,11 @@ static void check_version(struct doctor *d, const redisReply *info)
         doctor_say(d, DOCTOR_FAIL, d->server, "Redis %.*s is too old", SLICE_FMT(version));
         doctor_fix(d, "install Redis %d or later, or Valkey", VERSION_MIN);
     } else {
-        doctor_say(d, DOCTOR_OK, d->server, "version %.*s at %s", SLICE_FMT(version), d->where);
+        /* Valkey's redis_version is that of the Redis that it stands for. */
+        struct slice valkey = info_field(info, "valkey_version");
+
+        doctor_say(d, DOCTOR_OK, d->server, "%s %.*s at %s", valkey.len > 0 ? "Valkey" : "Redis",
+                   SLICE_FMT(valkey.len > 0 ? valkey : version), d->where);
     }
 }
 
