@@ -276,7 +276,7 @@ def wrong_store(site):
         site.expect(verdict, "store", text, text)
     site.site(url="unix:///nonexistent/redis.sock")
     site.expect("fail", "store", "/nonexistent/redis.sock", "no store")
-    tap.same(sorted(f[1] for f in site.ask()[1] if f[0] == "unknown"), ["clock", "node"], "the rest")
+    tap.same(sorted(f[1] for f in site.ask()[1] if f[0] == "unknown"), ["clock", "node"], "rest")
     site.site()
 
 
