@@ -43,7 +43,8 @@ KEYS = {
     # Short-lived by nature: windows begin anew, a POP login is written by the next check.
     "tg:{example.com}:window:recipients:hour": False,
     "tg:{example.com}:window:recipients:hour:alice@example.com": False,
-    "tg:{@server}:window:...": False, "tg:{@client:192.0.2.1}:window:...": False,
+    "tg:{@customer:4711}:window:...": False, "tg:{@server}:window:...": False,
+    "tg:{@client:192.0.2.1}:window:...": False,
     "tg:restored:{tg:violations}:mx1": False,
     "tg:{example.com}:window:recipients:hour:notified:600": False,
     "tg:{example.com}:window:recipients:hour:soft:600": False, "tg:popauth:{192.0.2.1}": False,
