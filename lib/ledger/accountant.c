@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sysexits.h>
-#include <time.h>
 
 #include "config.h"
 
@@ -33,7 +32,7 @@
 #include "lib/sys/mutex.h"
 
 #define FOLD_BUDGET_MS    1000  /* then Redis gets its turn */
-#define PUSH_BUDGET_MS    200   /* then the journal gets its turn again */
+#define PUSH_BUDGET_MS    50    /* then the journal gets its turn again */
 #define STOP_FOLD_MS      10000 /* at the end; the rest waits for the next start */
 #define PUSH_PAUSE_MS     1000  /* after a problem with Redis */
 #define RIVAL_QUIET_MS    60000 /* then it is over */
@@ -159,6 +158,7 @@ static void take_gauges(struct accountant *a)
     uint64_t next_number, position = ledger_meta(a->ledger)->position.number;
 
     (void)journal_now(a->journal, &next_number);
+    turns_look(&a->turns, next_number, clock_monotonic_ms());
     a->now.gauges[PUSH_JOURNAL_RECORDS] = next_number > position ? next_number - position : 0;
     a->now.gauges[PUSH_JOURNAL_BYTES] = file_dir_bytes(a->journal_dir);
     a->now.gauges[PUSH_DISK_FREE] = file_dir_free(a->journal_dir);
@@ -216,7 +216,7 @@ static void publish_state(struct accountant *a)
 
 /* --- the thread ------------------------------------------------------------------------------ */
 
-/* Until the next turn, or at once with `hurry`. False when it is time to stop. */
+/* Until the next turn, or nearly at once with `hurry`. False when it is time to stop. */
 static bool wait_turn(struct accountant *a, bool hurry)
 {
     int64_t until_ms;
@@ -224,8 +224,8 @@ static bool wait_turn(struct accountant *a, bool hurry)
 
     accountant_lock_take(&a->lock);
     a->turns.pause_ms = a->pause_ms;
-    until_ms = clock_monotonic_ms() + turns_pause_ms(&a->turns);
-    while (!hurry && !a->is_stopping && !a->is_hurried &&
+    until_ms = clock_monotonic_ms() + turns_wait_ms(&a->turns, hurry);
+    while (!a->is_stopping && !a->is_hurried &&
            accountant_lock_wait_until(&a->lock, &a->wake, until_ms))
         ;
     turns_begin(&a->turns, hurry, a->is_hurried);

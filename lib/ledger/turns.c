@@ -9,6 +9,22 @@ int64_t turns_pause_ms(const struct turns *t)
     return t->pause_ms > gather_ms ? t->pause_ms : gather_ms;
 }
 
+int64_t turns_wait_ms(const struct turns *t, bool at_once)
+{
+    if (!at_once)
+        return turns_pause_ms(t);
+    return t->is_busy ? TURNS_REST_MS : 0;
+}
+
+void turns_look(struct turns *t, uint64_t number, int64_t now_ms)
+{
+    uint64_t ms = now_ms > t->looked_ms ? (uint64_t)(now_ms - t->looked_ms) : 1;
+
+    t->is_busy = t->looked_ms != 0 && number - t->number >= ms * TURNS_BUSY_MS;
+    t->number = number;
+    t->looked_ms = now_ms;
+}
+
 void turns_begin(struct turns *t, bool at_once, bool is_asked)
 {
     if (!at_once)

@@ -12,22 +12,32 @@
  * where many change all the time, they are gathered for longer: TURNS_ROWS_MS rows are pushed a ms,
  * which takes about a tenth of a processor, until none has to wait for longer than
  * TURNS_PAUSE_MAX_MS. A push that does not end within its turn goes on at once, and records are
- * gathered meanwhile.
+ * gathered meanwhile; while mail comes fast it rests before, since Redis has no time for the mail
+ * while it takes rows.
  *
  * Units: ms of the monotonic clock.  Threads: one; pure.
  */
 
 #define TURNS_ROWS_MS      2
 #define TURNS_PAUSE_MAX_MS 10000
+#define TURNS_BUSY_MS      1 /* records a ms: mail comes fast */
+#define TURNS_REST_MS      200
 
 struct turns {
     int64_t pause_ms; /* ledger.push: between two turns, at least */
     uint64_t rows;    /* to be pushed in this turn and those before it without a pause */
     int64_t fold_next_ms;
+    uint64_t number; /* of the journal's next record, when it was looked at */
+    int64_t looked_ms;
+    bool is_busy;
 };
 
 /* Between this turn and the next. */
 int64_t turns_pause_ms(const struct turns *t) TG_NONNULL(1);
+/* The same, and for one that has more to do at once. */
+int64_t turns_wait_ms(const struct turns *t, bool at_once) TG_NONNULL(1);
+/* Once a turn: the number of the journal's next record. */
+void turns_look(struct turns *t, uint64_t number, int64_t now_ms) TG_NONNULL(1);
 /* A turn begins, after a pause or, with `at_once`, without one; `is_asked`: somebody waits for the
  * journal to be folded. */
 void turns_begin(struct turns *t, bool at_once, bool is_asked) TG_NONNULL(1);

@@ -41,8 +41,23 @@ static void test_fold(void)
     OK(turns_fold_is_due(&t, 5001), "the next after a pause does");
 }
 
+static void test_rest(void)
+{
+    struct turns t = {.pause_ms = 200};
+
+    turns_look(&t, 5000, 100);
+    IS_INT(turns_wait_ms(&t, true), 0, "the journal of an earlier run is no hurry");
+    turns_look(&t, 5999, 1100);
+    IS_INT(turns_wait_ms(&t, true), 0, "some mail: a push goes on at once");
+    turns_look(&t, 6999, 2100);
+    IS_INT(turns_wait_ms(&t, true), TURNS_REST_MS, "much mail: Redis has time for it between");
+    turns_look(&t, 6999, 2100);
+    IS_INT(turns_wait_ms(&t, true), 0, "none any more");
+}
+
 int main(void)
 {
+    test_rest();
     test_pause();
     test_fold();
     return tap_done();
