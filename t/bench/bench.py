@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""bench.py [--quick] [--part NAME]... [--peer TEXT]... [--out FILE]
+"""bench.py [--quick] [--part NAME]... [--shape TEXT]... [--peer TEXT]... [--without TEXT]...
+    [--rounds NUMBER] [--seconds NUMBER] [--out FILE]
 
 Tollgate measured against filters that do nothing and against other programs, interleaved, medians
 of several rounds; then how it grows. Writes the figures as JSON (--out, else standard output) and
 says on the way what it has found; t/bench/charts.py makes doc/performance of the file.
 
 Parts: speed, rate, postfix, memory, growth. Peers: those whose names hold TEXT, and the filter on
-libmilter that does nothing. --quick: one round of few messages, small steps; ratios are rough."""
+libmilter that does nothing; --without: not those. Shapes of the speed: those whose names hold TEXT.
+--quick: one round of few messages, small steps; ratios are rough. --rounds, --seconds: of each
+measurement, where a part has to fit into a time."""
 
 import argparse
 import datetime
@@ -53,10 +56,10 @@ def versions():
     return found
 
 
-def chosen(texts):
-    all_makers = peers.makers()
-    return {name: make for name, make in all_makers.items()
-            if name == peers.N or not texts or any(t in name for t in texts)}
+def chosen(texts, without):
+    return {name: make for name, make in peers.makers().items()
+            if name == peers.N or not any(t in name for t in without) and
+            (not texts or any(t in name for t in texts))}
 
 
 class Running:
@@ -91,7 +94,7 @@ def tell(what, figures):
 
 def speed(o):
     found = {}
-    with Running(chosen(o.peer)) as running:
+    with Running(o.chosen()) as running:
         for peer in running:
             measure.load(peer, "-t", 0.5, "-c", 8, *MAIL)  # warm
         for shape, options in SHAPES.items():
@@ -104,7 +107,7 @@ def speed(o):
 
 def rate(o):
     """An open loop of 300 messages a second: how long each takes where the machine has time."""
-    with Running({n: m for n, m in chosen(o.peer).items() if n != "postfwd"}) as running:
+    with Running({n: m for n, m in o.chosen().items() if n != "postfwd"}) as running:
         found = measure.interleaved(running, o.rounds, "-r", 300, "-t", o.seconds * 2, "-c", 64,
                                     *MAIL)
     tell("300 messages a second", found)
@@ -139,6 +142,10 @@ def wanted(results):
                      limits["per_second"] / names["rspamd, ratelimit"]["per_second"])
             if shape == "64 connections":
                 goal(shape + ": p99 with limits, ms", 0, limits["p99_us"] / 1e3, 6)
+        leases = names.get("tollgated, leases")
+        if leases:
+            goal(shape + ": with leases, of libmilter doing nothing", 4, leases["per_second"] / n)
+            goal(shape + ": redis-server a message with leases, us", 0, leases["redis_us"], 5)
     through = results.get("postfix", {})
     if "tollgated, limits" in through:
         ours = through["tollgated, limits"]["per_second"]
@@ -146,7 +153,23 @@ def wanted(results):
             if name in through:
                 goal("through Postfix with limits, of " + name, least,
                      ours / through[name]["per_second"])
+    grown_wanted(results, goal)
     return goals
+
+
+def grown_wanted(results, goal):
+    memory = results.get("memory", {})
+    for what, text, most in (("connections", "memory of a session, kB", 6),
+                             ("domains", "memory of a hosted domain, kB", .1)):
+        if what in memory:
+            (least, begin), (count, end) = memory[what][0], memory[what][-1]
+            goal(text, 0, (end - begin) * 1024 / (count - least), most)
+    if "connections" in memory:
+        goal("memory without sessions, MB", 0, memory["connections"][0][1], 10)
+    for name, points in results.get("growth", {}).get("domains", {}).items():
+        if name == "tollgated":
+            goal("%d domains, of %d domains" % (points[-1][0], points[0][0]), .9,
+                 points[-1][1] / points[0][1])
 
 
 PARTS = {"speed": speed, "rate": rate, "postfix": postfix_bench.run, "memory": growth.memory,
@@ -158,13 +181,15 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--part", action="append", choices=PARTS, default=[])
     parser.add_argument("--peer", action="append", default=[])
+    parser.add_argument("--without", action="append", default=[])
     parser.add_argument("--shape", action="append", default=[])
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--out")
     o = parser.parse_args()
     o.rounds, o.seconds = o.rounds or (1 if o.quick else 5), o.seconds or (2 if o.quick else 5)
-    o.say, o.tell, o.chosen, o.running, o.mail = say, tell, chosen, Running, MAIL
+    o.say, o.tell, o.running, o.mail = say, tell, Running, MAIL
+    o.chosen = lambda: chosen(o.peer, o.without)
     results = {"machine": machine(), "quick": o.quick}
     for part in o.part or PARTS:
         began = time.monotonic()

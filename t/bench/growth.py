@@ -13,7 +13,7 @@ import proc
 
 def names_of(o):
     """tollgated alone, in all its forms that are chosen."""
-    return {n: m for n, m in o.chosen(o.peer).items() if n.startswith("tollgated")}
+    return {n: m for n, m in o.chosen().items() if n.startswith("tollgated")}
 
 
 def sessions_open(peer, count):
@@ -84,7 +84,7 @@ def growth(o):
     o.rounds_growth = 1 if o.quick else 3
     makers = names_of(o)
     seconds, found = o.seconds, {}
-    floor = {n: m for n, m in o.chosen(o.peer).items() if n in (peers.N, peers.NATIVE)}
+    floor = {n: m for n, m in o.chosen().items() if n in (peers.N, peers.NATIVE)}
     with o.running({**floor, **makers}) as running:
         all_peers = {p.name: p for p in running}
         found["connections"] = by(

@@ -55,7 +55,7 @@ def run(o):
     sink = Sink(folder)
     postfix = postfix_server.Postfix(folder, "d1.test", sink_port=sink.port)
     postfix.start()
-    makers = {n: m for n, m in o.chosen(o.peer).items() if n not in ("postfwd",
+    makers = {n: m for n, m in o.chosen().items() if n not in ("postfwd",
                                                                      "policyd-rate-limit")}
     got = {}
     with o.running(makers) as running:
