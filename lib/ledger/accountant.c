@@ -37,7 +37,7 @@
 #define PUSH_PAUSE_MS     1000  /* after a problem with Redis */
 #define RIVAL_QUIET_MS    60000 /* then it is over */
 #define EVICTION_EVERY_MS 60000
-#define NICE              10 /* mail comes first: figures may be some seconds older */
+#define NICE              5 /* mail comes first: figures may be some seconds older */
 
 MUTEX_NAME(accountant_lock)
 #define GUARDED MUTEX_GUARDS(accountant_lock)
