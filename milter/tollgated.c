@@ -21,6 +21,7 @@ enum {
     ENGINE_END_MS = 8000, /* libmilter's listener checks for a stop every 5 s */
     CALLS_END_MS = 2000,
     RELOAD_WAIT_MS = 5000,
+    TELLING_WAIT_MS = 2000,
     FILES_APART = 64, /* open files that do not belong to sessions */
     FILES_FEW = 4096,
 };
@@ -171,7 +172,8 @@ static int open_all(struct tollgated *d, struct err *err)
     if (d->accountant == NULL || open_throttle(d, err) != 0 || open_dispatch(d, err) != 0 ||
         control_start(&d->control, &d->dispatch, d->accountant, &d->maintenance, s->state_dir,
                       err) != 0 ||
-        questions_start(&d->questions, s, err) != 0)
+        questions_start(&d->questions, s, err) != 0 ||
+        telling_start(&d->telling, &d->dispatch, err) != 0)
         return -1;
     if (pthread_create(&d->engine_thread, NULL, run_engine, d) != 0)
         return err_set(err, EX_OSERR, "cannot start a thread");
@@ -314,6 +316,7 @@ void tollgated_close(struct tollgated *d)
         d->engine->close();
     control_stop(&d->control);
     questions_stop(&d->questions);
+    telling_stop(&d->telling, TELLING_WAIT_MS);
     maintenance_stop(&d->maintenance, RELOAD_WAIT_MS);
     if (d->is_idle) {
         violation_log_free(d->violations);

@@ -10,6 +10,7 @@
 #include "milter/engine.h"
 #include "milter/maintenance.h"
 #include "milter/questions.h"
+#include "milter/telling.h"
 
 /*
  * The daemon: its parts, and its life in order: open (everything that can fail), serve (until a
@@ -31,6 +32,7 @@ struct tollgated {
     struct maintenance maintenance;
     struct control control;
     struct questions questions;
+    struct telling telling;
     bool is_idle; /* no session can reach the parts: they may be freed */
     bool has_engine;
     const struct engine *engine;

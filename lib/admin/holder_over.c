@@ -51,16 +51,24 @@ static int row_keep(struct over_reading *w, struct slice account, const struct u
 
 /* --- limits of domains, and of the server ---------------------------------------------------- */
 
-static bool is_asked(const struct limit_holder *h, size_t i)
+static bool is_for_admin(const struct over_reading *w, const struct holder *h,
+                         const struct limit *l)
+{
+    return l->window_ms == LIMIT_WINDOW_MONTH && hosted_admin(w->setup->hosted, h->name).len > 0;
+}
+
+static bool is_asked(const struct over_reading *w, const struct limit_holder *h, size_t i)
 {
     const struct limit *l = &h->limits.limits[i];
 
+    if (w->q->admins && !is_for_admin(w, &h->holder, l))
+        return false;
     return h->holder.kind != HOLDER_IS_CLIENTS && !h->holder.is_exempt && l->scope != LIMIT_USER &&
            limit_is_for(h->limits.limits, h->limits.count, l, SLICE_NONE);
 }
 
-static size_t questions_make(const struct limit_holder *holders, size_t count,
-                             struct window_question *questions)
+static size_t questions_make(const struct over_reading *w, const struct limit_holder *holders,
+                             size_t count, struct window_question *questions)
 {
     size_t made = 0;
 
@@ -68,7 +76,7 @@ static size_t questions_make(const struct limit_holder *holders, size_t count,
         const struct limit_holder *h = &holders[i];
 
         for (size_t k = 0; k < h->limits.count; k++) {
-            if (!is_asked(h, k))
+            if (!is_asked(w, h, k))
                 continue;
             if (questions != NULL)
                 questions[made] = (struct window_question){.holder = h->holder.name,
@@ -82,13 +90,13 @@ static size_t questions_make(const struct limit_holder *holders, size_t count,
 static int windows_read(struct over_reading *w, const struct limit_holder *holders, size_t count,
                         struct err *err)
 {
-    size_t asked = questions_make(holders, count, NULL);
+    size_t asked = questions_make(w, holders, count, NULL);
     struct window_question *questions = arena_array(&w->scratch, asked + 1, sizeof *questions);
     struct usage_row *rows = arena_array(&w->scratch, asked + 1, sizeof *rows);
 
     if (questions == NULL || rows == NULL)
         return no_memory(err);
-    (void)questions_make(holders, count, questions);
+    (void)questions_make(w, holders, count, questions);
     if (read_usage_windows(w->reader, questions, asked, rows, &w->out->now_ms, err) != 0)
         return -1;
     for (size_t i = 0; i < asked; i++) {
@@ -169,7 +177,7 @@ int holder_over_read(const struct setup *s, struct reader *r, const struct holde
     arena_init(&w.scratch, SCRATCH_BYTES);
     result = limit_holders_each(s, r, q->now_s, take, &w, err);
     arena_fini(&w.scratch);
-    if (result == 0)
+    if (result == 0 && !q->admins)
         result = rows_forecast(r, out, arena, err);
     if (result == 0 && out->count > 1)
         qsort(out->list, out->count, sizeof *out->list, by_fullness);

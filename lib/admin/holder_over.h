@@ -17,7 +17,8 @@
 
 struct holder_over_question {
     uint64_t percent;
-    bool users; /* the limits of users, too */
+    bool users;  /* the limits of users, too */
+    bool admins; /* only limits of a calendar month, of holders that have an admin; no forecasts */
     int64_t now_s;
 };
 

@@ -32,6 +32,7 @@ void hosted_free(struct hosted *w)
     strmap_fini(&w->bare_forwards_domains);
     strmap_fini(&w->logins);
     strmap_fini(&w->plans);
+    strmap_fini(&w->admins);
     strmap_fini(&w->customer_of);
     strmap_fini(&w->customer_names);
     arena_fini(&w->arena);
@@ -41,7 +42,7 @@ void hosted_free(struct hosted *w)
 size_t hosted_bytes(const struct hosted *w)
 {
     size_t slots = w->domains.room + w->owners.room + w->forwards.room +
-                   w->bare_forwards_domains.room + w->logins.room + w->plans.room +
+                   w->bare_forwards_domains.room + w->logins.room + w->plans.room + w->admins.room +
                    w->customer_of.room + w->customer_names.room;
 
     for (size_t i = 0; i < HOSTED_COPY_KINDS; i++)
@@ -281,7 +282,7 @@ int hosted_add_login(struct hosted *w, struct slice login, struct slice address,
 }
 
 /* "@customer:4711" stays as it is, a domain is made canonical. */
-static int plan_key(struct hosted *w, struct slice holder, struct slice *key, struct err *err)
+static int holder_key(struct hosted *w, struct slice holder, struct slice *key, struct err *err)
 {
     if (!slice_starts(holder, SLICE(HOLDER_CUSTOMER)) ||
         !hosted_customer_is_name(slice_from(holder, sizeof HOLDER_CUSTOMER - 1)))
@@ -290,27 +291,56 @@ static int plan_key(struct hosted *w, struct slice holder, struct slice *key, st
     return key->ptr == NULL ? no_memory(err) : 0;
 }
 
-int hosted_add_plan(struct hosted *w, struct slice holder, struct slice plan, struct err *err)
+/* The text stands for the holder in the map. */
+static int holder_add(struct hosted *w, struct strmap *map, struct slice holder, struct slice text,
+                      struct err *err)
 {
-    struct slice key, *name = arena_alloc(&w->arena, sizeof *name);
+    struct slice key, *kept = arena_alloc(&w->arena, sizeof *kept);
     void **entry;
 
-    if (plan_key(w, slice_trim(holder), &key, err) != 0)
+    if (holder_key(w, slice_trim(holder), &key, err) != 0)
         return -1;
-    if (name != NULL)
-        *name = arena_copy(&w->arena, slice_trim(plan));
-    entry = name == NULL || name->ptr == NULL ? NULL : strmap_add(&w->plans, key, NULL);
+    if (kept != NULL)
+        *kept = arena_copy(&w->arena, slice_trim(text));
+    entry = kept == NULL || kept->ptr == NULL ? NULL : strmap_add(map, key, NULL);
     if (entry == NULL)
         return no_memory(err);
-    *entry = name;
+    *entry = kept;
     return 0;
+}
+
+static struct slice holder_find(const struct strmap *map, struct slice holder)
+{
+    void **entry = strmap_find(map, holder);
+
+    return entry == NULL ? SLICE_NONE : *(const struct slice *)*entry;
+}
+
+int hosted_add_plan(struct hosted *w, struct slice holder, struct slice plan, struct err *err)
+{
+    return holder_add(w, &w->plans, holder, plan, err);
 }
 
 struct slice hosted_plan(const struct hosted *w, struct slice holder)
 {
-    void **entry = strmap_find(&w->plans, holder);
+    return holder_find(&w->plans, holder);
+}
 
-    return entry == NULL ? SLICE_NONE : *(const struct slice *)*entry;
+int hosted_add_admin(struct hosted *w, struct slice holder, struct slice address, struct err *err)
+{
+    struct address a;
+
+    if (address_parse(slice_trim(address), &w->arena, &a, err) != 0)
+        return err_prefix(err, "admin of %.*s", SLICE_FMT(slice_to(holder, 200)));
+    if (a.domain.len == 0)
+        return err_set(err, EX_DATAERR, "admin of %.*s: give an address, such as admin@example.com",
+                       SLICE_FMT(slice_to(holder, 200)));
+    return holder_add(w, &w->admins, holder, address, err);
+}
+
+struct slice hosted_admin(const struct hosted *w, struct slice holder)
+{
+    return holder_find(&w->admins, holder);
 }
 
 static bool is_name_byte(char c)

@@ -45,7 +45,8 @@ struct hosted {
     struct strmap
         bare_forwards_domains; /* domains whose users an entry without @ names (alias_maps) */
     struct strmap logins;      /* login, lower case -> struct address * */
-    struct strmap plans; /* domain, or "@customer:NAME" -> struct slice * (name of its plan) */
+    struct strmap plans;  /* domain, or "@customer:NAME" -> struct slice * (name of its plan) */
+    struct strmap admins; /* the same -> struct slice * (address of its admin) */
     struct strmap customer_of;    /* domain or .domain -> struct slice * (customer) */
     struct strmap customer_names; /* each customer's name once: -> struct slice * */
     struct networks host, customers;
@@ -89,6 +90,9 @@ int hosted_add_login(struct hosted *w, struct slice login, struct slice address,
                      struct err *err) TG_MUST_USE TG_NONNULL(1);
 int hosted_add_plan(struct hosted *w, struct slice holder, struct slice plan,
                     struct err *err) TG_MUST_USE TG_NONNULL(1);
+/* Its admin is told how much of a limit is used: one address. */
+int hosted_add_admin(struct hosted *w, struct slice holder, struct slice address,
+                     struct err *err) TG_MUST_USE TG_NONNULL(1);
 int hosted_add_customer(struct hosted *w, struct slice domain, struct slice customer,
                         struct err *err) TG_MUST_USE TG_NONNULL(1);
 int hosted_add_network(struct hosted *w, struct networks *set, struct slice text,
@@ -150,6 +154,8 @@ struct slice hosted_user(const struct hosted *w, const struct address *a, struct
 /* The name of the plan that the sources give a holder (a domain, HOLDER_CUSTOMER and its name);
  * empty: none. */
 struct slice hosted_plan(const struct hosted *w, struct slice holder) TG_NONNULL(1);
+/* The address of the admin of a holder; empty: none is known. */
+struct slice hosted_admin(const struct hosted *w, struct slice holder) TG_NONNULL(1);
 /* The customer whose the account is; an exact entry beats a wildcard, a longer wildcard a shorter
  * one. Empty: none. */
 struct slice hosted_customer(const struct hosted *w, struct slice account) TG_NONNULL(1);

@@ -86,6 +86,10 @@ static int check_value(enum source_use use, struct slice value, struct err *err)
         return value.len > 0 && one_word
                    ? 0
                    : bad_line(err, "write a domain and its customer after it");
+    case SOURCE_ADMINS:
+        return value.len > 0 && one_word
+                   ? 0
+                   : bad_line(err, "write a domain and the address of its admin after it");
     case SOURCE_PLANS:
     case SOURCE_COPIES:
         break;

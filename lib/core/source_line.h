@@ -16,6 +16,7 @@
  *         c@z.org                       more of them, on a line that begins with a blank
  *     joe            joe@example.com    logins
  *     example.com    gold               plans: domain, and its plan
+ *     example.com    admin@example.com  admins: domain, and the address of its admin
  *     example.com    4711               customers: domain, and its customer
  *
  * Blanks and commas inside double quotes are part of an address.
@@ -26,12 +27,14 @@ enum source_use {
     SOURCE_FORWARDS,
     SOURCE_LOGINS,
     SOURCE_PLANS,
+    SOURCE_ADMINS,
     SOURCE_CUSTOMERS,
     SOURCE_COPIES /* of postfix: sources alone */
 };
 
 struct source_entry {
-    struct slice key, value; /* value: owner (or empty), all targets, address, plan, customer */
+    struct slice key, value; /* value: owner (or empty), all targets, address, plan, customer,
+                                 address of the admin */
 };
 
 /* What is left of a line without its comment and the blanks around it. */

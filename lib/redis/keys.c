@@ -156,6 +156,18 @@ void key_window(struct buf *b, const char *prefix, struct slice holder, const ch
     }
 }
 
+void key_window_told(struct buf *b, const char *prefix, struct slice holder, const char *metric,
+                     const char *month)
+{
+    key_window(b, prefix, holder, metric, SLICE("month"), SLICE_NONE);
+    buf_addf(b, ":told:%s", month);
+}
+
+void key_telling(struct buf *b, const char *prefix)
+{
+    buf_addf(b, "%s:telling", prefix);
+}
+
 void key_account_violations(struct buf *b, const char *prefix, struct slice holder)
 {
     add_account(b, prefix, holder);

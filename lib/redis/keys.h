@@ -49,6 +49,11 @@ void key_node_changes(struct buf *b, const char *prefix, struct slice node) TG_N
  * `:alice@example.com` behind it. */
 void key_window(struct buf *b, const char *prefix, struct slice holder, const char *metric,
                 struct slice per, struct slice subject) TG_NONNULL(1);
+/* Of such a window of a month: which part of its limit the admin was told of,
+ * tg:{example.com}:window:bytes:month:told:2026-11; and tg:telling, while a node looks. */
+void key_window_told(struct buf *b, const char *prefix, struct slice holder, const char *metric,
+                     const char *month) TG_NONNULL(1);
+void key_telling(struct buf *b, const char *prefix) TG_NONNULL(1);
 /* The streams tg:{example.com}:violations and tg:violations. */
 void key_account_violations(struct buf *b, const char *prefix, struct slice holder) TG_NONNULL(1);
 void key_violations(struct buf *b, const char *prefix) TG_NONNULL(1);

@@ -184,6 +184,8 @@ int listing_add(struct listing *l, const struct source_entry *entry, bool whole,
         return add_copy(l, entry, err);
     case SOURCE_CUSTOMERS:
         return judge(l, hosted_add_customer(l->hosted, entry->key, entry->value, err), err);
+    case SOURCE_ADMINS:
+        return judge(l, hosted_add_admin(l->hosted, entry->key, entry->value, err), err);
     case SOURCE_PLANS:
         break;
     }

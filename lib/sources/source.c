@@ -88,6 +88,7 @@ static int list_each(struct listing *l, const struct settings *s, const struct s
         {SOURCE_FORWARDS, "hosted.forwards", &s->hosted.forwards, &w->forwards_asked},
         {SOURCE_LOGINS, "hosted.logins", &s->hosted.logins, &w->logins_asked},
         {SOURCE_PLANS, "throttle.assign", &s->throttle.assign, &never},
+        {SOURCE_ADMINS, "throttle.admins", &s->throttle.admins, &never},
         {SOURCE_CUSTOMERS, "billing.customers", &s->billing.customers, &never},
         {SOURCE_COPIES, "recipient_bcc_maps and sender_bcc_maps", copies, &never},
     };

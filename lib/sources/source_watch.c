@@ -251,8 +251,9 @@ static int add_source(struct source_watch *w, const char *text, const struct sou
 struct source_watch *source_watch_new(const struct settings *s, const struct source_watch *before,
                                       struct err *err)
 {
-    const struct string_list *lists[] = {&s->hosted.domains, &s->hosted.forwards, &s->hosted.logins,
-                                         &s->throttle.assign, &s->billing.customers};
+    const struct string_list *lists[] = {&s->hosted.domains,  &s->hosted.forwards,
+                                         &s->hosted.logins,   &s->throttle.assign,
+                                         &s->throttle.admins, &s->billing.customers};
     struct source_watch *w = calloc(1, sizeof *w);
     int result = w != NULL ? 0 : err_set(err, EX_OSERR, "out of memory");
 

@@ -3,6 +3,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
+
+#include "lib/sys/clock.h"
+#include "lib/sys/program.h"
+
+#define OUT_BYTES   4096
+#define WORDS_BYTES 65536
 
 struct slice notify_field_text(const struct log_field *f, char number[24])
 {
@@ -54,4 +61,36 @@ bool notify_argv(const char *program, const struct notify_event *e, struct buf *
         argv[i++] = at;
     argv[argc] = NULL;
     return true;
+}
+
+static int run(const char *program, const char *const *argv, struct err *err)
+{
+    struct buf out, errors;
+    int status;
+
+    buf_init(&out, OUT_BYTES);
+    buf_init(&errors, OUT_BYTES);
+    status =
+        program_run(argv, SLICE_NONE, &out, &errors, clock_monotonic_ms() + NOTIFY_TIMEOUT_MS, err);
+    if (status > 0)
+        (void)err_set(err, EX_UNAVAILABLE, "%s ends with %d: %.*s", program, status,
+                      SLICE_FMT(slice_trim(buf_slice(&errors))));
+    buf_fini(&out);
+    buf_fini(&errors);
+    return status == 0 ? 0 : -1;
+}
+
+int notify_run(const char *program, const struct notify_event *e, struct err *err)
+{
+    const char *argv[NOTIFY_WORDS];
+    struct buf words;
+    int result;
+
+    buf_init(&words, WORDS_BYTES);
+    result =
+        notify_argv(program, e, &words, argv)
+            ? run(program, argv, err)
+            : err_set(err, EX_DATAERR, "%s: more than %d bytes of fields", program, WORDS_BYTES);
+    buf_fini(&words);
+    return result;
 }

@@ -125,7 +125,10 @@ struct settings {
         struct {
             struct string_list users, clients, domains, recipients;
         } exempt;
-        const char *notify;       /* a program; "": none */
+        const char *notify;           /* a program; "": none */
+        struct string_list admins;    /* sources: domain -> address */
+        struct string_list notify_at; /* percentages */
+        int64_t notify_every_ms;
         int on_anomaly;           /* enum limit_action; -1: none */
         int64_t client_v6_prefix; /* bits */
         bool leases;

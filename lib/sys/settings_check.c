@@ -184,6 +184,17 @@ int settings_check_listed_source(struct slice value, struct arena *arena, struct
     return err_set(err, EX_CONFIG, "this list is read as a whole: use a file: or redis: source");
 }
 
+int settings_check_percent(struct slice value, struct arena *arena, struct err *err)
+{
+    uint64_t percent;
+
+    (void)arena;
+    if (slice_number(value, &percent) && percent >= 1 && percent <= 1000)
+        return 0;
+    return err_set(err, EX_CONFIG, "\"%.*s\" is no percentage: write a number from 1 to 1000",
+                   SLICE_FMT(slice_to(value, 40)));
+}
+
 int settings_check_domain(struct slice value, struct arena *arena, struct err *err)
 {
     struct slice domain;

@@ -24,6 +24,7 @@ int settings_check_url(struct slice value, struct arena *arena, struct err *err)
 int settings_check_prefix(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
 int settings_check_word(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
 int settings_check_source(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
+int settings_check_percent(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;
 int settings_check_listed_source(struct slice value, struct arena *arena,
                                  struct err *err) TG_MUST_USE;
 int settings_check_log(struct slice value, struct arena *arena, struct err *err) TG_MUST_USE;

@@ -272,6 +272,17 @@ const struct setting settings_table[] = {
      .check = settings_check_path, .reloadable = true,
      .help = "Program that is run once for each account, limit and window in which a limit is "
              "crossed, and by tollgate-collect for each anomaly. Empty: none."},
+    {"throttle.admins", SETTING_LIST, "", AT(throttle.admins), .max = 100,
+     .check = settings_check_listed_source, .reloadable = true,
+     .help = "Sources of the addresses of admins. An entry is a domain, or @customer: and the name "
+             "of a customer, and the address of its admin."},
+    {"throttle.notify_at", SETTING_LIST, "50 80 100", AT(throttle.notify_at), .max = 10,
+     .check = settings_check_percent, .reloadable = true,
+     .help = "Percentages of a limit of a calendar month at which throttle.notify is run for the "
+             "admin of the domain or customer (throttle.admins), each once a month."},
+    {"throttle.notify_every", SETTING_TIME, "5min", AT(throttle.notify_every_ms), .min = SECOND,
+     .max = DAY, .reloadable = true,
+     .help = "How often it is looked who has reached one of these percentages."},
     {"throttle.on_anomaly", SETTING_CHOICE, "", AT(throttle.on_anomaly),
      .choices = settings_choices_anomaly_actions, .reloadable = true,
      .help =

@@ -13,7 +13,6 @@
 #include "lib/sys/clock.h"
 #include "lib/sys/mutex.h"
 #include "lib/sys/notify.h"
-#include "lib/sys/program.h"
 
 #define COMPLAIN_MS       INT64_C(60000)
 #define NAME_BYTES        4096
@@ -149,43 +148,22 @@ static bool notify_is_first(struct violation_log *e, const struct violation *v)
     return first;
 }
 
-static void program_wait(struct violation_log *e, const char *program, const char *const *argv)
-{
-    struct buf out, errors;
-    struct err err = {0};
-    int status;
-
-    buf_init(&out, 4096);
-    buf_init(&errors, 4096);
-    status = program_run(argv, SLICE_NONE, &out, &errors, clock_monotonic_ms() + NOTIFY_TIMEOUT_MS,
-                         &err);
-    if (status > 0)
-        (void)err_set(&err, EX_UNAVAILABLE, "%s ends with %d: %.*s", program, status,
-                      SLICE_FMT(slice_trim(buf_slice(&errors))));
-    if (status != 0)
-        complain(e, "throttle.notify failed", slice_str(err.text));
-    buf_fini(&out);
-    buf_fini(&errors);
-}
-
 static void program_run_for(struct violation_log *e, const char *program, const struct violation *v)
 {
     struct log_field fields[VIOLATION_FIELDS_MAX];
     struct limit limit = {.scope = v->scope, .metric = v->metric, .per = v->per};
     struct notify_event event = {.event = v->soft ? "soft" : "violation", .account = v->domain};
-    const char *argv[NOTIFY_WORDS];
-    struct buf words, name, text;
+    struct buf name, text;
+    struct err err = {0};
 
-    buf_init(&words, 65536);
     buf_init(&name, NAME_BYTES);
     buf_init(&text, NAME_BYTES);
     limit_name(&limit, &name);
     event.what = buf_slice(&name);
     event.fields = fields;
     event.count = violation_fields(v, &text, fields);
-    if (notify_argv(program, &event, &words, argv))
-        program_wait(e, program, argv);
-    buf_fini(&words);
+    if (notify_run(program, &event, &err) != 0)
+        complain(e, "throttle.notify failed", slice_str(err.text));
     buf_fini(&name);
     buf_fini(&text);
 }

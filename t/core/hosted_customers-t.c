@@ -1,4 +1,4 @@
-/* hosted: whose a domain is, what a customer can be named, and the plan that files give one. */
+/* hosted: whose a domain is, what a customer can be named; the plan and admin that files give. */
 #include <sysexits.h>
 
 #include "lib/core/hosted.h"
@@ -71,12 +71,28 @@ static void test_plans(void)
     IS_SLICE(hosted_plan(w, SLICE("a.example")), SLICE_NONE, "and is not that of its domains");
 }
 
+static void test_admins(void)
+{
+    struct err err = {0};
+
+    OK(hosted_add_admin(w, SLICE("A.Example"), SLICE(" boss@a.example "), &err) == 0 &&
+           hosted_add_admin(w, SLICE("@customer:4711"), SLICE("it@x.example"), &err) == 0,
+       "admins of a domain and of a customer");
+    IS_SLICE(hosted_admin(w, SLICE("a.example")), SLICE("boss@a.example"), "is found");
+    IS_SLICE(hosted_admin(w, SLICE("@customer:4711")), SLICE("it@x.example"), "that, too");
+    IS_SLICE(hosted_admin(w, SLICE("b.example")), SLICE_NONE, "another domain has none");
+    OK(hosted_add_admin(w, SLICE("b.example"), SLICE("boss"), &err) != 0 &&
+           hosted_add_admin(w, SLICE("b.example"), SLICE("a b@c.example"), &err) != 0,
+       "what is no whole address is refused");
+}
+
 int main(void)
 {
     w = hosted_new(1 << 20);
     test_customers();
     test_faults();
     test_plans();
+    test_admins();
     hosted_free(w);
     return tap_done();
 }

@@ -226,6 +226,8 @@ static const struct {
     {"accounting: { users_max = 99999999999999999999L; };", 1, "a number too large"},
     {"accounting: { users_max = 20000000; };", 1, "out of range: use 1 to 10000000"},
     {"user = \"a\\x01b\";", 1, "user: the text contains a control character: remove it"},
+    {"throttle: { notify_at = [\"50\", \"80%\"]; };", 1,
+     "throttle.notify_at: \"80%\" is no percentage: write a number from 1 to 1000"},
     {"billing: { customers = [\"postfix:/etc/postfix\"]; };", 1,
      "billing.customers: this list is read as a whole: use a file: or redis: source"},
     {"a = 1\nb = = 2;\n", 2,
