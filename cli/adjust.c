@@ -9,7 +9,7 @@
 #include "cli/command.h"
 #include "cli/options.h"
 #include "lib/admin/adjustment_change.h"
-#include "lib/billing/bill_mirror.h"
+#include "lib/billing/bill_book.h"
 #include "lib/core/address.h"
 #include "lib/core/classify.h"
 #include "lib/core/period.h"
@@ -205,7 +205,10 @@ static int write_one(struct adjust_command *w, const struct adjustment_wish *wis
                      const struct adjustment *a)
 {
     struct err err = {0};
-    int result = adjustment_change_add(w->cli->store, w->cli->reader.prefix, wish, a, &err);
+    int result;
+
+    cli_log(w->cli);
+    result = adjustment_change_add(w->cli->store, w->cli->settings, wish, a, &err);
 
     if (result < 0)
         return cli_fail(&err);
@@ -267,7 +270,7 @@ static int open_month(struct adjust_command *w, struct slice month, char name[PE
 {
     bool is_closed;
 
-    if (bill_mirror_is_closed(&w->cli->reader, month, &is_closed, err) != 0)
+    if (bill_book_is_closed(w->cli->settings, &w->cli->reader, month, &is_closed, err) != 0)
         return -1;
     if (is_closed)
         period_name(PERIOD_MONTH, (time_t)w->now_s, name);

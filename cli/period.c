@@ -7,8 +7,10 @@
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/period.h"
+#include "lib/billing/bill_ledger.h"
 #include "lib/core/text.h"
 #include "lib/sys/clock.h"
+#include "lib/sys/log.h"
 
 #define MEMORY_BYTES ((size_t)2 << 30)
 #define LATE_SHOWN   100
@@ -172,6 +174,32 @@ static void say_late(const struct bill_entry *e, const struct bill_late_list *la
         (void)printf("%.*s: %zu more accounts differ\n", SLICE_FMT(e->month), *open - LATE_SHOWN);
 }
 
+/* 1 where the ledger of this host has counted something else than the store has. */
+static int verify_ledger(struct period_command *w, size_t i)
+{
+    struct slice month = w->book.chain.items[i].month;
+    struct bill_ledger l;
+    struct err err = {0};
+
+    if (bill_ledger_compare(&w->book, i, w->now, &l, &err) != 0)
+        return cli_fail(&err);
+    for (size_t k = 0; k < l.count && k < LATE_SHOWN; k++)
+        (void)printf("%.*s: %.*s: %s: the ledger of this host counted %" PRId64
+                     ", the store has %" PRId64 "\n",
+                     SLICE_FMT(month), SLICE_FMT(l.items[k].account),
+                     counter_table[l.items[k].id].name, l.items[k].ledger, l.items[k].store);
+    if (l.count > LATE_SHOWN)
+        (void)printf("%.*s: %zu more differences\n", SLICE_FMT(month), l.count - LATE_SHOWN);
+    if (!l.is_there)
+        (void)fprintf(
+            stderr, "tollgate: %.*s: no ledger is compared: run it where tollgated runs, as root\n",
+            SLICE_FMT(month));
+    else if (l.count == 0)
+        (void)printf("%.*s: %s the ledger of this host, %zu accounts\n", SLICE_FMT(month),
+                     l.is_alone ? "the same as" : "no less than", l.accounts);
+    return l.count > 0 ? 1 : EX_OK;
+}
+
 /* 0, 1 where something differs, or an exit code, said. */
 static int verify_one(struct period_command *w, size_t i)
 {
@@ -202,17 +230,23 @@ static int export_month(struct period_command *w)
 static int verify(struct period_command *w)
 {
     int worst = EX_OK;
+    bool late = false;
 
     if (w->typed != NULL && bill_chain_find(&w->book.chain, slice_str(w->month.name)) == NULL)
         return not_closed(w);
     for (size_t i = 0; i < w->book.chain.count; i++) {
         int code = EX_OK;
 
-        if (w->typed == NULL || slice_equal(w->book.chain.items[i].month, slice_str(w->month.name)))
-            code = verify_one(w, i);
+        if (w->typed != NULL &&
+            !slice_equal(w->book.chain.items[i].month, slice_str(w->month.name)))
+            continue;
+        code = verify_ledger(w, i);
+        worst = code > worst ? code : worst;
+        code = verify_one(w, i);
+        late = late || code == 1;
         worst = code > worst ? code : worst;
     }
-    if (worst == 1)
+    if (late)
         (void)printf("The next period close, or `tollgate period carry', makes adjustments of "
                      "it.\n");
     return worst;
@@ -260,6 +294,10 @@ static int close_month(struct period_command *w)
     }
     if (c.was_closed)
         return again(w, c.entry);
+    cli_log(w->cli);
+    log_event(LOG_NOTICE, "period closed", LOG_TEXT("by", c.entry->by),
+              LOG_TEXT("period", c.entry->month), LOG_TEXT("hash", c.entry->hash),
+              LOG_NUM("missing", c.missing.count), LOG_TEXT("reason", c.entry->reason));
     say_missing(&c);
     if (c.carried > 0)
         (void)printf("%zu accounts have adjustments in %s for what came late in earlier months.\n",

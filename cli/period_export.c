@@ -5,6 +5,7 @@
 
 #include "cli/period.h"
 #include "lib/billing/bill_export.h"
+#include "lib/billing/bill_mirror.h"
 #include "lib/sys/json.h"
 
 #define OUTPUT_BYTES ((size_t)1 << 30)
@@ -97,6 +98,24 @@ static int run_target(struct period_command *w, struct bill_export *x,
     return code == EX_OK && x->refusals > 0 ? EX_DATAERR : code;
 }
 
+/* Two hosts may run the same job: one sends. */
+static int check_exporter(struct period_command *w, const char *target)
+{
+    struct slice host = slice_str(w->cli->settings->node), exporter;
+    struct err err = {0};
+
+    if (bill_mirror_exporter(&w->cli->reader, slice_str(w->month.name), target, host, w->again,
+                             &w->arena, &exporter, &err) != 0)
+        return cli_fail(&err);
+    if (slice_equal(exporter, host))
+        return EX_OK;
+    (void)err_set(&err, EX_TEMPFAIL,
+                  "%s goes to %s from the host %.*s, whose outbox knows what was sent: run the "
+                  "export there; or, if it is gone, with --again here",
+                  w->month.name, target, SLICE_FMT(exporter));
+    return cli_fail(&err);
+}
+
 static int to_target(struct period_command *w, const struct bill *bill,
                      const struct bill_items *items, const struct bill_items *other)
 {
@@ -110,7 +129,9 @@ static int to_target(struct period_command *w, const struct bill *bill,
                          &err) != 0)
         code = cli_fail(&err);
     else
-        code = w->dry_run ? print_all(&x) : run_target(w, &x, other);
+        code = w->dry_run ? print_all(&x) : check_exporter(w, target.name);
+    if (code == EX_OK && !w->dry_run)
+        code = run_target(w, &x, other);
     bill_target_close(&target);
     return code;
 }

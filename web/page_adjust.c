@@ -54,7 +54,7 @@ static int add(struct exchange *x, struct adjustment_wish *wish, struct adjustme
         return 400;
     if (exchange_store(x, err) != 0)
         return -1;
-    result = adjustment_change_add(x->store, x->settings->store.prefix, wish, a, err);
+    result = adjustment_change_add(x->store, x->settings, wish, a, err);
     *is_new = result == 0;
     return result == 1 ? 0 : result;
 }

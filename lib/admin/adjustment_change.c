@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "lib/billing/bill_mirror.h"
+#include "lib/billing/bill_book.h"
 #include "lib/core/period.h"
 #include "lib/core/suggest.h"
 #include "lib/read/read.h"
@@ -122,28 +122,31 @@ static int is_there(struct store *store, const char *prefix, const struct adjust
 }
 
 /* What is closed stays as it is. */
-static int check_open(struct store *store, const char *prefix, struct slice month, struct err *err)
+static int check_open(struct store *store, const struct settings *settings, struct slice month,
+                      struct err *err)
 {
-    struct reader reader = {.store = store, .prefix = prefix};
+    struct reader reader = {.store = store, .prefix = settings->store.prefix};
     bool is_closed;
 
-    if (bill_mirror_is_closed(&reader, month, &is_closed, err) != 0)
+    if (bill_book_is_closed(settings, &reader, month, &is_closed, err) != 0)
         return -1;
     return is_closed ? err_set(err, EX_USAGE, "month: %.*s is closed: choose a later one",
                                SLICE_FMT(month))
                      : 0;
 }
 
-int adjustment_change_add(struct store *store, const char *prefix,
+int adjustment_change_add(struct store *store, const struct settings *settings,
                           const struct adjustment_wish *wish, const struct adjustment *a,
                           struct err *err)
 {
-    struct account_change change = {
-        .store = store, .prefix = prefix, .holder = wish->account, .timeout_ms = READ_TIMEOUT_MS};
-    int result = is_there(store, prefix, wish, a, err);
+    struct account_change change = {.store = store,
+                                    .prefix = settings->store.prefix,
+                                    .holder = wish->account,
+                                    .timeout_ms = READ_TIMEOUT_MS};
+    int result = is_there(store, settings->store.prefix, wish, a, err);
 
     if (result == 0)
-        result = check_open(store, prefix, wish->month, err);
+        result = check_open(store, settings, wish->month, err);
     if (result == 0)
         result = account_change_adjustment_add(&change, a, err);
     if (result == 0)

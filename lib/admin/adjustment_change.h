@@ -28,7 +28,7 @@ struct adjustment_wish {
 int adjustment_change_make(const struct adjustment_wish *wish, int64_t now_s,
                            struct adjustment *out, struct err *err) TG_MUST_USE TG_NONNULL(1, 3);
 /* 1: there is one of that id, and nothing was done. EX_USAGE where the month is closed. */
-int adjustment_change_add(struct store *store, const char *prefix,
+int adjustment_change_add(struct store *store, const struct settings *settings,
                           const struct adjustment_wish *wish, const struct adjustment *a,
                           struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3, 4);
 

@@ -14,6 +14,7 @@
 
 #define PATH_BYTES   1200
 #define LOCK_WAIT_MS 60000
+#define CHAINS_BYTES (BILL_CHAIN_BYTES * 8) /* this host's and that of Redis */
 
 /* --- files ----------------------------------------------------------------------------------- */
 
@@ -211,6 +212,23 @@ void bill_book_close(struct bill_book *b)
     if (b->lock >= 0)
         (void)close(b->lock);
     b->lock = -1;
+}
+
+int bill_book_is_closed(const struct settings *s, struct reader *r, struct slice month,
+                        bool *is_closed, struct err *err)
+{
+    struct bill_book book;
+    struct arena arena;
+    int result;
+
+    arena_init(&arena, CHAINS_BYTES);
+    result = bill_book_open(&book, s, r, &arena, false, err);
+    if (result == 0) {
+        *is_closed = bill_chain_find(&book.chain, month) != NULL;
+        bill_book_close(&book);
+    }
+    arena_fini(&arena);
+    return result;
 }
 
 int bill_book_file(const struct bill_book *b, size_t i, struct slice *file, struct err *err)

@@ -42,6 +42,11 @@ int bill_book_open(struct bill_book *b, const struct settings *s, struct reader 
     TG_NONNULL(1, 2, 3, 4);
 void bill_book_close(struct bill_book *b) TG_NONNULL(1);
 
+/* Is the month closed, by this host's book or by Redis, which may have been emptied? What the
+ * account may not read of the book is not looked at. */
+int bill_book_is_closed(const struct settings *s, struct reader *r, struct slice month,
+                        bool *is_closed, struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 4);
+
 /* The file of the i-th period, proved by its hash. */
 int bill_book_file(const struct bill_book *b, size_t i, struct slice *file,
                    struct err *err) TG_MUST_USE TG_NONNULL(1, 3);

@@ -107,17 +107,6 @@ int bill_mirror_entry(struct reader *r, struct slice month, struct arena *arena,
     return line.ptr != NULL ? bill_chain_parse_entry(line, out, err) : 0;
 }
 
-int bill_mirror_is_closed(struct reader *r, struct slice month, bool *is_closed, struct err *err)
-{
-    redisReply *reply = ask(r, "HEXISTS", month, SLICE_NONE, REDIS_REPLY_INTEGER, err);
-
-    if (reply == NULL)
-        return -1;
-    *is_closed = reply->integer != 0;
-    freeReplyObject(reply);
-    return 0;
-}
-
 static void file_field(const struct bill_entry *e, struct buf *field)
 {
     buf_init(field, FIELD_BYTES);
@@ -194,6 +183,23 @@ int bill_mirror_add(struct reader *r, const struct bill_entry *e, struct slice f
     if (result == 0)
         result = add_line(r, e, slice_to(buf_slice(&line), line.len - 1), err);
     buf_fini(&line);
+    buf_fini(&field);
+    return result;
+}
+
+int bill_mirror_exporter(struct reader *r, struct slice month, const char *target,
+                         struct slice host, bool take_over, struct arena *arena,
+                         struct slice *exporter, struct err *err)
+{
+    struct buf field;
+    long long ignored;
+    int result;
+
+    buf_init(&field, FIELD_BYTES);
+    buf_addf(&field, "%.*s export %s", SLICE_FMT(month), target);
+    result = put(r, take_over ? "HSET" : "HSETNX", buf_slice(&field), host, &ignored, err);
+    if (result == 0)
+        result = read_field(r, buf_slice(&field), arena, exporter, err);
     buf_fini(&field);
     return result;
 }

@@ -7,8 +7,9 @@
 
 /*
  * The closed periods in Redis, for all hosts: hash tg:periods, for each period the field "2026-11"
- * with its line of the chain, and "2026-11 HASH" with its file. The file is there before the line;
- * of two hosts that close one period at the same time, the line of one stands.
+ * with its line of the chain, "2026-11 HASH" with its file, and "2026-11 export TARGET" with the
+ * host that sends it there. The file is there before the line; of two hosts that close one period
+ * at the same time, the line of one stands.
  *
  * Errors: EX_UNAVAILABLE, EX_DATAERR.  Owner: the arena.
  */
@@ -21,9 +22,12 @@ int bill_mirror_file(struct reader *r, const struct bill_entry *e, struct arena 
 /* The line of the month; month.ptr NULL: it is not closed. */
 int bill_mirror_entry(struct reader *r, struct slice month, struct arena *arena,
                       struct bill_entry *out, struct err *err) TG_MUST_USE TG_NONNULL(1, 3, 4);
-/* Is the month closed? */
-int bill_mirror_is_closed(struct reader *r, struct slice month, bool *is_closed,
-                          struct err *err) TG_MUST_USE TG_NONNULL(1, 3);
+/* Which host exports the month to the target: the first one that asks, or, with `take_over`, the
+ * one that asks. The name is the arena's. */
+int bill_mirror_exporter(struct reader *r, struct slice month, const char *target,
+                         struct slice host, bool take_over, struct arena *arena,
+                         struct slice *exporter, struct err *err) TG_MUST_USE
+    TG_NONNULL(1, 3, 6, 7, 8);
 /* 1: another host has closed the period. */
 int bill_mirror_add(struct reader *r, const struct bill_entry *e, struct slice file,
                     struct err *err) TG_MUST_USE TG_NONNULL(1, 2);

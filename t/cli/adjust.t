@@ -73,6 +73,9 @@ def main():
     month = datetime.datetime.now(UTC).strftime("%Y-%m")
     tap.ok(month in out, "of a closed month it goes into this one", out)
 
+    redis("FLUSHALL")
+    fill(redis)
+
     for args, text in (
             (["add", "example.com", "out_messages", "-12"], "needs --period"),
             (["add", "example.com", "out_messages"], "needs D FIELD N"),

@@ -5,6 +5,7 @@ carried over, and verified; by one host and by two."""
 import datetime
 import hashlib
 import os
+import sqlite3
 import sys
 import threading
 
@@ -112,6 +113,51 @@ def close_one():
     tap.same(audit(host), chain, "and so is the chain")
     tap.same(host("period", "verify")[0], 0, "all verify")
     return site, host
+
+
+def ledger_write(host, month, rows):
+    path = os.path.join(os.path.dirname(host.conf), "state", "ledger.db")
+    if os.path.exists(path):
+        os.unlink(path)
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE rows (node, account, kind, period, user, counters)")
+        db.executemany("INSERT INTO rows VALUES (?, ?, 'month', '%s', ?, ?)" % month, rows)
+    db.close()
+    return path
+
+
+def ledgers(site, host):
+    """The store against this host's ledger, which may count under several shares."""
+    code, _, err = host("period", "verify", "2025-11")
+    tap.ok(code == 0 and "no ledger is compared" in err, "without a ledger, that is said", err)
+    whole = [(1, "example.com", "", "in_messages 30 in_bytes 4000"),
+             (2, "example.com", "", "in_messages 20 in_bytes 1000"),
+             (1, "example.com", "a@example.com", "in_messages 999"),
+             (1, "@mx1", "", "in_messages 999"),
+             (1, "example.net", "", "out_messages 20 out_bytes 7"),
+             (1, "xn--bcher-kva.example", "", "forward_bytes 9")]
+    path = ledger_write(host, "2025-11", whole)
+    code, out, _ = host("period", "verify", "2025-11")
+    tap.ok(code == 0 and "no less than the ledger of this host, 3 accounts" in out,
+           "with another node the store may have more", out)
+    ledger_write(host, "2025-11", whole + [(3, "example.com", "", "in_messages 3"),
+                                           (3, "lost.example", "", "out_bytes 5")])
+    code, out, _ = host("period", "verify", "2025-11")
+    tap.ok(code == 1 and "example.com: in_messages: the ledger of this host counted 53, "
+           "the store has 52\n" in out and "lost.example: out_bytes: the ledger of this host "
+           "counted 5, the store has 0\n" in out, "but not less", out)
+    site.redis("SREM", "tg:nodes", "mx2")
+    ledger_write(host, "2025-11", whole)
+    code, out, _ = host("period", "verify", "2025-11")
+    tap.ok(code == 1 and "counted 50, the store has 52" in out, "alone it may not have more", out)
+    ledger_write(host, "2025-11", whole + [(1, "example.com", "", "in_messages 2")])
+    code, out, _ = host("period", "verify", "2025-11")
+    tap.ok(code == 0 and "the same as the ledger of this host" in out, "and does not", out)
+    site.redis("SADD", "tg:nodes", "mx2")
+    proc.write_text(path, "no database")
+    code, _, err = host("period", "verify", "2025-11")
+    tap.ok(code == 65 and "ledger" in err, "a ledger that cannot be read is an error", err)
+    os.unlink(path)
 
 
 def refusals(site, host):
@@ -300,6 +346,7 @@ def two_hosts(site, first):
 def main():
     tap.need("redis-server")
     site, host = close_one()
+    ledgers(site, host)
     refusals(site, host)
     late(site, host)
     tampered(site, host)

@@ -27,7 +27,7 @@ COMMAND = r"""#!/bin/sh
 read -r line
 case $1 in
 ask) grep -qxF "$line" "$0.asked" 2>/dev/null; id=$(echo "$line" | sed 's/"action":"ask"//')
-     grep -qF "$(echo "$id" | sed 's/.*"id":"\([^"]*\)".*/\1/')" "$0.told" 2>/dev/null ;;
+     grep -qF "$(echo "$id" | sed 's/.*"id":"\([^"]*\)".*/\1/')" "$0.told" 2>/dev/null || exit 1 ;;
 bill) echo "$line" >>"$0.told"; [ ! -e "$0.fail" ] ;;
 esac
 """
@@ -109,7 +109,7 @@ class Site:
         self.customers = os.path.join(self.folder, "customers") if customers else None
         self.own(customers)
         self.server = RedisServer(self.folder)
-        redis = self.server.connect()
+        redis = self.redis = self.server.connect()
         counted = Counted()
         november = datetime.datetime(2025, 11, 20, tzinfo=UTC)
         counted.add(november, "example.com", {"in_bytes": 1000001, "out_bytes": 5, "pop_bytes": 3})
@@ -132,9 +132,9 @@ class Site:
         if self.customers:
             proc.write_text(self.customers, "".join(line + "\n" for line in lines))
 
-    def command(self, units, fields=()):
+    def command(self, units, fields=(), folder=None):
         url = self.targets.url
-        return Tollgate(self.folder, self.server.url, more=(
+        return Tollgate(folder or self.folder, self.server.url, more=(
             'billing: { %s units = "%s"; fields = [%s]; secrets_file = "%s"; ids_file = "%s/ids"; '
             'targets = ["command:%s", "hostbill:%s/hostbill", "plesk:%s/plesk", '
             '"cloudevents:%s/events"]; };' % (
@@ -250,6 +250,28 @@ def failing(site):
     proc.write_text(ids, IDS)
 
 
+def two_hosts(site):
+    """The same job on another host, with an outbox of its own, at the same time and later."""
+    other = os.path.join(site.folder, "other")
+    os.mkdir(other)
+    there = site.command("GB", folder=other)
+    proc.write_text(there.conf, proc.read_text(there.conf).replace('node = "mx1"', 'node = "mx9"'))
+    site.forget()
+    both = [threading.Thread(target=t, args=("period", "export", MONTH, "--to", "command"))
+            for t in (site.tollgate, there)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    tap.same([(i["account"], i["field"], i["value"]) for i in site.told()], WANT,
+             "two hosts at once: told once")
+    codes = [t("period", "export", MONTH, "--to", "command") for t in (site.tollgate, there)]
+    refused = [err for code, _, err in codes if code == 75]
+    tap.ok(len(refused) == 1 and "from the host" in refused[0], "one of them is refused", codes)
+    tap.same(len(site.told()), len(WANT), "and tells nothing")
+    site.redis("HDEL", "tg:periods", MONTH + " export command")
+
+
 def killed(site, target, result, stride):
     """Killed at every so many steps, and repeated."""
     for step in range(1, 1000, stride):
@@ -323,6 +345,7 @@ def main():
     files(site)
     once(site)
     failing(site)
+    two_hosts(site)
     killed(site, "command", told, 4)
     killed(site, "hostbill", usage, 11)
     killed(site, "cloudevents", events, 13)
