@@ -240,10 +240,12 @@ static int parse_columns(struct parsing *p)
         return wrong(p, "expected the names of the columns");
     line =
         slice_from(line, p->bill->has_customers ? sizeof WITH_CUSTOMERS - 1 : sizeof WITHOUT - 1);
-    if (line.len > 0 && line.ptr[0] != ',')
+    if (line.len == 0)
+        return 0;
+    if (line.ptr[0] != ',' || line.len == 1)
         return wrong(p, "expected the names of the columns");
     line = slice_from(line, 1);
-    while (line.len > 0 && slice_cut(&line, ',', &name)) {
+    while (slice_cut(&line, ',', &name)) {
         int id = counter_find(name);
 
         if (id < 0 || bill_column(p->bill, (enum counter)id) >= 0)

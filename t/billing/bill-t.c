@@ -37,6 +37,8 @@ static const struct bad_file {
     {HEAD "account,figure,no_such\n", "unknown column"},
     {HEAD "account,figure,in_bytes,in_bytes\n", "unknown column"},
     {HEAD "account,figures\n", "names of the columns"},
+    {HEAD "account,figure,\n", "names of the columns"},
+    {HEAD "account,figure,in_bytes,\n", "unknown column"},
     {HEAD COLUMNS "a.example,billed,1\n", "account,figure,numbers"},
     {HEAD COLUMNS "a.example,billed,1,2,3\n", "account,figure,numbers"},
     {HEAD COLUMNS "a.example,billed,1,x\n", "account,figure,numbers"},
