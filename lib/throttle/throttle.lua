@@ -126,7 +126,7 @@ local function short_way()
             if amount + room > 0 and mode ~= 'look' then
                 local w = #writes
                 writes[w + 1], writes[w + 2], writes[w + 3] = KEYS[i], after + room, slot or ''
-                writes[w + 4] = slot and (got[4] or 0) + amount + room
+                writes[w + 4] = slot and (got[4] or 0) + amount + room or false
             end
         end
         at = behind + (part and 1 or 0)

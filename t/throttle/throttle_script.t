@@ -104,6 +104,22 @@ def month(redis):
              "month: and as long as it was said to")
 
 
+def several(redis):
+    """Windows of one call: each gets its own amount, months before others too."""
+    sha, keys = Window(redis, "", 0, 0).sha, ("{a}month", "{b}month", "{b}hour", "{c}month")
+    month = (START, START + DAY, START + 2 * DAY)
+    for turn in range(4):
+        asked = []
+        for place, key in enumerate(keys):
+            asked += [HOUR if "hour" in key else 0, place + 1, 1, 1000, 0, 1]
+            asked += month if "month" in key else ()
+        reply = redis("EVALSHA", sha, len(keys), *keys, "consume", *asked, START + 1000 + turn)
+        tap.same(reply[1], 0, "several windows fit, turn %d" % turn)
+    tap.same([redis("HGET", key, "s") for key in keys], ["4", "8", "12", "16"],
+             "each has what it was asked for")
+    tap.none([key for key in keys if "" in redis.hash(key)], "and nothing else")
+
+
 def ahead(redis):
     """The clock was ahead, then it is set right: the window closes no longer than its length."""
     for name, offset in (("a step", 150_000), ("an hour", HOUR), ("a year", 365 * DAY)):
@@ -196,6 +212,7 @@ def main():
             rolling(redis, "7 in 1009 ms", 1009, 7, 3, 5)
             rolling(redis, "5 MB in 7 days", 7 * DAY, 5_000_000, 400_000, 6)
             month(redis)
+            several(redis)
             ahead(redis)
             reservations(redis)
             events(redis)
