@@ -7,6 +7,7 @@ import smtplib
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import dovecot_server
 import proc
 import redis_server
 import relay
@@ -22,19 +23,9 @@ protocols = pop3
 listen = 127.0.0.1
 log_path = {dir}/log
 ssl = no
-disable_plaintext_auth = no
 default_internal_user = dovecot
 default_login_user = dovenull
 first_valid_uid = 1
-mail_location = maildir:{dir}/mail/%u
-passdb {{
-  driver = passwd-file
-  args = scheme=PLAIN username_format=%u {dir}/users
-}}
-userdb {{
-  driver = static
-  args = uid=nobody gid=nogroup home={dir}/mail/%u
-}}
 service pop3-login {{
   chroot =
   inet_listener pop3 {{
@@ -70,8 +61,8 @@ def start_dovecot(folder, redis):
         folder, os.path.join(proc.SOURCE, "contrib/dovecot/tollgate-popauth")))
     os.chmod(script, 0o755)
     conf = os.path.join(folder, "dovecot.conf")
-    proc.write_text(conf, DOVECOT.format(
-        dir=folder, port=port, script=script))
+    head = dovecot_server.V24 if dovecot_server.is_24() else dovecot_server.V23
+    proc.write_text(conf, (head + DOVECOT).format(dir=folder, port=port, script=script))
     daemon = proc.Daemon(["dovecot", "-F", "-c", conf], os.path.join(folder, "dovecot.out"))
     daemon.until("POP3", lambda: proc.can_connect(("127.0.0.1", port)))
     return daemon, port
