@@ -225,7 +225,8 @@ static void peer_take(struct peer *p)
         give_up(load_talk_problem(p->talk));
     if (in.len == before)
         return;
-    memmove(p->in.data, in.ptr, in.len);
+    if (in.len > 0)
+        memmove(p->in.data, in.ptr, in.len);
     p->in.len = in.len;
     peer_go(p);
 }
