@@ -46,6 +46,8 @@ KEYS = {
     "tg:{@customer:4711}:window:...": False, "tg:{@server}:window:...": False,
     "tg:{@client:192.0.2.1}:window:...": False,
     "tg:restored:{tg:violations}:mx1": False,
+    # After a loss an admin may be told once more of a limit that is filling up.
+    "tg:{example.com}:window:bytes:month:told:2026-11": False, "tg:telling": False,
     "tg:{example.com}:window:recipients:hour:notified:600": False,
     "tg:{example.com}:window:recipients:hour:soft:600": False, "tg:popauth:{192.0.2.1}": False,
 }
