@@ -116,17 +116,31 @@ static int check_exporter(struct period_command *w, const char *target)
     return cli_fail(&err);
 }
 
+/* What Plesk wants to know besides. */
+static int read_days(struct period_command *w, const struct bill *bill, struct bill_target *target,
+                     struct bill_days *days, struct err *err)
+{
+    struct report_time time = read_report_time(w->cli->settings, w->now);
+
+    if (target->kind != TARGET_PLESK)
+        return 0;
+    target->days = days;
+    return bill_days_read(&w->cli->reader, &time, bill, &w->arena, days, err);
+}
+
 static int to_target(struct period_command *w, const struct bill *bill,
                      const struct bill_items *items, const struct bill_items *other)
 {
     struct bill_target target;
     struct bill_export x = {
         .bill = bill, .items = items, .target = &target, .again = w->again, .refused = say_refused};
+    struct bill_days days;
     struct err err = {0};
     int code;
 
     if (bill_target_open(&target, (enum bill_target_kind)(w->to - TO_TARGETS), w->cli->settings,
-                         &err) != 0)
+                         &err) != 0 ||
+        read_days(w, bill, &target, &days, &err) != 0)
         code = cli_fail(&err);
     else
         code = w->dry_run ? print_all(&x) : check_exporter(w, target.name);

@@ -179,10 +179,19 @@ static int command_run(const struct bill_target *t, const struct bill *b,
 
 /* --- sending --------------------------------------------------------------------------------- */
 
+/* What Plesk says of the first operation that it refuses; of an answer without any, the answer. */
+static bool plesk_refuses(struct slice *answer)
+{
+    const char *error = memmem(answer->ptr, answer->len, "<status>error<", 14);
+
+    if (error != NULL)
+        *answer = slice_from(*answer, (size_t)(error - answer->ptr));
+    return error != NULL || memmem(answer->ptr, answer->len, "<status>ok<", 11) == NULL;
+}
+
 static int judge(const struct bill_target *t, int status, struct slice answer, struct err *err)
 {
-    bool is_refused =
-        t->kind == TARGET_PLESK && memmem(answer.ptr, answer.len, "<status>ok<", 11) == NULL;
+    bool is_refused = t->kind == TARGET_PLESK && plesk_refuses(&answer);
 
     if (status < 0)
         return -1;

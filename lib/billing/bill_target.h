@@ -1,6 +1,7 @@
 #ifndef TG_BILLING_BILL_TARGET_H
 #define TG_BILLING_BILL_TARGET_H
 
+#include "lib/billing/bill_days.h"
 #include "lib/billing/bill_item.h"
 #include "lib/core/contract.h"
 #include "lib/core/strmap.h"
@@ -26,8 +27,9 @@ enum bill_target_kind {
 
 struct bill_target {
     enum bill_target_kind kind;
-    const char *name, *where; /* a program, or a URL */
-    const char *source;       /* the node, for events */
+    const char *name, *where;     /* a program, or a URL */
+    const char *source;           /* the node, for events */
+    const struct bill_days *days; /* of the bill, for Plesk; set by the caller */
     struct slice secret;
     struct strmap ids;
     struct arena arena;

@@ -50,24 +50,8 @@ int bill_target_events(const struct bill_target *t, const struct bill *b,
     return out->failed ? err_set(err, EX_OSERR, "out of memory") : 0;
 }
 
-/* Traffic of all services in bytes, on the last day of the month: absolute, so that the same call
- * twice is the same as once. */
-static int64_t sum_of(const struct bill *b, const struct bill_row *row, const enum counter *ids,
-                      size_t count)
-{
-    int64_t sum = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        int column = bill_column(b, ids[i]);
-
-        sum += column >= 0 ? bill_billed(row, (size_t)column) : 0;
-    }
-    return sum > 0 ? sum : 0;
-}
-
-enum { PLESK_DEPTH = 3 };
-static const char *const plesk_elements[PLESK_DEPTH] = {"packet", "webspace", "set_traffic"};
-
+/* Plesk sets the traffic of a day: the same call twice is the same as once. One of our domains is a
+ * subscription of Plesk's, each day an operation of the packet. */
 static void plesk_bytes(struct html *h, const char *element, int64_t bytes)
 {
     html_open(h, element);
@@ -75,32 +59,34 @@ static void plesk_bytes(struct html *h, const char *element, int64_t bytes)
     html_close(h, element);
 }
 
+static void plesk_day(struct html *h, struct slice id, const char *date, const int64_t *bytes)
+{
+    html_open(h, "set_traffic");
+    html_element(h, "dom_id", id);
+    html_element(h, "date", slice_str(date));
+    plesk_bytes(h, "smtp_in", bytes[BILL_TRAFFIC_IN]);
+    plesk_bytes(h, "smtp_out", bytes[BILL_TRAFFIC_OUT]);
+    plesk_bytes(h, "pop3_imap_in", 0);
+    plesk_bytes(h, "pop3_imap_out", bytes[BILL_TRAFFIC_MAILBOX]);
+    html_close(h, "set_traffic");
+}
+
 int bill_target_plesk(const struct bill_target *t, const struct bill *b,
                       const struct bill_item *item, struct buf *out, struct err *err)
 {
-    static const enum counter in[] = {COUNTER_IN_BYTES},
-                              sent[] = {COUNTER_OUT_BYTES, COUNTER_FORWARD_BYTES},
-                              mailbox[] = {COUNTER_POP_BYTES, COUNTER_IMAP_BYTES};
     struct slice id = bill_target_id(t, item->account, err);
-    char date[PERIOD_TEXT];
     struct html h;
-    time_t end;
 
-    if (id.ptr == NULL || month_end(b, &end, err) != 0)
+    if (id.ptr == NULL)
         return -1;
-    period_name(PERIOD_DAY, end - 1, date);
     buf_add_str(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     html_init(&h, out);
-    for (size_t n = 0; n < PLESK_DEPTH; n++)
-        html_open(&h, plesk_elements[n]);
-    html_element(&h, "dom_id", id);
-    html_element(&h, "date", slice_str(date));
-    plesk_bytes(&h, "smtp_in", sum_of(b, item->row, in, 1));
-    plesk_bytes(&h, "smtp_out", sum_of(b, item->row, sent, 2));
-    plesk_bytes(&h, "pop3_imap_in", 0);
-    plesk_bytes(&h, "pop3_imap_out", sum_of(b, item->row, mailbox, 2));
-    for (size_t n = PLESK_DEPTH; n > 0; n--)
-        html_close(&h, plesk_elements[n - 1]);
+    html_open(&h, "packet");
+    html_open(&h, "webspace");
+    for (size_t day = 0; day < t->days->count; day++)
+        plesk_day(&h, id, t->days->names[day], bill_days_of(t->days, b, item->row, day));
+    html_close(&h, "webspace");
+    html_close(&h, "packet");
     html_newline(&h);
     return out->failed ? err_set(err, EX_OSERR, "out of memory") : 0;
 }

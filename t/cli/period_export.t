@@ -21,6 +21,7 @@ from tollgate import Tollgate, preload
 
 UTC = datetime.timezone.utc
 MONTH = "2025-11"
+KEEP = 'keep_days = "3650d"; '
 IDS = "hostbill example.com 4711\nplesk example.com 12\nhostbill a.example 1\nplesk a.example 2\n"
 COMMAND = r"""#!/bin/sh
 # Notes what it is told; asked, it looks. $FAIL: it notes and fails, as where an answer is lost.
@@ -47,6 +48,7 @@ class Targets(socketserver.ThreadingMixIn, http.server.HTTPServer):
     def forget(self):
         self.usage = []      # (account, variable, qty, output)
         self.events = {}     # (source, id) -> data
+        self.bad_day = None  # (dom_id, date) that Plesk refuses
         self.traffic = {}    # (dom_id, date) -> (in, out)
         self.requests = 0
         self.headers_seen = []
@@ -98,9 +100,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return ""
 
     def do_plesk(self, t, body):
-        part = dict(re.findall(r"<(\w+)>([^<>]+)</", body))
-        t.traffic[(part["dom_id"], part["date"])] = (int(part["smtp_in"]), int(part["smtp_out"]))
-        return "<packet><webspace><set_traffic><result><status>ok</status></result>"
+        answer = ""
+        for operation in re.findall(r"<set_traffic>(.*?)</set_traffic>", body, re.S):
+            part = dict(re.findall(r"<(\w+)>([^<>]+)</", operation))
+            status = "error" if (part["dom_id"], part["date"]) == t.bad_day else "ok"
+            if status == "ok":
+                t.traffic[(part["dom_id"], part["date"])] = tuple(
+                    int(part[name]) for name in ("smtp_in", "smtp_out", "pop3_imap_out"))
+            answer += "<set_traffic><result><status>%s</status></result></set_traffic>" % status
+        return "<packet><webspace>%s</webspace></packet>" % answer
 
 
 class Site:
@@ -134,13 +142,16 @@ class Site:
 
     def command(self, units, fields=(), folder=None):
         url = self.targets.url
-        return Tollgate(folder or self.folder, self.server.url, more=(
+        tollgate = Tollgate(folder or self.folder, self.server.url, more=(
             'billing: { %s units = "%s"; fields = [%s]; secrets_file = "%s"; ids_file = "%s/ids"; '
             'targets = ["command:%s", "hostbill:%s/hostbill", "plesk:%s/plesk", '
             '"cloudevents:%s/events"]; };' % (
                 'customers = ["file:%s"];' % self.customers if self.customers else "", units,
                 ", ".join('"%s"' % f for f in fields), self.secrets, self.folder,
                 self.program, url, url, url)))
+        conf = proc.read_text(tollgate.conf)
+        proc.write_text(tollgate.conf, conf.replace("store: {", "store: { " + KEEP))
+        return tollgate
 
     def told(self):
         path = self.program + ".told"
@@ -201,15 +212,46 @@ def once(site):
              (3, 1000001, "example.com", "2025-11-30T23:59:59+00:00"), "as they should be")
     tap.same((t.headers_seen[-1].get("Authorization"), t.headers_seen[-1]["Content-Type"]),
              ("Bearer tk", "application/cloudevents-batch+json"), "with their headers")
-    tap.same(site.export("plesk")[0], 0, "Plesk")
-    tap.same(t.traffic, {("12", "2025-11-30"): (1000001, 5), ("2", "2025-11-30"): (0, 2000000000)},
-             "the month's traffic on its last day")
-    tap.same(t.headers_seen[-1].get("KEY"), "pk", "with its key")
-    _, out, _ = site.export("plesk", "--dry-run")
-    tap.ok(out.count("<set_traffic>") >= 2, "and as a file", out)
     for times in range(2):
         tap.same(site.export("command")[0], 0, "a program")
     tap.same([(i["account"], i["field"], i["value"]) for i in site.told()], WANT, "told once")
+
+
+def busy_days(traffic):
+    return {day: numbers for day, numbers in traffic.items() if any(numbers)}
+
+
+def plesk(site):
+    """Each day of the month, and together what was closed."""
+    site.forget()
+    t = site.targets
+    t.bad_day = ("12", MONTH + "-30")
+    code, _, err = site.export("plesk")
+    tap.ok(code == 65 and "error" in err, "a day that Plesk refuses is told", code, err)
+    t.bad_day = None
+    tap.same(site.export("plesk")[0], 0, "Plesk, once more")
+    tap.same(len(t.traffic), 2 * 30, "each day of the month")
+    tap.same(busy_days(t.traffic), {("12", MONTH + "-20"): (1000001, 5, 0),
+                                    ("2", MONTH + "-20"): (0, 2000000000, 0)}, "has its traffic")
+    tap.same(t.headers_seen[-1].get("KEY"), "pk", "with its key")
+    key = "tg:{example.com}:day:%s-" % MONTH
+    had = int(site.redis("HGET", key + "20", "in_bytes"))
+    site.redis("HSET", key + "20", "in_bytes", had - 1)
+    site.redis("HSET", key + "21", "out_bytes", 7)
+    tap.same(site.export("plesk", "--again")[0], 0, "days that no longer are as they were closed")
+    tap.same({day: n for day, n in busy_days(t.traffic).items() if day[0] == "12"},
+             {("12", MONTH + "-20"): (1000000, 5, 0), ("12", MONTH + "-30"): (1, 0, 0)},
+             "are dealt the closed sum, and the last one has the rest")
+    conf = proc.read_text(site.tollgate.conf)
+    proc.write_text(site.tollgate.conf, conf.replace(KEEP, KEEP.replace("3650", "31")))
+    tap.same(site.export("plesk", "--again")[0], 0, "days that are no longer kept")
+    tap.same(busy_days(t.traffic), {("12", MONTH + "-30"): (1000001, 5, 0),
+                                    ("2", MONTH + "-30"): (0, 2000000000, 0)}, "are one")
+    proc.write_text(site.tollgate.conf, conf)
+    _, out, _ = site.export("plesk", "--dry-run")
+    tap.same(out.count("<set_traffic>"), len(WANT) * 30, "and as a file")
+    site.redis("HDEL", key + "21", "out_bytes")
+    site.redis("HSET", key + "20", "in_bytes", had)
 
 
 def failing(site):
@@ -344,6 +386,7 @@ def main():
     site = Site()
     files(site)
     once(site)
+    plesk(site)
     failing(site)
     two_hosts(site)
     killed(site, "command", told, 4)
