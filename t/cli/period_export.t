@@ -342,7 +342,12 @@ def events(site):
     return len(site.targets.events)
 
 
+def traffic(site):
+    return busy_days(site.targets.traffic)
+
+
 usage.want, told.want, events.want = HOSTBILL, WANT, 3
+traffic.want = {("12", MONTH + "-20"): (1000001, 5, 0), ("2", MONTH + "-20"): (0, 2000000000, 0)}
 
 
 def by_customer():
@@ -392,6 +397,7 @@ def main():
     killed(site, "command", told, 4)
     killed(site, "hostbill", usage, 11)
     killed(site, "cloudevents", events, 13)
+    killed(site, "plesk", traffic, 13)
     for args, code, text in ((["--to", "fax"], 64, "fax"), ([], 64, "needs --to")):
         got, _, err = site.tollgate("period", "export", MONTH, *args)
         tap.ok(got == code and text in err, "export %s is refused" % args, err)
