@@ -45,6 +45,8 @@ struct http_server {
     int64_t timeout_ms;
     struct mutex lock;
     struct http_connection *connections MUTEX_GUARDS(http_lock);
+    size_t open MUTEX_GUARDS(http_lock); /* connections */
+    size_t open_max;
     size_t busy MUTEX_GUARDS(http_lock);
 };
 
@@ -56,6 +58,7 @@ static void link_in(struct http_server *server, struct http_connection *c) TG_RE
     if (c->next != NULL)
         c->next->previous = c;
     server->connections = c;
+    server->open++;
 }
 
 static void unlink_from(struct http_server *server, struct http_connection *c)
@@ -67,7 +70,23 @@ static void unlink_from(struct http_server *server, struct http_connection *c)
         server->connections = c->next;
     if (c->next != NULL)
         c->next->previous = c->previous;
+    server->open--;
     server->busy -= c->is_busy ? 1 : 0;
+}
+
+/* libmicrohttpd divides its limit by the threads and does not spread connections evenly, so that it
+ * would refuse some with most of the room free. Each thread may have all; here is the sum. */
+static enum MHD_Result on_accept(void *context, const struct sockaddr *from, socklen_t len)
+{
+    struct http_server *server = context;
+    bool has_room;
+
+    (void)from;
+    (void)len;
+    http_lock_take(&server->lock);
+    has_room = server->open < server->open_max;
+    http_lock_give(&server->lock);
+    return has_room ? MHD_YES : MHD_NO;
 }
 
 static void on_connection(void *context, struct MHD_Connection *connection, void **mine,
@@ -282,10 +301,10 @@ static struct MHD_Daemon *start_one(struct http_server *server, const struct htt
     return MHD_start_daemon(
         (is_tls ? MHD_USE_TLS : MHD_NO_FLAG) | MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC |
             MHD_USE_ERROR_LOG,
-        0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_complaint, NULL,
+        0, on_accept, server, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_complaint, NULL,
         MHD_OPTION_LISTEN_SOCKET, l->fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)HTTP_SERVER_THREADS,
         MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)s->web.connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        (unsigned)s->web.connections_max * HTTP_SERVER_THREADS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         (unsigned)s->web.client_connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)((s->web.timeout_ms + 999) / 1000), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         HEAD_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, STRICT, MHD_OPTION_URI_LOG_CALLBACK, on_target,
@@ -323,6 +342,7 @@ struct http_server *http_server_start(struct site *site, const struct http_liste
     server->site = site;
     server->listen = l;
     server->timeout_ms = s->web.timeout_ms;
+    server->open_max = (size_t)s->web.connections_max * l->count;
     mutex_init(&server->lock);
     tls_pair_init(&server->pair);
     take_pair(server, pair);
