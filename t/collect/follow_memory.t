@@ -10,7 +10,7 @@ import tap
 from follow import Log, PROGRAM
 
 LINES = 200000 if os.environ.get("TG_SHORT") else 1000000
-RATIO = 1.1
+SLACK_KIB = 1024  # the allocator's; a log that is kept would take many times as much
 
 
 def write(log, lines):
@@ -46,7 +46,7 @@ def main():
             tap.same(got, lines + (lines // 1000 + 39) // 50, "%d lines, %s" % (lines, how))
             tap.note("%d KiB, %d lines/s" % (peak, speed))
             peaks.append(peak)
-        tap.ok(peaks[1] < peaks[0] * RATIO, "%s: constant memory" % how, peaks)
+        tap.ok(peaks[1] < peaks[0] + SLACK_KIB, "%s: constant memory" % how, peaks)
 
 
 tap.need("xz")
