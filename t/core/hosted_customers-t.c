@@ -50,8 +50,8 @@ static void test_faults(void)
                                         "@a",
                                         "a/b",
                                         "\xc3\xa4",
-                                        "0123456789012345678901234567890123456789"
-                                        "0123456789012345678901234"};
+                                        ("0123456789012345678901234567890123456789"
+                                         "0123456789012345678901234")};
     size_t before = w->customer_of.count;
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
