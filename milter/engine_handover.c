@@ -36,12 +36,6 @@ static bool inode_of(int fd, uint64_t *inode)
     return true;
 }
 
-static void note_text(struct buf *notes, struct slice text)
-{
-    buf_add_u32(notes, (uint32_t)text.len);
-    buf_add(notes, text);
-}
-
 static bool note_session(struct buf *notes, const struct dispatch_connection *session)
 {
     struct buf text;
@@ -49,7 +43,7 @@ static bool note_session(struct buf *notes, const struct dispatch_connection *se
 
     buf_init(&text, SESSION_BYTES);
     dispatch_save(session, &text);
-    note_text(notes, buf_slice(&text));
+    buf_add_text(notes, buf_slice(&text));
     done = !text.failed && !notes->failed;
     buf_fini(&text);
     return done;
@@ -68,7 +62,7 @@ static bool note(struct engine_handover *h, int fd, const struct milter_server *
         buf_add_u32(&h->notes, NOTES_FORM);
     buf_add_u32(&h->notes, (uint32_t)(inode >> 32));
     buf_add_u32(&h->notes, (uint32_t)inode);
-    note_text(&h->notes, held);
+    buf_add_text(&h->notes, held);
     if (note_session(&h->notes, session) && milter_server_save(s, &h->notes))
         return true;
     h->notes.len = before;
@@ -206,13 +200,6 @@ void engine_heritage_open(struct engine_heritage *h, int *listener)
     read_notes(h);
 }
 
-static bool take_text(struct slice *rest, struct slice *text)
-{
-    uint32_t len;
-
-    return slice_take_u32(rest, &len) && slice_take(rest, len, text);
-}
-
 /* The note of that socket, into *s, *held and *session. */
 static bool find_note(const struct engine_heritage *h, uint64_t inode, struct milter_server *s,
                       struct buf *held, struct slice *session)
@@ -223,7 +210,7 @@ static bool find_note(const struct engine_heritage *h, uint64_t inode, struct mi
     if (!slice_take_u32(&rest, &form) || form != NOTES_FORM)
         return false;
     while (slice_take_u32(&rest, &high) && slice_take_u32(&rest, &low) &&
-           take_text(&rest, &bytes) && take_text(&rest, session)) {
+           slice_take_text(&rest, &bytes) && slice_take_text(&rest, session)) {
         if (!milter_server_restore(s, &rest))
             return false;
         if (((uint64_t)high << 32 | low) == inode) {

@@ -95,26 +95,13 @@ const struct visited_place *visited_next(const struct visited *v, const struct v
     return at;
 }
 
-static void save_text(struct buf *out, struct slice text)
-{
-    buf_add_u32(out, (uint32_t)text.len);
-    buf_add(out, text);
-}
-
-static bool restore_text(struct slice *in, struct slice *text)
-{
-    uint32_t len;
-
-    return slice_take_u32(in, &len) && slice_take(in, len, text);
-}
-
 void visited_save(const struct visited *v, struct buf *out)
 {
     for (const struct visited_place *p = NULL; (p = visited_next(v, p)) != NULL;) {
-        save_text(out, p->account);
-        save_text(out, p->user);
+        buf_add_text(out, p->account);
+        buf_add_text(out, p->user);
     }
-    save_text(out, SLICE_NONE);
+    buf_add_text(out, SLICE_NONE);
 }
 
 /* The last account is empty. */
@@ -123,10 +110,10 @@ bool visited_restore(struct visited *v, struct slice *in)
     struct slice account, user;
     struct visited_place *p;
 
-    while (restore_text(in, &account)) {
+    while (slice_take_text(in, &account)) {
         if (account.len == 0)
             return true;
-        if (!restore_text(in, &user))
+        if (!slice_take_text(in, &user))
             return false;
         p = visited_find(v, account, user);
         if (p != NULL)

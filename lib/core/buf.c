@@ -118,6 +118,12 @@ void buf_add_u32(struct buf *b, uint32_t value)
     buf_add(b, (struct slice){bytes, 4});
 }
 
+void buf_add_text(struct buf *b, struct slice text)
+{
+    buf_add_u32(b, (uint32_t)text.len);
+    buf_add(b, text);
+}
+
 struct slice buf_slice(const struct buf *b)
 {
     return (struct slice){b->data != NULL ? b->data : "", b->len};

@@ -34,6 +34,8 @@ void buf_add_number(struct buf *b, uint64_t value) TG_NONNULL(1);
 void buf_add_varint(struct buf *b, uint64_t value) TG_NONNULL(1);
 /* Big-endian, as the milter protocol and the journal have it. */
 void buf_add_u32(struct buf *b, uint32_t value) TG_NONNULL(1);
+/* Its length as u32, then the text: slice_take_text reads it. */
+void buf_add_text(struct buf *b, struct slice text) TG_NONNULL(1);
 /* Room for `len` more bytes, for the caller to fill and then add to b->len; NULL on failure. */
 char *buf_space(struct buf *b, size_t len) TG_NONNULL(1);
 struct slice buf_slice(const struct buf *b) TG_NONNULL(1);

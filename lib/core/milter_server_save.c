@@ -2,18 +2,11 @@
 
 enum { WORDS = 6 };
 
-static void save_slice(struct buf *out, struct slice text)
-{
-    buf_add_u32(out, (uint32_t)text.len);
-    buf_add(out, text);
-}
-
 static bool restore_slice(struct slice *in, struct buf *text)
 {
     struct slice got;
-    uint32_t len;
 
-    if (!slice_take_u32(in, &len) || !slice_take(in, len, &got))
+    if (!slice_take_text(in, &got))
         return false;
     buf_reset(text);
     buf_add(text, got);
@@ -30,8 +23,8 @@ bool milter_server_save(const struct milter_server *s, struct buf *out)
     buf_add_u32(out, s->offered);
     buf_add_u32(out, s->is_negotiated);
     buf_add_u32(out, s->state);
-    save_slice(out, buf_slice(&s->peer));
-    save_slice(out, buf_slice(&s->macros.kept));
+    buf_add_text(out, buf_slice(&s->peer));
+    buf_add_text(out, buf_slice(&s->macros.kept));
     return !out->failed;
 }
 

@@ -194,3 +194,10 @@ bool slice_take_u32(struct slice *s, uint32_t *value)
     *s = (struct slice){s->ptr + 4, s->len - 4};
     return true;
 }
+
+bool slice_take_text(struct slice *s, struct slice *text)
+{
+    uint32_t len;
+
+    return slice_take_u32(s, &len) && slice_take(s, len, text);
+}

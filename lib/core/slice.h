@@ -55,5 +55,7 @@ char slice_ascii_lower(char c);
 bool slice_take_varint(struct slice *s, uint64_t *value) TG_NONNULL(1);
 bool slice_take_u32(struct slice *s, uint32_t *value) TG_NONNULL(1);
 bool slice_take(struct slice *s, size_t len, struct slice *head) TG_NONNULL(1);
+/* A u32 and so many bytes; false where they are torn, and *s is used up in part. */
+bool slice_take_text(struct slice *s, struct slice *text) TG_NONNULL(1, 2);
 
 #endif
