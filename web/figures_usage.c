@@ -1,6 +1,5 @@
 #include "web/figures_usage.h"
 
-#include <stdio.h>
 #include <sysexits.h>
 
 #include "lib/admin/holder_usage.h"
@@ -48,20 +47,13 @@ static bool is_exempt(const struct figures_usage_reading *d)
             strmap_find(&d->setup.rules->exempt.users, d->scope->user) != NULL);
 }
 
-static struct slice customer_holder(struct figures_usage_reading *d)
-{
-    char text[sizeof HOLDER_CUSTOMER + HOSTED_CUSTOMER_MAX];
-    int len = snprintf(text, sizeof text, HOLDER_CUSTOMER "%.*s", SLICE_FMT(d->scope->account));
-
-    return arena_copy(&d->x->arena, (struct slice){text, (size_t)len});
-}
-
 /* Nothing is charged to what is not hosted, or charged to another. */
 static bool has_limits(struct figures_usage_reading *d)
 {
-    struct slice typed = d->scope->level == SCOPE_SERVER     ? SERVER
-                         : d->scope->level == SCOPE_CUSTOMER ? customer_holder(d)
-                                                             : d->scope->account;
+    struct slice typed = d->scope->level == SCOPE_SERVER ? SERVER
+                         : d->scope->level == SCOPE_CUSTOMER
+                             ? limit_check_customer(d->scope->account, &d->x->arena)
+                             : d->scope->account;
     struct err unknown = {0};
 
     return holder_parse(&d->setup, typed, &d->x->arena, &d->holder, &unknown) == 0 &&

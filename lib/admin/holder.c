@@ -255,10 +255,8 @@ struct slice holder_customer_of(const struct setup *s, const struct holder *h, s
 {
     bool has_domain = h->kind == HOLDER_IS_DOMAIN || h->kind == HOLDER_IS_USER;
     struct slice customer = has_domain ? hosted_customer(s->hosted, h->rules) : SLICE_NONE;
-    char text[sizeof HOLDER_CUSTOMER + HOSTED_CUSTOMER_MAX];
-    int len = snprintf(text, sizeof text, HOLDER_CUSTOMER "%.*s", SLICE_FMT(customer));
 
-    return customer.len > 0 ? arena_copy(arena, (struct slice){text, (size_t)len}) : SLICE_NONE;
+    return customer.len > 0 ? limit_check_customer(customer, arena) : SLICE_NONE;
 }
 
 struct slice holder_customer(const struct holder *h)

@@ -52,16 +52,10 @@ static int customers_add(struct limit_holders_reading *w, struct err *err)
     void *value;
 
     while (strmap_next(&w->setup->hosted->customer_names, &at, &name, &value)) {
-        struct buf b;
-        int result;
-
-        buf_init(&b, sizeof HOLDER_CUSTOMER + HOSTED_CUSTOMER_MAX);
-        buf_addf(&b, HOLDER_CUSTOMER "%.*s", SLICE_FMT(name));
-        name = arena_copy(&w->kept, buf_slice(&b));
-        buf_fini(&b);
-        result =
-            name.ptr == NULL ? err_set(err, EX_OSERR, "out of memory") : name_add(w, name, err);
-        if (result != 0)
+        name = limit_check_customer(name, &w->kept);
+        if (name.ptr == NULL)
+            return err_set(err, EX_OSERR, "out of memory");
+        if (name_add(w, name, err) != 0)
             return -1;
     }
     return 0;

@@ -1,7 +1,6 @@
 #include "lib/billing/bill.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -78,14 +77,6 @@ static int by_customer(const void *a, const void *b)
     return order != 0 ? order : slice_compare(x->account, y->account);
 }
 
-static struct slice customer_account(struct slice customer, struct arena *arena)
-{
-    char text[sizeof HOLDER_CUSTOMER + HOSTED_CUSTOMER_MAX];
-    int len = snprintf(text, sizeof text, HOLDER_CUSTOMER "%.*s", SLICE_FMT(customer));
-
-    return arena_copy(arena, (struct slice){text, (size_t)len});
-}
-
 /* A customer's figures are what its accounts are billed: their adjustments are within. */
 static int row_sum(struct bill *out, const struct bill_row *row, struct arena *arena)
 {
@@ -93,7 +84,7 @@ static int row_sum(struct bill *out, const struct bill_row *row, struct arena *a
 
     if (row->customer.len == 0 || sum == NULL || !slice_equal(sum->customer, row->customer)) {
         struct slice account =
-            row->customer.len > 0 ? customer_account(row->customer, arena) : row->account;
+            row->customer.len > 0 ? limit_check_customer(row->customer, arena) : row->account;
 
         sum = account.ptr != NULL ? bill_add(out, account, arena) : NULL;
         if (sum == NULL)

@@ -228,7 +228,7 @@ struct limit_customers {
     struct strmap index; /* name -> index + 1 */
 };
 
-static struct slice customer_holder(struct slice name, struct arena *arena)
+struct slice limit_check_customer(struct slice name, struct arena *arena)
 {
     char text[sizeof HOLDER_CUSTOMER + HOSTED_CUSTOMER_MAX];
     int len = snprintf(text, sizeof text, HOLDER_CUSTOMER "%.*s", SLICE_FMT(name));
@@ -253,7 +253,7 @@ static struct limit_customer *customer_of(struct limit_customers *all, struct sl
     all->list = grown;
     grown = &all->list[all->count++];
     *entry = (void *)(uintptr_t)all->count;
-    *grown = (struct limit_customer){.holder = customer_holder(name, arena)};
+    *grown = (struct limit_customer){.holder = limit_check_customer(name, arena)};
     return grown->holder.ptr != NULL ? grown : NULL;
 }
 

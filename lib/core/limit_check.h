@@ -123,6 +123,8 @@ struct test_answer {
 
 /* Is the holder charged for that account's mail? */
 bool limit_check_is_of(const struct limit_check *d, struct slice account) TG_NONNULL(1);
+/* The holder's name of a customer: HOLDER_CUSTOMER and that name. ptr NULL: no memory. */
+struct slice limit_check_customer(struct slice name, struct arena *arena) TG_NONNULL(2);
 /* A name for the check's window, unique among all; added to *b. */
 void limit_check_window_name(const struct limit_check *d, struct buf *b) TG_NONNULL(1);
 
