@@ -150,8 +150,10 @@ static int read_named(struct usage_command *w, struct err *err)
         if (take_user(w, w->users_typed.items[i], err) != 0)
             return -1;
     }
-    return holder_usage_of(&w->cli->reader, &w->holder, &w->limits, &w->users, &w->arena, &w->rows,
-                           err);
+    if (holder_usage_of(&w->cli->reader, &w->holder, &w->limits, &w->users, &w->arena, &w->rows,
+                        err) != 0)
+        return -1;
+    return holder_usage_forecast(&w->cli->reader, &w->holder, &w->rows, &w->arena, err);
 }
 
 static int read_all(struct usage_command *w, struct err *err)
@@ -167,7 +169,8 @@ static int read_all(struct usage_command *w, struct err *err)
     if (w->users_typed.count > 0)
         return read_named(w, err);
     if (holder_usage_read(&w->cli->reader, &w->holder, &w->limits, now_s, (size_t)w->top, &w->arena,
-                          &w->rows, err) != 0)
+                          &w->rows, err) != 0 ||
+        holder_usage_forecast(&w->cli->reader, &w->holder, &w->rows, &w->arena, err) != 0)
         return -1;
     return w->holder.is_exempt ? 0
                                : holder_usage_add_customer(&w->setup, &w->cli->reader, &w->holder,

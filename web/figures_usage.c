@@ -18,8 +18,10 @@ struct figures_usage_reading {
 
 static int of_domain(struct figures_usage_reading *d, struct figures_usage *out, struct err *err)
 {
-    return holder_usage_read(&d->x->reader, &d->holder, &d->limits, d->x->now_ms / 1000, d->users,
-                             &d->x->arena, &out->rows, err);
+    if (holder_usage_read(&d->x->reader, &d->holder, &d->limits, d->x->now_ms / 1000, d->users,
+                          &d->x->arena, &out->rows, err) != 0)
+        return -1;
+    return holder_usage_forecast(&d->x->reader, &d->holder, &out->rows, &d->x->arena, err);
 }
 
 /* What the whole domain has used is not his to see. */
@@ -37,7 +39,7 @@ static int of_user(struct figures_usage_reading *d, struct figures_usage *out, s
             out->rows.list[kept++] = out->rows.list[i];
     }
     out->rows.count = kept;
-    return 0;
+    return holder_usage_forecast(&d->x->reader, &d->holder, &out->rows, &d->x->arena, err);
 }
 
 static bool is_exempt(const struct figures_usage_reading *d)

@@ -13,8 +13,8 @@ static struct usage_question question(const struct holder *h, const struct holde
         .holder = h->name, .subject = h->subject, .limits = l->limits, .count = l->count};
 }
 
-static int rows_forecast(struct reader *r, const struct holder *h, const struct usage_rows *rows,
-                         struct arena *arena, struct err *err)
+int holder_usage_forecast(struct reader *r, const struct holder *h, const struct usage_rows *rows,
+                          struct arena *arena, struct err *err)
 {
     struct forecast_question *q = arena_array(arena, rows->count + 1, sizeof *q);
 
@@ -31,9 +31,7 @@ int holder_usage_of(struct reader *r, const struct holder *h, const struct holde
 {
     struct usage_question q = question(h, l);
 
-    if (read_usage(r, &q, users, arena, out, err) != 0)
-        return -1;
-    return rows_forecast(r, h, out, arena, err);
+    return read_usage(r, &q, users, arena, out, err);
 }
 
 static int by_fullness(const void *a, const void *b)
@@ -69,7 +67,7 @@ int holder_usage_read(struct reader *r, const struct holder *h, const struct hol
     if (read_usage(r, &q, &users, arena, out, err) != 0)
         return -1;
     order_users(out, top);
-    return rows_forecast(r, h, out, arena, err);
+    return 0;
 }
 
 static int rows_add(struct usage_rows *rows, const struct usage_rows *more, struct arena *arena,

@@ -15,6 +15,10 @@ int holder_usage_of(struct reader *r, const struct holder *h, const struct holde
 int holder_usage_read(struct reader *r, const struct holder *h, const struct holder_limits *l,
                       int64_t now_s, size_t top, struct arena *arena, struct usage_rows *out,
                       struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3, 6, 7, 8);
+/* When they will be full, for who shows that: 28 days of each row are read. */
+int holder_usage_forecast(struct reader *r, const struct holder *h, const struct usage_rows *rows,
+                          struct arena *arena, struct err *err) TG_MUST_USE
+    TG_NONNULL(1, 2, 3, 4, 5);
 /* Adds to the rows of a domain, or of a user, those of the customer whose it is, if it has one:
  * these limits apply to its mail, too. */
 int holder_usage_add_customer(const struct setup *s, struct reader *r, const struct holder *h,
