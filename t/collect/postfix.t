@@ -31,6 +31,7 @@ smtpd_timeout = 3s
 smtpd_hard_error_limit = 5
 smtpd_soft_error_limit = 100
 smtp_helo_timeout = 3s
+smtp_connection_cache_on_demand = no
 minimal_backoff_time = 4000s
 maximal_backoff_time = 4000s
 queue_run_delay = 4000s
