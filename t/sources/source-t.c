@@ -10,14 +10,15 @@
 #include "t/sources/source_fixture.h"
 
 static struct redis_fixture redis;
-static int64_t skew_ms; /* the clock is ahead by this much */
+static int64_t skew_ms;   /* the clock is ahead by this much */
+static int64_t frozen_ms; /* > 0: it stands there, but for the skew */
 
 int64_t __real_clock_monotonic_ms(void);
 int64_t __wrap_clock_monotonic_ms(void);
 
 int64_t __wrap_clock_monotonic_ms(void)
 {
-    return __real_clock_monotonic_ms() + skew_ms;
+    return (frozen_ms > 0 ? frozen_ms : __real_clock_monotonic_ms()) + skew_ms;
 }
 static char url[160];
 
@@ -298,11 +299,13 @@ static void test_watch(void)
     OK(w != NULL, "a watch");
     OK(source_watch_look(w) == SOURCES_SAME, "nothing has changed");
     write_file("w1", "a.example\nb.example\n");
+    frozen_ms = __real_clock_monotonic_ms();
     OK(source_watch_look(w) == SOURCES_WRITTEN, "a file is being written");
     skew_ms += 1999;
     OK(source_watch_look(w) == SOURCES_WRITTEN, "and does not rest yet");
     skew_ms += 1;
     OK(source_watch_look(w) == SOURCES_CHANGED, "it rests");
+    frozen_ms = 0;
     OK(source_watch_look(w) == SOURCES_SAME, "it is reported once");
     write_file("w2", "c.example\n");
     OK(look_twice(w) == SOURCES_CHANGED, "a file has appeared");
