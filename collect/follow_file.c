@@ -12,6 +12,15 @@
 
 #define NS_PER_MS INT64_C(1000000)
 
+/* From its end means as it is now, not at the first read. What fails is tried again then. */
+static void begin_now(struct follow_file *f)
+{
+    struct err why;
+
+    if (!f->has_at && f->options.mode == FOLLOW_LIVE && f->options.from == FOLLOW_FROM_END)
+        (void)!follow_find_begin(f, clock_monotonic_ms(), &why);
+}
+
 int follow_file_init(struct follow_file *f, const char *path, const struct follow_options *options,
                      const struct follow_position *at, struct err *err)
 {
@@ -33,6 +42,7 @@ int follow_file_init(struct follow_file *f, const char *path, const struct follo
         f->at = *at;
     else
         f->at.written_ns = FOLLOW_STATE_NOT_BEGUN;
+    begin_now(f);
     return 0;
 }
 

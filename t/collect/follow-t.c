@@ -107,6 +107,25 @@ static void test_fits(void)
            "without any file it cannot be told");
 }
 
+/* What is written before the first look is new, too. */
+static void test_from_end(void)
+{
+    const struct follow_options options = {FOLLOW_LIVE, FOLLOW_FROM_END, 0};
+    struct slice line;
+    struct err err = {0};
+    struct follow *f;
+    struct gap gap;
+
+    append("old\n");
+    f = follow_open(path, &options, NULL, &err);
+    append("new\n");
+    OK(f != NULL && follow_next(f, clock_monotonic_ms(), &line, &gap, &err) == FOLLOW_LINE,
+       err.text);
+    IS_SLICE(line, SLICE("new"), "from its end as it was when it was opened");
+    follow_close(f);
+    (void)unlink(path);
+}
+
 int main(void)
 {
     struct follow *f;
@@ -130,6 +149,7 @@ int main(void)
     append("old\n");
     after_rotation(open_at(NULL), "", "before the first reading there is no position");
     test_fits();
+    test_from_end();
     (void)rmdir(dir);
     return tap_done();
 }
