@@ -16,17 +16,17 @@
 #include "lib/ledger/learn.h"
 #include "lib/ledger/ledger_share.h"
 #include "lib/ledger/push.h"
+#include "lib/ledger/push_report.h"
 #include "lib/ledger/push_schema.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
 #include "lib/sys/log_limit.h"
 
-#define BUDGET_MS      200
-#define PAUSE_MS       1000 /* after a problem with Redis */
-#define RETRY_MS       20
-#define RIVAL_QUIET_MS 60000
-#define CLAIMS_BYTES   ((size_t)1 << 20)
-#define SOURCES_BYTES  ((size_t)1 << 16)
+#define BUDGET_MS     200
+#define PAUSE_MS      1000 /* after a problem with Redis */
+#define RETRY_MS      20
+#define CLAIMS_BYTES  ((size_t)1 << 20)
+#define SOURCES_BYTES ((size_t)1 << 16)
 
 struct pushing {
     struct collect_db *db;
@@ -45,7 +45,8 @@ struct pushing {
     int64_t next_ms; /* monotonic */
     void (*resumed)(void *context);
     void *context;
-    struct log_problem store_problem, alarm_problem, refused, undone, rival;
+    struct push_report report;
+    struct log_problem store_problem, alarm_problem;
 };
 
 /* --- resuming ----------------------------------------------------------------------------------
@@ -180,11 +181,8 @@ struct pushing *pushing_new(const struct settings *s, const char *dir, struct co
                           .store_problem = {"redis cannot be written", "redis is written again",
                                             LOG_WARNING, .times = 0},
                           .alarm_problem = {"the ledger cannot be written, anomalies wait",
-                                            "anomalies are told again", LOG_ERR, .times = 0},
-                          .refused = {"redis refuses counters", "redis takes all counters again",
-                                      LOG_ERR, .times = 0},
-                          .undone = {"counters in redis were changed", NULL, LOG_ERR, .times = 0},
-                          .rival = {"two nodes of the same name", NULL, LOG_ERR, .times = 0}};
+                                            "anomalies are told again", LOG_ERR, .times = 0}};
+    push_report_init(&p->report);
     buf_init(&p->sources, SOURCES_BYTES);
     buf_init(&p->notes, SOURCES_BYTES);
     buf_init(&p->through, SOURCES_BYTES);
@@ -219,30 +217,6 @@ void pushing_reload(struct pushing *p, const struct settings *s)
 
 /* --- steps -------------------------------------------------------------------------------------
  */
-
-static void report_findings(struct pushing *p)
-{
-    struct push_findings *f = push_findings(p->push);
-    int64_t now_ms = clock_monotonic_ms();
-
-    if (f->refused > 0)
-        log_problem_raise(&p->refused, &f->refused_first, now_ms);
-    if (f->undone > 0)
-        log_problem_raise(&p->undone, &f->undone_first, now_ms);
-    if (f->rival.code != 0)
-        log_problem_raise(&p->rival, &f->rival, now_ms);
-    if (f->left.code != 0)
-        log_event(LOG_ERR, "counting continues under a new share", LOG_STR("reason", f->left.text));
-    if (f->losses > 0) {
-        streams_look(p->streams);
-        log_event(LOG_WARNING, "redis has lost counters, pushing all again",
-                  LOG_STR("redis", store_where(p->store)));
-    }
-    *f = (struct push_findings){0};
-    log_problem_settle(&p->refused, now_ms, SCRUB_MS * 2);
-    log_problem_settle(&p->undone, now_ms, SCRUB_MS * 2);
-    log_problem_settle(&p->rival, now_ms, RIVAL_QUIET_MS);
-}
 
 /* Of those that have ever been read. */
 static int through_take(struct pushing *p, struct err *err)
@@ -310,7 +284,8 @@ static int step(struct pushing *p, int64_t through_ms, int64_t budget_ms)
 
     if (rc == 0)
         rc = push_step(p->push, &p->now, budget_ms, &e);
-    report_findings(p);
+    if (push_report_take(&p->report, push_findings(p->push), store_where(p->store)))
+        streams_look(p->streams);
     lists = rc < 0 ? -1 : lists_step(p, &e);
     if (lists < 0) {
         log_problem_raise(&p->store_problem, &e, clock_monotonic_ms());

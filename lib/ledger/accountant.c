@@ -21,6 +21,7 @@
 #include "lib/ledger/ledger_recover.h"
 #include "lib/ledger/ledger_share.h"
 #include "lib/ledger/push.h"
+#include "lib/ledger/push_report.h"
 #include "lib/ledger/push_schema.h"
 #include "lib/ledger/turns.h"
 #include "lib/ledger/upkeep.h"
@@ -35,7 +36,6 @@
 #define PUSH_BUDGET_MS    50    /* then the journal gets its turn again */
 #define STOP_FOLD_MS      10000 /* at the end; the rest waits for the next start */
 #define PUSH_PAUSE_MS     1000  /* after a problem with Redis */
-#define RIVAL_QUIET_MS    60000 /* then it is over */
 #define EVICTION_EVERY_MS 60000
 #define NICE              5 /* mail comes first: figures may be some seconds older */
 
@@ -56,7 +56,8 @@ struct accountant {
     int64_t push_next_ms; /* monotonic */
     struct turns turns;
     struct upkeep upkeep;
-    struct log_problem store_problem, refused, undone, rival, eviction;
+    struct push_report report;
+    struct log_problem store_problem, eviction;
     int64_t eviction_next_ms;
     uint64_t eviction_generation; /* the connection that was asked */
 
@@ -76,29 +77,6 @@ struct accountant {
 };
 
 /* --- pushing --------------------------------------------------------------------------------- */
-
-static void report_findings(struct accountant *a)
-{
-    struct push_findings *f = push_findings(a->push);
-    int64_t now_ms = clock_monotonic_ms();
-
-    if (f->refused > 0)
-        log_problem_raise(&a->refused, &f->refused_first, now_ms);
-    if (f->undone > 0)
-        log_problem_raise(&a->undone, &f->undone_first, now_ms);
-    if (f->rival.code != 0)
-        log_problem_raise(&a->rival, &f->rival, now_ms);
-    if (f->left.code != 0)
-        log_event(LOG_ERR, "counting continues under a new share", LOG_STR("reason", f->left.text));
-    if (f->losses > 0)
-        log_event(LOG_WARNING, "redis has lost counters, pushing all again",
-                  LOG_STR("redis", store_where(a->store)));
-    *f = (struct push_findings){0};
-    /* All rows are looked at within the time of a scrub. */
-    log_problem_settle(&a->refused, now_ms, SCRUB_MS * 2);
-    log_problem_settle(&a->undone, now_ms, SCRUB_MS * 2);
-    log_problem_settle(&a->rival, now_ms, RIVAL_QUIET_MS);
-}
 
 static bool is_eviction_allowed(struct accountant *a)
 {
@@ -140,7 +118,7 @@ static int push_some(struct accountant *a, int64_t budget_ms)
     a->now.counted_through = a->folding.counted_through;
     a->now.is_caught_up = ledger_run_is_reached(a->ledger);
     rc = push_step(a->push, &a->now, budget_ms, &e);
-    report_findings(a);
+    (void)push_report_take(&a->report, push_findings(a->push), store_where(a->store));
     changes = rc < 0 ? -1 : changes_step(a->changes, &e);
     if (changes < 0 || watch_eviction(a, &e) < 0) {
         log_problem_raise(&a->store_problem, &e, clock_monotonic_ms());
@@ -183,9 +161,9 @@ static const char *first_problem(const struct accountant *a)
     const struct log_problem *all[] = {&a->folding.journal_problem,
                                        &a->folding.ledger_problem,
                                        &a->store_problem,
-                                       &a->rival,
-                                       &a->refused,
-                                       &a->undone,
+                                       &a->report.rival,
+                                       &a->report.refused,
+                                       &a->report.undone,
                                        &a->eviction,
                                        &a->folding.strays};
 
@@ -421,15 +399,13 @@ static struct accountant *accountant_new(struct journal *journal, const struct s
 
     if (a == NULL)
         return NULL;
-    *a = (struct accountant){
-        .journal = journal,
-        .store_problem = {"counters are not pushed to redis", "counters are pushed again",
-                          LOG_WARNING, .times = 0},
-        .refused = {"redis refuses counters", NULL, LOG_ERR, .times = 0},
-        .undone = {"counters in redis were changed from outside", NULL, LOG_ERR, .times = 0},
-        .rival = {"two nodes of the same name", NULL, LOG_ERR, .times = 0},
-        .eviction = {"redis may delete counters", "redis keeps all counters again", LOG_ERR,
-                     .times = 0}};
+    *a =
+        (struct accountant){.journal = journal,
+                            .store_problem = {"counters are not pushed to redis",
+                                              "counters are pushed again", LOG_WARNING, .times = 0},
+                            .eviction = {"redis may delete counters",
+                                         "redis keeps all counters again", LOG_ERR, .times = 0}};
+    push_report_init(&a->report);
     mutex_init(&a->lock);
     mutex_condition_init(&a->wake);
     mutex_condition_init(&a->folded);
