@@ -81,6 +81,7 @@ static const struct options_table table = {
     .words_least = 1,
     .words_most = 4,
     .missing = "expected add, list or revoke",
+    .verbs = verbs,
     .notes = "An adjustment is never changed or removed: revoke adds the opposite, in the same "
              "month or, where that is closed, in the present one."};
 
@@ -152,12 +153,9 @@ static int parse(struct adjust_command *w, int argc, char **argv)
 
     if (safe == NULL || protect(w, argc, argv, safe, &err) != 0)
         return cli_fail(&err);
-    code = options_parse(&table, w->cli, w, argc, safe, &typed);
+    code = options_parse_verb(&table, w->cli, w, argc, safe, &typed, &verb);
     if (code != EX_OK)
         return code;
-    verb = options_verb(&table, typed[0], verbs);
-    if (verb < 0)
-        return EX_USAGE;
     w->verb = (enum adjust_verb)verb;
     w->words = typed + 1;
     return check(w);

@@ -184,13 +184,11 @@ static int check(const struct command_line *c, int count)
 static int parse(struct command_line *c, int argc, char **argv)
 {
     char **typed;
-    int code = options_parse(&table, c->cli, c, argc, argv, &typed), verb, count = 0;
+    int verb, count = 0;
+    int code = options_parse_verb(&table, c->cli, c, argc, argv, &typed, &verb);
 
     if (code != EX_OK)
         return code;
-    verb = options_verb(&table, typed[0], verbs);
-    if (verb < 0)
-        return EX_USAGE;
     c->verb = (enum limit_verb)verb;
     while (typed[1 + count] != NULL)
         count++;

@@ -48,13 +48,10 @@ static const struct options_table table = {
 static int parse(struct node_command *w, int argc, char **argv)
 {
     char **typed;
-    int code = options_parse(&table, w->cli, w, argc, argv, &typed), verb;
+    int verb, code = options_parse_verb(&table, w->cli, w, argc, argv, &typed, &verb);
 
     if (code != EX_OK)
         return code;
-    verb = options_verb(&table, typed[0], verbs);
-    if (verb < 0)
-        return EX_USAGE;
     w->verb = (enum node_verb)verb;
     w->name = typed[1];
     if (w->verb == VERB_RETIRE && w->name == NULL)

@@ -224,6 +224,22 @@ int options_parse(const struct options_table *t, struct cli *cli, void *into, in
     return check_words(t, argc - optind, *words);
 }
 
+int options_parse_verb(const struct options_table *t, struct cli *cli, void *into, int argc,
+                       char **argv, char ***words, int *verb)
+{
+    int code = options_parse(t, cli, into, argc, argv, words), count = 0;
+
+    if (code != EX_OK)
+        return code;
+    for (; t->verbs[count] != NULL; count++) {
+        if (strcmp((*words)[0], t->verbs[count]) == 0) {
+            *verb = count;
+            return EX_OK;
+        }
+    }
+    return cli_unknown(t->command, "action", (*words)[0], t->verbs, (size_t)count);
+}
+
 const struct options_table *options_describe(struct cli *cli, const char *command,
                                              int (*run)(struct cli *cli, int argc, char **argv))
 {
@@ -235,16 +251,4 @@ const struct options_table *options_describe(struct cli *cli, const char *comman
     (void)run(cli, 1, argv);
     cli->described = NULL;
     return found;
-}
-
-int options_verb(const struct options_table *t, const char *word, const char *const *verbs)
-{
-    size_t count = 0;
-
-    for (; verbs[count] != NULL; count++) {
-        if (strcmp(word, verbs[count]) == 0)
-            return (int)count;
-    }
-    (void)cli_unknown(t->command, "action", word, verbs, count);
-    return -1;
 }

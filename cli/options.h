@@ -57,14 +57,12 @@ struct options_table {
  * *words are the other arguments, ended by NULL. */
 int options_parse(const struct options_table *t, struct cli *cli, void *into, int argc, char **argv,
                   char ***words) TG_NONNULL(1, 2, 3, 5, 6);
+/* The same for a table with verbs; *verb is the place of the first word among them. */
+int options_parse_verb(const struct options_table *t, struct cli *cli, void *into, int argc,
+                       char **argv, char ***words, int *verb) TG_NONNULL(1, 2, 3, 5, 6, 7);
 /* The table of a command; NULL: it has none. */
 const struct options_table *options_describe(struct cli *cli, const char *command,
                                              int (*run)(struct cli *cli, int argc, char **argv))
-    TG_NONNULL(1, 2, 3);
-/* Which of the verbs, ended by NULL, the word is: its place, or -1 after having said that it is
- * none.
- */
-int options_verb(const struct options_table *t, const char *word, const char *const *verbs)
     TG_NONNULL(1, 2, 3);
 /* EX_OK, or EX_OSERR, said. */
 int options_list_add(struct options_list *list, const char *text) TG_NONNULL(1);

@@ -64,6 +64,7 @@ static const struct options_table table = {
     .words_least = 1,
     .words_most = 2,
     .missing = "expected list, show, close, verify, carry or export",
+    .verbs = verbs,
     .notes = "The file of a closed month and its hash are kept in STATE_DIR/periods and in Redis. "
              "What changes in it later becomes an adjustment of the next month."};
 
@@ -96,13 +97,10 @@ static int check(const struct period_command *w)
 static int parse(struct period_command *w, int argc, char **argv)
 {
     char **typed;
-    int code = options_parse(&table, w->cli, w, argc, argv, &typed), verb;
+    int verb, code = options_parse_verb(&table, w->cli, w, argc, argv, &typed, &verb);
 
     if (code != EX_OK)
         return code;
-    verb = options_verb(&table, typed[0], verbs);
-    if (verb < 0)
-        return EX_USAGE;
     w->verb = verb;
     w->typed = typed[1];
     return check(w);

@@ -82,13 +82,10 @@ static int check(const struct plan_command *w, char **typed)
 static int parse(struct plan_command *w, int argc, char **argv)
 {
     char **typed;
-    int code = options_parse(&table, w->cli, w, argc, argv, &typed), verb;
+    int verb, code = options_parse_verb(&table, w->cli, w, argc, argv, &typed, &verb);
 
     if (code != EX_OK)
         return code;
-    verb = options_verb(&table, typed[0], verbs);
-    if (verb < 0)
-        return EX_USAGE;
     w->verb = (enum plan_verb)verb;
     w->holder_typed = typed[1];
     w->plan_typed = typed[1] != NULL ? typed[2] : NULL;

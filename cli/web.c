@@ -283,14 +283,12 @@ static int run_card(struct web_command *c, const char *typed)
     return print_card(c, typed, &err) == 0 ? EX_OK : cli_fail(&err);
 }
 
-static int run(struct web_command *c, char **typed)
+static int run(struct web_command *c, int verb, char **typed)
 {
-    int verb = options_verb(&table, typed[0], verbs), code;
     struct err err = {0};
     struct web_user user;
+    int code;
 
-    if (verb < 0)
-        return EX_USAGE;
     if (verb == 2)
         return run_card(c, typed[1]);
     if (c->days > 0)
@@ -312,12 +310,12 @@ int command_web(struct cli *cli, int argc, char **argv)
 {
     struct web_command c = {.cli = cli, .role = -1};
     char **typed;
-    int code = options_parse(&table, cli, &c, argc, argv, &typed);
+    int verb, code = options_parse_verb(&table, cli, &c, argc, argv, &typed, &verb);
 
     if (code != EX_OK)
         return code == OPTIONS_DONE ? EX_OK : code;
     arena_init(&c.arena, ARENA_BYTES);
-    code = run(&c, typed);
+    code = run(&c, verb, typed);
     arena_fini(&c.arena);
     return code;
 }
