@@ -58,24 +58,45 @@ static void say_refused(const struct err *err)
     (void)cli_fail(err);
 }
 
-static int print_all(const struct bill_export *x)
+/* Plesk's is one document: it may be given to Plesk as a file. */
+static int print_items(const struct bill_export *x, const struct bill_item *const *items,
+                       size_t count, struct buf *out, struct err *err)
 {
-    size_t most = bill_target_batch(x->target);
-    const struct bill_item *batch[100];
+    size_t most = x->target->kind == TARGET_PLESK ? count : bill_target_batch(x->target);
+
+    for (size_t i = 0; i < count; i += most) {
+        size_t n = count - i < most ? count - i : most;
+
+        if (bill_target_print(x->target, x->bill, items + i, n, out, err) != 0)
+            return cli_fail(err);
+    }
+    return EX_OK;
+}
+
+static int print_all(struct period_command *w, const struct bill_export *x)
+{
+    const struct bill_item **taken = arena_array(&w->arena, x->items->count + 1, sizeof *taken);
     struct err err = {0};
+    size_t count = 0;
     struct buf out;
     int code;
 
-    buf_init(&out, OUTPUT_BYTES);
-    for (size_t i = 0; i < x->items->count;) {
-        size_t count = 0;
+    if (taken == NULL) {
+        (void)err_set(&err, EX_OSERR, "out of memory");
+        return cli_fail(&err);
+    }
+    for (size_t i = 0; i < x->items->count; i++) {
+        int takes = bill_target_takes(x->target, &x->items->items[i], &err);
 
-        while (count < most && i < x->items->count)
-            batch[count++] = &x->items->items[i++];
-        if (bill_target_print(x->target, x->bill, batch, count, &out, &err) != 0)
+        if (takes > 0)
+            taken[count++] = &x->items->items[i];
+        else if (takes < 0)
             (void)cli_fail(&err);
     }
-    code = cli_write(&out);
+    buf_init(&out, OUTPUT_BYTES);
+    code = print_items(x, taken, count, &out, &err);
+    if (code == EX_OK)
+        code = cli_write(&out);
     buf_fini(&out);
     return code == EX_OK ? err.code : code;
 }
@@ -116,16 +137,19 @@ static int check_exporter(struct period_command *w, const char *target)
     return cli_fail(&err);
 }
 
-/* What Plesk wants to know besides. */
-static int read_days(struct period_command *w, const struct bill *bill, struct bill_target *target,
-                     struct bill_days *days, struct err *err)
+/* Plesk takes the traffic of an account as a whole, by day. */
+static int read_days(struct period_command *w, struct bill_export *x, struct bill_target *target,
+                     struct bill_days *days, struct bill_items *items, struct err *err)
 {
     struct report_time time = read_report_time(w->cli->settings, w->now);
 
     if (target->kind != TARGET_PLESK)
         return 0;
     target->days = days;
-    return bill_days_read(&w->cli->reader, &time, bill, &w->arena, days, err);
+    x->items = items;
+    return bill_days_items(x->bill, &w->arena, items, err) == 0
+               ? bill_days_read(&w->cli->reader, &time, x->bill, &w->arena, days, err)
+               : -1;
 }
 
 static int to_target(struct period_command *w, const struct bill *bill,
@@ -134,16 +158,17 @@ static int to_target(struct period_command *w, const struct bill *bill,
     struct bill_target target;
     struct bill_export x = {
         .bill = bill, .items = items, .target = &target, .again = w->again, .refused = say_refused};
+    struct bill_items traffic;
     struct bill_days days;
     struct err err = {0};
     int code;
 
     if (bill_target_open(&target, (enum bill_target_kind)(w->to - TO_TARGETS), w->cli->settings,
                          &err) != 0 ||
-        read_days(w, bill, &target, &days, &err) != 0)
+        read_days(w, &x, &target, &days, &traffic, &err) != 0)
         code = cli_fail(&err);
     else
-        code = w->dry_run ? print_all(&x) : check_exporter(w, target.name);
+        code = w->dry_run ? print_all(w, &x) : check_exporter(w, target.name);
     if (code == EX_OK && !w->dry_run)
         code = run_target(w, &x, other);
     bill_target_close(&target);

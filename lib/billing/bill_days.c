@@ -4,6 +4,8 @@
 
 #include "lib/billing/bill_read.h"
 
+#define ID_BYTES 1024
+
 static const struct counter_list counters[BILL_TRAFFICS] = {
     [BILL_TRAFFIC_IN] = {.count = 1, .ids = {COUNTER_IN_BYTES}},
     [BILL_TRAFFIC_OUT] = {.count = 2, .ids = {COUNTER_OUT_BYTES, COUNTER_FORWARD_BYTES}},
@@ -127,6 +129,40 @@ int bill_days_read(struct reader *r, const struct report_time *time, const struc
         return -1;
     for (size_t i = 0; i < b->count; i++)
         deal_out(b, i, out);
+    return 0;
+}
+
+static int item_make(const struct bill *b, const struct bill_row *row, int64_t bytes,
+                     struct arena *arena, struct bill_item *out, struct err *err)
+{
+    struct buf id;
+
+    buf_init(&id, ID_BYTES);
+    buf_addf(&id, "%.*s/%.*s/traffic/1", SLICE_FMT(b->month), SLICE_FMT(row->account));
+    *out = (struct bill_item){.id = arena_copy(arena, buf_slice(&id)),
+                              .account = row->account,
+                              .field = "traffic",
+                              .amount = bytes,
+                              .row = row};
+    buf_fini(&id);
+    return out->id.ptr != NULL ? 0 : no_memory(err);
+}
+
+int bill_days_items(const struct bill *b, struct arena *arena, struct bill_items *out,
+                    struct err *err)
+{
+    *out = (struct bill_items){.items = arena_array(arena, b->count + 1, sizeof *out->items)};
+    if (out->items == NULL)
+        return no_memory(err);
+    for (size_t r = 0; r < b->count; r++) {
+        int64_t bytes = 0;
+
+        for (size_t t = 0; t < BILL_TRAFFICS; t++)
+            bytes += closed_sum(b, &b->rows[r], t);
+        if (bytes > 0 &&
+            item_make(b, &b->rows[r], bytes, arena, &out->items[out->count++], err) != 0)
+            return -1;
+    }
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "lib/billing/bill.h"
+#include "lib/billing/bill_item.h"
 #include "lib/core/contract.h"
 #include "lib/core/period.h"
 #include "lib/read/read_report.h"
@@ -35,6 +36,10 @@ struct bill_days {
 int bill_days_read(struct reader *r, const struct report_time *time, const struct bill *b,
                    struct arena *arena, struct bill_days *out, struct err *err) TG_MUST_USE
     TG_NONNULL(1, 2, 3, 4, 5);
+/* What such a system is told: of each account with traffic one item, of all its days. Whatever
+ * billing.fields has, its amount is the sum of both ways. */
+int bill_days_items(const struct bill *b, struct arena *arena, struct bill_items *out,
+                    struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3);
 /* A day of the account in that row of the bill. */
 const int64_t *bill_days_of(const struct bill_days *d, const struct bill *b,
                             const struct bill_row *row, size_t day) TG_NONNULL(1, 2, 3);

@@ -15,6 +15,13 @@ static int set(struct bill_export *x, const struct bill_batch *batch, enum bill_
     return bill_outbox_set(x->outbox, x->target->name, batch->items, batch->count, state, err);
 }
 
+static int refuse(struct bill_export *x, size_t count, const struct err *err)
+{
+    x->refusals += count;
+    x->refused(err);
+    return 0;
+}
+
 /* It may be said of what was refused, and of what never left, that it is not there. */
 static int give_up(struct bill_export *x, const struct bill_batch *batch, struct err *err)
 {
@@ -22,11 +29,7 @@ static int give_up(struct bill_export *x, const struct bill_batch *batch, struct
 
     if (err->code == EX_DATAERR || err->code == EX_NOHOST || err->code == EX_CONFIG)
         TG_IGNORE(set(x, batch, OUTBOX_NEW, &ignored)); /* else it is asked for, as well */
-    if (err->code != EX_DATAERR)
-        return -1;
-    x->refusals += batch->count;
-    x->refused(err);
-    return 0;
+    return err->code == EX_DATAERR ? refuse(x, batch->count, err) : -1;
 }
 
 static int send_batch(struct bill_export *x, struct bill_batch *batch, struct err *err)
@@ -65,7 +68,7 @@ static int take(struct bill_export *x, const struct bill_item *item, struct bill
                 struct err *err)
 {
     enum bill_outbox_state state;
-    int found = 0;
+    int takes, found = 0;
 
     if (bill_outbox_state(x->outbox, x->target->name, item, &state, err) != 0)
         return -1;
@@ -73,24 +76,17 @@ static int take(struct bill_export *x, const struct bill_item *item, struct bill
         x->before++;
         return 0;
     }
+    takes = bill_target_takes(x->target, item, err);
+    if (takes <= 0)
+        return takes < 0 ? refuse(x, 1, err) : 0;
     if (state != OUTBOX_NEW || bill_target_asks_first(x->target))
         found = look(x, item, err);
-    if (found < 0 && err->code == EX_DATAERR) {
-        x->refusals++;
-        x->refused(err);
-        return 0;
-    }
+    if (found < 0 && err->code == EX_DATAERR)
+        return refuse(x, 1, err);
     if (found != 0)
         return found > 0 ? 0 : -1;
     batch->items[batch->count++] = item;
     return batch->count == bill_target_batch(x->target) ? send_batch(x, batch, err) : 0;
-}
-
-/* Plesk takes the traffic of an account as a whole. */
-static bool is_wanted(const struct bill_export *x, size_t i)
-{
-    return x->target->kind != TARGET_PLESK || i == 0 ||
-           !slice_equal(x->items->items[i].account, x->items->items[i - 1].account);
 }
 
 /* Accounts without a customer are the same item either way. */
@@ -119,7 +115,7 @@ int bill_export_run(struct bill_export *x, struct err *err)
 
     TG_ASSERT(bill_target_batch(x->target) <= BATCH_MAX);
     for (size_t i = 0; i < x->items->count; i++) {
-        if (is_wanted(x, i) && take(x, &x->items->items[i], &batch, err) != 0)
+        if (take(x, &x->items->items[i], &batch, err) != 0)
             return -1;
     }
     return send_batch(x, &batch, err);

@@ -19,6 +19,7 @@
 #define ANSWER_BYTES ((size_t)1 << 20)
 #define EVENTS       100
 #define COMMAND_MS   60000
+#define NOT_BILLED   SLICE("-")
 
 static const char *const names[TARGETS] = {"command", "cloudevents", "plesk", "hostbill"};
 
@@ -92,9 +93,10 @@ static int take_id(struct bill_target *t, struct slice rest, struct err *err)
         return err_set(err, EX_OSERR, "out of memory");
     if (!slice_word(&rest, " \t", &domain) || !slice_word(&rest, " \t", id))
         return 0;
-    for (size_t i = 0; i < id->len; i++) {
+    for (size_t i = 0; i < id->len && !slice_equal(*id, NOT_BILLED); i++) {
         if (memchr("0123456789", id->ptr[i], 10) == NULL)
-            return err_set(err, EX_CONFIG, "billing.ids_file: %.*s %.*s: expected a number",
+            return err_set(err, EX_CONFIG,
+                           "billing.ids_file: %.*s %.*s: expected a number, or - for nothing",
                            SLICE_FMT(domain), SLICE_FMT(*id));
     }
     place = strmap_add(&t->ids, domain, &added);
@@ -227,6 +229,18 @@ static int post(const struct bill_target *t, struct slice body, struct err *err)
     return result;
 }
 
+int bill_target_takes(const struct bill_target *t, const struct bill_item *item, struct err *err)
+{
+    struct slice id;
+
+    if (t->kind != TARGET_PLESK && t->kind != TARGET_HOSTBILL)
+        return 1;
+    id = bill_target_id(t, item->account, err);
+    if (id.ptr == NULL)
+        return -1;
+    return slice_equal(id, NOT_BILLED) ? 0 : 1;
+}
+
 int bill_target_print(const struct bill_target *t, const struct bill *b,
                       const struct bill_item *const *items, size_t count, struct buf *out,
                       struct err *err)
@@ -235,7 +249,7 @@ int bill_target_print(const struct bill_target *t, const struct bill *b,
     case TARGET_CLOUDEVENTS:
         return bill_target_events(t, b, items, count, out, err);
     case TARGET_PLESK:
-        return bill_target_plesk(t, b, items[0], out, err);
+        return bill_target_plesk(t, b, items, count, out, err);
     case TARGET_COMMAND:
     case TARGET_HOSTBILL:
     case TARGETS:

@@ -12,7 +12,7 @@
  * that it has for our domains (billing.ids_file). Lines of the two files:
  *
  *     hostbill API-ID API-KEY        plesk KEY        cloudevents Authorization: Bearer TOKEN
- *     hostbill example.com 4711      plesk example.com 12
+ *     hostbill example.com 4711      plesk example.com 12      plesk example.net -
  *
  * Owner: bill_target_open/bill_target_close.  Errors: EX_CONFIG, EX_NOINPUT.
  */
@@ -52,7 +52,10 @@ int bill_target_send(const struct bill_target *t, const struct bill *b,
 /* Does it have the item? Of those to which it does no harm to send twice: no. */
 int bill_target_ask(const struct bill_target *t, const struct bill *b, const struct bill_item *item,
                     bool *has, struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3, 4);
-/* What would be sent. */
+/* 1: the account is billed there; 0: it is not, says its line; EX_DATAERR: it has no line. */
+int bill_target_takes(const struct bill_target *t, const struct bill_item *item,
+                      struct err *err) TG_MUST_USE TG_NONNULL(1, 2);
+/* What would be sent: to Plesk one document for any number of items, else a request's body. */
 int bill_target_print(const struct bill_target *t, const struct bill *b,
                       const struct bill_item *const *items, size_t count, struct buf *out,
                       struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3, 5);

@@ -71,20 +71,32 @@ static void plesk_day(struct html *h, struct slice id, const char *date, const i
     html_close(h, "set_traffic");
 }
 
-int bill_target_plesk(const struct bill_target *t, const struct bill *b,
-                      const struct bill_item *item, struct buf *out, struct err *err)
+static void plesk_account(struct html *h, const struct bill_target *t, const struct bill *b,
+                          const struct bill_item *item)
 {
-    struct slice id = bill_target_id(t, item->account, err);
+    struct err ignored;
+    struct slice id = bill_target_id(t, item->account, &ignored);
+
+    for (size_t day = 0; day < t->days->count; day++)
+        plesk_day(h, id, t->days->names[day], bill_days_of(t->days, b, item->row, day));
+}
+
+int bill_target_plesk(const struct bill_target *t, const struct bill *b,
+                      const struct bill_item *const *items, size_t count, struct buf *out,
+                      struct err *err)
+{
     struct html h;
 
-    if (id.ptr == NULL)
-        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (bill_target_id(t, items[i]->account, err).ptr == NULL)
+            return -1;
+    }
     buf_add_str(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     html_init(&h, out);
     html_open(&h, "packet");
     html_open(&h, "webspace");
-    for (size_t day = 0; day < t->days->count; day++)
-        plesk_day(&h, id, t->days->names[day], bill_days_of(t->days, b, item->row, day));
+    for (size_t i = 0; i < count; i++)
+        plesk_account(&h, t, b, items[i]);
     html_close(&h, "webspace");
     html_close(&h, "packet");
     html_newline(&h);

@@ -10,7 +10,8 @@ int bill_target_events(const struct bill_target *t, const struct bill *b,
                        const struct bill_item *const *items, size_t count, struct buf *out,
                        struct err *err) TG_MUST_USE;
 int bill_target_plesk(const struct bill_target *t, const struct bill *b,
-                      const struct bill_item *item, struct buf *out, struct err *err) TG_MUST_USE;
+                      const struct bill_item *const *items, size_t count, struct buf *out,
+                      struct err *err) TG_MUST_USE;
 
 int bill_target_hostbill_add(const struct bill_target *t, const struct bill_item *item,
                              struct err *err) TG_MUST_USE;

@@ -6,11 +6,12 @@ import datetime
 import http.server
 import json
 import os
-import re
 import socketserver
 import sys
 import threading
 import urllib.parse
+import urllib.request
+import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import proc
@@ -49,7 +50,8 @@ class Targets(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.usage = []      # (account, variable, qty, output)
         self.events = {}     # (source, id) -> data
         self.bad_day = None  # (dom_id, date) that Plesk refuses
-        self.traffic = {}    # (dom_id, date) -> (in, out)
+        self.traffic = {}    # (dom_id, date) -> (in, out, fetched)
+        self.packets = []    # the dom_ids of each packet
         self.requests = 0
         self.headers_seen = []
         self.status = 200    # 0: the connection ends behind the work
@@ -101,8 +103,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_plesk(self, t, body):
         answer = ""
-        for operation in re.findall(r"<set_traffic>(.*?)</set_traffic>", body, re.S):
-            part = dict(re.findall(r"<(\w+)>([^<>]+)</", operation))
+        packet = list(xml.etree.ElementTree.fromstring(body).iter("set_traffic"))
+        parts = [{part.tag: part.text for part in operation} for operation in packet]
+        t.packets.append(sorted({part["dom_id"] for part in parts}))
+        for part in parts:
             status = "error" if (part["dom_id"], part["date"]) == t.bad_day else "ok"
             if status == "ok":
                 t.traffic[(part["dom_id"], part["date"])] = tuple(
@@ -230,7 +234,9 @@ def plesk(site):
     tap.ok(code == 65 and "error" in err, "a day that Plesk refuses is told", code, err)
     t.bad_day = None
     tap.same(site.export("plesk")[0], 0, "Plesk, once more")
-    tap.same(len(t.traffic), 2 * 30, "each day of the month")
+    tap.same((len(t.traffic), t.packets), (2 * 30, [["2"], ["12"], ["12"]]),
+             "each day of the month, a domain in one request")
+    tap.same((site.export("plesk")[0], len(t.packets)), (0, 3), "what it has is not sent again")
     tap.same(busy_days(t.traffic), {("12", MONTH + "-20"): (1000001, 5, 0),
                                     ("2", MONTH + "-20"): (0, 2000000000, 0)}, "has its traffic")
     tap.same(t.headers_seen[-1].get("KEY"), "pk", "with its key")
@@ -248,8 +254,14 @@ def plesk(site):
     tap.same(busy_days(t.traffic), {("12", MONTH + "-30"): (1000001, 5, 0),
                                     ("2", MONTH + "-30"): (0, 2000000000, 0)}, "are one")
     proc.write_text(site.tollgate.conf, conf)
-    _, out, _ = site.export("plesk", "--dry-run")
-    tap.same(out.count("<set_traffic>"), len(WANT) * 30, "and as a file")
+    t.traffic.clear()
+    with urllib.request.urlopen(t.url + "/plesk", site.export("plesk", "--dry-run")[1].encode()):
+        tap.same((len(t.traffic), t.packets[-1]), (2 * 30, ["12", "2"]), "and as a file")
+    site.forget()
+    tollgate = site.command("B", ["out_bytes"])
+    tap.same((tollgate("period", "export", MONTH, "--to", "plesk")[0], len(t.packets)), (0, 2),
+             "whatever is billed elsewhere")
+    site.command("GB")
     site.redis("HDEL", key + "21", "out_bytes")
     site.redis("HSET", key + "20", "in_bytes", had)
 
@@ -289,6 +301,12 @@ def failing(site):
     code, _, err = site.export("hostbill")
     tap.ok(code == 65 and "a.example has no line" in err and len(t.usage) == 2,
            "a domain without a number is named", err)
+    proc.write_text(ids, "hostbill example.com 4711\nhostbill a.example -\n")
+    site.forget()
+    code, out, err = site.export("hostbill")
+    tap.ok(code == 0 and len(t.usage) == 2 and " 0 refused" in out,
+           "one that is not billed there is left out", out, err)
+    tap.ok("a.example" not in site.export("hostbill", "--dry-run")[1], "of a dry run, too")
     proc.write_text(ids, IDS)
 
 
