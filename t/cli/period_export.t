@@ -1,182 +1,17 @@
 #!/usr/bin/env python3
-"""tollgate period export: each target is told each amount once, however often the export is killed
-and repeated. The targets are fakes that count."""
+"""tollgate period export: each target is told each amount once, however often the export is
+repeated. The targets are fakes that count."""
 
-import datetime
-import http.server
 import json
 import os
-import socketserver
 import sys
 import threading
-import urllib.parse
 import urllib.request
-import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import proc
 import tap
-from counted import Counted
-from redis_server import RedisServer
-from tollgate import Tollgate, preload
-
-UTC = datetime.timezone.utc
-MONTH = "2025-11"
-KEEP = 'keep_days = "3650d"; '
-IDS = "hostbill example.com 4711\nplesk example.com 12\nhostbill a.example 1\nplesk a.example 2\n"
-COMMAND = r"""#!/bin/sh
-# Notes what it is told; asked, it looks. $FAIL: it notes and fails, as where an answer is lost.
-read -r line
-case $1 in
-ask) grep -qxF "$line" "$0.asked" 2>/dev/null; id=$(echo "$line" | sed 's/"action":"ask"//')
-     grep -qF "$(echo "$id" | sed 's/.*"id":"\([^"]*\)".*/\1/')" "$0.told" 2>/dev/null || exit 1 ;;
-bill) echo "$line" >>"$0.told"; [ ! -e "$0.fail" ] ;;
-esac
-"""
-
-
-class Targets(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    """HostBill, which adds whatever it gets; Plesk, which sets; a receiver of CloudEvents, which
-    knows an event by source and id."""
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = "http://127.0.0.1:%d" % self.server_address[1]
-        self.forget()
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def forget(self):
-        self.usage = []      # (account, variable, qty, output)
-        self.events = {}     # (source, id) -> data
-        self.bad_day = None  # (dom_id, date) that Plesk refuses
-        self.traffic = {}    # (dom_id, date) -> (in, out, fetched)
-        self.packets = []    # the dom_ids of each packet
-        self.requests = 0
-        self.headers_seen = []
-        self.status = 200    # 0: the connection ends behind the work
-        self.refuse = ""
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-    def do_POST(self):
-        t, body = self.server, self.rfile.read(int(self.headers["Content-Length"]))
-        t.requests += 1
-        t.headers_seen.append(dict(self.headers))
-        if t.status >= 400:
-            return self.answer(t.status, "no")
-        text = getattr(self, "do_" + self.path.strip("/"))(t, body.decode())
-        if t.status == 0:
-            self.close_connection = True
-            return self.connection.close()
-        return self.answer(t.status, text)
-
-    def answer(self, status, text):
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def do_hostbill(self, t, body):
-        form = dict(urllib.parse.parse_qsl(body, strict_parsing=True))
-        assert (form["api_id"], form["api_key"]) == ("id7", "key&\"8"), form
-        if form["account_id"] == t.refuse:
-            return json.dumps({"success": False, "error": ["no such account"]})
-        if form["call"] == "meteredAddUsage":
-            t.usage.append((form["account_id"], form["variable"], form["qty"], form["output"]))
-            return json.dumps({"success": True, "usage_id": len(t.usage)})
-        variables = {}
-        for account, variable, qty, output in t.usage:
-            if account == form["account_id"]:
-                variables.setdefault(variable, {"values": []})["values"].append(
-                    {"qty": qty, "output": output})
-        return json.dumps({"success": True, "variables": variables})
-
-    def do_events(self, t, body):
-        for event in json.loads(body):
-            assert event["specversion"] == "1.0", event
-            t.events[(event["source"], event["id"])] = event
-        return ""
-
-    def do_plesk(self, t, body):
-        answer = ""
-        packet = list(xml.etree.ElementTree.fromstring(body).iter("set_traffic"))
-        parts = [{part.tag: part.text for part in operation} for operation in packet]
-        t.packets.append(sorted({part["dom_id"] for part in parts}))
-        for part in parts:
-            status = "error" if (part["dom_id"], part["date"]) == t.bad_day else "ok"
-            if status == "ok":
-                t.traffic[(part["dom_id"], part["date"])] = tuple(
-                    int(part[name]) for name in ("smtp_in", "smtp_out", "pop3_imap_out"))
-            answer += "<set_traffic><result><status>%s</status></result></set_traffic>" % status
-        return "<packet><webspace>%s</webspace></packet>" % answer
-
-
-class Site:
-    def __init__(self, customers=()):
-        self.folder = proc.scratch("period-export")
-        self.customers = os.path.join(self.folder, "customers") if customers else None
-        self.own(customers)
-        self.server = RedisServer(self.folder)
-        redis = self.redis = self.server.connect()
-        counted = Counted()
-        november = datetime.datetime(2025, 11, 20, tzinfo=UTC)
-        counted.add(november, "example.com", {"in_bytes": 1000001, "out_bytes": 5, "pop_bytes": 3})
-        counted.add(november, "a.example", {"forward_bytes": 2000000000, "in_messages": 9})
-        counted.write(redis, {"mx1": int(datetime.datetime.now(UTC).timestamp())})
-        self.targets = Targets()
-        self.program = os.path.join(self.folder, "bill")
-        proc.write_text(self.program, COMMAND)
-        os.chmod(self.program, 0o755)
-        self.secrets = os.path.join(self.folder, "secrets")
-        proc.write_text(self.secrets, 'hostbill id7 key&"8\nplesk pk\n'
-                        "cloudevents Authorization: Bearer tk\n")
-        os.chmod(self.secrets, 0o600)
-        proc.write_text(os.path.join(self.folder, "ids"), IDS)
-        self.outbox = os.path.join(self.folder, "state", "periods", "outbox.db")
-        self.tollgate = self.command("GB")
-        self.tollgate.good("period", "close", MONTH)
-
-    def own(self, lines):
-        if self.customers:
-            proc.write_text(self.customers, "".join(line + "\n" for line in lines))
-
-    def command(self, units, fields=(), folder=None):
-        url = self.targets.url
-        tollgate = Tollgate(folder or self.folder, self.server.url, more=(
-            'billing: { %s units = "%s"; fields = [%s]; secrets_file = "%s"; ids_file = "%s/ids"; '
-            'targets = ["command:%s", "hostbill:%s/hostbill", "plesk:%s/plesk", '
-            '"cloudevents:%s/events"]; };' % (
-                'customers = ["file:%s"];' % self.customers if self.customers else "", units,
-                ", ".join('"%s"' % f for f in fields), self.secrets, self.folder,
-                self.program, url, url, url)))
-        conf = proc.read_text(tollgate.conf)
-        proc.write_text(tollgate.conf, conf.replace("store: {", "store: { " + KEEP))
-        return tollgate
-
-    def told(self):
-        path = self.program + ".told"
-        return [json.loads(line) for line in proc.read_text(path).split("\n") if line] \
-            if os.path.exists(path) else []
-
-    def forget(self):
-        self.targets.forget()
-        for path in (self.outbox, self.outbox + "-journal", self.program + ".told",
-                     self.program + ".fail"):
-            if os.path.exists(path):
-                os.unlink(path)
-
-    def export(self, target, *args, env=None):
-        return self.tollgate("period", "export", MONTH, "--to", target, *args, env=env)
-
-
-WANT = [("a.example", "forward_bytes", "2.000"), ("example.com", "in_bytes", "0.002"),
-        ("example.com", "out_bytes", "0.001")]
-HOSTBILL = [({"a.example": "1", "example.com": "4711"}[a], f, v, "2025-11/%s/%s/1" % (a, f))
-            for a, f, v in WANT]
+from export_site import HOSTBILL, IDS, KEEP, MONTH, WANT, Site
 
 
 def files(site):
@@ -218,11 +53,7 @@ def once(site):
              ("Bearer tk", "application/cloudevents-batch+json"), "with their headers")
     for times in range(2):
         tap.same(site.export("command")[0], 0, "a program")
-    tap.same([(i["account"], i["field"], i["value"]) for i in site.told()], WANT, "told once")
-
-
-def busy_days(traffic):
-    return {day: numbers for day, numbers in traffic.items() if any(numbers)}
+    tap.same(site.told(), WANT, "told once")
 
 
 def plesk(site):
@@ -237,7 +68,7 @@ def plesk(site):
     tap.same((len(t.traffic), t.packets), (2 * 30, [["2"], ["12"], ["12"]]),
              "each day of the month, a domain in one request")
     tap.same((site.export("plesk")[0], len(t.packets)), (0, 3), "what it has is not sent again")
-    tap.same(busy_days(t.traffic), {("12", MONTH + "-20"): (1000001, 5, 0),
+    tap.same(site.traffic(), {("12", MONTH + "-20"): (1000001, 5, 0),
                                     ("2", MONTH + "-20"): (0, 2000000000, 0)}, "has its traffic")
     tap.same(t.headers_seen[-1].get("KEY"), "pk", "with its key")
     key = "tg:{example.com}:day:%s-" % MONTH
@@ -245,13 +76,13 @@ def plesk(site):
     site.redis("HSET", key + "20", "in_bytes", had - 1)
     site.redis("HSET", key + "21", "out_bytes", 7)
     tap.same(site.export("plesk", "--again")[0], 0, "days that no longer are as they were closed")
-    tap.same({day: n for day, n in busy_days(t.traffic).items() if day[0] == "12"},
+    tap.same({day: n for day, n in site.traffic().items() if day[0] == "12"},
              {("12", MONTH + "-20"): (1000000, 5, 0), ("12", MONTH + "-30"): (1, 0, 0)},
              "are dealt the closed sum, and the last one has the rest")
     conf = proc.read_text(site.tollgate.conf)
     proc.write_text(site.tollgate.conf, conf.replace(KEEP, KEEP.replace("3650", "31")))
     tap.same(site.export("plesk", "--again")[0], 0, "days that are no longer kept")
-    tap.same(busy_days(t.traffic), {("12", MONTH + "-30"): (1000001, 5, 0),
+    tap.same(site.traffic(), {("12", MONTH + "-30"): (1000001, 5, 0),
                                     ("2", MONTH + "-30"): (0, 2000000000, 0)}, "are one")
     proc.write_text(site.tollgate.conf, conf)
     t.traffic.clear()
@@ -290,7 +121,7 @@ def failing(site):
     tap.same(site.export("command")[0], 69, "a program that fails after its work")
     os.unlink(site.program + ".fail")
     tap.same(site.export("command")[0], 0, "is asked")
-    tap.same([(i["account"], i["field"], i["value"]) for i in site.told()], WANT, "told once")
+    tap.same(site.told(), WANT, "told once")
     os.chmod(site.secrets, 0o644)
     code, _, err = site.export("hostbill")
     tap.ok(code == 78 and "chmod" in err, "secrets that everybody may read are refused", err)
@@ -323,49 +154,13 @@ def two_hosts(site):
         thread.start()
     for thread in both:
         thread.join()
-    tap.same([(i["account"], i["field"], i["value"]) for i in site.told()], WANT,
+    tap.same(site.told(), WANT,
              "two hosts at once: told once")
     codes = [t("period", "export", MONTH, "--to", "command") for t in (site.tollgate, there)]
     refused = [err for code, _, err in codes if code == 75]
     tap.ok(len(refused) == 1 and "from the host" in refused[0], "one of them is refused", codes)
     tap.same(len(site.told()), len(WANT), "and tells nothing")
     site.redis("HDEL", "tg:periods", MONTH + " export command")
-
-
-def killed(site, target, result, stride):
-    """Killed at every so many steps, and repeated."""
-    for step in range(1, 1000, stride):
-        site.forget()
-        env = dict(preload(site.folder, "step_shim"), TG_STEP=str(step))
-        code, _, err = site.export(target, env=env)
-        again = site.export(target)
-        if again[0] != 0 or result(site) != result.want:
-            tap.ok(False, "%s, killed at step %d: once" % (target, step), result(site), again, err)
-            return
-        if code == 0:
-            tap.ok(step > 20, "%s, killed at steps up to %d: once" % (target, step))
-            return
-    tap.ok(False, "%s: the export never ends" % target)
-
-
-def usage(site):
-    return site.targets.usage
-
-
-def told(site):
-    return [(i["account"], i["field"], i["value"]) for i in site.told()]
-
-
-def events(site):
-    return len(site.targets.events)
-
-
-def traffic(site):
-    return busy_days(site.targets.traffic)
-
-
-usage.want, told.want, events.want = HOSTBILL, WANT, 3
-traffic.want = {("12", MONTH + "-20"): (1000001, 5, 0), ("2", MONTH + "-20"): (0, 2000000000, 0)}
 
 
 def by_customer():
@@ -384,14 +179,14 @@ def by_customer():
              "a domain that moved later stays where it was")
     for _ in range(2):
         tap.same(site.export("command", "--by", "customer")[0], 0, "to a program")
-    tap.same(sorted(told(site)), sorted(sums), "each sum once")
+    tap.same(sorted(site.told()), sorted(sums), "each sum once")
     code, _, err = site.export("command")
-    tap.ok(code == 64 and "not both" in err and len(told(site)) == 3,
+    tap.ok(code == 64 and "not both" in err and len(site.told()) == 3,
            "not by account as well, which would bill twice", err)
     site.forget()
     tap.same(site.export("command")[0], 0, "by account")
     code, _, err = site.export("command", "--by", "customer")
-    tap.ok(code == 64 and "not both" in err and told(site) == WANT, "nor the other way round", err)
+    tap.ok(code == 64 and "not both" in err and site.told() == WANT, "nor the other way round", err)
     proc.write_text(os.path.join(site.folder, "ids"), "hostbill @customer:9 77\n")
     tap.same((site.export("hostbill", "--by", "customer")[0],
               {(a, v) for a, _, v, _ in site.targets.usage}),
@@ -412,10 +207,6 @@ def main():
     plesk(site)
     failing(site)
     two_hosts(site)
-    killed(site, "command", told, 4)
-    killed(site, "hostbill", usage, 11)
-    killed(site, "cloudevents", events, 13)
-    killed(site, "plesk", traffic, 13)
     for args, code, text in ((["--to", "fax"], 64, "fax"), ([], 64, "needs --to")):
         got, _, err = site.tollgate("period", "export", MONTH, *args)
         tap.ok(got == code and text in err, "export %s is refused" % args, err)
