@@ -9,7 +9,9 @@
 #include "cli/limit_show.h"
 #include "cli/limit_try.h"
 #include "cli/options.h"
+#include "lib/admin/holder_usage.h"
 #include "lib/admin/limit_change.h"
+#include "lib/admin/limit_list.h"
 #include "lib/core/format.h"
 #include "lib/core/text.h"
 #include "lib/sys/clock.h"
@@ -379,6 +381,39 @@ static int try_limit(struct limit_command *w)
     return code;
 }
 
+/* When limits of a month will be full; of those of which it is not known, nothing. */
+static int read_forecasts(struct limit_command *w, struct usage_rows *out, struct err *err)
+{
+    struct reader *r = &w->typed->cli->reader;
+    const struct name_list users = {.items = &w->holder.subject,
+                                    .count = w->holder.kind == HOLDER_IS_USER ? 1 : 0};
+    bool has_month = false;
+
+    *out = (struct usage_rows){.count = 0};
+    for (size_t i = 0; i < w->limits.count; i++)
+        has_month = has_month || w->limits.limits[i].window_ms == LIMIT_WINDOW_MONTH;
+    if (!has_month || w->holder.is_exempt)
+        return 0;
+    limit_list_sort(&w->limits); /* what the rows point to stays in its place */
+    if (holder_usage_of(r, &w->holder, &w->limits, &users, &w->arena, out, err) != 0 ||
+        holder_usage_forecast(r, &w->holder, out, &w->arena, err) != 0)
+        return -1;
+    for (size_t i = 0; i < out->count; i++)
+        out->list[i].has_forecast = out->list[i].over_s > 0;
+    return 0;
+}
+
+static int show(struct limit_command *w)
+{
+    bool json = w->typed->format == FORMAT_JSON;
+    struct usage_rows used = {.count = 0};
+    struct err err = {0};
+
+    if (!json && read_forecasts(w, &used, &err) != 0)
+        return cli_fail(&err);
+    return limit_show(&w->setup, &w->holder, &w->limits, &used, w->now_s, json);
+}
+
 static int run(struct limit_command *w)
 {
     struct err err = {0};
@@ -403,7 +438,7 @@ static int run(struct limit_command *w)
     case VERB_SHOW:
         break;
     }
-    return limit_show(&w->setup, &w->holder, &w->limits, w->now_s, w->typed->format == FORMAT_JSON);
+    return show(w);
 }
 
 int command_limit(struct cli *cli, int argc, char **argv)

@@ -8,6 +8,7 @@
 #include "lib/admin/limit_list.h"
 #include "lib/core/format.h"
 #include "lib/core/text.h"
+#include "lib/read/read_usage_rows.h"
 #include "lib/sys/json.h"
 #include "lib/sys/table.h"
 
@@ -132,7 +133,8 @@ static void add_override(const struct holder *h, const struct limit *o, int64_t 
 /* --- limit show ------------------------------------------------------------------------------ */
 
 static void add_text(const struct setup *s, const struct holder *h, const struct holder_limits *l,
-                     int64_t now_s, const struct table *list, struct buf *b)
+                     const struct usage_rows *used, int64_t now_s, const struct table *list,
+                     struct buf *b)
 {
     struct render_style style;
 
@@ -143,6 +145,7 @@ static void add_text(const struct setup *s, const struct holder *h, const struct
         buf_add_str(b, "No limit is in force.\n");
     else
         table_table(list, &style, true, b);
+    limit_show_forecasts(used, b);
     if (l->said.count > 0)
         buf_add_str(b, "\nOverrides:\n");
     for (size_t i = 0; i < l->said.count; i++)
@@ -150,8 +153,28 @@ static void add_text(const struct setup *s, const struct holder *h, const struct
             add_override(h, &l->said.overrides[i], now_s, b);
 }
 
+void limit_show_forecasts(const struct usage_rows *rows, struct buf *b)
+{
+    struct render_style style;
+    struct buf text;
+    bool is_first = true;
+
+    cli_style(&style);
+    buf_init(&text, TEXT_BYTES);
+    for (size_t i = 0; i < rows->count; i++) {
+        buf_reset(&text);
+        read_usage_add_forecast(&rows->list[i], &text);
+        if (text.len == 0)
+            continue;
+        buf_add_str(b, is_first ? "\n" : "");
+        text_wrap(b, 0, false, style.width, buf_slice(&text));
+        is_first = false;
+    }
+    buf_fini(&text);
+}
+
 int limit_show(const struct setup *s, const struct holder *h, const struct holder_limits *l,
-               int64_t now_s, bool json)
+               const struct usage_rows *used, int64_t now_s, bool json)
 {
     struct table list;
     struct arena arena;
@@ -164,7 +187,7 @@ int limit_show(const struct setup *s, const struct holder *h, const struct holde
     if (json)
         cli_add_json(&b, limit_list_json(s, h, l, now_s, true, &list));
     else
-        add_text(s, h, l, now_s, &list, &b);
+        add_text(s, h, l, used, now_s, &list, &b);
     code = cli_write(&b);
     buf_fini(&b);
     arena_fini(&arena);

@@ -4,11 +4,15 @@
 #include "cli/cli.h"
 #include "lib/admin/holder.h"
 #include "lib/core/contract.h"
+#include "lib/read/read_usage.h"
 
 /* What limits hold, as text and JSON: for `tollgate limit show` and `tollgate plan show`. */
 
+/* `used`: its own rows, for forecasts; none: those are not shown. */
 int limit_show(const struct setup *s, const struct holder *h, const struct holder_limits *l,
-               int64_t now_s, bool json) TG_NONNULL(1);
+               const struct usage_rows *used, int64_t now_s, bool json) TG_NONNULL(1, 2, 3, 4);
+/* On which day limits of a month will be full, a line each behind an empty one. */
+void limit_show_forecasts(const struct usage_rows *rows, struct buf *b) TG_NONNULL(1, 2);
 /* The limits of a plan, as table. */
 int limit_show_plan(const struct plan *plan) TG_NONNULL(1);
 /* Plans and their limits, as JSON. */

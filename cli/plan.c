@@ -180,6 +180,7 @@ static int show_plans(struct plan_command *w)
 
 static int show(struct plan_command *w)
 {
+    struct usage_rows none = {.count = 0};
     struct holder_limits l;
     struct err err = {0};
     struct buf b;
@@ -188,7 +189,7 @@ static int show(struct plan_command *w)
     if (holder_limits_read(&w->setup, &w->holder, clock_unix_ms() / 1000, &w->arena, &l, &err) != 0)
         return cli_fail(&err);
     if (w->format == 1)
-        return limit_show(&w->setup, &w->holder, &l, clock_unix_ms() / 1000, true);
+        return limit_show(&w->setup, &w->holder, &l, &none, clock_unix_ms() / 1000, true);
     buf_init(&b, 65536);
     limit_show_head(&w->setup, &w->holder, &l, &b);
     buf_add_char(&b, '\n');

@@ -212,26 +212,6 @@ static void add_exempt_users(const struct usage_command *w, struct buf *b)
     }
 }
 
-static void add_forecasts(const struct usage_command *w, struct buf *b)
-{
-    struct render_style style;
-    struct buf text;
-    bool is_first = true;
-
-    cli_style(&style);
-    buf_init(&text, TEXT_BYTES);
-    for (size_t i = 0; i < w->rows.count; i++) {
-        buf_reset(&text);
-        read_usage_add_forecast(&w->rows.list[i], &text);
-        if (text.len == 0)
-            continue;
-        buf_add_str(b, is_first ? "\n" : "");
-        text_wrap(b, 0, false, style.width, buf_slice(&text));
-        is_first = false;
-    }
-    buf_fini(&text);
-}
-
 static void add_tables(struct usage_command *w, struct buf *b)
 {
     struct render_style style;
@@ -263,7 +243,7 @@ static void add_tables(struct usage_command *w, struct buf *b)
 static void add_text(struct usage_command *w, struct buf *b)
 {
     add_tables(w, b);
-    add_forecasts(w, b);
+    limit_show_forecasts(&w->rows, b);
 }
 
 static json_t *to_json(struct usage_command *w, const struct table *list)

@@ -149,6 +149,12 @@ def forecasts(tollgate, windows, redis):
     tap.ok("domain/bytes/month will be full on 2026-11-25 if" in text, "it is said", text)
     tap.ok("user/bytes/month of %s will be full on 2026-11-30 if" % user in text, "of users, too",
            text)
+    text = tollgate.good("limit", "show", "grow.wild.example")
+    tap.ok("domain/bytes/month will be full on 2026-11-25 if" in text and user not in text,
+           "limit show says it of the domain", text)
+    text = tollgate.good("limit", "show", user)
+    tap.ok("user/bytes/month of %s will be full on 2026-11-30 if" % user in text, "and of a user",
+           text)
     over = tollgate.good("usage", "--over", "80", env={"COLUMNS": "200"})
     line = [line for line in over.splitlines() if "grow.wild" in line]
     tap.ok(len(line) == 1 and "2026-11-25" in line[0] and "full on" in over, "and of all domains",
