@@ -22,6 +22,7 @@ struct top {
     uint64_t interval_s;
     bool once;
     int format;
+    int64_t read_ms; /* when the last reading began */
     struct top_data data;
     struct arena arena; /* of one picture */
     struct buf screen;
@@ -135,6 +136,25 @@ static struct winsize terminal_size(void)
     return size;
 }
 
+/* --- readings -------------------------------------------------------------------------------- */
+
+static int read_now(struct top *t, struct err *err)
+{
+    t->read_ms = clock_monotonic_ms();
+    return top_data_read(&t->data, err);
+}
+
+/* The interval is from one beginning to the next: with many domains a reading takes part of it. But
+ * the store has a rest. */
+static int read_next(struct top *t, struct err *err)
+{
+    int64_t interval_ms = (int64_t)t->interval_s * 1000, rest_ms = interval_ms / 4,
+            left_ms = t->read_ms + interval_ms - clock_monotonic_ms();
+
+    clock_sleep_ms(left_ms > rest_ms ? left_ms : rest_ms);
+    return read_now(t, err);
+}
+
 /* --- pictures -------------------------------------------------------------------------------- */
 
 static void draw_text(struct top *t, unsigned rows)
@@ -185,7 +205,7 @@ static int watch(struct top *t)
     while (ended == 0 && code == EX_OK) {
         struct err err = {0};
 
-        TG_IGNORE(top_data_read(&t->data, &err)); /* the screen shows the error */
+        TG_IGNORE(read_now(t, &err)); /* the screen shows the error */
         code = draw(t, &err);
         if (ended == 0)
             wait_for_key(t);
@@ -202,8 +222,7 @@ static int stream(struct top *t)
     do {
         struct err err = {0};
 
-        clock_sleep_ms((int64_t)t->interval_s * 1000);
-        TG_IGNORE(top_data_read(&t->data, &err)); /* the line tells */
+        TG_IGNORE(read_next(t, &err)); /* the line tells */
         if (err.code != 0 && t->once)
             return cli_fail(&err);
         arena_reset(&t->arena);
@@ -218,8 +237,7 @@ static int once(struct top *t)
 {
     struct err err = {0};
 
-    clock_sleep_ms((int64_t)t->interval_s * 1000);
-    if (top_data_read(&t->data, &err) != 0)
+    if (read_next(t, &err) != 0)
         return cli_fail(&err);
     draw_text(t, 0);
     return cli_write(&t->screen);
@@ -231,7 +249,7 @@ static int show(struct top *t)
 
     if (t->format == TOP_TEXT && !t->once && isatty(STDOUT_FILENO) != 0)
         return watch(t);
-    if (top_data_read(&t->data, &err) != 0) /* the next one gives the first rates */
+    if (read_now(t, &err) != 0) /* the next one gives the first rates */
         return cli_fail(&err);
     return t->format == TOP_JSON ? stream(t) : once(t);
 }
