@@ -66,6 +66,12 @@ static struct session_action stop(struct session *s, const struct limit_answer *
     return commit(s, session_refuse_over_limit(s, limits));
 }
 
+/* A customer has no account: its mail waits in the line of the first of its domains. */
+static struct slice line_of(const struct limit_check *check)
+{
+    return check->scope == LIMIT_CUSTOMER ? check->members->list[0] : check->holder;
+}
+
 /* Held: charged when it is released. */
 static struct session_action hold(struct session *s, const struct limit_answer *limits)
 {
@@ -75,7 +81,7 @@ static struct session_action hold(struct session *s, const struct limit_answer *
     if (record_of_message(s, limits) != 0)
         return finish(s, action_no_memory());
     s->record.kind = RECORD_HELD;
-    s->record.held_by = limits->verdict.check->holder;
+    s->record.held_by = line_of(limits->verdict.check);
     s->record.client_ip = s->client_ip;
     s->record.wanted = limits->checks.legs;
     s->record.wanted_count = limits->checks.leg_count;

@@ -82,10 +82,10 @@ struct record {
     struct amount *amounts;
     size_t amount_count, amount_room;
 
-    /* RECORD_HELD: the account in whose line it waits (that of the limit; one of the server or of
-     * clients is no account's, such a message waits under ACCOUNT_UNATTRIBUTED), the client's IP,
-     * and what it wants of the limits (struct limit_checks has it so), to be asked for again at its
-     * release. */
+    /* RECORD_HELD: the account in whose line it waits (that of the limit, or of a customer's limit
+     * the first domain; one of the server or of clients is no account's, such a message waits under
+     * ACCOUNT_UNATTRIBUTED), the client's IP, and what it wants of the limits (struct limit_checks
+     * has it so), to be asked for again at its release. */
     struct slice held_by, client_ip;
     struct leg *wanted;
     size_t wanted_count;

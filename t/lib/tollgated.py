@@ -1,7 +1,9 @@
 """tollgated under test: its configuration, its life, and what it has counted in Redis."""
 
+import json
 import os
 import re
+import socket
 import signal
 import time
 
@@ -115,6 +117,16 @@ class Tollgated:
         """Lines of the log that a sanitizer or a broken invariant wrote."""
         return [line for line in self.log().split("\n")
                 if re.search("Sanitizer|runtime error:|broken invariant", line)]
+
+    def ask(self, **request):
+        """What the control socket answers."""
+        path = self.state + "/control.sock"
+        proc.wait_for("control socket", lambda: proc.can_connect(path))
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(30)
+            s.connect(path)
+            s.sendall(json.dumps(request).encode() + b"\n")
+            return json.loads(s.makefile().readline())
 
     def doubtful(self):
         """Queue ids of the messages that the log calls doubtful -> were they counted?"""

@@ -39,22 +39,14 @@ class Site:
         with milterclient.Session(self.daemon.socket, auth=sender) as s:
             return s.deliver(sender, [FAR], MESSAGE)
 
-    def ask(self, **request):
-        proc.wait_for("control socket", lambda: proc.can_connect(self.control))
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(30)
-            s.connect(self.control)
-            s.sendall(json.dumps(request).encode() + b"\n")
-            return json.loads(s.makefile().readline())
-
     def held(self, **more):
-        return self.ask(cmd="held", **more)["held"]
+        return self.daemon.ask(cmd="held", **more)["held"]
 
     def waiting(self):
         return [m["id"] for m in self.held() if not m["released"]]
 
     def release(self, message, cmd="release", **more):
-        return self.ask(cmd=cmd, id=message["id"], number=message["number"], **more)
+        return self.daemon.ask(cmd=cmd, id=message["id"], number=message["number"], **more)
 
     def counters(self, messages, account="example.com"):
         """out_messages and throttled_messages, when all is counted."""
@@ -111,7 +103,7 @@ def test_hold():
                "a queue that it was not seen in cannot have it forgotten", queue)
     tap.same([m["queue"] for m in site.held()], [""] * 4, "their queues are not known")
     numbers = [m["number"] for m in held[1:3]] + [999]
-    tap.same(site.ask(cmd="place", queue="/etc/postfix", numbers=numbers), {"ok": True},
+    tap.same(site.daemon.ask(cmd="place", queue="/etc/postfix", numbers=numbers), {"ok": True},
              "a queue reports what it has on hold")
     tap.same([m["queue"] for m in site.held()], ["", "", "/etc/postfix", ""],
              "that is kept for those still held")
@@ -167,7 +159,7 @@ def test_bad_requests():
                     {"cmd": "place"}, {"cmd": "place", "queue": "", "numbers": []},
                     {"cmd": "place", "queue": "/etc/postfix", "numbers": 1},
                     {"cmd": "forget", "id": "X", "number": -1}):
-        tap.ok("error" in site.ask(**request), "an error for %s" % request)
+        tap.ok("error" in site.daemon.ask(**request), "an error for %s" % request)
     for raw in (b"nonsense\n", b"[1,2]\n", b'{"cmd":"held","cmd":"held"}\n', b"\0\n",
                 b"{" * 5000 + b"\n"):
         with socket.socket(socket.AF_UNIX) as s:
@@ -192,33 +184,34 @@ def test_asked():
     """Requests to release, which the pages leave in the store."""
     site = Site("1h", 1)
     key = "tg:{@mx1}:release"
-    tap.same(site.ask(cmd="asked"), {"asked": []}, "nothing was asked for")
+    tap.same(site.daemon.ask(cmd="asked"), {"asked": []}, "nothing was asked for")
     for queue_id, value in (("4ABC", {"account": "example.com", "held": 1795878503, "by": "anna",
                                       "client": "192.0.2.1", "reason": 'a "b"', "at": 1795878600}),
                             ("4DEF", {"account": "example.org", "held": 7, "by": "eve"}),
                             ("ODD", {"by": "eve"}), ("", {"account": "a", "by": "b"})):
         site.redis("HSET", key, queue_id, json.dumps(value))
     site.redis("HSET", key, "WORSE", "no JSON")
-    asked = sorted(site.ask(cmd="asked")["asked"], key=lambda a: a["id"])
+    asked = sorted(site.daemon.ask(cmd="asked")["asked"], key=lambda a: a["id"])
     tap.same(asked, [{"id": "4ABC", "account": "example.com", "held": 1795878503},
                      {"id": "4DEF", "account": "example.org", "held": 7}],
              "tollgated has them for the command")
     for queue_id, released in (("4ABC", True), ("4DEF", False), ("4XYZ", True)):
-        tap.same(site.ask(cmd="asked_done", id=queue_id, released=released), {"ok": True}, "done")
-    tap.same(site.ask(cmd="asked"), {"asked": []}, "they are gone")
+        tap.same(site.daemon.ask(cmd="asked_done", id=queue_id, released=released), {"ok": True},
+                 "done")
+    tap.same(site.daemon.ask(cmd="asked"), {"asked": []}, "they are gone")
     tap.same(sorted(site.redis.hash(key)), ["", "ODD", "WORSE"], "what is none stays")
     log = site.daemon.log()
     tap.ok('notice: released as asked by=anna client=192.0.2.1 qid=4ABC account=example.com '
            'reason="a \\"b\\""' in log and
            "not released: held no longer by=eve" in log and "4XYZ" not in log,
            "the log says who asked, from where and why")
-    tap.ok("error" in site.ask(cmd="asked_done"), "one without a queue id is refused")
+    tap.ok("error" in site.daemon.ask(cmd="asked_done"), "one without a queue id is refused")
     site.redis("DEL", key)
     site.redis("SET", key, "x")
-    tap.same(site.ask(cmd="asked"), {"asked": []}, "a key of another type has none")
+    tap.same(site.daemon.ask(cmd="asked"), {"asked": []}, "a key of another type has none")
     site.server.stop()
-    tap.same(site.ask(cmd="asked"), {"asked": []}, "nor has a store that is away")
-    tap.ok("error" in site.ask(cmd="asked_done", id="4ABC", released=True), "which is said")
+    tap.same(site.daemon.ask(cmd="asked"), {"asked": []}, "nor has a store that is away")
+    tap.ok("error" in site.daemon.ask(cmd="asked_done", id="4ABC", released=True), "which is said")
     site.daemon.stop()
 
 
