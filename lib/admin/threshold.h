@@ -12,10 +12,10 @@
  * hears of the highest alone.
  *
  * What was told stands in the store (key_window_told), and is written when the program has ended
- * well; until then a claim of a minute at
- * most keeps other nodes away. So a node that dies in between
- * makes another one tell it, and a program that fails is run again at the next look. Without the
- * store nothing is told.
+ * well; until then a claim of a minute at most keeps other nodes away. So each threshold is told at
+ * least once: a program that fails is run again, and where a node dies while it runs, or behind its
+ * end before that is written, another one runs it once the claim is over. The program may be run
+ * twice for one threshold then, and by no other way. Without the store nothing is told.
  *
  * Limits: THRESHOLD_MOST at a look, the fullest first; the others at the next one.
  */

@@ -20,6 +20,23 @@ mv "$file" "%(folder)s/mail.${file##*.}"
 """
 
 
+# Kills tollgated, which runs it, where the file `kill` says so: before the mail or behind it.
+NOTIFY = """\
+#!/bin/sh
+dies() {
+    [ "$(cat %(folder)s/kill 2>/dev/null)" = "$1" ] || return
+    rm %(folder)s/kill
+    kill -KILL $PPID
+    exit
+}
+dies before
+SENDMAIL=%(folder)s/sendmail %(sample)s "$@"
+code=$?
+dies behind
+exit $code
+"""
+
+
 def program(path, text):
     proc.write_text(path, text)
     os.chmod(path, 0o755)
@@ -29,19 +46,21 @@ def program(path, text):
 class Telling(Site):
     def __init__(self):
         self.mails = proc.scratch("telling-mails")
-        sendmail = program(self.mails + "/sendmail", SENDMAIL % {"folder": self.mails})
-        notify = program(self.mails + "/notify", "#!/bin/sh\nSENDMAIL=%s exec %s \"$@\"\n"
-                         % (sendmail, SAMPLE))
+        program(self.mails + "/sendmail", SENDMAIL % {"folder": self.mails})
+        notify = program(self.mails + "/notify",
+                         NOTIFY % {"folder": self.mails, "sample": SAMPLE})
         self.admins = self.mails + "/admins"
         proc.write_text(self.admins, "example.com boss@example.com\njump.example it@jump.example\n"
-                        "fail.example f@fail.example\nbad.example no-address-at-all\n"
+                        "fail.example f@fail.example\n"
+                        "before.example k@before.example\nbehind.example k@behind.example\n"
+                        "bad.example no-address-at-all\n"
                         "@customer:4711 c@cust.example\n")
         proc.write_text(self.mails + "/customers", "c1.example 4711\nc2.example 4711\n")
         super().__init__(
             "telling", limit("domain/messages/month", 10), limit("domain/messages/hour", 1000),
             limit("customer/messages/month", 4, "hold"), nodes=2,
             domains=("example.com", "jump.example", "none.example", "fail.example", "c1.example",
-                     "c2.example"),
+                     "c2.example", "before.example", "behind.example"),
             throttle={"notify": notify, "notify_every": "1s",
                       "admins": ["file:" + self.admins]},
             billing={"customers": ["file:" + self.mails + "/customers"]}, timeout="10s")
@@ -136,6 +155,28 @@ def failure(w):
     tap.same(len(w.of("f@fail.example")), 1, "it is told at the next look")
 
 
+def killed(w, where, mails):
+    """A node dies while it tells; the other one does it once the claim is over, which is taken away
+    here, so as not to wait for a minute. At least once: behind the mail that is a second one."""
+    domain = where + ".example"
+    claim = "tg:{%s}:window:messages:month:told:%s:claim" % (domain, month_of(w))
+    w.pass_on(domain, 4)
+    proc.write_text(w.mails + "/kill", where)
+    w.redis("HSET", "tg:{%s}:limits" % domain, "domain/messages/month", "max=8 action=defer")
+    proc.wait_for("a kill", lambda: not all(n.daemon.is_running() for n in w.nodes))
+    dead = [n for n in w.nodes if not n.daemon.is_running()]
+    tap.same([n.daemon.process.returncode for n in dead], [-9],
+             where + " the mail a node is killed")
+    tap.same(w.mark(domain), [], "nothing is marked as told")
+    tap.ok(0 < w.redis("PTTL", claim) <= 60000, "a claim of a minute at most is left")
+    w.redis("DEL", claim)
+    proc.wait_for("the other node", lambda: w.mark(domain) == ["50"])
+    w.looks()
+    tap.same([m[1].split()[5] for m in w.of("k@" + domain)], ["50%"] * mails,
+             "the other one tells it: mails in all: %d" % mails)
+    dead[0].start()
+
+
 def month_of(w):
     key = w.redis("KEYS", "tg:{@customer:4711}:window:*:told:*")[0]
     return key.split(":told:")[1].split(":")[0]
@@ -147,6 +188,8 @@ def main():
     one_domain(w)
     others(w)
     failure(w)
+    killed(w, "before", 1)
+    killed(w, "behind", 2)
     left_ms = w.redis("PTTL", "tg:{example.com}:window:messages:month:told:" + month_of(w))
     tap.ok(86400000 - 60000 < left_ms <= 32 * 86400000, "the mark goes a day after the month",
            left_ms)
