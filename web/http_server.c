@@ -17,6 +17,7 @@
 #define STACK_BYTES     ((size_t)1 << 20)
 #define ANSWER_MS       INT64_C(600000) /* in which a client has to read an answer */
 #define STRICT          1
+#define RETIRED_MS      10000 /* at the least */
 #define DRAIN_STEP_MS   20
 #define BODY_IGNORE_MAX ((size_t)1 << 20) /* read and thrown away before a refusal */
 
@@ -34,6 +35,7 @@ struct http_connection {
 struct http_retired {
     struct http_retired *next;
     struct MHD_Daemon *daemon;
+    int64_t since_ms;
 };
 
 struct http_server {
@@ -129,14 +131,21 @@ static void set_busy(struct http_server *server, struct MHD_Connection *connecti
     http_lock_give(&server->lock);
 }
 
+/* A connection that was accepted last is not among the connections yet. */
+static bool is_over(const struct http_retired *one, int64_t now_ms)
+{
+    return now_ms - one->since_ms >= RETIRED_MS &&
+           MHD_get_daemon_info(one->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections ==
+               0;
+}
+
 /* Those that have no connection any more. */
-static void end_retired(struct http_server *server)
+static void end_retired(struct http_server *server, int64_t now_ms)
 {
     struct http_retired **at = &server->retired, *one;
 
     while ((one = *at) != NULL) {
-        if (MHD_get_daemon_info(one->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections >
-            0) {
+        if (!is_over(one, now_ms)) {
             at = &one->next;
             continue;
         }
@@ -148,7 +157,7 @@ static void end_retired(struct http_server *server)
 
 void http_server_watch(struct http_server *server, int64_t now_ms)
 {
-    end_retired(server);
+    end_retired(server, now_ms);
     http_lock_take(&server->lock);
     for (struct http_connection *c = server->connections; c != NULL; c = c->next) {
         if (now_ms - c->since_ms > (c->is_busy ? ANSWER_MS : server->timeout_ms))
@@ -366,6 +375,7 @@ static int replace(struct http_server *server, size_t i, const struct settings *
     }
     (void)MHD_quiesce_daemon(server->daemons[i]);
     old->daemon = server->daemons[i];
+    old->since_ms = clock_monotonic_ms();
     old->next = server->retired;
     server->retired = old;
     server->daemons[i] = fresh;
