@@ -60,7 +60,7 @@ static int64_t due_us(void)
 {
     if (load.options.rate <= 0)
         return 0;
-    return load.from_us + (int64_t)((double)load.begun / load.options.rate * US);
+    return load.from_us + (int64_t)((double)load.begun / load.options.rate * (double)US);
 }
 
 static bool is_over(void)
@@ -69,7 +69,7 @@ static bool is_over(void)
 
     return load.begun >= load.options.messages ||
            (load.options.seconds > 0 &&
-            from - load.from_us >= (int64_t)(load.options.seconds * US));
+            from - load.from_us >= (int64_t)(load.options.seconds * (double)US));
 }
 
 static void timer_set(void)
@@ -372,7 +372,7 @@ int main(int argc, char **argv)
     load_options_read(&load.options, argc, argv);
     load_open();
     run();
-    print((double)(now_us() - load.from_us) / US);
+    print((double)(now_us() - load.from_us) / (double)US);
     load_close();
     return load.ends[LOAD_REFUSED] + load.ends[LOAD_DEFERRED] == 0 ? EX_OK : EX_TEMPFAIL;
 }
