@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "t/sim/sim_change.h"
+#include "t/sim/sim_image.h"
 #include "t/sim/sim_open.h"
 
 #define DISKS_MAX 4
@@ -15,28 +17,10 @@
 #define MADE_MAX  32
 #define PATH_ROOM SIM_PATH_ROOM
 
-/* A change that is not on the disk yet. */
-struct change {
-    struct change *next;
-    off_t offset; /* -1: cut to `len` */
-    size_t len;
-    char bytes[];
-};
-
-struct file {
-    char path[PATH_ROOM];
-    ino_t inode;
-    char *synced; /* what was on the disk at the last sync; NULL: to be read from
-                     the file */
-    size_t synced_len, synced_room;
-    bool is_named; /* on the disk */
-    struct change *first, **last;
-};
-
 struct sim_disk {
     char dir[PATH_ROOM];
     struct random_source *random;
-    struct file files[FILES_MAX];
+    struct sim_file files[FILES_MAX];
     size_t count;
     enum sim_fault fault;
     uint32_t calls, fails; /* until the fault; writes that fail yet */
@@ -48,8 +32,7 @@ struct sim_disk {
 
 static struct sim_disk *disks[DISKS_MAX];
 
-/* --- the real calls
- * -------------------------------------------------------------------------- */
+/* --- the real calls -------------------------------------------------------------------------- */
 
 #define REAL(name, type) ((type)sim_real(name))
 
@@ -68,8 +51,7 @@ static ssize_t real_pwrite(int fd, const void *bytes, size_t len, off_t at)
     return call(fd, bytes, len, at);
 }
 
-/* --- disks and files
- * ------------------------------------------------------------------------- */
+/* --- disks and files ------------------------------------------------------------------------- */
 
 struct sim_disk *sim_disk_new(const char *dir, struct random_source *random)
 {
@@ -86,52 +68,6 @@ struct sim_disk *sim_disk_new(const char *dir, struct random_source *random)
     return d;
 }
 
-static void changes_free(struct file *f)
-{
-    while (f->first != NULL) {
-        struct change *next = f->first->next;
-
-        free(f->first);
-        f->first = next;
-    }
-    f->last = &f->first;
-}
-
-static void changes_drop(struct file *f)
-{
-    changes_free(f);
-    free(f->synced);
-    f->synced = NULL;
-    f->synced_room = 0;
-}
-
-/* Makes it so long; what is new of it is zero. */
-static void synced_resize(struct file *f, size_t len)
-{
-    if (len > f->synced_room || f->synced == NULL) {
-        f->synced_room = 2 * len + 1;
-        f->synced = realloc(f->synced, f->synced_room);
-        if (f->synced == NULL)
-            abort();
-    }
-    if (len > f->synced_len)
-        memset(f->synced + f->synced_len, 0, len - f->synced_len);
-    f->synced_len = len;
-}
-
-static void changes_sync(struct file *f)
-{
-    for (const struct change *c = f->first; c != NULL; c = c->next) {
-        size_t end = c->offset < 0 ? c->len : (size_t)c->offset + c->len;
-
-        if (c->offset < 0 || end > f->synced_len)
-            synced_resize(f, end);
-        if (c->offset >= 0)
-            memcpy(f->synced + c->offset, c->bytes, c->len);
-    }
-    changes_free(f);
-}
-
 void sim_disk_free(struct sim_disk *d)
 {
     for (size_t i = 0; i < DISKS_MAX; i++) {
@@ -139,7 +75,7 @@ void sim_disk_free(struct sim_disk *d)
             disks[i] = NULL;
     }
     for (size_t i = 0; i < d->count; i++)
-        changes_drop(&d->files[i]);
+        sim_file_fini(&d->files[i]);
     free(d);
 }
 
@@ -161,9 +97,9 @@ static const struct sim_open *open_of(int fd, struct sim_disk **disk)
     return *disk != NULL ? o : NULL;
 }
 
-static struct file *file_of(struct sim_disk *d, const struct sim_open *o)
+static struct sim_file *file_of(struct sim_disk *d, const struct sim_open *o)
 {
-    struct file *f = NULL;
+    struct sim_file *f = NULL;
 
     for (size_t i = 0; i < d->count && f == NULL; i++)
         f = strcmp(d->files[i].path, o->path) == 0 ? &d->files[i] : NULL;
@@ -171,52 +107,15 @@ static struct file *file_of(struct sim_disk *d, const struct sim_open *o)
         if (d->count == FILES_MAX)
             abort();
         f = &d->files[d->count++];
-        (void)snprintf(f->path, PATH_ROOM, "%s", o->path);
-        f->last = &f->first;
-        f->inode = o->inode;
-    } else if (f->inode != o->inode) { /* another file of that name */
-        changes_drop(f);
-        f->inode = o->inode;
-        f->is_named = false;
+        sim_file_init(f, o);
+    } else if (f->inode != o->inode || f->image != o->image) { /* another file of that name */
+        sim_file_fini(f);
+        sim_file_init(f, o);
     }
     return f;
 }
 
-/* Before the first change since the last sync; a file of another length was
- * opened to be emptied. */
-static void synced_keep(struct file *f, int fd)
-{
-    struct stat st;
-    int in;
-
-    if (f->first != NULL || fstat(fd, &st) != 0 ||
-        (f->synced != NULL && f->synced_len == (size_t)st.st_size))
-        return;
-    f->synced_len = 0;
-    synced_resize(f, (size_t)st.st_size);
-    in = open(f->path, O_RDONLY | O_CLOEXEC);
-    if (in >= 0 && pread(in, f->synced, f->synced_len, 0) != (ssize_t)f->synced_len)
-        abort();
-    if (in >= 0)
-        (void)close(in);
-}
-
-static void change_add(struct file *f, off_t offset, const void *bytes, size_t len)
-{
-    struct change *c = malloc(sizeof *c + (bytes != NULL ? len : 0));
-
-    if (c == NULL)
-        abort();
-    *c = (struct change){.offset = offset, .len = len};
-    if (bytes != NULL)
-        memcpy(c->bytes, bytes, len);
-    *f->last = c;
-    f->last = &c->next;
-}
-
-/* --- faults
- * ----------------------------------------------------------------------------------
- */
+/* --- faults ---------------------------------------------------------------------------------- */
 
 void sim_disk_plan(struct sim_disk *d, enum sim_fault fault, uint32_t calls)
 {
@@ -258,60 +157,6 @@ static enum sim_fault fault_now(struct sim_disk *d, bool is_sync)
     return fault;
 }
 
-/* --- after a loss of power
- * ------------------------------------------------------------------- */
-
-static void bytes_put(int fd, const struct change *c, size_t len)
-{
-    static cut_call cut;
-
-    if (cut == NULL)
-        cut = REAL("ftruncate64", cut_call);
-    if (c->offset < 0 ? cut(fd, (off_t)c->len) != 0
-                      : real_pwrite(fd, c->bytes, len, c->offset) != (ssize_t)len)
-        abort();
-}
-
-/* Those that reach the disk: of a journal the first ones, the last of them
- * half. */
-static void changes_put(struct sim_disk *d, struct file *f, int fd)
-{
-    bool is_journal = strstr(f->path, ".journal") != NULL;
-    uint32_t share = random_below(d->random, 5); /* quarters */
-
-    for (struct change *c = f->first; c != NULL; c = c->next) {
-        if (random_below(d->random, 4) < share) {
-            bytes_put(fd, c, c->len);
-        } else if (is_journal) {
-            if (c->offset >= 0)
-                bytes_put(fd, c, random_below(d->random, (uint32_t)c->len + 1));
-            break;
-        }
-    }
-}
-
-static void file_lose(struct sim_disk *d, struct file *f)
-{
-    static cut_call cut;
-    struct stat st;
-    int fd;
-
-    if (cut == NULL)
-        cut = REAL("ftruncate64", cut_call);
-    if (stat(f->path, &st) != 0 || st.st_ino != f->inode || f->first == NULL)
-        return;
-    if (!f->is_named && random_below(d->random, 2) == 0) {
-        (void)REAL("unlink", unlink_call)(f->path);
-        return;
-    }
-    fd = open(f->path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || cut(fd, 0) != 0 ||
-        real_pwrite(fd, f->synced, f->synced_len, 0) != (ssize_t)f->synced_len)
-        abort();
-    changes_put(d, f, fd);
-    (void)close(fd);
-}
-
 uint32_t sim_disk_calls(const struct sim_disk *d)
 {
     return d->seen;
@@ -320,7 +165,7 @@ uint32_t sim_disk_calls(const struct sim_disk *d)
 void sim_disk_forget(struct sim_disk *d)
 {
     for (size_t i = 0; i < d->count; i++)
-        changes_drop(&d->files[i]);
+        sim_file_fini(&d->files[i]);
     d->count = 0;
 }
 
@@ -338,8 +183,13 @@ void sim_open_made(const char *path)
 
 static void made_remove(struct sim_disk *d)
 {
-    for (size_t i = 0; i < d->made_count; i++)
+    for (size_t i = 0; i < d->made_count; i++) {
+        struct sim_image *image = sim_image_find(d->made[i]);
+
         (void)REAL("unlink", unlink_call)(d->made[i]);
+        if (image != NULL)
+            sim_image_unlink(image);
+    }
     d->made_count = 0;
 }
 
@@ -348,20 +198,15 @@ bool sim_disk_revive(struct sim_disk *d)
     bool lost = d->has_lost_power;
 
     made_remove(d);
-    for (size_t i = 0; i < d->count && lost; i++) {
-        file_lose(d, &d->files[i]);
-        changes_drop(&d->files[i]);
-        d->files[i].is_named = true;
-    }
+    for (size_t i = 0; i < d->count && lost; i++)
+        sim_file_lose(&d->files[i], d->random);
     d->is_dead = d->has_lost_power = false;
     d->fails = 0;
     d->fault = SIM_NONE;
     return lost;
 }
 
-/* --- the calls
- * -------------------------------------------------------------------------------
- */
+/* --- the calls ------------------------------------------------------------------------------- */
 
 /* -1: to be done as asked; else what the call returns. *len may become less. */
 static ssize_t before_write(struct sim_disk *d, size_t *len)
@@ -394,7 +239,7 @@ ssize_t write(int fd, const void *bytes, size_t len)
     struct sim_disk *d;
     const struct sim_open *o = open_of(fd, &d);
     size_t kept = len;
-    struct file *f;
+    struct sim_file *f;
     ssize_t done;
 
     if (call == NULL)
@@ -405,8 +250,8 @@ ssize_t write(int fd, const void *bytes, size_t len)
     if (done != -1)
         return done == -2 ? -1 : done;
     f = file_of(d, o);
-    synced_keep(f, fd);
-    change_add(f, end_of(fd), bytes, kept); /* all such files are appended to */
+    sim_file_keep(f, fd);
+    sim_file_write(f, end_of(fd), bytes, kept); /* all such files are appended to */
     return call(fd, bytes, kept) < 0 ? -1 : (ssize_t)len;
 }
 
@@ -416,7 +261,7 @@ ssize_t pwrite64(int fd, const void *bytes, size_t len, off_t at)
     struct sim_disk *d;
     const struct sim_open *o = open_of(fd, &d);
     size_t kept = len;
-    struct file *f;
+    struct sim_file *f;
     ssize_t done;
 
     if (d == NULL)
@@ -425,8 +270,8 @@ ssize_t pwrite64(int fd, const void *bytes, size_t len, off_t at)
     if (done != -1)
         return done == -2 ? -1 : done;
     f = file_of(d, o);
-    synced_keep(f, fd);
-    change_add(f, at, bytes, kept);
+    sim_file_keep(f, fd);
+    sim_file_write(f, at, bytes, kept);
     return real_pwrite(fd, bytes, kept, at) < 0 ? -1 : (ssize_t)len;
 }
 
@@ -437,7 +282,7 @@ int ftruncate64(int fd, off_t len)
     struct sim_disk *d;
     const struct sim_open *o = open_of(fd, &d);
     enum sim_fault fault;
-    struct file *f;
+    struct sim_file *f;
 
     if (call == NULL)
         call = REAL("ftruncate64", cut_call);
@@ -449,15 +294,14 @@ int ftruncate64(int fd, off_t len)
     if (fault == SIM_KILL || fault == SIM_TORN || fault == SIM_POWER)
         return 0;
     f = file_of(d, o);
-    synced_keep(f, fd);
-    change_add(f, -1, NULL, (size_t)len);
+    sim_file_keep(f, fd);
+    sim_file_cut(f, (size_t)len);
     return call(fd, len);
 }
 
-static int synced(int fd)
+/* A sync of one file brings the names of all to the disk. */
+static int path_sync(struct sim_disk *d, const char *path)
 {
-    struct sim_disk *d;
-    const struct sim_open *o = open_of(fd, &d);
     enum sim_fault fault = d == NULL || d->is_dead ? SIM_NONE : fault_now(d, true);
 
     if (d == NULL || d->is_dead)
@@ -468,10 +312,18 @@ static int synced(int fd)
     }
     for (size_t i = 0; i < d->count; i++) {
         d->files[i].is_named = true;
-        if (strcmp(d->files[i].path, o->path) == 0)
-            changes_sync(&d->files[i]);
+        if (strcmp(d->files[i].path, path) == 0)
+            sim_file_sync(&d->files[i]);
     }
     return 0;
+}
+
+static int synced(int fd)
+{
+    struct sim_disk *d;
+    const struct sim_open *o = open_of(fd, &d);
+
+    return path_sync(d, o != NULL ? o->path : "");
 }
 
 int fsync(int fd)
@@ -495,4 +347,68 @@ int unlink(const char *path)
     if (d != NULL && (d->is_dead || fault == SIM_SYNC_FAILS))
         return 0;
     return call(path);
+}
+
+/* --- the same with an image ------------------------------------------------------------------ */
+
+static struct sim_open of_image(struct sim_image *i)
+{
+    struct sim_open o = {.image = i};
+
+    (void)snprintf(o.path, sizeof o.path, "%s", i->path);
+    return o;
+}
+
+int sim_disk_image_write(struct sim_image *i, size_t at, const void *bytes, size_t len)
+{
+    struct sim_disk *d = disk_of_path(i->path);
+    struct sim_open o = of_image(i);
+    struct sim_file *f;
+    ssize_t done = d == NULL ? -1 : before_write(d, &len);
+
+    if (done != -1)
+        return done == -2 ? -1 : 0;
+    if (d != NULL) {
+        f = file_of(d, &o);
+        sim_file_keep(f, -1);
+        sim_file_write(f, (off_t)at, bytes, len);
+    }
+    sim_image_write(i, at, bytes, len);
+    return 0;
+}
+
+void sim_disk_image_cut(struct sim_image *i, size_t len)
+{
+    struct sim_disk *d = disk_of_path(i->path);
+    enum sim_fault fault = d == NULL || d->is_dead ? SIM_NONE : fault_now(d, false);
+    struct sim_open o = of_image(i);
+    struct sim_file *f;
+
+    if (d != NULL && (d->is_dead || fault == SIM_KILL || fault == SIM_TORN || fault == SIM_POWER))
+        return;
+    if (d != NULL) {
+        f = file_of(d, &o);
+        sim_file_keep(f, -1);
+        sim_file_cut(f, len);
+    }
+    sim_image_resize(i, len);
+}
+
+int sim_disk_image_sync(const struct sim_image *i)
+{
+    return path_sync(disk_of_path(i->path), i->path);
+}
+
+void sim_disk_image_unlink(struct sim_image *i)
+{
+    struct sim_disk *d = disk_of_path(i->path);
+    enum sim_fault fault = d == NULL || d->is_dead ? SIM_NONE : fault_now(d, true);
+
+    if (d == NULL || (!d->is_dead && fault != SIM_SYNC_FAILS))
+        sim_image_unlink(i);
+}
+
+bool sim_disk_has(const char *path)
+{
+    return disk_of_path(path) != NULL;
 }

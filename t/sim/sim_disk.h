@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "t/random.h"
+#include "t/sim/sim_image.h"
 
 /*
  * A disk that fails as it is told, below each of some directories: the calls of this program and of
@@ -42,6 +43,16 @@ void sim_disk_kill(struct sim_disk *d, bool power);
 uint32_t sim_disk_calls(const struct sim_disk *d);
 /* The files were changed by others: as they are, they are on the disk. */
 void sim_disk_forget(struct sim_disk *d);
+/* Whether that file is on one of the disks. */
+bool sim_disk_has(const char *path);
+
+/* What happens to the files of SQLite, which are images: as the calls of the kernel are to others.
+ * -1: the disk is full, or the sync fails. */
+int sim_disk_image_write(struct sim_image *i, size_t at, const void *bytes, size_t len);
+void sim_disk_image_cut(struct sim_image *i, size_t len);
+int sim_disk_image_sync(const struct sim_image *i);
+void sim_disk_image_unlink(struct sim_image *i);
+
 /* Works again, as it was left. True: what was not synced was lost. */
 bool sim_disk_revive(struct sim_disk *d);
 

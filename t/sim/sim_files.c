@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "t/sim/sim_image.h"
+
 #define PATH_ROOM 600
 
 static void file_copy(const char *from, const char *to)
@@ -26,11 +28,9 @@ static void file_copy(const char *from, const char *to)
         abort();
 }
 
-/* SQLite makes ledger.db-shm again. */
-static bool is_one(const char *name, bool copies)
+static bool is_one(const char *name)
 {
-    return name[0] != '.' && strcmp(name, "journal") != 0 &&
-           (!copies || strstr(name, "-shm") == NULL);
+    return name[0] != '.' && strcmp(name, "journal") != 0;
 }
 
 /* Each file of one directory; `to` NULL: removed. */
@@ -45,7 +45,7 @@ static void files_each(const char *from, const char *to)
     if (d == NULL || (to != NULL && mkdir(to, 0700) != 0 && errno != EEXIST))
         abort();
     while ((entry = readdir(d)) != NULL) {
-        if (!is_one(entry->d_name, to != NULL))
+        if (!is_one(entry->d_name))
             continue;
         (void)snprintf(source, sizeof source, "%s/%s", from, entry->d_name);
         (void)snprintf(target, sizeof target, "%s/%s", to != NULL ? to : "", entry->d_name);
@@ -66,8 +66,10 @@ void sim_files_copy(const char *from, const char *to, enum sim_files which)
 {
     char source[PATH_ROOM], target[PATH_ROOM];
 
-    if (which != SIM_FILES_JOURNAL)
+    if (which != SIM_FILES_JOURNAL) {
         files_each(from, to);
+        sim_images_copy(from, to);
+    }
     journal_path(from, source);
     journal_path(to, target);
     if (which != SIM_FILES_LEDGER)
@@ -78,8 +80,10 @@ void sim_files_remove(const char *dir, enum sim_files which)
 {
     char path[PATH_ROOM];
 
-    if (which != SIM_FILES_JOURNAL)
+    if (which != SIM_FILES_JOURNAL) {
         files_each(dir, NULL);
+        sim_images_remove(dir);
+    }
     journal_path(dir, path);
     if (which != SIM_FILES_LEDGER)
         files_each(path, NULL);

@@ -1,8 +1,10 @@
 #include "t/sim/sim_node.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/ledger/adopt.h"
 #include "lib/ledger/identity.h"
@@ -14,7 +16,7 @@
 #include "lib/sys/settings.h"
 #include "t/sim/sim_store.h"
 
-#define SCRUB_EVERY_MS 600
+#define SCRUB_QUICK_MS 600
 #define SEAL_AFTER_S   60
 #define WATCH_MS       1500
 #define STEP_MS        200
@@ -72,7 +74,8 @@ int clock_zone_set(const char *name, struct err *err)
 void sim_node_init(struct sim_node *n, const char *base, const char *name, int sync,
                    uint32_t segment_bytes, struct random_source *random)
 {
-    *n = (struct sim_node){.sync = sync, .segment_bytes = segment_bytes};
+    *n =
+        (struct sim_node){.sync = sync, .segment_bytes = segment_bytes, .scrub_ms = SCRUB_QUICK_MS};
     (void)snprintf(n->name, sizeof n->name, "%s", name);
     (void)snprintf(n->dir, sizeof n->dir, "%s/%s", base, name);
     (void)snprintf(n->journal_dir, sizeof n->journal_dir, "%s/journal", n->dir);
@@ -80,6 +83,24 @@ void sim_node_init(struct sim_node *n, const char *base, const char *name, int s
     if (mkdir(n->dir, 0700) != 0)
         abort();
     n->disk = sim_disk_new(n->dir, random);
+}
+
+void sim_node_make_file(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0 || close(fd) != 0)
+        abort();
+}
+
+void sim_node_make_ledger(const struct sim_node *n, const char *path)
+{
+    struct err err;
+    struct ledger *l = ledger_open(path, n->name, &err);
+
+    if (l == NULL)
+        abort();
+    ledger_close(l);
 }
 
 void sim_node_fini(struct sim_node *n)
@@ -127,7 +148,7 @@ static int parts_open(struct sim_node *n, struct err *err)
                                  .timezone = "UTC",
                                  .watch_ms = WATCH_MS,
                                  .started_s = clock_unix_ms() / 1000,
-                                 .scrub_ms = SCRUB_EVERY_MS,
+                                 .scrub_ms = n->scrub_ms,
                                  .keep = {HOUR_KEPT_S, DAY_KEPT_S, DAY_KEPT_S},
                                  .seal_after_s = SEAL_AFTER_S};
 

@@ -19,6 +19,7 @@ struct sim_node {
     char name[16], dir[200];
     int sync; /* enum ledger_sync */
     uint32_t segment_bytes;
+    int64_t scrub_ms;
     struct sim_disk *disk;
     bool is_open;
 
@@ -43,6 +44,11 @@ void sim_clock_step(int64_t ms);
 void sim_node_init(struct sim_node *n, const char *base, const char *name, int sync,
                    uint32_t segment_bytes, struct random_source *random);
 void sim_node_fini(struct sim_node *n);
+
+/* Before the first start: a ledger that counts nothing, of that path; or, for one that is an image,
+ * what the kernel has of it. */
+void sim_node_make_ledger(const struct sim_node *n, const char *path);
+void sim_node_make_file(const char *path);
 
 /* A start. -1: *err; what was open is closed again. */
 int sim_node_open(struct sim_node *n, struct err *err);

@@ -42,8 +42,7 @@ static void look(int fd, struct entry *e)
     len = readlink(link, path, SIM_PATH_ROOM - 1);
     path[len > 0 ? len : 0] = '\0';
     e->file.inode = fstat(fd, &st) == 0 ? st.st_ino : 0;
-    e->is_of_disk =
-        path[0] == '/' && strstr(path, "-shm") == NULL && strstr(path, "/inflight") == NULL;
+    e->is_of_disk = path[0] == '/' && strstr(path, "/inflight") == NULL;
     e->is_known = true;
 }
 

@@ -3,6 +3,8 @@
 
 #include <sys/types.h>
 
+#include "t/sim/sim_image.h"
+
 /* What stands behind a descriptor. It is asked of the kernel once, for such calls are what a seed
  * costs; so are locks, which no process refuses itself. */
 
@@ -11,6 +13,7 @@
 struct sim_open {
     char path[SIM_PATH_ROOM];
     ino_t inode;
+    struct sim_image *image; /* NULL: a file of the kernel */
 };
 
 /* NULL: no file by a path, or one that is mapped: such a file is memory, a process sees in it what

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 
@@ -11,9 +12,14 @@
 #include "lib/redis/link.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/settings.h"
+#include "t/sim/sim_image.h"
+#include "t/sim/sim_pool.h"
 #include "t/sim/sim_store.h"
 
-#define HELD_CHOICE 8
+#define HELD_CHOICE   8
+#define PLAIN_EVERY   16 /* one of so many seeds opens and makes its ledgers as a process does */
+#define BLANKS        4
+#define SCRUB_SLOW_MS 1600 /* of every other seed */
 
 void sim_fail(struct sim *m, const char *what, const char *detail)
 {
@@ -261,6 +267,21 @@ void sim_period_end(struct sim *m, enum period_kind kind)
     }
 }
 
+/* --- random numbers of the code -------------------------------------------------------------- */
+
+static struct random_source ids;
+
+/* Instead of the kernel's: a seed is the same each time. */
+ssize_t getrandom(void *to, size_t len, unsigned flags)
+{
+    unsigned char *bytes = to;
+
+    (void)flags;
+    for (size_t i = 0; i < len; i++)
+        bytes[i] = (unsigned char)random_below(&ids, 256);
+    return (ssize_t)len;
+}
+
 /* --- begin and end --------------------------------------------------------------------------- */
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
@@ -269,6 +290,31 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     (void)kind;
     (void)at;
     return remove(path);
+}
+
+/* A ledger that counts nothing yet: made once of each kind, and copied. */
+static void blank_put(struct sim *m, size_t node)
+{
+    static struct sim_image *blanks[SIM_NODES][BLANKS];
+    uint32_t which = random_below(&ids, BLANKS);
+    struct sim_image **blank = &blanks[node][which];
+    const struct sim_node *n = &m->nodes[node];
+    char path[240];
+
+    (void)snprintf(path, sizeof path, "%s/ledger.db", n->dir);
+    if (*blank == NULL) {
+        struct random_source seeded = ids;
+
+        ids.state = node * BLANKS + which;
+        sim_node_make_ledger(n, path);
+        ids = seeded;
+        *blank = sim_image_make("");
+        sim_image_write(*blank, 0, sim_image_find(path)->bytes, sim_image_find(path)->len);
+    } else {
+        sim_node_make_file(path);
+        sim_image_write(sim_image_make(path), 0, (*blank)->bytes, (*blank)->len);
+    }
+    sim_disk_forget(n->disk);
 }
 
 void sim_begin(struct sim *m, uint64_t seed, const char *base)
@@ -281,12 +327,18 @@ void sim_begin(struct sim *m, uint64_t seed, const char *base)
     (void)snprintf(m->base, sizeof m->base, "%s", base);
     sim_clock_set(SIM_BEGIN_MS);
     sim_store_reset();
+    sim_pool_use(seed % PLAIN_EVERY != 0);
+    ids.state = ~(seed ^ 0x1d5);
     if (mkdir(base, 0700) != 0)
         abort();
     for (size_t i = 0; i < SIM_NODES; i++) {
         uint32_t segment = 400 + random_below(&m->random, 1600);
 
         sim_node_init(&m->nodes[i], base, names[i], syncs[i], segment, &m->disk_random);
+        if (seed % 2 == 0)
+            m->nodes[i].scrub_ms = SCRUB_SLOW_MS;
+        if (seed % PLAIN_EVERY != 0)
+            blank_put(m, i);
         sim_start(m, i);
     }
 }
@@ -295,6 +347,7 @@ void sim_end(struct sim *m)
 {
     for (size_t i = 0; i < SIM_NODES; i++)
         sim_node_fini(&m->nodes[i]);
+    sim_images_end(m->base, m->fault[0] != '\0' && m->is_traced);
     if (m->fault[0] == '\0' || !m->is_traced)
         (void)nftw(m->base, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }

@@ -10,7 +10,9 @@
 #include "lib/sys/log.h"
 #include "t/sim/sim_ask.h"
 #include "t/sim/sim_files.h"
+#include "t/sim/sim_pool.h"
 #include "t/sim/sim_store.h"
+#include "t/sim/sim_vfs.h"
 #include "t/sim/sim_world.h"
 
 /*
@@ -274,8 +276,10 @@ int main(int argc, char **argv)
         sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) != SQLITE_OK ||
         sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 1200, 500) != SQLITE_OK)
         abort();
+    sim_vfs_begin();
     for (uint64_t seed = first; seed < first + count; seed++)
         mode(&sim, seed);
+    sim_pool_end();
     sim_store_end();
     printf("%llu rows were sealed among the faults, %llu in the end\n",
            (unsigned long long)sealed_early, (unsigned long long)sealed);
