@@ -2,7 +2,7 @@
 -- runs are the real ones. t/sim/redis.t holds its answers against those of a real server.
 --
 -- Global functions for the host: run(words), answer(script, key, asked), eval(script, asked, words),
--- save(), restore(copy); from it: now_s().
+-- save(), restore(copy), state(); from it: now_s().
 
 local CHECK_EVERY = 100
 
@@ -365,4 +365,18 @@ end
 function restore(copy)
     keys = copy
     keys = save()
+end
+
+-- All that there is, as one text; but for the nodes' hashes, which say the time.
+function state()
+    local texts = {}
+    for _, name in ipairs(commands.KEYS('')) do
+        local value = keys[name].value
+        if string.sub(name, -5) ~= ':node' then
+            texts[#texts + 1] = name
+            texts[#texts + 1] = contents(name) or
+                type(value) == 'table' and table.concat(sorted(value), ' ') or value
+        end
+    end
+    return table.concat(texts, '\n')
 end

@@ -22,6 +22,7 @@ struct compiled {
 static struct {
     lua_State *lua;
     int saved; /* in Lua's registry; LUA_NOREF: none */
+    int state; /* as it was last asked for, the same */
     struct compiled scripts[SCRIPTS_MAX];
     size_t script_count;
 } redis;
@@ -35,7 +36,7 @@ static int now_s(lua_State *lua)
 void sim_redis_begin(const char *lua_path)
 {
     redis.lua = luaL_newstate();
-    redis.saved = LUA_NOREF;
+    redis.saved = redis.state = LUA_NOREF;
     luaL_openlibs(redis.lua);
     lua_register(redis.lua, "now_s", now_s);
     if (luaL_dofile(redis.lua, lua_path) != 0) {
@@ -265,6 +266,20 @@ void sim_redis_restore(void)
     lua_rawgeti(redis.lua, LUA_REGISTRYINDEX, redis.saved);
     call(1);
     lua_pop(redis.lua, 1);
+}
+
+bool sim_redis_is_quiet(void)
+{
+    bool is_same;
+
+    lua_getglobal(redis.lua, "state");
+    call(0);
+    lua_rawgeti(redis.lua, LUA_REGISTRYINDEX, redis.state);
+    is_same = lua_rawequal(redis.lua, -1, -2) != 0;
+    lua_pop(redis.lua, 1);
+    luaL_unref(redis.lua, LUA_REGISTRYINDEX, redis.state);
+    redis.state = luaL_ref(redis.lua, LUA_REGISTRYINDEX);
+    return is_same;
 }
 
 void sim_redis_clean(void)

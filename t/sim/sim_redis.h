@@ -1,6 +1,7 @@
 #ifndef TG_T_SIM_SIM_REDIS_H
 #define TG_T_SIM_SIM_REDIS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/redis/store.h"
@@ -32,6 +33,8 @@ redisReply *sim_redis_run(const struct sim_command *c);
 void sim_redis_save(void);
 void sim_redis_restore(void); /* nothing if nothing is saved */
 void sim_redis_forget(void);  /* nothing is saved any more */
+/* Whether all but the nodes' hashes is as it was at the last call. */
+bool sim_redis_is_quiet(void);
 /* Frees what is used no more, which nothing else does. */
 void sim_redis_clean(void);
 

@@ -11,6 +11,7 @@
 #include "t/sim/sim_ask.h"
 #include "t/sim/sim_files.h"
 #include "t/sim/sim_pool.h"
+#include "t/sim/sim_redis.h"
 #include "t/sim/sim_store.h"
 #include "t/sim/sim_vfs.h"
 #include "t/sim/sim_world.h"
@@ -31,6 +32,8 @@
 
 #define SETTLE_ROUNDS 12
 #define SEAL_ROUNDS   10
+#define QUIET_ROUNDS  4
+#define QUIET_MS      10000 /* after which the fleet is looked at */
 
 /* The one fault of a run without others. */
 struct death {
@@ -47,14 +50,34 @@ static uint32_t every = 1;
 /* Rows with a seal: among the faults, and in the end. */
 static uint64_t sealed_early, sealed;
 
+/* Rounds until nothing changes any more, also not when the nodes look at each other again. */
+static void rounds(struct sim *m, int most, void (*round)(struct sim *m))
+{
+    (void)sim_redis_is_quiet();
+    for (int i = 0, quiet = 0; i < most && quiet < QUIET_ROUNDS && m->fault[0] == '\0'; i++) {
+        if (quiet == 1)
+            sim_clock_advance(QUIET_MS);
+        round(m);
+        sim_check_now(m);
+        quiet = sim_redis_is_quiet() ? quiet + 1 : 0;
+    }
+}
+
+static void time_round(struct sim *m)
+{
+    sim_time_passes(m, 1);
+}
+
+static void calm_round(struct sim *m)
+{
+    sim_calm(m, 1);
+}
+
 /* The periods end, so that rows are sealed, and all is to be as before. */
 static void seal(struct sim *m)
 {
     sim_period_end(m, PERIOD_MONTH);
-    for (int i = 0; i < SEAL_ROUNDS && m->fault[0] == '\0'; i++) {
-        sim_time_passes(m, 1);
-        sim_check_now(m);
-    }
+    rounds(m, SEAL_ROUNDS, time_round);
     sealed += sim_sealed();
 }
 
@@ -66,10 +89,7 @@ static void settle(struct sim *m)
             sim_node_close(&m->nodes[i]);
     }
     m->faults = 0;
-    for (int i = 0; i < SETTLE_ROUNDS && m->fault[0] == '\0'; i++) {
-        sim_calm(m, 1);
-        sim_check_now(m);
-    }
+    rounds(m, SETTLE_ROUNDS, calm_round);
 }
 
 /* Most seeds go on with rows that are sealed, whatever happens to them then. */
