@@ -67,7 +67,7 @@ static const struct options_row rows[] = {
     {.name = "users",
      OPTIONS_FLAG,
      offsetof(struct usage_command, over_users),
-     .help = "with --over: the limits of users, too; this reads every domain's users"},
+     .help = "with --over: the limits of users, too"},
     {.name = "format",
      OPTIONS_CHOICE,
      offsetof(struct usage_command, format),

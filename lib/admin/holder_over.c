@@ -16,6 +16,7 @@ struct over_reading {
     const struct holder_over_question *q;
     struct holder_over *out;
     struct arena *arena, scratch;
+    bool may[LIMIT_HOLDERS_BATCH]; /* a user of this domain may have used so much */
 };
 
 static int no_memory(struct err *err)
@@ -117,12 +118,32 @@ static bool users_have_limits(const struct limit_holder *h)
     return false;
 }
 
+/* Most domains need no look at their users. */
+static int users_choose(struct over_reading *w, const struct limit_holder *holders, size_t count,
+                        struct err *err)
+{
+    struct usage_question *questions = arena_array(&w->scratch, count + 1, sizeof *questions);
+    int result;
+
+    if (questions == NULL)
+        return no_memory(err);
+    for (size_t i = 0; i < count; i++) {
+        const struct limit_holder *h = &holders[i];
+
+        if (users_have_limits(h) && h->holder.kind == HOLDER_IS_DOMAIN)
+            questions[i] = (struct usage_question){
+                .holder = h->holder.name, .limits = h->limits.limits, .count = h->limits.count};
+    }
+    result = read_usage_may_be_over(w->reader, questions, count, w->q->percent, w->q->now_s,
+                                    &w->scratch, w->may, err);
+    arena_reset(&w->scratch);
+    return result;
+}
+
 static int users_read(struct over_reading *w, const struct limit_holder *h, struct err *err)
 {
     struct usage_rows rows;
 
-    if (!users_have_limits(h))
-        return 0;
     if (holder_usage_read(w->reader, &h->holder, &h->limits, w->q->now_s, HOLDER_OVER_USERS,
                           &w->scratch, &rows, err) != 0)
         return -1;
@@ -142,8 +163,10 @@ static int take(void *context, struct limit_holder *holders, size_t count, struc
     int result = windows_read(w, holders, count, err);
 
     arena_reset(&w->scratch);
+    if (result == 0 && w->q->users)
+        result = users_choose(w, holders, count, err);
     for (size_t i = 0; result == 0 && w->q->users && i < count; i++)
-        result = users_read(w, &holders[i], err);
+        result = w->may[i] ? users_read(w, &holders[i], err) : 0;
     return result;
 }
 

@@ -7,8 +7,8 @@
 
 /*
  * Who has used at least so much of a limit: all domains and the server at once. Single clients are
- * not among them, for nothing lists them. Users are asked for domain by domain, which takes far
- * longer.
+ * not among them, for nothing lists them. Users are asked for domain by domain, where the domain
+ * was counted so much in a window of theirs that one of them can be among them.
  *
  * Owner: the arena given.  Errors: those of read.h.
  */

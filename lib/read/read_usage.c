@@ -32,13 +32,18 @@ static void ask(struct usage_asking *a, bool users, struct slice user)
     }
 }
 
+static uint64_t percent_of(uint64_t used, uint64_t max)
+{
+    return max == 0 ? 100 : (uint64_t)((double)used * 100 / (double)max);
+}
+
 static void answer(struct usage_row *row, struct window_now *w)
 {
     uint64_t max = row->limit->max;
 
     row->used = read_window_used(w);
     row->room = row->used < max ? max - row->used : 0;
-    row->percent = max == 0 ? 100 : (uint64_t)((double)row->used * 100 / (double)max);
+    row->percent = percent_of(row->used, max);
     row->reopens_ms = read_window_retry_ms(w, max);
 }
 
@@ -162,20 +167,28 @@ static bool longest(const struct usage_question *q, int64_t now_s, time_t *from)
     return start <= now_s;
 }
 
+/* The days up to now, and what counts for limits. */
+static int since(time_t from, int64_t now_s, struct arena *arena, struct stored_periods *periods,
+                 struct counter_list *counters, struct err *err)
+{
+    counters->count = 0;
+    for (size_t id = 0; id < COUNTER_COUNT; id++) {
+        if (counter_table[id].group == GROUP_TRAFFIC)
+            counters->ids[counters->count++] = (enum counter)id;
+    }
+    return period_range_stored(from, period_end(PERIOD_DAY, (time_t)now_s), (time_t)now_s, false,
+                               arena, periods, err);
+}
+
 static int read_busy(struct reader *r, struct busy_search *s, time_t from, int64_t now_s,
                      struct err *err)
 {
     struct slice name = s->q->holder;
     struct name_list accounts = {.items = &name, .count = 1};
-    struct counter_list counters = {.count = 0};
+    struct counter_list counters;
     struct stored_periods periods;
 
-    for (size_t id = 0; id < COUNTER_COUNT; id++) {
-        if (counter_table[id].group == GROUP_TRAFFIC)
-            counters.ids[counters.count++] = (enum counter)id;
-    }
-    if (period_range_stored(from, period_end(PERIOD_DAY, (time_t)now_s), (time_t)now_s, false,
-                            s->arena, &periods, err) != 0)
+    if (since(from, now_s, s->arena, &periods, &counters, err) != 0)
         return -1;
     return read_users(r, &accounts, &periods, &counters, busy_row, s, err);
 }
@@ -199,5 +212,87 @@ int read_usage_busiest(struct reader *r, const struct usage_question *q, int64_t
         return read_no_memory(err);
     for (size_t i = 0; i < out->count; i++)
         out->items[i] = s.list[i].name;
+    return 0;
+}
+
+/* --- domains of whose users none can be so full ---------------------------------------------- */
+
+struct bound_search {
+    const struct usage_question *questions;
+    size_t *asked, at; /* which of them */
+    uint64_t percent;
+    bool *may;
+};
+
+static int bound_row(void *context, struct slice name, const struct tally *sum, struct err *err)
+{
+    struct bound_search *s = context;
+    size_t place = s->asked[s->at++];
+    const struct usage_question *q = &s->questions[place];
+
+    (void)name;
+    (void)err;
+    for (size_t i = 0; i < q->count; i++) {
+        uint64_t most = counted(sum, q->limits[i].metric);
+
+        if (q->limits[i].scope == LIMIT_USER && most > 0 &&
+            percent_of(most, q->limits[i].max) >= s->percent)
+            s->may[place] = true;
+    }
+    return 0;
+}
+
+/* Those among them whose longest window begins at `from`. */
+static int bound_read(struct reader *r, struct bound_search *s, const time_t *from, size_t count,
+                      size_t first, int64_t now_s, struct arena *arena, struct err *err)
+{
+    struct name_list accounts = {.items = arena_array(arena, count + 1, sizeof *accounts.items)};
+    struct counter_list counters;
+    struct stored_periods periods;
+
+    if (accounts.items == NULL)
+        return read_no_memory(err);
+    s->at = 0;
+    for (size_t i = first; i < count; i++) {
+        if (from[i] != from[first])
+            continue;
+        s->asked[accounts.count] = i;
+        accounts.items[accounts.count++] = s->questions[i].holder;
+    }
+    if (since(from[first], now_s, arena, &periods, &counters, err) != 0)
+        return -1;
+    return read_counters(r, &accounts, &periods, &counters, bound_row, s, err);
+}
+
+static bool is_first(const time_t *from, size_t i)
+{
+    for (size_t k = 0; k < i; k++) {
+        if (from[k] == from[i])
+            return false;
+    }
+    return from[i] >= 0;
+}
+
+int read_usage_may_be_over(struct reader *r, const struct usage_question *questions, size_t count,
+                           uint64_t percent, int64_t now_s, struct arena *arena, bool *may,
+                           struct err *err)
+{
+    struct bound_search s = {.questions = questions,
+                             .asked = arena_array(arena, count + 1, sizeof *s.asked),
+                             .percent = percent,
+                             .may = may};
+    time_t *from = arena_array(arena, count + 1, sizeof *from);
+
+    if (s.asked == NULL || from == NULL)
+        return read_no_memory(err);
+    for (size_t i = 0; i < count; i++) {
+        may[i] = false;
+        if (!longest(&questions[i], now_s, &from[i]))
+            from[i] = -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (is_first(from, i) && bound_read(r, &s, from, count, i, now_s, arena, err) != 0)
+            return -1;
+    }
     return 0;
 }

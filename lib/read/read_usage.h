@@ -49,6 +49,12 @@ int read_usage_busiest(struct reader *r, const struct usage_question *q, int64_t
                        struct arena *arena, struct name_list *out, struct err *err) TG_MUST_USE
     TG_NONNULL(1, 2, 5, 6, 7);
 
+/* Of which of these domains a user may have used so much (percent) of a limit: a user has no more
+ * than what was counted for the domain in the limit's window. One trip for many of them. */
+int read_usage_may_be_over(struct reader *r, const struct usage_question *questions, size_t count,
+                           uint64_t percent, int64_t now_s, struct arena *arena, bool *may,
+                           struct err *err) TG_MUST_USE TG_NONNULL(1, 6, 7);
+
 /* The fullest first. */
 int read_usage_compare(const struct usage_row *a, const struct usage_row *b) TG_NONNULL(1, 2);
 

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -114,12 +115,20 @@ def fill(redis):
     windows.consume("@server", "messages", "day", 4400, NOW)
     windows.consume("d5.example", "messages", "day", 6, NOW, user="alice@d5.example")
     windows.consume("d6.example", "messages", "day", 19, NOW, user="bob@d6.example")
-    for domain, user, count in (("d5", "alice", 6), ("d6", "bob", 19), ("d6", "carl", 1)):
+    for domain, user, count in (("d5", "alice", 6), ("d6", "bob", 19), ("d6", "carl", 1),
+                                ("d8", "dave", 15)):
+        redis("HINCRBY", "tg:{%s.example}:day:2026-11-21" % domain, "out_messages", str(count))
         redis("HSET", "tg:{%s.example}:users:day:2026-11-21" % domain,
               "%s@%s.example out_messages" % (user, domain), str(count))
 
 
-def over(tollgate):
+def scans(redis):
+    """How many hashes were looked through."""
+    found = re.search("cmdstat_hscan:calls=([0-9]+)", redis("INFO", "commandstats"))
+    return int(found.group(1)) if found else 0
+
+
+def over(tollgate, redis):
     def got(*args):
         return [(r["account"], r["user"], r["limit"], int(r["percent"]))
                 for r in rows(tollgate, "usage", "--over", *args)]
@@ -130,7 +139,9 @@ def over(tollgate):
     tap.same(got("700"), [], "nobody is that far")
     users = [("d6.example", "bob@d6.example", "user/messages/day", 95),
              ("d5.example", "alice@d5.example", "user/messages/day", 85)]
+    before = scans(redis)
     tap.same(sorted(got("80", "--users")), sorted(domains + users), "users too")
+    tap.same(scans(redis) - before, 2 * 2, "two days of the domains of which one can be so full")
     tap.same(len(got("0")), 700 - 2 + 1, "0 %: every limit but those lifted and exempt")
     tap.ok("d699.example" in tollgate.good("usage", "--over", "80"), "a table")
     tap.same(tollgate.good("usage", "--over", "1000"), "Nobody has used 1000% of a limit.\n",
@@ -165,7 +176,7 @@ def main():
     logs(tollgate)
     shows_all(tollgate, redis, folder)
     fill(redis)
-    over(tollgate)
+    over(tollgate, redis)
     wrong(tollgate)
     server.stop()
 
