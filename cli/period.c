@@ -8,12 +8,14 @@
 #include "cli/options.h"
 #include "cli/period.h"
 #include "lib/billing/bill_ledger.h"
+#include "lib/billing/bill_verified.h"
 #include "lib/core/text.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
 
 #define MEMORY_BYTES ((size_t)2 << 30)
 #define LATE_SHOWN   100
+#define NAMES_BYTES  65536
 
 static const char *const verbs[] = {"list", "show", "close", "verify", "carry", "export", NULL};
 enum period_verb { VERB_LIST, VERB_SHOW, VERB_CLOSE, VERB_VERIFY, VERB_CARRY, VERB_EXPORT };
@@ -172,6 +174,54 @@ static void say_late(const struct bill_entry *e, const struct bill_late_list *la
         (void)printf("%.*s: %zu more accounts differ\n", SLICE_FMT(e->month), *open - LATE_SHOWN);
 }
 
+static void say_nodes(const struct bill_verified *v, bool there, struct buf *b)
+{
+    bool is_first = true;
+
+    for (size_t i = 0; i < v->count; i++) {
+        const struct bill_verified_node *n = &v->items[i];
+
+        if (n->is_there != there)
+            continue;
+        buf_addf(b, "%s%.*s", is_first ? "" : ", ", SLICE_FMT(n->name));
+        if (there)
+            buf_addf(b, " (%.*s, %.*s)", SLICE_FMT(n->at), SLICE_FMT(n->by));
+        else if (n->is_retired)
+            buf_add_str(b, " (retired)");
+        is_first = false;
+    }
+}
+
+/* Each node sees its own ledger. 1 where all have agreed and yet do not add up to the store. */
+static int verify_nodes(struct period_command *w, size_t i, uint64_t store_sum)
+{
+    struct slice month = w->book.chain.items[i].month;
+    struct bill_verified v;
+    struct err err = {0};
+    struct buf names;
+
+    if (bill_verified_read(&w->book, i, &v, &err) != 0)
+        return cli_fail(&err);
+    if (v.count < 2)
+        return EX_OK;
+    buf_init(&names, NAMES_BYTES);
+    say_nodes(&v, true, &names);
+    if (v.there > 0)
+        (void)printf("%.*s: verified on %.*s\n", SLICE_FMT(month), SLICE_FMT(buf_slice(&names)));
+    buf_reset(&names);
+    say_nodes(&v, false, &names);
+    if (v.there < v.count)
+        (void)printf("%.*s: not yet verified on %.*s: run it there\n", SLICE_FMT(month),
+                     SLICE_FMT(buf_slice(&names)));
+    else
+        (void)printf("%.*s: together their ledgers counted %s\n", SLICE_FMT(month),
+                     v.sum == store_sum ? "exactly what the store has"
+                                        : "something else than the store has; where a node has "
+                                          "counted since, run it there again");
+    buf_fini(&names);
+    return v.there == v.count && v.sum != store_sum ? 1 : EX_OK;
+}
+
 /* 1 where the ledger of this host has counted something else than the store has. */
 static int verify_ledger(struct period_command *w, size_t i)
 {
@@ -188,6 +238,9 @@ static int verify_ledger(struct period_command *w, size_t i)
                      counter_table[l.items[k].id].name, l.items[k].ledger, l.items[k].store);
     if (l.count > LATE_SHOWN)
         (void)printf("%.*s: %zu more differences\n", SLICE_FMT(month), l.count - LATE_SHOWN);
+    if (l.is_there && l.count == 0 &&
+        bill_verified_note(&w->book, i, cli_author(), w->now, l.sum, &err) != 0)
+        (void)cli_fail(&err);
     if (!l.is_there)
         (void)fprintf(
             stderr, "tollgate: %.*s: no ledger is compared: run it where tollgated runs, as root\n",
@@ -195,7 +248,7 @@ static int verify_ledger(struct period_command *w, size_t i)
     else if (l.count == 0)
         (void)printf("%.*s: %s the ledger of this host, %zu accounts\n", SLICE_FMT(month),
                      l.is_alone ? "the same as" : "no less than", l.accounts);
-    return l.count > 0 ? 1 : EX_OK;
+    return l.count > 0 ? 1 : verify_nodes(w, i, l.store_sum);
 }
 
 /* 0, 1 where something differs, or an exit code, said. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/billing/bill_read.h"
+#include "lib/billing/bill_verified.h"
 #include "lib/core/strmap.h"
 #include "lib/ledger/amounts.h"
 #include "lib/ledger/ledger_file.h"
@@ -127,6 +128,30 @@ static int account_compare(struct comparing *w, struct slice account, const stru
     return 0;
 }
 
+/* Of the counters that milters fill. */
+static void sums_make(struct comparing *w)
+{
+    struct slice account;
+    size_t at = 0;
+    void *value;
+
+    for (size_t c = 0; c < w->store.column_count; c++) {
+        enum counter id = w->store.columns[c];
+
+        if (counter_filler(id, false) != FILLER_MILTER)
+            continue;
+        for (size_t i = 0; i < w->store.count; i++)
+            w->out->store_sum +=
+                bill_verified_part(w->store.rows[i].account, id, w->store.rows[i].counted[c]);
+        at = 0;
+        while (strmap_next(&w->counted, &at, &account, &value)) {
+            const struct tally *counted = value;
+
+            w->out->sum += bill_verified_part(account, id, (int64_t)counted->value[id]);
+        }
+    }
+}
+
 /* Who is in the ledger, then who is in the store alone. */
 static int all_compare(struct comparing *w, struct err *err)
 {
@@ -164,8 +189,6 @@ static int run(struct comparing *w, size_t i, time_t now, struct err *err)
         bill_month_parse(w->b->chain.items[i].month, now, &month, err) != 0 ||
         ledger_read(w, month.name, err) != 0)
         return -1;
-    if (!w->out->is_there)
-        return 0;
     w->store.column_count = file.column_count;
     memcpy(w->store.columns, file.columns, sizeof w->store.columns);
     if (read_nodes(w->b->reader, w->b->arena, &nodes, err) != 0 ||
@@ -173,7 +196,8 @@ static int run(struct comparing *w, size_t i, time_t now, struct err *err)
         return -1;
     w->out->is_alone =
         nodes.count == 1 && slice_equal(nodes.items[0], slice_str(w->b->settings->node));
-    return all_compare(w, err);
+    sums_make(w);
+    return w->out->is_there ? all_compare(w, err) : 0;
 }
 
 int bill_ledger_compare(const struct bill_book *b, size_t i, time_t now, struct bill_ledger *out,

@@ -22,9 +22,10 @@ struct bill_ledger_difference {
 };
 
 struct bill_ledger {
-    bool is_there;   /* this host has a ledger, and this user may read it */
-    bool is_alone;   /* no other node is known */
-    size_t accounts; /* of the ledger in that month */
+    bool is_there;           /* this host has a ledger, and this user may read it */
+    bool is_alone;           /* no other node is known */
+    size_t accounts;         /* of the ledger in that month */
+    uint64_t sum, store_sum; /* of bill_verified_part: by the ledger; by the store */
     struct bill_ledger_difference *items;
     size_t count, room;
 };

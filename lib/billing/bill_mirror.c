@@ -203,3 +203,34 @@ int bill_mirror_exporter(struct reader *r, struct slice month, const char *targe
     buf_fini(&field);
     return result;
 }
+
+static void note_field(struct slice month, struct slice node, struct buf *field)
+{
+    buf_init(field, FIELD_BYTES);
+    buf_addf(field, "%.*s verified %.*s", SLICE_FMT(month), SLICE_FMT(node));
+}
+
+int bill_mirror_note(struct reader *r, struct slice month, struct slice node, struct arena *arena,
+                     struct slice *note, struct err *err)
+{
+    struct buf field;
+    int result;
+
+    note_field(month, node, &field);
+    result = read_field(r, buf_slice(&field), arena, note, err);
+    buf_fini(&field);
+    return result;
+}
+
+int bill_mirror_set_note(struct reader *r, struct slice month, struct slice node, struct slice note,
+                         struct err *err)
+{
+    long long ignored;
+    struct buf field;
+    int result;
+
+    note_field(month, node, &field);
+    result = put(r, "HSET", buf_slice(&field), note, &ignored, err);
+    buf_fini(&field);
+    return result;
+}

@@ -7,9 +7,10 @@
 
 /*
  * The closed periods in Redis, for all hosts: hash tg:periods, for each period the field "2026-11"
- * with its line of the chain, "2026-11 HASH" with its file, and "2026-11 export TARGET" with the
- * host that sends it there. The file is there before the line; of two hosts that close one period
- * at the same time, the line of one stands.
+ * with its line of the chain, "2026-11 HASH" with its file, "2026-11 export TARGET" with the host
+ * that sends it there, and "2026-11 verified NODE" with that node's note (bill_verified.h). The
+ * file is there before the line; of two hosts that close one period at the same time, the line of
+ * one stands.
  *
  * Errors: EX_UNAVAILABLE, EX_DATAERR.  Owner: the arena.
  */
@@ -28,6 +29,11 @@ int bill_mirror_exporter(struct reader *r, struct slice month, const char *targe
                          struct slice host, bool take_over, struct arena *arena,
                          struct slice *exporter, struct err *err) TG_MUST_USE
     TG_NONNULL(1, 3, 6, 7, 8);
+/* What the node has noted of the month; ptr NULL: nothing. */
+int bill_mirror_note(struct reader *r, struct slice month, struct slice node, struct arena *arena,
+                     struct slice *note, struct err *err) TG_MUST_USE TG_NONNULL(1, 4, 5);
+int bill_mirror_set_note(struct reader *r, struct slice month, struct slice node, struct slice note,
+                         struct err *err) TG_MUST_USE TG_NONNULL(1);
 /* 1: another host has closed the period. */
 int bill_mirror_add(struct reader *r, const struct bill_entry *e, struct slice file,
                     struct err *err) TG_MUST_USE TG_NONNULL(1, 2);

@@ -115,8 +115,13 @@ def close_one():
     return site, host
 
 
+def ledger_path(host):
+    return os.path.join(os.path.dirname(host.conf), "state", "ledger.db")
+
+
 def ledger_write(host, month, rows):
-    path = os.path.join(os.path.dirname(host.conf), "state", "ledger.db")
+    path = ledger_path(host)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     if os.path.exists(path):
         os.unlink(path)
     with sqlite3.connect(path) as db:
@@ -158,6 +163,42 @@ def ledgers(site, host):
     code, _, err = host("period", "verify", "2025-11")
     tap.ok(code == 65 and "ledger" in err, "a ledger that cannot be read is an error", err)
     os.unlink(path)
+
+
+def fleet(site, host):
+    """Each node sees its own ledger: who has agreed is noted, and whether they add up."""
+    other = site.host("mx2")
+    conf = proc.read_text(other.conf)
+    proc.write_text(other.conf, conf.replace('node = "mx1"', 'node = "mx2"'))
+    first = [(1, "example.com", "", "in_messages 50 in_bytes 5000"),
+             (1, "example.net", "", "out_messages 20 out_bytes 7"),
+             (1, "xn--bcher-kva.example", "", "forward_bytes 9")]
+    ledger_write(host, "2025-11", first)
+    ledger_write(other, "2025-11", [(1, "example.com", "", "in_messages 1")])
+    site.redis("HDEL", "tg:periods", "2025-11 verified mx1")
+    code, out, _ = other("period", "verify", "2025-11")
+    tap.ok(code == 0 and "2025-11: verified on mx2 (" in out and
+           "2025-11: not yet verified on mx1: run it there\n" in out, "who has agreed is said", out)
+    code, out, _ = host("period", "verify", "2025-11")
+    tap.ok(code == 1 and "verified on mx1 (" in out and "something else than the store" in out,
+           "two ledgers that the store does not have less of, and that do not add up", out)
+    ledger_write(other, "2025-11", [(1, "example.com", "", "in_messages 2")])
+    tap.same(other("period", "verify", "2025-11")[0], 0, "the second node, again")
+    code, out, _ = host("period", "verify", "2025-11")
+    tap.ok(code == 0 and "together their ledgers counted exactly what the store has" in out,
+           "they add up", out)
+    ledger_write(other, "2025-11", [(1, "example.com", "", "in_messages 9"),
+                                    (1, "example.com", "", "in_messages 999")])
+    code, out, _ = other("period", "verify", "2025-11")
+    tap.ok(code == 1 and "counted 1008, the store has 52" in out, "a part that differs", out)
+    site.redis("HSET", "tg:{@mx2}:node", "retired", "9999999999")
+    site.redis("HDEL", "tg:periods", "2025-11 verified mx2")
+    os.unlink(ledger_path(other))
+    code, out, err = other("period", "verify", "2025-11")
+    tap.ok(code == 0 and "not yet verified on mx2 (retired)" in out and "no ledger" in err,
+           "where there is no ledger, the others are shown", out, err)
+    site.redis("HDEL", "tg:{@mx2}:node", "retired")
+    os.unlink(ledger_path(host))
 
 
 def refusals(site, host):
@@ -347,6 +388,7 @@ def main():
     tap.need("redis-server")
     site, host = close_one()
     ledgers(site, host)
+    fleet(site, host)
     refusals(site, host)
     late(site, host)
     tampered(site, host)
