@@ -92,7 +92,7 @@ def main():
     tap.ok("held messages expires %s days after" % kept.group(1) in manual,
            "how long held messages stay")
 
-    code = text("lib/ledger/accountant.c") + text("lib/ledger/folding.c")
+    code = "".join(text("lib/ledger/%s.c" % n) for n in ("accountant", "folding", "push_report"))
     code = code.replace('"\n', "").replace("  ", "")
     events = re.findall(r"^\.It ([a-z].*)$", sections(manual)["DIAGNOSTICS"], flags=re.M)
     tap.none(["no such line: " + e for e in events if '"%s"' % e not in code],
