@@ -135,7 +135,10 @@ static int most_bytes(const void *a, const void *b)
 static void add_row(struct table *l, const struct by_row *row)
 {
     table_row(l);
-    table_text(l, COL_USER, row->sum.user.len > 0 ? row->sum.user : SLICE("<>"));
+    if (row->sum.user.len > 0)
+        table_text(l, COL_USER, row->sum.user);
+    else
+        table_shown(l, COL_USER, SLICE("(no user)"));
     table_text(l, COL_ACCOUNT, row->sum.account);
     table_text(l, COL_CLASS, slice_str(messages_read_class(row->sum.kind)));
     table_count(l, COL_MESSAGES, row->sum.messages);
@@ -198,7 +201,7 @@ int messages_by(struct messages_by *by)
     struct err err = {0};
     int code;
 
-    by->query.users = true;
+    by->query.users = by->query.nobody = true;
     by->query.from_ms = (int64_t)by->range->time.from * 1000;
     by->query.to_ms = (int64_t)by->range->time.to * 1000;
     arena_init(&r.arena, ARENA_BYTES);

@@ -39,12 +39,32 @@ static bool is_node(const struct messages_reading *r, struct slice account)
     return slice_equal(account, r->names.node_account);
 }
 
-static bool leg_is_wanted(const struct messages_reading *r, const struct leg *leg)
+static bool is_user_of(const struct leg *leg, const struct leg *of)
+{
+    return leg->kind == of->kind && leg->user.len > 0 && slice_equal(leg->account, of->account);
+}
+
+/* Is it the leg of a user, or of an account that has none in this class? */
+static bool is_user_leg(const struct messages_query *q, const struct record *record,
+                        const struct leg *leg)
+{
+    if (leg->user.len > 0 || !q->nobody)
+        return leg->user.len > 0;
+    for (size_t i = 0; i < record->leg_count; i++) {
+        if (is_user_of(&record->legs[i], leg))
+            return false;
+    }
+    return true;
+}
+
+static bool leg_is_wanted(const struct messages_reading *r, const struct record *record,
+                          const struct leg *leg)
 {
     const struct messages_query *q = r->query;
     struct slice account = row_sums_account(&r->names, leg->account);
 
-    if (q->user.len > 0 ? !slice_equal(leg->user, q->user) : (leg->user.len > 0) != q->users)
+    if (q->user.len > 0 ? !slice_equal(leg->user, q->user)
+                        : is_user_leg(q, record, leg) != q->users)
         return false;
     if (q->account.len > 0 ? !slice_equal(account, q->account) : is_node(r, account))
         return false;
@@ -59,10 +79,8 @@ static void users_find(const struct record *record, const struct leg *leg, struc
     for (size_t i = 0; i < record->leg_count; i++) {
         const struct leg *other = &record->legs[i];
 
-        if (other->kind != leg->kind || other->user.len == 0 ||
-            !slice_equal(other->account, leg->account))
-            continue;
-        row->user = row->users++ == 0 ? other->user : SLICE_NONE;
+        if (is_user_of(other, leg))
+            row->user = row->users++ == 0 ? other->user : SLICE_NONE;
     }
 }
 
@@ -108,7 +126,7 @@ static int take_found(void *context, const struct journal_found *found, struct e
     if (r->query->queue_id.len > 0 && !slice_equal(message->queue_id, r->query->queue_id))
         return 0;
     for (size_t i = 0; rc == 0 && i < message->leg_count; i++) {
-        if (leg_is_wanted(r, &message->legs[i]))
+        if (leg_is_wanted(r, message, &message->legs[i]))
             rc = leg_give(r, at, message, &message->legs[i], err);
     }
     return rc;

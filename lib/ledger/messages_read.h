@@ -41,6 +41,7 @@ struct messages_query {
     struct slice account;   /* as in counters (@NODE: the node's own); empty: all but the node's */
     struct slice user;      /* rows of this user in place of the accounts'; empty: accounts */
     bool users;             /* rows of all users in place of the accounts' */
+    bool nobody;            /* then also those of accounts of which the message has no user */
     struct slice queue_id;  /* empty: any */
     int kind;               /* enum leg_kind; -1: any, for the node's account LEG_MESSAGE */
 };

@@ -81,6 +81,15 @@ class Site:
                 if want is not None and found != want:
                     faults.append("%s: %r, rows: %r" % (row["user"], found, want))
             tap.none(faults, account + ": sums by user")
+            # A message without a user is in no row of one.
+            nobody = [r for r in got if not r["user"]]
+            plain = [r for r in self.rows("--domain", account) if not r["user"]]
+            tap.ok(sum(int(r["messages"]) for r in nobody) <= len(plain), "and of nobody", nobody)
+        nobody = [r for r in self.rows("--domain", "_unattributed", "--by", "user")
+                  if not r["user"]]
+        tap.same({r["class"]: int(r["messages"]) for r in nobody}["relay"],
+                 len(self.rows("--domain", "_unattributed", "--class", "relay")),
+                 "mail relayed for nobody has no user, and is there")
 
     def accepted(self):
         return [d for d in self.sent if d.accepted]
