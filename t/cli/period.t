@@ -296,6 +296,41 @@ def killed():
     tap.ok(False, "the close never ends")
 
 
+def killed_late(verb, least):
+    """What came late is carried over once, by `carry` and by the next month's close."""
+    want = None
+    for step in range(1, 80):
+        site = Site("period-late-%d" % step)
+        host = site.host("a")
+        host.good("period", "close", "2025-11")
+        site.late("2025-11-20T12:00:00-05:00", {"in_messages": 3, "in_bytes": 30})
+        site.late("2025-11-21T12:00:00-05:00", {"out_messages": 1}, "new.example")
+        env = dict(preload(site.folder, "step_shim"), TG_STEP=str(step))
+        code, _, _ = host("period", *verb, env=env)
+        again = host("period", *verb)
+        host.good("period", "carry")
+        if "close" not in verb:
+            host.good("period", "close", "2025-12")
+        file = rows(host.good("period", "show", "2025-12"))
+        got = (again[0], [list(adjustments(site, a)) for a in ("example.com", "new.example")],
+               {k: v for k, v in file.items() if k[0] in ("example.com", "new.example")},
+               host("period", "verify")[0])
+        want = want or (0, [["2025-12 late/2025-11/1"]] * 2, {
+            ("example.com", "counted"): {"in_messages": 500, "in_bytes": 5},
+            ("example.com", "adjusted"): {"in_messages": 3, "in_bytes": 30},
+            ("example.com", "billed"): {"in_messages": 503, "in_bytes": 35},
+            ("new.example", "counted"): {}, ("new.example", "adjusted"): {"out_messages": 1},
+            ("new.example", "billed"): {"out_messages": 1}}, 0)
+        site.server.stop()
+        if got != want or code not in (0, -9, 137):
+            tap.same((step, code, got), (step, code, want), "%s, killed at a step" % verb[0])
+            return
+        if code == 0:
+            tap.ok(step > least, "%s, killed at each of %d steps: once" % (verb[0], step - 1))
+            return
+    tap.ok(False, "%s never ends" % verb[0])
+
+
 # --- what comes late -----------------------------------------------------------------------------
 
 def late(site, host):
@@ -396,6 +431,8 @@ def main():
     site.server.stop()
     waits()
     killed()
+    killed_late(["carry"], 3)
+    killed_late(["close", "2025-12"], 8)
 
 
 tap.run(main)
