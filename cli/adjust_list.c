@@ -115,7 +115,9 @@ int adjust_list(const struct adjustment_list *list, enum format format)
     int code;
 
     buf_init(&b, OUTPUT_BYTES);
-    if (format == FORMAT_TABLE)
+    if (format == FORMAT_TABLE && list->count == 0)
+        buf_add_str(&b, "There are no adjustments.\n");
+    else if (format == FORMAT_TABLE)
         add_table(list, &b);
     else if (format == FORMAT_CSV)
         adjust_list_csv(list, &b);

@@ -55,6 +55,8 @@ def main():
            "with an id of its own", rows)
     tap.same(listed(tollgate, "example.com"), rows[:1], "of one domain")
     tap.same(listed(tollgate, "--period", "2025-10"), [], "of one month")
+    tap.same(tollgate.good("adjust", "list", "--period", "2025-10"), "There are no adjustments.\n",
+             "which people are told")
     data = json.loads(tollgate.good("adjust", "list", "example.net", "--format", "json"))
     tap.same((data[0]["amounts"], data[0]["evidence"]), ({"in_bytes": 300}, "queue id 4jc"), "JSON")
     text = tollgate.good("adjust", "list")
