@@ -11,7 +11,7 @@
 #define STATEMENTS_MAX  256
 #define OPENING         "PRAGMA journal_mode"
 
-/* The linker's names. NOLINTBEGIN */
+/* The linker's names. */
 int __real_sqlite3_open_v2(const char *path, sqlite3 **db, int flags, const char *vfs);
 int __wrap_sqlite3_open_v2(const char *path, sqlite3 **db, int flags, const char *vfs);
 int __real_sqlite3_close(sqlite3 *db);
@@ -28,7 +28,6 @@ int __real_sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, ch
                         void *argument, char **error);
 int __wrap_sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **),
                         void *argument, char **error);
-/* NOLINTEND */
 
 struct statement {
     sqlite3_stmt *st;
