@@ -112,11 +112,23 @@ def policy():
         server.shutdown()
 
 
+def nothing():
+    """The engine alone, which everything is compared with."""
+    path = os.path.join(proc.scratch("nothing"), "sock")
+    daemon = proc.Daemon([os.path.join(proc.BUILD, "t/bench/nullnative"), "unix:" + path],
+                         path + ".log")
+    daemon.until("nullnative", lambda: proc.can_connect(path))
+    code, told = load("-s", "unix:" + path, "-c", 3, "-m", 40, "-p", 4, "-n", 2)
+    tap.same((code, told["accepted"]), (0, 40), "the filter that does nothing accepts all")
+    daemon.kill()
+
+
 def main():
     tap.need("redis-server")
     messages()
     refusals()
     policy()
+    nothing()
     code, told = load("-s", "unix:/nonexistent", "-m", 1)
     tap.same((code, "cannot connect" in told), (69, True), "no server")
     tap.same(load("-m", "0")[0], 64, "wrong arguments")

@@ -98,6 +98,22 @@ void dispatch_leave(struct dispatch_connection *c)
     free(c);
 }
 
+void dispatch_hand_over(struct dispatch_connection *c, int64_t now_ms)
+{
+    (void)c, (void)now_ms;
+}
+
+void dispatch_save(const struct dispatch_connection *c, struct buf *out)
+{
+    (void)c, (void)out;
+}
+
+bool dispatch_restore(struct dispatch_connection *c, struct slice *in)
+{
+    (void)c, (void)in;
+    return false;
+}
+
 bool dispatch_close(struct dispatch *g, int64_t wait_ms)
 {
     (void)g, (void)wait_ms;
