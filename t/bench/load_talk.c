@@ -9,16 +9,26 @@ enum {
     OUT_BYTES = 65536, /* so many bytes are sent before more is made */
     MACROS = 8,
     POLICY_BYTES = 4096,
-    POLICY_ANSWER_BYTES = 4096
+    POLICY_ANSWER_BYTES = 4096,
+    PLACES = 64
 };
 
 enum event { NONE, OPENING, HELLO, READY, MAIL, RCPT, DATA, HEADER, EOH, BODY, END, ENDED };
+
+/* Header and body as they were sent on this connection: the next messages' differ in the queue ID
+ * alone, and a client that formats each anew takes more of the machine than the server. */
+struct content {
+    struct buf bytes;      /* empty: none was kept */
+    size_t places[PLACES]; /* of the queue ID */
+    size_t count, id_len;
+};
 
 struct load_talk {
     const struct load_options *options;
     const char *body;
     struct milter_client client;
     struct milter_macro macros[MACROS];
+    struct content content;
     struct buf request; /* of the policy protocol */
     struct load_names names;
     char recipient[LOAD_NAME_BYTES], path[LOAD_NAME_BYTES];
@@ -39,6 +49,7 @@ struct load_talk *load_talk_new(const struct load_options *o, const char *body)
     t->options = o;
     t->body = body;
     milter_client_init(&t->client);
+    buf_init(&t->content.bytes, OUT_BYTES);
     buf_init(&t->request, POLICY_BYTES);
     return t;
 }
@@ -48,6 +59,7 @@ void load_talk_free(struct load_talk *t)
     if (t == NULL)
         return;
     milter_client_fini(&t->client);
+    buf_fini(&t->content.bytes);
     buf_fini(&t->request);
     free(t);
 }
@@ -56,6 +68,7 @@ void load_talk_open(struct load_talk *t)
 {
     milter_client_fini(&t->client);
     milter_client_init(&t->client);
+    buf_reset(&t->content.bytes); /* what the server asks for is agreed on anew */
     buf_reset(&t->request);
     t->is_waiting = false;
     t->next = t->options->policy ? READY : OPENING;
@@ -203,6 +216,53 @@ static bool event_send(struct load_talk *t)
     return false;
 }
 
+/* `sent` went from DATA to the end of the body without an answer. */
+static void content_keep(struct load_talk *t, struct slice sent)
+{
+    struct content *c = &t->content;
+    struct slice id = slice_str(t->names.queue_id);
+    const char *at = sent.ptr, *end = sent.ptr + sent.len;
+
+    c->id_len = id.len;
+    for (c->count = 0; (at = memmem(at, (size_t)(end - at), id.ptr, id.len)) != NULL;
+         at += id.len) {
+        if (c->count == PLACES)
+            return;
+        c->places[c->count++] = (size_t)(at - sent.ptr);
+    }
+    buf_add(&c->bytes, sent);
+    if (c->bytes.failed)
+        buf_reset(&c->bytes);
+}
+
+/* False: there is none for this message. */
+static bool content_send(struct load_talk *t)
+{
+    struct content *c = &t->content;
+    struct slice id = slice_str(t->names.queue_id);
+
+    if (c->bytes.len == 0 || c->id_len != id.len)
+        return false;
+    for (size_t i = 0; i < c->count; i++)
+        memcpy(c->bytes.data + c->places[i], id.ptr, id.len);
+    buf_add(&t->client.out, buf_slice(&c->bytes));
+    t->next = END;
+    return true;
+}
+
+/* From DATA to the end of the body, as far as it goes without an answer. */
+static void content_go(struct load_talk *t)
+{
+    size_t begun = t->client.out.len;
+
+    if (content_send(t))
+        return;
+    while (!t->is_waiting && t->next != END && t->client.out.len < OUT_BYTES)
+        t->is_waiting = event_send(t);
+    if (!t->is_waiting && t->next == END && t->content.bytes.len == 0)
+        content_keep(t, slice_from(buf_slice(&t->client.out), begun));
+}
+
 static void answer_note(struct load_talk *t, const struct milter_answer *a)
 {
     if (a->kind == MILTER_QUARANTINE)
@@ -301,6 +361,8 @@ enum load_step load_talk_go(struct load_talk *t, enum load_end *end)
             return LOAD_WORKING;
         if (t->options->policy)
             request_make(t);
+        else if (t->next == DATA)
+            content_go(t);
         else
             t->is_waiting = event_send(t);
     }
