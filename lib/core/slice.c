@@ -2,23 +2,6 @@
 
 #include <string.h>
 
-struct slice slice_str(const char *text)
-{
-    return (struct slice){text, text == NULL ? 0 : strlen(text)};
-}
-
-struct slice slice_from(struct slice s, size_t start)
-{
-    if (start >= s.len)
-        return SLICE_NONE;
-    return (struct slice){s.ptr + start, s.len - start};
-}
-
-struct slice slice_to(struct slice s, size_t len)
-{
-    return (struct slice){s.ptr, len < s.len ? len : s.len};
-}
-
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -31,16 +14,6 @@ struct slice slice_trim(struct slice s)
     while (s.len > 0 && is_blank(s.ptr[s.len - 1]))
         s.len--;
     return s;
-}
-
-bool slice_equal(struct slice a, struct slice b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
-
-char slice_ascii_lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
 bool slice_equal_nocase(struct slice a, struct slice b)
@@ -72,13 +45,6 @@ int slice_compare(struct slice a, struct slice b)
     if (order != 0)
         return order;
     return (a.len > b.len) - (a.len < b.len);
-}
-
-ptrdiff_t slice_find(struct slice s, char byte)
-{
-    const char *at = s.len == 0 ? NULL : memchr(s.ptr, byte, s.len);
-
-    return at == NULL ? -1 : at - s.ptr;
 }
 
 ptrdiff_t slice_find_last(struct slice s, char byte)
@@ -156,15 +122,6 @@ struct slice slice_of_number(uint64_t value, char room[SLICE_NUMBER_ROOM])
     return (struct slice){room + at, SLICE_NUMBER_ROOM - at};
 }
 
-bool slice_take(struct slice *s, size_t len, struct slice *head)
-{
-    if (len > s->len)
-        return false;
-    *head = slice_to(*s, len);
-    *s = (struct slice){s->ptr + len, s->len - len};
-    return true;
-}
-
 bool slice_take_varint(struct slice *s, uint64_t *value)
 {
     uint64_t n = 0;
@@ -182,17 +139,6 @@ bool slice_take_varint(struct slice *s, uint64_t *value)
         }
     }
     return false;
-}
-
-bool slice_take_u32(struct slice *s, uint32_t *value)
-{
-    const unsigned char *p = (const unsigned char *)s->ptr;
-
-    if (s->len < 4)
-        return false;
-    *value = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-    *s = (struct slice){s->ptr + 4, s->len - 4};
-    return true;
 }
 
 bool slice_take_text(struct slice *s, struct slice *text)
