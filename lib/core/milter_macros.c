@@ -2,7 +2,10 @@
 
 #include <string.h>
 
-enum { HEAD_BYTES = 6 };
+enum {
+    HEAD_BYTES = 6,
+    LAST_BYTES = 256, /* a longer packet is taken each time */
+};
 
 static const struct slice names[MILTER_MACRO_IDS] = {
     [MILTER_MACRO_QUEUE_ID] = {"i", 1},
@@ -23,11 +26,20 @@ struct kept_macro {
 void milter_macro_store_init(struct milter_macro_store *m)
 {
     buf_init(&m->kept, MILTER_MACROS_BYTES);
+    buf_init(&m->last, LAST_BYTES);
+    m->last_stage = -1;
 }
 
 void milter_macro_store_fini(struct milter_macro_store *m)
 {
     buf_fini(&m->kept);
+    buf_fini(&m->last);
+}
+
+void milter_macro_store_reset(struct milter_macro_store *m)
+{
+    buf_reset(&m->kept);
+    m->last_stage = -1;
 }
 
 static bool take_kept(struct slice *rest, struct kept_macro *out)
@@ -88,13 +100,29 @@ static void drop(struct milter_macro_store *m, int from, int to)
 void milter_macro_store_clear(struct milter_macro_store *m, int from)
 {
     drop(m, from, MILTER_STAGES);
+    m->last_stage = -1;
+}
+
+static bool is_same_again(const struct milter_macro_store *m, enum milter_stage stage,
+                          struct slice data)
+{
+    return m->last_stage == (int)stage && slice_equal(buf_slice(&m->last), data);
+}
+
+static void last_note(struct milter_macro_store *m, enum milter_stage stage, struct slice data)
+{
+    buf_reset(&m->last);
+    buf_add(&m->last, data);
+    m->last_stage = m->last.failed ? -1 : (int)stage;
 }
 
 enum milter_macros_set milter_macro_store_set(struct milter_macro_store *m, enum milter_stage stage,
                                               struct slice data)
 {
-    struct slice name, value;
+    struct slice name, value, whole = data;
 
+    if (is_same_again(m, stage, data))
+        return MILTER_MACROS_SET;
     if (is_odd(data))
         return MILTER_MACROS_ODD;
     drop(m, (int)stage, (int)stage);
@@ -108,7 +136,10 @@ enum milter_macros_set milter_macro_store_set(struct milter_macro_store *m, enum
         buf_add_u32(&m->kept, (uint32_t)value.len);
         buf_add(&m->kept, value);
     }
-    return m->kept.failed ? MILTER_MACROS_FULL : MILTER_MACROS_SET;
+    if (m->kept.failed)
+        return MILTER_MACROS_FULL;
+    last_note(m, stage, whole);
+    return MILTER_MACROS_SET;
 }
 
 struct slice milter_macro_store_get(const struct milter_macro_store *m, enum milter_macro_id id)

@@ -10,7 +10,8 @@
 /*
  * The macros that an MTA has sent on one connection, as far as anybody asks for them. They live as
  * with libmilter: a packet replaces those of its stage, an event clears those of the later stages,
- * and a macro that several stages have is that of the earliest.
+ * and a macro that several stages have is that of the earliest. An MTA sends the same packet before
+ * each header field: that is seen by its bytes.
  *
  * Owner: init/fini; values are borrowed until the next set or clear.  Limits: MILTER_MACROS_BYTES.
  */
@@ -31,10 +32,14 @@ enum milter_macro_id {
 
 struct milter_macro_store {
     struct buf kept; /* stage, id, length (u32), value; one after the other */
+    struct buf last; /* the packet that was set last; the same again changes nothing */
+    int last_stage;  /* -1: none, or something was forgotten since */
 };
 
 void milter_macro_store_init(struct milter_macro_store *m) TG_NONNULL(1);
 void milter_macro_store_fini(struct milter_macro_store *m);
+/* Forgets all, and keeps the memory. */
+void milter_macro_store_reset(struct milter_macro_store *m) TG_NONNULL(1);
 
 /* The data of a macro packet behind its command byte: names and values, each ending in a NUL.
  * MILTER_MACROS_ODD: a name without a value (with which libmilter reads past the packet's end);

@@ -79,7 +79,7 @@ void milter_server_reset(struct milter_server *s)
     struct milter_macro_store macros = s->macros;
     struct buf peer = s->peer;
 
-    buf_reset(&macros.kept);
+    milter_macro_store_reset(&macros);
     buf_reset(&peer);
     *s = (struct milter_server){.macros = macros, .peer = peer, .state = ST_INIT};
 }

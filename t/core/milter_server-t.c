@@ -224,6 +224,50 @@ static void test_macros(void)
     buf_reset(&wire);
 }
 
+/* The same packet comes before each header field. */
+static void test_macros_again(void)
+{
+    struct milter_server s;
+
+    milter_server_init(&s);
+    offer(6, 0x1ff, 0x1fffff);
+    add('C', peer);
+    add('D', SLICE("M{i}\0ONE\0"));
+    add('M', SLICE("<a@x>\0"));
+    add('D', SLICE("R{rcpt_addr}\0b@y\0"));
+    add('R', SLICE("<b@y>\0"));
+    add('D', SLICE("R{rcpt_addr}\0b@y\0"));
+    (void)play(&s, 3);
+    macro_is(&s, MILTER_MACRO_RCPT_ADDR, "b@y", "the same packet twice");
+    buf_reset(&wire);
+    add('D', SLICE("R{rcpt_addr}\0c@z\0"));
+    add('D', SLICE("R{rcpt_addr}\0b@y\0"));
+    (void)play(&s, 3);
+    macro_is(&s, MILTER_MACRO_RCPT_ADDR, "b@y", "again after another");
+    buf_reset(&wire);
+    add('A', SLICE_NONE);
+    add('M', SLICE("<a@x>\0"));
+    (void)play(&s, 3);
+    OK(milter_macro_store_get(&s.macros, MILTER_MACRO_RCPT_ADDR).ptr == NULL, "gone");
+    buf_reset(&wire);
+    add('D', SLICE("R{rcpt_addr}\0b@y\0"));
+    (void)play(&s, 3);
+    macro_is(&s, MILTER_MACRO_RCPT_ADDR, "b@y", "the same again after they were forgotten");
+    buf_reset(&wire);
+    add('D', SLICE("M{rcpt_addr}\0b@y\0"));
+    (void)play(&s, 3);
+    OK(milter_macro_store_get(&s.macros, MILTER_MACRO_QUEUE_ID).ptr == NULL,
+       "the same of another stage is that stage's");
+    milter_server_reset(&s);
+    buf_reset(&wire);
+    offer(6, 0x1ff, 0x1fffff);
+    add('D', SLICE("M{rcpt_addr}\0b@y\0"));
+    (void)play(&s, 3);
+    macro_is(&s, MILTER_MACRO_RCPT_ADDR, "b@y", "and the same on the next connection");
+    milter_server_fini(&s);
+    buf_reset(&wire);
+}
+
 static void answers_are(uint32_t steps, struct slice want, const char *what)
 {
     struct milter_server s;
@@ -290,6 +334,7 @@ int main(void)
     test_order();
     test_refused();
     test_macros();
+    test_macros_again();
     test_answers();
     test_negotiation();
     buf_fini(&wire);
