@@ -13,11 +13,11 @@ static int refuse(struct err *err, const char *why, struct slice text)
 
 static bool is_ascii(struct slice s)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        if ((unsigned char)s.ptr[i] >= 0x80)
-            return false;
-    }
-    return true;
+    unsigned char all = 0;
+
+    for (size_t i = 0; i < s.len; i++)
+        all |= (unsigned char)s.ptr[i];
+    return all < 0x80;
 }
 
 /* A name may become part of a key in the store: no byte that means something there. */
@@ -41,7 +41,7 @@ static const char *name_fault(struct slice s)
         if (s.ptr[i] == '.' && (i == 0 || i + 1 == s.len || s.ptr[i + 1] == '.'))
             return "an empty label";
     }
-    return utf8_valid(s) ? NULL : "not UTF-8";
+    return is_ascii(s) || utf8_valid(s) ? NULL : "not UTF-8";
 }
 
 /* The A-labels of a name, behind `dot` (which may be empty). False: IDNA refuses it. */

@@ -73,12 +73,14 @@ static void rank_take(struct header_facts *h, uint8_t source, struct slice value
 
 static bool is_bulk(struct slice name, struct slice value)
 {
-    struct slice word = first_word(value);
+    struct slice word;
 
     if (word_is(name, "List-Id"))
         return true;
-    return word_is(name, "Precedence") &&
-           (word_is(word, "bulk") || word_is(word, "list") || word_is(word, "junk"));
+    if (!word_is(name, "Precedence"))
+        return false;
+    word = first_word(value);
+    return word_is(word, "bulk") || word_is(word, "list") || word_is(word, "junk");
 }
 
 /* The configured value, and nothing or the end of a word behind it: `Yes` takes `Yes, score=7.1`,

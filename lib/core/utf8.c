@@ -28,6 +28,8 @@ size_t utf8_length(struct slice s)
 {
     if (s.len == 0)
         return 0;
+    if ((unsigned char)s.ptr[0] < 0x80)
+        return 1;
     for (size_t i = 0; i < sizeof utf8_rows / sizeof utf8_rows[0]; i++) {
         if (row_fits(&utf8_rows[i], (const unsigned char *)s.ptr, s.len))
             return utf8_rows[i].length;
