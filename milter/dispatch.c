@@ -342,6 +342,8 @@ struct session_action dispatch_rcpt(struct dispatch_connection *c, struct slice 
 {
     if (!begin(c))
         return refuse(c);
+    if (session_is_open(c->session)) /* and so has the snapshot */
+        session_know_room(c->session, limiter_has_room(&c->dispatch->limiter, c->snapshot->rules));
     return end(c, dispatch_settle(c, session_rcpt(c->session, path, macros)));
 }
 

@@ -189,12 +189,16 @@ static void ask(struct limiter *l, const struct limit_rules *rules, bool consume
     limiter_conclude(l, rules, by, answer, err);
 }
 
+bool limiter_has_room(const struct limiter *l, const struct limit_rules *rules)
+{
+    return l->throttle == NULL || rules->observe || !throttle_has_full(l->throttle);
+}
+
 /* A look at mail that is no bounce asks what is full, and mostly nothing is. */
 bool limiter_needs_store(const struct limiter *l, const struct limit_rules *rules,
                          const struct limit_question *q)
 {
-    if (q->is_look &&
-        (rules->observe || (!q->classified->is_bounce && !throttle_has_full(l->throttle))))
+    if (q->is_look && (rules->observe || (!q->classified->is_bounce && limiter_has_room(l, rules))))
         return false;
     return limit_checks_are_possible(q->classified);
 }

@@ -24,6 +24,9 @@ struct limiter {
 /* False: limiter_ask answers that question from memory. */
 bool limiter_needs_store(const struct limiter *l, const struct limit_rules *rules,
                          const struct limit_question *question) TG_NONNULL(1, 2, 3);
+/* No window is known to be full, or none stops anything: a look at RCPT finds nothing, but for a
+ * bounce's. */
+bool limiter_has_room(const struct limiter *l, const struct limit_rules *rules) TG_NONNULL(1, 2);
 void limiter_ask(struct limiter *l, const struct limit_rules *rules,
                  const struct limit_question *question, struct limit_answer *answer) TG_NONNULL(1);
 

@@ -57,9 +57,14 @@ static struct session_action look_judge(struct session *s)
     return (struct session_action){.what = SESSION_LIMIT, .limits = &s->question};
 }
 
+void session_know_room(struct session *s, bool has_room)
+{
+    s->has_room = has_room;
+}
+
 struct session_action session_look(struct session *s)
 {
-    if (!s->hosted.limits || !s->smtp)
+    if (!s->hosted.limits || !s->smtp || (s->has_room && !address_is_null(&s->facts.sender)))
         return action_continue();
     look_begin(s);
     return look_judge(s);

@@ -22,7 +22,7 @@ struct live_target {
 
 struct session {
     struct arena connection, message, look;
-    bool smtp;
+    bool smtp, has_room; /* session_know_room */
     struct slice client_ip, version;
     struct visited visited;
     enum envelope_mta mta;

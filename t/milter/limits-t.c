@@ -92,6 +92,28 @@ static void test_at_rcpt(void)
     play_fini(&p);
 }
 
+/* What is known may be old: the end of message asks all the same. */
+static void test_known_room(void)
+{
+    struct play p;
+
+    begin(&p, "domain/recipients/hour", ACTION_DEFER, 10);
+    session_know_room(p.session, true);
+    mail(&p, "alice@example.com", "<alice@example.com>");
+    OK(play_rcpt(&p, "<a@one.test>").what == SESSION_CONTINUE && p.looks == 0,
+       "where no window is known to be full no recipient is looked at");
+    OK(play_end(&p).what == SESSION_REPLY, "the message is refused at its end");
+    limit_set("domain/bounces/hour", 10, ACTION_DEFER);
+    (void)play_mail(&p, "<>");
+    OK(play_rcpt(&p, "<bob@example.com>").what == SESSION_REPLY && p.looks == 1,
+       "a bounce's recipient is");
+    session_know_room(p.session, false);
+    limit_set("domain/recipients/hour", 10, ACTION_DEFER);
+    mail(&p, "alice@example.com", "<alice@example.com>");
+    OK(play_rcpt(&p, "<a@one.test>").what == SESSION_REPLY, "and each where one is full");
+    play_fini(&p);
+}
+
 static void test_not_smtp(void)
 {
     struct play p;
@@ -264,6 +286,7 @@ int main(void)
     test_defer();
     test_reject_uncounted();
     test_at_rcpt();
+    test_known_room();
     test_not_smtp();
     test_others();
     test_bounces();
