@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "lib/sys/clock.h"
@@ -12,31 +13,44 @@
 #define GREETING_BYTES ((size_t)64 << 10)
 #define GREETING_MAX   5
 
-/* RESP's "*3\r\n" and "$5\r\n". */
-static void length_add(struct buf *out, char kind, size_t n)
-{
-    char text[24];
-    size_t at = sizeof text;
+#define LENGTH_BYTES   ((size_t)24)
 
-    text[--at] = '\n';
-    text[--at] = '\r';
+/* RESP's "*3\r\n" and "$5\r\n", at the end of `room`. */
+static struct slice length_text(char kind, size_t n, char room[LENGTH_BYTES])
+{
+    size_t at = LENGTH_BYTES;
+
+    room[--at] = '\n';
+    room[--at] = '\r';
     do
-        text[--at] = (char)('0' + n % 10);
+        room[--at] = (char)('0' + n % 10);
     while ((n /= 10) > 0);
-    text[--at] = kind;
-    buf_add(out, (struct slice){text + at, sizeof text - at});
+    room[--at] = kind;
+    return (struct slice){room + at, LENGTH_BYTES - at};
 }
 
 void link_head_add(struct buf *out, size_t argc)
 {
-    length_add(out, '*', argc);
+    char room[LENGTH_BYTES];
+
+    buf_add(out, length_text('*', argc, room));
 }
 
+/* A command has some thirty words: each is written at once. */
 void link_word_add(struct buf *out, struct slice word)
 {
-    length_add(out, '$', word.len);
-    buf_add(out, word);
-    buf_add(out, SLICE("\r\n"));
+    char room[LENGTH_BYTES];
+    struct slice length = length_text('$', word.len, room);
+    size_t whole = length.len + word.len + 2;
+    char *p = buf_space(out, whole);
+
+    if (p == NULL)
+        return;
+    memcpy(p, length.ptr, length.len);
+    if (word.len > 0)
+        memcpy(p + length.len, word.ptr, word.len);
+    memcpy(p + whole - 2, "\r\n", sizeof "\r\n");
+    out->len += whole;
 }
 
 void link_command_add(struct buf *out, size_t argc, const struct slice *argv)
