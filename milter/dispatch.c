@@ -186,7 +186,7 @@ static int loop_add(struct dispatch *g, struct errands *e, struct err *err)
     bool suits = g->limiter.throttle != NULL && pipeline_suits(snapshot->settings);
 
     if (suits)
-        loop = throttle_loop_new(g->limiter.throttle, snapshot->settings, errands_epoll(e), err);
+        loop = throttle_loop_new(g->limiter.throttle, snapshot->settings, errands_fd(e), e, err);
     if (loop != NULL)
         errands_serve(e, &(struct errands_guest){loop_run, loop_gather, loop_free, loop});
     snapshot_drop(snapshot);

@@ -46,12 +46,11 @@ int engine_loop_open(struct engine_loop *l, struct engine_shared *shared, struct
 {
     *l = (struct engine_loop){.shared = shared};
     buf_init(&l->out, OUT_BYTES);
-    l->epoll = epoll_create1(EPOLL_CLOEXEC);
     l->in = malloc(ENGINE_READ_BYTES);
     l->errands = dispatch_errands_new(shared->dispatch, err);
-    if (l->errands != NULL && l->in != NULL && l->epoll >= 0 &&
+    l->epoll = l->errands != NULL ? errands_fd(l->errands) : -1;
+    if (l->errands != NULL && l->in != NULL &&
         engine_loop_poll(l, EPOLL_CTL_ADD, shared->wake, EPOLLIN | EPOLLET, &shared->wake) == 0 &&
-        engine_loop_poll(l, EPOLL_CTL_ADD, errands_fd(l->errands), EPOLLIN, &l->errands) == 0 &&
         accept_on(l))
         return 0;
     (void)err_set(err, EX_OSERR, "cannot make a loop of the milter engine: %s", strerror(errno));
@@ -73,8 +72,6 @@ void engine_loop_close(struct engine_loop *l)
     /* One that hangs stays: dispatch_close finds its call under way. */
     if (l->errands != NULL)
         (void)!errands_free(l->errands, ERRANDS_END_MS);
-    if (l->epoll >= 0)
-        (void)close(l->epoll);
     free(l->in);
     buf_fini(&l->out);
 }
@@ -265,9 +262,7 @@ static void on_event(struct engine_loop *l, const struct epoll_event *e)
         accept_some(l);
     else if (e->data.ptr == &l->shared->wake)
         yield(l);
-    else if (e->data.ptr == &l->errands)
-        errands_run(l->errands);
-    else
+    else if (!errands_take(l->errands, e->data.ptr))
         on_socket(e->data.ptr, e->events);
 }
 

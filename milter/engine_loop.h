@@ -44,7 +44,7 @@ struct engine_shared {
 
 struct engine_loop {
     struct engine_shared *shared;
-    int epoll;
+    int epoll; /* the errands' */
     struct errands *errands;
     pthread_t thread;
     char *in;       /* ENGINE_READ_BYTES */

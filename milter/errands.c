@@ -39,7 +39,7 @@ struct errands {
     bool ending MUTEX_GUARDS(errands_lock);
     unsigned under_way; /* begun, `done` not called yet; the loop's */
     int told;           /* readable while something has ended */
-    int epoll;          /* of it, and of the guest's */
+    int epoll;          /* of it, of the guest's, and of the loop's */
     struct errands_guest guest;
 };
 
@@ -142,7 +142,7 @@ void errands_begin(struct errands *e, enum errand_lane lane, struct errand *erra
 
 static bool descriptors_make(struct errands *e)
 {
-    struct epoll_event event = {.events = EPOLLIN};
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &e->told};
 
     e->told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     e->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -178,11 +178,6 @@ struct errands *errands_new(struct err *err) TG_NO_THREAD_SAFETY /* not shared y
         mutex_condition_init(&e->lanes[i].wake);
     }
     return e;
-}
-
-int errands_epoll(const struct errands *e)
-{
-    return e->epoll;
 }
 
 void errands_serve(struct errands *e, const struct errands_guest *guest)
@@ -234,20 +229,24 @@ void errands_gather(struct errands *e, bool on)
         e->guest.gather(e->guest.guest, on);
 }
 
+bool errands_take(struct errands *e, const void *data)
+{
+    if (data == &e->told)
+        ended_run(e);
+    else if (data == e)
+        e->guest.run(e->guest.guest);
+    else
+        return false;
+    return true;
+}
+
 void errands_run(struct errands *e)
 {
     struct epoll_event events[EVENTS_MAX];
     int count = epoll_wait(e->epoll, events, EVENTS_MAX, 0);
-    bool has_ended = false, has_guest = false;
 
-    for (int i = 0; i < count; i++) {
-        has_ended = has_ended || events[i].data.ptr == NULL;
-        has_guest = has_guest || events[i].data.ptr != NULL;
-    }
-    if (has_guest)
-        e->guest.run(e->guest.guest);
-    if (has_ended)
-        ended_run(e);
+    for (int i = 0; i < count; i++)
+        (void)!errands_take(e, events[i].data.ptr); /* at the end of a loop it has no others */
 }
 
 static void await_all(struct errands *e, int64_t until_ms)

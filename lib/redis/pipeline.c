@@ -375,14 +375,14 @@ bool pipeline_suits(const struct settings *s)
     return suits;
 }
 
-static int add_to(int epoll, int fd, struct pipeline *p)
+static int watch_too(struct pipeline *p, int fd)
 {
-    struct epoll_event e = {.events = EPOLLIN, .data.ptr = p};
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = p->mark};
 
-    return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
+    return epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
-struct pipeline *pipeline_new(struct pool *pool, const struct settings *s, int epoll,
+struct pipeline *pipeline_new(struct pool *pool, const struct settings *s, int epoll, void *mark,
                               struct err *err)
 {
     struct pipeline *p = calloc(1, sizeof *p);
@@ -393,6 +393,7 @@ struct pipeline *pipeline_new(struct pool *pool, const struct settings *s, int e
     }
     p->pool = pool;
     p->epoll = epoll;
+    p->mark = mark;
     p->timer = -1;
     p->connect.fd = -1;
     buf_init(&p->out, OUT_MAX_BYTES);
@@ -401,8 +402,7 @@ struct pipeline *pipeline_new(struct pool *pool, const struct settings *s, int e
         memcpy(p->where, p->store->where, sizeof p->where);
     if (p->store != NULL && pipeline_connect_start(&p->connect, p->store, err) == 0) {
         p->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-        if (p->timer >= 0 && add_to(epoll, p->timer, p) == 0 &&
-            add_to(epoll, p->connect.fd, p) == 0)
+        if (p->timer >= 0 && watch_too(p, p->timer) == 0 && watch_too(p, p->connect.fd) == 0)
             return p;
         (void)err_set(err, EX_OSERR, "timerfd, epoll: %s", strerror(errno));
     }

@@ -56,10 +56,10 @@ struct pipeline_trip {
 
 /* True where a store of these settings can be spoken to so. */
 bool pipeline_suits(const struct settings *s) TG_NONNULL(1);
-/* Adds its descriptors to the epoll set `epoll`, with the pipeline as data.ptr: whenever one is
- * ready, pipeline_run is to be called. `pool` has the same settings and outlives it. */
-struct pipeline *pipeline_new(struct pool *pool, const struct settings *s, int epoll,
-                              struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 4);
+/* Adds its descriptors to the epoll set `epoll`, with `mark` as data.ptr: whenever one is ready,
+ * pipeline_run is to be called. `pool` has the same settings and outlives it. */
+struct pipeline *pipeline_new(struct pool *pool, const struct settings *s, int epoll, void *mark,
+                              struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 4, 5);
 /* Trips that are under way end with an error. */
 void pipeline_free(struct pipeline *p);
 

@@ -56,7 +56,8 @@ void pipeline_command_add(struct pipeline *p, struct pipeline_trip *t, size_t in
 
 void pipeline_watch(struct pipeline *p, int operation)
 {
-    struct epoll_event e = {.events = p->is_writing ? EPOLLIN | EPOLLOUT : EPOLLIN, .data.ptr = p};
+    struct epoll_event e = {.events = p->is_writing ? EPOLLIN | EPOLLOUT : EPOLLIN,
+                            .data.ptr = p->mark};
 
     if (epoll_ctl(p->epoll, operation, p->store->redis.transport.fd, &e) != 0)
         p->is_broken = true;

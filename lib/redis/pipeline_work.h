@@ -24,6 +24,7 @@ struct pipeline {
     struct store *store;
     char where[ENDPOINT_TEXT]; /* the server's name */
     int epoll, timer;
+    void *mark; /* data.ptr of its descriptors in the epoll set */
     struct pipeline_connect connect;
     enum pipeline_state state;
     int64_t wanted_ms; /* CONNECTING: since when */

@@ -171,7 +171,7 @@ void throttle_loop_gather(struct throttle_loop *l, bool on)
 }
 
 struct throttle_loop *throttle_loop_new(struct throttle *t, const struct settings *s, int epoll,
-                                        struct err *err)
+                                        void *mark, struct err *err)
 {
     struct throttle_loop *l = calloc(1, sizeof *l);
 
@@ -180,7 +180,7 @@ struct throttle_loop *throttle_loop_new(struct throttle *t, const struct setting
         return NULL;
     }
     l->accounts = throttle_accounts(t);
-    l->pipeline = pipeline_new(throttle_pool(t), s, epoll, err);
+    l->pipeline = pipeline_new(throttle_pool(t), s, epoll, mark, err);
     if (l->pipeline != NULL)
         return l;
     free(l);

@@ -15,10 +15,12 @@
 
 struct throttle_loop;
 
-/* For a store that a pipeline can be had to (pipeline_suits). `epoll` as in pipeline_new: whenever
- * a descriptor with data.ptr is ready, throttle_loop_run is to be called. */
+/* For a store that a pipeline can be had to (pipeline_suits). `epoll` and `mark` as in
+ * pipeline_new: whenever a descriptor with that mark is ready, throttle_loop_run is to be called.
+ */
 struct throttle_loop *throttle_loop_new(struct throttle *t, const struct settings *s, int epoll,
-                                        struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 4);
+                                        void *mark, struct err *err) TG_MUST_USE
+    TG_NONNULL(1, 2, 4);
 /* What is under way ends as if the store did not answer. */
 void throttle_loop_free(struct throttle_loop *l);
 void throttle_loop_run(struct throttle_loop *l) TG_NONNULL(1);

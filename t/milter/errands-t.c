@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "milter/errands.h"
@@ -91,6 +93,28 @@ static void test_many(void)
     OK(errands_free(errands, 0), "nothing is left");
 }
 
+/* A loop that waits on the set itself, with a descriptor of its own in it. */
+static void test_shared_set(void)
+{
+    struct task task = task_make(&open_gate, 0);
+    int own = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = &own};
+    unsigned taken = 0;
+
+    start();
+    OK(epoll_ctl(errands_fd(errands), EPOLL_CTL_ADD, own, &e) == 0, "a descriptor of the loop's");
+    errands_begin(errands, ERRAND_STORE, &task.errand);
+    while (ended == 0 && epoll_wait(errands_fd(errands), &e, 1, WAIT_MS) == 1) {
+        if (errands_take(errands, e.data.ptr))
+            taken++;
+    }
+    OK(ended == 1 && taken == 1, "the end of an errand is an event of the set");
+    (void)epoll_wait(errands_fd(errands), &e, 1, WAIT_MS);
+    OK(!errands_take(errands, e.data.ptr) && e.data.ptr == &own, "the loop's event is not taken");
+    (void)close(own);
+    OK(errands_free(errands, 0), "nothing is left");
+}
+
 /* More than there are threads. */
 static void test_lanes(void)
 {
@@ -144,6 +168,7 @@ int main(void)
 {
     loop = pthread_self();
     test_many();
+    test_shared_set();
     test_lanes();
     test_free();
     return tap_done();

@@ -28,6 +28,7 @@
 static const struct script adder = {"adder", "return redis.call('INCRBY', KEYS[1], ARGV[1])"};
 static struct pool *pool;
 static struct pipeline *pipeline;
+static int mark; /* of its descriptors */
 
 struct task {
     struct pipeline_trip trip;
@@ -142,8 +143,8 @@ static void serve(int epoll)
         (void)fflush(stdout);
         (void)poll(polls, 2, -1);
         pipeline_gather(pipeline, true);
-        while (epoll_wait(epoll, &event, 1, 0) == 1)
-            pipeline_run(event.data.ptr);
+        while (epoll_wait(epoll, &event, 1, 0) == 1 && event.data.ptr == &mark)
+            pipeline_run(pipeline);
         if (polls[0].revents != 0 && !read_lines())
             return;
         pipeline_gather(pipeline, false);
@@ -169,7 +170,7 @@ int main(int argc, char **argv)
     s.store.tls.server_name = words[8];
     pool = pool_new(&s, 1, &err);
     if (pool != NULL && pipeline_suits(&s))
-        pipeline = pipeline_new(pool, &s, epoll, &err);
+        pipeline = pipeline_new(pool, &s, epoll, &mark, &err);
     if (pipeline == NULL) {
         (void)fprintf(stderr, "%s\n", err.text);
         return 1;
