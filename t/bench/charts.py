@@ -123,6 +123,12 @@ def table(title, figures, columns):
     return lines
 
 
+def against(floor):
+    """Messages a second; and messages in a second of processor time, of program and Redis."""
+    return [("of libmilter", lambda f: "%.2f" % (f["per_second"] / floor["per_second"])),
+            ("by cpu", lambda f: "%.2f" % (floor["cpu_us"] / max(f["cpu_us"] + f["redis_us"], .1)))]
+
+
 def tables(r):
     m = r["machine"]
     lines = ["Figures of %s on %s, %s GB, Linux %s." % (m["date"], m["processors"], m["memory_gb"],
@@ -138,9 +144,9 @@ def tables(r):
              ("p50 ms", lambda f: "%.2f" % (f["p50_us"] / 1e3)),
              ("p99 ms", lambda f: "%.2f" % (f["p99_us"] / 1e3))]
     for shape, figures in r.get("speed", {}).items():
-        floor = figures["libmilter, nothing"]["per_second"]
-        lines += table("Closed loop, " + shape, figures, costs[:1] + [
-            ("of libmilter", lambda f, n=floor: "%.2f" % (f["per_second"] / n))] + costs[1:])
+        lines += table("Closed loop, " + shape, figures, costs[:1] + against(
+            figures["libmilter, nothing"]) + costs[1:3] + [
+                ("client us", lambda f: "%.1f" % f["client_cpu_us"])] + costs[3:])
     if "rate" in r:
         lines += table("Open loop, 300 messages a second", r["rate"], costs[1:])
     if "postfix" in r:
