@@ -228,7 +228,9 @@ def check_silence():
     said = [pipeline.end(n) for n in begun]
     tap.ok(all("no answer in time" in s["error"] and within_time(s) for s in said),
            "silence, with many more waiting", said[0], said[-1])
-    tap.ok(said[-1]["open"], "the breaker is open")
+    # a trip that waited for the connection has less time than the server, and opens nothing
+    tap.ok(proc.wait_for("a breaker that opens", lambda: pipeline.many("GET again")[0]["open"]),
+           "the breaker is open")
     tap.same(pipeline.close(), 0, "an orderly end")
     server.stop()
     nobody = redis_fleet.Pipeline("redis://127.0.0.1:%d" % redis_fleet.free_port(), TIMEOUT_MS)
