@@ -42,14 +42,27 @@ function tollgate_bytes($path)
     return $bytes;
 }
 
+/* As the file has it: lower case, A-labels. */
+function tollgate_name($domain)
+{
+    $ascii = function_exists('idn_to_ascii') ? @idn_to_ascii($domain) : false;
+    return strtolower($ascii === false ? $domain : $ascii);
+}
+
+/* Every service of the server is told, those without traffic, too: what they had in the month before
+ * is not theirs any more. */
 function tollgate_UsageUpdate($params)
 {
-    foreach (tollgate_bytes(trim($params['serveraccesshash'])) as $domain => $bytes) {
+    $bytes = tollgate_bytes(trim($params['serveraccesshash']));
+    $services = Capsule::table('tblhosting')
+        ->where('server', $params['serverid'])
+        ->get(['id', 'domain']);
+    foreach ($services as $service) {
         /* WHMCS counts in MB; rounded once, up; a credit is no traffic. */
+        $used = max(0, $bytes[tollgate_name($service->domain)] ?? 0);
         Capsule::table('tblhosting')
-            ->where('server', $params['serverid'])
-            ->where('domain', $domain)
-            ->update(['bwusage' => (int) ceil(max(0, $bytes) / 1048576),
+            ->where('id', $service->id)
+            ->update(['bwusage' => (int) ceil($used / 1048576),
                       'lastupdate' => date('Y-m-d H:i:s')]);
     }
 }

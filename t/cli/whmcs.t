@@ -15,32 +15,81 @@ from redis_server import RedisServer
 from tollgate import Tollgate
 
 UTC = datetime.timezone.utc
+# Services as WHMCS has them, kept in a file; argv[4]: the update that kills PHP before it is done.
 WORLD = r"""<?php
 namespace Illuminate\Database\Capsule;
 class Manager {
-    public static $told = [];
+    public static $rows = [], $left = 0;
     private $where = [];
-    public static function table($name) { $t = new self; $t->where[] = $name; return $t; }
-    public function where($field, $value) { $this->where[] = [$field, $value]; return $this; }
-    public function update($values) { unset($values['lastupdate']);
-        self::$told[] = [$this->where, $values]; return 1; }
+    public static function table($name) { assert($name === 'tblhosting'); return new self; }
+    public function where($field, $value) { $this->where[$field] = $value; return $this; }
+    private function found() { return array_filter(self::$rows, function ($row) {
+        return array_intersect_assoc($this->where, $row) == $this->where; }); }
+    public function get($fields) { return array_map(function ($row) { return (object) $row; },
+                                                    array_values($this->found())); }
+    public function update($values) { global $argv;
+        unset($values['lastupdate']);
+        if (--self::$left === 0) posix_kill(getmypid(), 9);
+        foreach ($this->found() as $i => $row)
+            self::$rows[$i] = $values + $row;
+        file_put_contents($argv[3], json_encode(self::$rows)); }
 }
 require $argv[1];
+Manager::$rows = json_decode(file_get_contents($argv[3]), true);
+Manager::$left = (int) $argv[4];
 try {
-    for ($i = 0; $i < 2; $i++)
-        \tollgate_UsageUpdate(['serverid' => 3, 'serveraccesshash' => $argv[2] . "\n"]);
-} catch (\RuntimeException $e) { echo json_encode(['said' => $e->getMessage()]); exit(1); }
-echo json_encode(Manager::$told);
+    \tollgate_UsageUpdate(['serverid' => 3, 'serveraccesshash' => $argv[2] . "\n"]);
+} catch (\RuntimeException $e) { echo $e->getMessage(); exit(1); }
 """
+SERVICES = (("a.example", 3), ("Example.COM", 3), ("idle.example", 3), ("example.com", 9))
+OLD, WANT = [77] * 4, [0, 2, 0, 77]
 
 
-def update(folder, path):
-    world = os.path.join(folder, "world.php")
-    proc.write_text(world, WORLD)
-    code, out, err = proc.run(["php", "-d", "error_reporting=-1", world,
-                               os.path.join(tree.SOURCE, "contrib/whmcs/tollgate.php"), path])
-    tap.same(err, "", "PHP has nothing to say")
-    return code, json.loads(out)
+class World:
+    def __init__(self, folder):
+        self.script = os.path.join(folder, "world.php")
+        self.services = os.path.join(folder, "services")
+        proc.write_text(self.script, WORLD)
+        self.forget()
+
+    def forget(self):
+        proc.write_text(self.services, json.dumps(
+            [{"id": n, "domain": d, "server": s, "bwusage": 77}
+             for n, (d, s) in enumerate(SERVICES)]))
+
+    def update(self, path, killed_at=0):
+        """Exit code and what was said."""
+        code, out, err = proc.run([
+            "php", "-d", "error_reporting=-1", self.script,
+            os.path.join(tree.SOURCE, "contrib/whmcs/tollgate.php"), path, self.services,
+            str(killed_at)])
+        tap.same(err, "", "PHP has nothing to say")
+        return code, out
+
+    def usage(self):
+        return [row["bwusage"] for row in json.loads(proc.read_text(self.services))]
+
+
+def killed(world, path):
+    for step in range(1, 10):
+        world.forget()
+        code, _ = world.update(path, step)
+        again = world.update(path)
+        if code == 0 or (again, world.usage()) != ((0, ""), WANT):
+            break
+    tap.same((code, step, world.usage()), (0, 4, WANT), "killed at each of its updates: the same")
+
+
+def cut(world, path, text):
+    """A file that an export which was killed has left."""
+    world.forget()
+    faults = []
+    for size in range(0, len(text) - 2, len(text) // 10):
+        proc.write_text(path, text[:size])
+        code, said = world.update(path)
+        if code != 1 or "no export" not in said or world.usage() != OLD:
+            faults.append((size, code, said))
+    tap.none(faults, "a part of the file changes nothing")
 
 
 def main():
@@ -58,17 +107,21 @@ def main():
     tollgate.good("period", "close", "2025-11")
     path = os.path.join(folder, "tollgate.json")
     proc.write_text(path, tollgate.good("period", "export", "2025-11", "--to", "whmcs"))
-    code, told = update(folder, path)
-    want = [[["tblhosting", ["server", 3], ["domain", d]], {"bwusage": n}]
-            for d, n in (("a.example", 0), ("example.com", 2))]
-    tap.same((code, told), (0, want + want), "each service has its traffic, as often as it is told")
-    for name, text in (("empty", ""), ("other", '{"items": []}'),
-                       ("item", '{"hash": "x", "items": [{"account": "a.example"}]}')):
-        proc.write_text(path, text)
-        code, told = update(folder, path)
-        tap.ok(code == 1 and "no export" in told["said"], name + ": nothing is changed", told)
-    code, told = update(folder, path + ".none")
-    tap.ok(code == 1 and "cannot read" in told["said"], "no file", told)
+    world = World(folder)
+    text = proc.read_text(path)
+    for times in ("once", "twice"):
+        tap.same((world.update(path), world.usage()), ((0, ""), WANT),
+                 "each service of the server has its traffic, told " + times)
+    killed(world, path)
+    cut(world, path, text)
+    for name, other in (("other", '{"items": []}'),
+                        ("item", '{"hash": "x", "items": [{"account": "a.example"}]}')):
+        proc.write_text(path, other)
+        code, said = world.update(path)
+        tap.ok(code == 1 and "no export" in said and world.usage() == OLD,
+               name + ": nothing is changed", said)
+    code, said = world.update(path + ".none")
+    tap.ok(code == 1 and "cannot read" in said, "no file", said)
     server.stop()
 
 
