@@ -1,6 +1,7 @@
 #include "cli/limit_try.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -103,6 +104,48 @@ static struct try_stop *stop_of(struct limit_try *w, struct slice window, int64_
     return &w->exact.stops[(uintptr_t)*place - 1];
 }
 
+static struct try_person *person_of(struct limit_try *w, struct slice user)
+{
+    struct try_exact *e = &w->exact;
+    struct slice key = user.len > 0 ? user : SLICE("-");
+    void **place = strmap_find(&w->persons, key);
+    struct try_person *grown;
+
+    if (place != NULL)
+        return &e->people[(uintptr_t)*place - 1];
+    grown = arena_grow(&w->arena, e->people, e->people_count, &e->people_room, sizeof *grown);
+    key = arena_copy(&w->arena, key);
+    place = grown != NULL && key.ptr != NULL ? strmap_add(&w->persons, key, NULL) : NULL;
+    if (place == NULL)
+        return NULL;
+    e->people = grown;
+    *place = (void *)(uintptr_t)(e->people_count + 1);
+    grown[e->people_count] = (struct try_person){.user = user.len > 0 ? key : SLICE_NONE};
+    return &grown[e->people_count++];
+}
+
+/* Of a message of several users it is the first's, as its stop is. */
+static int person_add(struct limit_try *w, const struct try_message *m, struct err *err)
+{
+    struct try_person *p = person_of(w, m->user);
+
+    if (p == NULL)
+        return no_memory(err);
+    p->messages++;
+    p->recipients += m->recipients;
+    p->bytes += m->bytes;
+    return 0;
+}
+
+static int most_messages(const void *left, const void *right)
+{
+    const struct try_person *a = left, *b = right;
+
+    if (a->messages != b->messages)
+        return a->messages > b->messages ? -1 : 1;
+    return slice_compare(a->user, b->user);
+}
+
 static int stop_add(struct limit_try *w, const struct try_message *m,
                     const struct limit_replay_answer *a, struct err *err)
 {
@@ -123,7 +166,7 @@ static int stop_add(struct limit_try *w, const struct try_message *m,
     s->bytes += m->bytes;
     if (a->used + part->amount > s->most)
         s->most = a->used + part->amount;
-    return 0;
+    return part->subject.len > 0 ? 0 : person_add(w, m, err);
 }
 
 static int message_end(struct try_reading *r, struct err *err)
@@ -228,10 +271,14 @@ static int exact_read(struct limit_try *w, struct err *err)
     *r = (struct try_reading){.w = w};
     limit_replay_init(&w->replay, &w->limit, &w->arena);
     strmap_init(&w->open);
+    strmap_init(&w->persons);
     result = messages_read(&query, take_row, r, &known, err);
     if (result == 0)
         result = message_end(r, err);
     w->exact.others = known.released;
+    if (w->exact.people_count > 1)
+        qsort(w->exact.people, w->exact.people_count, sizeof *w->exact.people, most_messages);
+    strmap_fini(&w->persons);
     strmap_fini(&w->open);
     limit_replay_fini(&w->replay);
     return result;

@@ -20,12 +20,20 @@ struct try_stop {
     uint64_t most; /* used and wanted together, at most */
 };
 
+/* Whose messages were stopped, where the window is not a user's: all of one user. */
+struct try_person {
+    struct slice user; /* empty: nobody's */
+    uint64_t messages, recipients, bytes;
+};
+
 /* Message by message. */
 struct try_exact {
     time_t from, to;                    /* nothing: from == to */
     struct message_row passed, stopped; /* sums */
     struct try_stop *stops;             /* the oldest first */
     size_t count, room;
+    struct try_person *people; /* the most messages first; of windows of users none */
+    size_t people_count, people_room;
     uint64_t others; /* messages whose record is not kept any more */
 };
 
@@ -50,6 +58,7 @@ struct limit_try {
     struct try_hours hours;
     struct name_list nodes; /* others that count for the store */
     struct strmap open;     /* window -> place of its latest stop */
+    struct strmap persons;  /* user -> place among the people */
     struct limit_replay replay;
     struct arena arena;
 };

@@ -8,7 +8,8 @@
 #include "lib/sys/json.h"
 #include "lib/sys/table.h"
 
-#define TEXT_BYTES ((size_t)256 << 20)
+#define TEXT_BYTES   ((size_t)256 << 20)
+#define PEOPLE_SHOWN 20
 
 enum try_column {
     COL_EXACT,
@@ -94,6 +95,32 @@ static void fill(struct limit_try *w, struct table *l, bool hours, bool stops)
         stops_add(w, l);
 }
 
+static const struct table_column people_columns[] = {
+    {.name = "user", .head = "whose mail", .cut = 40},
+    {.name = "messages", .head = "msgs", .right = true},
+    {.name = "recipients", .head = "rcpts", .right = true},
+    {.name = "bytes", .head = "bytes", .right = true},
+};
+
+static void people_fill(struct limit_try *w, size_t most, struct table *l)
+{
+    const struct try_exact *e = &w->exact;
+
+    table_init(l, people_columns, sizeof people_columns / sizeof people_columns[0], &w->arena);
+    for (size_t i = 0; i < e->people_count && i < most; i++) {
+        const struct try_person *p = &e->people[i];
+
+        table_row(l);
+        if (p->user.len > 0)
+            table_text(l, 0, p->user);
+        else
+            table_shown(l, 0, SLICE("(no user)"));
+        add_amount(l, 1, METRIC_MESSAGES, p->messages);
+        add_amount(l, 2, METRIC_RECIPIENTS, p->recipients);
+        add_amount(l, 3, METRIC_BYTES, p->bytes);
+    }
+}
+
 /* --- text ------------------------------------------------------------------------------------ */
 
 static void add_times(struct buf *b, time_t from, time_t to)
@@ -102,6 +129,19 @@ static void add_times(struct buf *b, time_t from, time_t to)
     text_time(b, (int64_t)from);
     buf_add_str(b, " to ");
     text_time(b, (int64_t)to);
+}
+
+static void add_people(struct limit_try *w, const struct render_style *style, struct buf *b)
+{
+    struct table l;
+
+    if (w->exact.people_count == 0)
+        return;
+    people_fill(w, PEOPLE_SHOWN, &l);
+    buf_add_char(b, '\n');
+    table_table(&l, style, true, b);
+    if (w->exact.people_count > PEOPLE_SHOWN)
+        buf_addf(b, "and %zu more users\n", w->exact.people_count - PEOPLE_SHOWN);
 }
 
 static void add_exact(struct limit_try *w, const struct render_style *style, struct buf *b)
@@ -124,6 +164,7 @@ static void add_exact(struct limit_try *w, const struct render_style *style, str
     fill(w, &l, false, true);
     buf_add_char(b, '\n');
     table_table(&l, style, true, b);
+    add_people(w, style, b);
 }
 
 static void add_hours(struct limit_try *w, const struct render_style *style, struct buf *b)
@@ -196,14 +237,16 @@ static json_t *sums_json(const struct message_row *sum)
 
 static json_t *exact_json(struct limit_try *w)
 {
-    struct table l;
+    struct table l, people;
 
     if (w->exact.from == w->exact.to)
         return json_null();
     fill(w, &l, false, true);
-    return json_pack("{s:o,s:o,s:o,s:o,s:o}", "from", cli_json_time(w->exact.from), "to",
+    people_fill(w, SIZE_MAX, &people);
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o}", "from", cli_json_time(w->exact.from), "to",
                      cli_json_time(w->exact.to), "stopped", sums_json(&w->exact.stopped), "passed",
-                     sums_json(&w->exact.passed), "stops", table_json(&l));
+                     sums_json(&w->exact.passed), "stops", table_json(&l), "users",
+                     table_json(&people));
 }
 
 static json_t *hours_json(struct limit_try *w)

@@ -84,7 +84,7 @@ class Round:
         self.enforced = Site(folder, clock, "e%d" % number, redis, limits)
         self.free = Site(folder, clock, "f%d" % number, redis, [])
         self.stops = []  # runs of stops of one window: from, to, user, messages, recipients, bytes
-        self.open = {}
+        self.open, self.people = {}, {}
         self.stopped = 0
 
     def step(self):
@@ -119,8 +119,10 @@ class Round:
             at = self.open[window] = [self.clock.ms, 0, user, 0, 0, 0]
             self.stops.append(at)
         at[1] = self.clock.ms
+        whose = self.people.setdefault(user, [0, 0, 0]) if not window else [0, 0, 0]
         for i, more in enumerate((1, recipients, size)):
             at[3 + i] += more
+            whose[i] += more
 
     def run(self):
         what = "%s/%s %d/%s" % (self.scope, self.metric, self.max, self.per)
@@ -135,6 +137,9 @@ class Round:
         want = [[text_of(s[0]), text_of(s[1])] + s[2:] for s in self.stops]
         tap.ok(self.stopped > 10, what + ": some are stopped", self.stopped)
         tap.same(stops, want, what + ": the same messages")
+        people = {r["user"]: [r["messages"], r["recipients"], r["bytes"]]
+                  for r in got["by_messages"]["users"]}
+        tap.same(people, self.people, what + ": and whose they were")
         sums = got["by_messages"]
         tap.same((sums["stopped"]["messages"], sums["passed"]["messages"]),
                  (self.stopped, MESSAGES - self.stopped), what + ": sums")
