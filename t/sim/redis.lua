@@ -6,8 +6,8 @@
 
 local CHECK_EVERY = 100
 
--- With LuaJIT: runs are too short for compiled code to be faster, and a process of thousands of them
--- went wrong from one on.
+-- With LuaJIT: interpreted. That of Debian 12 compiles a loop over pairs() so that from some time on
+-- it ends early (https://github.com/LuaJIT/LuaJIT/issues/827); and a seed is no faster compiled.
 if jit then
     jit.off()
 end

@@ -15,6 +15,7 @@
 #define DISKS_MAX 4
 #define FILES_MAX 256
 #define MADE_MAX  32
+#define FRESH_MAX 32
 #define PATH_ROOM SIM_PATH_ROOM
 
 struct sim_disk {
@@ -28,6 +29,8 @@ struct sim_disk {
     bool is_dead, has_lost_power;
     char made[MADE_MAX][PATH_ROOM]; /* files that are new since it died */
     size_t made_count;
+    char fresh[FRESH_MAX][PATH_ROOM]; /* files whose names are not on the disk yet */
+    size_t fresh_count;
 };
 
 static struct sim_disk *disks[DISKS_MAX];
@@ -97,6 +100,21 @@ static const struct sim_open *open_of(int fd, struct sim_disk **disk)
     return *disk != NULL ? o : NULL;
 }
 
+static bool is_fresh(const struct sim_disk *d, const char *path)
+{
+    bool is = false;
+
+    for (size_t i = 0; i < d->fresh_count && !is; i++)
+        is = strcmp(d->fresh[i], path) == 0;
+    return is;
+}
+
+static void file_begin(const struct sim_disk *d, struct sim_file *f, const struct sim_open *o)
+{
+    sim_file_init(f, o);
+    f->is_named = !is_fresh(d, o->path);
+}
+
 static struct sim_file *file_of(struct sim_disk *d, const struct sim_open *o)
 {
     struct sim_file *f = NULL;
@@ -107,10 +125,10 @@ static struct sim_file *file_of(struct sim_disk *d, const struct sim_open *o)
         if (d->count == FILES_MAX)
             abort();
         f = &d->files[d->count++];
-        sim_file_init(f, o);
+        file_begin(d, f, o);
     } else if (f->inode != o->inode || f->image != o->image) { /* another file of that name */
         sim_file_fini(f);
-        sim_file_init(f, o);
+        file_begin(d, f, o);
     }
     return f;
 }
@@ -166,19 +184,23 @@ void sim_disk_forget(struct sim_disk *d)
 {
     for (size_t i = 0; i < d->count; i++)
         sim_file_fini(&d->files[i]);
-    d->count = 0;
+    d->count = d->fresh_count = 0;
 }
 
-/* A process that runs on may make files; they go again. */
+/* A process that runs on may make files; they go again. The names of others reach the disk with the
+ * next sync. */
 void sim_open_made(const char *path)
 {
     struct sim_disk *d = disk_of_path(path);
 
-    if (d == NULL || !d->is_dead)
+    if (d == NULL)
         return;
-    if (d->made_count == MADE_MAX)
+    if (d->is_dead && d->made_count == MADE_MAX)
         abort();
-    (void)snprintf(d->made[d->made_count++], PATH_ROOM, "%s", path);
+    if (d->is_dead)
+        (void)snprintf(d->made[d->made_count++], PATH_ROOM, "%s", path);
+    else if (d->fresh_count < FRESH_MAX)
+        (void)snprintf(d->fresh[d->fresh_count++], PATH_ROOM, "%s", path);
 }
 
 static void made_remove(struct sim_disk *d)
@@ -200,6 +222,8 @@ bool sim_disk_revive(struct sim_disk *d)
     made_remove(d);
     for (size_t i = 0; i < d->count && lost; i++)
         sim_file_lose(&d->files[i], d->random);
+    if (lost)
+        d->fresh_count = 0;
     d->is_dead = d->has_lost_power = false;
     d->fails = 0;
     d->fault = SIM_NONE;
@@ -310,6 +334,7 @@ static int path_sync(struct sim_disk *d, const char *path)
         errno = EIO;
         return -1;
     }
+    d->fresh_count = 0;
     for (size_t i = 0; i < d->count; i++) {
         d->files[i].is_named = true;
         if (strcmp(d->files[i].path, path) == 0)
