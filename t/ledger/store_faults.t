@@ -5,6 +5,7 @@ again all is there, once."""
 
 import os
 import re
+import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -60,10 +61,18 @@ class Site:
     def lines(self, text, since):
         return [line for line in self.daemon.log()[since:].split("\n") if text in line]
 
+    def while_frozen(self, begin):
+        """tollgated sees the store when it refuses, and nothing of how it comes to that."""
+        self.daemon.daemon.signal(signal.SIGSTOP)
+        try:
+            begin()
+        finally:
+            self.daemon.daemon.signal(signal.SIGCONT)
+
     def fault(self, word, fix, begin, end):
         """begin() makes the store refuse, end() mends it."""
         since = len(self.daemon.log())
-        begin()
+        self.while_frozen(begin)
         self.send()
         try:
             line = proc.wait_for("line", lambda: self.lines(FAULT, since))[0]
