@@ -211,8 +211,18 @@ struct counter_info {
 
 extern const struct counter_info counter_table[COUNTER_COUNT];
 
+struct slice counter_name(enum counter id);
 /* The counter of that name, or -1. */
 int counter_find(struct slice name);
+
+/* The same by a hash table, for who looks for millions of names. */
+struct counter_index {
+    uint8_t slots[256]; /* counter + 1; 0: free */
+};
+_Static_assert(COUNTER_COUNT < 192, "the slots of struct counter_index are three quarters full");
+void counter_index_init(struct counter_index *index);
+int counter_index_find(const struct counter_index *index, struct slice name);
+
 /* Do users have it, too? */
 bool counter_is_of_users(enum counter id);
 

@@ -97,10 +97,17 @@ bool slice_word(struct slice *rest, const char *separators, struct slice *word)
 bool slice_number(struct slice s, uint64_t *value)
 {
     uint64_t n = 0;
+    size_t i = 0;
 
     if (s.len == 0)
         return false;
-    for (size_t i = 0; i < s.len; i++) {
+    /* So many digits are a number in any case. */
+    for (; i < s.len && i < 19; i++) {
+        if (s.ptr[i] < '0' || s.ptr[i] > '9')
+            return false;
+        n = n * 10 + (uint64_t)(s.ptr[i] - '0');
+    }
+    for (; i < s.len; i++) {
         if (s.ptr[i] < '0' || s.ptr[i] > '9')
             return false;
         if (__builtin_mul_overflow(n, 10u, &n) ||

@@ -7,14 +7,12 @@
 
 #include "lib/read/read_reply.h"
 #include "lib/redis/keys.h"
+#include "lib/redis/store_flow.h"
 
 #define SHARDS     16
 #define SCAN_COUNT SLICE("1000")
 #define KEY_BYTES  1024
-/* Redis works on the next commands of a trip while replies are taken. */
-#define ROWS_BATCH ((size_t)2048)
-/* With more counters than that, all fields of a row are read. */
-#define ALL_FROM ((size_t)12)
+#define TELL_EVERY ((size_t)64) /* rows */
 
 /* --- schema ---------------------------------------------------------------------------------- */
 
@@ -218,17 +216,13 @@ struct read_rows {
     struct reader *r;
     const struct name_list *accounts;
     const struct stored_periods *periods;
-    const struct counter_list *counters;
+    struct read_fields fields;
     read_row *row;
     void *context;
     struct buf key;
     struct tally sum; /* of the account that is being read */
-    struct read_all all;
-    bool wants_all;
-
-    size_t pair; /* whose reply comes next */
-    int result;
-    struct err *err;
+    size_t pairs;
+    size_t asked, taken; /* of them */
 };
 
 static struct slice pair_key(struct read_rows *d, size_t pair)
@@ -241,56 +235,33 @@ static struct slice pair_key(struct read_rows *d, size_t pair)
     return buf_slice(&d->key);
 }
 
-static void pair_ask(struct read_rows *d, size_t pair)
+static bool pair_ask(void *context, struct store *st)
 {
-    if (d->wants_all)
-        read_ask_all(d->r, pair_key(d, pair));
-    else
-        read_ask_counters(d->r, pair_key(d, pair), d->counters);
+    struct read_rows *d = context;
+
+    if (d->asked == d->pairs)
+        return false;
+    store_pipe_add_keyed(st, &d->fields.command, pair_key(d, d->asked++));
+    d->r->cost++;
+    return true;
 }
 
-static int pair_add(struct read_rows *d, const redisReply *reply, struct slice key, struct err *err)
+static int pair_take(void *context, const struct flat_reply *reply, struct err *err)
 {
-    if (d->wants_all)
-        return read_take_all(d->r, reply, key, &d->all, &d->sum, err);
-    return read_take_counters(d->r, reply, key, d->counters, &d->sum, err);
-}
-
-static int pair_take(struct read_rows *d, size_t pair, const redisReply *reply, struct err *err)
-{
-    size_t account = pair / d->periods->count;
+    struct read_rows *d = context;
+    size_t pair = d->taken++, account = pair / d->periods->count;
 
     /* The key is made where an error has to name it. */
-    if (pair_add(d, reply, SLICE_NONE, err) != 0)
-        return pair_add(d, reply, pair_key(d, pair), err);
-    if ((pair + 1) % d->periods->count != 0)
+    if (read_fields_take(&d->fields, d->r, reply, SLICE_NONE, &d->sum, err) != 0)
+        return read_fields_take(&d->fields, d->r, reply, pair_key(d, pair), &d->sum, err);
+    if (d->taken % TELL_EVERY == 0 || d->taken == d->pairs)
+        read_tell(d->r, d->taken, d->pairs);
+    if (d->taken % d->periods->count != 0)
         return 0;
     if (d->row(d->context, d->accounts->items[account], &d->sum, err) != 0)
         return -1;
     memset(&d->sum, 0, sizeof d->sum);
     return 0;
-}
-
-/* The rest of a trip is not looked at after the first fault. */
-static void batch_take(void *context, redisReply *reply)
-{
-    struct read_rows *d = context;
-
-    if (d->result == 0)
-        d->result = pair_take(d, d->pair++, reply, d->err);
-    freeReplyObject(reply);
-}
-
-static int read_batch(struct read_rows *d, size_t first, size_t count, struct err *err)
-{
-    for (size_t i = 0; i < count; i++)
-        pair_ask(d, first + i);
-    d->r->cost += count;
-    d->pair = first;
-    d->err = err;
-    if (store_pipe_each(d->r->store, batch_take, d, read_timeout_ms(d->r), err) != 0)
-        return -1;
-    return d->result;
 }
 
 int read_counters(struct reader *r, const struct name_list *accounts,
@@ -300,19 +271,18 @@ int read_counters(struct reader *r, const struct name_list *accounts,
     struct read_rows d = {.r = r,
                           .accounts = accounts,
                           .periods = periods,
-                          .counters = counters,
                           .row = row,
                           .context = context,
-                          .wants_all = counters->count >= ALL_FROM};
-    size_t pairs = accounts->count * periods->count;
-    int result = 0;
+                          .pairs = accounts->count * periods->count};
+    const struct store_flow flow = {.next = pair_ask, .take = pair_take, .context = &d};
+    int result;
 
+    if (d.pairs == 0)
+        return 0;
     buf_init(&d.key, KEY_BYTES);
-    read_all_init(&d.all, counters);
-    for (size_t at = 0; result == 0 && at < pairs; at += ROWS_BATCH) {
-        result = read_batch(&d, at, pairs - at < ROWS_BATCH ? pairs - at : ROWS_BATCH, err);
-        read_tell(r, at, pairs);
-    }
+    read_fields_init(&d.fields, counters);
+    result = store_flow_run(r->store, &flow, read_timeout_ms(r), err);
+    read_fields_fini(&d.fields);
     buf_fini(&d.key);
     return result;
 }

@@ -4,6 +4,7 @@
 #include "lib/core/buf.h"
 #include "lib/core/contract.h"
 #include "lib/read/read.h"
+#include "lib/redis/flat_reader.h"
 #include "lib/redis/link.h"
 
 /* What the readers share: batches of commands, and replies that must be of a type. */
@@ -28,18 +29,24 @@ void read_ask_counters(struct reader *r, struct slice key, const struct counter_
 int read_take_counters(const struct reader *r, const redisReply *reply, struct slice key,
                        const struct counter_list *counters, struct tally *sum,
                        struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 4, 5);
-/* The same with all fields of a key, for who wants many: Redis looks for each name that HMGET is
- * given from the beginning of a row. Fields that are asked for or not may stand there. */
-struct read_all {
+
+/* Rows of counters out of flat replies. HMGET asks for a few fields; for who wants many HGETALL
+ * asks for all, since Redis looks for each name that HMGET is given from the beginning of a row:
+ * fields that nobody wants, and that are no counters, may then stand there. */
+struct read_fields {
+    const struct counter_list *counters;
+    bool is_all;
     bool wanted[COUNTER_COUNT];
-    struct slice names[COUNTER_COUNT];
-    int after[COUNTER_COUNT + 1]; /* which counter came after which in the last row */
+    struct counter_index index;
+    struct store_keyed command;
 };
-void read_all_init(struct read_all *all, const struct counter_list *counters) TG_NONNULL(1, 2);
-void read_ask_all(struct reader *r, struct slice key) TG_NONNULL(1);
-int read_take_all(const struct reader *r, const redisReply *reply, struct slice key,
-                  struct read_all *all, struct tally *sum, struct err *err) TG_MUST_USE
-    TG_NONNULL(1, 2, 4, 5);
+/* The counters are borrowed. */
+void read_fields_init(struct read_fields *f, const struct counter_list *counters) TG_NONNULL(1, 2);
+void read_fields_fini(struct read_fields *f);
+/* Adds what the reply has to *sum. -1: an error names the key. */
+int read_fields_take(const struct read_fields *f, const struct reader *r,
+                     const struct flat_reply *reply, struct slice key, struct tally *sum,
+                     struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 3, 5);
 int read_no_memory(struct err *err) TG_MUST_USE;
 
 #endif

@@ -133,11 +133,7 @@ static int take_replies(struct link_trip *t)
             return protocol_error(&t->err, reader->errstr);
         if (reply == NULL)
             return 0;
-        if (t->replies != NULL)
-            t->replies[t->have] = reply;
-        else
-            t->take(t->context, reply);
-        t->have++;
+        t->replies[t->have++] = reply;
     }
     return has_leftover(t->link) ? protocol_error(&t->err, "more replies than commands") : 0;
 }
@@ -166,14 +162,14 @@ static bool is_finished(const struct link_trip *t)
 /* A server that turns a client away says why in one error reply and closes. */
 static void tell_refusal(struct link_trip *t)
 {
-    if (t->have > 0 && t->replies != NULL && t->replies[0]->type == REDIS_REPLY_ERROR)
+    if (t->have > 0 && t->replies[0]->type == REDIS_REPLY_ERROR)
         (void)err_prefix(&t->err, "%.*s", SLICE_FMT(slice_to(link_reply_text(t->replies[0]), 200)));
 }
 
 static void trip_fail(struct link_trip *t)
 {
     tell_refusal(t);
-    for (size_t i = 0; i < t->have && t->replies != NULL; i++)
+    for (size_t i = 0; i < t->have; i++)
         freeReplyObject(t->replies[i]);
     t->have = 0;
     t->is_failed = true;
@@ -194,7 +190,7 @@ static void trip_step(struct link_trip *t)
         trip_fail(t);
 }
 
-int link_trip_make(struct link_trip *t, int64_t deadline_ms)
+static int trip_make(struct link_trip *t, int64_t deadline_ms)
 {
     while (!is_finished(t)) {
         if (transport_wait(&t->link->transport, t->out.len > 0, deadline_ms, &t->err) == 0)
@@ -210,7 +206,7 @@ int link_trip(struct redis_link *l, struct slice out, redisReply **replies, size
 {
     struct link_trip t = {.link = l, .out = out, .replies = replies, .want = want};
 
-    if (link_trip_make(&t, deadline_ms) != 0)
+    if (trip_make(&t, deadline_ms) != 0)
         return err_set(err, t.err.code, "%s", t.err.text);
     return 0;
 }

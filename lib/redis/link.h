@@ -58,16 +58,12 @@ int link_trip(struct redis_link *l, struct slice out, redisReply **replies, size
 struct link_trip {
     struct redis_link *link;
     struct slice out;     /* what is still to be sent */
-    redisReply **replies; /* room for `want`; NULL: `take` is given each as it comes */
-    void (*take)(void *context, redisReply *reply);
-    void *context;
+    redisReply **replies; /* room for `want` */
     size_t want, have, bytes;
     bool is_failed;
     struct err err;
 };
 void link_trips(struct link_trip *trips, size_t count, int64_t deadline_ms) TG_NONNULL(1);
-/* One of them. -1: `err` says why. */
-int link_trip_make(struct link_trip *t, int64_t deadline_ms) TG_MUST_USE TG_NONNULL(1);
 
 /* Makes the reader of a link, within its limits; for link_open and tests. */
 int link_reader_make(struct redis_link *l, struct err *err) TG_MUST_USE TG_NONNULL(1);

@@ -11,6 +11,7 @@
 #include "lib/sys/clock.h"
 
 #define PIPE_MAX_BYTES  ((size_t)64 << 20)
+#define KEYED_BYTES     ((size_t)1 << 16)
 #define PIPE_KEEP_BYTES ((size_t)1 << 20) /* a larger buffer is not kept for the next pipeline */
 
 /* --- making one ------------------------------------------------------------------------------ */
@@ -215,6 +216,37 @@ void store_pipe_add(struct store *st, size_t argc, const struct slice *argv)
     add_command(st, NULL, argc, argv);
 }
 
+void store_keyed_init(struct store_keyed *k, size_t argc, const struct slice *argv)
+{
+    TG_ASSERT(argc >= 2);
+    buf_init(&k->head, KEYED_BYTES);
+    buf_init(&k->tail, KEYED_BYTES);
+    k->name = argv[0];
+    link_head_add(&k->head, argc);
+    link_word_add(&k->head, argv[0]);
+    for (size_t i = 2; i < argc; i++)
+        link_word_add(&k->tail, argv[i]);
+}
+
+void store_keyed_fini(struct store_keyed *k)
+{
+    buf_fini(&k->head);
+    buf_fini(&k->tail);
+}
+
+void store_pipe_add_keyed(struct store *st, const struct store_keyed *k, struct slice key)
+{
+    size_t begin = st->out.len;
+
+    st->out.failed = st->out.failed || k->head.failed || k->tail.failed;
+    buf_add(&st->out, buf_slice(&k->head));
+    link_word_add(&st->out, key);
+    buf_add(&st->out, buf_slice(&k->tail));
+    if (st->cluster != NULL)
+        call_note(st, begin, NULL, 2, (const struct slice[]){k->name, key});
+    st->count++;
+}
+
 size_t store_pipe_count(const struct store *st)
 {
     return st->count;
@@ -273,52 +305,6 @@ int store_pipe_run(struct store *st, redisReply **replies, int64_t timeout_ms, s
 {
     struct err unseen;
     int result = st->count == 0 ? 0 : run(st, replies, timeout_ms, err != NULL ? err : &unseen);
-
-    store_pipe_reset(st);
-    return result;
-}
-
-/* Of a cluster, all come together. */
-static int each_of_cluster(struct store *st, void (*take)(void *context, redisReply *reply),
-                           void *context, int64_t timeout_ms, struct err *err)
-{
-    size_t count = st->count;
-    redisReply **replies = calloc(count + 1, sizeof(redisReply *));
-    int result = replies == NULL ? err_set(err, EX_OSERR, "out of memory")
-                                 : run(st, replies, timeout_ms, err);
-
-    for (size_t i = 0; result == 0 && i < count; i++)
-        take(context, replies[i]);
-    free(replies);
-    return result;
-}
-
-static int each_of_link(struct store *st, void (*take)(void *context, redisReply *reply),
-                        void *context, int64_t timeout_ms, struct err *err)
-{
-    int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
-    struct link_trip t = {.link = &st->redis,
-                          .out = buf_slice(&st->out),
-                          .take = take,
-                          .context = context,
-                          .want = st->count};
-
-    if (store_be_connected(st, deadline_ms, err) != 0)
-        return -1;
-    if (link_trip_make(&t, deadline_ms) != 0) {
-        *err = t.err;
-        return store_back_off(st, err);
-    }
-    store_settle(st);
-    return 0;
-}
-
-int store_pipe_each(struct store *st, void (*take)(void *context, redisReply *reply), void *context,
-                    int64_t timeout_ms, struct err *err)
-{
-    bool is_together = st->cluster != NULL || st->out.failed || st->count == 0;
-    int result = is_together ? each_of_cluster(st, take, context, timeout_ms, err)
-                             : each_of_link(st, take, context, timeout_ms, err);
 
     store_pipe_reset(st);
     return result;

@@ -53,16 +53,21 @@ redisReply *store_command(struct store *st, size_t argc, const struct slice *arg
  * come: on failure no reply is returned, and the result is -1 (some commands may have run). Caller
  * frees each with freeReplyObject. The pipeline is empty afterwards in either case. */
 void store_pipe_add(struct store *st, size_t argc, const struct slice *argv) TG_NONNULL(1);
+/* A command that goes to many keys and is the same but for these: formatted once. argv[1] stands
+ * for the key; argv[0] is borrowed. */
+struct store_keyed {
+    struct slice name;
+    struct buf head, tail;
+};
+void store_keyed_init(struct store_keyed *k, size_t argc, const struct slice *argv)
+    TG_NONNULL(1, 3);
+void store_keyed_fini(struct store_keyed *k);
+void store_pipe_add_keyed(struct store *st, const struct store_keyed *k, struct slice key)
+    TG_NONNULL(1, 2);
 size_t store_pipe_count(const struct store *st) TG_NONNULL(1);
 void store_pipe_reset(struct store *st) TG_NONNULL(1); /* forgets what was added */
 int store_pipe_run(struct store *st, redisReply **replies, int64_t timeout_ms,
                    struct err *err) TG_MUST_USE TG_NONNULL(1);
-/* The same, but each reply is handed over as it comes, in the order of the commands, while the
- * server works on the next ones: `take` frees it, and does not use the store. On failure some were
- * given. */
-int store_pipe_each(struct store *st, void (*take)(void *context, redisReply *reply), void *context,
-                    int64_t timeout_ms, struct err *err) TG_MUST_USE TG_NONNULL(1, 2, 5);
-
 /* A Lua script by its source: EVALSHA, with EVAL on NOSCRIPT. argv: `keys` keys first, then the
  * arguments. */
 struct script {

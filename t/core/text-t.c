@@ -28,6 +28,10 @@ static void test_slices(void)
     IS_SLICE(slice_trim(SLICE(" \r\nx y\t")), SLICE("x y"), "trim");
     OK(slice_number(SLICE("18446744073709551615"), &n) && n == UINT64_MAX, "largest number");
     OK(!slice_number(SLICE("18446744073709551616"), &n), "overflow is refused");
+    OK(!slice_number(SLICE("99999999999999999999"), &n) &&
+           !slice_number(SLICE("1844674407370955161:"), &n) &&
+           !slice_number(SLICE("12345678901/"), &n),
+       "and so is what is no digit");
     OK(!slice_number(SLICE("-1"), &n) && !slice_number(SLICE(""), &n), "no sign, not empty");
     IS_SLICE(slice_of_number(UINT64_MAX, digits), SLICE("18446744073709551615"), "its text");
     OK(slice_compare(SLICE("ab"), SLICE("abc")) < 0, "shorter sorts first");
@@ -128,13 +132,31 @@ static void test_strmap(void)
     strmap_fini(&m);
 }
 
+static void test_counters(void)
+{
+    struct counter_index index;
+    int found = 0;
+
+    IS_INT(counter_find(SLICE("forward_bytes")), COUNTER_FORWARD_BYTES, "counter by name");
+    IS_INT(counter_find(SLICE("nonsense")), -1, "no such counter");
+    counter_index_init(&index);
+    for (int i = 0; i < COUNTER_COUNT; i++)
+        found += counter_index_find(&index, slice_str(counter_table[i].name)) == i &&
+                 slice_equal(counter_name((enum counter)i), slice_str(counter_table[i].name));
+    IS_INT(found, COUNTER_COUNT, "each is found by the index");
+    OK(counter_index_find(&index, SLICE("nonsense")) == -1 &&
+           counter_index_find(&index, SLICE("in_messageS")) == -1 &&
+           counter_index_find(&index, SLICE("in_")) == -1 &&
+           counter_index_find(&index, SLICE_NONE) == -1,
+       "and nothing else");
+}
+
 int main(void)
 {
     test_slices();
     test_arena();
     test_buf();
     test_strmap();
-    IS_INT(counter_find(SLICE("forward_bytes")), COUNTER_FORWARD_BYTES, "counter by name");
-    IS_INT(counter_find(SLICE("nonsense")), -1, "no such counter");
+    test_counters();
     return tap_done();
 }

@@ -46,6 +46,12 @@ def check_scripts(cluster, store):
     tap.same([store("script %s 1" % k)[0] for k in keys], [6] * 30, "one by one, after a flush")
 
 
+def check_flow(store):
+    store(*["SET f%d %d" % (i, i) for i in range(60)])
+    tap.same(store.try_("flow f 60 5000").get("taken"), 5000,
+             "a flow of several batches, in the order of its commands")
+
+
 def check_moves(cluster, store):
     slot = cluster.slot(KEYS[0])
     source = cluster.owner(slot)
@@ -138,6 +144,7 @@ def main():
     store = redis_fleet.Store(cluster.url)
     check_commands(cluster, store)
     check_scripts(cluster, store)
+    check_flow(store)
     check_moves(cluster, store)
     check_hang(cluster, store)
     check_loss(cluster, store)

@@ -2,8 +2,10 @@
  * to a table that can be used, or to an error. */
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/redis/cluster.h"
+#include "lib/redis/flat_reader.h"
 #include "lib/redis/link.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -54,6 +56,41 @@ static void read_all(struct redis_link *l, struct cluster *c)
     }
 }
 
+static void feed_flat(struct flat_reader *r, const uint8_t *data, size_t size)
+{
+    struct flat_reply reply;
+    size_t room, sum = 0;
+
+    while (size > 0) {
+        char *into = flat_reader_space(r, &room, NULL);
+        size_t part = size < room ? size : room;
+        int got;
+
+        TG_ASSERT(into != NULL && room > 0);
+        memcpy(into, data, part);
+        flat_reader_add(r, part);
+        while ((got = flat_reader_next(r, &reply, NULL)) == 1)
+            for (size_t i = 0; i < reply.count; i++)
+                for (size_t k = 0; k < reply.items[i].len; k++)
+                    sum += (unsigned char)reply.items[i].ptr[k];
+        if (got < 0)
+            return;
+        data += part;
+        size -= part;
+    }
+    TG_ASSERT(sum < SIZE_MAX);
+}
+
+static void read_flat(const uint8_t *data, size_t size, size_t half)
+{
+    struct flat_reader r;
+
+    flat_reader_init(&r);
+    feed_flat(&r, data, half);
+    feed_flat(&r, data + half, size - half);
+    flat_reader_fini(&r);
+}
+
 /* In two pieces, so that replies are torn. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -69,5 +106,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         read_all(&l, c);
     link_close(&l);
     cluster_free(c);
+    read_flat(data, size, half);
     return 0;
 }

@@ -4,7 +4,7 @@
 #include <poll.h>
 #include <sys/un.h>
 
-#include "lib/redis/store.h"
+#include "lib/redis/store_flow.h"
 #include "lib/sys/clock.h"
 #include "t/redis/redis_fixture.h"
 
@@ -154,48 +154,79 @@ static void test_pipeline(const struct redis_fixture *f)
     store_free(st);
 }
 
-struct taken {
-    int count;
+/* A flow of ECHO with the numbers from 0 on; where `bad` comes, an error in place of it. */
+struct echoes {
+    struct store_keyed echo, wrong;
+    int count, asked, taken, bad, end_at, died_at;
     bool in_order;
 };
 
-static void take(void *context, redisReply *reply)
+static bool echo_next(void *context, struct store *st)
 {
-    struct taken *t = context;
+    struct echoes *e = context;
+    char number[16];
 
-    t->in_order = t->in_order && reply->type == REDIS_REPLY_STRING && atoi(reply->str) == t->count;
-    t->count++;
-    freeReplyObject(reply);
+    if (e->asked == e->count)
+        return false;
+    (void)snprintf(number, sizeof number, "%d", e->asked);
+    if (e->asked == e->died_at)
+        add(st, "SHUTDOWN NOSAVE");
+    else
+        store_pipe_add_keyed(st, e->asked == e->bad ? &e->wrong : &e->echo, slice_str(number));
+    e->asked++;
+    return true;
 }
 
-static void echo(struct store *st, int from, int to)
+static int echo_take(void *context, const struct flat_reply *reply, struct err *err)
 {
-    for (int i = from; i < to; i++) {
-        char number[16];
+    struct echoes *e = context;
+    char number[16];
+    bool is_bad = e->taken == e->bad;
 
-        (void)snprintf(number, sizeof number, "%d", i);
-        store_pipe_add(st, 2, (struct slice[]){SLICE("ECHO"), slice_str(number)});
-    }
+    (void)snprintf(number, sizeof number, "%d", e->taken);
+    e->in_order =
+        e->in_order && reply->count == 1 &&
+        (is_bad ? reply->kind == FLAT_ERROR
+                : reply->kind == FLAT_TEXT && slice_equal(reply->items[0], slice_str(number)));
+    return e->taken++ == e->end_at ? err_set(err, 99, "enough") : 0;
 }
 
-/* Replies are handed over as they come. */
-static void test_each(struct redis_fixture *f)
+static int flow(struct store *st, struct echoes *e, struct err *err)
+{
+    const struct store_flow f = {.next = echo_next, .take = echo_take, .context = e};
+    int result;
+
+    e->in_order = true;
+    store_keyed_init(&e->echo, 2, (const struct slice[]){SLICE("ECHO"), SLICE_NONE});
+    store_keyed_init(&e->wrong, 3,
+                     (const struct slice[]){SLICE("ECHO"), SLICE_NONE, SLICE("too many")});
+    result = store_flow_run(st, &f, TIMEOUT_MS * 4, err);
+    store_keyed_fini(&e->echo);
+    store_keyed_fini(&e->wrong);
+    return result;
+}
+
+/* Replies are handed over as they come, while the next batch is on its way. */
+static void test_flow(struct redis_fixture *f)
 {
     struct store *st = open_unix(f);
-    struct taken t = {.in_order = true};
+    struct echoes all = {.count = 50000, .bad = 33333, .end_at = -1, .died_at = -1};
+    struct echoes none = {.count = 0, .bad = -1, .end_at = -1, .died_at = -1};
+    struct echoes ended = {.count = 50000, .bad = -1, .end_at = 5000, .died_at = -1};
+    struct echoes died = {.count = 50000, .bad = -1, .end_at = -1, .died_at = 7000};
     struct err err = {0};
 
-    echo(st, 0, 50000);
-    IS_INT(store_pipe_each(st, take, &t, TIMEOUT_MS * 4, &err), 0, "one by one");
-    OK(t.count == 50000 && t.in_order, "all, in order");
-    IS_INT(store_pipe_count(st), 0, "the pipeline is empty again");
-    IS_INT(store_pipe_each(st, take, &t, TIMEOUT_MS, &err), 0, "an empty one is no trip");
-    t.count = 0;
-    echo(st, 0, 10);
-    add(st, "SHUTDOWN NOSAVE");
-    echo(st, 10, 20);
-    IS_INT(store_pipe_each(st, take, &t, TIMEOUT_MS, &err), -1, "a server that dies in between");
-    OK(t.count <= 10 && t.in_order, "gives what it answered");
+    IS_INT(flow(st, &all, &err), 0, "many commands, one by one");
+    OK(all.taken == 50000 && all.in_order, "all replies, in order, one an error");
+    IS_INT(flow(st, &none, &err), 0, "or none");
+    OK(flow(st, &ended, &err) == -1 && err.code == 99 && strcmp(err.text, "enough") == 0,
+       "who takes may end it");
+    OK(ended.taken == 5001 && ended.in_order, "and is given no more");
+    OK((size_t)ended.asked <= 5001 + 2 * STORE_FLOW_BATCH, "two batches at most are on their way");
+    IS_INT(store_pipe_count(st), 0, "the pipeline is empty");
+    OK(says(st, "PING", "PONG") && store_generation(st) == 1, "on the same connection");
+    OK(flow(st, &died, &err) == -1 && strstr(err.text, f->socket) != NULL, err.text);
+    OK(died.taken <= 7000 && died.in_order, "a server that dies: what it has answered");
     redis_fixture_kill(f);
     redis_fixture_run(f, "");
     wait_for_pause(st);
@@ -431,7 +462,7 @@ int main(void)
     test_stall(&f);
     test_liars(&f);
     test_big(&f);
-    test_each(&f);
+    test_flow(&f);
     test_restart(&f);
     test_passwords(&f);
     redis_fixture_stop(&f);

@@ -4,7 +4,9 @@
  *     store_probe URL [USERNAME PASSWORD_FILE [CA_FILE CERT_FILE KEY_FILE SERVER_NAME]]
  *
  * Each line of standard input is a pipeline: the timeout in ms, and commands with " ; " between,
- * words with a blank between. `script KEY AMOUNT` is a script that adds to a key. For each line,
+ * words with a blank between. `script KEY AMOUNT` is a script that adds to a key; `flow PREFIX KEYS
+ * COUNT`, alone in a line, is a flow that gets PREFIX0, PREFIX1 ... COUNT times in all, of KEYS
+ * keys that hold their numbers: "taken" says how many replies were the right ones. For each line,
  * one of JSON's: {"ms": 3, "generation": 1, "replies": [...]} or {"ms": 250, "generation": 1,
  * "error": "..."}; memory_kb is the most that the process ever had.
  */
@@ -13,7 +15,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "lib/redis/store.h"
+#include "lib/redis/store_flow.h"
 #include "lib/sys/clock.h"
 #include "t/redis/reply_json.h"
 
@@ -82,6 +84,72 @@ static json_t *run_script(struct store *st, char *line, int64_t timeout_ms)
     return out;
 }
 
+struct flowing {
+    struct store_keyed get;
+    struct slice prefix;
+    uint64_t keys, count, asked, taken;
+};
+
+static bool flow_next(void *context, struct store *st)
+{
+    struct flowing *f = context;
+    char key[200];
+
+    if (f->asked == f->count)
+        return false;
+    (void)snprintf(key, sizeof key, "%.*s%u", SLICE_FMT(f->prefix),
+                   (unsigned)(f->asked++ % f->keys));
+    store_pipe_add_keyed(st, &f->get, slice_str(key));
+    return true;
+}
+
+static int flow_take(void *context, const struct flat_reply *reply, struct err *err)
+{
+    struct flowing *f = context;
+    uint64_t n;
+
+    if (reply->kind != FLAT_TEXT || !slice_number(reply->items[0], &n) || n != f->taken % f->keys)
+        return err_set(err, 1, "reply %u is another's", (unsigned)f->taken);
+    f->taken++;
+    return 0;
+}
+
+static json_t *run_flow(struct store *st, char *words, int64_t timeout_ms)
+{
+    struct slice rest = slice_str(words), name, keys, count;
+    struct flowing f = {.keys = 1};
+    const struct store_flow flow = {.next = flow_next, .take = flow_take, .context = &f};
+    struct err err = {0};
+    json_t *out;
+    int result;
+
+    if (slice_word(&rest, " ", &name) && slice_word(&rest, " ", &f.prefix) &&
+        slice_word(&rest, " ", &keys) && slice_word(&rest, " ", &count) &&
+        !(slice_number(keys, &f.keys) && slice_number(count, &f.count)))
+        f.count = 0;
+    store_keyed_init(&f.get, 2, (const struct slice[]){SLICE("GET"), SLICE_NONE});
+    result = store_flow_run(st, &flow, timeout_ms, &err);
+    store_keyed_fini(&f.get);
+    out = json_pack("{sI sI}", "taken", (json_int_t)f.taken, "generation",
+                    (json_int_t)store_generation(st));
+    if (result != 0)
+        (void)json_object_set_new(out, "error", json_string(err.text));
+    return out;
+}
+
+static json_t *run_pipeline(struct store *st, char *rest, int64_t timeout_ms)
+{
+    for (char *end; rest != NULL; rest = end) {
+        end = strstr(rest, " ; ");
+        if (end != NULL) {
+            *end = '\0';
+            end += 3;
+        }
+        add(st, rest);
+    }
+    return run(st, timeout_ms);
+}
+
 static void answer(struct store *st, char *line)
 {
     struct rusage usage;
@@ -90,19 +158,12 @@ static void answer(struct store *st, char *line)
     json_t *out;
 
     rest[strcspn(rest, "\n")] = '\0';
-    if (strncmp(rest, " script ", 8) == 0 && strstr(rest, " ; ") == NULL) {
+    if (strncmp(rest, " script ", 8) == 0 && strstr(rest, " ; ") == NULL)
         out = run_script(st, rest, timeout_ms);
-    } else {
-        for (char *end; rest != NULL; rest = end) {
-            end = strstr(rest, " ; ");
-            if (end != NULL) {
-                *end = '\0';
-                end += 3;
-            }
-            add(st, rest);
-        }
-        out = run(st, timeout_ms);
-    }
+    else if (strncmp(rest, " flow ", 6) == 0)
+        out = run_flow(st, rest, timeout_ms);
+    else
+        out = run_pipeline(st, rest, timeout_ms);
     (void)getrusage(RUSAGE_SELF, &usage);
     (void)json_object_set_new(out, "memory_kb", json_integer(usage.ru_maxrss));
     (void)json_object_set_new(out, "where", json_string(store_where(st)));

@@ -33,6 +33,8 @@ def check_good(server, tls):
     tap.same(store(*words), ["OK"] * 20, "4 MB of commands")
     got = store(*["GET big%d" % i for i in range(20)])
     tap.ok(all(len(r) == BIG for r in got), "4 MB of replies")
+    store(*["SET f%d %d" % (i, i) for i in range(60)])
+    tap.same(store.try_("flow f 60 5000").get("taken"), 5000, "a flow of several batches")
     store("CONFIG SET timeout 1")
     proc.wait_for("the end of idle connections", lambda: server.do("CLIENT", "LIST").count(
         "\n") == 1)
