@@ -113,7 +113,8 @@ static int rows_compare(const void *left, const void *right, void *context)
 
     if (sign != 0)
         return sign;
-    sign = slice_compare(a->label[GRID_STEP], b->label[GRID_STEP]);
+    if (a->label[GRID_STEP].ptr != b->label[GRID_STEP].ptr)
+        sign = slice_compare(a->label[GRID_STEP], b->label[GRID_STEP]);
     if (sign != 0)
         return signed_if(sign, g->reverse && g->order == -1 - GRID_STEP);
     sign = values_compare(g, a, b);
@@ -152,10 +153,28 @@ static void cut(struct report_grid *g)
     g->count = kept;
 }
 
+static void sort(struct report_grid *g, size_t from)
+{
+    if (g->count > from + 1)
+        qsort_r(g->rows + from, g->count - from, sizeof g->rows[0], rows_compare, g);
+}
+
+static bool is_in_order(struct report_grid *g)
+{
+    for (size_t i = 1; i < g->count; i++) {
+        if (rows_compare(&g->rows[i - 1], &g->rows[i], g) > 0)
+            return false;
+    }
+    return true;
+}
+
+/* Steps that came one after the other are in order each (step_label), and so are all. */
 void report_grid_finish(struct report_grid *g)
 {
-    if (g->count > 1)
-        qsort_r(g->rows, g->count, sizeof g->rows[0], rows_compare, g);
+    sort(g, g->step_from);
+    g->step_from = 0;
+    if (!is_in_order(g))
+        sort(g, 0);
     if (g->top > 0)
         cut(g);
 }
@@ -212,6 +231,7 @@ static int move(struct report_grid *g)
 static int prune(struct report_grid *g)
 {
     report_grid_finish(g);
+    g->step_from = has_both(g) ? g->count : 0;
     g->prune_at = g->count * 2 > PRUNE_ROWS ? g->count * 2 : PRUNE_ROWS;
     return move(g);
 }
@@ -226,6 +246,19 @@ static int report_grid_full(struct err *err)
 enum coverage_bound report_grid_bound(const struct report_grid *g, size_t column)
 {
     return g->bounds != NULL ? g->bounds[column] : BOUND_EXACT;
+}
+
+/* The step's label, which the row before may have, too. Where a new step begins the rows of the
+ * last one are sorted: few at a time, while they are near, and while more is on its way. */
+static struct slice step_label(struct report_grid *g, struct slice step)
+{
+    if (g->count > 0 && slice_equal(g->rows[g->count - 1].label[GRID_STEP], step))
+        return g->rows[g->count - 1].label[GRID_STEP];
+    if (has_both(g)) {
+        sort(g, g->step_from);
+        g->step_from = g->count;
+    }
+    return arena_copy(&g->arena, step);
 }
 
 static int row_fill(struct report_grid *g, struct report_grid_row *row,
@@ -258,7 +291,7 @@ int report_grid_add(struct report_grid *g, struct slice step, struct slice by,
     if (rows == NULL)
         return report_grid_full(err);
     g->rows = rows;
-    row.label[GRID_STEP] = arena_copy(&g->arena, step);
+    row.label[GRID_STEP] = step_label(g, step);
     row.label[GRID_BY] = arena_copy(&g->arena, by);
     if (row.label[GRID_STEP].ptr == NULL || row.label[GRID_BY].ptr == NULL ||
         row_fill(g, &row, cells) != 0)

@@ -35,6 +35,7 @@ struct report_grid {
     struct arena arena;
     struct report_grid_row *rows;
     size_t count, room, prune_at;
+    size_t step_from; /* the first row of those that are not sorted yet */
     uint64_t *total;  /* of all rows' shares, the dropped ones' too */
     uint64_t *others; /* of the rows that `top` left out */
     size_t others_count;
