@@ -5,32 +5,45 @@
 
 #include "lib/core/utf8.h"
 
-/* At least so many digits. A large table has millions of figures, too many for printf. */
-static void add_digits(struct buf *b, uint64_t n, size_t least)
-{
-    char digits[20];
-    size_t at = sizeof digits;
+/* A large table has millions of figures: too many for printf, and for one call a digit. They are
+ * written from their ends. */
+struct format_figure {
+    char text[32];
+    size_t at;
+};
+#define FIGURE ((struct format_figure){.at = sizeof((struct format_figure *)0)->text})
 
-    while (n > 0 || at + least > sizeof digits) {
-        digits[--at] = (char)('0' + n % 10);
+static void put(struct format_figure *f, char c)
+{
+    f->text[--f->at] = c;
+}
+
+static void put_digits(struct format_figure *f, uint64_t n)
+{
+    do {
+        put(f, (char)('0' + n % 10));
         n /= 10;
-    }
-    buf_add(b, (struct slice){digits + at, sizeof digits - at});
+    } while (n > 0);
+}
+
+static void add_figure(struct buf *b, const struct format_figure *f)
+{
+    buf_add(b, (struct slice){f->text + f->at, sizeof f->text - f->at});
 }
 
 void format_count(struct buf *b, uint64_t n)
 {
-    uint64_t unit = 1;
+    struct format_figure f = FIGURE;
+    size_t digits = 0;
 
-    while (n / unit >= 1000)
-        unit *= 1000;
-    add_digits(b, n / unit, 1);
-    while (unit > 1) {
-        n %= unit;
-        unit /= 1000;
-        buf_add_char(b, ',');
-        add_digits(b, n / unit, 3);
-    }
+    do {
+        if (digits > 0 && digits % 3 == 0)
+            put(&f, ',');
+        put(&f, (char)('0' + n % 10));
+        n /= 10;
+        digits++;
+    } while (n > 0);
+    add_figure(b, &f);
 }
 
 /* n/unit with one decimal (rounded), which never reads "1000.0": the caller has chosen the unit for
@@ -69,37 +82,39 @@ void format_short(struct buf *b, uint64_t n)
 }
 
 /* n / 2^shift with one decimal, rounded as printf does: half to even. */
-static void add_binary_tenths(struct buf *b, uint64_t n, unsigned shift)
+static void put_binary_tenths(struct format_figure *f, uint64_t n, unsigned shift)
 {
     uint64_t mask = (UINT64_C(1) << shift) - 1, half = UINT64_C(1) << (shift - 1);
     uint64_t whole = n >> shift, tenfold = (n & mask) * 10;
     uint64_t tenths = tenfold >> shift, rest = tenfold & mask;
 
     tenths += rest > half || (rest == half && tenths % 2 == 1);
-    add_digits(b, whole + tenths / 10, 1);
-    buf_add_char(b, '.');
-    add_digits(b, tenths % 10, 1);
+    put_digits(f, tenths % 10);
+    put(f, '.');
+    put_digits(f, whole + tenths / 10);
 }
 
 /* Units of 1024, but the next one from 999.95 on, so that no figure is wider than "999.9". */
 void format_bytes(struct buf *b, uint64_t n)
 {
-    static const char *const units[] = {"KB", "MB", "GB", "TB", "PB", "EB"};
+    static const char units[] = "KMGTPE";
+    struct format_figure f = FIGURE;
     double value = (double)n / 1024;
     size_t unit = 0;
 
+    put(&f, 'B');
     if (n < 1000) {
-        add_digits(b, n, 1);
-        buf_add_str(b, "  B");
-        return;
+        put(&f, ' ');
+        put(&f, ' ');
+        put_digits(&f, n);
+    } else {
+        for (; value >= 999.95; value /= 1024)
+            unit++;
+        put(&f, units[unit]);
+        put(&f, ' ');
+        put_binary_tenths(&f, n, 10 * ((unsigned)unit + 1));
     }
-    while (value >= 999.95) {
-        value /= 1024;
-        unit++;
-    }
-    add_binary_tenths(b, n, 10 * ((unsigned)unit + 1));
-    buf_add_char(b, ' ');
-    buf_add_str(b, units[unit]);
+    add_figure(b, &f);
 }
 
 void format_value(struct buf *b, enum counter_unit unit, uint64_t n, bool brief)
@@ -221,7 +236,8 @@ void format_left(struct buf *b, struct slice text, size_t width)
     size_t used = format_width(text);
 
     format_text(b, text);
-    format_fill(b, " ", used < width ? width - used : 0);
+    if (used < width)
+        format_fill(b, " ", width - used);
 }
 
 void format_right(struct buf *b, struct slice text, size_t width)
@@ -234,13 +250,15 @@ void format_right(struct buf *b, struct slice text, size_t width)
 
 void format_fit(struct buf *b, struct slice text, size_t width, const char *ellipsis)
 {
-    size_t room = width - format_width(slice_str(ellipsis));
+    size_t used = format_width(text), room;
     struct slice head;
 
-    if (format_width(text) <= width) {
-        format_left(b, text, width);
+    if (used <= width) {
+        format_text(b, text);
+        format_fill(b, " ", width - used);
         return;
     }
+    room = width - format_width(slice_str(ellipsis));
     head = format_head(text, room);
     format_text(b, head);
     buf_add_str(b, ellipsis);

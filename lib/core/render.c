@@ -54,7 +54,8 @@ void render_value(const struct report_grid *g, size_t column, uint64_t value,
 
     if (value == REPORT_UNKNOWN)
         return;
-    buf_add_str(b, bound_text(report_grid_bound(g, column), style->utf8));
+    if (report_grid_bound(g, column) != BOUND_EXACT)
+        buf_add_str(b, bound_text(report_grid_bound(g, column), style->utf8));
     if (c->kind == COLUMN_SUM)
         format_value(b, c->unit, value, brief);
     else
@@ -68,7 +69,7 @@ void render_exact(const struct report_column *column, uint64_t value, struct buf
     if (value == REPORT_UNKNOWN)
         return;
     if (column->kind == COLUMN_SUM)
-        buf_addf(b, "%" PRIu64, value);
+        buf_add_number(b, value);
     else
         buf_addf(b, "%" PRIu64 ".%03" PRIu64, thousandths / 1000, thousandths % 1000);
 }
@@ -125,7 +126,8 @@ void render_label(const struct report_grid *g, const struct report_grid_row *row
     if (row->coverage == NULL || label != marked || !render_has_marks(g))
         return;
     coverage_marks(row->coverage, marks);
-    buf_addf(b, "%s%s", marks[0] != '\0' ? " " : "", marks);
+    if (marks[0] != '\0')
+        buf_addf(b, " %s", marks);
 }
 
 /* --- notes ----------------------------------------------------------------------------------- */

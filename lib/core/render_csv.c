@@ -88,7 +88,27 @@ static void add_head(const struct report_grid *g, struct buf *b)
     buf_add_str(b, g->coverage != NULL ? ",coverage\r\n" : "\r\n");
 }
 
-static void add_row(const struct report_grid *g, const struct report_grid_row *row, struct buf *b)
+/* Many rows have the same coverage, and its text is long in the making. */
+struct csv_coverage {
+    const struct coverage *of;
+    struct buf text;
+};
+
+static void add_coverage(const struct report_grid *g, const struct coverage *coverage,
+                         struct csv_coverage *last, struct buf *b)
+{
+    if (last->of != coverage) {
+        buf_reset(&last->text);
+        render_coverage(g, coverage, &last->text);
+        last->of = coverage;
+    }
+    b->failed = b->failed || (coverage != NULL && last->text.failed);
+    if (coverage != NULL)
+        buf_add(b, buf_slice(&last->text));
+}
+
+static void add_row(const struct report_grid *g, const struct report_grid_row *row,
+                    struct csv_coverage *last, struct buf *b)
 {
     const char *between = "";
 
@@ -111,14 +131,18 @@ static void add_row(const struct report_grid *g, const struct report_grid_row *r
     }
     if (g->coverage != NULL) {
         buf_add_str(b, between);
-        render_coverage(g, row->coverage, b);
+        add_coverage(g, row->coverage, last, b);
     }
     buf_add_str(b, "\r\n");
 }
 
 void render_csv(const struct report_grid *g, struct buf *b)
 {
+    struct csv_coverage last = {.of = NULL};
+
+    buf_init(&last.text, CELL_BYTES);
     add_head(g, b);
     for (size_t i = 0; i < g->count; i++)
-        add_row(g, &g->rows[i], b);
+        add_row(g, &g->rows[i], &last, b);
+    buf_fini(&last.text);
 }

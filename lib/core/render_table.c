@@ -11,6 +11,8 @@
 #define LABEL_LEAST 20 /* and never shorter than this */
 #define CELL_BYTES  64
 #define LABEL_BYTES ((size_t)1 << 20)
+/* 999.9 KB */
+#define WIDEST_BYTES 1023897
 
 struct render_layout {
     const struct report_grid *g;
@@ -19,6 +21,8 @@ struct render_layout {
     bool brief;
     bool hidden[COLUMNS_MAX];
     size_t width[COLUMNS_MAX];
+    size_t full_width[COLUMNS_MAX]; /* no figure is wider */
+    uint64_t largest[COLUMNS_MAX];  /* of the figures that were measured */
     size_t label_width[GRID_LABELS];
     struct buf cell, labels; /* scratch */
 };
@@ -58,15 +62,24 @@ static struct slice others_label(struct render_layout *l)
     return buf_slice(&l->cell);
 }
 
+/* Rows of one step have its label and often its coverage. */
+static bool is_as_before(const struct report_grid *g, size_t row, int label)
+{
+    const struct report_grid_row *now = &g->rows[row], *before = now - 1;
+
+    return row > 0 && now->label[label].ptr == before->label[label].ptr &&
+           now->label[label].len == before->label[label].len && now->coverage == before->coverage;
+}
+
 static void measure_rows(struct render_layout *l)
 {
-    for (size_t r = 0; r < l->g->count; r++) {
-        struct slice labels[GRID_LABELS];
-
-        row_labels(l, r, labels);
-        for (int i = 0; i < GRID_LABELS; i++) {
-            if (l->g->label_names[i] != NULL)
-                widen(&l->label_width[i], format_width(labels[i]));
+    for (int i = 0; i < GRID_LABELS; i++) {
+        for (size_t r = 0; l->g->label_names[i] != NULL && r < l->g->count; r++) {
+            if (is_as_before(l->g, r, i))
+                continue;
+            buf_reset(&l->labels);
+            render_label(l->g, &l->g->rows[r], (enum report_grid_label)i, &l->labels);
+            widen(&l->label_width[i], format_width(buf_slice(&l->labels)));
         }
     }
 }
@@ -90,10 +103,26 @@ static void measure_labels(struct render_layout *l)
     measure_rows(l);
 }
 
+/* Whether the column is wide enough for the value without writing it: a whole count is no wider
+ * than a larger one. What is unknown is empty. */
+static bool is_measured(struct render_layout *l, size_t column, uint64_t value)
+{
+    const struct report_column *c = &l->g->kind->columns[column];
+
+    if (c->kind != COLUMN_SUM || c->unit == UNIT_BYTES || l->brief)
+        return false;
+    if (value == REPORT_UNKNOWN || value < l->largest[column])
+        return true;
+    l->largest[column] = value;
+    return false;
+}
+
 static void measure_values(struct render_layout *l, const uint64_t *values)
 {
-    for (size_t c = 0; c < l->g->kind->column_count; c++)
-        widen(&l->width[c], format_width(cell_text(l, c, values[c])));
+    for (size_t c = 0; c < l->g->kind->column_count; c++) {
+        if (l->width[c] < l->full_width[c] && !is_measured(l, c, values[c]))
+            widen(&l->width[c], format_width(cell_text(l, c, values[c])));
+    }
 }
 
 /* Row by row: the values of a large grid come from memory once. */
@@ -101,8 +130,14 @@ static void measure_columns(struct render_layout *l)
 {
     const struct report_grid *g = l->g;
 
-    for (size_t c = 0; c < g->kind->column_count; c++)
+    for (size_t c = 0; c < g->kind->column_count; c++) {
+        bool is_bytes =
+            g->kind->columns[c].kind == COLUMN_SUM && g->kind->columns[c].unit == UNIT_BYTES;
+
         l->width[c] = strlen(g->kind->columns[c].head);
+        l->full_width[c] = is_bytes ? format_width(cell_text(l, c, WIDEST_BYTES)) : SIZE_MAX;
+        l->largest[c] = 0;
+    }
     for (size_t r = 0; r < g->count; r++)
         measure_values(l, g->rows[r].values);
     if (render_has_total(g))
@@ -268,15 +303,20 @@ static void add_head(const struct render_layout *l, struct buf *b)
 static void add_row(struct render_layout *l, const struct slice labels[GRID_LABELS],
                     const uint64_t *values, struct buf *b)
 {
-    const char *between = has_labels(l->g) ? "  " : "";
+    size_t gap = has_labels(l->g) ? GAP : 0;
 
     add_labels(l, labels, b);
     for (size_t c = 0; c < l->g->kind->column_count; c++) {
+        struct slice text;
+        size_t used;
+
         if (l->hidden[c])
             continue;
-        buf_add_str(b, between);
-        format_right(b, cell_text(l, c, values[c]), l->width[c]);
-        between = "  ";
+        text = cell_text(l, c, values[c]);
+        used = format_width(text);
+        format_fill(b, " ", gap + (used < l->width[c] ? l->width[c] - used : 0));
+        buf_add(b, text);
+        gap = GAP;
     }
     trim_line(b);
 }
