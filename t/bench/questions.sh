@@ -72,15 +72,22 @@ ask() {
     [ "$((10#$took))" -le "$limit_ms" ] || slow=1
 }
 
-# Until all rows are in the store: what is asked meanwhile waits behind them.
+# Until all rows are in the store, and it has had little to do for six seconds: what is asked
+# meanwhile waits behind them.
 settle() {
-    for _ in $(seq 240); do
+    local before idle=0
+    for _ in $(seq 120); do
+        before=$(store_cpu)
+        sleep 2
         tollgate doctor >"$work/doctor" 2>/dev/null
         if grep -q 'rows, 0 not yet in the store' "$work/doctor" &&
-            ! grep -q 'has reported only until' "$work/doctor"; then
-            return 0
+            ! grep -q 'has reported only until' "$work/doctor" &&
+            [ $(($(store_cpu) - before)) -lt 100 ]; then
+            idle=$((idle + 1))
+        else
+            idle=0
         fi
-        sleep 1
+        [ "$idle" -lt 3 ] || return 0
     done
     echo "rows are still on their way to the store"
     slow=1
