@@ -272,6 +272,8 @@ static void restore(struct sim *m, size_t node)
     if (!m->backups[node].is_there || !is_restorable(m, node, what))
         return;
     sim_trace(m, "restore", node, what);
+    if (what != SIM_FILES_LEDGER && n->ledger != NULL && ledger_meta(n->ledger)->lacks_rows != 0)
+        m->has_lost_rows = true;
     node_die(m, node);
     backup_path(n, path);
     sim_files_remove(n->dir, what);
