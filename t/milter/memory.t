@@ -17,7 +17,7 @@ HOSTED, FIRST, LAST = 6000, 1000, 6000
 # What a hosted domain that gets mail takes: its window and what was learned of its limits in this
 # process, and pages of the ledger, which SQLite keeps up to 32 MB; a tenth more or less, as many
 # records are folded at once or few.
-BYTES_A_DOMAIN = 2800
+BYTES_A_DOMAIN = 3100
 PLAN = {"name": "default", "limits": [{"scope": "domain", "metric": "bounces", "max": "1000",
                                        "per": "hour", "action": "defer"}]}
 
