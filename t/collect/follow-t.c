@@ -111,7 +111,7 @@ static void test_fits(void)
 static void test_from_end(void)
 {
     const struct follow_options options = {FOLLOW_LIVE, FOLLOW_FROM_END, 0};
-    struct slice line;
+    struct slice line = SLICE("");
     struct err err = {0};
     struct follow *f;
     struct gap gap;
