@@ -132,18 +132,17 @@ static int account_compare(struct comparing *w, struct slice account, const stru
 static void sums_make(struct comparing *w)
 {
     struct slice account;
-    size_t at = 0;
     void *value;
 
     for (size_t c = 0; c < w->store.column_count; c++) {
         enum counter id = w->store.columns[c];
+        size_t at = 0;
 
         if (counter_filler(id, false) != FILLER_MILTER)
             continue;
         for (size_t i = 0; i < w->store.count; i++)
             w->out->store_sum +=
                 bill_verified_part(w->store.rows[i].account, id, w->store.rows[i].counted[c]);
-        at = 0;
         while (strmap_next(&w->counted, &at, &account, &value)) {
             const struct tally *counted = value;
 

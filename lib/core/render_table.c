@@ -65,9 +65,9 @@ static struct slice others_label(struct render_layout *l)
 /* Rows of one step have its label and often its coverage. */
 static bool is_as_before(const struct report_grid *g, size_t row, int label)
 {
-    const struct report_grid_row *now = &g->rows[row], *before = now - 1;
+    const struct report_grid_row *now = &g->rows[row], *before = row > 0 ? now - 1 : NULL;
 
-    return row > 0 && now->label[label].ptr == before->label[label].ptr &&
+    return before != NULL && now->label[label].ptr == before->label[label].ptr &&
            now->label[label].len == before->label[label].len && now->coverage == before->coverage;
 }
 
