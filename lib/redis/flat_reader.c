@@ -7,22 +7,7 @@
 
 #include "lib/redis/link.h"
 
-#define READ_BYTES   ((size_t)64 << 10)
 #define FLAT_NO_TEXT SIZE_MAX
-#define LENGTH_MAX   ((size_t)100000000) /* beyond all limits, and no number overflows before it */
-
-void flat_reader_init(struct flat_reader *r)
-{
-    *r = (struct flat_reader){.bytes = NULL};
-}
-
-void flat_reader_fini(struct flat_reader *r)
-{
-    free(r->bytes);
-    free(r->items);
-    free(r->begin);
-    flat_reader_init(r);
-}
 
 static int no_memory(struct err *err)
 {
@@ -34,55 +19,21 @@ static int fault(struct err *err, const char *what)
     return err_set(err, EX_UNAVAILABLE, "not a Redis server: %s", what);
 }
 
-/* --- bytes ----------------------------------------------------------------------------------- */
+/* --- what hiredis' reader calls: NULL ends the reading ---------------------------------------- */
 
-static int grow(struct flat_reader *r, struct err *err)
+static void *refuse(struct flat_reader *r, const char *why)
 {
-    size_t room = r->room > 0 ? r->room * 2 : READ_BYTES;
-    char *more;
-
-    if (room > FLAT_MAX_BYTES)
-        return err_set(err, EX_UNAVAILABLE, "a reply of more than %zu MB", FLAT_MAX_BYTES >> 20);
-    more = realloc(r->bytes, room);
-    if (more == NULL)
-        return no_memory(err);
-    r->bytes = more;
-    r->room = room;
-    return 0;
+    r->fault = why;
+    return NULL;
 }
 
-char *flat_reader_space(struct flat_reader *r, size_t *room, struct err *err)
-{
-    if (r->from > 0)
-        memmove(r->bytes, r->bytes + r->from, r->to - r->from);
-    r->to -= r->from;
-    r->from = 0;
-    if (r->to == r->room && grow(r, err) != 0)
-        return NULL;
-    *room = r->room - r->to;
-    return r->bytes + r->to;
-}
-
-void flat_reader_add(struct flat_reader *r, size_t len)
-{
-    TG_ASSERT(len <= r->room - r->to);
-    r->to += len;
-}
-
-bool flat_reader_has_more(const struct flat_reader *r)
-{
-    return r->from < r->to;
-}
-
-/* --- a reply --------------------------------------------------------------------------------- */
-
-static int items_reserve(struct flat_reader *r, size_t count, struct err *err)
+static bool items_reserve(struct flat_reader *r, size_t count)
 {
     struct slice *items;
     size_t *begin;
 
     if (count <= r->items_room)
-        return 0;
+        return true;
     items = realloc(r->items, count * sizeof *items);
     if (items != NULL)
         r->items = items;
@@ -90,148 +41,141 @@ static int items_reserve(struct flat_reader *r, size_t count, struct err *err)
     if (begin != NULL)
         r->begin = begin;
     if (items == NULL || begin == NULL)
-        return no_memory(err);
+        return false;
     r->items_room = count;
-    return 0;
+    return true;
 }
 
-/* "$12\r\n" or "*3\r\n" at *at, which moves behind it; -1 stands for nil: FLAT_NO_TEXT. 0: it is
- * not whole yet. */
-static int length_take(const struct flat_reader *r, size_t *at, size_t *length, struct err *err)
+/* Where a task is not an element, the reply begins with it. */
+static bool item_begin(struct flat_reader *r, const redisReadTask *task, enum flat_kind kind,
+                       size_t want)
 {
-    const char *p = r->bytes + r->from + *at + 1, *end = r->bytes + r->to;
-    size_t n = 0;
-    bool is_nil = p < end && *p == '-';
-    const char *digits = p += is_nil;
-
-    for (; p < end && *p >= '0' && *p <= '9' && n <= LENGTH_MAX; p++)
-        n = n * 10 + (size_t)(*p - '0');
-    if (n <= LENGTH_MAX && (p == end || (p + 1 == end && *p == '\r')))
-        return 0;
-    if (n > LENGTH_MAX || p == digits || p[0] != '\r' || p[1] != '\n' || (is_nil && n != 1))
-        return fault(err, "a length that is none");
-    *at = (size_t)(p + 2 - r->bytes) - r->from;
-    *length = is_nil ? FLAT_NO_TEXT : n;
-    return 1;
+    if (task->parent != NULL)
+        return true;
+    r->kind = kind;
+    r->want = want;
+    r->count = 0;
+    buf_reset(&r->text);
+    return items_reserve(r, want);
 }
 
-static void item_set(struct flat_reader *r, size_t begin, size_t len)
+static void *item_add(struct flat_reader *r, size_t begin, size_t len)
 {
     r->begin[r->count] = begin;
     r->items[r->count++].len = len;
+    return r;
 }
 
-/* The text of a bulk string at r->at. */
-static int bulk_take(struct flat_reader *r, struct err *err)
+static void *string_made(const redisReadTask *task, char *text, size_t len)
 {
-    size_t at = r->at, len;
-    const char *end;
-    int got = length_take(r, &at, &len, err);
+    struct flat_reader *r = task->privdata;
+    bool is_text = task->type == REDIS_REPLY_STRING || task->type == REDIS_REPLY_STATUS ||
+                   task->type == REDIS_REPLY_ERROR;
+    size_t begin;
 
-    if (got != 1)
-        return got;
-    if (len == FLAT_NO_TEXT) {
-        item_set(r, FLAT_NO_TEXT, 0);
-        r->at = at;
-        return 1;
-    }
-    if (len > FLAT_MAX_BYTES)
-        return fault(err, "a text that is too long");
-    if (r->to - r->from - at < len + 2)
-        return 0;
-    end = r->bytes + r->from + at + len;
-    if (end[0] != '\r' || end[1] != '\n')
-        return fault(err, "a text that is longer than its length");
-    item_set(r, at, len);
-    r->at = at + len + 2;
-    return 1;
+    if (!is_text)
+        return refuse(r, "a reply that is neither a text nor an array");
+    if (!item_begin(r, task, task->type == REDIS_REPLY_ERROR ? FLAT_ERROR : FLAT_TEXT, 1))
+        return NULL;
+    begin = r->text.len;
+    buf_add(&r->text, (struct slice){text, len});
+    return r->text.failed ? NULL : item_add(r, begin, len);
 }
 
-/* A status or an error: a line. */
-static int line_take(struct flat_reader *r, struct err *err)
+static void *nil_made(const redisReadTask *task)
 {
-    const char *line = r->bytes + r->from + r->at + 1;
-    const char *end = memchr(line, '\n', (size_t)(r->bytes + r->to - line));
+    struct flat_reader *r = task->privdata;
 
-    if (end == NULL)
-        return r->to - r->from < READ_BYTES ? 0 : fault(err, "a line that is too long");
-    item_set(r, r->at + 1, (size_t)(end - line) - (end > line && end[-1] == '\r'));
-    r->at = (size_t)(end + 1 - r->bytes) - r->from;
-    return 1;
+    return item_begin(r, task, FLAT_NIL, 1) ? item_add(r, FLAT_NO_TEXT, 0) : NULL;
 }
 
-static int array_begin(struct flat_reader *r, struct err *err)
+static void *array_made(const redisReadTask *task, link_element_count count)
 {
-    size_t count;
-    int got = length_take(r, &r->at, &count, err);
+    struct flat_reader *r = task->privdata;
 
-    if (got != 1)
-        return got;
-    r->want = 0;
-    if (count == FLAT_NO_TEXT) {
-        r->kind = FLAT_NIL;
-        return 1;
-    }
-    if (count > LINK_ARRAY_MAX)
-        return fault(err, "an array that is too long");
-    r->kind = FLAT_ARRAY;
-    r->want = count;
-    return items_reserve(r, count, err) == 0 ? 1 : -1;
+    if (task->parent != NULL || task->type != REDIS_REPLY_ARRAY)
+        return refuse(r, "an array of other things than texts");
+    if ((size_t)count > LINK_ARRAY_MAX)
+        return refuse(r, "an array that is too long");
+    return item_begin(r, task, FLAT_ARRAY, (size_t)count) ? r : NULL;
 }
 
-/* What the first byte says. */
-static int begin(struct flat_reader *r, struct err *err)
+static void *number_made(const redisReadTask *task, long long number)
 {
-    char first = r->bytes[r->from];
-    int got;
-
-    r->at = r->count = 0;
-    if (items_reserve(r, 1, err) != 0)
-        return -1;
-    if (first == '*')
-        return array_begin(r, err);
-    r->kind = first == '-' ? FLAT_ERROR : FLAT_TEXT;
-    r->want = 1;
-    if (first == '$')
-        got = bulk_take(r, err);
-    else if (first == '-' || first == '+')
-        got = line_take(r, err);
-    else
-        got = fault(err, "a reply that is neither a text nor an array");
-    if (got == 1 && r->begin[0] == FLAT_NO_TEXT)
-        r->kind = FLAT_NIL;
-    return got;
+    (void)number;
+    return refuse(task->privdata, "a number where a text should be");
 }
 
-static void give(struct flat_reader *r, struct flat_reply *out)
+/* All that was made is the reader's. */
+static void nothing_freed(void *made)
 {
-    for (size_t i = 0; i < r->count; i++)
-        r->items[i].ptr = r->begin[i] != FLAT_NO_TEXT ? r->bytes + r->from + r->begin[i] : NULL;
-    *out = (struct flat_reply){r->kind, r->items, r->kind != FLAT_NIL ? r->count : 0};
-    r->from += r->at;
-    r->is_begun = false;
+    (void)made;
+}
+
+static redisReplyObjectFunctions functions = {.createString = string_made,
+                                              .createArray = array_made,
+                                              .createInteger = number_made,
+                                              .createNil = nil_made,
+                                              .freeObject = nothing_freed};
+
+/* --- bytes in, replies out ------------------------------------------------------------------- */
+
+int flat_reader_init(struct flat_reader *r, struct err *err)
+{
+    *r = (struct flat_reader){.reader = redisReaderCreateWithFunctions(&functions)};
+    buf_init(&r->text, FLAT_MAX_BYTES);
+    if (r->reader == NULL)
+        return no_memory(err);
+    r->reader->privdata = r;
+    r->reader->maxbuf = 0; /* its buffer is kept */
+    return 0;
+}
+
+void flat_reader_fini(struct flat_reader *r)
+{
+    if (r->reader != NULL)
+        redisReaderFree(r->reader);
+    buf_fini(&r->text);
+    free(r->items);
+    free(r->begin);
+    *r = (struct flat_reader){.reader = NULL};
+}
+
+int flat_reader_feed(struct flat_reader *r, struct slice bytes, struct err *err)
+{
+    if (r->reader->len - r->reader->pos + bytes.len > FLAT_MAX_BYTES)
+        return err_set(err, EX_UNAVAILABLE, "a reply of more than %zu MB", FLAT_MAX_BYTES >> 20);
+    return redisReaderFeed(r->reader, bytes.ptr, bytes.len) == REDIS_OK ? 0 : no_memory(err);
+}
+
+bool flat_reader_has_more(const struct flat_reader *r)
+{
+    return r->reader->pos < r->reader->len;
+}
+
+static int failed(const struct flat_reader *r, struct err *err)
+{
+    if (r->fault != NULL)
+        return fault(err, r->fault);
+    return r->reader->err == REDIS_ERR_OOM ? no_memory(err) : fault(err, r->reader->errstr);
 }
 
 int flat_reader_next(struct flat_reader *r, struct flat_reply *out, struct err *err)
 {
-    int got = 1;
+    void *made = NULL;
+    const char *text;
 
-    if (r->from == r->to)
+    if (redisReaderGetReply(r->reader, &made) != REDIS_OK)
+        return failed(r, err);
+    if (made == NULL)
         return 0;
-    if (!r->is_begun) {
-        got = begin(r, err);
-        r->is_begun = got == 1;
-    }
-    while (got == 1 && r->count < r->want) {
-        if (r->from + r->at == r->to)
-            return 0;
-        if (r->bytes[r->from + r->at] != '$')
-            return fault(err, "an array of other things than texts");
-        got = bulk_take(r, err);
-    }
-    if (got == 1)
-        give(r, out);
-    return got;
+    if (made != r || r->count != r->want) /* of a type that hiredis makes nothing for */
+        return fault(err, "an array of other things than texts");
+    text = buf_slice(&r->text).ptr;
+    for (size_t i = 0; i < r->count; i++)
+        r->items[i].ptr = r->begin[i] != FLAT_NO_TEXT ? text + r->begin[i] : NULL;
+    *out = (struct flat_reply){r->kind, r->items, r->kind != FLAT_NIL ? r->count : 0};
+    return 1;
 }
 
 /* --- replies that are made already ----------------------------------------------------------- */
@@ -245,8 +189,8 @@ static bool is_text(const redisReply *reply)
 static int view_array(struct flat_reader *r, const redisReply *reply, struct flat_reply *out,
                       struct err *err)
 {
-    if (items_reserve(r, reply->elements, err) != 0)
-        return -1;
+    if (!items_reserve(r, reply->elements))
+        return no_memory(err);
     for (size_t i = 0; i < reply->elements; i++) {
         if (!is_text(reply->element[i]) && reply->element[i]->type != REDIS_REPLY_NIL)
             return fault(err, "an array of other things than texts");
@@ -261,8 +205,8 @@ int flat_reader_view(struct flat_reader *r, const redisReply *reply, struct flat
 {
     if (reply->type == REDIS_REPLY_ARRAY)
         return view_array(r, reply, out, err);
-    if (items_reserve(r, 1, err) != 0)
-        return -1;
+    if (!items_reserve(r, 1))
+        return no_memory(err);
     if (!is_text(reply) && reply->type != REDIS_REPLY_NIL)
         return fault(err, "a reply that is neither a text nor an array");
     r->items[0] = link_reply_text(reply);

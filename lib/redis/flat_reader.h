@@ -5,17 +5,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lib/core/buf.h"
 #include "lib/core/contract.h"
 #include "lib/core/err.h"
 #include "lib/core/slice.h"
 
 /*
- * Replies that are a text or an array of texts, seen as they lie in the bytes that came: for who
- * takes hundreds of thousands of rows, and to whom an object for each field would cost more than
- * all the rest. What is no such reply (arrays in arrays) is a fault.
+ * Replies that are a text or an array of texts, as hiredis' reader finds them, but put one after
+ * the other into one piece of memory: for who takes hundreds of thousands of rows, and to whom an
+ * object for each field would cost more than all the rest. What is no such reply (numbers, arrays
+ * in arrays) is a fault.
  *
- * Owner: the reader's memory; a reply is good until the next call.  Threads: one.
- * Errors: EX_UNAVAILABLE for bytes that are no such replies, EX_OSERR out of memory.
+ * Owner: the reader's memory; a reply is good until the next call. A reader does not move.
+ * Threads: one.
+ * Errors: EX_UNAVAILABLE for bytes that are no such replies, EX_OSERR out of memory; after an error
+ * the reader is of no more use.
  * Limits: FLAT_MAX_BYTES a reply, LINK_ARRAY_MAX elements.
  */
 
@@ -30,27 +34,25 @@ struct flat_reply {
 };
 
 struct flat_reader {
-    char *bytes; /* what came and is not taken: [from, to) */
-    size_t room, from, to;
-    /* The reply at `from`, as far as it is there. */
+    redisReader *reader;
+    const char *fault; /* why it was told to stop */
+    /* The reply, as far as it is there. */
     enum flat_kind kind;
-    bool is_begun;
-    size_t at;           /* behind `from`: what is read next */
-    size_t want;         /* elements */
+    struct buf text;
+    size_t want;         /* items */
     size_t count;        /* of them there */
     struct slice *items; /* until all are there, ptr is not set; but see begin */
-    size_t *begin;       /* behind `from`; FLAT_NO_TEXT: nil */
+    size_t *begin;       /* in text; FLAT_NO_TEXT: nil */
     size_t items_room;
 };
 
-void flat_reader_init(struct flat_reader *r) TG_NONNULL(1);
+int flat_reader_init(struct flat_reader *r, struct err *err) TG_MUST_USE TG_NONNULL(1);
 void flat_reader_fini(struct flat_reader *r);
 
-/* Where more bytes can be put: *room of them; then flat_reader_add says how many came. NULL: the
- * reply is too long, or out of memory. */
-char *flat_reader_space(struct flat_reader *r, size_t *room, struct err *err) TG_MUST_USE
-    TG_NONNULL(1, 2);
-void flat_reader_add(struct flat_reader *r, size_t len) TG_NONNULL(1);
+/* Bytes that came; then flat_reader_next takes what is whole. -1: the reply is too long, or out of
+ * memory. */
+int flat_reader_feed(struct flat_reader *r, struct slice bytes, struct err *err) TG_MUST_USE
+    TG_NONNULL(1);
 /* The next whole reply: 1; 0: more bytes are needed; -1: *err. */
 int flat_reader_next(struct flat_reader *r, struct flat_reply *out, struct err *err) TG_MUST_USE
     TG_NONNULL(1, 2);

@@ -70,12 +70,6 @@ struct slice link_reply_text(const redisReply *reply)
 
 /* --- the reader ------------------------------------------------------------------------------ */
 
-#if HIREDIS_MAJOR < 1
-typedef int element_count;
-#else
-typedef size_t element_count;
-#endif
-
 /* Since its version 1.0 hiredis nests as deep as the server likes, and frees that by recursion. */
 static bool is_too_deep(const redisReadTask *task)
 {
@@ -87,7 +81,7 @@ static bool is_too_deep(const redisReadTask *task)
 }
 
 /* hiredis reserves memory for as many elements as the server announces. */
-static void *array_within_limits(const redisReadTask *task, element_count elements)
+static void *array_within_limits(const redisReadTask *task, link_element_count elements)
 {
     const struct redis_link *l = task->privdata;
 

@@ -23,6 +23,13 @@
 #define LINK_DEPTH_MAX      7
 #define LINK_RUN_ID_SIZE    64
 
+/* Of an array, as hiredis tells it to who makes one. */
+#if HIREDIS_MAJOR < 1
+typedef int link_element_count;
+#else
+typedef size_t link_element_count;
+#endif
+
 /* Does not move while it is open: its reader points into it. */
 struct redis_link {
     struct transport transport;

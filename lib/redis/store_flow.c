@@ -6,6 +6,9 @@
 #include "lib/redis/store_work.h"
 #include "lib/sys/clock.h"
 
+/* The reader moves up what it has not taken, so it is given little at once. */
+#define READ_BYTES ((size_t)16 << 10)
+
 struct flowing {
     struct store *st;
     const struct store_flow *flow;
@@ -72,20 +75,19 @@ static int take_whole(struct flowing *f, struct err *why)
 static int step(struct flowing *f, struct err *why)
 {
     struct transport *t = &f->st->redis.transport;
+    char bytes[READ_BYTES];
     ptrdiff_t n = 0;
-    size_t room;
-    char *into;
 
     if (f->out.len > 0)
         n = transport_write(t, f->out.ptr, f->out.len, why);
     if (n < 0)
         return -1;
     f->out = slice_from(f->out, (size_t)n);
-    into = flat_reader_space(&f->reader, &room, why);
-    n = into != NULL ? transport_read(t, into, room, why) : -1;
+    n = transport_read(t, bytes, sizeof bytes, why);
     if (n < 0)
         return -1;
-    flat_reader_add(&f->reader, (size_t)n);
+    if (n > 0 && flat_reader_feed(&f->reader, (struct slice){bytes, (size_t)n}, why) != 0)
+        return -1;
     return n > 0 ? take_whole(f, why) : 0;
 }
 
@@ -162,11 +164,11 @@ int store_flow_run(struct store *st, const struct store_flow *flow, int64_t time
 {
     struct flowing f = {
         .st = st, .flow = flow, .has_more = true, .timeout_ms = timeout_ms, .err = err};
-    int result;
+    int result = flat_reader_init(&f.reader, err);
 
     TG_ASSERT(st->count == 0);
-    flat_reader_init(&f.reader);
-    result = st->cluster != NULL ? run_cluster(&f) : run_link(&f);
+    if (result == 0)
+        result = st->cluster != NULL ? run_cluster(&f) : run_link(&f);
     flat_reader_fini(&f.reader);
     store_pipe_reset(st);
     return result;

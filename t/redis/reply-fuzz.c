@@ -56,38 +56,29 @@ static void read_all(struct redis_link *l, struct cluster *c)
     }
 }
 
-static void feed_flat(struct flat_reader *r, const uint8_t *data, size_t size)
+/* False: a fault, after which nothing is taken. */
+static bool feed_flat(struct flat_reader *r, const uint8_t *data, size_t size)
 {
     struct flat_reply reply;
-    size_t room, sum = 0;
+    size_t sum = 0;
+    int got;
 
-    while (size > 0) {
-        char *into = flat_reader_space(r, &room, NULL);
-        size_t part = size < room ? size : room;
-        int got;
-
-        TG_ASSERT(into != NULL && room > 0);
-        memcpy(into, data, part);
-        flat_reader_add(r, part);
-        while ((got = flat_reader_next(r, &reply, NULL)) == 1)
-            for (size_t i = 0; i < reply.count; i++)
-                for (size_t k = 0; k < reply.items[i].len; k++)
-                    sum += (unsigned char)reply.items[i].ptr[k];
-        if (got < 0)
-            return;
-        data += part;
-        size -= part;
-    }
+    TG_ASSERT(flat_reader_feed(r, (struct slice){(const char *)data, size}, NULL) == 0);
+    while ((got = flat_reader_next(r, &reply, NULL)) == 1)
+        for (size_t i = 0; i < reply.count; i++)
+            for (size_t k = 0; k < reply.items[i].len; k++)
+                sum += (unsigned char)reply.items[i].ptr[k];
     TG_ASSERT(sum < SIZE_MAX);
+    return got == 0;
 }
 
 static void read_flat(const uint8_t *data, size_t size, size_t half)
 {
     struct flat_reader r;
 
-    flat_reader_init(&r);
-    feed_flat(&r, data, half);
-    feed_flat(&r, data + half, size - half);
+    TG_ASSERT(flat_reader_init(&r, NULL) == 0);
+    if (feed_flat(&r, data, half))
+        (void)feed_flat(&r, data + half, size - half);
     flat_reader_fini(&r);
 }
 
