@@ -5,15 +5,51 @@
 
 #include "lib/core/charged.h"
 
+#define KNOWN_MAX 4 /* holders of a message, mostly: a message to many domains is rare */
+
+/* The limits of a holder, as the source has told them. */
+struct known_limits {
+    struct slice holder;
+    struct limit_list limits;
+};
+
 struct limit_check_build {
     struct arena *arena;
+    const struct limit_source *source;
     bool is_smtp;
     struct limit_checks *out;
+    struct known_limits known[KNOWN_MAX];
+    size_t known_count;
 };
 
 static int full(struct err *err)
 {
     return err_set(err, EX_TEMPFAIL, "message with too many limits to test: out of memory");
+}
+
+static const struct known_limits *known_find(const struct limit_check_build *b, struct slice holder)
+{
+    for (size_t i = 0; i < b->known_count; i++)
+        if (slice_equal(b->known[i].holder, holder))
+            return &b->known[i];
+    return NULL;
+}
+
+/* The source is asked once for a holder, but for those beyond KNOWN_MAX. */
+static int limits_find(struct limit_check_build *b, struct slice holder, struct limit_list *out,
+                       struct err *err)
+{
+    const struct known_limits *known = known_find(b, holder);
+
+    if (known != NULL) {
+        *out = known->limits;
+        return 0;
+    }
+    if (b->source->of_holder(b->source->context, holder, b->arena, out, err) != 0)
+        return -1;
+    if (b->known_count < KNOWN_MAX)
+        b->known[b->known_count++] = (struct known_limits){holder, *out};
+    return 0;
 }
 
 static bool is_same_window(const struct limit_check *d, const struct limit *l)
@@ -147,9 +183,9 @@ static int user_add(struct limit_check_build *b, const struct charged_party *dom
 }
 
 static int users_add(struct limit_check_build *b, const struct charged *p,
-                     const struct charged_party *domain, const struct limit_source *source,
-                     struct limit_list limits, struct err *err)
+                     const struct charged_party *domain, struct limit_list limits, struct err *err)
 {
+    const struct limit_source *source = b->source;
     struct wants others = {.sends = false};
     bool any = limits_have(limits, LIMIT_USER);
 
@@ -167,19 +203,18 @@ static int users_add(struct limit_check_build *b, const struct charged *p,
 
 /* A domain with its users: one holder, so its checks stand together. */
 static int domain_add(struct limit_check_build *b, const struct charged *p,
-                      const struct charged_party *domain, const struct limit_source *source,
-                      struct err *err)
+                      const struct charged_party *domain, struct err *err)
 {
     struct limit_list limits;
     struct limit_check like = {.scope = LIMIT_DOMAIN, .holder = domain->account};
 
-    if (source->of_holder(source->context, domain->account, b->arena, &limits, err) != 0)
+    if (limits_find(b, domain->account, &limits, err) != 0)
         return -1;
     if (limits.count == 0)
         return 0;
     if (limit_check_add(b, &like, SLICE_NONE, &domain->wants, limits, err) != 0)
         return -1;
-    return users_add(b, p, domain, source, limits, err);
+    return users_add(b, p, domain, limits, err);
 }
 
 static struct slice client_holder(struct slice client_ip, unsigned v6_prefix, struct arena *arena)
@@ -197,9 +232,9 @@ static struct slice client_holder(struct slice client_ip, unsigned v6_prefix, st
 }
 
 /* The server and the client are charged for all accounts together. */
-static int whole_add(struct limit_check_build *b, struct slice client_ip,
-                     const struct limit_source *source, struct err *err)
+static int whole_add(struct limit_check_build *b, struct slice client_ip, struct err *err)
 {
+    const struct limit_source *source = b->source;
     struct wants wants = charged_node_wants(b->out->legs, b->out->leg_count);
     struct limit_check like = {.scope = LIMIT_SERVER, .holder = SLICE(HOLDER_SERVER)};
 
@@ -283,7 +318,7 @@ static int customer_charge(struct limit_customers *all, const struct limit_sourc
 }
 
 static int customer_add(struct limit_check_build *b, const struct limit_customer *c,
-                        const struct limit_source *source, struct err *err)
+                        struct err *err)
 {
     struct limit_members *members = arena_alloc(b->arena, sizeof *members);
     struct limit_check like = {.scope = LIMIT_CUSTOMER, .holder = c->holder, .members = members};
@@ -292,18 +327,22 @@ static int customer_add(struct limit_check_build *b, const struct limit_customer
     if (members == NULL)
         return full(err);
     *members = c->members;
-    if (source->of_holder(source->context, c->holder, b->arena, &limits, err) != 0)
+    if (limits_find(b, c->holder, &limits, err) != 0)
         return -1;
     return limit_check_add(b, &like, SLICE_NONE, &c->wants, limits, err);
 }
 
-static bool party_is_limited(const struct charged_party *p)
+static bool account_has_limits(struct slice account)
 {
-    return p->user.len == 0 && !slice_equal(p->account, slice_str(ACCOUNT_UNATTRIBUTED));
+    return account.len > 0 && !slice_equal(account, SLICE(ACCOUNT_UNATTRIBUTED));
 }
 
-static int customers_add(struct limit_check_build *b, const struct charged *p,
-                         const struct limit_source *source, struct err *err)
+static bool party_is_limited(const struct charged_party *p)
+{
+    return p->user.len == 0 && account_has_limits(p->account);
+}
+
+static int customers_add(struct limit_check_build *b, const struct charged *p, struct err *err)
 {
     struct limit_customers all = {.count = 0};
     int result = 0;
@@ -311,17 +350,16 @@ static int customers_add(struct limit_check_build *b, const struct charged *p,
     strmap_init(&all.index);
     for (size_t i = 0; i < p->count && result == 0; i++) {
         if (party_is_limited(&p->list[i]) &&
-            customer_charge(&all, source, &p->list[i], b->arena) != 0)
+            customer_charge(&all, b->source, &p->list[i], b->arena) != 0)
             result = full(err);
     }
     for (size_t i = 0; i < all.count && result == 0; i++)
-        result = customer_add(b, &all.list[i], source, err);
+        result = customer_add(b, &all.list[i], err);
     strmap_fini(&all.index);
     return result;
 }
 
-static int accounts_add(struct limit_check_build *b, const struct limit_source *source,
-                        struct err *err)
+static int accounts_add(struct limit_check_build *b, struct err *err)
 {
     struct charged p;
     int result = 0;
@@ -330,23 +368,44 @@ static int accounts_add(struct limit_check_build *b, const struct limit_source *
         result = full(err);
     for (size_t i = 0; i < p.count && result == 0; i++) {
         if (party_is_limited(&p.list[i]))
-            result = domain_add(b, &p, &p.list[i], source, err);
+            result = domain_add(b, &p, &p.list[i], err);
     }
     if (result == 0)
-        result = customers_add(b, &p, source, err);
+        result = customers_add(b, &p, err);
     charged_fini(&p);
     return result;
 }
 
-/* All checks of the legs in *out. */
-static int limit_checks_add(struct limit_checks *out, bool is_smtp, struct slice client_ip,
-                            const struct limit_source *limits, struct arena *arena, struct err *err)
+/* All checks of the legs in b->out. */
+static int limit_checks_add(struct limit_check_build *b, struct slice client_ip, struct err *err)
 {
-    struct limit_check_build b = {.arena = arena, .is_smtp = is_smtp, .out = out};
+    return accounts_add(b, err) == 0 ? whole_add(b, client_ip, err) : -1;
+}
 
-    if (accounts_add(&b, limits, err) != 0)
-        return -1;
-    return whole_add(&b, client_ip, limits, err);
+static bool may_be_limited(struct limit_check_build *b, struct slice account)
+{
+    const struct limit_source *source = b->source;
+    struct limit_list limits;
+    struct err unknown;
+
+    if (!account_has_limits(account))
+        return false;
+    if (source->customer_of != NULL && source->customer_of(source->context, account).len > 0)
+        return true;
+    if (b->known_count == KNOWN_MAX && known_find(b, account) == NULL)
+        return true;
+    return limits_find(b, account, &limits, &unknown) != 0 || limits.count > 0;
+}
+
+/* Who only counts is spared the amounts. True is always right. */
+static bool message_may_be_limited(struct limit_check_build *b, const struct classified *c)
+{
+    bool may = b->source->server.count > 0 || b->source->client.count > 0;
+
+    for (size_t i = 0; i < c->count && !may; i++)
+        may = may_be_limited(b, c->decisions[i].account) ||
+              may_be_limited(b, c->decisions[i].received_account);
+    return may;
 }
 
 static bool client_is_exempt(const struct facts *f, const struct exemptions *x)
@@ -409,11 +468,12 @@ int limit_checks_build(const struct classified *c, const struct facts *f, const 
                        const struct exemptions *x, const struct limit_source *limits,
                        struct arena *arena, struct limit_checks *out, struct err *err)
 {
+    struct limit_check_build b = {.arena = arena, .source = limits, .is_smtp = f->smtp, .out = out};
     struct classified kept;
     struct record r;
 
     *out = (struct limit_checks){0};
-    if (!limit_checks_are_possible(c) || client_is_exempt(f, x))
+    if (!limit_checks_are_possible(c) || client_is_exempt(f, x) || !message_may_be_limited(&b, c))
         return 0;
     if (classified_filter(c, f, x, arena, &kept) != 0)
         return full(err);
@@ -423,71 +483,14 @@ int limit_checks_build(const struct classified *c, const struct facts *f, const 
         return full(err);
     out->legs = r.legs;
     out->leg_count = r.leg_count;
-    return limit_checks_add(out, f->smtp, f->client_ip, limits, arena, err);
+    return limit_checks_add(&b, f->client_ip, err);
 }
 
 int limit_checks_of_held(const struct record *held, const struct limit_source *limits,
                          struct arena *arena, struct limit_checks *out, struct err *err)
 {
+    struct limit_check_build b = {.arena = arena, .source = limits, .is_smtp = true, .out = out};
+
     *out = (struct limit_checks){.legs = held->wanted, .leg_count = held->wanted_count};
-    return limit_checks_add(out, true, held->client_ip, limits, arena, err);
-}
-
-bool limit_check_is_of(const struct limit_check *d, struct slice account)
-{
-    if (d->scope != LIMIT_CUSTOMER)
-        return d->scope == LIMIT_SERVER || d->scope == LIMIT_CLIENT ||
-               slice_equal(account, d->holder);
-    for (size_t i = 0; i < d->members->count; i++) {
-        if (slice_equal(account, d->members->list[i]))
-            return true;
-    }
-    return false;
-}
-
-void limit_check_window_name(const struct limit_check *d, struct buf *b)
-{
-    buf_add_number(b, d->scope);
-    buf_add_char(b, ' ');
-    buf_add_number(b, d->metric);
-    buf_add_char(b, ' ');
-    buf_add_number(b, (uint64_t)d->window_ms);
-    buf_add_char(b, ' ');
-    buf_add(b, d->holder);
-    buf_add_char(b, ' ');
-    buf_add(b, d->subject);
-}
-
-bool limit_check_stops(const struct limit_check *d, const struct limit *l)
-{
-    if (d->is_own_bounce)
-        return l->action == ACTION_HOLD;
-    return l->action != ACTION_LOG && (d->stops || l->forwards);
-}
-
-static bool is_later(const struct test_answer *a, const struct test_answer *b)
-{
-    return b == NULL || (a->retry_after_ms < 0 && b->retry_after_ms >= 0) ||
-           (b->retry_after_ms >= 0 && a->retry_after_ms > b->retry_after_ms);
-}
-
-struct throttle_verdict limit_checks_decide(const struct limit_checks *d,
-                                            const struct test_answer *answers, bool observe)
-{
-    struct throttle_verdict v = {.action = ACTION_LOG};
-    const struct test_answer *answer = answers;
-
-    for (size_t i = 0; i < d->count; i++) {
-        for (size_t t = 0; t < d->list[i].test_count; t++, answer++) {
-            const struct limit *l = d->list[i].tests[t];
-            enum limit_action wanted = limit_check_stops(&d->list[i], l) ? l->action : ACTION_LOG;
-
-            if (!answer->over || (v.check != NULL && wanted < v.wanted) ||
-                (v.check != NULL && wanted == v.wanted && !is_later(answer, v.answer)))
-                continue;
-            v = (struct throttle_verdict){observe ? ACTION_LOG : wanted, &d->list[i], l, answer,
-                                          wanted};
-        }
-    }
-    return v;
+    return limit_checks_add(&b, held->client_ip, err);
 }
