@@ -1,7 +1,6 @@
 #include "milter/message_log.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <string.h>
 
 static const char *const classes[] = {[LEG_IN] = "in",
                                       [LEG_OUT] = "out",
@@ -16,14 +15,29 @@ static bool is_shown(const struct leg *leg)
     return leg->user.len == 0 && !slice_equal(leg->account, SLICE(ACCOUNT_NODE));
 }
 
+static size_t part_add(char *part, size_t len, struct slice text)
+{
+    if (text.len > 0)
+        memcpy(part + len, text.ptr, text.len);
+    return len + text.len;
+}
+
+static size_t part_add_number(char *part, size_t len, uint64_t number)
+{
+    char room[SLICE_NUMBER_ROOM];
+
+    part[len] = ':';
+    return part_add(part, len + 1, slice_of_number(number, room));
+}
+
 static void leg_add(struct message_log *m, size_t at, const struct leg *leg)
 {
-    int len =
-        snprintf(m->parts[at], sizeof m->parts[at], "%.*s:%" PRIu64 ":%" PRIu64,
-                 SLICE_FMT(slice_to(leg->account, DOMAIN_MAX_BYTES)), leg->recipients, leg->bytes);
+    char *part = m->parts[at];
+    size_t len = part_add(part, 0, slice_to(leg->account, DOMAIN_MAX_BYTES));
 
-    m->fields[m->count++] =
-        LOG_TEXT(classes[leg->kind], ((struct slice){m->parts[at], (size_t)len}));
+    len = part_add_number(part, len, leg->recipients);
+    len = part_add_number(part, len, leg->bytes);
+    m->fields[m->count++] = LOG_TEXT(classes[leg->kind], ((struct slice){part, len}));
 }
 
 void message_log_make(struct message_log *m, const struct record *r)

@@ -54,6 +54,23 @@ struct slice networks_ip_text(struct slice text, char room[NETWORKS_TEXT_ROOM])
     return networks_client_text(text, 128, room);
 }
 
+/* As inet_ntop(3) writes it, which goes through printf: on the way of each message. */
+static struct slice v4_text(const unsigned char bytes[4], char room[NETWORKS_TEXT_ROOM])
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < 4; i++) {
+        char digits[SLICE_NUMBER_ROOM];
+        struct slice number = slice_of_number(bytes[i], digits);
+
+        if (i > 0)
+            room[len++] = '.';
+        memcpy(room + len, number.ptr, number.len);
+        len += number.len;
+    }
+    return (struct slice){room, len};
+}
+
 struct slice networks_client_text(struct slice text, unsigned v6_prefix,
                                   char room[NETWORKS_TEXT_ROOM])
 {
@@ -65,10 +82,8 @@ struct slice networks_client_text(struct slice text, unsigned v6_prefix,
         memcpy(room, text.ptr != NULL ? text.ptr : "", len);
         return (struct slice){room, len};
     }
-    if (is_mapped(&ip)) {
-        (void)inet_ntop(AF_INET, ip.bytes + 12, room, NETWORKS_TEXT_ROOM);
-        return slice_str(room);
-    }
+    if (is_mapped(&ip))
+        return v4_text(ip.bytes + 12, room);
     (void)host_bits_clear(&ip, v6_prefix);
     (void)inet_ntop(AF_INET6, ip.bytes, room, NETWORKS_TEXT_ROOM);
     len = strlen(room);

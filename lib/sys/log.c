@@ -45,6 +45,18 @@ static bool needs_quotes(struct slice s)
     return s.len == 0;
 }
 
+/* Bytes at the front that need no escape, of characters that begin within the first `most`. */
+static size_t plain_run(struct slice s, size_t most)
+{
+    size_t at = 0, len = 1;
+
+    while (len > 0 && at < s.len && at <= most) {
+        len = plain_length(slice_from(s, at));
+        at += len;
+    }
+    return at;
+}
+
 static void add_escape(struct buf *b, char c)
 {
     if (c == '"' || c == '\\')
@@ -61,12 +73,13 @@ static void add_value(struct buf *b, struct slice s)
     if (quoted)
         buf_add_char(b, '"');
     while (s.len > 0) {
-        size_t len = plain_length(s);
+        size_t used = b->len - start, len;
 
-        if (b->failed || b->len - start > VALUE_BYTES) {
+        if (b->failed || used > VALUE_BYTES) {
             buf_add_str(b, "...");
             break;
         }
+        len = plain_run(s, VALUE_BYTES - used);
         if (len == 0)
             add_escape(b, s.ptr[0]);
         else
@@ -77,11 +90,20 @@ static void add_value(struct buf *b, struct slice s)
         buf_add_char(b, '"');
 }
 
+static void add_number(struct buf *b, int64_t number)
+{
+    if (number < 0)
+        buf_add_char(b, '-');
+    buf_add_number(b, number < 0 ? -(uint64_t)number : (uint64_t)number);
+}
+
 static void add_field(struct buf *b, const struct log_field *field)
 {
-    buf_addf(b, " %s=", field->key);
+    buf_add_char(b, ' ');
+    buf_add_str(b, field->key);
+    buf_add_char(b, '=');
     if (field->is_number)
-        buf_addf(b, "%lld", (long long)field->number);
+        add_number(b, field->number);
     else
         add_value(b, field->text);
 }

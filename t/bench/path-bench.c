@@ -3,7 +3,8 @@
  *
  * The way of a message behind the engines: session, classification, record, journal and log line,
  * without a milter protocol and without limits. Prints the processor time of a message, and of its
- * write(2) alone; under callgrind, what each function of it takes (t/bench/path.sh).
+ * write(2) alone. What each function of it takes: valgrind --tool=callgrind
+ * --toggle-collect=path_bench_run.
  */
 #include <pthread.h>
 #include <stdio.h>
