@@ -7,7 +7,8 @@
 
 #include "lib/redis/link.h"
 
-#define FLAT_NO_TEXT SIZE_MAX
+#define LINE_MAX_BYTES ((size_t)64 << 10) /* of a status, an error, or a length */
+#define FLAT_NO_TEXT   SIZE_MAX
 
 static int no_memory(struct err *err)
 {
@@ -77,6 +78,8 @@ static void *string_made(const redisReadTask *task, char *text, size_t len)
         return refuse(r, "a reply that is neither a text nor an array");
     if (!item_begin(r, task, task->type == REDIS_REPLY_ERROR ? FLAT_ERROR : FLAT_TEXT, 1))
         return NULL;
+    if (len > FLAT_MAX_BYTES - r->text.len)
+        return refuse(r, "a reply that is too long");
     begin = r->text.len;
     buf_add(&r->text, (struct slice){text, len});
     return r->text.failed ? NULL : item_add(r, begin, len);
@@ -153,6 +156,13 @@ bool flat_reader_has_more(const struct flat_reader *r)
     return r->reader->pos < r->reader->len;
 }
 
+/* hiredis waits for the end of a line as long as bytes come, and looks for it anew each time. */
+static bool line_has_no_end(const redisReader *reader)
+{
+    return reader->len - reader->pos > LINE_MAX_BYTES &&
+           memchr(reader->buf + reader->pos, '\n', LINE_MAX_BYTES) == NULL;
+}
+
 static int failed(const struct flat_reader *r, struct err *err)
 {
     if (r->fault != NULL)
@@ -168,7 +178,7 @@ int flat_reader_next(struct flat_reader *r, struct flat_reply *out, struct err *
     if (redisReaderGetReply(r->reader, &made) != REDIS_OK)
         return failed(r, err);
     if (made == NULL)
-        return 0;
+        return line_has_no_end(r->reader) ? fault(err, "a line that is too long") : 0;
     if (made != r || r->count != r->want) /* of a type that hiredis makes nothing for */
         return fault(err, "an array of other things than texts");
     text = buf_slice(&r->text).ptr;

@@ -116,11 +116,13 @@ static void test_long(void)
 static void test_faults(void)
 {
     static const char *const faults[] = {"$3\r\nabcd\r\n",
+                                         "$3\r\nab\r\n\r\n",
                                          "$\r\n\r\n",
                                          "$-\r\n",
                                          "$-2\r\n",
                                          "$x\r\n",
                                          "$1x\r\n",
+                                         "$1\rx\r\n",
                                          "$99999999999999999999\r\n",
                                          "*2000000\r\n",
                                          "*1\r\n:1\r\n",
@@ -140,6 +142,26 @@ static void test_faults(void)
     }
 }
 
+static void test_line(void)
+{
+    static const char firsts[] = "-+$*";
+
+    for (size_t i = 0; firsts[i] != '\0'; i++) {
+        struct flat_reader r;
+        struct flat_reply reply;
+        static char text[LONG_TEXT];
+
+        memset(text, '1', sizeof text);
+        text[0] = firsts[i];
+        start(&r);
+        add(&r, text, sizeof text);
+        err = (struct err){0};
+        OK(flat_reader_next(&r, &reply, &err) == -1 && err.code == EX_UNAVAILABLE,
+           "a line without an end");
+        flat_reader_fini(&r);
+    }
+}
+
 /* A server that sends without an end. */
 static void test_too_long(void)
 {
@@ -154,6 +176,28 @@ static void test_too_long(void)
         fed += sizeof text;
     OK(fed > FLAT_MAX_BYTES - 2 * LONG_TEXT && fed < FLAT_MAX_BYTES, "a reply is bounded");
     OK(err.code == EX_UNAVAILABLE && strstr(err.text, "more than 64 MB") != NULL, err.text);
+    flat_reader_fini(&r);
+}
+
+/* The sum of an array's texts is bounded, too, though none of them is long. */
+static void test_many(void)
+{
+    struct flat_reader r;
+    struct flat_reply reply;
+    static char text[LONG_TEXT];
+    int got = 0;
+
+    memset(text, 'x', sizeof text);
+    start(&r);
+    add(&r, "*1000\r\n", 7);
+    for (size_t i = 0; i < 1000 && got == 0; i++) {
+        add(&r, "$300000\r\n", 9);
+        add(&r, text, sizeof text);
+        add(&r, "\r\n", 2);
+        err = (struct err){0};
+        got = flat_reader_next(&r, &reply, &err);
+    }
+    OK(got == -1 && err.code == EX_UNAVAILABLE && strstr(err.text, "too long") != NULL, err.text);
     flat_reader_fini(&r);
 }
 
@@ -189,7 +233,9 @@ int main(void)
     test_torn();
     test_long();
     test_faults();
+    test_line();
     test_too_long();
+    test_many();
     test_view();
     return tap_done();
 }
