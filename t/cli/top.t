@@ -60,11 +60,12 @@ class Site:
                        user="alice@example.com", action="hold")
 
     def send(self, redis, domain, messages, stopped=0):
-        for key in ("tg:{%s}:total" % domain, "tg:{@mx1}:total"):
-            redis("HINCRBY", key, "out_messages", messages)
-            redis("HINCRBY", key, "out_recipients", 5 * messages)
-            redis("HINCRBY", key, "forward_bytes", 1000 * messages)
-            redis("HINCRBY", key, "throttled_messages", stopped)
+        """In one transaction: a row is read between two messages, never in the middle of one."""
+        counted = {"out_messages": messages, "out_recipients": 5 * messages,
+                   "forward_bytes": 1000 * messages, "throttled_messages": stopped}
+        redis.pipe([["MULTI"]] + [["HINCRBY", key, field, by]
+                                  for key in ("tg:{%s}:total" % domain, "tg:{@mx1}:total")
+                                  for field, by in counted.items()] + [["EXEC"]])
 
     def sending(self):
         """Mail of two domains, until the function that is given back is called."""
