@@ -105,7 +105,7 @@ struct store *store_new_beside(const struct store *peer, const struct settings *
         (void)no_memory(err);
         return NULL;
     }
-    arena_init(&st->arena, 65536);
+    arena_init_small(&st->arena, 65536); /* a URL and a name; there may be 64 of them */
     buf_init(&st->out, PIPE_MAX_BYTES);
     st->redis = LINK_CLOSED;
     if (set_up(st, s, peer, err) == 0)

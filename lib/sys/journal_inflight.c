@@ -20,9 +20,13 @@
 #define VERSION 1
 
 /* The file. It never leaves the machine, so integers are in its own order. */
-struct inflight_table {
+struct inflight_head {
     char magic[8];
     uint32_t version, slots;
+};
+
+struct inflight_table {
+    struct inflight_head head;
     uint64_t in_doubt_count;
     uint64_t in_doubt[INFLIGHT_SLOTS];
     _Atomic uint64_t slot[INFLIGHT_SLOTS]; /* number of the record; 0: none */
@@ -46,9 +50,9 @@ static int file_make(int fd, const char *path, struct err *err)
 
     if (empty == NULL)
         return err_set(err, EX_OSERR, "cannot make %s: out of memory", path);
-    memcpy(empty->magic, MAGIC, sizeof empty->magic);
-    empty->version = VERSION;
-    empty->slots = INFLIGHT_SLOTS;
+    memcpy(empty->head.magic, MAGIC, sizeof empty->head.magic);
+    empty->head.version = VERSION;
+    empty->head.slots = INFLIGHT_SLOTS;
     failed = ftruncate(fd, 0) != 0 ? errno : posix_fallocate(fd, 0, sizeof *empty);
     written = failed != 0 ? -1 : pwrite(fd, empty, sizeof *empty, 0);
     if (failed == 0 && written != (ssize_t)sizeof *empty)
@@ -61,12 +65,11 @@ static int file_make(int fd, const char *path, struct err *err)
 
 static bool file_is_good(int fd)
 {
-    struct inflight_table head;
+    struct inflight_head head;
     struct stat st;
-    size_t len = offsetof(struct inflight_table, in_doubt_count);
 
-    return fstat(fd, &st) == 0 && st.st_size == (off_t)sizeof head &&
-           pread(fd, &head, len, 0) == (ssize_t)len &&
+    return fstat(fd, &st) == 0 && st.st_size == (off_t)sizeof(struct inflight_table) &&
+           pread(fd, &head, sizeof head, 0) == (ssize_t)sizeof head &&
            memcmp(head.magic, MAGIC, sizeof head.magic) == 0 && head.version == VERSION &&
            head.slots == INFLIGHT_SLOTS;
 }
