@@ -307,9 +307,9 @@ static struct ago ago(const struct doctor *d, int64_t then_s)
 
 /* --- the clock ------------------------------------------------------------------------------- */
 
-static void say_clock(struct doctor *d, int64_t apart_s)
+static void say_clock(struct doctor *d, int64_t behind_s, int64_t ahead_s)
 {
-    int64_t distance = apart_s < 0 ? -apart_s : apart_s;
+    int64_t distance = behind_s > ahead_s ? behind_s : ahead_s;
     enum verdict verdict = distance > CLOCK_FAIL_S   ? DOCTOR_FAIL
                            : distance > CLOCK_WARN_S ? DOCTOR_WARN
                                                      : DOCTOR_OK;
@@ -319,7 +319,7 @@ static void say_clock(struct doctor *d, int64_t apart_s)
         return;
     }
     doctor_say(d, verdict, "clock", "the clock of the store is %" PRId64 " s %s this machine's",
-               distance, apart_s > 0 ? "ahead of" : "behind");
+               distance, ahead_s > 0 ? "ahead of" : "behind");
     doctor_fix(d, "enable NTP on both machines (timedatectl set-ntp true)");
 }
 
@@ -367,7 +367,7 @@ static void clock_unknown(struct doctor *d, struct slice why)
 
 void doctor_clock(struct doctor *d)
 {
-    int64_t before = clock_unix_ms(), after;
+    int64_t before_s, after_s;
     struct err err = {.text = "there is no store"};
     redisReply *reply = NULL;
     uint64_t seconds;
@@ -375,14 +375,15 @@ void doctor_clock(struct doctor *d)
     say_zone(d);
     if (d->store_is_there)
         check_zone(d);
+    before_s = clock_unix_ms() / 1000;
     if (d->store_is_there)
         reply = ask(d, 1, (const struct slice[]){SLICE("TIME")}, &err);
-    after = clock_unix_ms();
+    after_s = clock_unix_ms() / 1000;
     if (reply == NULL)
         clock_unknown(d, slice_str(err.text));
     else if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
              slice_number(link_reply_text(reply->element[0]), &seconds))
-        say_clock(d, (int64_t)seconds - (before + after) / 2000);
+        say_clock(d, before_s - (int64_t)seconds, (int64_t)seconds - after_s);
     else
         clock_unknown(d, link_reply_text(reply));
     if (reply != NULL)

@@ -20,8 +20,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import proc
 import tap
 from counted import UTC, Counted
+from redis_proxy import RedisProxy
 from redis_server import RedisServer
-from tollgate import Tollgate
+from tollgate import Tollgate, preload
 
 # Somebody else than who runs the test.
 OTHER = "nobody" if pwd.getpwuid(os.geteuid()).pw_name != "nobody" else "daemon"
@@ -71,42 +72,6 @@ class Milter:
     def close(self):
         self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
-
-
-class Proxy:
-    """Stands before Redis: changes what INFO says, or waits before each answer."""
-
-    def __init__(self, folder, target, change=None, pause_s=0):
-        self.path = os.path.join(folder, "proxy.sock")
-        self.url = "unix://" + self.path
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path)
-        self.target, self.change, self.pause_s = target, change, pause_s
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.bind(self.path)
-        self.socket.listen(16)
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        with contextlib.suppress(OSError):
-            while True:
-                client, server = self.socket.accept()[0], socket.socket(socket.AF_UNIX)
-                server.connect(self.target)
-                threading.Thread(target=self._pass, args=(client, server), daemon=True).start()
-                threading.Thread(target=self._back, args=(server, client), daemon=True).start()
-
-    @staticmethod
-    def _pass(source, sink):
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_RDWR)
-
-    def _back(self, source, sink):
-        with contextlib.suppress(OSError):
-            while data := source.recv(1 << 20):
-                time.sleep(self.pause_s)
-                sink.sendall(re.sub(*self.change, data) if self.change else data)
 
 
 class Site:
@@ -164,13 +129,13 @@ class Site:
             os.utime(path, (0, time.time() - 60))  # postconf waits for files that are new
 
     def site(self, more="", url=None, domains="example.com\nexample.org\n", user="", now=None,
-             nodes=2):
+             nodes=2, timeout="10s"):
         self.tollgate = Tollgate(
             self.folder, url or self.server.url, domains=domains, now=now,
             more='user = "%s"; milter: { socket = "unix:%s"; };\n%s' % (user, self.socket, more))
         conf = proc.read_text(self.tollgate.conf)
-        proc.write_text(self.tollgate.conf,
-                        conf.replace("store: {", "store: { nodes = %d;" % nodes))
+        proc.write_text(self.tollgate.conf, conf.replace(
+            "store: {", 'store: { nodes = %d; timeout = "%s";' % (nodes, timeout)))
 
     def ask(self, env=None, fresh=True):
         """Exit code, [(verdict, what, text, fix)]; `fresh`: the nodes have just been heard of."""
@@ -272,7 +237,8 @@ def wrong_store(site):
             ((rb"bgsave_status:ok\r\n", b"bgsave_status:err\n"), 0, "fail", "could not write"),
             ((rb"\nloading:0", b"\nloading:1"), 0, "warn", "is loading"),
             (None, 0.2, "warn", "answers within")):
-        site.site(url=Proxy(site.folder, site.server.path, change, pause_s).url)
+        edit = (lambda data, change=change: re.sub(*change, data)) if change else None
+        site.site(url=RedisProxy(site.folder, site.server.path, edit, pause_s).url, timeout="250ms")
         site.expect(verdict, "store", text, text)
     site.site(url="unix:///nonexistent/redis.sock")
     site.expect("fail", "store", "/nonexistent/redis.sock", "no store")
@@ -297,11 +263,32 @@ def unseen(site):
     site.site()
 
 
+def slow_clock(site):
+    """The store tells the time at once, and its answer takes half a minute."""
+    clock = os.path.join(site.folder, "clock")
+
+    def set_clock(at_s):
+        with open(clock, "r+b" if os.path.exists(clock) else "wb") as file:
+            file.write(struct.pack("=q", at_s * 1000))
+
+    def late(data):
+        if data.startswith(b"*2\r\n$10\r\n"):
+            set_clock(int(time.time()) + 30)
+        return data
+
+    set_clock(int(time.time()))
+    site.site(url=RedisProxy(site.folder, site.server.path, late).url)
+    env = dict(preload(site.folder, "clock_shim"), TG_CLOCK=clock)
+    tap.same([f[2] for f in site.ask(env)[1] if f[1] == "clock" and "agree" in f[2]],
+             ["the clocks of the store and this machine agree"], "a slow answer sets no clock back")
+
+
 def wrong_nodes(site):
     now = int(time.time())
     for seconds, verdict in ((20, "warn"), (3600, "fail")):
         site.site(now=datetime.datetime.fromtimestamp(now + seconds, UTC))
         site.expect(verdict, "clock", "behind this machine's", "clocks are %d s apart" % seconds)
+    slow_clock(site)
     site.site()
     for field, past_s, verdict, text in (("seen", 100, "fail", "mx1 last reported"),
                                          ("counted_through", 100, "warn", "mx1 has counted only"),
