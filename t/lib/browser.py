@@ -21,7 +21,7 @@ OPTIONS = ["--headless=new", "--no-sandbox", "--remote-debugging-pipe", "--disab
            "--disable-features=Translate,OptimizationHints,MediaRouter", "--no-proxy-server",
            "--force-color-profile=srgb", "--font-render-hinting=none", "--mute-audio",
            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "about:blank"]
-TIMEOUT_S = 60  # a machine may be busy
+TIMEOUT_S = 60 * proc.PATIENCE
 KEYS = {"Tab": 9, "Enter": 13, "Escape": 27}
 
 

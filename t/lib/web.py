@@ -56,7 +56,7 @@ class Web:
         self.daemon = None
         self.settings = dict({
             "listen": ["inet:%d@127.0.0.1" % self.port, "unix:" + self.unix],
-            "user": "", "users_file": self.users, "timeout": "5s"}, **settings)
+            "user": "", "users_file": self.users, "timeout": "5min"}, **settings)
         self.command = Tollgate(folder, store_url, zone, now, self._more())
         self.env = stopped_clock(folder, now) if now is not None else {}
 

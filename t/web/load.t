@@ -77,7 +77,7 @@ async def ask(port, path, bearer):
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(("GET %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: %s\r\n"
                   "Connection: close\r\n\r\n" % (path, bearer["Authorization"])).encode())
-    text = await asyncio.wait_for(reader.read(), 120)
+    text = await asyncio.wait_for(reader.read(), 120 * proc.PATIENCE)
     writer.close()
     head, _, body = text.partition(b"\r\n\r\n")
     return int(head.split()[1]), body, (time.monotonic() - began) * 1000
@@ -140,7 +140,7 @@ def main():
     began = time.monotonic()
     filled = Filled(redis, DOMAINS, DAYS, MONTH)
     tap.note("%d domains of %d days in %.1f s" % (DOMAINS, DAYS, time.monotonic() - began))
-    web = Web(folder, server.url, now=NOW, timeout="60s", connections_max=3000,
+    web = Web(folder, server.url, now=NOW, timeout="10min", connections_max=3000,
               client_connections_max=3000)
     web.start()
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, files[1]), files[1]))

@@ -98,7 +98,7 @@ static void test_away(struct redis_fixture *redis)
            strstr(text.data, "domain=") == NULL,
        "and nothing of before is shown");
     redis_fixture_run(redis, "");
-    for (int i = 0; i < 500 && get(2, METRICS_PROMETHEUS) != 0; i++)
+    for (int i = 0; i < 4000 && get(2, METRICS_PROMETHEUS) != 0; i++)
         clock_sleep_ms(20); /* the pause before the next connection */
     OK(strstr(text.data, "\ntollgate_up 1\n") != NULL &&
            strstr(text.data, DOMAIN_LINE(METRICS_OTHER, "0")) != NULL,
