@@ -26,7 +26,7 @@ def main():
     folder = proc.scratch("pack")
     server = RedisServer(folder)
     redis = server.connect()
-    now = datetime.datetime.now(UTC)
+    now = datetime.datetime.now(UTC)  # the clock stands: no month ends meanwhile
     last = now.replace(day=1, hour=12) - datetime.timedelta(days=1)
     month = last.strftime("%Y-%m")
     counted = Counted()
@@ -34,7 +34,7 @@ def main():
     counted.add(last - datetime.timedelta(days=1), "example.com", {"in_messages": 4})
     counted.add(last, "secret.example", {"in_messages": 5})
     counted.write(redis, {"mx1": int(now.timestamp())})
-    tollgate = Tollgate(folder, server.url, more='billing: { grace = "0ms"; };',
+    tollgate = Tollgate(folder, server.url, now=now, more='billing: { grace = "0ms"; };',
                         domains="example.com\n")
     out = os.path.join(folder, "out")
     code, _, err = tollgate("pack", "example.com", month, "--output", out)

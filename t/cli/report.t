@@ -346,7 +346,7 @@ def away(tollgate, redis_server):
     start = time.monotonic()
     got, _, err = tollgate("report", "smtp")
     tap.ok(got == 69 and redis_server.path in err, "Redis does not answer: 69", got, err)
-    tap.ok(time.monotonic() - start < 15, "said within its time")
+    tap.ok(time.monotonic() - start < 10 * proc.PATIENCE, "said within its time")
     redis_server.thaw()
     redis_server.kill()
     got, out, err = tollgate("totals", "--month", "2026-10")
@@ -384,6 +384,12 @@ def manual(tollgate):
 
 # --- many ----------------------------------------------------------------------------------------
 
+def spent_s():
+    """Of the processor, by the commands that have ended: others may have it meanwhile."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def many(folder):
     """20,000 domains and 50,000 users take seconds and a few megabytes."""
     place = os.path.join(folder, "many")
@@ -397,19 +403,19 @@ def many(folder):
                     "u%05d@users.example" % i)
     counted.write(server.connect(), {"mx1": int(NOW.timestamp())})
     tollgate = Tollgate(place, server.url, "UTC", now=NOW)
-    start = time.monotonic()
+    start = spent_s()
     rows = rows_of(tollgate.good("report", "smtp", "--by", "domain", "--format", "csv"))
-    seconds = time.monotonic() - start
+    seconds = spent_s() - start
     tap.same(len(rows), 20001, "20,001 domains")
     tap.same(rows[1]["domain"], "d19999.example", "in order")
     tap.ok(seconds < 10, "in a few seconds", seconds)
     tap.note("%.2f s for 20,001 domains" % seconds)
-    start = time.monotonic()
+    start = spent_s()
     rows = rows_of(tollgate.good("report", "smtp", "--by", "user", "--domain", "users.example",
                                  "--top", "3", "--format", "csv"))
     tap.same([row["in_bytes"] for row in rows], ["49999", "49998", "49997"],
              "three of 50,000 users")
-    tap.note("%.2f s for 50,000 users" % (time.monotonic() - start))
+    tap.note("%.2f s for 50,000 users" % (spent_s() - start))
     rows = rows_of(tollgate.good("totals", "--month", "2026-11"))
     tap.same(sum(int(row["in_bytes"]) for row in rows), sum(range(20000)) + sum(range(50000)),
              "totals of them all")
