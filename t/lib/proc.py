@@ -18,6 +18,7 @@ SOURCE = os.environ.get("TG_SOURCE", os.path.dirname(os.path.dirname(os.path.dir
 PR_SET_PDEATHSIG = 1
 
 _daemons = []
+_ports = {}  # taken by this process: an abstract socket for each, which goes with it
 
 
 def is_sanitized(program):
@@ -44,17 +45,27 @@ def scratch(name, base="/tmp"):
     return path
 
 
+def take_port(port):
+    """Is it free, and no other test's? Then it is this one's until it ends."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind("\0tollgate-test-port-%d" % port)
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", port))
+    except OSError:
+        name.close()
+        return False
+    _ports[port] = name
+    return True
+
+
 def free_port():
     """A TCP port of 127.0.0.1 that nobody listens on; below those that the kernel gives to clients,
     so that it is still free when a server takes it."""
     while True:
         port = random.SystemRandom().randrange(12000, 32000)
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
+        if take_port(port):
+            return port
 
 
 # Times after which a test gives up are for a machine with nothing else to do; others are many times
