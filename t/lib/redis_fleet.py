@@ -17,6 +17,9 @@ import tls_files
 PROBE = os.path.join(proc.BUILD, "t/redis/store_probe")
 PIPELINE_PROBE = os.path.join(proc.BUILD, "t/redis/pipeline_probe")
 SLOTS = 16384
+# After how long others take a server for dead. A machine with much else to do lets one stand still
+# for seconds, which must not cost it its office; one that is killed is to be missed soon.
+PATIENT_MS, SOON_MS = 15000, 500
 
 
 class Tls:
@@ -126,8 +129,9 @@ class Sentinel(Server):
         conf = os.path.join(self.folder, "sentinel.conf")
         if not os.path.exists(conf):
             proc.write_text(conf, "sentinel monitor mail 127.0.0.1 %d 2\n"
-                            "sentinel down-after-milliseconds mail 500\n"
-                            "sentinel failover-timeout mail 3000\n" % self.watched.port)
+                            "sentinel down-after-milliseconds mail %d\n"
+                            "sentinel failover-timeout mail 3000\n" % (
+                                self.watched.port, PATIENT_MS))
         return ["redis-server", conf, "--sentinel"] + self.options()
 
     def start(self):
@@ -162,8 +166,19 @@ class Watched:
         return wanted.role() == "master" and all(
             s.master_port() == wanted.port for s in self.sentinels)
 
+    def _missed_after(self, ms):
+        for sentinel in self.sentinels:
+            sentinel.do("SENTINEL", "SET", "mail", "down-after-milliseconds", ms)
+
+    def kill(self, master):
+        """The sentinels are to miss it soon."""
+        self._missed_after(SOON_MS)
+        master.kill()
+
     def wait_master(self, wanted):
+        """And they are patient with it."""
         proc.wait_for("the new master", lambda: self.is_master(wanted), 60)
+        self._missed_after(PATIENT_MS)
 
     def fail_over(self, master, wanted):
         """On demand, which a sentinel refuses while it does not know enough of the replica, and
@@ -193,7 +208,7 @@ class Cluster:
     """masters with a third of the slots each, and as many replicas."""
 
     def __init__(self, folder, masters=3, tls=None, replicas=True):
-        options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1500",
+        options = ["--cluster-enabled", "yes", "--cluster-node-timeout", str(PATIENT_MS),
                    "--cluster-replica-validity-factor", "0"]
         if tls:
             options += ["--tls-cluster", "yes"]
@@ -227,6 +242,21 @@ class Cluster:
         nodes = server.do("CLUSTER", "NODES")
         return ("cluster_state:ok" in server.do("CLUSTER", "INFO") and
                 nodes.count("slave") == len(self.replicas) and "handshake" not in nodes)
+
+    def _missed_after(self, ms):
+        for server in self.servers:
+            if server.daemon.is_running():
+                server.do("CONFIG", "SET", "cluster-node-timeout", ms)
+
+    def kill(self, master):
+        """The others are to miss it soon."""
+        self._missed_after(3 * SOON_MS)
+        master.kill()
+
+    def wait_master(self, replica):
+        """And they are patient with it."""
+        proc.wait_for("a new master", lambda: replica.role() == "master", 60)
+        self._missed_after(PATIENT_MS)
 
     @staticmethod
     def fail_over(replica):

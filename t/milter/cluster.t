@@ -39,9 +39,9 @@ def move_slots(cluster, site):
 
 def lose_master(cluster, site):
     master, replica = cluster.masters[0], cluster.replicas[0]
-    master.kill()
+    cluster.kill(master)
     site.more()
-    proc.wait_for("a new master", lambda: replica.role() == "master", 60)
+    cluster.wait_master(replica)
     site.more()
     master.start()
     set_users(master)

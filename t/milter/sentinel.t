@@ -33,7 +33,7 @@ def main():
     # What is pushed from now on reaches the master alone: the replica is late.
     watched.replica.freeze()
     site.more()
-    watched.master.kill()
+    watched.kill(watched.master)
     watched.replica.thaw()
     site.more(20)
     watched.wait_master(watched.replica)

@@ -6,6 +6,7 @@ import itertools
 import os
 import ssl
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import fake_redis
@@ -14,7 +15,7 @@ import redis_fleet
 import tap
 
 BUDGET_MS = 150
-SLACK_MS = 2000  # what a loaded machine may add
+SLACK_MS = 10000  # what a loaded machine may add
 MEMORY_KB = 400000 if not proc.is_sanitized(redis_fleet.PROBE) else 800000
 HUGE = b"x" * 65536
 
@@ -45,7 +46,7 @@ def check_lies():
             server.answer = lambda _, lie=lie: [lie]
             server.closes = is_closed
             store = redis_fleet.Store("redis://" + server.name)
-            error = store.error("GET x", timeout_ms=BUDGET_MS)
+            error = store.error("GET x", timeout_ms=BUDGET_MS if fails else SLACK_MS)
             tap.ok((error != "") == fails and "\n" not in error, "%r" % lie[:40], error)
             within_budget(store, "in time")
             store.close()
@@ -66,30 +67,32 @@ def check_flood():
 
 
 def check_late(tls, files):
-    """Each reply says what was asked, half of them too late, some byte by byte."""
-    count = itertools.count()
+    """Each reply says what was asked; that to every other question comes when nobody waits for it
+    any more, as a whole or its rest."""
+    given_up = [threading.Event() for _ in range(12)]
 
     def answer(words):
-        reply = fake_redis.bulk(words[1])
-        n = next(count)
-        if n % 4 == 1:
-            return [0.25, reply]
-        if n % 4 == 3:
-            return [reply[:5], 0.25, reply[5:]]
-        return [bytes([b]) for b in reply]
+        reply, number = fake_redis.bulk(words[1]), int(words[1][3:])
+        if number % 2 == 0:
+            yield from (bytes([b]) for b in reply)
+            return
+        yield reply[:5 if number % 4 == 3 else 0]
+        given_up[number].wait()
+        yield reply[5 if number % 4 == 3 else 0:]
 
     server = fake_redis.FakeRedis(answer, tls)
     store = redis_fleet.Store("%s://%s" % ("rediss" if tls else "redis", server.name), tls=files)
     wrong, right = [], 0
     for i in range(12):
-        said = store.try_("GET key%d" % i, timeout_ms=100)
+        said = store.try_("GET key%d" % i, timeout_ms=100 if i % 2 else SLACK_MS)
         right += "replies" in said
         if said.get("replies", ["key%d" % i]) != ["key%d" % i]:
             wrong.append(said)
+        given_up[i].set()
         store.try_("PING", timeout_ms=100)
         proc.wait_for("the end of the pause", lambda: "replies" in store.try_("PING"))
     tap.none(wrong, "no late reply is taken for another's")
-    tap.ok(3 <= right <= 9, "some came in time", right)
+    tap.same(right, 6, "the others came in time")
     store.close()
     server.stop()
 
