@@ -35,7 +35,7 @@ class Site:
         self.tollgated = tollgated.Tollgated(self.folder, self.redis_server.url, "unix:" + socket, {
             "milter": milter, "accounting": {"users_max": 100000},
             # A kill finds more messages between the journal and the answer.
-            "ledger": {"sync": "always"}})
+            "ledger": {"sync": "always"}, "store": {"timeout": "1s"}})
         self.tollgated.host(chaos.DOMAINS)
         self.tollgated.start()
 

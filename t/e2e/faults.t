@@ -123,7 +123,7 @@ def wrong_type():
 
 def frozen():
     what = "Redis frozen"
-    site = Site("frozen")
+    site = Site("frozen", store={"timeout": "1s"})
     site.tollgated.start()
     site.send_well(10, what)
     site.exact(what + ", before")

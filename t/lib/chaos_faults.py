@@ -30,7 +30,7 @@ class Node(tollgated.Tollgated):
     def __init__(self, folder, name, redis, domains, disk_mb):
         os.mkdir(folder)
         super().__init__(folder, redis.url, "unix:%s/milter.sock" % folder, {
-            "node": name, "log": {"level": "notice"},
+            "node": name, "log": {"level": "notice"}, "store": {"timeout": "1s"},
             "ledger": {"sync": "1s", "push": "50ms", "min_free": "0B"}})
         self.name, self.book = name, os.path.join(folder, "book")
         self.host("d%d.test" % i for i in range(domains))

@@ -61,7 +61,8 @@ class Tollgated:
             "node": NODE, "timezone": "UTC", "state_dir": self.state, "user": "",
             "log": {"target": "stderr", "level": "info"},
             "milter": {"socket": socket, "mode": "0666", "group": "", **engine()},
-            "store": {"url": store_url, "prefix": "tg", "timeout": "1s"},
+            # A store that answers late is away for limits, and a loaded machine answers late.
+            "store": {"url": store_url, "prefix": "tg", "timeout": "10s"},
             "ledger": {"sync": "never", "push": "20ms"},
             "hosted": {"domains": ["file:" + self.domains]},
             "networks": {"host": ["127.0.0.0/8", "::1"], "customers": ["198.51.100.0/24"]},
