@@ -88,6 +88,11 @@ def wait_for(what, test, timeout_s=20.0):
         pause = min(pause * 1.5, 0.1)
 
 
+def wait_result(what, attempt, wanted):
+    """The result of the first attempt() of which wanted() is true."""
+    return wait_for(what, lambda: next(([r] for r in [attempt()] if wanted(r)), None))[0]
+
+
 def can_connect(address):
     """Does somebody listen there? A path, or a pair of host and port."""
     kind = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET

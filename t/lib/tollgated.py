@@ -193,6 +193,11 @@ def wait_moving(redis, is_there, quiet_s=30):
         time.sleep(0.01)
 
 
+def wait_pushed(redis, quiet_s=30):
+    """Until the node has no row left to push, after a look that has shown a part of them."""
+    wait_moving(redis, lambda: redis("HGET", "tg:{@%s}:node" % NODE, "dirty_rows") == "0", quiet_s)
+
+
 def wait_counted(redis, messages, quiet_s=30):
     """Until Redis shows that many messages let through by the node, and the node has no row left to
     push: rows of one message go there one after the other, and the node says that some are waiting
