@@ -68,6 +68,16 @@ def free_port():
             return port
 
 
+def month_lasts(seconds):
+    """For a test of figures or windows of this month, which is the next one's at its end: waits
+    for that where the month (of UTC) turns in so many seconds."""
+    def turns():
+        return time.gmtime().tm_mon != time.gmtime(time.time() + seconds).tm_mon
+
+    while turns():
+        time.sleep(0.2)
+
+
 # Times after which a test gives up are for a machine with nothing else to do; others are many times
 # slower, and what is well does not wait.
 PATIENCE = 4

@@ -162,6 +162,7 @@ def without_users():
 
 
 def main():
+    proc.month_lasts(120)
     site = Site()
     who(site)
     how_long(site)

@@ -267,6 +267,7 @@ def test_one_user():
 
 def test_strangers():
     """Names that strangers make up, under a wildcard entry and as recipients of bounces."""
+    proc.month_lasts(120)
     site = Site("strangers", limit("user/bounces/day", 100), limit("domain/bounces/day", 1000),
                 accounting={"names_max": 3, "users_max": 5})
     site.nodes[0].host(["example.com", ".wild.example"])
