@@ -1,5 +1,6 @@
 """A milter that does what a test tells it, and writes down all that the MTA sends."""
 
+import itertools
 import socketserver
 import struct
 import threading
@@ -9,6 +10,7 @@ NAMES = {"C": "connect", "H": "helo", "M": "mail", "R": "rcpt", "T": "data", "L"
 NO_REPLY = {"L": 0x80, "C": 0x1000, "H": 0x2000, "M": 0x4000, "R": 0x8000, "T": 0x10000,
             "U": 0x20000, "N": 0x40000, "B": 0x80000}
 LEAD_SPACE = 0x100000
+session_numbers = itertools.count(1)
 
 
 def packet(command, data=b""):
@@ -39,6 +41,7 @@ class _Session(socketserver.BaseRequestHandler):
 
     def handle(self):
         macros = {}
+        self.number = next(session_numbers)
         try:
             while True:
                 size = struct.unpack(">I", self.take(4))[0]
@@ -58,7 +61,7 @@ class _Session(socketserver.BaseRequestHandler):
             answer = struct.pack(">III", 6, server.actions, server.steps) + server.symbols
             self.request.sendall(packet("O", answer))
             return True
-        event = Event(NAMES.get(command, command), data, macros, id(self))
+        event = Event(NAMES.get(command, command), data, macros, self.number)
         with server.lock:
             server.events.append(event)
         if command == "Q":

@@ -125,6 +125,9 @@ class Site:
         proc.wait_for("a held message", lambda: self.redis("ZCARD", "tg:{example.com}:held") > 0)
         proc.wait_for("a violation", lambda: self.redis("XLEN", "tg:violations") > 0)
         proc.wait_for("the counters", lambda: self.total("out") + self.total("throttled") == 3)
+        proc.wait_for("the sessions", lambda: self.redis(
+            "HGET", "tg:{@mx1}:total", "milter_sessions") == "3")
+        tollgated.wait_pushed(self.redis)
         proc.wait_for("the copy", lambda: self.copied("domain/bytes/day") and self.copied("plan")
                       and self.copied("adjust " + ADJUSTMENT))
         proc.wait_for("the violations' copy", self.copied_violations)

@@ -121,7 +121,7 @@ def test_frozen_redis():
     site.server.freeze()
     site.proxy.asked.clear()
     site.hanging_session("")
-    tap.ok(site.proxy.asked.wait(20), "the session asks Redis")
+    tap.ok(site.proxy.asked.wait(80), "the session asks Redis")
     site.stops("Redis frozen")
     site.server.thaw()
     site.goes_on("Redis thawed")
@@ -133,7 +133,7 @@ def test_hanging_map():
     site = Site("socketmap", {"hosted": {"forwards": ["socketmap:unix:%s:f" % server.path]}})
     site.daemon.start()
     site.hanging_session(OUTSIDE)
-    tap.ok(server.asked.wait(20), "the session asks the map")
+    tap.ok(server.asked.wait(80), "the session asks the map")
     site.stops("socketmap hangs")
     tap.same(site.cut_off(), ["1"], "the message that is cut off is named")
 
