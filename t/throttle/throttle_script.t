@@ -18,7 +18,7 @@ from redis_server import RedisServer
 SCRIPT = os.path.join(proc.SOURCE, "lib", "throttle", "throttle.lua")
 CLOCK = "redis.call('TIME')"
 SET_CLOCK = "{ math.floor(tonumber(ARGV[#ARGV]) / 1000), tonumber(ARGV[#ARGV]) % 1000 * 1000 }"
-START = 1_800_000_000_000
+START = 4_000_000_000_000  # in 2096: the server deletes what is long over by the true clock
 HOUR, DAY = 3_600_000, 86_400_000
 EVENTS = 1500
 
