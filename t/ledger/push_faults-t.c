@@ -215,6 +215,39 @@ static void test_scrub(void)
     node_remove(&n);
 }
 
+enum { ONE_SCRUB_MS = 5000 }; /* half of it is what a loaded machine may add */
+
+/* A change by hand right after a fast walk is undone within the time of one scrub. */
+static void test_within_a_scrub(void)
+{
+    int64_t began_ms;
+    struct node n;
+    bool is_back = false;
+
+    node_open(&n, "a.db", "mx1", ONE_SCRUB_MS);
+    for (int i = 0; i < 600; i++) {
+        char name[40];
+
+        (void)snprintf(name, sizeof name, "d%d.example", i);
+        count_total(&n, name, "in_messages 1", 1);
+    }
+    OK(push_all(&n), "pushed");
+    run("HSET|tg:{d599.example}:total|in_messages|2");
+    began_ms = clock_monotonic_ms();
+    while (!is_back && clock_monotonic_ms() - began_ms < 4 * ONE_SCRUB_MS) {
+        redisReply *r;
+
+        must(push_step(n.push, &n.now, 10, &err) < 0, "step");
+        r = command("HGET|tg:{d599.example}:total|in_messages");
+        is_back = strcmp(r->str, "1") == 0;
+        freeReplyObject(r);
+        clock_sleep_ms(5);
+    }
+    OK(is_back && clock_monotonic_ms() - began_ms < ONE_SCRUB_MS * 3 / 2,
+       "within the scrub's time");
+    node_remove(&n);
+}
+
 static bool found(const struct err *e, const char *one, const char *two)
 {
     bool good = strstr(e->text, one) != NULL && strstr(e->text, two) != NULL;
@@ -385,9 +418,10 @@ static void test_older_run(void)
 int main(void)
 {
     static void (*const tests[])(void) = {
-        test_flushed,   test_killed_after_loss, test_loss_forgotten, test_reconnected,
-        test_scrub,     test_refused,           test_store_problem,  test_schema,
-        test_went_back, test_older_run,         test_snapshot,       test_unconfirmed};
+        test_flushed,    test_killed_after_loss, test_loss_forgotten, test_reconnected,
+        test_scrub,      test_within_a_scrub,    test_refused,        test_store_problem,
+        test_schema,     test_went_back,         test_older_run,      test_snapshot,
+        test_unconfirmed};
 
     return push_tests_run(tests, sizeof tests / sizeof tests[0]);
 }

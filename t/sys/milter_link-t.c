@@ -154,7 +154,7 @@ static void test_close_and_silence(void)
     start = clock_monotonic_ms();
     IS_INT(milter_link_next(&l, 60, &a, &err), -1, "the milter is silent");
     IS_STR(err.text, "milter: no answer in time", "and it is said");
-    OK(clock_monotonic_ms() - start < 4000, "in good time");
+    OK(clock_monotonic_ms() - start < 20000, "in good time");
     milter_link_close(&l);
     fake_end(&f);
 }
