@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/core/byte_set.h"
 #include "lib/core/utf8.h"
 
 struct address address_unparsed(void)
@@ -44,6 +45,11 @@ static bool route_cut(struct slice *s)
     return false;
 }
 
+/* Of an address: the rest is text, whatever stands around it. */
+static const struct byte_set special_bytes = {
+    {BYTE_SET_RUN(0, ' ') | BYTE_SET_BIT('"') | BYTE_SET_BIT('<') | BYTE_SET_BIT('>'),
+     BYTE_SET_BIT('@') | BYTE_SET_BIT('\\') | BYTE_SET_BIT(0x7f), 0, 0}};
+
 /* Finds the last `@` outside quotes (-1: none). False: blanks, brackets or control bytes outside
  * quotes, or an open end. */
 static bool at_find(struct slice s, ptrdiff_t *at)
@@ -54,16 +60,17 @@ static bool at_find(struct slice s, ptrdiff_t *at)
     for (size_t i = 0; i < s.len; i++) {
         char c = s.ptr[i];
 
+        if (!byte_set_has(&special_bytes, c))
+            continue;
         if (c == '"')
             quoted = !quoted;
         else if (c == '\\') {
             if (++i == s.len)
                 return false;
         } else if (!quoted) {
-            if (c == ' ' || c == '<' || c == '>' || is_control(c))
+            if (c != '@')
                 return false;
-            if (c == '@')
-                *at = (ptrdiff_t)i;
+            *at = (ptrdiff_t)i;
         }
     }
     return !quoted;
@@ -72,9 +79,12 @@ static bool at_find(struct slice s, ptrdiff_t *at)
 /* Quotes go, `\x` becomes x. */
 static struct slice local_unquote(struct slice text, struct arena *arena)
 {
-    char *p = arena_alloc(arena, text.len + 1);
+    char *p;
     size_t len = 0;
 
+    if (slice_find(text, '"') < 0 && slice_find(text, '\\') < 0)
+        return arena_copy(arena, text);
+    p = arena_alloc(arena, text.len + 1);
     if (p == NULL)
         return SLICE_NONE;
     for (size_t i = 0; i < text.len; i++) {

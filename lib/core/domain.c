@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/core/byte_set.h"
 #include "lib/core/utf8.h"
 
 static int refuse(struct err *err, const char *why, struct slice text)
@@ -21,13 +22,9 @@ static bool is_ascii(struct slice s)
 }
 
 /* A name may become part of a key in the store: no byte that means something there. */
-static bool is_name_byte(char c)
-{
-    if ((unsigned char)c >= 0x80 || c == '-' || c == '_' || c == '.' || (c >= '0' && c <= '9'))
-        return true;
-    c = slice_ascii_lower(c);
-    return c >= 'a' && c <= 'z';
-}
+static const struct byte_set name_bytes = {
+    {BYTE_SET_BIT('-') | BYTE_SET_BIT('.') | BYTE_SET_RUN('0', '9'),
+     BYTE_SET_RUN('A', 'Z') | BYTE_SET_BIT('_') | BYTE_SET_RUN('a', 'z'), UINT64_MAX, UINT64_MAX}};
 
 static const char *name_fault(struct slice s)
 {
@@ -36,7 +33,7 @@ static const char *name_fault(struct slice s)
     if (s.len > DOMAIN_MAX_BYTES)
         return "longer than 255 bytes";
     for (size_t i = 0; i < s.len; i++) {
-        if (!is_name_byte(s.ptr[i]))
+        if (!byte_set_has(&name_bytes, s.ptr[i]))
             return "a byte that no domain has";
         if (s.ptr[i] == '.' && (i == 0 || i + 1 == s.len || s.ptr[i + 1] == '.'))
             return "an empty label";

@@ -40,6 +40,7 @@ void milter_macro_store_reset(struct milter_macro_store *m)
 {
     buf_reset(&m->kept);
     m->last_stage = -1;
+    m->stages = 0;
 }
 
 static bool take_kept(struct slice *rest, struct kept_macro *out)
@@ -80,10 +81,14 @@ static bool is_odd(struct slice data)
 
 static void drop(struct milter_macro_store *m, int from, int to)
 {
+    unsigned dropped = (2U << to) - (1U << from);
     struct slice rest = buf_slice(&m->kept);
     struct kept_macro one;
     char *write = m->kept.data;
 
+    if ((m->stages & dropped) == 0)
+        return;
+    m->stages &= ~dropped;
     while (take_kept(&rest, &one)) {
         size_t len = HEAD_BYTES + one.value.len;
 
@@ -101,6 +106,20 @@ void milter_macro_store_clear(struct milter_macro_store *m, int from)
 {
     drop(m, from, MILTER_STAGES);
     m->last_stage = -1;
+}
+
+static void keep(struct milter_macro_store *m, enum milter_stage stage, int id, struct slice value)
+{
+    char head[HEAD_BYTES] = {(char)stage,
+                             (char)id,
+                             (char)(value.len >> 24),
+                             (char)(value.len >> 16),
+                             (char)(value.len >> 8),
+                             (char)value.len};
+
+    buf_add(&m->kept, (struct slice){head, sizeof head});
+    buf_add(&m->kept, value);
+    m->stages |= 1U << stage;
 }
 
 static bool is_same_again(const struct milter_macro_store *m, enum milter_stage stage,
@@ -129,12 +148,8 @@ enum milter_macros_set milter_macro_store_set(struct milter_macro_store *m, enum
     while (milter_wire_take_string(&data, &name) && milter_wire_take_string(&data, &value)) {
         int id = find_name(name);
 
-        if (id < 0)
-            continue;
-        buf_add_char(&m->kept, (char)stage);
-        buf_add_char(&m->kept, (char)id);
-        buf_add_u32(&m->kept, (uint32_t)value.len);
-        buf_add(&m->kept, value);
+        if (id >= 0)
+            keep(m, stage, id, value);
     }
     if (m->kept.failed)
         return MILTER_MACROS_FULL;

@@ -34,6 +34,7 @@ struct milter_macro_store {
     struct buf kept; /* stage, id, length (u32), value; one after the other */
     struct buf last; /* the packet that was set last; the same again changes nothing */
     int last_stage;  /* -1: none, or something was forgotten since */
+    unsigned stages; /* a bit for each of which some are kept */
 };
 
 void milter_macro_store_init(struct milter_macro_store *m) TG_NONNULL(1);
