@@ -264,7 +264,7 @@ def silent_server(folder):
     """A server that says nothing is given up; the message stays."""
     listener = socket.create_server(("127.0.0.1", 0))
     r = relay.Relay(folder, settings={"relay": {
-        "next_hop": "127.0.0.1:%d" % listener.getsockname()[1], "timeout": "300ms",
+        "next_hop": "127.0.0.1:%d" % listener.getsockname()[1], "timeout": "5s",
         "retry_first": "1h", "retry_max": "1h"}})
     r.start()
     c = smtp.Smtp(r.port)

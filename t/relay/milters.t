@@ -28,7 +28,7 @@ class Bench:
             tap.same(self.relay.stop(), 0, "stopped")
             tap.none(self.relay.complaints(), "no complaints in the log")
         own = {"milters": [m.where for m in milters], "next_hop": "127.0.0.1:%d" % self.sink.port,
-               "milter_timeout": "2s"}
+               "milter_timeout": "60s"}
         own.update(settings or {})
         self.relay = relay.Relay(proc.scratch("milters"), settings=dict(more or {}, relay=own))
         self.relay.start()

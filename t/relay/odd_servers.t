@@ -52,7 +52,7 @@ CASES = [
 def relay_to(server):
     r = relay.Relay(proc.scratch("odd"), settings={"relay": {
         "next_hop": "127.0.0.1:%d" % server.port, "retry_first": "1h", "retry_max": "1h",
-        "timeout": "5s"}})
+        "timeout": "60s"}})
     r.start()
     return r
 
