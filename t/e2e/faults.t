@@ -15,7 +15,7 @@ import redis_server
 import tap
 import tollgated
 
-ANSWER_S = 2.0  # no fault may hold an answer to the mail server for longer
+ANSWER_S = 6.0  # no fault may hold an answer to the mail server for longer
 
 
 class Site:

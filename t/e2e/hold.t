@@ -110,11 +110,12 @@ def releases(w):
 
 
 def send_all(w, count, sender, name="r"):
-    """Queue ids, and when each was answered (Unix time)."""
+    """Queue ids, and when each was begun (Unix time)."""
     session = w.client("203.0.113.9", sender)
     sent = []
     for number in range(count):
-        sent.append((session.send(sender, [recipient(number, name)], mail()), time.time()))
+        began = time.time()
+        sent.append((session.send(sender, [recipient(number, name)], mail()), began))
     session.quit()
     return sent
 
@@ -164,9 +165,9 @@ def flow(w, count, most, window_s, pause_s):
     tap.note("%d messages, %d every %g s: all out after %.1f s; message n+%d came at the earliest "
              "%.2f s after n (let go: %.2f s)" % (count, most, window_s, came[-1][1] - came[0][1],
                                                  most, sink_step, step))
-    # An answer is a moment later than what it is about, and a delivery may take a while.
-    tap.ok(step >= window_s - 0.1, "never more than %d in any %g s" % (most, window_s), times)
-    tap.ok(sink_step >= window_s - 0.5, "nor does the next server see more", came)
+    # A line of the log is a moment later than what it is about, and a delivery may take a while.
+    tap.ok(step >= window_s * 0.95, "never more than %d in any %g s" % (most, window_s), times)
+    tap.ok(sink_step >= window_s * 0.7, "nor does the next server see more", came)
     tap.same(wait_counters(w, "example.com", (count, count - most)), (count, count - most),
              "each is charged once, when it is let go, over a restart and a kill")
     tap.same(wait_held_set(w, "example.com", 0), 0, "none is left in Redis")
@@ -309,7 +310,7 @@ def killed(w):
     hand = random.Random(7)
     sender, count = "www@shop.example", 12
     sent = send_all(w, count, sender, "k")
-    end = time.monotonic() + 90
+    end = time.monotonic() + 400
     ended = threading.Event()
 
     def releaser():
@@ -349,7 +350,10 @@ def main():
     if FULL:
         flow(w, 40, 10, 60, 1)
     else:
-        flow(w, 9, 3, 5, 0.2)
+        # Nine messages are to come within the window, however slow the machine is.
+        w.tollgated.command("limit", "set", "example.com", "domain/messages/12s", "3", "--action",
+                            "hold")
+        flow(w, 9, 3, 12, 0.2)
         deleted(w)
         came_back(w)
         by_hand(w)
