@@ -63,7 +63,8 @@ def main():
     before = report(w, "smtp-in-usage", "--by", "node")[0]
     tap.same((before["smtp_in_connections"], before["coverage"]), ("", "so far; no collector"),
              "before a collector runs nothing is known")
-    probes = ended(w)  # of who waited for Postfix: they connect and go
+    probes = w.postfix.probes  # of who waited for Postfix: they connect and go
+    proc.wait_for("the probes in the log", lambda: ended(w) >= probes)
     sessions(w)
     count = probes + GOOD + IDLE + 1 + LOST
     collect(w, count)

@@ -8,7 +8,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import proc
 import tap
 from site_postfix import OUTSIDE, Site, mail
-from tollgated import sessions
+from tollgated import node_messages, sessions, wait_counted
 
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.org"
 FAR = "far@gmail.test"
@@ -30,16 +30,16 @@ def opened(w):
     return int(w.redis("HGET", "tg:{@mx1}:total", "milter_sessions") or 0)
 
 
-def after(w, work, count):
-    """What changes while `count` more milter sessions end."""
-    before, had = connections(w), opened(w)
+def after(w, work, count, messages):
+    """What changes while `count` more milter sessions end, in which so many messages passed."""
+    before, had, passed = connections(w), opened(w), node_messages(w.redis)
     work()
     try:
         proc.wait_for("%d sessions" % count, lambda: opened(w) >= had + count)
         w.postfix.wait_empty()
     except TimeoutError:
         tap.note("%d sessions of %d" % (opened(w) - had, count))
-    proc.wait_for("all of it", lambda: w.redis("HGET", "tg:{@mx1}:node", "dirty_rows") == "0")
+    wait_counted(w.redis, passed + messages)
     now = connections(w)
     return {k: v - before.get(k, 0) for k, v in now.items() if v != before.get(k, 0)}
 
@@ -71,15 +71,17 @@ def five(w):
 
 def main():
     w = Site()
+    proc.wait_for("those that waited for Postfix", lambda: opened(w) >= w.postfix.probes)
     # XCLIENT ends one milter session and begins another.
-    tap.same(after(w, lambda: many_messages(w), 2),
+    tap.same(after(w, lambda: many_messages(w), 2, 3),
              {"example.com": 1, "example.org": 1, BOB: 1, ALICE: 1, CAROL: 1},
              "three messages of one session")
-    tap.same(after(w, lambda: five(w), 10), {"example.com": 5, BOB: 5}, "five sessions")
-    tap.same(after(w, lambda: nothing(w), 4), {}, "sessions that deliver nothing")
-    tap.same(after(w, lambda: w.send(ALICE, [FAR, CAROL], mail(), login=ALICE), 1),
+    tap.same(after(w, lambda: five(w), 10, 5), {"example.com": 5, BOB: 5}, "five sessions")
+    tap.same(after(w, lambda: nothing(w), 4, 0), {}, "sessions that deliver nothing")
+    tap.same(after(w, lambda: w.send(ALICE, [FAR, CAROL], mail(), login=ALICE), 1, 1),
              {"example.com": 1, ALICE: 1, "example.org": 1, CAROL: 1}, "a customer's session")
-    tap.same(after(w, lambda: w.postfix.command("sendmail", "-f", BOB, FAR, stdin=mail()), 1), {},
+    tap.same(after(w, lambda: w.postfix.command("sendmail", "-f", BOB, FAR, stdin=mail()), 1, 1),
+             {},
              "the sendmail command has no session")
     w.stop()
 

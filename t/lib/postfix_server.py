@@ -96,7 +96,7 @@ class Postfix:
         self.smtp, self.submission = proc.free_port(), proc.free_port()
         self.domains, self.more = domains, more
         self.transport = "smtp:[127.0.0.1]:%d" % sink_port if sink_port else "discard:"
-        self.master = None
+        self.master, self.probes = None, 0  # probes: sessions of start() itself
         for name in ("", "conf", "queue", "data"):
             os.mkdir(os.path.join(self.dir, name))
         os.chown(os.path.join(self.dir, "data"), pwd.getpwnam("postfix").pw_uid, 0)
@@ -129,6 +129,7 @@ class Postfix:
         allow_datagrams(512)
         self.command("postfix", "check")
         for _ in range(3):
+            self.probes += 4  # of each service one that connects and one that is greeted
             self.master = proc.Daemon([os.path.join(SBIN, "master"), "-c", self.conf, "-d"],
                                       os.path.join(self.dir, "master.log"))
             for port in (self.smtp, self.submission):
