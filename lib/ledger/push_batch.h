@@ -25,10 +25,11 @@
  * Where Redis has our share with a larger number than the ledger, lib/ledger/reconcile
  * settles it.
  *
- * Threads: one.  Limits: TRIP_ROWS rows a trip.
+ * Threads: one.  Limits: TRIP_ROWS rows a trip: Redis does them one after another, and a message
+ * that asks it about its limits waits for them.
  */
 
-#define TRIP_ROWS 500
+#define TRIP_ROWS 64
 
 struct push_batch {
     struct ledger *ledger;
