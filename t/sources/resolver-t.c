@@ -9,7 +9,6 @@
 #include <sys/un.h>
 
 #include "lib/core/socketmap.h"
-#include "lib/sources/answer_cache.h"
 #include "lib/sources/resolver.h"
 #include "lib/sys/clock.h"
 #include "t/redis/redis_fixture.h"
@@ -441,35 +440,6 @@ static void test_popauth(void)
     resolver_free(r);
 }
 
-static void test_cache(void)
-{
-    struct answer_cache *c = answer_cache_new();
-    struct buf value;
-    bool found = false;
-    char key[32];
-
-    buf_init(&value, 1000);
-    for (int i = 0; i < 120000; i++) {
-        (void)snprintf(key, sizeof key, "k%d", i);
-        answer_cache_put(c, QUESTION_LOGIN, slice_str(key), true, slice_str(key), 100);
-    }
-    IS_INT(answer_cache_get(c, QUESTION_LOGIN, SLICE("k0"), 50, &found, &value), CACHED_NOT,
-           "the oldest are gone");
-    IS_INT(answer_cache_get(c, QUESTION_LOGIN, SLICE("k60000"), 50, &found, &value), CACHED_FRESH,
-           "newer are there");
-    IS_INT(answer_cache_get(c, QUESTION_LOGIN, SLICE("k60000"), 100, &found, &value), CACHED_STALE,
-           "for their time");
-    IS_INT(answer_cache_get(c, QUESTION_DOMAIN, SLICE("k60000"), 50, &found, &value), CACHED_NOT,
-           "of their kind");
-    answer_cache_put(c, QUESTION_LOGIN, SLICE("k60000"), false, SLICE_NONE, 200);
-    buf_reset(&value);
-    OK(answer_cache_get(c, QUESTION_LOGIN, SLICE("k60000"), 150, &found, &value) == CACHED_FRESH &&
-           !found && value.len == 0,
-       "the newest answer counts");
-    buf_fini(&value);
-    answer_cache_free(c);
-}
-
 int main(void)
 {
     (void)signal(SIGPIPE, SIG_IGN);
@@ -485,7 +455,6 @@ int main(void)
     settings.store.username = settings.store.password_file = "";
     settings.store.timeout_ms = 2000;
     use_map();
-    test_cache();
     test_map();
     test_faults();
     test_threads();
