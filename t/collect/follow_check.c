@@ -236,7 +236,7 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "count") == 0)
         return count(argv + 2);
     if (argc == 4 && strcmp(argv[1], "fits") == 0 && read_hex(argv[3], &at)) {
-        printf("%d\n", follow_fits(argv[2], &at, clock_monotonic_ms() + 20000, NULL));
+        printf("%d\n", follow_fits(argv[2], &at, clock_monotonic_ms() + 80000, NULL));
         return 0;
     }
     fail("see the head of its source");
