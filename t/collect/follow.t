@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import tap
-from follow import Log, PART_MS, QUIET_MS, SOON_MS, Step, age, begun
+from follow import Log, PART_MS, QUIET_MS, Step, age, begun
 
 
 # --- one file ------------------------------------------------------------------------------------
@@ -119,11 +119,11 @@ def test_rename():
     late = log.lines(2, log.sibling(".1"))
     tap.same(step.look(), late, "what is written to it after it was renamed")
     new = log.lines(2)
-    tap.same(step.look(QUIET_MS - SOON_MS), [], "the new one is not begun before the old is quiet")
+    tap.same(step.look(QUIET_MS - 1), [], "the new one is not begun before the old is quiet")
     late = log.lines(1, log.sibling(".1"))
     tap.same(step.look(), late, "late lines come first")
-    tap.same(step.look(QUIET_MS - SOON_MS), [], "and the time begins again")
-    tap.same(step.look(SOON_MS), new, "then it is")
+    tap.same(step.look(QUIET_MS - 1), [], "and the time begins again")
+    tap.same(step.look(1), new, "then it is")
     log.lines(1, log.sibling(".1"))
     tap.ok(step.look()[0].startswith("G 4"), "what is written to the old one still is a gap")
     tap.same(step.look(), [], "told once")
@@ -152,8 +152,8 @@ def test_part_at_end():
     step.look()
     log.rename(".1")
     new = log.lines(1)
-    tap.same(step.look(PART_MS - SOON_MS), [], "a part-line at a rotated file's end is waited for")
-    tap.same(step.look(SOON_MS), ["half"] + new, "for 60 s")
+    tap.same(step.look(PART_MS - 1), [], "a part-line at a rotated file's end is waited for")
+    tap.same(step.look(1), ["half"] + new, "for 60 s")
 
 
 def test_edited():

@@ -179,7 +179,7 @@ def shift(log, numbers, by):
 
 def test_restless():
     """Names that change all the time while files are looked for."""
-    log, step = begun(30)
+    log, step = begun(30, stands=False)
     step.stop()
     for n in (4, 3, 2, 1):
         log.lines(1)
@@ -213,7 +213,7 @@ def test_restless():
 
 def test_busy_folder():
     """Other files come and go all the time in the log's folder."""
-    log, step = begun(30)
+    log, step = begun(30, stands=False)
     step.stop()
     late = log.lines(1)
     log.rename(".1")
@@ -228,7 +228,7 @@ def test_busy_folder():
 
     thread = threading.Thread(target=churn)
     thread.start()
-    new = Step(log.path, start="end")
+    new = Step(log.path, start="end", stands=False)
     new.look()
     end = log.lines(1)
     tap.same(new.look(), end, "the end of a log is that of the first look")

@@ -1,19 +1,22 @@
 """The log follower, driven through t/collect/follow_check, and logs for it."""
 
 import bz2
+import functools
 import gzip
 import lzma
 import os
 import shutil
 import subprocess
+import time
 
 import proc
+from tollgate import preload
 
 PROGRAM = os.path.join(proc.BUILD, "t", "collect", "follow_check")
 
 QUIET_MS = 5000
 PART_MS = 60000
-SOON_MS = 2000  # more than the test takes between writing and looking
+BEGUN_S = int(time.time()) - 1
 
 
 class Log:
@@ -70,11 +73,20 @@ def age(path, seconds=3600):
     os.utime(path, ns=(before, before))
 
 
-class Step:
-    """A follower that looks when it is told to, at a time that it is told."""
+@functools.cache
+def stopped():
+    return dict(preload(proc.scratch("shim"), "clock_shim"), TG_NOW=str(BEGUN_S))
 
-    def __init__(self, source, mode="live", start="start", since_ms=0, position="-", drops=()):
+
+class Step:
+    """A follower that looks when it is told to, at a time that it is told. How long ago a file was
+    written it knows by the wall clock: that `stands` before the first of them, so that this is no
+    time at all, however long the test takes to look."""
+
+    def __init__(self, source, mode="live", start="start", since_ms=0, position="-", drops=(),
+                 stands=True):
         self.drops = drops
+        self.env = stopped() if stands and not source.startswith("journal:") else {}
         self.args = (source, mode, start, str(since_ms))
         self.position = position
         self.now_ms = 1000000
@@ -88,7 +100,7 @@ class Step:
         self.process = subprocess.Popen(
             [*self.drops, PROGRAM, "step", *self.args, self.position], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, encoding="latin-1", bufsize=1,
-            env=dict(os.environ, PATH=path or os.environ["PATH"]))
+            env=dict(os.environ, **self.env, PATH=path or os.environ["PATH"]))
         return self
 
     def stop(self):
@@ -122,11 +134,11 @@ class Step:
             return next(int(x.split()[1]) for x in f if x.startswith("VmHWM"))
 
 
-def begun(lines):
+def begun(lines, **options):
     """A log of so many lines, and a follower that has read them."""
     log = Log()
     log.lines(lines)
-    step = Step(log.path)
+    step = Step(log.path, **options)
     step.look()
     return log, step
 
