@@ -44,7 +44,8 @@ class World:
                                  "u@" + domain)
         self.counted.write(self.server.connect(), {"mx1": int(DAYS[0].timestamp()) + 90 * 86400})
         self.customer = {}
-        self.tollgate = Tollgate(self.folder, self.server.url, domains="d1.example\n",
+        self.tollgate = Tollgate(self.folder, self.server.url, now=DAYS[0] +
+                                 datetime.timedelta(days=30), domains="d1.example\n",
                                  more='billing: { customers = ["file:%s"]; };' % self.list)
 
     def deal(self, *names):
