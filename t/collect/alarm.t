@@ -80,7 +80,7 @@ def until_written(c, redis, count):
 def test_streams(folder):
     server = redis_server.RedisServer(folder)
     redis = server.connect()
-    c = Collector(folder, server.url)
+    c = Collector(folder, server.url, {"store": {"timeout": "1s"}})
     log = Log(c.log_path)
     log.line("nothing")
     c.start()

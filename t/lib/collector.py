@@ -27,7 +27,7 @@ class Collector:
         self.settings = tollgated.merged({
             "node": NODE, "timezone": "UTC", "state_dir": self.state, "user": "",
             "log": {"target": "stderr", "level": "info"},
-            "store": {"url": store_url, "prefix": "tg", "timeout": "1s"},
+            "store": {"url": store_url, "prefix": "tg", "timeout": "10s"},
             "hosted": {"domains": ["file:" + self.domains]},
             "collect": {"user": "", "sources": ["file:" + self.log_path], "timezone": "UTC"},
         }, settings or {})
