@@ -166,10 +166,11 @@ def grown_wanted(results, goal):
             goal(text, 0, (end - begin) * 1024 / (count - least), most)
     if "connections" in memory:
         goal("memory without sessions, MB", 0, memory["connections"][0][1], 10)
-    for name, points in results.get("growth", {}).get("domains", {}).items():
-        if name == "tollgated":
-            goal("%d domains, of %d domains" % (points[-1][0], points[0][0]), .9,
-                 points[-1][1] / points[0][1])
+    for what, text in (("hosted", "%d hosted domains, of %d, ten send"),
+                       ("domains", "%d hosted domains, of %d, all send")):
+        points = results.get("growth", {}).get(what, {}).get("tollgated")
+        if points:
+            goal(text % (points[-1][0], points[0][0]), .9, points[-1][1] / points[0][1])
 
 
 PARTS = {"speed": speed, "rate": rate, "postfix": postfix_bench.run, "memory": growth.memory,

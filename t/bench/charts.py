@@ -98,7 +98,8 @@ def column(results, number):
 def charts(r):
     """File name -> SVG."""
     found, growth = {}, r.get("growth", {})
-    for what, across in (("connections", "connections"), ("domains", "hosted domains"),
+    for what, across in (("connections", "connections"), ("hosted", "hosted domains, ten send"),
+                         ("domains", "hosted domains, all send"),
                          ("recipients", "recipients a message"), ("body", "kB of the body")):
         if what in growth:
             found[what] = chart("Messages a second by " + across, "messages/s", across,

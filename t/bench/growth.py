@@ -10,7 +10,6 @@ import peers
 import proc
 
 
-
 def names_of(o):
     """tollgated alone, in all its forms that are chosen."""
     return {n: m for n, m in o.chosen().items() if n.startswith("tollgated")}
@@ -60,23 +59,21 @@ def memory(o):
     return found
 
 
-def by(o, what, steps, options_of, makers, prepare=None):
-    """Name -> [(step, messages a second, cpu us, p99 ms)], all peers at each step."""
-    found = {name: [] for name in makers}
-    for step in steps:
-        if prepare:
-            started = {n: prepare(n, step) for n in makers}
-        for _ in range(1):
-            for name, maker in makers.items():
-                peer = started[name] if prepare else maker
-                told = measure.interleaved([peer], o.rounds_growth, *options_of(step))[peer.name]
-                found[name].append((step, round(told["per_second"], 1), round(told["cpu_us"], 1),
-                                    round(told["p99_us"] / 1e3, 2)))
-        if prepare:
-            for peer in started.values():
-                peer.stop()
-        o.say("%s %d: %s" % (what, step, ", ".join(
-            "%s %.0f/s" % (n, points[-1][1]) for n, points in found.items())))
+def by(o, what, steps, options_of, peers_of):
+    """Name -> [(step, messages a second, cpu us, p99 ms)]; each round takes all peers at all steps,
+    so that a slow minute meets them all. peers_of: step -> name -> peer."""
+    told = {}
+    for _ in range(o.rounds_growth):
+        for step in steps:
+            for name, peer in peers_of[step].items():
+                told.setdefault((name, step), []).append(measure.run(peer, *options_of(step)))
+    found = {}
+    for (name, step), rounds in told.items():
+        m = measure.summary(rounds)
+        found.setdefault(name, []).append((step, round(m["per_second"], 1), round(m["cpu_us"], 1),
+                                           round(m["p99_us"] / 1e3, 2)))
+    for name, points in found.items():
+        o.say("%s, by %s: %s" % (name, what, ", ".join("%d: %.0f/s" % p[:2] for p in points)))
     return found
 
 
@@ -86,24 +83,37 @@ def growth(o):
     seconds, found = o.seconds, {}
     floor = {n: m for n, m in o.chosen().items() if n in (peers.N, peers.NATIVE)}
     with o.running({**floor, **makers}) as running:
-        all_peers = {p.name: p for p in running}
-        found["connections"] = by(
-            o, "connections", (1, 8, 64, 512) if o.quick else (1, 2, 4, 8, 16, 64, 256, 1000, 4000),
-            lambda n: ("-t", seconds, *o.mail, "-c", n), all_peers)
-        found["recipients"] = by(
-            o, "recipients", (1, 10, 100) if o.quick else (1, 3, 10, 30, 100, 300, 1000),
-            lambda n: ("-t", seconds, *o.mail, "-c", 8, "-n", n), all_peers)
-        found["body"] = by(
-            o, "body of kB", (1, 64, 1024) if o.quick else (1, 8, 64, 512, 4096, 51200),
-            lambda n: ("-t", seconds, *o.mail, "-c", 8, "-b", n * 1024), all_peers)
-    folder = proc.scratch("growth")
-    found["domains"] = by(
-        o, "domains", (10, 1000, 100000) if o.quick else (10, 100, 1000, 10000, 100000, 1000000),
-        lambda n: ("-t", seconds, *o.mail, "-c", 8, "-d", n), makers,
-        lambda name, n: peers.Tollgated("%s %d" % (name, n), folder,
-                                        limits="limits" in name, domains=n,
-                                        engine=engine_of(name)))
-    found["behind"] = behind(o, folder)
+        every = {p.name: p for p in running}
+        for what, steps, options_of in (
+                ("connections", (1, 8, 64, 512) if o.quick else (1, 2, 4, 8, 16, 64, 256, 1000,
+                                                                 4000), lambda n: ("-c", n)),
+                ("recipients", (1, 10, 100) if o.quick else (1, 3, 10, 30, 100, 300, 1000),
+                 lambda n: ("-c", 8, "-n", n)),
+                ("body", (1, 64, 1024) if o.quick else (1, 8, 64, 512, 4096, 51200),
+                 lambda n: ("-c", 8, "-b", n * 1024))):
+            found[what] = by(o, what, steps,
+                             lambda n, of=options_of: ("-t", seconds, *o.mail, *of(n)),
+                             dict.fromkeys(steps, every))
+    found.update(domains(o, makers, seconds))
+    found["behind"] = behind(o, proc.scratch("growth"))
+    return found
+
+
+def domains(o, makers, seconds):
+    """By hosted domains: of which ten send ("hosted"), and of which each does in turn."""
+    folder = proc.scratch("domains")
+    steps = (10, 1000, 100000) if o.quick else (10, 100, 1000, 10000, 100000, 1000000)
+    peers_of = {n: {name: peers.Tollgated("%s %d" % (name, n), folder, limits="limits" in name,
+                                          leases="leases" in name, domains=n,
+                                          engine=engine_of(name))
+                    for name in makers} for n in steps}
+    found = {what: by(o, what, steps,
+                      lambda n, of=senders: ("-t", seconds, *o.mail, "-c", 8, "-d", of(n)),
+                      peers_of)
+             for what, senders in (("hosted", lambda n: 10), ("domains", lambda n: n))}
+    for started in peers_of.values():
+        for peer in started.values():
+            peer.stop()
     return found
 
 
