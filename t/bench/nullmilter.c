@@ -1,9 +1,10 @@
 /*
  * nullmilter SOCKET [STEPS]
  *
- * A milter on libmilter that counts header and body bytes, as tollgated negotiates it, and does
- * nothing else: what libmilter alone costs. STEPS (a number, as SMFIP_*) replaces what it
- * negotiates, to try the no-reply flags.
+ * A milter on libmilter that counts header and body bytes and does nothing else: what libmilter
+ * alone costs. It negotiates what tollgated does on libmilter, no replies to header fields among it,
+ * or STEPS (a number, as SMFIP_*): 0x340 is what libmilter negotiates for a filter with these
+ * callbacks that does not negotiate.
  */
 #include <libmilter/mfapi.h>
 #include <stdio.h>

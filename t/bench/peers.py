@@ -111,9 +111,9 @@ class Peer:
 
 
 class Null(Peer):
-    def __init__(self, name, folder, which):
+    def __init__(self, name, folder, which, *options):
         Peer.__init__(self, name, folder)
-        self.launch([program(which), self.socket])
+        self.launch([program(which), self.socket, *options])
 
 
 class Tollgated(Peer):
@@ -184,13 +184,18 @@ class Postfwd(Peer):
         os.kill(int(proc.read_text(self.pid_file)), 15)
 
 
-N = "libmilter, nothing"  # the floor of every filter on that library
+# The floor of filters on that library that are written as its documentation shows, where each event
+# is answered; and of one that asks the MTA not to wait for answers to header fields.
+N = "libmilter, nothing"
+FEW = "libmilter, nothing, few replies"
 NATIVE = "native, nothing"
+ASKS_NOTHING = "0x340"  # SMFIP_NODATA, _NOEOH and _NOUNKNOWN, which libmilter sets by itself
 
 
 def makers():
     """Name -> how to start it: those that this machine and this build have."""
-    found = {N: lambda n, f: Null(n, f, "t/bench/nullmilter")}
+    found = {N: lambda n, f: Null(n, f, "t/bench/nullmilter", ASKS_NOTHING),
+             FEW: lambda n, f: Null(n, f, "t/bench/nullmilter")}
     if os.path.exists(program("t/bench/nullnative")):
         found[NATIVE] = lambda n, f: Null(n, f, "t/bench/nullnative")
     for engine in Tollgated.engines():
