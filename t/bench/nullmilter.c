@@ -2,8 +2,8 @@
  * nullmilter SOCKET [STEPS]
  *
  * A milter on libmilter that counts header and body bytes and does nothing else: what libmilter
- * alone costs. It negotiates what tollgated does on libmilter, no replies to header fields among it,
- * or STEPS (a number, as SMFIP_*): 0x340 is what libmilter negotiates for a filter with these
+ * alone costs. It negotiates what tollgated does on libmilter, no replies to header fields among
+ * it, or STEPS (a number, as SMFIP_*): 0x340 is what libmilter negotiates for a filter with these
  * callbacks that does not negotiate.
  */
 #include <libmilter/mfapi.h>
