@@ -75,7 +75,7 @@ def demonstrate(folder):
                           proc.read_text(output))
         page = look(int(found.group(1)), found.group(2)) if found else ""
         os.write(person, b"\n")
-        code = demo.wait(60)
+        code = demo.wait(240)
     finally:
         demo.kill()
     return code, proc.read_text(output), page

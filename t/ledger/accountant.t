@@ -148,7 +148,7 @@ def state_of(node, mode, until):
     p.stdin.close()
     rest = p.stdout.read()
     node.last = int(re.search(r"last (\d+)", rest).group(1))
-    p.wait(30)
+    p.wait(120)
     return state, proc.read_text(node.log)[before:]
 
 

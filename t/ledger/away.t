@@ -53,7 +53,7 @@ class Away:
         return bool(readable) and self.driver.stdout.readline() == b"ready\n"
 
     def end(self):
-        self.driver.communicate(timeout=60)
+        self.driver.communicate(timeout=240)
         return self.driver.returncode
 
     def bytes(self):

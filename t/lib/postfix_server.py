@@ -150,7 +150,7 @@ class Postfix:
         argv = ["/usr/sbin/" + name, "-c", self.conf] if name != "sendmail" else [
             "/usr/sbin/sendmail", "-C", self.conf]
         p = subprocess.run(argv + list(arguments), input=stdin, stdout=subprocess.PIPE,
-                           stderr=subprocess.PIPE, timeout=60, check=False)
+                           stderr=subprocess.PIPE, timeout=240, check=False)
         if p.returncode != 0:
             raise RuntimeError("%s: %s" % (name, p.stderr.decode("utf-8", "replace")))
         return p.stdout.decode("utf-8", "replace")
