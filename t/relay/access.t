@@ -124,10 +124,8 @@ def logins(r, ca):
         code_of(c.auth, "PLAIN", c.auth_plain)
         return time.monotonic() - start
 
-    for _ in range(3):  # a machine that stands still in one of them says nothing
-        known, unknown = takes("joe"), takes("nobody")
-        if abs(known - unknown) < 0.5:
-            break
+    # The least of three: where the machine stands still in one of them, that says nothing.
+    known, unknown = (min(takes(name) for _ in range(3)) for name in ("joe", "nobody"))
     tap.ok(abs(known - unknown) < 0.5 and unknown >= 1, "takes as long", known, unknown)
     tap.same(login("plain", "text")[1], 535, "a hash that is none opens nothing")
     c, code = login("joe", "secret ")
