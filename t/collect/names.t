@@ -2,15 +2,16 @@
 """Failed logins at made-up names under a wildcard entry do not grow the store: a month has room for
 accounting.names_max of them, also over restarts."""
 
+import datetime
 import os
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import proc
 import redis_server
 import tap
 from collector import Collector
+from tollgate import stopped_clock
 
 FAILED = ("%s mx dovecot: imap-login: Disconnected: Connection closed (auth failed, 1 attempts "
           "in 2 secs): user=<u@n%d.wild.example>, method=PLAIN, rip=192.0.2.1, session=<s%d>\n")
@@ -20,8 +21,8 @@ def names(redis):
     return sorted(key for key in redis("KEYS", "tg:{*wild.example}:total"))
 
 
-def failed(c, first, count):
-    at = time.strftime("%b %e %H:%M:%S", time.gmtime())
+def failed(c, now, first, count):
+    at = now.strftime("%b %e %H:%M:%S")
     with open(c.log_path, "a") as log:
         for n in range(first, first + count):
             log.write(FAILED % (at, n, n))
@@ -34,9 +35,11 @@ def main():
     redis = server.connect()
     proc.write_text(folder + "/domains", ".wild.example\n")
     c = Collector(folder, server.url, {"accounting": {"names_max": 3}})
+    now = datetime.datetime.now(datetime.timezone.utc)
+    c.env = stopped_clock(folder, now)  # the month does not turn meanwhile
     known = ["tg:{n%d.wild.example}:total" % n for n in range(3)]
     for run in range(3):
-        failed(c, 10 * run, 10)
+        failed(c, now, 10 * run, 10)
         code, _, err = c.once()
         tap.same(code, 0, "run %d" % run, err)
         tap.same(names(redis), sorted(known + ["tg:{wild.example}:total"]),
