@@ -64,10 +64,13 @@ class Milter:
         with contextlib.suppress(OSError):
             while True:
                 peer = self.socket.accept()[0]
-                if self.answers and peer.recv(4096)[4:5] == b"O":
-                    peer.sendall(struct.pack(">IcIII", 13, b"O", 6, 0, 0))
-                    peer.recv(4096)
-                peer.close()
+                with peer, contextlib.suppress(OSError):  # one that has waited long enough goes
+                    self._answer(peer)
+
+    def _answer(self, peer):
+        if self.answers and peer.recv(4096)[4:5] == b"O":
+            peer.sendall(struct.pack(">IcIII", 13, b"O", 6, 0, 0))
+            peer.recv(4096)
 
     def close(self):
         self.socket.shutdown(socket.SHUT_RDWR)
