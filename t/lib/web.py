@@ -33,12 +33,12 @@ class Answer:
 
 class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, path):
-        super().__init__("localhost", timeout=30)
+        super().__init__("localhost", timeout=120)
         self.path = path
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(30)
+        self.sock.settimeout(120)
         self.sock.connect(self.path)
 
 
@@ -84,7 +84,7 @@ class Web:
 
     def connection(self, unix=False):
         return _UnixConnection(self.unix) if unix else \
-            http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
 
     def request(self, method, path, headers=None, body=None, unix=False):
         connection = self.connection(unix)
