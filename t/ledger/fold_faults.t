@@ -4,6 +4,7 @@ record is counted once. Seen and done through a preloaded library (t/lib/fault_s
 
 import os
 import shutil
+import signal
 import sqlite3
 import sys
 
@@ -95,16 +96,23 @@ def no_room():
     tap.ok("the ledger cannot be written" in said, "the fold was hit, and says so")
 
 
+def is_stopped(pid):
+    return proc.read_text("/proc/%d/stat" % pid).rpartition(")")[2].split()[0] == "T"
+
+
 def not_synced():
     """A ledger that does not reach the disk keeps the journal: it may be needed again."""
     site = Site("not-synced", 1)
     tap.same(site.run()[0], 0, "a ledger")
     site.records = site.node.last = 20000
+    site.shim.fail("unlink-stop", ".journal")
     driver = proc.Daemon(site.node.argv(site.records), site.node.log, env=site.shim.env)
     is_journal = lambda line: line.startswith("unlink ") and line.endswith(".journal")
-    driver.until("a segment that goes", lambda: any(map(is_journal, site.shim.calls())))
+    driver.until("a segment that goes", lambda: is_stopped(driver.pid))
     for call in ("fsync", "fdatasync"):
         site.shim.fail(call, "/ledger.db")
+    site.shim.mend("unlink-stop")
+    driver.signal(signal.SIGCONT)
     tap.same(driver.wait(60), 0, "syncs of the ledger fail while it counts")
     calls = site.shim.calls()
     failed = next((i for i, line in enumerate(calls) if line.startswith("failed ")), len(calls))

@@ -6,6 +6,8 @@
  * adds a line to the file `calls`: its name, and the file; one that fails another one. Calls:
  * fsync, fdatasync, accept. A file `ahead` holds by how many seconds time(2) is ahead.
  *
+ * `unlink-stop` stops the process before it unlinks such a path, until somebody lets it go on.
+ *
  * `pwrite-kill` and `pwrite-fail` hold the number of the pwrite to a file *-wal at which the
  * process is killed, or which fails with ENOSPC.
  */
@@ -122,6 +124,8 @@ ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at_byte)
 
 int unlink(const char *path)
 {
+    if (fails("unlink-stop", path))
+        (void)raise(SIGSTOP);
     note("unlink", path);
     return ((int (*)(const char *))dlsym(RTLD_NEXT, "unlink"))(path);
 }
