@@ -210,6 +210,20 @@ def events(redis):
     tap.ok(60_000 < ttl <= 63_000, "the key goes with its window", ttl)
 
 
+def leases(redis):
+    """No lease reaches the soft percentage before it is told, by the long way or the short one."""
+    window = Window(redis, "leases", HOUR, 1000, soft=80)
+
+    def lease(amount):
+        reply = redis("EVALSHA", window.sha, 1, window.key, "lease 2", HOUR, amount, 1, 1000, 80, 1,
+                      1000, START)
+        return window.named(reply[:-2])["soft"], reply[-1]
+    tap.same(lease(700), (0, 49), "a half of what is left below it")
+    tap.same(lease(10), (0, 20), "in a slice that has begun, too")
+    tap.same(lease(21), (1, 0), "nothing where it is reached")
+    tap.same(lease(10), (0, 95), "then a half of what is left below the maximum")
+
+
 def main():
     tap.need("redis-server")
     with tempfile.TemporaryDirectory(prefix="tg-") as folder:
@@ -227,6 +241,7 @@ def main():
             ahead(redis)
             reservations(redis)
             events(redis)
+            leases(redis)
         finally:
             server.stop()
 
