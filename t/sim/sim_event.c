@@ -232,6 +232,7 @@ static void losses_note(struct sim *m, size_t node, struct in_journal found)
 
         if (r->node != node || in_journal)
             continue;
+        r->may_stay_shown = r->may_stay_shown || (found.kept & bit) == 0;
         if (r->is_held && !r->is_released) {
             lost_while_held(r, found.kept & bit);
             continue;

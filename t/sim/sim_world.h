@@ -37,6 +37,7 @@ struct sim_record {
     struct sim_append kept;
     /* A message that was held counts with its release; one that was deleted never does. */
     bool is_held, is_settled, is_released;
+    bool may_stay_shown; /* as held: its ledger was lost, and the journal no longer had it */
     struct sim_append settled;
 };
 
