@@ -115,7 +115,7 @@ static int push_some(struct accountant *a, int64_t budget_ms)
     int rc, changes;
 
     a->now.now_s = clock_unix_ms() / 1000;
-    a->now.counted_through = a->folding.counted_through;
+    a->now.counted_through = folding_through(&a->folding);
     a->now.is_caught_up = ledger_run_is_reached(a->ledger);
     rc = push_step(a->push, &a->now, budget_ms, &e);
     (void)push_report_take(&a->report, push_findings(a->push), store_where(a->store));

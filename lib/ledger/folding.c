@@ -19,6 +19,8 @@ void folding_init(struct folding *f, const struct folding_parts *parts)
         .journal_dir = parts->journal_dir,
         .ledger = parts->ledger,
         .counted_through = ledger_meta(parts->ledger)->counted_through,
+        .told_s = ledger_meta(parts->ledger)->counted_through,
+        .earliest_s = INT64_MAX,
         .journal_problem = {"accounting has stopped", "accounting goes on", LOG_ERR, .times = 0},
         .ledger_problem = {"the ledger cannot be written", "the ledger is written again", LOG_ERR,
                            .times = 0},
@@ -83,6 +85,13 @@ static void through_lower(struct folding *f, int64_t time_s)
         f->counted_through = time_s;
 }
 
+static void dated(struct folding *f, int64_t time_s)
+{
+    through_lower(f, time_s);
+    if (f->earliest_s > time_s)
+        f->earliest_s = time_s;
+}
+
 /* Reads on to record f->due_number (true), or until the time is over. The writer has written all
  * records before that number, so where there is none further they have been read. */
 static bool read_on(struct folding *f, int64_t until_ms)
@@ -101,7 +110,7 @@ static bool read_on(struct folding *f, int64_t until_ms)
         }
         if (rc == 0)
             break;
-        through_lower(f, r.time_ms / 1000);
+        dated(f, r.time_ms / 1000);
         if (fold_add(&f->fold, f->ledger, &r, &e) < 0) {
             failed(f, &e, &f->ledger_problem, PAUSE_MS);
             return false;
@@ -168,6 +177,17 @@ void folding_run(struct folding *f, int64_t budget_ms)
     if (f->is_due_through)
         f->counted_through = f->due_ms / 1000;
     log_problem_clear(&f->journal_problem);
+}
+
+int64_t folding_through(struct folding *f)
+{
+    int64_t through = f->counted_through;
+
+    if (f->earliest_s < f->told_s && f->earliest_s < through)
+        through = f->earliest_s;
+    f->told_s = through;
+    f->earliest_s = INT64_MAX;
+    return through;
 }
 
 void folding_retry(struct folding *f)

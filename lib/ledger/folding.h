@@ -30,6 +30,8 @@ struct folding {
     bool is_damaged;               /* nothing from there on is counted */
     int64_t next_ms;               /* monotonic; not tried again before */
     int64_t counted_through;       /* Unix seconds: all messages dated before are in the ledger */
+    int64_t told_s;                /* what folding_through said last, */
+    int64_t earliest_s;            /* and the earliest date of what was read since */
     struct log_problem journal_problem, ledger_problem, strays;
 };
 
@@ -46,6 +48,9 @@ void folding_fini(struct folding *f); /* one that is all zeros is allowed */
 
 /* Works for about `budget_ms`. */
 void folding_run(struct folding *f, int64_t budget_ms) TG_NONNULL(1);
+/* counted_through, for who passes it on; after a message dated before what was said last, once that
+ * date: the clock may have been set back and on again since. */
+int64_t folding_through(struct folding *f) TG_NONNULL(1);
 /* Ends a pause. */
 void folding_retry(struct folding *f) TG_NONNULL(1);
 

@@ -104,6 +104,27 @@ static void test_set_back(struct journal *j, struct ledger *l)
     folding_fini(&f);
 }
 
+/* The clock is set back, mail comes, and the clock is right again before anybody reads on. */
+static void test_back_and_on(struct journal *j, struct ledger *l)
+{
+    struct folding f;
+
+    folding_init(&f, &(struct folding_parts){j, journal_dir, l, {true, 100}, SLICE("@mx1")});
+    now_ms = BEGIN_MS + LATER_MS;
+    append(j, "fourth");
+    now_ms += 2000;
+    folding_run(&f, 1000);
+    IS_INT(folding_through(&f), now_ms / 1000, "mail since the last time is no reason to wait");
+    now_ms = BEGIN_MS;
+    append(j, "fifth");
+    now_ms = BEGIN_MS + LATER_MS + 4000;
+    folding_run(&f, 1000);
+    IS_INT(f.counted_through, now_ms / 1000, "the ledger has it");
+    IS_INT(folding_through(&f), BEGIN_MS / 1000, "what was said is taken back");
+    IS_INT(folding_through(&f), now_ms / 1000, "once");
+    folding_fini(&f);
+}
+
 int main(void)
 {
     struct journal_config config = {.dir = journal_dir, .sync = SYNC_NEVER};
@@ -118,6 +139,7 @@ int main(void)
     must(j == NULL, "journal_open");
     l = ledger_make();
     test_set_back(j, l);
+    test_back_and_on(j, l);
     ledger_close(l);
     journal_close(j);
     (void)snprintf(command, sizeof command, "rm -rf %s", dir);

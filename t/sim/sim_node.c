@@ -217,7 +217,7 @@ static int told(struct sim_node *n, int rc, const struct err *err)
 int sim_node_push(struct sim_node *n, struct err *err)
 {
     n->now.now_s = clock_unix_ms() / 1000;
-    n->now.counted_through = n->folding.counted_through;
+    n->now.counted_through = folding_through(&n->folding);
     n->now.is_caught_up = ledger_run_is_reached(n->ledger);
     return told(n, push_step(n->push, &n->now, STEP_MS, err), err);
 }
