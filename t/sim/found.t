@@ -14,6 +14,8 @@ FOUND = (
     (5021, "pushed_through went on after a change of shares"),
     (100667, "a loss of power made the ledger forget that Redis had lost something"),
     (115399, "counted_through passed over a clock that was set back between two tries to fold"),
+    (553699, "the model took what was on its way to Redis for not said yet"),
+    (581882, "the model put a server back whose loss a restored state_dir could not know of"),
     (595746, "pushed_through passed over a clock that was set back and on again between two steps"),
 )
 

@@ -75,6 +75,17 @@ static void flush(struct sim *m)
     sim_store_flush();
 }
 
+/* The same where the server was emptied first, and the node has not noticed yet. */
+void sim_cut_back(struct sim *m, size_t node)
+{
+    char named[16];
+
+    named_share(&m->nodes[node], named);
+    if (named[0] == '\0')
+        sim_redis_forget();
+    m->is_cut_back[node] = true;
+}
+
 static void server_event(struct sim *m)
 {
     uint32_t what = random_below(&m->random, 7);
@@ -284,7 +295,7 @@ static void restore(struct sim *m, size_t node)
     m->backups[node].has_gaps |= what == SIM_FILES_JOURNAL;
     if (what != SIM_FILES_LEDGER) {
         sim_lose_since(m, node, m->backups[node].step);
-        m->is_cut_back[node] = true;
+        sim_cut_back(m, node);
     }
 }
 

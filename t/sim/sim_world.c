@@ -36,10 +36,18 @@ void sim_trace(const struct sim *m, const char *what, size_t node, long long val
 
 /* --- records --------------------------------------------------------------------------------- */
 
+/* What Redis has of the node, or what is on the way there still: nobody takes that back. */
+static int64_t said_through(const struct sim_node *n)
+{
+    int64_t in_redis = sim_pushed_through(n), tried = push_through(n->push);
+
+    return in_redis > tried ? in_redis : tried;
+}
+
 static struct sim_append append(struct sim *m, struct sim_node *n, struct record *r)
 {
     struct sim_append a = {.step = m->step, .is_synced = n->sync == SYNC_ALWAYS};
-    int64_t through_s = sim_pushed_through(n);
+    int64_t through_s = said_through(n);
     struct err err, why;
 
     if (journal_append(n->journal, r, -1, &err) == 0)
@@ -194,7 +202,8 @@ void sim_revive(struct sim *m, size_t node)
             bool has_lost = sim_disk_revive(n->disk);
 
             sim_trace(m, has_lost ? "power lost" : "killed", node, 0);
-            m->is_cut_back[node] |= has_lost;
+            if (has_lost)
+                sim_cut_back(m, node);
             m->backups[node].has_gaps |= has_lost;
             m->backups[node].has_ended |= has_lost;
             for (size_t i = 0; has_lost && i < m->count; i++) {

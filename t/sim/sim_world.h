@@ -100,6 +100,8 @@ void sim_period_end(struct sim *m, enum period_kind kind);
 
 /* t/sim/sim_event.c: something happens to that node, or to Redis. */
 void sim_event(struct sim *m, size_t node);
+/* Its journal has lost its end, by a backup or a loss of power. */
+void sim_cut_back(struct sim *m, size_t node);
 
 /* t/sim/sim_check.c: at any moment; and when all is well again. */
 void sim_check_now(struct sim *m);
