@@ -17,6 +17,8 @@ FOUND = (
     (553699, "the model took what was on its way to Redis for not said yet"),
     (581882, "the model put a server back whose loss a restored state_dir could not know of"),
     (595746, "pushed_through passed over a clock that was set back and on again between two steps"),
+    (506473, "the model restored records whose numbers were others' since a loss of power: hours"),
+    (581898, "the model restored records whose numbers were others' since a loss of power: days"),
 )
 
 

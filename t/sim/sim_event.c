@@ -179,6 +179,7 @@ static void backup(struct sim *m, size_t node)
     m->backups[node] = (struct sim_backup){.is_there = true,
                                            .step = m->step,
                                            .first = first_segment(n),
+                                           .next = next,
                                            .has_unclaimed = ledger_meta(n->ledger)->base < next};
     present_share(n, m->backups[node].share);
     sim_trace(m, "backup", node, 0);
@@ -256,9 +257,10 @@ static void losses_note(struct sim *m, size_t node, struct in_journal found)
 }
 
 /* Records that were not claimed are counted by the share that is there now, if it began with one of
- * them (HACKING, "What cannot be covered"). A ledger alone is whole again only while the journal
- * still has what it lacks, and all counts on under its share; a journal alone goes on with its
- * numbers only where they are nobody else's (HACKING, "What cannot be covered"). */
+ * them; and the same share counts others, if their numbers were given again. A ledger alone is
+ * whole again only while the journal still has what it lacks, and all counts on under its share; a
+ * journal alone goes on with its numbers only where they are nobody else's (HACKING, "What cannot
+ * be covered"). */
 static bool is_restorable(const struct sim *m, size_t node, enum sim_files what)
 {
     const struct sim_backup *b = &m->backups[node];
@@ -269,7 +271,7 @@ static bool is_restorable(const struct sim *m, size_t node, enum sim_files what)
         return !b->has_ended;
     present_share(n, present);
     if (what == SIM_FILES_ALL)
-        return !b->has_unclaimed || strcmp(present, b->share) == 0;
+        return strcmp(present, b->share) == 0 ? !b->has_ended : !b->has_unclaimed;
     named_share(n, named);
     return first_segment(n) == b->first && !b->has_gaps && strcmp(present, b->share) == 0 &&
            !is_between_shares(m, node, named);

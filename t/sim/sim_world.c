@@ -191,6 +191,15 @@ void sim_lose_since(struct sim *m, size_t node, uint32_t step)
     }
 }
 
+/* Has the journal come back with fewer numbers than the backup's? */
+static void backup_compare(struct sim *m, size_t node)
+{
+    uint64_t next;
+
+    (void)journal_now(m->nodes[node].journal, &next);
+    m->backups[node].has_ended |= next < m->backups[node].next;
+}
+
 void sim_revive(struct sim *m, size_t node)
 {
     struct sim_node *n = &m->nodes[node];
@@ -205,7 +214,6 @@ void sim_revive(struct sim *m, size_t node)
             if (has_lost)
                 sim_cut_back(m, node);
             m->backups[node].has_gaps |= has_lost;
-            m->backups[node].has_ended |= has_lost;
             for (size_t i = 0; has_lost && i < m->count; i++) {
                 struct sim_record *r = &m->records[i];
 
@@ -216,6 +224,8 @@ void sim_revive(struct sim *m, size_t node)
             }
         }
         sim_start(m, node);
+        if (n->is_open)
+            backup_compare(m, node);
     }
 }
 

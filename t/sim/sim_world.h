@@ -45,10 +45,11 @@ struct sim_backup {
     bool is_there;
     uint32_t step;
     uint64_t first;     /* segment of the journal */
+    uint64_t next;      /* number of the journal */
     bool has_gaps;      /* the journal went back without the ledger, and on with its numbers */
     char share[16];     /* the ledger's present one */
     bool has_unclaimed; /* records that it had not claimed for that share */
-    bool has_ended;     /* power was lost since: numbers of its last records may be others' now */
+    bool has_ended;     /* power took its last records since, whose numbers are given again */
 };
 
 struct sim {
