@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/ledger/ledger_held.h"
 #include "lib/ledger/row_sums.h"
@@ -170,8 +171,14 @@ static void trace_hash(const char *key)
 static void trace_all(const struct sim *m)
 {
     char key[64];
+    redisReply *keys =
+        sim_store_ask(2, (struct slice[]){SLICE("KEYS"), SLICE("tg:{example.com}:")});
 
-    trace_hash(TOTAL);
+    for (size_t i = 0; i < keys->elements; i++) {
+        if (strcmp(keys->element[i]->str, HELD) != 0)
+            trace_hash(keys->element[i]->str);
+    }
+    freeReplyObject(keys);
     for (size_t i = 0; i < SIM_NODES; i++) {
         (void)snprintf(key, sizeof key, "tg:{@%s}:node", m->nodes[i].name);
         trace_hash(key);
