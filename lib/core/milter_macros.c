@@ -110,15 +110,9 @@ void milter_macro_store_clear(struct milter_macro_store *m, int from)
 
 static void keep(struct milter_macro_store *m, enum milter_stage stage, int id, struct slice value)
 {
-    char head[HEAD_BYTES] = {(char)stage,
-                             (char)id,
-                             (char)(value.len >> 24),
-                             (char)(value.len >> 16),
-                             (char)(value.len >> 8),
-                             (char)value.len};
-
-    buf_add(&m->kept, (struct slice){head, sizeof head});
-    buf_add(&m->kept, value);
+    buf_add_char(&m->kept, (char)stage);
+    buf_add_char(&m->kept, (char)id);
+    buf_add_text(&m->kept, value);
     m->stages |= 1U << stage;
 }
 
