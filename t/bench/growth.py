@@ -103,10 +103,8 @@ def domains(o, makers, seconds):
     """By hosted domains: of which ten send ("hosted"), and of which each does in turn."""
     folder = proc.scratch("domains")
     steps = (10, 1000, 100000) if o.quick else (10, 100, 1000, 10000, 100000, 1000000)
-    peers_of = {n: {name: peers.Tollgated("%s %d" % (name, n), folder, limits="limits" in name,
-                                          leases="leases" in name, domains=n,
-                                          engine=engine_of(name))
-                    for name in makers} for n in steps}
+    peers_of = {n: {name: make("%s %d" % (name, n), folder, domains=n)
+                    for name, make in makers.items()} for n in steps}
     found = {what: by(o, what, steps,
                       lambda n, of=senders: ("-t", seconds, *o.mail, "-c", 8, "-d", of(n)),
                       peers_of)
@@ -117,16 +115,10 @@ def domains(o, makers, seconds):
     return found
 
 
-def engine_of(name):
-    if peers.Tollgated.engines() == (None,):
-        return None
-    return "libmilter" if "libmilter" in name else "native"
-
-
 def behind(o, folder):
     """Records that wait while Redis is away do not slow the mail down: messages a second with so
     many of them in the journal, and how long until all are counted when it is back."""
-    peer = peers.Tollgated("behind", folder, engine=engine_of("tollgated"))
+    peer = peers.makers()["tollgated"]("behind", folder)
     points, sent = [], 0
     peer.redis.daemon.signal(19)  # STOP: it answers no more
     for step in (1000, 20000) if o.quick else (1000, 10000, 100000, 1000000, 4000000):

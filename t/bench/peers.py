@@ -2,6 +2,7 @@
 others, each in a folder of its own. Every one has a socket for t/bench/load, and says of which
 processes it is made."""
 
+import functools
 import os
 import re
 import shutil
@@ -193,16 +194,19 @@ ASKS_NOTHING = "0x340"  # SMFIP_NODATA, _NOEOH and _NOUNKNOWN, which libmilter s
 
 
 def makers():
-    """Name -> how to start it: those that this machine and this build have."""
+    """Name -> how to start it, by name and folder: those that this machine and this build have.
+    Those of tollgated also take `domains`."""
     found = {N: lambda n, f: Null(n, f, "t/bench/nullmilter", ASKS_NOTHING),
              FEW: lambda n, f: Null(n, f, "t/bench/nullmilter")}
     if os.path.exists(program("t/bench/nullnative")):
         found[NATIVE] = lambda n, f: Null(n, f, "t/bench/nullnative")
     for engine in Tollgated.engines():
         of = "" if engine in (None, "native") else ", on libmilter"
-        found["tollgated" + of] = lambda n, f, e=engine: Tollgated(n, f, e)
-        found["tollgated" + of + ", limits"] = lambda n, f, e=engine: Tollgated(n, f, e, True)
-    found["tollgated, leases"] = lambda n, f: Tollgated(n, f, "native", True, leases=True)
+        found["tollgated" + of] = functools.partial(Tollgated, engine=engine)
+        found["tollgated" + of + ", limits"] = functools.partial(Tollgated, engine=engine,
+                                                                 limits=True)
+    found["tollgated, leases"] = functools.partial(Tollgated, engine="native", limits=True,
+                                                   leases=True)
     for command, name, maker in (("rspamd", "rspamd, ratelimit", Rspamd),
                                  ("policyd-rate-limit", "policyd-rate-limit", Policyd),
                                  ("postfwd2", "postfwd", Postfwd)):
