@@ -100,7 +100,10 @@ def wait_for(what, test, timeout_s=20.0):
 
 def wait_result(what, attempt, wanted):
     """The result of the first attempt() of which wanted() is true."""
-    return wait_for(what, lambda: next(([r] for r in [attempt()] if wanted(r)), None))[0]
+    def found():
+        result = attempt()
+        return [result] if wanted(result) else None
+    return wait_for(what, found)[0]
 
 
 def can_connect(address):
