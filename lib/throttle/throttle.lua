@@ -275,14 +275,14 @@ local function add(w, amount)
     if w.length == 0 then
         call('HSET', w.key, 's', w.sum, 'e', w.head)
     else
+        if w.is_new then
+            call('HSET', w.key, 'h', w.head, 's', w.sum) -- first: without memory Redis refuses it, and so all
+        end
         if w.expired then
             call('HDEL', w.key, unpack(w.expired))
             w.expired = nil
         end
         w.newest = w.newest + amount
-        if w.is_new then
-            call('HSET', w.key, 'h', w.head, 's', w.sum)
-        end
         if w.newest > 0 then
             call('HSET', w.key, 's', w.sum, w.head % SLOTS, w.newest)
         end

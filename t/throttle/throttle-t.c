@@ -401,27 +401,33 @@ static void test_stalled(void)
     throttle_free(t);
 }
 
-/* The store goes away in the middle of a window. */
+/* The store goes away in the middle of a window, and grants nothing from then on, also not what
+ * opens a slice. */
 static void test_goes_on(void)
 {
-    const char *names_of_limits[] = {"domain/recipients/hour", "domain/messages/month"};
+    const char *names_of_limits[] = {"domain/recipients/hour", "domain/messages/month",
+                                     "domain/recipients/min"};
+    const struct timespec part_of_slice = {.tv_nsec = 100 * 1000 * 1000};
     struct throttle *t = throttle_make();
 
     rules.on_failure = ON_FAILURE_LOCAL;
     rules.nodes = 1;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         unsigned passed = 0;
+        struct lookup a;
 
         for (int n = 0; n < 6; n++)
             (void)ask_one(t, "on.example", names_of_limits[i], 10, 1);
         redis_run("CONFIG SET maxmemory 1");
         for (int n = 0; n < 20; n++) {
-            struct lookup a = ask_one(t, "on.example", names_of_limits[i], 10, 1);
-
-            passed += a.by == THROTTLE_BY_LOCAL && !a.answers[0].over;
+            if (i == 2)
+                (void)nanosleep(&part_of_slice, NULL);
+            a = ask_one(t, "on.example", names_of_limits[i], 10, 1);
+            passed += !a.answers[0].over;
         }
         redis_run("CONFIG SET maxmemory 0");
         IS_INT(passed, 4, "what the store granted counts when this process goes on alone");
+        IS_INT(a.by, THROTTLE_BY_LOCAL, names_of_limits[i]);
     }
     throttle_free(t);
 }
