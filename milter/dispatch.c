@@ -33,21 +33,13 @@ void dispatch_init(struct dispatch *g, const struct dispatch_parts *parts) TG_NO
     g->snapshot = parts->snapshot;
     name_quota_init(&g->names, 0);
     names_attach(g, parts->snapshot);
-    g->limiter = (struct limiter){parts->throttle, parts->violations, &g->log_limit};
+    g->limiter.throttle = parts->throttle;
+    g->limiter.violations = parts->violations;
+    g->limiter.log_limit = &g->log_limit;
     meter_init(&g->meter);
     g->sessions_max = parts->sessions_max;
     g->message_bytes = MESSAGE_BYTES;
     atomic_init(&g->lead_kept, true);
-}
-
-struct snapshot *dispatch_snapshot(struct dispatch *g)
-{
-    struct snapshot *s;
-
-    dispatch_lock_take(&g->lock);
-    s = snapshot_hold(g->snapshot);
-    dispatch_lock_give(&g->lock);
-    return s;
 }
 
 void dispatch_snapshot_swap(struct dispatch *g, struct snapshot *snapshot)
@@ -209,55 +201,6 @@ void dispatch_lead(struct dispatch_connection *c, bool kept)
     atomic_store(&c->dispatch->lead_kept, kept);
 }
 
-/* A call begins; each ends with end(). False: the door is shut, and the call must touch nothing
- * that the daemon frees. The order, busy before closed, is what dispatch_close relies on. */
-static bool begin(struct dispatch_connection *c)
-{
-    int slot;
-
-    TG_ASSERT(!c->is_waiting);
-    (void)atomic_fetch_add(&c->dispatch->busy, 1);
-    if (atomic_load(&c->dispatch->closed))
-        return false;
-    slot = atomic_load(&c->slot);
-    if (slot >= 0) /* this event proves that the MTA received the last answer */
-        journal_slot_clear(c->dispatch->journal, slot);
-    return true;
-}
-
-static void note_open(struct dispatch_connection *c)
-{
-    bool open = session_is_open(c->session);
-
-    if (open && !c->counted_open)
-        (void)atomic_fetch_add(&c->dispatch->open_messages, 1);
-    if (!open && c->counted_open)
-        (void)atomic_fetch_sub(&c->dispatch->open_messages, 1);
-    c->counted_open = open;
-}
-
-/* Mail deferred for a cause on our side: logged once a minute per cause. */
-static void log_deferred(struct dispatch *g, const char *why)
-{
-    uint64_t held_back;
-
-    if (why != NULL &&
-        log_limit_due(&g->log_limit, slice_str(why), clock_monotonic_ms(), MINUTE_MS, &held_back))
-        log_event(LOG_WARNING, "mail deferred", LOG_STR("why", why),
-                  LOG_NUM("more_before", held_back));
-}
-
-static struct session_action end(struct dispatch_connection *c, struct session_action a)
-{
-    if (a.what == SESSION_WAIT)
-        return a;
-    if (a.what == SESSION_REPLY)
-        log_deferred(c->dispatch, a.why);
-    note_open(c);
-    (void)atomic_fetch_sub(&c->dispatch->busy, 1);
-    return a;
-}
-
 /* --- events
  * ---------------------------------------------------------------------------------------- */
 
@@ -270,81 +213,34 @@ static void log_many(struct dispatch *g, unsigned sessions)
                   LOG_NUM("sessions", sessions), LOG_NUM("limit", g->sessions_max));
 }
 
-/* A stop: the message, if there is one, is over. */
 static struct session_action refuse(struct dispatch_connection *c)
 {
-    session_abort(c->session);
-    return end(c, action_refuse("451", "4.3.2",
-                                "Mail accounting is being restarted, try again in a minute",
-                                "tollgated is stopping"));
+    dispatch_unsay(c);
+    return dispatch_finish(c, dispatch_stopping(c));
 }
 
 struct session_action dispatch_connect(struct dispatch_connection *c,
                                        const struct session_client *client,
                                        const struct session_macros *macros)
 {
-    if (!begin(c))
+    if (!dispatch_begin(c))
         return refuse(c);
     if (!c->counted_session)
         log_many(c->dispatch, atomic_fetch_add(&c->dispatch->sessions, 1) + 1);
+    dispatch_unsay(c);
     (void)meter_connection(c); /* one that went before on the same connection */
     c->counted_session = true;
     c->is_continued = false;
     c->started_ms = clock_monotonic_ms();
-    return end(c, session_connect(c->session, client, macros));
+    return dispatch_finish(c, session_connect(c->session, client, macros));
 }
 
 struct session_action dispatch_helo(struct dispatch_connection *c)
 {
-    if (!begin(c))
+    if (!dispatch_begin(c))
         return refuse(c);
-    return end(c, session_helo(c->session));
-}
-
-static void drop_site(void *snapshot)
-{
-    snapshot_drop(snapshot);
-}
-
-/* Checked at MAIL, so that the client need not send the body first. */
-static bool journal_is_full(struct dispatch *g, const struct snapshot *snapshot)
-{
-    return snapshot->settings->ledger.on_full == ON_FAILURE_DEFER &&
-           journal_check(g->journal, NULL) != 0;
-}
-
-struct session_action dispatch_mail(struct dispatch_connection *c, struct slice path,
-                                    const struct session_macros *macros)
-{
-    struct session_world w;
-    struct snapshot *snapshot;
-
-    if (!begin(c))
-        return refuse(c);
-    session_abort(c->session);
-    if (atomic_load(&c->dispatch->draining))
-        return refuse(c);
-    snapshot = dispatch_snapshot(c->dispatch);
-    if (journal_is_full(c->dispatch, snapshot)) {
-        snapshot_drop(snapshot);
-        return end(c, action_no_room());
-    }
-    c->snapshot = snapshot;
-    w = (struct session_world){.hosted = snapshot->hosted,
-                               .release = drop_site,
-                               .owner = snapshot,
-                               .limits = c->dispatch->limiter.throttle != NULL};
-    return end(c, session_mail(c->session, &w, path, macros));
-}
-
-struct session_action dispatch_rcpt(struct dispatch_connection *c, struct slice path,
-                                    const struct session_macros *macros)
-{
-    if (!begin(c))
-        return refuse(c);
-    if (session_is_open(c->session)) /* and so has the snapshot */
-        session_know_room(c->session, limiter_has_room(&c->dispatch->limiter, c->snapshot->rules));
-    return end(c, dispatch_settle(c, session_rcpt(c->session, path, macros)));
+    dispatch_unsay(c);
+    return dispatch_finish(c, session_helo(c->session));
 }
 
 void dispatch_header(struct dispatch_connection *c, struct slice name, struct slice value)
@@ -360,16 +256,23 @@ void dispatch_body(struct dispatch_connection *c, size_t bytes)
 struct session_action dispatch_end(struct dispatch_connection *c,
                                    const struct session_macros *macros)
 {
-    if (!begin(c))
+    struct session_action refusal = c->refusal;
+
+    if (!dispatch_begin(c))
         return refuse(c);
-    return end(c, dispatch_settle(c, session_end(c->session, macros)));
+    if (!dispatch_is_refused(c))
+        return dispatch_finish(c, dispatch_settle(c, session_end(c->session, macros)));
+    dispatch_unsay(c);
+    session_abort(c->session);
+    return dispatch_finish(c, refusal);
 }
 
 void dispatch_abort(struct dispatch_connection *c)
 {
-    (void)begin(c);
+    (void)dispatch_begin(c);
+    dispatch_unsay(c);
     session_abort(c->session);
-    (void)end(c, action_continue());
+    (void)dispatch_finish(c, action_continue());
 }
 
 void dispatch_hand_over(struct dispatch_connection *c, int64_t now_ms)
@@ -415,7 +318,7 @@ static void connection_end(struct dispatch_connection *c, bool is_open)
         (void)atomic_fetch_sub(&g->sessions, 1);
     unlist(c); /* before the session ends: a stop looks at those that are listed */
     session_close(c->session);
-    (void)end(c, action_continue());
+    (void)dispatch_finish(c, action_continue());
     session_free(c->session);
     free(c);
 }
@@ -425,7 +328,7 @@ static void call_ended(struct dispatch_connection *c, struct session_action a)
     if (c->is_left)
         connection_end(c, true); /* and the call with it */
     else
-        c->waiter.resumed(c->waiter.context, end(c, a));
+        c->waiter.resumed(c->waiter.context, dispatch_finish(c, a));
 }
 
 void dispatch_wait_with(struct dispatch_connection *c, const struct dispatch_waiter *waiter)
@@ -441,5 +344,5 @@ void dispatch_leave(struct dispatch_connection *c)
     if (c->is_waiting)
         c->is_left = true; /* the errand still uses the session */
     else
-        connection_end(c, begin(c));
+        connection_end(c, dispatch_begin(c));
 }

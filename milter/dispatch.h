@@ -112,6 +112,17 @@ struct dispatch_waiter {
 void dispatch_wait_with(struct dispatch_connection *c, const struct dispatch_waiter *waiter)
     TG_NONNULL(1, 2);
 
+/* Replies that the MTA does not wait for. */
+struct dispatch_quiet {
+    bool mail, rcpt;
+};
+/* Which ones a connection that begins now can do without: that to MAIL; and that to RCPT, unless
+ * there is something to refuse. Sources that are not read yet, a full journal, a stop, a window
+ * that is full or a limit on bounces are best told before the message is sent. */
+struct dispatch_quiet dispatch_quiet(struct dispatch *g) TG_NONNULL(1) TG_EXCLUDES(dispatch_lock);
+/* What was agreed (all are answered, until it is said): what refuses the message is then said at
+ * the next event that the MTA waits for. */
+void dispatch_unheard(struct dispatch_connection *c, struct dispatch_quiet which) TG_NONNULL(1);
 /* `kept`: header values come with their leading blank (SMFIP_HDR_LEADSPC). */
 void dispatch_lead(struct dispatch_connection *c, bool kept) TG_NONNULL(1);
 struct session_action dispatch_connect(struct dispatch_connection *c,

@@ -91,6 +91,9 @@ static bool session_make(struct engine_connection *c)
         return false;
     dispatch_wait_with(c->session, &waiter);
     dispatch_lead(c->session, (c->server.steps & MILTER_LEAD_SPACE) != 0);
+    dispatch_unheard(c->session,
+                     (struct dispatch_quiet){.mail = (c->server.steps & MILTER_NR_MAIL) != 0,
+                                             .rcpt = (c->server.steps & MILTER_NR_RCPT) != 0});
     return true;
 }
 
@@ -102,6 +105,10 @@ static void session_leave(struct engine_connection *c)
 
 static void on_negotiated(struct engine_connection *c)
 {
+    struct dispatch_quiet quiet = dispatch_quiet(c->loop->shared->dispatch);
+
+    milter_server_quiet(&c->server,
+                        (quiet.mail ? MILTER_NR_MAIL : 0) | (quiet.rcpt ? MILTER_NR_RCPT : 0));
     if (session_make(c))
         milter_server_agree(&c->server, &c->loop->out);
     else

@@ -13,8 +13,10 @@
 
 enum { NOTES_BYTES = 256 << 20, BARRIER_MS = 2000, SESSION_BYTES = 4 << 20 };
 
-/* Of the notes, first in them: another form is not read. */
-#define NOTES_FORM UINT32_C(0x74676e31)
+/* Of the notes, first in them: another form is not read. Those who wrote the old one answered every
+ * MAIL and RCPT, and must not get a session in which that was agreed away. */
+#define NOTES_FORM     UINT32_C(0x74676e32)
+#define NOTES_FORM_OLD UINT32_C(0x74676e31)
 
 /* --- giving
  * ------------------------------------------------------------------------------------------- */
@@ -207,7 +209,7 @@ static bool find_note(const struct engine_heritage *h, uint64_t inode, struct mi
     struct slice rest = buf_slice(&h->notes), bytes;
     uint32_t form, high, low;
 
-    if (!slice_take_u32(&rest, &form) || form != NOTES_FORM)
+    if (!slice_take_u32(&rest, &form) || (form != NOTES_FORM && form != NOTES_FORM_OLD))
         return false;
     while (slice_take_u32(&rest, &high) && slice_take_u32(&rest, &low) &&
            slice_take_text(&rest, &bytes) && slice_take_text(&rest, session)) {

@@ -174,8 +174,18 @@ void limiter_conclude(struct limiter *l, const struct limit_rules *rules, enum t
         answer->verdict = limit_checks_decide(&answer->checks, answer->tests, rules->observe);
 }
 
+static void note_bounces(struct limiter *l, const struct limit_checks *checks)
+{
+    for (size_t i = 0; i < checks->count; i++) {
+        if (checks->list[i].metric == METRIC_BOUNCES)
+            l->has_met_bounces = true;
+    }
+}
+
 void limiter_report(struct limiter *l, const struct limit_question *q, struct limit_answer *answer)
 {
+    if (q->classified->is_bounce)
+        note_bounces(l, &answer->checks);
     if (answer->tests != NULL && (!q->is_look || answer->verdict.action >= ACTION_DEFER))
         report_all(l, q, answer);
 }
@@ -192,6 +202,13 @@ static void ask(struct limiter *l, const struct limit_rules *rules, bool consume
 bool limiter_has_room(const struct limiter *l, const struct limit_rules *rules)
 {
     return l->throttle == NULL || rules->observe || !throttle_has_full(l->throttle);
+}
+
+bool limiter_may_refuse(const struct limiter *l, const struct limit_rules *rules)
+{
+    if (l->throttle == NULL || rules->observe)
+        return false;
+    return rules->bounces || l->has_met_bounces || throttle_has_full(l->throttle);
 }
 
 /* A look at mail that is no bounce asks what is full, and mostly nothing is. */

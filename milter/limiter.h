@@ -18,7 +18,8 @@
 struct limiter {
     struct throttle *throttle;
     struct violation_log *violations;
-    struct log_limit *log_limit; /* for complaints, once a minute each */
+    struct log_limit *log_limit;  /* for complaints, once a minute each */
+    _Atomic bool has_met_bounces; /* a limit on bounces, which no plan may name */
 };
 
 /* False: limiter_ask answers that question from memory. */
@@ -27,6 +28,8 @@ bool limiter_needs_store(const struct limiter *l, const struct limit_rules *rule
 /* No window is known to be full, or none stops anything: a look at RCPT finds nothing, but for a
  * bounce's. */
 bool limiter_has_room(const struct limiter *l, const struct limit_rules *rules) TG_NONNULL(1, 2);
+/* A recipient may be refused, so that somebody should hear it. */
+bool limiter_may_refuse(const struct limiter *l, const struct limit_rules *rules) TG_NONNULL(1, 2);
 void limiter_ask(struct limiter *l, const struct limit_rules *rules,
                  const struct limit_question *question, struct limit_answer *answer) TG_NONNULL(1);
 

@@ -119,9 +119,10 @@ struct session_action session_helo(struct session *s) TG_NONNULL(1);
 struct session_action session_mail(struct session *s, const struct session_world *w,
                                    struct slice path, const struct session_macros *macros)
     TG_NONNULL(1);
-/* Whether, as far as is known, no window of a limit is full. Then recipients are not looked at, but
- * for those of the null sender. False until it is said. */
-void session_know_room(struct session *s, bool has_room) TG_NONNULL(1);
+/* At which recipients limits are looked: none where a refusal would not be heard, those of the null
+ * sender where no window is known to be full. All, until it is said. */
+enum session_looks { SESSION_LOOKS_ALL, SESSION_LOOKS_BOUNCES, SESSION_LOOKS_NONE };
+void session_look_at(struct session *s, enum session_looks which) TG_NONNULL(1);
 struct session_action session_rcpt(struct session *s, struct slice path,
                                    const struct session_macros *macros) TG_NONNULL(1);
 /* `value` has its leading blank if the MTA sends it (SMFIP_HDR_LEADSPC); `lead` is 1 if the MTA has

@@ -57,14 +57,21 @@ static struct session_action look_judge(struct session *s)
     return (struct session_action){.what = SESSION_LIMIT, .limits = &s->question};
 }
 
-void session_know_room(struct session *s, bool has_room)
+void session_look_at(struct session *s, enum session_looks which)
 {
-    s->has_room = has_room;
+    s->looks = which;
+}
+
+static bool is_looked_at(const struct session *s)
+{
+    if (!s->hosted.limits || !s->smtp || s->looks == SESSION_LOOKS_NONE)
+        return false;
+    return s->looks == SESSION_LOOKS_ALL || address_is_null(&s->facts.sender);
 }
 
 struct session_action session_look(struct session *s)
 {
-    if (!s->hosted.limits || !s->smtp || (s->has_room && !address_is_null(&s->facts.sender)))
+    if (!is_looked_at(s))
         return action_continue();
     look_begin(s);
     return look_judge(s);

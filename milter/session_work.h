@@ -22,7 +22,8 @@ struct live_target {
 
 struct session {
     struct arena connection, message, look;
-    bool smtp, has_room; /* session_know_room */
+    bool smtp;
+    enum session_looks looks;
     struct slice client_ip, version;
     struct visited visited;
     enum envelope_mta mta;

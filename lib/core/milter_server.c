@@ -38,8 +38,8 @@ static const struct milter_server_command commands[] = {
     {MILTER_MACRO, false, STATES, MILTER_SERVER_MORE, -1, 0},
     {MILTER_HEADER, false, ST_HDRS, MILTER_SERVER_HEADER, -1, MILTER_NR_HEADER},
     {MILTER_BODY, false, ST_BODY, MILTER_SERVER_BODY, -1, MILTER_NR_BODY},
-    {MILTER_RCPT, false, ST_RCPT, MILTER_SERVER_RCPT, MILTER_STAGE_DATA, 0},
-    {MILTER_MAIL, false, ST_MAIL, MILTER_SERVER_MAIL, MILTER_STAGE_RCPT, 0},
+    {MILTER_RCPT, false, ST_RCPT, MILTER_SERVER_RCPT, MILTER_STAGE_DATA, MILTER_NR_RCPT},
+    {MILTER_MAIL, false, ST_MAIL, MILTER_SERVER_MAIL, MILTER_STAGE_RCPT, MILTER_NR_MAIL},
     {MILTER_EOM, true, ST_ENDM, MILTER_SERVER_END, -1, 0},
     {MILTER_ABORT, true, ST_ABRT, MILTER_SERVER_ABORT, -1, 0},
     {MILTER_CONNECT, false, ST_CONN, MILTER_SERVER_CONNECT, MILTER_STAGE_HELO, MILTER_NR_CONNECT},
@@ -243,7 +243,12 @@ void milter_server_agree(struct milter_server *s, struct buf *out)
     milter_wire_end(out, begun);
 }
 
-/* 0: every event of that state is answered. */
+void milter_server_quiet(struct milter_server *s, uint32_t steps)
+{
+    s->steps |= s->offered & steps & ENVELOPE_STEPS;
+}
+
+/* The step by which an event of that state gets no answer; 0: each is answered. */
 static uint32_t unanswered(unsigned state)
 {
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
@@ -264,14 +269,15 @@ void milter_server_answer(struct milter_server *s, struct buf *out, enum milter_
                           struct slice text)
 {
     uint32_t quiet = s->is_negotiated ? unanswered(s->event) : 0;
+    bool plain = (quiet & ~ENVELOPE_STEPS) != 0; /* nobody asked for more than CONTINUE */
     size_t begun;
 
+    if ((s->steps & quiet) != 0)
+        return;
     if (kind != MILTER_CONTINUE)
         refused(s);
-    if (quiet != 0 && (s->offered & quiet) != 0)
-        return;
-    begun = milter_wire_begin(out, quiet != 0 ? MILTER_CONTINUE : (char)kind);
-    if (quiet == 0 && kind == MILTER_REPLY_CODE)
+    begun = milter_wire_begin(out, plain ? MILTER_CONTINUE : (char)kind);
+    if (!plain && kind == MILTER_REPLY_CODE)
         milter_wire_add_string(out, text);
     milter_wire_end(out, begun);
 }

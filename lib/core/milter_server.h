@@ -22,7 +22,9 @@
  *
  * The filter sees MAIL, RCPT, header lines, the number of body bytes and the end of message. It
  * declines DATA, end of header and unknown commands, and asks for no reply to connect, HELO, header
- * and body; where the MTA wants one all the same it gets "continue".
+ * and body; where the MTA wants one all the same it gets "continue". It may do without a reply to
+ * MAIL and RCPT, too, each of which costs the client a round trip; then it says at the end of
+ * message what it has to say.
  *
  * Body bytes are not looked at: they are skipped as they come, the event follows at the packet's
  * end. Any other packet must be in `in` as a whole; until then it stays there.
@@ -98,6 +100,9 @@ bool milter_server_peer(const struct milter_server *s, struct milter_server_even
 /* Is a message under way (from MAIL to the end of message)? */
 bool milter_server_in_mail(const struct milter_server *s) TG_NONNULL(1);
 
+/* Before milter_server_agree: MAIL, RCPT or both get no answer (MILTER_NR_*), if the MTA offers
+ * that. What was agreed is in `steps`. */
+void milter_server_quiet(struct milter_server *s, uint32_t steps) TG_NONNULL(1);
 /* Adds the reply of the negotiation, with the macros to be sent. */
 void milter_server_agree(struct milter_server *s, struct buf *out) TG_NONNULL(1);
 /* Adds CONTINUE, TEMPFAIL, REJECT, or REPLY_CODE with a text ("451 4.7.1 text"); or nothing where

@@ -41,7 +41,7 @@ bool milter_server_restore(struct milter_server *s, struct slice *in)
         return false;
     s->version = word[0];
     s->actions = word[1] & WANTED_ACTIONS;
-    s->steps = word[2] & WANTED_STEPS;
+    s->steps = word[2] & (WANTED_STEPS | ENVELOPE_STEPS);
     s->offered = word[3];
     s->is_negotiated = word[4] != 0;
     s->state = s->event = (unsigned char)word[5];

@@ -31,6 +31,8 @@ enum milter_server_state {
 #define WANTED_STEPS                                                                               \
     (MILTER_NO_DATA | MILTER_NO_EOH | MILTER_NO_UNKNOWN | MILTER_NR_CONNECT | MILTER_NR_HELO |     \
      MILTER_NR_HEADER | MILTER_NR_BODY | MILTER_LEAD_SPACE)
+/* And if the filter has nothing to say there (milter_server_quiet). */
+#define ENVELOPE_STEPS (MILTER_NR_MAIL | MILTER_NR_RCPT)
 #define WANTED_ACTIONS (MILTER_CAN_QUARANTINE | MILTER_CAN_SET_SYMLIST)
 /* What an MTA offers that says nothing: version 1 of the protocol. */
 #define FIRST_ACTIONS 0x0fu

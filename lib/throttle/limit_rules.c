@@ -75,6 +75,15 @@ static int fill(struct limit_rules *r, const struct settings *s, struct err *err
     return add_reply(r, s, err);
 }
 
+static bool plan_limits_bounces(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->limits[i].metric == METRIC_BOUNCES)
+            return true;
+    }
+    return false;
+}
+
 struct limit_rules *limit_rules_new(const struct settings *s, struct err *err)
 {
     struct limit_rules *r = calloc(1, sizeof *r);
@@ -92,6 +101,8 @@ struct limit_rules *limit_rules_new(const struct settings *s, struct err *err)
     r->exempt.delimiters = slice_str(s->accounting.delimiter);
     r->plans = s->plans;
     r->plan_count = s->plan_count;
+    for (size_t i = 0; i < r->plan_count; i++)
+        r->bounces = r->bounces || plan_limits_bounces(&r->plans[i]);
     if (fill(r, s, err) == 0)
         return r;
     limit_rules_free(r);

@@ -21,7 +21,8 @@
 struct limit_rules {
     struct arena arena;
     bool observe;
-    bool leases; /* room is leased ahead of messages (leases.h) */
+    bool bounces; /* a plan limits them */
+    bool leases;  /* room is leased ahead of messages (leases.h) */
     enum on_failure on_failure;
     unsigned client_v6_prefix;
     uint64_t nodes; /* each limit is divided by it while limiting locally */

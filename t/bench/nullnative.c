@@ -1,9 +1,10 @@
 /*
- * nullnative SOCKET
+ * nullnative SOCKET [quiet]
  *
  * The native engine with a dispatch that counts header and body bytes and does nothing else: what
  * the engine alone costs, as nullmilter is for libmilter. Linked with the engine's objects; the
- * functions below stand for milter/dispatch.c.
+ * functions below stand for milter/dispatch.c. It answers MAIL, RCPT and the end of message; quiet:
+ * only the last, as tollgated does where there is nothing to refuse.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct dispatch_connection {
 };
 
 static struct dispatch nothing;
+static bool is_quiet;
 
 struct dispatch_connection *dispatch_enter(struct dispatch *g)
 {
@@ -35,6 +37,17 @@ struct errands *dispatch_errands_new(struct dispatch *g, struct err *err)
 void dispatch_wait_with(struct dispatch_connection *c, const struct dispatch_waiter *waiter)
 {
     (void)c, (void)waiter;
+}
+
+struct dispatch_quiet dispatch_quiet(struct dispatch *g)
+{
+    (void)g;
+    return (struct dispatch_quiet){.mail = is_quiet, .rcpt = is_quiet};
+}
+
+void dispatch_unheard(struct dispatch_connection *c, struct dispatch_quiet which)
+{
+    (void)c, (void)which;
 }
 
 void dispatch_lead(struct dispatch_connection *c, bool kept)
@@ -126,10 +139,11 @@ int main(int argc, char **argv)
     struct settings settings = {.milter = {.mode = 0666, .timeout_ms = INT64_C(7200000)}};
     struct err err;
 
-    if (argc != 2) {
-        (void)fprintf(stderr, "usage: nullnative SOCKET\n");
+    if (argc < 2 || argc > 3) {
+        (void)fprintf(stderr, "usage: nullnative SOCKET [quiet]\n");
         return EX_USAGE;
     }
+    is_quiet = argc > 2;
     settings.milter.socket = argv[1];
     settings.milter.group = group;
     settings.milter.engine = engine;

@@ -268,13 +268,14 @@ static void test_macros_again(void)
     buf_reset(&wire);
 }
 
-static void answers_are(uint32_t steps, struct slice want, const char *what)
+static void answers_are(uint32_t steps, uint32_t quiet, struct slice want, const char *what)
 {
     struct milter_server s;
 
     milter_server_init(&s);
     offer(6, 0x21, steps);
     (void)play(&s, 100);
+    milter_server_quiet(&s, quiet);
     buf_reset(&wire);
     add('C', peer);
     add('H', SLICE("h\0"));
@@ -295,9 +296,15 @@ static void answers_are(uint32_t steps, struct slice want, const char *what)
 
 static void test_answers(void)
 {
-    answers_are(0x1fffff, SLICE(PACKET("c") PACKET("t") PACKET("c") PACKET("c")),
+    const uint32_t envelope = MILTER_NR_MAIL | MILTER_NR_RCPT;
+
+    answers_are(0x1fffff, 0, SLICE(PACKET("c") PACKET("t") PACKET("c") PACKET("c")),
                 "answered: MAIL, RCPT, what was declined, end of message");
-    answers_are(0x3ff & ~MILTER_NR_HEADER,
+    answers_are(0x1fffff, MILTER_NR_MAIL, SLICE(PACKET("t") PACKET("c") PACKET("c")),
+                "not MAIL, where that was agreed");
+    answers_are(0x1fffff, envelope, SLICE(PACKET("c") PACKET("c")),
+                "nor RCPT, even if it is refused");
+    answers_are(0x3ff & ~MILTER_NR_HEADER, envelope,
                 SLICE(PACKET("c") PACKET("c") PACKET("c") PACKET("t") PACKET("c") PACKET("c")
                           PACKET("c") PACKET("c")),
                 "an MTA that wants a reply to each event gets it");

@@ -32,6 +32,7 @@ HDR_LEADSPC = 0x100000
 STAGES = {b'C': 0, b'H': 1, b'M': 2, b'R': 3, b'T': 4, b'E': 5, b'N': 6}
 CHUNK_BYTES = 65535
 OFFER_ACTIONS, OFFER_STEPS = 0x1ff, 0x1fffff
+HEARD_STEPS = OFFER_STEPS & ~0xc000  # of an MTA that wants a reply to MAIL and RCPT
 
 # The macros sent when a filter asks for none (braces left out here, put back on the wire).
 POSTFIX_MACROS = {b'C': 'j daemon_name daemon_addr v _', b'H': 'tls_version cipher cipher_bits',
@@ -267,14 +268,15 @@ class Session:
     client      address of the SMTP client; None: the sendmail command (no SMTP); 'unknown'
     auth        login of SMTP AUTH (sent as {auth_authen} at each MAIL)
     mta         'postfix' or 'sendmail'
+    steps       what it can do without (HEARD_STEPS)
     """
 
     def __init__(self, address, client='203.0.113.9', auth='', mta='postfix', host='client.test',
-                 port=40000, timeout=30):
+                 port=40000, timeout=30, steps=OFFER_STEPS):
         self.milter, self.client, self.auth, self.mta = Milter(address, timeout), client, auth, mta
         self.defaults = POSTFIX_MACROS if mta == 'postfix' else SENDMAIL_MACROS
         self.offered = ON_REQUEST[mta] | set(' '.join(self.defaults.values()).split())
-        self.milter.negotiate()
+        self.milter.negotiate(steps=steps)
         self.known = {
             'j': 'mx.test', 'daemon_name': 'mx.test', 'daemon_addr': '127.0.0.1',
             'if_name': 'mx.test',

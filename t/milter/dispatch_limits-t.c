@@ -285,6 +285,39 @@ static void test_given_up(void)
     freeReplyObject(used);
 }
 
+/* A connection that begins now hears what is said at RCPT where that may be a refusal. */
+static void test_quiet(void)
+{
+    static struct peer peers[MANY];
+    const struct session_macros outside = {.queue_id = SLICE("Q1")};
+    unsigned refused;
+    struct peer p;
+
+    redis_run("FLUSHALL");
+    redis_run("HSET tg:{example.com}:limits domain/bounces/hour max=5");
+    start("local", 10000);
+    OK(dispatch_quiet(&dispatch).rcpt, "no window is full");
+    enter_all(peers);
+    (void)say_many(peers, &refused);
+    OK(!dispatch_quiet(&dispatch).rcpt, "one is");
+    leave_all(peers);
+    stop();
+    start("local", 10000);
+    OK(dispatch_quiet(&dispatch).rcpt, "no limit on bounces is known");
+    enter(&p);
+    dispatch_unheard(p.c, (struct dispatch_quiet){true, true});
+    redis_run("CONFIG RESETSTAT");
+    (void)dispatch_mail(p.c, SLICE("<>"), &outside);
+    p.last = dispatch_rcpt(p.c, SLICE("<bob@example.com>"), &outside);
+    IS_INT(p.last.what, SESSION_CONTINUE, "a bounce's recipient whose refusal nobody would hear");
+    IS_INT(redis_calls("evalsha"), 0, "is not looked at");
+    p.last = dispatch_end(p.c, &outside);
+    OK(run_until_answered(&p) && p.last.what == SESSION_CONTINUE, "but at the end");
+    OK(!dispatch_quiet(&dispatch).rcpt, "from then on RCPT is answered");
+    dispatch_leave(p.c);
+    stop();
+}
+
 /* Limits that take nearly all of the time, and a throttle that does not answer: both have it
  * together. */
 static void test_one_deadline(void)
@@ -325,6 +358,7 @@ int main(void)
     test_away();
     test_left();
     test_given_up();
+    test_quiet();
     test_one_deadline();
     redis_fixture_stop(&redis);
     fixture_fini();

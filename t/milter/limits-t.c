@@ -98,7 +98,7 @@ static void test_known_room(void)
     struct play p;
 
     begin(&p, "domain/recipients/hour", ACTION_DEFER, 10);
-    session_know_room(p.session, true);
+    session_look_at(p.session, SESSION_LOOKS_BOUNCES);
     mail(&p, "alice@example.com", "<alice@example.com>");
     OK(play_rcpt(&p, "<a@one.test>").what == SESSION_CONTINUE && p.looks == 0,
        "where no window is known to be full no recipient is looked at");
@@ -107,7 +107,11 @@ static void test_known_room(void)
     (void)play_mail(&p, "<>");
     OK(play_rcpt(&p, "<bob@example.com>").what == SESSION_REPLY && p.looks == 1,
        "a bounce's recipient is");
-    session_know_room(p.session, false);
+    session_look_at(p.session, SESSION_LOOKS_NONE);
+    (void)play_mail(&p, "<>");
+    OK(play_rcpt(&p, "<bob@example.com>").what == SESSION_CONTINUE && p.looks == 1,
+       "but where nobody would hear of it");
+    session_look_at(p.session, SESSION_LOOKS_ALL);
     limit_set("domain/recipients/hour", 10, ACTION_DEFER);
     mail(&p, "alice@example.com", "<alice@example.com>");
     OK(play_rcpt(&p, "<a@one.test>").what == SESSION_REPLY, "and each where one is full");

@@ -5,6 +5,7 @@ or lost, no message deferred, each is counted once.
 TG_RESTARTS: how many (5 without it; 1,000 take an hour)."""
 
 import os
+import select
 import signal
 import sys
 import threading
@@ -117,7 +118,7 @@ def test_what_is_known():
             milterclient.Session(site.daemon.socket, mta="sendmail") as other:
         old = milterclient.Milter(site.daemon.socket).negotiate(version=2, actions=1, steps=0x3f)
         bare = milterclient.Milter(site.daemon.socket)
-        half = milterclient.Milter(site.daemon.socket).negotiate()
+        half = milterclient.Milter(site.daemon.socket).negotiate(steps=milterclient.HEARD_STEPS)
         half.send_raw(b"\0\0\0\6Mab")
         r = customer.deliver(ALICE, [OUTSIDE], MESSAGE)
         tap.ok(r.accepted, "a message before", r)
@@ -125,6 +126,9 @@ def test_what_is_known():
         proc.wait_for("sessions to be taken", lambda: site.keeper.names() == ["milter"])
         r = customer.deliver("alice@example.com", [OUTSIDE], MESSAGE)
         tap.ok(r.accepted, "a message after, of a customer's client", r)
+        tap.ok(customer.milter.steps & 0xc000 == 0xc000 and
+               not select.select([customer.milter.sock], [], [], 0.2)[0],
+               "with the one reply that was agreed upon")
         tap.ok(other.deliver(OUTSIDE, [ALICE], MESSAGE).accepted, "one from Sendmail")
         tap.same(old.connect("h", "203.0.113.9", 25).code, "c", "one that wants each reply")
         tap.ok(bare.negotiate().version == 6, "one that had said nothing")
@@ -145,7 +149,7 @@ def test_what_is_known():
 def test_under_way():
     """A message under way ends in the old process; then its session goes over."""
     site = Site("restart-busy")
-    with milterclient.Session(site.daemon.socket) as s:
+    with milterclient.Session(site.daemon.socket, steps=milterclient.HEARD_STEPS) as s:
         s.queue_id = milterclient.next_queue_id()
         s.mail(OUTSIDE)
         s.rcpt(ALICE)
