@@ -2,9 +2,9 @@
  * nullmilter SOCKET [STEPS]
  *
  * A milter on libmilter that counts header and body bytes and does nothing else: what libmilter
- * alone costs. It negotiates what tollgated does on libmilter, no replies to header fields among
- * it, or STEPS (a number, as SMFIP_*): 0x340 is what libmilter negotiates for a filter with these
- * callbacks that does not negotiate.
+ * alone costs. It negotiates what tollgated does on its own engine, no replies to MAIL, RCPT and
+ * header fields among it, or STEPS (a number, as SMFIP_*): 0x340 is what libmilter negotiates for a
+ * filter with these callbacks that does not negotiate.
  */
 #include <libmilter/mfapi.h>
 #include <stdio.h>
@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sysexits.h>
 
-static unsigned long wanted_steps =
-    SMFIP_NODATA | SMFIP_NOEOH | SMFIP_NOUNKNOWN | SMFIP_NR_HDR | SMFIP_HDR_LEADSPC;
+static unsigned long wanted_steps = SMFIP_NODATA | SMFIP_NOEOH | SMFIP_NOUNKNOWN | SMFIP_NR_MAIL |
+                                    SMFIP_NR_RCPT | SMFIP_NR_HDR | SMFIP_HDR_LEADSPC;
 
 static sfsistat quiet_if(unsigned long step)
 {
@@ -46,10 +46,16 @@ static sfsistat on_helo(SMFICTX *ctx, char *name)
     return SMFIS_CONTINUE;
 }
 
-static sfsistat on_path(SMFICTX *ctx, char **args)
+static sfsistat on_mail(SMFICTX *ctx, char **args)
 {
     (void)ctx, (void)args;
-    return SMFIS_CONTINUE;
+    return quiet_if(SMFIP_NR_MAIL);
+}
+
+static sfsistat on_rcpt(SMFICTX *ctx, char **args)
+{
+    (void)ctx, (void)args;
+    return quiet_if(SMFIP_NR_RCPT);
 }
 
 static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
@@ -89,8 +95,8 @@ int main(int argc, char **argv)
                               .xxfi_version = SMFI_VERSION,
                               .xxfi_connect = on_connect,
                               .xxfi_helo = on_helo,
-                              .xxfi_envfrom = on_path,
-                              .xxfi_envrcpt = on_path,
+                              .xxfi_envfrom = on_mail,
+                              .xxfi_envrcpt = on_rcpt,
                               .xxfi_header = on_header,
                               .xxfi_body = on_body,
                               .xxfi_eom = on_plain,

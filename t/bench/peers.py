@@ -186,10 +186,12 @@ class Postfwd(Peer):
 
 
 # The floor of filters on that library that are written as its documentation shows, where each event
-# is answered; and of one that asks the MTA not to wait for answers to header fields.
+# is answered; that of our engine where MAIL, RCPT and end of message are; and of both when they
+# have asked the MTA to wait for the answer to the end of message alone.
 N = "libmilter, nothing"
 FEW = "libmilter, nothing, few replies"
 NATIVE = "native, nothing"
+NATIVE_FEW = "native, nothing, few replies"
 ASKS_NOTHING = "0x340"  # SMFIP_NODATA, _NOEOH and _NOUNKNOWN, which libmilter sets by itself
 
 
@@ -200,6 +202,7 @@ def makers():
              FEW: lambda n, f: Null(n, f, "t/bench/nullmilter")}
     if os.path.exists(program("t/bench/nullnative")):
         found[NATIVE] = lambda n, f: Null(n, f, "t/bench/nullnative")
+        found[NATIVE_FEW] = lambda n, f: Null(n, f, "t/bench/nullnative", "quiet")
     for engine in Tollgated.engines():
         of = "" if engine in (None, "native") else ", on libmilter"
         found["tollgated" + of] = functools.partial(Tollgated, engine=engine)
