@@ -215,14 +215,27 @@ static int base_set(struct ledger *l, uint64_t number, struct err *err)
     return ledger_meta_set(l, &meta, err);
 }
 
+/* A run that began above `number` had a journal that is gone, of which nothing was counted here:
+ * the numbers from `number` on are given again, so no run before can have given them. */
+static int runs_clip(struct ledger *l, uint64_t number, struct err *err)
+{
+    sqlite3_stmt *clip = ledger_statement(l, STATEMENT_RUN_CLIP);
+
+    (void)sqlite3_bind_int64(clip, 1, (int64_t)number);
+    return ledger_run(l, clip, "beginning a run", err) < 0 ? -1 : 0;
+}
+
 int ledger_run_begin(struct ledger *l, struct slice run, uint64_t number, struct err *err)
 {
     sqlite3_stmt *add = ledger_statement(l, STATEMENT_RUN_ADD);
     int64_t unmet;
 
+    if (runs_clip(l, number, err) < 0)
+        return -1;
+
     if (ledger_number(l, ledger_statement(l, STATEMENT_RUN_UNMET), -1, &unmet, err) < 0)
         return -1;
-    if (unmet < 0 && base_set(l, number, err) < 0)
+    if ((unmet < 0 || number < l->meta.base) && base_set(l, number, err) < 0)
         return -1;
     l->is_met = false;
     l->run_from = unmet < 0 || number < (uint64_t)unmet ? number : (uint64_t)unmet;

@@ -31,6 +31,7 @@
               " ORDER BY name = ?1 DESC, id DESC")                                                 \
     X(SHARE_SET, "UPDATE nodes SET met = ?2, speaks = ?3, claim = ?4 WHERE id = ?1")               \
     X(RUN_ADD, "INSERT INTO runs (run, began, met) VALUES (?1, ?2, 0)")                            \
+    X(RUN_CLIP, "UPDATE runs SET began = ?1 WHERE began > ?1")                                     \
     X(RUN_PRUNE, "DELETE FROM runs WHERE id <= (SELECT max(id) FROM runs) - 1000")                 \
     X(RUN_UNMET, "SELECT min(began) FROM runs WHERE id > (SELECT coalesce(max(id), 0) FROM runs"   \
                  " WHERE met = 1) HAVING count(*) > 0")                                            \

@@ -323,6 +323,11 @@ static void test_runs(void)
     OK(ledger_run_begin(l, SLICE("00000000000000a3"), 12, &err) == 0 && ledger_run_from(l) == 12,
        "the third begins by itself");
     OK(ledger_meta(l)->base == 12, "and what rows are then is their base");
+    OK(ledger_run_begin(l, SLICE("00000000000000a4"), 10, &err) == 0 && ledger_run_from(l) == 10 &&
+           ledger_meta(l)->base == 10,
+       "a fourth, of a journal that went back, begins below it");
+    OK(ledger_run_find(l, SLICE("00000000000000a2"), &end, &err) == 1 && end == 10,
+       "where the second has ended, then");
     ledger_close(l);
     ledger_close(open_as("mx1"));
 }

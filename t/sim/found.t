@@ -17,8 +17,11 @@ FOUND = (
     (553699, "the model took what was on its way to Redis for not said yet"),
     (581882, "the model put a server back whose loss a restored state_dir could not know of"),
     (595746, "pushed_through passed over a clock that was set back and on again between two steps"),
+    (758861, "a journal went back, before anything of it was counted, to below a run's begin"),
+    (793978, "the same after its ledger was restored"),
     (506473, "the model restored records whose numbers were others' since a loss of power: hours"),
     (581898, "the model restored records whose numbers were others' since a loss of power: days"),
+    (726539, "the model expected whole rows of lost records, while Redis had not all back"),
 )
 
 

@@ -44,6 +44,8 @@ static bool is_between_shares(const struct sim *m, size_t node, const char *name
 
 static void rows_lost(struct sim *m)
 {
+    for (size_t i = 0; i < SIM_NODES; i++)
+        m->is_robbed[i] = true;
     m->has_lost_rows = m->has_lost_rows || m->has_lost_records || m->has_seals_alone;
 }
 
@@ -75,10 +77,13 @@ static void flush(struct sim *m)
     sim_store_flush();
 }
 
-/* The same where the server was emptied first, and the node has not noticed yet. */
+/* The same where the server was emptied first, and the node has not noticed yet. What is in it by
+ * then of the records that are lost, if only late commands, may be a part of their rows. */
 void sim_cut_back(struct sim *m, size_t node)
 {
     char named[16];
+
+    m->has_lost_rows = m->has_lost_rows || m->is_robbed[node];
 
     named_share(&m->nodes[node], named);
     if (named[0] == '\0')

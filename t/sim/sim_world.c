@@ -240,6 +240,8 @@ void sim_work(struct sim *m, size_t node, bool pushes)
         sim_fail(m, "the journal is damaged", n->folding.journal_problem.text);
     for (int i = 0; pushes && rc == 1 && i < 20; i++)
         rc = sim_node_push(n, &err);
+    if (pushes && rc == 0)
+        m->is_robbed[node] = false;
     sim_trace(m, pushes ? "fold and push" : "fold", node, rc);
 }
 

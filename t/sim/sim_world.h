@@ -57,6 +57,7 @@ struct sim {
     struct sim_node nodes[SIM_NODES];
     struct sim_backup backups[SIM_NODES];
     bool is_cut_back[SIM_NODES]; /* the journal, by a backup or a loss of power */
+    bool is_robbed[SIM_NODES];   /* of what it had in Redis, and has not put all there again */
     struct sim_record records[SIM_RECORDS_MAX];
     size_t count;
     uint32_t step, saved_step;
