@@ -7,9 +7,11 @@ import math
 import os
 import sys
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 360, 64, 20, 56, 48
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 400, 64, 20, 96, 48
+NAMES = 40  # where those of the lines begin
 # Colours that differ in brightness as well as in hue, and a shape each, for those who see fewer.
-COLOURS = ("#1b5e9b", "#c2571a", "#2e8540", "#7b3fa0", "#8a6d00", "#555555")
+COLOURS = ("#1b5e9b", "#c2571a", "#2e8540", "#7b3fa0", "#8a6d00", "#555555",
+           "#c2327d")
 STYLE = ("text { font: 12px sans-serif; fill: #222 } .t { font-size: 14px; font-weight: bold } "
          ".g { stroke: #ddd } .a { stroke: #555 } "
          "@media (prefers-color-scheme: dark) { svg { background: #1d1d1d } text { fill: #ddd } "
@@ -73,7 +75,7 @@ class Chart:
                             "</circle>" % (at + (3 + number % 2, colour, html.escape(name),
                                                  short(value))))
         left = 8 + LEFT + number % 3 * 215
-        top = TOP - 24 + number // 3 * 16
+        top = NAMES + number // 3 * 16
         self.out.append('<rect x="%d" y="%d" width="10" height="10" fill="%s"/><text x="%d" y="%d">'
                         "%s</text>" % (left, top - 9, colour, left + 14, top, html.escape(name)))
 
