@@ -160,7 +160,8 @@ static void grow_older(struct push *p, const struct push_now *now)
 static int pass_trip(struct push *p, struct pass *pass, enum ledger_walk which,
                      const struct push_now *now, struct push_batch_result *r, struct err *err)
 {
-    int rc = push_batch_run(&p->trip, which, pass->after, TRIP_ROWS, expiry_now(p, now), r, err);
+    size_t most = ledger_dirty_rows(p->ledger) > CALM_ROWS ? TRIP_ROWS : TRIP_ROWS_CALM;
+    int rc = push_batch_run(&p->trip, which, pass->after, most, expiry_now(p, now), r, err);
 
     note(p, r);
     if (rc < 0) {
@@ -168,7 +169,7 @@ static int pass_trip(struct push *p, struct pass *pass, enum ledger_walk which,
         return -1;
     }
     pass->after = r->last_id;
-    pass->is_open = r->seen == TRIP_ROWS;
+    pass->is_open = r->seen == most;
     return 0;
 }
 

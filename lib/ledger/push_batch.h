@@ -29,7 +29,9 @@
  * that asks it about its limits waits for them.
  */
 
-#define TRIP_ROWS 64
+#define TRIP_ROWS      64
+#define TRIP_ROWS_CALM 16 /* costs more a row: while no more than CALM_ROWS are dirty */
+#define CALM_ROWS      1000
 
 struct push_batch {
     struct ledger *ledger;
