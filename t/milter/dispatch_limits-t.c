@@ -285,6 +285,19 @@ static void test_given_up(void)
     freeReplyObject(used);
 }
 
+/* Refused until it is known for that moment that the window is full: that is forgotten after a
+ * second, which a slow machine may take to get here. */
+static bool is_known_full(struct peer *p)
+{
+    for (int i = 0; i < MANY; i++) {
+        say(p);
+        TG_ASSERT(run_until_answered(p) && p->last.what == SESSION_REPLY);
+        if (!dispatch_quiet(&dispatch).rcpt)
+            return true;
+    }
+    return false;
+}
+
 /* A connection that begins now hears what is said at RCPT where that may be a refusal. */
 static void test_quiet(void)
 {
@@ -299,7 +312,7 @@ static void test_quiet(void)
     OK(dispatch_quiet(&dispatch).rcpt, "no window is full");
     enter_all(peers);
     (void)say_many(peers, &refused);
-    OK(!dispatch_quiet(&dispatch).rcpt, "one is");
+    OK(is_known_full(&peers[0]), "one is");
     leave_all(peers);
     stop();
     start("local", 10000);

@@ -168,8 +168,8 @@ def test_hosted_in_redis():
     tap.ok(code == 0 and "redis" in text, "-t: a server that is away is no fault, but told", text)
     site.daemon.start()
     d = site.send()
-    tap.ok(d.stage in ("mail", "rcpt") and d.text.startswith("451 4.3.0"),
-           "the hosted set cannot be read: mail waits", d)
+    stage = "mail" if tollgated.engine() == {"engine": "libmilter"} else "rcpt"
+    tap.ok((d.stage, d.text[:9]) == (stage, "451 4.3.0"), "no hosted set yet: mail waits", d)
     site.redis_comes()
     with_redis = site.server.connect()
     with_redis("SADD", "hosted", "example.com")
