@@ -232,7 +232,6 @@ int ledger_run_begin(struct ledger *l, struct slice run, uint64_t number, struct
 
     if (runs_clip(l, number, err) < 0)
         return -1;
-
     if (ledger_number(l, ledger_statement(l, STATEMENT_RUN_UNMET), -1, &unmet, err) < 0)
         return -1;
     if ((unmet < 0 || number < l->meta.base) && base_set(l, number, err) < 0)

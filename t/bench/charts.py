@@ -10,8 +10,7 @@ import sys
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 400, 64, 20, 96, 48
 NAMES = 40  # where those of the lines begin
 # Colours that differ in brightness as well as in hue, and a shape each, for those who see fewer.
-COLOURS = ("#1b5e9b", "#c2571a", "#2e8540", "#7b3fa0", "#8a6d00", "#555555",
-           "#c2327d")
+COLOURS = ("#1b5e9b", "#c2571a", "#2e8540", "#7b3fa0", "#8a6d00", "#555555", "#c2327d")
 STYLE = ("text { font: 12px sans-serif; fill: #222 } .t { font-size: 14px; font-weight: bold } "
          ".g { stroke: #ddd } .a { stroke: #555 } "
          "@media (prefers-color-scheme: dark) { svg { background: #1d1d1d } text { fill: #ddd } "
