@@ -8,12 +8,16 @@
 
 /* The reader moves up what it has not taken, so it is given little at once. */
 #define READ_BYTES ((size_t)16 << 10)
+/* Over a Unix socket, which holds some 200 kB: with replies to more commands under way than fit in,
+ * the server waits for us instead of working, and gathers them in its memory. */
+#define UNIX_BATCH ((size_t)96)
 
 struct flowing {
     struct store *st;
     const struct store_flow *flow;
     struct flat_reader reader;
     struct slice out; /* of the last batch, what is still to be sent */
+    size_t batch;     /* commands */
     size_t on_way;    /* replies that are still to come */
     bool has_more;    /* commands, to be added */
     int64_t timeout_ms, deadline_ms;
@@ -27,7 +31,7 @@ static int fill(struct flowing *f)
     struct store *st = f->st;
 
     store_pipe_reset(st);
-    while (f->has_more && st->count < STORE_FLOW_BATCH)
+    while (f->has_more && st->count < f->batch)
         f->has_more = f->flow->next(f->flow->context, st);
     f->deadline_ms = clock_monotonic_ms() + f->timeout_ms;
     if (!st->out.failed)
@@ -94,7 +98,7 @@ static int step(struct flowing *f, struct err *why)
 /* The next batch goes when the replies of the one before the last are all there. */
 static int refill(struct flowing *f)
 {
-    if (f->out.len > 0 || !f->has_more || f->on_way > STORE_FLOW_BATCH)
+    if (f->out.len > 0 || !f->has_more || f->on_way > f->batch)
         return 0;
     if (fill(f) != 0)
         return -1;
@@ -162,8 +166,12 @@ static int run_cluster(struct flowing *f)
 int store_flow_run(struct store *st, const struct store_flow *flow, int64_t timeout_ms,
                    struct err *err)
 {
-    struct flowing f = {
-        .st = st, .flow = flow, .has_more = true, .timeout_ms = timeout_ms, .err = err};
+    struct flowing f = {.st = st,
+                        .flow = flow,
+                        .batch = st->endpoint.path != NULL ? UNIX_BATCH : STORE_FLOW_BATCH,
+                        .has_more = true,
+                        .timeout_ms = timeout_ms,
+                        .err = err};
     int result = flat_reader_init(&f.reader, err);
 
     TG_ASSERT(st->count == 0);

@@ -13,7 +13,7 @@
  * next.
  */
 
-#define STORE_FLOW_BATCH ((size_t)2048)
+#define STORE_FLOW_BATCH ((size_t)2048) /* at most */
 
 struct store_flow {
     /* Adds the next command, with store_pipe_add or store_pipe_add_keyed; false: there is none. */
