@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-#include "lib/ledger/push_batch.h"
 #include "lib/redis/keys.h"
 #include "lib/redis/link.h"
+#include "lib/redis/store_refusal.h"
 #include "lib/sys/clock.h"
 
 #define TIMEOUT_MS 5000
@@ -81,7 +81,7 @@ static int trip(struct gap_push *g, struct err *err)
         return -1;
     for (size_t i = 0; i < count; i++) {
         if (rc == 0 && replies[i]->type == REDIS_REPLY_ERROR)
-            rc = push_batch_store_error(g->store, replies[i], err);
+            rc = store_refusal(g->store, replies[i], err);
         freeReplyObject(replies[i]);
     }
     return rc;

@@ -9,9 +9,9 @@
 #include "collect/scripts.h"
 #include "lib/core/arena.h"
 #include "lib/ledger/ledger_share.h"
-#include "lib/ledger/push_batch.h"
 #include "lib/redis/keys.h"
 #include "lib/redis/link.h"
+#include "lib/redis/store_refusal.h"
 #include "lib/sys/clock.h"
 
 #define TIMEOUT_MS      5000
@@ -118,7 +118,7 @@ static int last_find(struct streams *s, struct stream_state *state, redisReply *
 
     for (int i = 0; i < 3; i++) {
         if (replies[i]->type == REDIS_REPLY_ERROR)
-            return push_batch_store_error(s->store, replies[i], err);
+            return store_refusal(s->store, replies[i], err);
     }
     state->mark[0] = '\0';
     *last = 0;
@@ -261,8 +261,8 @@ static int call_run(struct streams *s, struct stream_state *state, struct stream
     reply = store_script(s->store, &script, 2, c->count, c->words, TIMEOUT_MS, err);
     if (reply == NULL)
         return -1;
-    rc = reply->type == REDIS_REPLY_ERROR ? push_batch_store_error(s->store, reply, err)
-                                          : reply->integer > 0;
+    rc =
+        reply->type == REDIS_REPLY_ERROR ? store_refusal(s->store, reply, err) : reply->integer > 0;
     freeReplyObject(reply);
     if (rc > 0) {
         (void)snprintf(state->mark, sizeof state->mark, "%s", last);

@@ -8,10 +8,10 @@
 
 #include "lib/ledger/changes_merge.h"
 #include "lib/ledger/ledger_changes.h"
-#include "lib/ledger/push_batch.h"
 #include "lib/ledger/violations_copy.h"
 #include "lib/redis/keys.h"
 #include "lib/redis/link.h"
+#include "lib/redis/store_refusal.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
 
@@ -98,7 +98,7 @@ static int trip(struct changes *c, redisReply **replies, struct err *err)
         return -1;
     for (size_t i = 0; i < count && result == 0; i++) {
         if (replies[i]->type == REDIS_REPLY_ERROR)
-            result = push_batch_store_error(c->store, replies[i], err);
+            result = store_refusal(c->store, replies[i], err);
     }
     for (size_t i = 0; i < count && result != 0; i++)
         freeReplyObject(replies[i]);

@@ -7,10 +7,10 @@
 
 #include "lib/ledger/changes.h"
 #include "lib/ledger/ledger_changes.h"
-#include "lib/ledger/push_batch.h"
 #include "lib/ledger/scripts.h"
 #include "lib/redis/keys.h"
 #include "lib/redis/link.h"
+#include "lib/redis/store_refusal.h"
 
 #define TIMEOUT_MS 5000
 #define KEY_BYTES  1024
@@ -114,7 +114,7 @@ static int reply_take(struct changes_merge *m, struct merged_holder *h, const re
     if (reply->type == REDIS_REPLY_ERROR && memmem(text.ptr, text.len, "WRONGTYPE", 9) != NULL)
         return 0;
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 2)
-        return push_batch_store_error(m->store, reply, err);
+        return store_refusal(m->store, reply, err);
     m->restored += (size_t)reply->element[0]->integer;
     h->is_written = reply->element[1]->integer > 0;
     for (size_t i = 2; i + 2 < reply->elements && result == 0; i += 3)

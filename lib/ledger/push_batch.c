@@ -10,6 +10,7 @@
 #include "lib/ledger/scripts.h"
 #include "lib/redis/keys.h"
 #include "lib/redis/link.h"
+#include "lib/redis/store_refusal.h"
 
 #define TRIP_TIMEOUT_MS   5000
 #define COMMANDS_PER_ROW  3
@@ -252,36 +253,6 @@ static int collect(struct push_batch *t, enum ledger_walk which, int64_t after, 
     return rc;
 }
 
-int push_batch_store_error(const struct store *store, const redisReply *reply, struct err *err)
-{
-    static const struct {
-        const char *word, *fix;
-    } fixes[] = {
-        {"OOM", "raise its maxmemory"},
-        {"READONLY", "point store.url at the master, not at a replica"},
-        {"MISCONF", "it cannot save to its disk: see its log"},
-        {"NOPERM", "give its user the rights that tollgate-keys(7) lists (ACL)"},
-        {"NOAUTH", "set store.username and store.password_file"},
-        {"LOADING", "it is loading its data, wait"},
-        {"BUSY ", "somebody's script runs too long: redis-cli SCRIPT KILL"},
-        {"CLUSTERDOWN", "a part of the cluster is down: redis-cli CLUSTER INFO"},
-        {"NOREPLICAS", "it has too few replicas (min-replicas-to-write)"},
-        {"MASTERDOWN", "point store.url at the master, not at a replica"},
-    };
-    struct slice text = link_reply_text(reply);
-    const char *fix = "";
-
-    for (size_t i = 0; i < sizeof fixes / sizeof fixes[0]; i++) {
-        if (memmem(text.ptr, text.len, fixes[i].word, strlen(fixes[i].word)) != NULL) {
-            fix = fixes[i].fix;
-            break;
-        }
-    }
-    return err_set(err, EX_UNAVAILABLE, "redis at %s: %.*s%s%s", store_where(store),
-                   (int)(text.len < 200 ? text.len : 200), text.ptr, fix[0] != '\0' ? ": " : "",
-                   fix);
-}
-
 static bool reply_has(const redisReply *reply, struct slice word)
 {
     struct slice text = link_reply_text(reply);
@@ -323,7 +294,7 @@ static int take_reply(struct push_batch *t, struct push_batch_command *c, const 
 {
     if (reply->type == REDIS_REPLY_ERROR) {
         if (!reply_has(reply, SLICE("WRONGTYPE")) && !reply_has(reply, SLICE("TOLLGATE ")))
-            return push_batch_store_error(t->store, reply, err);
+            return store_refusal(t->store, reply, err);
         if (!c->is_users) /* those rows report it themselves */
             note_refused(t, c, reply, out);
     } else if (c->is_users) {
@@ -446,7 +417,7 @@ static int users_page(struct push_batch *t, struct push_batch_command *c, struct
         return -1;
     c->cursor = 0;
     if (reply->type == REDIS_REPLY_ERROR)
-        rc = push_batch_store_error(t->store, reply, err);
+        rc = store_refusal(t->store, reply, err);
     else
         (void)slice_number(link_reply_text(reply), &c->cursor);
     freeReplyObject(reply);

@@ -61,8 +61,4 @@ int push_batch_run(struct push_batch *t, enum ledger_walk which, int64_t after, 
                    int64_t now_s, struct push_batch_result *out, struct err *err) TG_MUST_USE
     TG_NONNULL(1);
 
-/* The error of an error reply that concerns the whole store, with the fix. */
-int push_batch_store_error(const struct store *store, const redisReply *reply,
-                           struct err *err) TG_MUST_USE TG_NONNULL(1);
-
 #endif

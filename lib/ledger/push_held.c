@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "lib/ledger/push_batch.h"
 #include "lib/redis/keys.h"
 #include "lib/redis/link.h"
+#include "lib/redis/store_refusal.h"
 
 #define TIMEOUT_MS       5000
 #define COMMANDS_PER_ROW 2
@@ -82,7 +82,7 @@ static int reply_take(struct push_held_work *w, const redisReply *reply, struct 
     if (reply->type != REDIS_REPLY_ERROR)
         return 0;
     if (memmem(text.ptr, text.len, "WRONGTYPE", 9) == NULL)
-        return push_batch_store_error(w->store, reply, err);
+        return store_refusal(w->store, reply, err);
     if (out->refused++ == 0)
         (void)err_set(&out->refused_first, EX_DATAERR,
                       "a redis key %s:{...}:held is not a sorted set. Fix: find out what wrote "

@@ -6,11 +6,11 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "lib/ledger/push_batch.h"
 #include "lib/ledger/push_fleet.h"
 #include "lib/ledger/scripts.h"
 #include "lib/redis/keys.h"
 #include "lib/redis/link.h"
+#include "lib/redis/store_refusal.h"
 #include "lib/sys/clock.h"
 
 #define NODE_TIMEOUT_MS 5000
@@ -124,7 +124,7 @@ int push_node_look(const struct push_node_hash *n, struct slice node, struct pus
     else if (is_wrong_type(reply))
         refuse(buf_slice(&key), refused);
     else if (reply->type == REDIS_REPLY_ERROR)
-        rc = push_batch_store_error(n->store, reply, err);
+        rc = store_refusal(n->store, reply, err);
     else
         rc = look_take(n, reply, out, err);
     if (reply != NULL)
@@ -327,7 +327,7 @@ static int take_replies(struct push_node_hash *n, redisReply **replies, size_t c
         if (is_wrong_type(replies[i]))
             refuse_node(n, i == 1, &found->refused);
         else if (replies[i]->type == REDIS_REPLY_ERROR)
-            return push_batch_store_error(n->store, replies[i], err);
+            return store_refusal(n->store, replies[i], err);
     }
     if (script->type != REDIS_REPLY_ARRAY || script->elements == 0 ||
         script->element[0]->integer != 1)

@@ -2,9 +2,9 @@
 
 #include <sysexits.h>
 
-#include "lib/ledger/push_batch.h"
 #include "lib/redis/keys.h"
 #include "lib/redis/link.h"
+#include "lib/redis/store_refusal.h"
 
 #define SCHEMA_TIMEOUT_MS 5000
 
@@ -26,7 +26,7 @@ static redisReply *common(const struct push_schema *s, void (*key_add)(struct bu
         return NULL;
     for (size_t i = 0; i < 2 && rc == 0; i++) {
         if (replies[i]->type == REDIS_REPLY_ERROR)
-            rc = push_batch_store_error(s->store, replies[i], err);
+            rc = store_refusal(s->store, replies[i], err);
     }
     freeReplyObject(replies[0]);
     if (rc == 0)

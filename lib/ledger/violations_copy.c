@@ -6,10 +6,10 @@
 #include <sysexits.h>
 
 #include "lib/ledger/ledger_violations.h"
-#include "lib/ledger/push_batch.h"
 #include "lib/ledger/scripts.h"
 #include "lib/redis/keys.h"
 #include "lib/redis/link.h"
+#include "lib/redis/store_refusal.h"
 
 #define TIMEOUT_MS 5000
 #define KEY_BYTES  1024
@@ -83,7 +83,7 @@ static int page_take(struct violations_copy *v, const redisReply *reply, struct 
     if (is_wrong_type(reply))
         return 0;
     if (reply->type != REDIS_REPLY_ARRAY)
-        return push_batch_store_error(v->store, reply, err);
+        return store_refusal(v->store, reply, err);
     if (reply->elements == 0)
         return 0;
     result = ledger_begin(v->ledger, err);
@@ -179,7 +179,7 @@ static int reply_take(struct violations_copy *v, const redisReply *reply, struct
     if (is_wrong_type(reply))
         return 0;
     if (reply->type != REDIS_REPLY_INTEGER)
-        return push_batch_store_error(v->store, reply, err);
+        return store_refusal(v->store, reply, err);
     v->restored += (size_t)reply->integer;
     return 0;
 }
