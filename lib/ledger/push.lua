@@ -16,6 +16,8 @@
 --          "left": another ledger continues the share, and knows better what the seal has of it
 -- ARGV[9]  what the share was at each number at which it may have gone into a seal: lines of
 --          "number name amount name amount ..."
+-- ARGV[10] when the hash is to expire, in Unix seconds; empty: that stays as it is. (Where push_quick.lua
+--          finds the share, this has been here before.)
 --
 -- Answers 1 (changed), 0 (all was there), or, as text, the number found where Redis holds a larger
 -- one. To "show": the share in the names form, or nothing. Nothing is written before the one HSET
@@ -27,6 +29,7 @@ local key, mine, number, counters, user = KEYS[1], ARGV[1], ARGV[2], ARGV[3], AR
 local over, is_sweep, is_show, as_names =
     ARGV[5], ARGV[6] == 'sweep', ARGV[6] == 'show', ARGV[7] == 'names'
 local is_final, is_left, formers = ARGV[8] == 'final', ARGV[8] == 'left', ARGV[9] or ''
+local expires = ARGV[10] or ''
 local mark = digest(mine)
 local most = user == '' and FIELD_BYTES or 1000000000 -- of a field
 local share_end = user == '' and '' or ' ' .. user
@@ -366,5 +369,8 @@ end
 local gone = fields_gone()
 if #gone > 0 then
     redis.call('HDEL', key, unpack(gone))
+end
+if expires ~= '' then
+    redis.call('EXPIREAT', key, expires)
 end
 return (#changes > 0 or #gone > 0) and 1 or 0

@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "lib/ledger/ledger_seal.h"
+#include "lib/ledger/push_fields.h"
 #include "lib/ledger/reconcile.h"
 #include "lib/ledger/scripts.h"
 #include "lib/redis/keys.h"
@@ -47,7 +48,7 @@ struct push_batch_rows {
     struct push_batch_command commands[TRIP_COMMANDS];
     redisReply *replies[TRIP_COMMANDS];
     size_t command_count;
-    struct buf keys, share, formers;
+    struct buf keys, share, formers, names;
     bool is_sweep; /* plain fields that nobody counts become 0 */
 };
 
@@ -61,6 +62,7 @@ int push_batch_init(struct push_batch *t, struct ledger *ledger, struct store *s
     buf_init(&t->rows->keys, KEYS_MAX_BYTES);
     buf_init(&t->rows->share, 1024);
     buf_init(&t->rows->formers, FORMERS_MAX_BYTES);
+    buf_init(&t->rows->names, KEYS_MAX_BYTES);
     return 0;
 }
 
@@ -71,6 +73,7 @@ void push_batch_fini(struct push_batch *t)
     buf_fini(&t->rows->keys);
     buf_fini(&t->rows->share);
     buf_fini(&t->rows->formers);
+    buf_fini(&t->rows->names);
     free(t->rows);
     t->rows = NULL;
 }
@@ -103,17 +106,31 @@ static struct slice seal_word(const struct push_batch_rows *r, const struct row 
     return r->rows[r->count - 1].seal == PUSH_SEAL_PUT_IN ? SLICE("final") : SLICE_NONE;
 }
 
+/* Is it a push and nothing besides? */
+static bool may_be_quick(const struct slice *argv)
+{
+    for (int i = 5; i <= 9; i++) {
+        if (argv[i].len > 0)
+            return false;
+    }
+    return true;
+}
+
+/* The walk sets what a hash had before it was changed by hand, and so each time when it expires. */
 static void add_push(struct push_batch *t, const struct row *row)
 {
     struct push_batch_rows *r = t->rows;
     struct push_batch_command *c = command_begin(r);
-    struct slice argv[10];
-    char number[24];
+    struct slice argv[11 + PUSH_FIELDS_MAX];
+    char number[24], expires[24] = "";
+    size_t fields = 0;
 
     reconcile_key_add(&r->keys, t->prefix, &row->key);
     buf_reset(&r->share);
     reconcile_share_add(&r->share, row);
     (void)snprintf(number, sizeof number, "%" PRIu64, row->number);
+    if (row->expires_s != 0 && !r->is_sweep)
+        (void)snprintf(expires, sizeof expires, "%" PRId64, row->expires_s);
     c->is_push = true;
     argv[0] = command_key(r, c);
     argv[1] = buf_slice(&r->share);
@@ -125,7 +142,10 @@ static void add_push(struct push_batch *t, const struct row *row)
     argv[7] = reconcile_form(t->as_names);
     argv[8] = seal_word(r, row);
     argv[9] = buf_slice(&r->formers);
-    store_pipe_add_script(t->store, &push_script, 1, 10, argv);
+    argv[10] = slice_str(expires);
+    if (may_be_quick(argv))
+        fields = push_fields(row, &r->names, argv + 11);
+    store_pipe_add_script(t->store, &push_script, 1, 11 + fields, argv);
 }
 
 /* Once a key and trip: r->keys may have moved since the last, so the key is compared by its place.
@@ -189,7 +209,7 @@ static void add_commands(struct push_batch *t, const struct row *row)
         before = r->commands[i - 1].is_push ? &r->commands[i - 1] : NULL;
     push = &r->commands[r->command_count];
     add_push(t, row);
-    if (row->expires_s != 0 && (before == NULL || !is_same_key(r, before, push)))
+    if (r->is_sweep && row->expires_s != 0 && (before == NULL || !is_same_key(r, before, push)))
         add_expire(t, row->expires_s, push->key_start, push->key_len);
     if (row->key.kind == ROW_TOTAL && (row->key.account.len == 0 || row->key.account.ptr[0] != '@'))
         add_account(t, row);

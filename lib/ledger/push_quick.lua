@@ -1,66 +1,45 @@
--- The usual case of push.lua, which comes after this, at a fraction of its price: the share alone
--- counts in the hash (of the user), and in the same counters as before. Then its text is their codes,
--- and each amount stands in the plain field. Whatever is not exactly so is left to push.lua, and so
--- is every call that asks for more than a push (ARGV[5] and those behind it).
+-- The usual case of push.lua, which comes after this, at a fraction of its price: the share has each
+-- of its counters alone, and counts in as many as before. Then its text is their codes, each amount
+-- stands in the plain field, and what was there need not be read: another share that came to one of
+-- these counters would have given ours amounts. Whatever is not exactly so is left to push.lua, and
+-- so is every call that asks for more than a push.
+--
+-- ARGV[11] and those behind it: each counter's field and its amount, as ARGV[3] has them. None: push.lua
+-- is to do it.
+
+local FIELDS = 11 -- the first of them
 
 local function push_quick()
-    local number, user = ARGV[2], ARGV[4]
-    local start, share_end, digits = '', '', #number
-    for i = 5, #ARGV do
-        if ARGV[i] ~= '' then
-            return
-        end
-    end
-    if user ~= '' then
-        start, share_end = user .. ' ', ' ' .. user
-    end
-    -- The share, '_nodes', then the counters.
-    local fields, amounts, last = { ARGV[1] .. share_end, '_nodes' }, {}, 2
-    for name, amount in string.gmatch(ARGV[3], '(%S+) (%d+)') do
-        last = last + 1
-        fields[last] = start .. name
-        amounts[last] = amount
-        if #amount > 15 then
-            return -- push.lua knows what can be counted exactly
-        end
-    end
-    local found = redis.call('HMGET', KEYS[1], unpack(fields))
-    local before, codes = string.match(found[1] or '', '^=(%d+)(%u+)$')
-    if not before or #before ~= digits or before > number then
+    local key, number, user = KEYS[1], ARGV[2], ARGV[4]
+    local share = user == '' and ARGV[1] or ARGV[1] .. ' ' .. user
+    local count = (#ARGV - FIELDS + 1) / 2
+    local text = redis.call('HGET', key, share) or ''
+    local before, codes = string.match(text, '^=(%d+)(%u+)$')
+    if not before or #before > #number or #before == #number and before > number then
         return
     end
     local _, counters = string.gsub(codes, '[W-Z]?%u', '')
-    if counters ~= last - 2 then
+    if counters ~= count then
         return
     end
-    -- No other share: a user's hash lists them, another one has no field besides.
-    if user ~= '' and found[2] ~= ARGV[1] then
-        return
-    end
-    if user == '' and (found[2] or redis.call('HLEN', KEYS[1]) ~= last - 1) then
-        return
-    end
-    local changes, size = {}, 0
     if before ~= number then
-        changes[1], changes[2], size = fields[1], '=' .. number .. codes, 2
+        redis.call('HSET', key, share, '=' .. number .. codes, unpack(ARGV, FIELDS))
+        return 1
     end
-    for i = 3, last do
-        if not found[i] then
+    local fields = {}
+    for i = 1, count do
+        fields[i] = ARGV[FIELDS + 2 * i - 2]
+    end
+    local found = redis.call('HMGET', key, unpack(fields))
+    for i = 1, count do
+        if found[i] ~= ARGV[FIELDS + 2 * i - 1] then
             return
         end
-        if found[i] ~= amounts[i] then
-            changes[size + 1], changes[size + 2] = fields[i], amounts[i]
-            size = size + 2
-        end
     end
-    if size == 0 then
-        return 0
-    end
-    redis.call('HSET', KEYS[1], unpack(changes))
-    return 1
+    return 0
 end
 
-local pushed = push_quick()
+local pushed = #ARGV >= FIELDS and push_quick()
 if pushed then
     return pushed
 end

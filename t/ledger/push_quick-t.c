@@ -1,5 +1,6 @@
 #include <inttypes.h>
 
+#include "lib/ledger/push_fields.h"
 #include "lib/ledger/scripts.h"
 #include "t/ledger/push_fixture.h"
 #include "t/random.h"
@@ -37,13 +38,18 @@ struct call {
     char counters[512], number[24];
 };
 
+/* With the fields for the quick way where it is a push alone, as the pusher does it. */
 static redisReply *push(const char *source, const char *key, const struct call *c)
 {
+    static struct buf names = {.cap_bytes = 65536};
     const struct script script = {"push", source};
-    struct slice argv[] = {slice_str(key),         slice_str(c->share), slice_str(c->number),
-                           slice_str(c->counters), slice_str(c->user),  slice_str(c->over),
-                           slice_str(c->flag),     slice_str(c->form)};
-    redisReply *r = store_script(store, &script, 1, 8, argv, 1000, &err);
+    const struct row row = {.key.user = slice_str(c->user), .counters = slice_str(c->counters)};
+    struct slice argv[11 + PUSH_FIELDS_MAX] = {
+        slice_str(key),     slice_str(c->share), slice_str(c->number), slice_str(c->counters),
+        slice_str(c->user), slice_str(c->over),  slice_str(c->flag),   slice_str(c->form)};
+    bool is_push = c->over[0] == '\0' && c->flag[0] == '\0' && c->form[0] == '\0';
+    size_t fields = is_push ? push_fields(&row, &names, argv + 11) : 0;
+    redisReply *r = store_script(store, &script, 1, 11 + fields, argv, 1000, &err);
 
     must(r == NULL, "script");
     return r;
@@ -150,40 +156,93 @@ static void test_same(void)
     }
 }
 
-/* The slow way reads all of the hash; the quick one never does. */
-static long long hgetalls(void)
+static long long calls_of(const char *name)
 {
     redisReply *r = command("INFO|commandstats");
-    const char *at = strstr(r->str, "cmdstat_hgetall:calls=");
-    long long calls = at == NULL ? 0 : atoll(at + strlen("cmdstat_hgetall:calls="));
+    char text[40];
+    const char *at;
+    long long calls;
 
+    (void)snprintf(text, sizeof text, "cmdstat_%s:calls=", name);
+    at = strstr(r->str, text);
+    calls = at == NULL ? 0 : atoll(at + strlen(text));
     freeReplyObject(r);
     return calls;
 }
 
+/* The slow way reads all of an account's hash, and of a user's what it has counted; the quick one
+ * neither. */
+static long long slow_calls(void)
+{
+    return calls_of("hgetall") + calls_of("hmget");
+}
+
+static void push_step_of(struct call *c, const char *number, const char *counters)
+{
+    (void)snprintf(c->number, sizeof c->number, "%s", number);
+    (void)snprintf(c->counters, sizeof c->counters, "%s", counters);
+    freeReplyObject(push(script_push_source, "tg:{x}:0", c));
+}
+
 static void test_taken(void)
 {
-    struct call c = {.share = share_names[0], .user = "", .over = "", .flag = "", .form = ""};
-    long long before;
+    for (int i = 0; i < 2; i++) {
+        struct call c = {
+            .share = share_names[0], .user = users[i], .over = "", .flag = "", .form = ""};
+        long long before;
 
-    (void)snprintf(c.number, sizeof c.number, "10");
-    (void)snprintf(c.counters, sizeof c.counters, "in_messages 1 messages 2");
-    freeReplyObject(push(script_push_source, "tg:{x}:0", &c));
-    before = hgetalls();
-    (void)snprintf(c.number, sizeof c.number, "11");
-    (void)snprintf(c.counters, sizeof c.counters, "in_messages 3 messages 4");
-    freeReplyObject(push(script_push_source, "tg:{x}:0", &c));
-    IS_INT(hgetalls(), before, "a row that counts on goes the quick way");
+        push_step_of(&c, "9", "in_messages 1 messages 2");
+        before = slow_calls();
+        push_step_of(&c, "11", "in_messages 3 messages 4"); /* a number of more digits */
+        IS_INT(slow_calls(), before, "a row that counts on goes the quick way");
+        push_step_of(&c, "11", "in_messages 3 messages 4 bytes 9");
+        OK(slow_calls() > before, "a new counter goes the other");
+    }
     is_text("HGET|tg:{x}:0|messages", "4");
-    is_text("HGET|tg:{x}:0|_mx1.0000000a", "=11AZA");
-    (void)snprintf(c.counters, sizeof c.counters, "in_messages 3 messages 4 bytes 9");
-    freeReplyObject(push(script_push_source, "tg:{x}:0", &c));
-    IS_INT(hgetalls(), before + 1, "a new counter goes the other");
+    is_text("HGET|tg:{x}:0|_mx1.0000000a", "=11AZAZB");
+    is_text("HGET|tg:{x}:0|alice@a.example bytes", "9");
+}
+
+static long long time_to_live(const char *key)
+{
+    redisReply *r = command("TTL|%s", key);
+    long long s = r->integer;
+
+    freeReplyObject(r);
+    return s;
+}
+
+/* The pusher's own calls: first rows, which get their time, then the same as they count on. */
+static void test_pusher(void)
+{
+    const int64_t later = clock_unix_ms() / 1000 + 86400;
+    const struct row_key rows[] = {
+        key_of("a.example", ROW_TOTAL, "", ""), key_of("a.example", ROW_DAY, "2026-11-21", ""),
+        key_of("a.example", ROW_USERS_DAY, "2026-11-21", "alice@a.example")};
+    long long before = 0;
+    struct node n;
+
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    OK(push_all(&n), "the walk of a new connection is over");
+    for (uint64_t number = 9; number <= 10; number++) {
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+            count_into(&n, rows[i], "in_messages 1 in_bytes 50", number, i > 0 ? later : 0);
+        before = number == 10 ? calls_of("hgetall") : 0;
+        OK(push_all(&n), "pushed");
+    }
+    IS_INT(calls_of("hgetall"), before, "rows that count on go the quick way");
+    is_text("HGET|tg:{a.example}:total|in_bytes", "100");
+    is_text("HGET|tg:{a.example}:day:2026-11-21|in_bytes", "100");
+    is_text("HGET|tg:{a.example}:users:day:2026-11-21|alice@a.example in_bytes", "100");
+    is_number("TTL|tg:{a.example}:total", -1);
+    OK(time_to_live("tg:{a.example}:day:2026-11-21") > 86000, "a day goes some time");
+    OK(time_to_live("tg:{a.example}:users:day:2026-11-21") > 86000, "a day's users, too");
+    node_remove(&n);
 }
 
 int main(void)
 {
-    static void (*const tests[])(void) = {test_same, test_taken};
+    static void (*const tests[])(void) = {test_same, test_taken, test_pusher};
 
     return push_tests_run(tests, sizeof tests / sizeof tests[0]);
 }
