@@ -56,6 +56,13 @@ def deliver(site, sender, recipient):
         return session.deliver(sender, [recipient], MESSAGE)
 
 
+def nice_values(pid):
+    """Of its threads."""
+    tasks = "/proc/%d/task" % pid
+    return [proc.read_text("%s/%s/stat" % (tasks, task)).rpartition(")")[2].split()[16]
+            for task in os.listdir(tasks)]
+
+
 def each_kind(more, prepare):
     """more: lines of main.cf."""
     folder = proc.scratch("unit")
@@ -78,6 +85,7 @@ def each_kind(more, prepare):
                               preexec=prepare)
     tap.same((code, out, err), (0, "", ""), "-t has nothing to say; main.cf with %r" % more)
     site.start(prepare)
+    tap.ok("5" in nice_values(site.daemon.pid), "accounting stands back behind the mail")
     for kind in ("file", "redis", "postfix", "unix", "inet"):
         reply = deliver(site, "x@gmail.test", "alice@%s.example" % kind)
         tap.ok(reply.accepted, "a domain of %s is hosted" % kind, reply, site.log()[-700:])
