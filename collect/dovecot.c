@@ -171,6 +171,8 @@ static void end_session(struct machine *m, const struct log_line *line, enum dov
         payer = s->payer;
     else
         (void)owners_login(m->owners, t->user, &payer);
+    if (e == NULL && t->session.len > 0)
+        s = dovecot_session_end_first(m, line, t->session, proto, &payer);
     count(m, line, &payer, c->bytes, bytes_of(s, proto, t->rest, &are_exact));
     count(m, line, &payer, c->terminations, dovecot_text_is_abnormal(reason));
     count(m, line, &payer, c->bad_commands,

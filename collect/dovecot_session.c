@@ -118,17 +118,40 @@ void dovecot_session_type(struct open_book *b)
 /* --- its life -----------------------------------------------------------------------------------
  */
 
-void dovecot_session_begin(struct machine *m, const struct log_line *line, struct slice id,
-                           enum dovecot_proto proto, const struct payer *payer)
+static struct dovecot_session *session_add(struct machine *m, const struct log_line *line,
+                                           struct slice id, enum dovecot_proto proto,
+                                           const struct payer *payer)
 {
     struct dovecot_session *s = session_new(line->host, payer);
 
     if (s == NULL)
-        return;
+        return NULL;
     s->proto = proto;
     s->source = line->source;
     s->accrued_ms = line->time_ms;
-    TG_IGNORE(open_add(m->open, OPEN_DOVECOT, id, s, line->time_ms)); /* freed where it fails */
+    /* Freed where it fails. */
+    return open_add(m->open, OPEN_DOVECOT, id, s, line->time_ms) != NULL ? s : NULL;
+}
+
+void dovecot_session_begin(struct machine *m, const struct log_line *line, struct slice id,
+                           enum dovecot_proto proto, const struct payer *payer)
+{
+    struct open_entry *e = open_entry(m->open, OPEN_DOVECOT, id);
+    const struct dovecot_session *s = e != NULL ? e->thing : NULL;
+
+    if (s == NULL || !s->has_ended)
+        (void)session_add(m, line, id, proto, payer);
+}
+
+struct dovecot_session *dovecot_session_end_first(struct machine *m, const struct log_line *line,
+                                                  struct slice id, enum dovecot_proto proto,
+                                                  const struct payer *payer)
+{
+    struct dovecot_session *s = session_add(m, line, id, proto, payer);
+
+    if (s != NULL)
+        s->has_ended = true;
+    return s;
 }
 
 void dovecot_session_note(struct machine *m, const struct log_line *line, struct slice key)

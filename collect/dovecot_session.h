@@ -40,9 +40,14 @@ struct dovecot_session {
 #define DOVECOT_SESSION_KEEP_MS INT64_C(60000)
 
 void dovecot_session_type(struct open_book *b) TG_NONNULL(1);
-/* A login. Out of memory: the session's seconds are not counted. */
+/* A login, unless the session has ended. Out of memory: the session's seconds are not counted. */
 void dovecot_session_begin(struct machine *m, const struct log_line *line, struct slice id,
                            enum dovecot_proto proto, const struct payer *payer) TG_NONNULL(1, 2, 5);
+/* An end without a login: that may be logged behind it, by another process, and is no session then.
+ * It counts for `payer`; NULL: out of memory. */
+struct dovecot_session *dovecot_session_end_first(struct machine *m, const struct log_line *line,
+                                                  struct slice id, enum dovecot_proto proto,
+                                                  const struct payer *payer) TG_NONNULL(1, 2, 5);
 /* Remembers under that key that it was so at the line's time (the entry's touched_ms). */
 void dovecot_session_note(struct machine *m, const struct log_line *line, struct slice key)
     TG_NONNULL(1, 2);

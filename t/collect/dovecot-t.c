@@ -257,6 +257,9 @@ static void test_time(void)
         "Nov 25 10:00:00 " IN("a/1") "Nov 28 10:00:00 " LATER "Nov 28 10:00:05 " IMAP(
             "a/1") "Disconnected: Logged out in=1 out=1\n";
     const char *pop = "Nov 26 10:00:00 " POP_IN("a/1") "Nov 28 10:00:00 " LATER;
+    const char *first =
+        "Nov 28 10:00:00 " IMAP("a/1") "Disconnected: Logged out in=1 out=1\n"
+                                       "Nov 28 10:00:00 " IN("a/1") "Nov 28 13:00:00 " LATER;
 
     for (int way = FIXTURE_WHOLE; way <= FIXTURE_FOLDS; way++) {
         enum fixture_way w = (enum fixture_way)way;
@@ -268,6 +271,8 @@ static void test_time(void)
         IS_INT(sum(w, pop, COUNTER_POP_CONNECTION_SECONDS), 3600, "POP after an hour");
         IS_INT(sum(w, late, COUNTER_IMAP_CONNECTION_SECONDS), 72 * 3600 + 5,
                "the end came after all");
+        IS_INT(sum(w, first, COUNTER_IMAP_CONNECTION_SECONDS), 0, "the end before the login");
+        IS_INT(sum(w, first, COUNTER_IMAP_CONNECTIONS), 1, "is of a connection");
     }
     fixture_init(&f, &part);
     fixture_run(&f, FIXTURE_FOLDS,

@@ -294,8 +294,9 @@ def pushed(folder, log_path):
 
 
 def logged(log):
-    """Seconds from each login to the end of its session, as the log has them, by account."""
-    began, seconds = {}, Done()
+    """Seconds from each login to the end of its session, as the log has them, by account. Two
+    processes write the two, so of a short session the end may stand first."""
+    began, ended, seconds = {}, set(), Done()
     for line in log.decode("utf-8", "replace").splitlines():
         at = re.search(r"\d\d:\d\d:\d\d", line)
         login = re.search(r" (imap|pop)3?-login: Info: Log(?:in|ged in): user=<(.*?)>.*"
@@ -303,8 +304,12 @@ def logged(log):
         end = re.search(r"\)<\d+><(.*?)>: Info: Disconnected", line)
         if at and (login or end):
             now = sum(int(x) * y for x, y in zip(at.group().split(":"), (3600, 60, 1)))
+            if login and login.group(3) in ended:
+                continue
             if login:
                 began[login.group(3)] = now, *login.groups()[:2]
+            elif end.group(1) not in began:
+                ended.add(end.group(1))
             else:
                 start, proto, user = began.pop(end.group(1))
                 seconds.add(user, proto + "_connection_seconds", (now - start) % 86400)
