@@ -250,15 +250,6 @@ static void test_expired(void)
     node_remove(&n);
 }
 
-static long long time_to_live(const char *key)
-{
-    redisReply *r = command("TTL|%s", key);
-    long long s = r->integer;
-
-    freeReplyObject(r);
-    return s;
-}
-
 /* store.keep_*, and a change of them. */
 static void test_keep(void)
 {

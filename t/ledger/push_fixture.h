@@ -232,6 +232,15 @@ static inline void count_total(struct node *n, const char *account, const char *
     count_into(n, key_of(account, ROW_TOTAL, "", ""), counters, number, 0);
 }
 
+static inline long long time_to_live(const char *key)
+{
+    redisReply *r = command("TTL|%s", key);
+    long long s = r->integer;
+
+    freeReplyObject(r);
+    return s;
+}
+
 static inline int push_tests_run(void (*const *tests)(void), size_t count)
 {
     struct settings settings;

@@ -203,15 +203,6 @@ static void test_taken(void)
     is_text("HGET|tg:{x}:0|alice@a.example bytes", "9");
 }
 
-static long long time_to_live(const char *key)
-{
-    redisReply *r = command("TTL|%s", key);
-    long long s = r->integer;
-
-    freeReplyObject(r);
-    return s;
-}
-
 /* The pusher's own calls: first rows, which get their time, then the same as they count on. */
 static void test_pusher(void)
 {
