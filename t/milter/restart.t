@@ -2,7 +2,7 @@
 """Restarts and reloads under load, with a supervisor that keeps descriptors: no session is refused
 or lost, no message deferred, each is counted once.
 
-TG_RESTARTS: how many (5 without it; 1,000 take an hour)."""
+TG_RESTARTS: how many (5 without it; 1,000 take five minutes)."""
 
 import os
 import select
