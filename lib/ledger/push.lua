@@ -21,9 +21,9 @@
 --
 -- Answers 1 (changed), 0 (all was there), or, as text, the number found where Redis holds a larger
 -- one. To "show": the share in the names form, or nothing. Nothing is written before the one HSET
--- at the end; after it goes only what no longer counts. So whatever cuts the script, or the file that
--- logs it, leaves the hash as it was or as it should be. The same call twice, late or out of order
--- changes nothing.
+-- at the end; after it goes only what no longer counts, and the time to live, which a walk sets, too.
+-- So whatever cuts the script, or the file that logs it, leaves the hash as it was or as it should be.
+-- The same call twice, late or out of order changes nothing.
 
 local key, mine, number, counters, user = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local over, is_sweep, is_show, as_names =

@@ -116,12 +116,13 @@ static bool may_be_quick(const struct slice *argv)
     return true;
 }
 
-/* The walk sets what a hash had before it was changed by hand, and so each time when it expires. */
+/* A hash is told when it expires where the script makes it; by a walk in any case (add_expire), for
+ * a hand may have changed that. */
 static void add_push(struct push_batch *t, const struct row *row)
 {
     struct push_batch_rows *r = t->rows;
     struct push_batch_command *c = command_begin(r);
-    struct slice argv[11 + PUSH_FIELDS_MAX];
+    struct slice argv[PUSH_FIELDS_AT + PUSH_FIELDS_MAX];
     char number[24], expires[24] = "";
     size_t fields = 0;
 
@@ -144,8 +145,8 @@ static void add_push(struct push_batch *t, const struct row *row)
     argv[9] = buf_slice(&r->formers);
     argv[10] = slice_str(expires);
     if (may_be_quick(argv))
-        fields = push_fields(row, &r->names, argv + 11);
-    store_pipe_add_script(t->store, &push_script, 1, 11 + fields, argv);
+        fields = push_fields(row, &r->names, argv + PUSH_FIELDS_AT);
+    store_pipe_add_script(t->store, &push_script, 1, PUSH_FIELDS_AT + fields, argv);
 }
 
 /* Once a key and trip: r->keys may have moved since the last, so the key is compared by its place.

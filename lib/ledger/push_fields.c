@@ -7,7 +7,6 @@ static void names_make(const struct row *row, struct buf *names)
 {
     struct slice rest = row->counters, name, amount;
 
-    buf_reset(names);
     while (slice_cut(&rest, ' ', &name) && slice_cut(&rest, ' ', &amount)) {
         buf_add(names, row->key.user);
         buf_add_char(names, ' ');
@@ -20,6 +19,7 @@ size_t push_fields(const struct row *row, struct buf *names, struct slice fields
     struct slice rest = row->counters, behind;
     size_t before = row->key.user.len + 1, count = 0;
 
+    buf_reset(names);
     if (row->key.user.len > 0)
         names_make(row, names);
     behind = buf_slice(names);

@@ -17,6 +17,7 @@
  */
 
 #define PUSH_FIELDS_MAX (2 * (size_t)COUNTER_COUNT)
+#define PUSH_FIELDS_AT  11 /* of the call's words, of which the key is the first */
 
 /* How many there are; 0 where the quick way is not to be tried: an amount may be more than Lua
  * counts exactly, or a newer version has written more counters than this one has. They are good as

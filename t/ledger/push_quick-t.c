@@ -44,12 +44,12 @@ static redisReply *push(const char *source, const char *key, const struct call *
     static struct buf names = {.cap_bytes = 65536};
     const struct script script = {"push", source};
     const struct row row = {.key.user = slice_str(c->user), .counters = slice_str(c->counters)};
-    struct slice argv[11 + PUSH_FIELDS_MAX] = {
+    struct slice argv[PUSH_FIELDS_AT + PUSH_FIELDS_MAX] = {
         slice_str(key),     slice_str(c->share), slice_str(c->number), slice_str(c->counters),
         slice_str(c->user), slice_str(c->over),  slice_str(c->flag),   slice_str(c->form)};
     bool is_push = c->over[0] == '\0' && c->flag[0] == '\0' && c->form[0] == '\0';
-    size_t fields = is_push ? push_fields(&row, &names, argv + 11) : 0;
-    redisReply *r = store_script(store, &script, 1, 11 + fields, argv, 1000, &err);
+    size_t fields = is_push ? push_fields(&row, &names, argv + PUSH_FIELDS_AT) : 0;
+    redisReply *r = store_script(store, &script, 1, PUSH_FIELDS_AT + fields, argv, 1000, &err);
 
     must(r == NULL, "script");
     return r;
