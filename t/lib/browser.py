@@ -240,13 +240,17 @@ class Page:
         if leads:
             self._await_load(loads, selector)
 
-    def press(self, key, times=1):
+    def press(self, key, times=1, leads=False):
+        """Does not wait for what the page does, but for the one that the key leads to."""
+        loads = self.loads
         text = {"Enter": "\r"}.get(key, "")
         for _ in range(times):
             for kind in ("keyDown" if text else "rawKeyDown", "keyUp"):
                 self.browser.post("Input.dispatchKeyEvent", self.session, type=kind, key=key,
                                   code=key, windowsVirtualKeyCode=KEYS[key],
                                   text=text if kind == "keyDown" else "")
+        if leads:
+            self._await_load(loads, key)
 
     def type(self, selector, text):
         self.evaluate("document.querySelector(%s).focus()" % json.dumps(selector))
