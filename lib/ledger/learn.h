@@ -35,8 +35,8 @@ struct learn_self {
     struct slice run;      /* of this run */
     struct slice place;    /* machine, boot and directory; empty: not known */
     uint64_t stamp, stamp_tried;
-    bool has_met;     /* Redis has confirmed the present share, in this or an earlier run */
-    bool was_named;   /* the hash has said so */
+    bool has_met;     /* Redis has had something of this ledger, in this or an earlier run */
+    bool was_named;   /* the hash has named the present share */
     bool is_writing;  /* this run has written the hash */
     int64_t watch_ms; /* LEARN_WATCH_MS */
 };

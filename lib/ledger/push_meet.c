@@ -37,6 +37,18 @@ static bool is_own_share(const struct ledger *l, const char *share_id)
     return false;
 }
 
+/* Redis has had rows of this ledger, if not of its present share. */
+static bool has_met(const struct ledger *l)
+{
+    struct ledger_share_info info;
+
+    for (size_t i = 0; ledger_share_at(l, i, &info); i++) {
+        if (info.has_met)
+            return true;
+    }
+    return false;
+}
+
 int push_meet_decide(struct push_node_hash *n, const struct push_node_look *look,
                      enum learn_verdict *verdict, struct err *err)
 {
@@ -59,7 +71,7 @@ int push_meet_decide(struct push_node_hash *n, const struct push_node_look *look
                                .place = slice_str(n->id.place),
                                .stamp = meta->stamp,
                                .stamp_tried = meta->stamp_tried,
-                               .has_met = present.has_met || n->watch.since_ms != 0,
+                               .has_met = has_met(n->ledger) || n->watch.since_ms != 0,
                                .was_named = present.has_met,
                                .is_writing = n->is_writing,
                                .watch_ms = n->watch_ms};

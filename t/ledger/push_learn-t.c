@@ -102,6 +102,23 @@ static void test_restored_away(void)
     node_remove(&n);
 }
 
+/* The same, and Redis is emptied before it has heard of the new share: what it had of the old one
+ * is lost, too. */
+static void test_restored_emptied(void)
+{
+    struct node n;
+
+    restore(&n, "in_messages 2", 7);
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    must(push_step(n.push, &n.now, 100, &err), "the share is left");
+    OK(found(&push_findings(n.push)->left, "mx1", "restored"), "a new share that nobody knows");
+    run("FLUSHALL");
+    node_reopen(&n, "mx1");
+    OK(push_all(&n) && push_findings(n.push)->losses == 1, "a loss");
+    is_text("HGET|tg:{a.example}:total|in_messages", "5");
+    node_remove(&n);
+}
+
 /* A power failure took the end of the ledger, the journal has it all: no new share. */
 static void test_refolded(void)
 {
@@ -465,11 +482,12 @@ static void test_zone(void)
 
 int main(void)
 {
-    static void (*const tests[])(void) = {test_restored,       test_restored_away, test_refolded,
-                                          test_refolded_older, test_hand,          test_users_hand,
-                                          test_copied,         test_moved,         test_taken_over,
-                                          test_other_name,     test_clock_back,    test_clock_ahead,
-                                          test_wrong_types,    test_zone};
+    static void (*const tests[])(void) = {
+        test_restored,    test_restored_away,  test_restored_emptied,
+        test_refolded,    test_refolded_older, test_hand,
+        test_users_hand,  test_copied,         test_moved,
+        test_taken_over,  test_other_name,     test_clock_back,
+        test_clock_ahead, test_wrong_types,    test_zone};
 
     return push_tests_run(tests, sizeof tests / sizeof tests[0]);
 }
