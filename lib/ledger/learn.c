@@ -26,7 +26,7 @@ static enum learn_verdict stranger(const struct learn_self *self, const struct l
 
     if (found->is_stopped || found->silent_ms >= patience_ms)
         return LEARN_WRITE;
-    return self->is_writing || found->is_moving ? LEARN_RIVAL : LEARN_WATCH;
+    return found->is_moving ? LEARN_RIVAL : LEARN_WAIT;
 }
 
 /* Of two ledgers out of one backup the first has gone on from our share, and has left it. */

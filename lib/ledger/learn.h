@@ -58,10 +58,10 @@ struct learn_found {
 enum learn_verdict {
     LEARN_WRITE,     /* the hash is ours */
     LEARN_LOST,      /* the hash is ours, and Redis has lost something: write it, push all again */
-    LEARN_WAIT,      /* ours, unless a copy of this ledger is alive: push nothing yet */
+    LEARN_WAIT,      /* ours, or that of somebody who may be gone: push nothing yet. A ledger that
+                      * is lost now and made again of Redis goes on as the share that is named */
     LEARN_NEW_SHARE, /* another ledger continues our share: go on under a new one, ask again */
-    LEARN_WATCH,     /* somebody else's, who may be gone: push rows, do not touch the hash */
-    LEARN_RIVAL      /* somebody else's, who is alive: the same, and report it */
+    LEARN_RIVAL      /* somebody else's, who is alive: push rows, leave the hash, report it */
 };
 
 enum learn_verdict learn_node(const struct learn_self *self, const struct learn_found *found)

@@ -89,10 +89,6 @@ int push_meet_decide(struct push_node_hash *n, const struct push_node_look *look
     found.is_moving = n->watch.is_moving;
     (void)slice_number(slice_str(look->stamp), &found.stamp);
     *verdict = learn_node(&self, &found);
-    /* Not even rows, of a share that the hash has never named: a ledger that is lost now and made
-     * again of Redis would count them once more, under the share that is named there. */
-    if (*verdict == LEARN_WATCH && !present.has_met)
-        *verdict = LEARN_WAIT;
     return 0;
 }
 

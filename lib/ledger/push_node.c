@@ -473,14 +473,11 @@ static int meet(struct push_node_hash *n, const struct push_now *now, int64_t th
             return 1;
         }
         return push_meet_leave(n, &look, &found->left, err);
-    case LEARN_WATCH:
     case LEARN_RIVAL:
         break;
     }
     found->state = NODE_RIVAL;
-    if (verdict == LEARN_RIVAL && rival_write(n, now, &look, found, err) < 0)
-        return -1;
-    return 1;
+    return rival_write(n, now, &look, found, err) < 0 ? -1 : 1;
 }
 
 int push_node_write(struct push_node_hash *n, const struct push_now *now, int64_t pushed_through,

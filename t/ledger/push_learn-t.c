@@ -119,6 +119,29 @@ static void test_restored_emptied(void)
     node_remove(&n);
 }
 
+/* Redis is put back to a time before the share was left. A ledger that is lost now and made again
+ * goes on as the share that is named there: until it is the present one, no row goes out. */
+static void test_put_back(void)
+{
+    char line[200];
+    struct node n;
+
+    restore(&n, "in_messages 2", 7);
+    node_open(&n, "a.db", "mx1", SCRUB_MS);
+    count_total(&n, "a.example", "in_messages 2", 7);
+    OK(push_all_patiently(&n), "pushed under a new share");
+    (void)snprintf(line, sizeof line,
+                   "HSET|tg:{@mx1}:node|_ledger|%s|_run|other|_stamp|3|_number|8|_since|0",
+                   ledger_id(n.ledger));
+    run(line);
+    count_total(&n, "a.example", "in_messages 10", 8);
+    steps(&n, 1100);
+    is_text("HGET|tg:{a.example}:total|in_messages", "9");
+    OK(push_all_patiently(&n), "nobody else writes the hash");
+    is_text("HGET|tg:{a.example}:total|in_messages", "19");
+    node_remove(&n);
+}
+
 /* A power failure took the end of the ledger, the journal has it all: no new share. */
 static void test_refolded(void)
 {
@@ -483,11 +506,12 @@ static void test_zone(void)
 int main(void)
 {
     static void (*const tests[])(void) = {
-        test_restored,    test_restored_away,  test_restored_emptied,
-        test_refolded,    test_refolded_older, test_hand,
-        test_users_hand,  test_copied,         test_moved,
-        test_taken_over,  test_other_name,     test_clock_back,
-        test_clock_ahead, test_wrong_types,    test_zone};
+        test_restored,   test_restored_away, test_restored_emptied,
+        test_put_back,   test_refolded,      test_refolded_older,
+        test_hand,       test_users_hand,    test_copied,
+        test_moved,      test_taken_over,    test_other_name,
+        test_clock_back, test_clock_ahead,   test_wrong_types,
+        test_zone};
 
     return push_tests_run(tests, sizeof tests / sizeof tests[0]);
 }
