@@ -21,6 +21,9 @@ FOUND = (
     (793978, "the same after its ledger was restored"),
     (506473, "the model restored records whose numbers were others' since a loss of power: hours"),
     (581898, "the model restored records whose numbers were others' since a loss of power: days"),
+    (1048862, "the model did not expect the loss of a record whose client heard nothing"),
+    (1087864, "rows went out under a share that the hash did not name"),
+    (1094171, "a loss was overlooked while Redis knew only a share that was left"),
     (726539, "the model expected whole rows of lost records, while Redis had not all back"),
 )
 

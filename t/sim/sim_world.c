@@ -171,9 +171,10 @@ void sim_start(struct sim *m, size_t node)
     sim_fail(m, "no start", err.text);
 }
 
+/* Also one whose client heard nothing may be in Redis. */
 static void lose(struct sim *m, struct sim_append *a)
 {
-    if (a->fate != FATE_ACCEPTED)
+    if (a->fate == FATE_NONE)
         return;
     a->fate = FATE_MAYBE;
     m->has_lost_records = true;
