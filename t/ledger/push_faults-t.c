@@ -248,15 +248,6 @@ static void test_within_a_scrub(void)
     node_remove(&n);
 }
 
-static bool found(const struct err *e, const char *one, const char *two)
-{
-    bool good = strstr(e->text, one) != NULL && strstr(e->text, two) != NULL;
-
-    if (!good)
-        printf("# %s\n", e->text);
-    return good;
-}
-
 static void test_refused(void)
 {
     struct node n;

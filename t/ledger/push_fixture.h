@@ -142,6 +142,45 @@ static inline bool push_all_patiently(struct node *n)
     return false;
 }
 
+static inline bool found(const struct err *e, const char *one, const char *two)
+{
+    bool good = strstr(e->text, one) != NULL && strstr(e->text, two) != NULL;
+
+    if (!good)
+        printf("# %s\n", e->text);
+    return good;
+}
+
+static inline void copy_file(const char *from, const char *to)
+{
+    char line[1000];
+
+    (void)snprintf(line, sizeof line, "cd %s && rm -f %s-* && cp %s %s", redis.dir, to, from, to);
+    must(system(line), line);
+}
+
+/* A state_dir is copied: the ledger's file, with what is on the disk of it. */
+static inline void copy_ledger(struct node *n, const char *to)
+{
+    must(ledger_sync(n->ledger, &err) == 1 ? 0 : -1, "ledger_sync");
+    copy_file(strrchr(n->path, '/') + 1, to);
+}
+
+/* Works as long as there is something to do at once, and for that time. */
+static inline void steps_for(struct node *n, int64_t ms)
+{
+    int64_t until_ms = clock_monotonic_ms() + ms;
+
+    bool is_last;
+
+    do { /* at last once more when all of it has passed, however long a step took */
+        is_last = clock_monotonic_ms() >= until_ms;
+        while (push_step(n->push, &n->now, 50, &err) > 0)
+            ;
+        clock_sleep_ms(5);
+    } while (!is_last);
+}
+
 static inline redisReply *command(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static inline redisReply *command(const char *format, ...)
 {

@@ -68,18 +68,9 @@ static void read_lines(struct reader *r, uint64_t count, const char *user)
     must(ledger_commit(l, &err), "commit");
 }
 
-static void copy_file(const char *from, const char *to)
-{
-    char line[1000];
-
-    (void)snprintf(line, sizeof line, "cd %s && rm -f %s-* && cp %s %s", redis.dir, to, from, to);
-    must(system(line), line);
-}
-
 static void backup(struct reader *r)
 {
-    must(ledger_sync(r->node.ledger, &err) == 1 ? 0 : -1, "ledger_sync");
-    copy_file(strrchr(r->node.path, '/') + 1, "backup.db");
+    copy_ledger(&r->node, "backup.db");
 }
 
 static void test_two_programs(void)
