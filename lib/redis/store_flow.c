@@ -6,8 +6,10 @@
 #include "lib/redis/store_work.h"
 #include "lib/sys/clock.h"
 
-/* The reader moves up what it has not taken, so it is given little at once. */
-#define READ_BYTES ((size_t)16 << 10)
+#define READ_BYTES ((size_t)32 << 10)
+/* The reader moves up what it has not taken after each kilobyte that it has, so it is given little
+ * at once. */
+#define FEED_BYTES ((size_t)2 << 10)
 /* Over a Unix socket, which holds some 200 kB: with replies to more commands under way than fit in,
  * the server waits for us instead of working, and gathers them in its memory. */
 #define UNIX_BATCH ((size_t)96)
@@ -75,6 +77,18 @@ static int take_whole(struct flowing *f, struct err *why)
     return got < 0 ? -1 : 0;
 }
 
+static int feed(struct flowing *f, struct slice bytes, struct err *why)
+{
+    int result = 0;
+
+    for (; result == 0 && bytes.len > 0; bytes = slice_from(bytes, FEED_BYTES)) {
+        result = flat_reader_feed(&f->reader, slice_to(bytes, FEED_BYTES), why);
+        if (result == 0)
+            result = take_whole(f, why);
+    }
+    return result;
+}
+
 /* What goes without waiting; it reads while it writes, as a trip does. */
 static int step(struct flowing *f, struct err *why)
 {
@@ -88,11 +102,7 @@ static int step(struct flowing *f, struct err *why)
         return -1;
     f->out = slice_from(f->out, (size_t)n);
     n = transport_read(t, bytes, sizeof bytes, why);
-    if (n < 0)
-        return -1;
-    if (n > 0 && flat_reader_feed(&f->reader, (struct slice){bytes, (size_t)n}, why) != 0)
-        return -1;
-    return n > 0 ? take_whole(f, why) : 0;
+    return n < 0 ? -1 : feed(f, (struct slice){bytes, (size_t)n}, why);
 }
 
 /* The next batch goes when the replies of the one before the last are all there. */
