@@ -2,53 +2,37 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "lib/core/utf8.h"
 
-/* A large table has millions of figures: too many for printf, and for one call a digit. They are
- * written from their ends. */
-struct format_figure {
-    char text[32];
-    size_t at;
-};
-#define FIGURE ((struct format_figure){.at = sizeof((struct format_figure *)0)->text})
+/* --- figures: too many in a large table for printf; they are written from their ends ---------- */
 
-static void put(struct format_figure *f, char c)
-{
-    f->text[--f->at] = c;
-}
-
-static void put_digits(struct format_figure *f, uint64_t n)
+static char *put_digits(char *end, uint64_t n)
 {
     do {
-        put(f, (char)('0' + n % 10));
+        *--end = (char)('0' + n % 10);
         n /= 10;
     } while (n > 0);
+    return end;
 }
 
-static void add_figure(struct buf *b, const struct format_figure *f)
+static char *put_count(char *end, uint64_t n)
 {
-    buf_add(b, (struct slice){f->text + f->at, sizeof f->text - f->at});
-}
+    for (; n >= 1000; n /= 1000) {
+        uint64_t three = n % 1000;
 
-void format_count(struct buf *b, uint64_t n)
-{
-    struct format_figure f = FIGURE;
-    size_t digits = 0;
-
-    do {
-        if (digits > 0 && digits % 3 == 0)
-            put(&f, ',');
-        put(&f, (char)('0' + n % 10));
-        n /= 10;
-        digits++;
-    } while (n > 0);
-    add_figure(b, &f);
+        *--end = (char)('0' + three % 10);
+        *--end = (char)('0' + three / 10 % 10);
+        *--end = (char)('0' + three / 100);
+        *--end = ',';
+    }
+    return put_digits(end, n);
 }
 
 /* n/unit with one decimal (rounded), which never reads "1000.0": the caller has chosen the unit for
  * that. */
-static void add_tenths(struct buf *b, uint64_t n, uint64_t unit)
+static char *put_tenths(char *end, uint64_t n, uint64_t unit)
 {
     uint64_t whole = n / unit, rest = n % unit;
     uint64_t tenths = (rest + unit / 20) / (unit / 10);
@@ -57,75 +41,89 @@ static void add_tenths(struct buf *b, uint64_t n, uint64_t unit)
         whole++;
         tenths = 0;
     }
-    buf_addf(b, "%" PRIu64 ".%" PRIu64, whole, tenths);
+    *--end = (char)('0' + tenths);
+    *--end = '.';
+    return put_digits(end, whole);
 }
 
-void format_short(struct buf *b, uint64_t n)
+static char *put_short(char *end, uint64_t n)
 {
     static const char letters[] = "kMGTPE";
     uint64_t unit = 1000;
     size_t letter = 0;
 
-    if (n < 10000) {
-        buf_addf(b, "%" PRIu64, n);
-        return;
-    }
+    if (n < 10000)
+        return put_digits(end, n);
     while (letter + 2 < sizeof letters && n / unit >= 1000) {
         unit *= 1000;
         letter++;
     }
-    if (n / (unit / 10) < 999)
-        add_tenths(b, n, unit);
-    else
-        buf_addf(b, "%" PRIu64, n / unit);
-    buf_add_char(b, letters[letter]);
+    *--end = letters[letter];
+    return n / (unit / 10) < 999 ? put_tenths(end, n, unit) : put_digits(end, n / unit);
 }
 
 /* n / 2^shift with one decimal, rounded as printf does: half to even. */
-static void put_binary_tenths(struct format_figure *f, uint64_t n, unsigned shift)
+static char *put_binary_tenths(char *end, uint64_t n, unsigned shift)
 {
     uint64_t mask = (UINT64_C(1) << shift) - 1, half = UINT64_C(1) << (shift - 1);
     uint64_t whole = n >> shift, tenfold = (n & mask) * 10;
     uint64_t tenths = tenfold >> shift, rest = tenfold & mask;
 
     tenths += rest > half || (rest == half && tenths % 2 == 1);
-    put_digits(f, tenths % 10);
-    put(f, '.');
-    put_digits(f, whole + tenths / 10);
+    *--end = (char)('0' + tenths % 10);
+    *--end = '.';
+    return put_digits(end, whole + tenths / 10);
 }
 
 /* Units of 1024, but the next one from 999.95 on, so that no figure is wider than "999.9". */
-void format_bytes(struct buf *b, uint64_t n)
+static char *put_bytes(char *end, uint64_t n)
 {
     static const char units[] = "KMGTPE";
-    struct format_figure f = FIGURE;
     double value = (double)n / 1024;
     size_t unit = 0;
 
-    put(&f, 'B');
+    *--end = 'B';
     if (n < 1000) {
-        put(&f, ' ');
-        put(&f, ' ');
-        put_digits(&f, n);
-    } else {
-        for (; value >= 999.95; value /= 1024)
-            unit++;
-        put(&f, units[unit]);
-        put(&f, ' ');
-        put_binary_tenths(&f, n, 10 * ((unsigned)unit + 1));
+        *--end = ' ';
+        *--end = ' ';
+        return put_digits(end, n);
     }
-    add_figure(b, &f);
+    for (; value >= 999.95; value /= 1024)
+        unit++;
+    *--end = units[unit];
+    *--end = ' ';
+    return put_binary_tenths(end, n, 10 * ((unsigned)unit + 1));
+}
+
+char *format_value_before(char *end, enum counter_unit unit, uint64_t n, bool brief)
+{
+    return unit == UNIT_BYTES ? put_bytes(end, n) : brief ? put_short(end, n) : put_count(end, n);
 }
 
 void format_value(struct buf *b, enum counter_unit unit, uint64_t n, bool brief)
 {
-    if (unit == UNIT_BYTES)
-        format_bytes(b, n);
-    else if (brief)
-        format_short(b, n);
-    else
-        format_count(b, n);
+    char room[FORMAT_ROOM], *end = room + sizeof room;
+    const char *begin = format_value_before(end, unit, n, brief);
+
+    buf_add(b, (struct slice){begin, (size_t)(end - begin)});
 }
+
+void format_count(struct buf *b, uint64_t n)
+{
+    format_value(b, UNIT_MESSAGES, n, false);
+}
+
+void format_short(struct buf *b, uint64_t n)
+{
+    format_value(b, UNIT_MESSAGES, n, true);
+}
+
+void format_bytes(struct buf *b, uint64_t n)
+{
+    format_value(b, UNIT_BYTES, n, false);
+}
+
+/* --- texts ----------------------------------------------------------------------------------- */
 
 /* A character of a text as it is shown. */
 struct format_piece {
@@ -160,12 +158,24 @@ static void next_piece(struct slice *rest, struct format_piece *p)
     *rest = slice_from(*rest, len == 0 ? 1 : len);
 }
 
+/* Eight bytes at once: none is below 0x20, 0x7f, or above. */
+static bool is_plain_word(const char *bytes)
+{
+    const uint64_t ones = UINT64_MAX / 0xff;
+    uint64_t word;
+
+    memcpy(&word, bytes, sizeof word);
+    return ((word | (word - ones * 0x20) | (word + ones)) & ones * 0x80) == 0;
+}
+
 /* How many bytes from the start on are characters that stand as they are, in one column each: in
  * tables nearly all. */
 static size_t plain_length(struct slice text)
 {
     size_t len = 0;
 
+    while (text.len - len >= sizeof(uint64_t) && is_plain_word(text.ptr + len))
+        len += sizeof(uint64_t);
     while (len < text.len && text.ptr[len] >= 0x20 && text.ptr[len] < 0x7f)
         len++;
     return len;

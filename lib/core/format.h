@@ -22,6 +22,10 @@ void format_bytes(struct buf *b, uint64_t n) TG_NONNULL(1);
 /* A value of that unit: bytes as format_bytes, others as format_count or, `brief`, as format_short.
  */
 void format_value(struct buf *b, enum counter_unit unit, uint64_t n, bool brief) TG_NONNULL(1);
+/* The same, written from its end: into the bytes before `end`, at most FORMAT_ROOM. Returns where
+ * it begins. For lines that are written from right to left. */
+#define FORMAT_ROOM ((size_t)32)
+char *format_value_before(char *end, enum counter_unit unit, uint64_t n, bool brief) TG_NONNULL(1);
 
 /* How many columns of a terminal the text takes as format_text writes it: wide characters take two,
  * combining ones none. */

@@ -26,40 +26,47 @@ void render_title(const struct report_grid *g, const struct render_style *style,
     buf_add_str(b, style->colour ? "\033[0m\n\n" : "\n\n");
 }
 
-static void add_quotient(struct buf *b, uint64_t millionths, bool brief)
+static char *quotient_before(char *end, uint64_t millionths, bool brief)
 {
     uint64_t tenths = (millionths + REPORT_MILLION / 20) / (REPORT_MILLION / 10);
 
-    if (brief && tenths >= 100000) {
-        format_short(b, tenths / 10);
-        return;
-    }
-    format_count(b, tenths / 10);
-    buf_addf(b, ".%" PRIu64, tenths % 10);
+    if (brief && tenths >= 100000)
+        return format_value_before(end, UNIT_AMOUNTS, tenths / 10, true);
+    *--end = (char)('0' + tenths % 10);
+    *--end = '.';
+    return format_value_before(end, UNIT_AMOUNTS, tenths / 10, false);
 }
 
-static const char *bound_text(enum coverage_bound bound, bool utf8)
+static struct slice bound_text(enum coverage_bound bound, bool utf8)
 {
     if (bound == BOUND_LEAST)
-        return utf8 ? "≥" : ">=";
+        return utf8 ? SLICE("≥") : SLICE(">=");
     if (bound == BOUND_MOST)
-        return utf8 ? "≤" : "<=";
-    return "";
+        return utf8 ? SLICE("≤") : SLICE("<=");
+    return SLICE("");
+}
+
+char *render_value_before(char *end, const struct report_grid *g, size_t column, uint64_t value,
+                          const struct render_style *style, bool brief)
+{
+    const struct report_column *c = &g->kind->columns[column];
+    struct slice bound;
+
+    if (value == REPORT_UNKNOWN)
+        return end;
+    end = c->kind == COLUMN_SUM ? format_value_before(end, c->unit, value, brief)
+                                : quotient_before(end, value, brief);
+    bound = bound_text(report_grid_bound(g, column), style->utf8);
+    return memcpy(end - bound.len, bound.ptr, bound.len);
 }
 
 void render_value(const struct report_grid *g, size_t column, uint64_t value,
                   const struct render_style *style, bool brief, struct buf *b)
 {
-    const struct report_column *c = &g->kind->columns[column];
+    char room[RENDER_ROOM], *end = room + sizeof room;
+    const char *begin = render_value_before(end, g, column, value, style, brief);
 
-    if (value == REPORT_UNKNOWN)
-        return;
-    if (report_grid_bound(g, column) != BOUND_EXACT)
-        buf_add_str(b, bound_text(report_grid_bound(g, column), style->utf8));
-    if (c->kind == COLUMN_SUM)
-        format_value(b, c->unit, value, brief);
-    else
-        add_quotient(b, value, brief);
+    buf_add(b, (struct slice){begin, (size_t)(end - begin)});
 }
 
 void render_exact(const struct report_column *column, uint64_t value, struct buf *b)
@@ -116,14 +123,18 @@ void render_others_label(const struct report_grid *g, struct buf *b)
     buf_add_str(b, " more)");
 }
 
+enum report_grid_label render_marked_label(const struct report_grid *g)
+{
+    return g->label_names[GRID_STEP] != NULL ? GRID_STEP : GRID_BY;
+}
+
 void render_label(const struct report_grid *g, const struct report_grid_row *row,
                   enum report_grid_label label, struct buf *b)
 {
-    enum report_grid_label marked = g->label_names[GRID_STEP] != NULL ? GRID_STEP : GRID_BY;
     char marks[COVERAGE_MARKS];
 
     buf_add(b, row->label[label]);
-    if (row->coverage == NULL || label != marked || !render_has_marks(g))
+    if (row->coverage == NULL || label != render_marked_label(g) || !render_has_marks(g))
         return;
     coverage_marks(row->coverage, marks);
     if (marks[0] != '\0')

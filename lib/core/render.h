@@ -3,6 +3,7 @@
 
 #include "lib/core/buf.h"
 #include "lib/core/contract.h"
+#include "lib/core/format.h"
 #include "lib/core/report_grid.h"
 
 /*
@@ -38,6 +39,10 @@ void render_csv_text(struct buf *b, struct slice value) TG_NONNULL(1);
  * ">=" where it is at least so much; nothing where it is unknown. */
 void render_value(const struct report_grid *g, size_t column, uint64_t value,
                   const struct render_style *style, bool brief, struct buf *b) TG_NONNULL(1, 4, 6);
+/* The same as format_value_before has it; at most RENDER_ROOM bytes. */
+#define RENDER_ROOM (FORMAT_ROOM + 8)
+char *render_value_before(char *end, const struct report_grid *g, size_t column, uint64_t value,
+                          const struct render_style *style, bool brief) TG_NONNULL(1, 2, 5);
 /* The same exactly, for programs: quotients with three decimals, nothing where it is unknown. */
 void render_exact(const struct report_column *column, uint64_t value, struct buf *b)
     TG_NONNULL(1, 3);
@@ -48,6 +53,8 @@ void render_coverage(const struct report_grid *g, const struct coverage *coverag
 /* A label, and the marks of coverage_marks behind it where rows differ in time or node. */
 void render_label(const struct report_grid *g, const struct report_grid_row *row,
                   enum report_grid_label label, struct buf *b) TG_NONNULL(1, 2, 4);
+/* The label that has the marks; the other one is as the row has it. */
+enum report_grid_label render_marked_label(const struct report_grid *g) TG_NONNULL(1);
 
 /* Do rows differ in what they cover? They do where they are of different times or nodes. */
 bool render_has_marks(const struct report_grid *g) TG_NONNULL(1);

@@ -107,33 +107,30 @@ static void add_coverage(const struct report_grid *g, const struct coverage *cov
         buf_add(b, buf_slice(&last->text));
 }
 
+/* Each field with the comma behind it; that of the last gives way to the end of the line. */
 static void add_row(const struct report_grid *g, const struct report_grid_row *row,
                     struct csv_coverage *last, struct buf *b)
 {
-    const char *between = "";
-
     for (int l = 0; l < GRID_LABELS; l++) {
         if (g->label_names[l] == NULL)
             continue;
-        buf_add_str(b, between);
         render_csv_text(b, row->label[l]);
-        between = ",";
+        buf_add(b, SLICE(","));
     }
-    if (g->billing) {
-        buf_addf(b, "%s%.*s,%.*s,%s", between, SLICE_FMT(g->from), SLICE_FMT(g->to),
+    if (g->billing)
+        buf_addf(b, "%.*s,%.*s,%s,", SLICE_FMT(g->from), SLICE_FMT(g->to),
                  g->complete ? "true" : "false");
-        between = ",";
-    }
     for (size_t c = 0; c < g->kind->column_count; c++) {
-        buf_add_str(b, between);
         render_exact(&g->kind->columns[c], row->values[c], b);
-        between = ",";
+        buf_add(b, SLICE(","));
     }
     if (g->coverage != NULL) {
-        buf_add_str(b, between);
         add_coverage(g, row->coverage, last, b);
+        buf_add(b, SLICE(","));
     }
-    buf_add_str(b, "\r\n");
+    if (!b->failed)
+        b->len--;
+    buf_add(b, SLICE("\r\n"));
 }
 
 void render_csv(const struct report_grid *g, struct buf *b)

@@ -24,7 +24,8 @@ struct render_layout {
     size_t full_width[COLUMNS_MAX]; /* no figure is wider */
     uint64_t largest[COLUMNS_MAX];  /* of the figures that were measured */
     size_t label_width[GRID_LABELS];
-    struct buf cell, labels; /* scratch */
+    struct buf cell, labels, line; /* scratch */
+    size_t line_bytes;
 };
 
 static struct slice cell_text(struct render_layout *l, size_t column, uint64_t value)
@@ -32,20 +33,6 @@ static struct slice cell_text(struct render_layout *l, size_t column, uint64_t v
     buf_reset(&l->cell);
     render_value(l->g, column, value, l->style, l->brief, &l->cell);
     return buf_slice(&l->cell);
-}
-
-/* The row's labels, one with the marks; they live until the next row's. */
-static void row_labels(struct render_layout *l, size_t row, struct slice labels[GRID_LABELS])
-{
-    size_t end[GRID_LABELS + 1] = {0};
-
-    buf_reset(&l->labels);
-    for (int i = 0; i < GRID_LABELS; i++) {
-        render_label(l->g, &l->g->rows[row], (enum report_grid_label)i, &l->labels);
-        end[i + 1] = l->labels.len;
-    }
-    for (int i = 0; i < GRID_LABELS; i++)
-        labels[i] = slice_from(slice_to(buf_slice(&l->labels), end[i + 1]), end[i]);
 }
 
 static void widen(size_t *width, size_t to)
@@ -69,6 +56,20 @@ static bool is_as_before(const struct report_grid *g, size_t row, int label)
 
     return before != NULL && now->label[label].ptr == before->label[label].ptr &&
            now->label[label].len == before->label[label].len && now->coverage == before->coverage;
+}
+
+/* The row's labels; they live until the next row's. Only those that a row has by itself are made.
+ */
+static void row_labels(struct render_layout *l, size_t row, struct slice labels[GRID_LABELS])
+{
+    enum report_grid_label marked = render_marked_label(l->g);
+
+    if (!is_as_before(l->g, row, marked)) {
+        buf_reset(&l->labels);
+        render_label(l->g, &l->g->rows[row], marked, &l->labels);
+    }
+    for (int i = 0; i < GRID_LABELS; i++)
+        labels[i] = i == (int)marked ? buf_slice(&l->labels) : l->g->rows[row].label[i];
 }
 
 static void measure_rows(struct render_layout *l)
@@ -300,24 +301,42 @@ static void add_head(const struct render_layout *l, struct buf *b)
     buf_add_char(b, '\n');
 }
 
-static void add_row(struct render_layout *l, const struct slice labels[GRID_LABELS],
-                    const uint64_t *values, struct buf *b)
+/* Before the first row: how far a line of cells can reach, where a mark takes more bytes than
+ * columns. */
+static bool line_reserve(struct render_layout *l)
 {
-    size_t gap = has_labels(l->g) ? GAP : 0;
+    l->line_bytes = whole_width(l) + GAP + l->g->kind->column_count * strlen("≥");
+    buf_init(&l->line, l->line_bytes);
+    return buf_space(&l->line, l->line_bytes) != NULL;
+}
 
-    add_labels(l, labels, b);
-    for (size_t c = 0; c < l->g->kind->column_count; c++) {
-        struct slice text;
+/* All cells, from the last one to the first, so that each figure is written once, where it stands.
+ */
+static void add_cells(struct render_layout *l, const uint64_t *values, struct buf *b)
+{
+    char *end = l->line.data + l->line_bytes, *at = end;
+
+    memset(l->line.data, ' ', l->line_bytes);
+    for (size_t c = l->g->kind->column_count; c-- > 0;) {
+        const char *cell_end = at;
         size_t used;
 
         if (l->hidden[c])
             continue;
-        text = cell_text(l, c, values[c]);
-        used = format_width(text);
-        format_fill(b, " ", gap + (used < l->width[c] ? l->width[c] - used : 0));
-        buf_add(b, text);
-        gap = GAP;
+        at = render_value_before(at, l->g, c, values[c], l->style, l->brief);
+        used = format_width((struct slice){at, (size_t)(cell_end - at)});
+        at -= GAP + (used < l->width[c] ? l->width[c] - used : 0);
     }
+    if (!has_labels(l->g))
+        at += GAP;
+    buf_add(b, (struct slice){at, (size_t)(end - at)});
+}
+
+static void add_row(struct render_layout *l, const struct slice labels[GRID_LABELS],
+                    const uint64_t *values, struct buf *b)
+{
+    add_labels(l, labels, b);
+    add_cells(l, values, b);
     trim_line(b);
 }
 
@@ -425,9 +444,13 @@ void render_table(const struct report_grid *g, const struct render_style *style,
         measure_labels(&l);
         measure_columns(&l);
         squeeze(&l);
-        add_body(&l, b);
+        if (line_reserve(&l))
+            add_body(&l, b);
+        else
+            b->failed = true;
     }
     render_notes(g, style, b);
     buf_fini(&l.cell);
     buf_fini(&l.labels);
+    buf_fini(&l.line);
 }

@@ -147,8 +147,27 @@ static void test_rounding(void)
     OK(good, "bytes are rounded as printf does");
 }
 
+/* A byte that is to be escaped is found wherever it stands between plain ones. */
+static void test_places(void)
+{
+    bool good = true;
+
+    for (unsigned byte = 1; byte < 256; byte++) {
+        bool plain = byte >= 0x20 && byte < 0x7f;
+
+        for (size_t at = 0; at < 20; at++) {
+            char text[] = "customer-00000.example";
+
+            text[at] = (char)byte;
+            good = good && format_width(slice_str(text)) == strlen(text) + (plain ? 0 : 3);
+        }
+    }
+    OK(good, "every byte is seen at every place");
+}
+
 int main(void)
 {
+    test_places();
     test_figures();
     test_rounding();
     test_text();
