@@ -221,13 +221,20 @@ static int write_failed(void)
     return EX_IOERR;
 }
 
+/* A buf_sink. */
+static bool to_stdout(void *context, struct slice text)
+{
+    (void)context;
+    return fwrite(text.ptr, 1, text.len, stdout) == text.len;
+}
+
 int cli_write(const struct buf *b)
 {
-    if (b->failed) {
+    if (b->failed && ferror(stdout) == 0) {
         (void)fprintf(stderr, "tollgate: out of memory for the output\n");
         return EX_OSERR;
     }
-    if (fwrite(buf_slice(b).ptr, 1, b->len, stdout) != b->len || fflush(stdout) != 0)
+    if (b->failed || !to_stdout(NULL, buf_slice(b)) || fflush(stdout) != 0)
         return write_failed();
     return EX_OK;
 }
@@ -262,6 +269,7 @@ int cli_write_grid(const struct report_grid *g, enum format format, enum render_
         return write_json(g);
     cli_style(&style);
     buf_init(&b, OUTPUT_BYTES);
+    b.sink = to_stdout;
     if (format == FORMAT_CSV)
         render_csv(g, &b);
     else if (format == FORMAT_CHART)

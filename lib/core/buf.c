@@ -128,3 +128,11 @@ struct slice buf_slice(const struct buf *b)
 {
     return (struct slice){b->data != NULL ? b->data : "", b->len};
 }
+
+void buf_drain(struct buf *b)
+{
+    if (b->sink == NULL || b->failed || b->len < BUF_DRAIN_BYTES)
+        return;
+    b->failed = !b->sink(b->sink_context, buf_slice(b));
+    b->len = 0;
+}

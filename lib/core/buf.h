@@ -14,10 +14,15 @@
  * is added and `failed` is set.  There is always a NUL behind the bytes, not counted in len.
  */
 
+/* Takes bytes that were built; false: it failed. */
+typedef bool buf_sink(void *context, struct slice bytes);
+
 struct buf {
     char *data;
     size_t len, room, cap_bytes;
     bool failed;
+    buf_sink *sink; /* NULL: all bytes stay; may be set after buf_init */
+    void *sink_context;
 };
 
 void buf_init(struct buf *b, size_t cap_bytes) TG_NONNULL(1);
@@ -39,5 +44,9 @@ void buf_add_text(struct buf *b, struct slice text) TG_NONNULL(1);
 /* Room for `len` more bytes, for the caller to fill and then add to b->len; NULL on failure. */
 char *buf_space(struct buf *b, size_t len) TG_NONNULL(1);
 struct slice buf_slice(const struct buf *b) TG_NONNULL(1);
+/* Between the lines of a long text: where there is a sink and BUF_DRAIN_BYTES or more, they go
+ * there, and the builder is empty again. What is left at the end is the caller's to take. */
+#define BUF_DRAIN_BYTES ((size_t)64 << 10)
+void buf_drain(struct buf *b) TG_NONNULL(1);
 
 #endif

@@ -139,7 +139,9 @@ void render_csv(const struct report_grid *g, struct buf *b)
 
     buf_init(&last.text, CELL_BYTES);
     add_head(g, b);
-    for (size_t i = 0; i < g->count; i++)
+    for (size_t i = 0; i < g->count; i++) {
         add_row(g, &g->rows[i], &last, b);
+        buf_drain(b);
+    }
     buf_fini(&last.text);
 }

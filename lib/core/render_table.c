@@ -421,6 +421,7 @@ static void add_body(struct render_layout *l, struct buf *b)
 
         row_labels(l, r, labels);
         add_row(l, labels, l->g->rows[r].values, b);
+        buf_drain(b);
     }
     add_foot(l, b);
     add_hidden(l, b);

@@ -64,11 +64,73 @@ static void test_widths(void)
     }
 }
 
+struct collected {
+    struct buf text;
+    size_t parts, most, parts_left;
+};
+
+static bool collect(void *context, struct slice text)
+{
+    struct collected *c = context;
+
+    buf_add(&c->text, text);
+    c->parts++;
+    c->most = text.len > c->most ? text.len : c->most;
+    return c->parts_left-- > 0;
+}
+
+static void render_into(const struct report_grid *g, bool csv, struct buf *b)
+{
+    static const struct render_style style = {.width = 0};
+
+    if (csv)
+        render_csv(g, b);
+    else
+        render_table(g, &style, b);
+}
+
+/* A long text goes away in parts, which are the whole; what fails to go is a failure. */
+static void test_drained(bool csv)
+{
+    struct collected c = {.parts_left = 1000};
+    struct report_grid g;
+    struct buf whole, parts;
+
+    grid_start(&g, NULL, "domain", "in_messages", false, 0);
+    for (uint64_t i = 0; i < 20000; i++) {
+        struct tally t = tally_of(i, i, i);
+
+        (void)report_grid_add_sums(&g, SLICE_NONE, SLICE("example.com"), &t, &error);
+    }
+    report_grid_finish(&g);
+    buf_init(&whole, (size_t)1 << 24);
+    buf_init(&parts, (size_t)1 << 24);
+    buf_init(&c.text, (size_t)1 << 24);
+    parts.sink = collect;
+    parts.sink_context = &c;
+    render_into(&g, csv, &whole);
+    render_into(&g, csv, &parts);
+    buf_add(&c.text, buf_slice(&parts));
+    OK(c.parts > 5 && c.most < 2 * BUF_DRAIN_BYTES, "a long text goes in parts");
+    OK(!parts.failed && slice_equal(buf_slice(&c.text), buf_slice(&whole)), "all of it");
+    c.parts_left = 3;
+    c.parts = 0;
+    buf_reset(&parts);
+    render_into(&g, csv, &parts);
+    OK(parts.failed && c.parts == 4, "after a failure nothing more goes");
+    buf_fini(&whole);
+    buf_fini(&parts);
+    buf_fini(&c.text);
+    report_grid_fini(&g);
+}
+
 int main(void)
 {
     order_by_steps(4, 0, "1d3 1d2 1d1 1d0 2d3 2d2 2d1 2d0 3d3 3d2 3d1 3d0");
     order_by_steps(4, 1, "1d3 2d3 3d3");
     order_by_steps(10000, 2, "1d9999 1d9998 2d9999 2d9998 3d9999 3d9998");
     test_widths();
+    test_drained(false);
+    test_drained(true);
     return tap_done();
 }
