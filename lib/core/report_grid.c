@@ -94,13 +94,27 @@ static bool has_both(const struct report_grid *g)
     return g->label_names[GRID_STEP] != NULL && g->label_names[GRID_BY] != NULL;
 }
 
-/* What is unknown is less than 0. */
-static int values_compare(const struct report_grid *g, const struct report_grid_row *a,
-                          const struct report_grid_row *b)
+/* The place of a row's value among others: the larger comes first. What is unknown is less than 0.
+ */
+static uint64_t rank_of(const struct report_grid *g, const struct report_grid_row *row)
 {
-    if (g->order < 0 || a->values[g->order] == b->values[g->order])
+    if (g->order < 0)
         return 0;
-    return signed_if(a->values[g->order] + 1 > b->values[g->order] + 1 ? -1 : 1, g->reverse);
+    return g->reverse ? row->values[g->order] + 1 : ~(row->values[g->order] + 1);
+}
+
+static int ranks_compare(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int steps_compare(const struct report_grid *g, const struct report_grid_row *a,
+                         const struct report_grid_row *b)
+{
+    if (a->label[GRID_STEP].ptr == b->label[GRID_STEP].ptr)
+        return 0;
+    return signed_if(slice_compare(a->label[GRID_STEP], b->label[GRID_STEP]),
+                     g->reverse && g->order == -1 - GRID_STEP);
 }
 
 /* Equal values stand in the order of their names, so that the same question gives the same answer.
@@ -109,19 +123,17 @@ static int rows_compare(const void *left, const void *right, void *context)
 {
     const struct report_grid_row *a = left, *b = right;
     const struct report_grid *g = context;
-    int sign = has_both(g) || g->over_time ? 0 : values_compare(g, a, b);
+    int ranks = ranks_compare(rank_of(g, a), rank_of(g, b));
+    int sign = has_both(g) || g->over_time ? 0 : ranks;
 
+    if (sign == 0)
+        sign = steps_compare(g, a, b);
+    if (sign == 0)
+        sign = ranks;
     if (sign != 0)
         return sign;
-    if (a->label[GRID_STEP].ptr != b->label[GRID_STEP].ptr)
-        sign = slice_compare(a->label[GRID_STEP], b->label[GRID_STEP]);
-    if (sign != 0)
-        return signed_if(sign, g->reverse && g->order == -1 - GRID_STEP);
-    sign = values_compare(g, a, b);
-    if (sign != 0)
-        return sign;
-    sign = slice_compare(a->label[GRID_BY], b->label[GRID_BY]);
-    return signed_if(sign, g->reverse && g->order == -1 - GRID_BY);
+    return signed_if(slice_compare(a->label[GRID_BY], b->label[GRID_BY]),
+                     g->reverse && g->order == -1 - GRID_BY);
 }
 
 static const uint64_t *shares(const struct report_grid *g, const struct report_grid_row *row)
@@ -151,30 +163,83 @@ static void cut(struct report_grid *g)
             drop(g, &g->rows[i]);
     }
     g->count = kept;
+    g->step_from = has_both(g) ? kept - (in_step < g->top ? in_step : g->top) : 0;
 }
 
-static void sort(struct report_grid *g, size_t from)
+/* A row being sorted. Its rank stands beside it: most rows are told apart by that alone, and
+ * neither they nor their values are fetched for it. */
+struct ranked_row {
+    uint64_t rank;
+    const struct report_grid_row *row;
+};
+
+static int ranked_compare(const void *left, const void *right, void *context)
 {
-    if (g->count > from + 1)
-        qsort_r(g->rows + from, g->count - from, sizeof g->rows[0], rows_compare, g);
+    const struct ranked_row *a = left, *b = right;
+    int sign = ranks_compare(a->rank, b->rank);
+
+    return sign != 0 ? sign : rows_compare(a->row, b->row, context);
 }
 
-static bool is_in_order(struct report_grid *g)
+/* Moves each row to where it was ranked: along the cycles of the permutation. */
+static void settle(struct report_grid_row *rows, struct ranked_row *ranked, size_t count)
 {
-    for (size_t i = 1; i < g->count; i++) {
+    for (size_t i = 0; i < count; i++) {
+        struct report_grid_row first = rows[i];
+        size_t to = i, from;
+
+        while ((from = (size_t)(ranked[to].row - rows)) != i) {
+            rows[to] = rows[from];
+            ranked[to].row = &rows[to];
+            to = from;
+        }
+        rows[to] = first;
+        ranked[to].row = &rows[to];
+    }
+}
+
+static bool is_in_order(struct report_grid *g, size_t from)
+{
+    for (size_t i = from + 1; i < g->count; i++) {
         if (rows_compare(&g->rows[i - 1], &g->rows[i], g) > 0)
             return false;
     }
     return true;
 }
 
-/* Steps that came one after the other are in order each (step_label), and so are all. */
+static void sort_ranked(struct report_grid *g, struct report_grid_row *rows, size_t count,
+                        struct ranked_row *ranked)
+{
+    bool by_rank = has_both(g) || !g->over_time;
+
+    for (size_t i = 0; i < count; i++)
+        ranked[i] = (struct ranked_row){by_rank ? rank_of(g, &rows[i]) : 0, &rows[i]};
+    qsort_r(ranked, count, sizeof *ranked, ranked_compare, g);
+    settle(rows, ranked, count);
+}
+
+/* Rows from `from` on; of one step, but where steps are mixed. Without memory it takes longer. */
+static void sort(struct report_grid *g, size_t from)
+{
+    struct report_grid_row *rows = g->rows + from;
+    size_t count = g->count - from;
+    struct ranked_row *ranked;
+
+    if (is_in_order(g, from))
+        return;
+    ranked = g->is_mixed ? NULL : calloc(count, sizeof *ranked);
+    if (ranked != NULL)
+        sort_ranked(g, rows, count, ranked);
+    else
+        qsort_r(rows, count, sizeof *rows, rows_compare, g);
+    free(ranked);
+}
+
+/* Steps that came one after the other are in order each, and so are all. */
 void report_grid_finish(struct report_grid *g)
 {
-    sort(g, g->step_from);
-    g->step_from = 0;
-    if (!is_in_order(g))
-        sort(g, 0);
+    sort(g, g->is_mixed ? 0 : g->step_from);
+    g->is_mixed = false;
     if (g->top > 0)
         cut(g);
 }
@@ -210,10 +275,9 @@ static int move(struct report_grid *g)
         rows[i].values = values_copy(&fresh, g->rows[i].values, values_of_row(g));
         rows[i].coverage = g->rows[i].coverage;
         good = rows[i].values != NULL;
-        for (int l = 0; good && l < GRID_LABELS; l++) {
-            rows[i].label[l] = arena_copy(&fresh, g->rows[i].label[l]);
-            good = rows[i].label[l].ptr != NULL;
-        }
+        rows[i].label[GRID_STEP] = arena_copy(&fresh, g->rows[i].label[GRID_STEP]);
+        rows[i].label[GRID_BY] = arena_copy(&fresh, g->rows[i].label[GRID_BY]);
+        good = good && rows[i].label[GRID_STEP].ptr != NULL && rows[i].label[GRID_BY].ptr != NULL;
     }
     if (!good) {
         arena_fini(&fresh);
@@ -231,7 +295,6 @@ static int move(struct report_grid *g)
 static int prune(struct report_grid *g)
 {
     report_grid_finish(g);
-    g->step_from = has_both(g) ? g->count : 0;
     g->prune_at = g->count * 2 > PRUNE_ROWS ? g->count * 2 : PRUNE_ROWS;
     return move(g);
 }
@@ -248,6 +311,13 @@ enum coverage_bound report_grid_bound(const struct report_grid *g, size_t column
     return g->bounds != NULL ? g->bounds[column] : BOUND_EXACT;
 }
 
+static bool comes_before_last(const struct report_grid *g, struct slice step)
+{
+    const struct report_grid_row row = {.label = {[GRID_STEP] = step}};
+
+    return g->count > 0 && steps_compare(g, &g->rows[g->count - 1], &row) > 0;
+}
+
 /* The step's label, which the row before may have, too. Where a new step begins the rows of the
  * last one are sorted: few at a time, while they are near, and while more is on its way. */
 static struct slice step_label(struct report_grid *g, struct slice step)
@@ -257,6 +327,7 @@ static struct slice step_label(struct report_grid *g, struct slice step)
     if (has_both(g)) {
         sort(g, g->step_from);
         g->step_from = g->count;
+        g->is_mixed = g->is_mixed || comes_before_last(g, step);
     }
     return arena_copy(&g->arena, step);
 }

@@ -35,7 +35,8 @@ struct report_grid {
     struct arena arena;
     struct report_grid_row *rows;
     size_t count, room, prune_at;
-    size_t step_from; /* the first row of those that are not sorted yet */
+    size_t step_from; /* the first row of the last step; 0 where rows have no step, or only that */
+    bool is_mixed;    /* a step came before one that stands before it */
     uint64_t *total;  /* of all rows' shares, the dropped ones' too */
     uint64_t *others; /* of the rows that `top` left out */
     size_t others_count;
@@ -43,8 +44,8 @@ struct report_grid {
 
     int order; /* column that orders the rows; -1 - GRID_STEP, -1 - GRID_BY: a label */
     bool reverse;
-    bool over_time; /* steps stay in order whatever is sorted by (a chart) */
-    size_t top;     /* 0: all */
+    bool over_time;  /* steps stay in order whatever is sorted by (a chart) */
+    size_t top;      /* 0: all */
 
     /* What stands above and below; borrowed. */
     const char *scope;     /* "server", "domain", "user", "accounts" */
@@ -75,7 +76,8 @@ int report_grid_order(struct report_grid *g, struct slice column, bool reverse, 
  * account without counters, so that what is unknown stays so. */
 void report_grid_start(struct report_grid *g, const struct report_cell *cells) TG_NONNULL(1, 2);
 
-/* Labels are copied. Rows of the same labels are not joined. -1: the cap is reached. */
+/* Labels are copied. Rows of the same labels are not joined. -1: the cap is
+ * reached. */
 int report_grid_add(struct report_grid *g, struct slice step, struct slice by,
                     const struct report_cell *cells, const struct coverage *coverage,
                     struct err *err) TG_MUST_USE TG_NONNULL(1, 4);

@@ -64,6 +64,29 @@ static void test_widths(void)
     }
 }
 
+/* Steps that come again, or in another order, and rows that are cut while they come. */
+static void test_mixed_steps(void)
+{
+    static const char *const want[][2] = {{"1d 1a 1b 2c 2e 3a 3f", "1b 1a 1d 2c 2e 3f 3a"},
+                                          {"1d 1a 2c 2e 3a 3f", "1b 1a 2c 2e 3f 3a"}};
+
+    for (size_t i = 0; i < 4; i++) {
+        struct report_grid g;
+
+        grid_start(&g, "day", "domain", "in_messages", i % 2 == 1, i / 2 * 2);
+        grid_put(&g, "2", "e", 5, 0, 0);
+        grid_put(&g, "2", "c", 5, 0, 0);
+        grid_put(&g, "1", "a", 7, 0, 0);
+        grid_put(&g, "3", "f", 1, 0, 0);
+        grid_put(&g, "3", "a", 2, 0, 0);
+        grid_put(&g, "1", "d", 9, 0, 0);
+        grid_put(&g, "1", "b", 6, 0, 0);
+        report_grid_finish(&g);
+        is_order(&g, want[i / 2][i % 2]);
+        report_grid_fini(&g);
+    }
+}
+
 struct collected {
     struct buf text;
     size_t parts, most, parts_left;
@@ -130,6 +153,7 @@ int main(void)
     order_by_steps(4, 1, "1d3 2d3 3d3");
     order_by_steps(10000, 2, "1d9999 1d9998 2d9999 2d9998 3d9999 3d9998");
     test_widths();
+    test_mixed_steps();
     test_drained(false);
     test_drained(true);
     return tap_done();
