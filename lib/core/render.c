@@ -186,6 +186,8 @@ static void add_legend(const struct report_grid *g, const struct render_style *s
         for (size_t r = 0; r < g->count && !found; r++) {
             if (g->rows[r].coverage == NULL)
                 break;
+            if (r > 0 && g->rows[r].coverage == g->rows[r - 1].coverage)
+                continue;
             coverage_marks(g->rows[r].coverage, marks);
             found = strchr(marks, legend[i].mark) != NULL;
         }

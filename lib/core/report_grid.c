@@ -253,6 +253,11 @@ static uint64_t *values_copy(struct arena *arena, const uint64_t *values, size_t
     return copy;
 }
 
+static struct slice by_label(const struct report_grid *g, struct arena *arena, struct slice by)
+{
+    return g->borrows_by ? by : arena_copy(arena, by);
+}
+
 static size_t values_of_row(const struct report_grid *g)
 {
     return g->kind->column_count * (g->has_quotients ? 2 : 1);
@@ -276,7 +281,7 @@ static int move(struct report_grid *g)
         rows[i].coverage = g->rows[i].coverage;
         good = rows[i].values != NULL;
         rows[i].label[GRID_STEP] = arena_copy(&fresh, g->rows[i].label[GRID_STEP]);
-        rows[i].label[GRID_BY] = arena_copy(&fresh, g->rows[i].label[GRID_BY]);
+        rows[i].label[GRID_BY] = by_label(g, &fresh, g->rows[i].label[GRID_BY]);
         good = good && rows[i].label[GRID_STEP].ptr != NULL && rows[i].label[GRID_BY].ptr != NULL;
     }
     if (!good) {
@@ -363,7 +368,7 @@ int report_grid_add(struct report_grid *g, struct slice step, struct slice by,
         return report_grid_full(err);
     g->rows = rows;
     row.label[GRID_STEP] = step_label(g, step);
-    row.label[GRID_BY] = arena_copy(&g->arena, by);
+    row.label[GRID_BY] = by_label(g, &g->arena, by);
     if (row.label[GRID_STEP].ptr == NULL || row.label[GRID_BY].ptr == NULL ||
         row_fill(g, &row, cells) != 0)
         return report_grid_full(err);

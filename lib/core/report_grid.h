@@ -44,6 +44,7 @@ struct report_grid {
 
     int order; /* column that orders the rows; -1 - GRID_STEP, -1 - GRID_BY: a label */
     bool reverse;
+    bool borrows_by; /* labels of GRID_BY outlive the grid: they are not copied */
     bool over_time;  /* steps stay in order whatever is sorted by (a chart) */
     size_t top;      /* 0: all */
 
@@ -76,7 +77,7 @@ int report_grid_order(struct report_grid *g, struct slice column, bool reverse, 
  * account without counters, so that what is unknown stays so. */
 void report_grid_start(struct report_grid *g, const struct report_cell *cells) TG_NONNULL(1, 2);
 
-/* Labels are copied. Rows of the same labels are not joined. -1: the cap is
+/* Labels are copied, but for borrows_by. Rows of the same labels are not joined. -1: the cap is
  * reached. */
 int report_grid_add(struct report_grid *g, struct slice step, struct slice by,
                     const struct report_cell *cells, const struct coverage *coverage,

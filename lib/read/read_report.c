@@ -454,6 +454,7 @@ static int start(struct reading *d, struct err *err)
                          err) != 0 ||
         report_grid_order(d->g, q->sort, q->reverse, q->top, err) != 0)
         return -1;
+    d->g->borrows_by = q->by == BY_DOMAIN; /* names, of the reading's arena */
     d->is_node = q->scope == SCOPE_SERVER && (q->by == BY_NOTHING || q->by == BY_NODE);
     d->fillers = report_fillers(q->kind, d->is_node);
     for (size_t c = 0; c < q->kind->column_count; c++)

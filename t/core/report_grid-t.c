@@ -87,6 +87,28 @@ static void test_mixed_steps(void)
     }
 }
 
+/* Names that outlive the grid are not copied, also where rows are dropped. */
+static void test_borrowed(void)
+{
+    static const char names[] = "abcdefghij";
+    struct report_grid g;
+    bool good = true;
+
+    grid_start(&g, "day", "domain", "in_messages", false, 2);
+    g.borrows_by = true;
+    for (uint64_t i = 0; i < 40000; i++) {
+        struct tally t = tally_of(i, 0, 0);
+
+        good = good && report_grid_add_sums(&g, SLICE("1"), (struct slice){names + i % 10, 1}, &t,
+                                            &error) == 0;
+    }
+    report_grid_finish(&g);
+    OK(good, "many rows");
+    is_order(&g, "1j 1i");
+    OK(g.rows[0].label[GRID_BY].ptr == names + 9, "with names that are not copied");
+    report_grid_fini(&g);
+}
+
 struct collected {
     struct buf text;
     size_t parts, most, parts_left;
@@ -154,6 +176,7 @@ int main(void)
     order_by_steps(10000, 2, "1d9999 1d9998 2d9999 2d9998 3d9999 3d9998");
     test_widths();
     test_mixed_steps();
+    test_borrowed();
     test_drained(false);
     test_drained(true);
     return tap_done();
