@@ -10,22 +10,39 @@
 /* The reader moves up what it has not taken after each kilobyte that it has, so it is given little
  * at once. */
 #define FEED_BYTES ((size_t)2 << 10)
-/* Over a Unix socket, which holds some 200 kB: with replies to more commands under way than fit in,
- * the server waits for us instead of working, and gathers them in its memory. */
-#define UNIX_BATCH ((size_t)96)
+/* Over a Unix socket, which holds some 200 kB: with more replies under way than fit in, the server
+ * waits for us instead of working, and gathers them in its memory; with few, it has nothing to do
+ * when either of us is kept from the processor for a moment. So many bytes of replies, or so many
+ * commands as long as nothing is known of their replies, and where these are long. */
+#define UNIX_BATCH_BYTES ((size_t)56 << 10)
+#define UNIX_BATCH_LEAST ((size_t)96)
 
 struct flowing {
     struct store *st;
     const struct store_flow *flow;
     struct flat_reader reader;
-    struct slice out; /* of the last batch, what is still to be sent */
-    size_t batch;     /* commands */
-    size_t on_way;    /* replies that are still to come */
-    bool has_more;    /* commands, to be added */
+    struct slice out;          /* of the last batch, what is still to be sent */
+    size_t batch;              /* commands */
+    size_t on_way;             /* replies that are still to come */
+    size_t taken, taken_bytes; /* replies that came */
+    bool has_more;             /* commands, to be added */
     int64_t timeout_ms, deadline_ms;
     int result; /* of who takes */
     struct err *err;
 };
+
+static size_t batch_size(const struct flowing *f)
+{
+    size_t batch = UNIX_BATCH_LEAST;
+
+    if (f->st->endpoint.path == NULL || f->st->cluster != NULL)
+        return STORE_FLOW_BATCH;
+    if (f->taken_bytes > 0)
+        batch = UNIX_BATCH_BYTES * f->taken / f->taken_bytes;
+    if (batch > STORE_FLOW_BATCH)
+        return STORE_FLOW_BATCH;
+    return batch > UNIX_BATCH_LEAST ? batch : UNIX_BATCH_LEAST;
+}
 
 /* The next batch, with the time for it. */
 static int fill(struct flowing *f)
@@ -33,6 +50,7 @@ static int fill(struct flowing *f)
     struct store *st = f->st;
 
     store_pipe_reset(st);
+    f->batch = batch_size(f);
     while (f->has_more && st->count < f->batch)
         f->has_more = f->flow->next(f->flow->context, st);
     f->deadline_ms = clock_monotonic_ms() + f->timeout_ms;
@@ -70,6 +88,7 @@ static int take_whole(struct flowing *f, struct err *why)
 
     while (f->on_way > 0 && (got = flat_reader_next(&f->reader, &reply, why)) == 1) {
         f->on_way--;
+        f->taken++;
         take(f, &reply);
     }
     if (got >= 0 && f->on_way == 0 && flat_reader_has_more(&f->reader))
@@ -102,6 +121,7 @@ static int step(struct flowing *f, struct err *why)
         return -1;
     f->out = slice_from(f->out, (size_t)n);
     n = transport_read(t, bytes, sizeof bytes, why);
+    f->taken_bytes += n > 0 ? (size_t)n : 0;
     return n < 0 ? -1 : feed(f, (struct slice){bytes, (size_t)n}, why);
 }
 
@@ -176,12 +196,8 @@ static int run_cluster(struct flowing *f)
 int store_flow_run(struct store *st, const struct store_flow *flow, int64_t timeout_ms,
                    struct err *err)
 {
-    struct flowing f = {.st = st,
-                        .flow = flow,
-                        .batch = st->endpoint.path != NULL ? UNIX_BATCH : STORE_FLOW_BATCH,
-                        .has_more = true,
-                        .timeout_ms = timeout_ms,
-                        .err = err};
+    struct flowing f = {
+        .st = st, .flow = flow, .has_more = true, .timeout_ms = timeout_ms, .err = err};
     int result = flat_reader_init(&f.reader, err);
 
     TG_ASSERT(st->count == 0);

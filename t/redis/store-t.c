@@ -155,20 +155,23 @@ static void test_pipeline(const struct redis_fixture *f)
 }
 
 /* A flow of ECHO with the numbers from 0 on; where `bad` comes, an error in place of it. */
+#define ECHO_BYTES 4096
 struct echoes {
     struct store_keyed echo, wrong;
     int count, asked, taken, bad, end_at, died_at;
+    int width;  /* of a number; 0: as wide as it is */
+    int on_way; /* at most */
     bool in_order;
 };
 
 static bool echo_next(void *context, struct store *st)
 {
     struct echoes *e = context;
-    char number[16];
+    char number[ECHO_BYTES];
 
     if (e->asked == e->count)
         return false;
-    (void)snprintf(number, sizeof number, "%d", e->asked);
+    (void)snprintf(number, sizeof number, "%0*d", e->width, e->asked);
     if (e->asked == e->died_at)
         add(st, "SHUTDOWN NOSAVE");
     else
@@ -180,10 +183,11 @@ static bool echo_next(void *context, struct store *st)
 static int echo_take(void *context, const struct flat_reply *reply, struct err *err)
 {
     struct echoes *e = context;
-    char number[16];
+    char number[ECHO_BYTES];
     bool is_bad = e->taken == e->bad;
 
-    (void)snprintf(number, sizeof number, "%d", e->taken);
+    (void)snprintf(number, sizeof number, "%0*d", e->width, e->taken);
+    e->on_way = e->asked - e->taken > e->on_way ? e->asked - e->taken : e->on_way;
     e->in_order =
         e->in_order && reply->count == 1 &&
         (is_bad ? reply->kind == FLAT_ERROR
@@ -211,6 +215,7 @@ static void test_flow(struct redis_fixture *f)
 {
     struct store *st = open_unix(f);
     struct echoes all = {.count = 50000, .bad = 33333, .end_at = -1, .died_at = -1};
+    struct echoes wide = {.count = 5000, .width = 4000, .bad = -1, .end_at = -1, .died_at = -1};
     struct echoes none = {.count = 0, .bad = -1, .end_at = -1, .died_at = -1};
     struct echoes ended = {.count = 50000, .bad = -1, .end_at = 5000, .died_at = -1};
     struct echoes died = {.count = 50000, .bad = -1, .end_at = -1, .died_at = 7000};
@@ -219,6 +224,9 @@ static void test_flow(struct redis_fixture *f)
     IS_INT(flow(st, &all, &err), 0, "many commands, one by one");
     OK(all.taken == 50000 && all.in_order, "all replies, in order, one an error");
     IS_INT(flow(st, &none, &err), 0, "or none");
+    IS_INT(flow(st, &wide, &err), 0, "with long replies");
+    OK(wide.taken == 5000 && wide.in_order, "each whole");
+    OK(all.on_way > 1000 && wide.on_way < 256, "of which fewer are on their way");
     OK(flow(st, &ended, &err) == -1 && err.code == 99 && strcmp(err.text, "enough") == 0,
        "who takes may end it");
     OK(ended.taken == 5001 && ended.in_order, "and is given no more");
