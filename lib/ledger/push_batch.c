@@ -457,20 +457,35 @@ static int finish_users(struct push_batch *t, struct err *err)
     return rc;
 }
 
+/* The server knew the script a moment ago, and does not any more. */
+static bool has_forgotten(struct push_batch_rows *r)
+{
+    bool has = false;
+
+    for (size_t i = 0; i < r->command_count && !has; i++)
+        has = store_is_noscript(r->replies[i]);
+    for (size_t i = 0; i < r->command_count && has; i++)
+        freeReplyObject(r->replies[i]);
+    return has;
+}
+
 int push_batch_run(struct push_batch *t, enum ledger_walk which, int64_t after, size_t limit,
                    int64_t now_s, struct push_batch_result *out, struct err *err)
 {
     struct err later;
-    int rc;
+    int rc, tries = 0;
 
-    *out = (struct push_batch_result){.last_id = after};
     TG_ASSERT(limit <= TRIP_ROWS);
-    if (collect(t, which, after, limit, now_s, out, err) < 0) {
-        store_pipe_reset(t->store);
-        return -1;
-    }
-    if (store_pipe_run(t->store, t->rows->replies, TRIP_TIMEOUT_MS, err) < 0)
-        return -1;
+    do {
+        *out = (struct push_batch_result){.last_id = after};
+        store_pipe_trust_scripts(t->store);
+        if (collect(t, which, after, limit, now_s, out, err) < 0) {
+            store_pipe_reset(t->store);
+            return -1;
+        }
+        if (store_pipe_run(t->store, t->rows->replies, TRIP_TIMEOUT_MS, err) < 0)
+            return -1;
+    } while (tries++ == 0 && has_forgotten(t->rows));
     rc = take_replies(t, out, err);
     if (note_rows(t, out, rc < 0 ? &later : err) < 0)
         return -1;

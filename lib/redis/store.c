@@ -278,13 +278,26 @@ static int check_master(struct store *st, redisReply **replies, struct err *err)
     return err_set(err, EX_UNAVAILABLE, "READONLY: the server is no master any more");
 }
 
+/* Which scripts the server has had over this connection, as far as the last pipeline tells; none
+ * where somebody has emptied its list (SCRIPT FLUSH). */
+static void scripts_note(struct store *st, redisReply **replies)
+{
+    size_t i = 0;
+
+    while (i < st->count && !store_is_noscript(replies[i]))
+        i++;
+    st->known_count = i == st->count ? st->script_count : 0;
+}
+
 static int run_link(struct store *st, redisReply **replies, int64_t deadline_ms, struct err *err)
 {
+    st->known_count = 0;
     if (store_be_connected(st, deadline_ms, err) != 0)
         return -1;
     if (link_trip(&st->redis, buf_slice(&st->out), replies, st->count, deadline_ms, err) != 0 ||
         check_master(st, replies, err) != 0)
         return store_back_off(st, err);
+    scripts_note(st, replies);
     store_settle(st);
     return 0;
 }
@@ -373,16 +386,22 @@ static const char *known_sha1(struct store *st, const struct script *script)
     return st->cluster != NULL ? known->sha1 : NULL;
 }
 
+void store_pipe_trust_scripts(struct store *st)
+{
+    TG_ASSERT(st->count == 0);
+    st->script_count = st->known_count;
+}
+
+bool store_is_noscript(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ERROR &&
+           slice_starts_nocase(link_reply_text(reply), SLICE("NOSCRIPT"));
+}
+
 void store_pipe_add_script(struct store *st, const struct script *script, size_t keys, size_t argc,
                            const struct slice *argv)
 {
     add_call(st, script, known_sha1(st, script), keys, argc, argv);
-}
-
-static bool is_noscript(const redisReply *reply)
-{
-    return reply->type == REDIS_REPLY_ERROR &&
-           slice_starts_nocase(link_reply_text(reply), SLICE("NOSCRIPT"));
 }
 
 redisReply *store_script(struct store *st, const struct script *script, size_t keys, size_t argc,
@@ -397,7 +416,7 @@ redisReply *store_script(struct store *st, const struct script *script, size_t k
     add_call(st, script, sha1, keys, argc, argv);
     if (store_pipe_run(st, &reply, timeout_ms, err) != 0)
         return NULL;
-    if (!is_noscript(reply))
+    if (!store_is_noscript(reply))
         return reply;
     freeReplyObject(reply);
     add_call(st, script, NULL, keys, argc, argv);

@@ -81,6 +81,12 @@ redisReply *store_script(struct store *st, const struct script *script, size_t k
 void store_pipe_add_script(struct store *st, const struct script *script, size_t keys, size_t argc,
                            const struct slice *argv) TG_NONNULL(1);
 
+/* In the pipeline that begins, scripts that the one before it has brought over the same connection
+ * are known, too. Where somebody has made the server forget them, replies are NOSCRIPT: the same
+ * pipeline, built and run once more, brings them again. A cluster is not trusted. */
+void store_pipe_trust_scripts(struct store *st) TG_NONNULL(1);
+bool store_is_noscript(const redisReply *reply) TG_NONNULL(1);
+
 /* Changes with each new connection (and so with each new server), and where a server of a cluster
  * has lost its slots to another: what was pushed may be gone. 0: no connection yet. */
 uint64_t store_generation(const struct store *st) TG_NONNULL(1);

@@ -15,7 +15,7 @@
 #define STORE_SCRIPTS_MAX   8 /* different scripts in one pipeline */
 #define STORE_SHA1_HEX_SIZE 41
 
-/* A script whose source is in the pipeline being built. */
+/* A script whose source is in the pipeline being built, or in the one before. */
 struct known_script {
     const struct script *script;
     char sha1[STORE_SHA1_HEX_SIZE];
@@ -53,6 +53,7 @@ struct store {
     size_t count;
     struct known_script scripts[STORE_SCRIPTS_MAX];
     size_t script_count;
+    size_t known_count;       /* the first ones: the server has had them over this connection */
     struct store_call *calls; /* `count` of them; in a cluster */
     size_t calls_room;
 };

@@ -258,14 +258,23 @@ static int64_t call_script(struct store *st, struct err *err)
 static void test_scripts(const struct redis_fixture *f)
 {
     struct slice argv[2] = {SLICE("counter"), SLICE("5")};
-    struct store *st = open_unix(f);
+    struct store *st = open_unix(f), *other = open_unix(f);
     struct err err = {0};
     redisReply *r[5];
 
     OK(says(st, "SCRIPT FLUSH", "OK"), "the server knows no script");
     IS_INT(call_script(st, &err), 5, "EVAL after NOSCRIPT");
     IS_INT(call_script(st, &err), 10, "EVALSHA");
-    OK(says(st, "SCRIPT FLUSH", "OK"), "again it knows none");
+    for (int i = 0; i < 4; i++) {
+        OK(i != 2 || says(other, "SCRIPT FLUSH", "OK"), "again it knows none");
+        store_pipe_trust_scripts(st);
+        store_pipe_add_script(st, &script_a, 1, 2, argv);
+        OK(store_pipe_run(st, r, TIMEOUT_MS, &err) == 0 && store_is_noscript(r[0]) == (i == 2),
+           "a pipeline that takes it for known, and the next if it was not");
+        freeReplyObject(r[0]);
+    }
+    store_free(other);
+    OK(says(st, "GET counter", "25") && says(st, "SET counter 10", "OK"), "each once");
     store_pipe_add_script(st, &script_a, 1, 2, argv);
     store_pipe_add_script(st, &script_b, 1, 1, argv);
     store_pipe_add_script(st, &script_a, 1, 2, argv);

@@ -237,6 +237,17 @@ size_t store_pipe_count(const struct store *st)
     return st->pipe.count;
 }
 
+void store_pipe_trust_scripts(struct store *st)
+{
+    (void)st;
+}
+
+bool store_is_noscript(const redisReply *reply)
+{
+    (void)reply;
+    return false;
+}
+
 void store_pipe_reset(struct store *st)
 {
     pipeline_clear(&st->pipe);
