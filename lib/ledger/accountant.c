@@ -202,7 +202,7 @@ static bool wait_turn(struct accountant *a, bool hurry)
 
     accountant_lock_take(&a->lock);
     a->turns.pause_ms = a->pause_ms;
-    until_ms = clock_monotonic_ms() + turns_wait_ms(&a->turns, hurry);
+    until_ms = clock_monotonic_ms() + (hurry ? 0 : turns_pause_ms(&a->turns));
     while (!a->is_stopping && !a->is_hurried &&
            accountant_lock_wait_until(&a->lock, &a->wake, until_ms))
         ;
@@ -220,6 +220,7 @@ static bool fold_some(struct accountant *a)
 
     if (!turns_fold_is_due(&a->turns, now_ms) && !a->folding.is_under_way)
         return false;
+    a->folding.fold.sums.rest.times = turns_rest_times(&a->turns);
     folding_run(&a->folding, FOLD_BUDGET_MS);
     turns_folded(&a->turns, a->store_problem.is_on ? 0 : ledger_dirty_rows(a->ledger), now_ms);
     publish_state(a);
@@ -235,6 +236,7 @@ static void finish(struct accountant *a)
     accountant_lock_give(&a->lock);
 
     folding_retry(&a->folding);
+    a->folding.fold.sums.rest.times = a->now.rest_times = 0;
     folding_run(&a->folding, STOP_FOLD_MS);
     folding_run(&a->folding, STOP_FOLD_MS);
     take_gauges(a);
@@ -258,6 +260,7 @@ static void *run(void *arg)
     while (wait_turn(a, hurry)) {
         hurry = fold_some(a);
         take_gauges(a);
+        a->now.rest_times = turns_rest_times(&a->turns);
         if (clock_monotonic_ms() >= a->push_next_ms && store_is_worth_trying(a->store) &&
             push_some(a, PUSH_BUDGET_MS) > 0)
             hurry = true;

@@ -11,6 +11,7 @@
 #include "lib/ledger/push_held.h"
 #include "lib/ledger/push_node.h"
 #include "lib/ledger/push_schema.h"
+#include "lib/ledger/rest.h"
 #include "lib/sys/clock.h"
 
 #define NODE_EVERY_MS    1000
@@ -187,15 +188,19 @@ static int any_refused(struct push *p, struct err *err)
 /* All that is dirty now; what turns dirty behind the pass is later than pass.through. */
 static int push_dirty(struct push *p, const struct push_now *now, int64_t until_ms, struct err *err)
 {
+    struct rest rest = {.times = now->rest_times};
     struct push_batch_result r;
     int refused;
 
     if (!p->dirty.is_open)
         p->dirty = (struct pass){.is_open = true, .through = now->counted_through};
+    rest_begin(&rest);
     do {
         if (pass_trip(p, &p->dirty, WALK_DIRTY, now, &r, err) < 0)
             return -1;
         p->is_news = p->is_news || r.seen > 0;
+        if (p->dirty.is_open)
+            rest_take(&rest);
     } while (p->dirty.is_open && clock_monotonic_ms() < until_ms);
     if (p->dirty.is_open)
         return 1;

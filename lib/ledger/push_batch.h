@@ -30,8 +30,8 @@
  */
 
 #define TRIP_ROWS      64
-#define TRIP_ROWS_CALM 16 /* costs more a row: while no more than CALM_ROWS are dirty */
-#define CALM_ROWS      1000
+#define TRIP_ROWS_CALM 8 /* costs more a row: while no more than CALM_ROWS are dirty */
+#define CALM_ROWS      20000
 
 struct push_batch {
     struct ledger *ledger;

@@ -293,11 +293,13 @@ static int user_add(struct row_sums *s, struct ledger *l, const struct row_sums_
 
 int row_sums_apply(struct row_sums *s, struct ledger *l, struct err *err)
 {
+    rest_begin(&s->rest);
     for (const struct row_sums_entry *e = s->first; e != NULL; e = e->next) {
         int rc = e->user.len > 0 ? user_add(s, l, e, err) : account_add(s, l, e, err);
 
         if (rc < 0)
             return -1;
+        rest_if_due(&s->rest);
     }
     return 0;
 }

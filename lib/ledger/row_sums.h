@@ -11,6 +11,7 @@
 #include "lib/core/strmap.h"
 #include "lib/core/tally.h"
 #include "lib/ledger/ledger.h"
+#include "lib/ledger/rest.h"
 
 /*
  * A batch of amounts, summed up in memory by time, account and user, and then added to the
@@ -41,6 +42,7 @@ struct row_sums_config {
 
 struct row_sums {
     struct row_sums_config config;
+    struct rest rest;          /* while it is applied */
     struct arena arena;        /* of the batch */
     struct slice node_account; /* @NODE; borrowed */
     struct row_sums_span *spans, *span;

@@ -2,25 +2,24 @@
 
 int64_t turns_pause_ms(const struct turns *t)
 {
-    int64_t gather_ms = t->rows < (uint64_t)TURNS_PAUSE_MAX_MS * TURNS_ROWS_MS
-                            ? (int64_t)(t->rows / TURNS_ROWS_MS)
-                            : TURNS_PAUSE_MAX_MS;
+    int64_t gather_ms =
+        t->rows < TURNS_ROWS_MANY ? (int64_t)(t->rows / TURNS_ROWS_MS) : TURNS_PAUSE_MAX_MS;
 
     return t->pause_ms > gather_ms ? t->pause_ms : gather_ms;
 }
 
-int64_t turns_wait_ms(const struct turns *t, bool at_once)
+unsigned turns_rest_times(const struct turns *t)
 {
-    if (!at_once)
-        return turns_pause_ms(t);
-    return t->is_busy ? TURNS_REST_MS : 0;
+    uint64_t least_s = t->rows < TURNS_ROWS_MANY ? TURNS_MAIL_S : TURNS_BUSY_S;
+
+    return t->mail_s >= least_s ? TURNS_REST_TIMES : 0;
 }
 
 void turns_look(struct turns *t, uint64_t number, int64_t now_ms)
 {
     uint64_t ms = now_ms > t->looked_ms ? (uint64_t)(now_ms - t->looked_ms) : 1;
 
-    t->is_busy = t->looked_ms != 0 && number - t->number >= ms * TURNS_BUSY_MS;
+    t->mail_s = t->looked_ms != 0 ? (number - t->number) * 1000 / ms : 0;
     t->number = number;
     t->looked_ms = now_ms;
 }

@@ -12,16 +12,20 @@
  * where many change all the time, they are gathered for longer: TURNS_ROWS_MS rows are pushed a ms,
  * which takes about a tenth of a processor, until none has to wait for longer than
  * TURNS_PAUSE_MAX_MS. A push that does not end within its turn goes on at once, and records are
- * gathered meanwhile; while mail comes fast it rests before, since Redis has no time for the mail
- * while it takes rows.
+ * gathered meanwhile.
+ *
+ * While mail comes, both work in pieces (lib/ledger/rest): neither Redis nor a processor has time
+ * for it while they take rows. Where there is much to catch up with, only fast mail goes first.
  *
  * Units: ms of the monotonic clock.  Threads: one; pure.
  */
 
 #define TURNS_ROWS_MS      2
 #define TURNS_PAUSE_MAX_MS 10000
-#define TURNS_BUSY_MS      1 /* records a ms: mail comes fast */
-#define TURNS_REST_MS      200
+#define TURNS_MAIL_S       20   /* records a second: mail comes */
+#define TURNS_BUSY_S       1000 /* it comes fast */
+#define TURNS_REST_TIMES   4
+#define TURNS_ROWS_MANY    ((uint64_t)TURNS_PAUSE_MAX_MS * TURNS_ROWS_MS)
 
 struct turns {
     int64_t pause_ms; /* ledger.push: between two turns, at least */
@@ -29,13 +33,13 @@ struct turns {
     int64_t fold_next_ms;
     uint64_t number; /* of the journal's next record, when it was looked at */
     int64_t looked_ms;
-    bool is_busy;
+    uint64_t mail_s; /* records a second */
 };
 
 /* Between this turn and the next. */
 int64_t turns_pause_ms(const struct turns *t) TG_NONNULL(1);
-/* The same, and for one that has more to do at once. */
-int64_t turns_wait_ms(const struct turns *t, bool at_once) TG_NONNULL(1);
+/* How often as long as a piece of work takes the rest after it is. */
+unsigned turns_rest_times(const struct turns *t) TG_NONNULL(1);
 /* Once a turn: the number of the journal's next record. */
 void turns_look(struct turns *t, uint64_t number, int64_t now_ms) TG_NONNULL(1);
 /* A turn begins, after a pause or, with `at_once`, without one; `is_asked`: somebody waits for the

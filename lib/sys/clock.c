@@ -27,12 +27,25 @@ int64_t clock_monotonic_ms(void)
     return read_ms(CLOCK_MONOTONIC);
 }
 
-void clock_sleep_ms(int64_t ms)
+int64_t clock_monotonic_us(void)
 {
-    struct timespec t = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+void clock_sleep_us(int64_t us)
+{
+    struct timespec t = {.tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000};
 
     while (clock_nanosleep(CLOCK_MONOTONIC, 0, &t, &t) != 0)
         continue;
+}
+
+void clock_sleep_ms(int64_t ms)
+{
+    clock_sleep_us(ms * 1000);
 }
 
 /* Compiled zones (tzfile(5)) begin with this; the directory holds lists and licences as well. */

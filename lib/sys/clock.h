@@ -11,7 +11,9 @@
 
 int64_t clock_unix_ms(void);      /* wall clock */
 int64_t clock_monotonic_ms(void); /* for deadlines */
+int64_t clock_monotonic_us(void);
 void clock_sleep_ms(int64_t ms);
+void clock_sleep_us(int64_t us);
 
 /* -1 for a time zone that the system does not know. */
 int clock_zone_check(const char *name, struct err *err) TG_MUST_USE;

@@ -1,3 +1,4 @@
+#include "lib/ledger/push_batch.h"
 #include "lib/ledger/scripts.h"
 #include "t/ledger/push_fixture.h"
 #include "t/random.h"
@@ -381,6 +382,10 @@ static void test_many(void)
         count_total(&n, name, "in_messages 1 in_bytes 20 out_messages 3 out_bytes 7", 1);
     }
     must(ledger_commit(n.ledger, &err), "commit");
+    n.now.rest_times = 1000;
+    IS_INT(push_step(n.push, &n.now, 20, &err), 1, "with rests: one trip, and no time is left");
+    IS_INT(ledger_dirty_rows(n.ledger), 2600 - TRIP_ROWS_CALM, "the others come later");
+    n.now.rest_times = 0;
     began_ms = clock_monotonic_ms();
     OK(push_all(&n), "pushed");
     took_ms = clock_monotonic_ms() - began_ms;

@@ -52,9 +52,19 @@ int64_t clock_monotonic_ms(void)
     return clock_passed_ms;
 }
 
+int64_t clock_monotonic_us(void)
+{
+    return clock_passed_ms * 1000;
+}
+
 void clock_sleep_ms(int64_t ms)
 {
     sim_clock_advance(ms);
+}
+
+void clock_sleep_us(int64_t us)
+{
+    sim_clock_advance(us / 1000);
 }
 
 int clock_zone_check(const char *name, struct err *err)
