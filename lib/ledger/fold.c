@@ -148,6 +148,8 @@ int fold_apply(struct fold *f, struct ledger *l, struct journal_position positio
 {
     int rc = ledger_begin(l, err);
 
+    if (fold_is_full(f)) /* more is waiting: the rests come when that is folded */
+        f->sums.rest.times = 0;
     if (rc == 0)
         rc = row_sums_apply(&f->sums, l, err);
     if (rc == 0)
