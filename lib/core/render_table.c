@@ -62,14 +62,14 @@ static bool is_as_before(const struct report_grid *g, size_t row, int label)
  */
 static void row_labels(struct render_layout *l, size_t row, struct slice labels[GRID_LABELS])
 {
-    enum report_grid_label marked = render_marked_label(l->g);
+    int marked = (int)render_marked_label(l->g);
 
     if (!is_as_before(l->g, row, marked)) {
         buf_reset(&l->labels);
-        render_label(l->g, &l->g->rows[row], marked, &l->labels);
+        render_label(l->g, &l->g->rows[row], (enum report_grid_label)marked, &l->labels);
     }
     for (int i = 0; i < GRID_LABELS; i++)
-        labels[i] = i == (int)marked ? buf_slice(&l->labels) : l->g->rows[row].label[i];
+        labels[i] = i == marked ? buf_slice(&l->labels) : l->g->rows[row].label[i];
 }
 
 static void measure_rows(struct render_layout *l)
