@@ -220,7 +220,7 @@ static bool fold_some(struct accountant *a)
 
     if (!turns_fold_is_due(&a->turns, now_ms) && !a->folding.is_under_way)
         return false;
-    a->folding.fold.sums.rest.times = turns_rest_times(&a->turns);
+    a->folding.fold.sums.rest.times = turns_rest_times(&a->turns, a->turns.rows);
     folding_run(&a->folding, FOLD_BUDGET_MS);
     turns_folded(&a->turns, a->store_problem.is_on ? 0 : ledger_dirty_rows(a->ledger), now_ms);
     publish_state(a);
@@ -236,7 +236,7 @@ static void finish(struct accountant *a)
     accountant_lock_give(&a->lock);
 
     folding_retry(&a->folding);
-    a->folding.fold.sums.rest.times = a->now.rest_times = 0;
+    a->folding.fold.sums.rest.times = a->now.rest_times = a->now.walk_rest_times = 0;
     folding_run(&a->folding, STOP_FOLD_MS);
     folding_run(&a->folding, STOP_FOLD_MS);
     take_gauges(a);
@@ -260,7 +260,8 @@ static void *run(void *arg)
     while (wait_turn(a, hurry)) {
         hurry = fold_some(a);
         take_gauges(a);
-        a->now.rest_times = turns_rest_times(&a->turns);
+        a->now.rest_times = turns_rest_times(&a->turns, a->turns.rows);
+        a->now.walk_rest_times = turns_rest_times(&a->turns, UINT64_MAX);
         if (clock_monotonic_ms() >= a->push_next_ms && store_is_worth_trying(a->store) &&
             push_some(a, PUSH_BUDGET_MS) > 0)
             hurry = true;

@@ -263,12 +263,14 @@ static int walk_prepare(struct push *p, const struct push_now *now, struct err *
 
 static int push_walk(struct push *p, const struct push_now *now, int64_t until_ms, struct err *err)
 {
+    struct rest rest = {.times = now->walk_rest_times};
     struct push_batch_result r;
     int64_t now_ms = clock_monotonic_ms();
 
     /* After a fast one the next begins at once: each row is due again within scrub_ms. */
     if (!p->walk.is_open && (p->walk_is_fast || now_ms >= p->walk_began_ms + p->scrub_ms))
         walk_begin(p, false);
+    rest_begin(&rest);
     while (p->walk.is_open && p->walk_rows < walk_due(p, now_ms) && now_ms < until_ms) {
         if (walk_prepare(p, now, err) < 0 || pass_trip(p, &p->walk, WALK_ALL, now, &r, err) < 0) {
             walk_begin(p, p->walk_is_fast);
@@ -277,6 +279,8 @@ static int push_walk(struct push *p, const struct push_now *now, int64_t until_m
         p->walk_rows += r.seen;
         if (!p->walk.is_open && walk_end(p, now, err) < 0)
             return -1;
+        if (p->walk.is_open)
+            rest_take(&rest);
         now_ms = clock_monotonic_ms();
     }
     return p->walk.is_open && p->walk_rows < walk_due(p, now_ms);

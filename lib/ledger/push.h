@@ -100,8 +100,9 @@ struct push_config {
 /* What the caller knows better. */
 struct push_now {
     int64_t now_s, counted_through;
-    bool is_caught_up;   /* what was in the journal when the run began is in the ledger */
-    unsigned rest_times; /* after each trip of changed rows, as lib/ledger/rest does */
+    bool is_caught_up; /* what was in the journal when the run began is in the ledger */
+    /* After each trip of changed rows, and of a walk through all, as lib/ledger/rest does. */
+    unsigned rest_times, walk_rest_times;
     uint64_t gauges[PUSH_GAUGES];
     struct slice texts[PUSH_TEXTS]; /* borrowed for the call */
 };

@@ -8,9 +8,9 @@ int64_t turns_pause_ms(const struct turns *t)
     return t->pause_ms > gather_ms ? t->pause_ms : gather_ms;
 }
 
-unsigned turns_rest_times(const struct turns *t)
+unsigned turns_rest_times(const struct turns *t, uint64_t rows)
 {
-    uint64_t least_s = t->rows < TURNS_ROWS_MANY ? TURNS_MAIL_S : TURNS_BUSY_S;
+    uint64_t least_s = rows < TURNS_ROWS_MANY ? TURNS_MAIL_S : TURNS_BUSY_S;
 
     return t->mail_s >= least_s ? TURNS_REST_TIMES : 0;
 }

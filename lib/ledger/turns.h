@@ -38,8 +38,8 @@ struct turns {
 
 /* Between this turn and the next. */
 int64_t turns_pause_ms(const struct turns *t) TG_NONNULL(1);
-/* How often as long as a piece of work takes the rest after it is. */
-unsigned turns_rest_times(const struct turns *t) TG_NONNULL(1);
+/* How often as long as a piece of work takes the rest after it is, of work on so many rows. */
+unsigned turns_rest_times(const struct turns *t, uint64_t rows) TG_NONNULL(1);
 /* Once a turn: the number of the journal's next record. */
 void turns_look(struct turns *t, uint64_t number, int64_t now_ms) TG_NONNULL(1);
 /* A turn begins, after a pause or, with `at_once`, without one; `is_asked`: somebody waits for the

@@ -394,6 +394,11 @@ static void test_many(void)
     is_text("HGET|tg:{d2599.example}:total|in_messages", "1");
     IS_INT(ledger_dirty_rows(n.ledger), 0, "all of them");
     lose_many(&n);
+    run("FLUSHALL");
+    node_reopen(&n, "mx1");
+    n.now.walk_rest_times = 1000;
+    IS_INT(push_step(n.push, &n.now, 20, &err), 1, "a walk with rests, at a new connection");
+    OK(is_there("tg:{d0.example}:total") && !is_there("tg:{d99.example}:total"), "one trip");
     node_remove(&n);
 }
 

@@ -46,17 +46,18 @@ static void test_rest(void)
     struct turns t = {.pause_ms = 200};
 
     turns_look(&t, 5000, 100);
-    IS_INT(turns_rest_times(&t), 0, "the journal of an earlier run is no mail");
+    IS_INT(turns_rest_times(&t, t.rows), 0, "the journal of an earlier run is no mail");
     turns_look(&t, 5019, 1100);
-    IS_INT(turns_rest_times(&t), 0, "little mail: work goes on at once");
+    IS_INT(turns_rest_times(&t, t.rows), 0, "little mail: work goes on at once");
     turns_look(&t, 5039, 2100);
-    IS_INT(turns_rest_times(&t), TURNS_REST_TIMES, "mail: there is time for it between");
+    IS_INT(turns_rest_times(&t, t.rows), TURNS_REST_TIMES, "mail: there is time for it between");
+    IS_INT(turns_rest_times(&t, UINT64_MAX), 0, "but not in a walk through all rows");
     turns_folded(&t, TURNS_ROWS_MANY, 2100);
-    IS_INT(turns_rest_times(&t), 0, "but not where there is much to catch up with");
+    IS_INT(turns_rest_times(&t, t.rows), 0, "but not where there is much to catch up with");
     turns_look(&t, 6039, 3100);
-    IS_INT(turns_rest_times(&t), TURNS_REST_TIMES, "unless it comes fast");
+    IS_INT(turns_rest_times(&t, t.rows), TURNS_REST_TIMES, "unless it comes fast");
     turns_look(&t, 6039, 3100);
-    IS_INT(turns_rest_times(&t), 0, "none any more");
+    IS_INT(turns_rest_times(&t, t.rows), 0, "none any more");
 }
 
 int main(void)
