@@ -9,7 +9,7 @@
 
 struct arena_block {
     struct arena_block *next;
-    size_t size, used;
+    size_t size, used; /* what is not used is zero */
     alignas(max_align_t) char data[];
 };
 
@@ -46,19 +46,23 @@ void arena_reset(struct arena *a)
     while (first != NULL && first->next != NULL)
         first = first->next;
     free_until(a, first);
-    if (first != NULL)
+    if (first != NULL) {
+        memset(first->data, 0, first->used);
         first->used = 0;
+    }
     a->used_bytes = 0;
 }
 
+/* A large array comes as zero pages, which take memory when they are first written to. */
 static struct arena_block *block_add(struct arena *a, size_t need)
 {
     size_t size = need > a->block_bytes ? need : a->block_bytes;
-    struct arena_block *b = malloc(sizeof *b + size);
+    struct arena_block *b = calloc(1, sizeof *b + size);
 
     if (b == NULL)
         return NULL;
-    *b = (struct arena_block){.next = a->blocks, .size = size};
+    b->next = a->blocks;
+    b->size = size;
     a->blocks = b;
     return b;
 }
@@ -82,7 +86,7 @@ void *arena_alloc(struct arena *a, size_t size)
     p = b->data + b->used;
     b->used += need;
     a->used_bytes += need;
-    return memset(p, 0, need);
+    return p;
 }
 
 void *arena_array(struct arena *a, size_t count, size_t size)

@@ -31,6 +31,8 @@ void report_grid_start(struct report_grid *g, const struct report_cell *cells)
 
 void report_grid_fini(struct report_grid *g)
 {
+    free(g->rows);
+    g->rows = NULL;
     arena_fini(&g->arena);
 }
 
@@ -267,31 +269,29 @@ static size_t values_of_row(const struct report_grid *g)
 static int move(struct report_grid *g)
 {
     struct arena fresh;
-    struct report_grid_row *rows;
     uint64_t *total, *others;
     bool good;
 
     arena_init(&fresh, g->arena.cap_bytes);
     total = values_copy(&fresh, g->total, g->kind->column_count);
     others = values_copy(&fresh, g->others, g->kind->column_count);
-    rows = arena_array(&fresh, g->count * 2, sizeof *rows);
-    good = total != NULL && others != NULL && rows != NULL;
+    good = total != NULL && others != NULL;
     for (size_t i = 0; good && i < g->count; i++) {
-        rows[i].values = values_copy(&fresh, g->rows[i].values, values_of_row(g));
-        rows[i].coverage = g->rows[i].coverage;
-        good = rows[i].values != NULL;
-        rows[i].label[GRID_STEP] = arena_copy(&fresh, g->rows[i].label[GRID_STEP]);
-        rows[i].label[GRID_BY] = by_label(g, &fresh, g->rows[i].label[GRID_BY]);
-        good = good && rows[i].label[GRID_STEP].ptr != NULL && rows[i].label[GRID_BY].ptr != NULL;
+        struct report_grid_row *row = &g->rows[i];
+
+        row->values = values_copy(&fresh, row->values, values_of_row(g));
+        row->label[GRID_STEP] = arena_copy(&fresh, row->label[GRID_STEP]);
+        row->label[GRID_BY] = by_label(g, &fresh, row->label[GRID_BY]);
+        good = row->values != NULL && row->label[GRID_STEP].ptr != NULL &&
+               row->label[GRID_BY].ptr != NULL;
     }
     if (!good) {
         arena_fini(&fresh);
+        g->count = 0;
         return -1;
     }
     arena_fini(&g->arena);
     g->arena = fresh;
-    g->rows = rows;
-    g->room = g->count * 2;
     g->total = total;
     g->others = others;
     return 0;
@@ -302,6 +302,27 @@ static int prune(struct report_grid *g)
     report_grid_finish(g);
     g->prune_at = g->count * 2 > PRUNE_ROWS ? g->count * 2 : PRUNE_ROWS;
     return move(g);
+}
+
+/* Room for one more. Many rows are moved by the kernel as they grow, page by page, not copied; they
+ * are within the cap of the arena. */
+static int rows_grow(struct report_grid *g)
+{
+    size_t room = g->room > 0 ? g->room * 2 : 8;
+    size_t more = (room - g->room) * sizeof *g->rows;
+    struct report_grid_row *rows;
+
+    if (g->count < g->room)
+        return 0;
+    if (more > g->arena.cap_bytes - g->arena.used_bytes)
+        return -1;
+    rows = realloc(g->rows, room * sizeof *rows);
+    if (rows == NULL)
+        return -1;
+    g->arena.cap_bytes -= more;
+    g->rows = rows;
+    g->room = room;
+    return 0;
 }
 
 static int report_grid_full(struct err *err)
@@ -359,14 +380,9 @@ int report_grid_add(struct report_grid *g, struct slice step, struct slice by,
                     struct err *err)
 {
     struct report_grid_row row = {.label = {SLICE(""), SLICE("")}, .coverage = coverage};
-    struct report_grid_row *rows;
 
-    if (g->top > 0 && g->count >= g->prune_at && prune(g) != 0)
+    if ((g->top > 0 && g->count >= g->prune_at && prune(g) != 0) || rows_grow(g) != 0)
         return report_grid_full(err);
-    rows = arena_grow(&g->arena, g->rows, g->count, &g->room, sizeof *rows);
-    if (rows == NULL)
-        return report_grid_full(err);
-    g->rows = rows;
     row.label[GRID_STEP] = step_label(g, step);
     row.label[GRID_BY] = by_label(g, &g->arena, by);
     if (row.label[GRID_STEP].ptr == NULL || row.label[GRID_BY].ptr == NULL ||

@@ -16,7 +16,8 @@
  *
  * Memory: with `top` set, rows that cannot come among the first are dropped as they come (their
  * values go into `others`), so that a report of the ten first of a million users is small. Owner:
- * report_grid_init/report_grid_fini; all else lives in the grid's arena.  Limits: cap_bytes.
+ * report_grid_init/report_grid_fini; labels and values live in the grid's arena. Limits:
+ * cap_bytes.
  */
 
 enum report_grid_label { GRID_STEP, GRID_BY, GRID_LABELS };

@@ -87,6 +87,53 @@ static void test_mixed_steps(void)
     }
 }
 
+/* Figures of all magnitudes: the larger first, or last; equal ones by name. */
+static void test_magnitudes(bool reverse)
+{
+    struct report_grid g;
+    size_t good = 0;
+    bool added = true;
+
+    grid_start(&g, "day", "domain", "in_messages", reverse, 0);
+    for (uint64_t i = 0; added && i < 3000; i++) {
+        uint64_t n = (i % 1000) * UINT64_C(0x9e3779b97f4a7c15) >> (4 + i % 1000 % 60);
+        struct tally t = {{0}};
+        char name[32];
+
+        t.value[COUNTER_IN_MESSAGES] = n;
+        (void)snprintf(name, sizeof name, "d%04" PRIu64, i * 7 % 3000);
+        added = report_grid_add_sums(&g, SLICE("1"), slice_str(name), &t, &error) == 0;
+    }
+    report_grid_finish(&g);
+    for (size_t i = 1; i < g.count; i++) {
+        const struct report_grid_row *a = &g.rows[i - 1], *b = &g.rows[i];
+        bool falls = reverse ? a->values[0] < b->values[0] : a->values[0] > b->values[0];
+
+        good += falls || (a->values[0] == b->values[0] &&
+                          slice_compare(a->label[GRID_BY], b->label[GRID_BY]) < 0);
+    }
+    OK(added && g.count == 3000 && good == 2999, "figures of all magnitudes are in order");
+    report_grid_fini(&g);
+}
+
+/* A grid takes no more memory than it may, and its rows stay as they are. */
+static void test_cap(void)
+{
+    struct report_grid g;
+    struct tally t = {{0}};
+    size_t rows = 0;
+
+    OK(report_grid_init(&g, report_find(SLICE("smtp")), NULL, "domain", 100000, &error) == 0,
+       "a small grid");
+    while (rows < 10000 &&
+           report_grid_add_sums(&g, SLICE_NONE, SLICE("example.com"), &t, &error) == 0)
+        rows++;
+    OK(rows > 100 && g.count == rows, "it is full at some time");
+    OK(g.room * sizeof *g.rows + g.arena.used_bytes <= 100000, "of the memory that it was given");
+    OK(strstr(error.text, "too many rows") != NULL, "and it says so");
+    report_grid_fini(&g);
+}
+
 /* Names that outlive the grid are not copied, also where rows are dropped. */
 static void test_borrowed(void)
 {
@@ -178,6 +225,9 @@ int main(void)
     order_by_steps(10000, 2, "1d9999 1d9998 2d9999 2d9998 3d9999 3d9998");
     test_widths();
     test_mixed_steps();
+    test_magnitudes(false);
+    test_magnitudes(true);
+    test_cap();
     test_borrowed();
     test_drained(false);
     test_drained(true);
