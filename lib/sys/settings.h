@@ -67,6 +67,7 @@ struct settings {
         const char *group;  /* "": left alone */
         int64_t timeout_ms;
         const char *engine; /* "native" or "libmilter" */
+        int64_t threads;    /* of the native engine; 0: by the processors */
     } milter;
     struct {
         const char *url; /* as store_url_parse takes it */

@@ -122,9 +122,8 @@ class Tollgated(Peer):
         Peer.__init__(self, name, folder)
         self.redis = redis_server.RedisServer(self.folder)
         wanted = {"log": {"level": "notice"}, "ledger": {"push": "200ms", "sync": "1s"},
-                  "plans": [{"name": "default", "limits": []}]}  # the plan of itself has a limit
-        if engine:
-            wanted["milter"] = {"engine": engine}
+                  "plans": [{"name": "default", "limits": []}],  # that of itself has a limit
+                  "milter": {"threads": 0, **({"engine": engine} if engine else {})}}
         if limits:
             wanted.update({"plans": [PLAN], "throttle": {"mode": "enforce", "leases": leases}})
         self.tollgated = tollgated.Tollgated(self.folder, self.redis.url, self.socket, wanted)

@@ -146,6 +146,32 @@ def test_what_is_known():
     tap.same(got_sessions(site), 2, "and has visited its account once")
 
 
+def test_threads():
+    """Sessions go on whichever number of threads the next process has."""
+    site = Site("restart-threads")
+    tasks, accepted = {}, []
+
+    def threads_of():
+        return len(os.listdir("/proc/%d/task" % site.daemon.daemon.pid))
+
+    sessions = [milterclient.Session(site.daemon.socket) for _ in range(8)]
+    for threads in (4, 1, 0):
+        site.daemon.write_settings(milter={"threads": threads})
+        site.restart()
+        accepted += [s.deliver(OUTSIDE, [ALICE], MESSAGE).accepted for s in sessions]
+        tasks[threads] = threads_of()
+    tap.same(accepted, [True] * 24, "eight sessions, three processes")
+    a_loop, rest = divmod(tasks[4] - tasks[1], 3)  # has a thread for its errands, too
+    tap.ok(a_loop >= 1 and rest == 0, "as many threads as are set", tasks)
+    by_itself = min(max(os.cpu_count() // 2, 1), 4)
+    tap.same(tasks[0] - tasks[1], (by_itself - 1) * a_loop, "else half as many as processors",
+             tasks)
+    for s in sessions:
+        s.milter.close()
+    tollgated.wait_counted(site.redis, 24)
+    tap.same(site.daemon.stop(), 0, "a clean end")
+
+
 def test_under_way():
     """A message under way ends in the old process; then its session goes over."""
     site = Site("restart-busy")
@@ -195,6 +221,7 @@ def test_kill():
 
 def main():
     test_what_is_known()
+    test_threads()
     test_under_way()
     test_kill()
     test_load()
