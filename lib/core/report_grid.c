@@ -203,7 +203,7 @@ static bool deal(const struct ranked_row *from, struct ranked_row *to, size_t co
     return true;
 }
 
-/* Ranks are numbers: from their lowest digit to the highest, which takes an eighth of what
+/* Ranks are numbers: from their lowest digit to the highest, which takes a quarter of what
  * comparing does for a fleet's domains. Only rows of one rank are compared. `ranked` has room for
  * twice as many; returns where they are in order. */
 static struct ranked_row *order_ranked(struct report_grid *g, struct ranked_row *ranked,
