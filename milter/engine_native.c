@@ -22,7 +22,7 @@
  * listening socket. The protocol itself is lib/core/milter_server.h.
  */
 
-enum { LOOPS_MAX = 16, LOOPS_DEFAULT_MAX = 4, BACKLOG = 4096, HANDOVER_MS = 3000 };
+enum { LOOPS_DEFAULT_MAX = 4, BACKLOG = 4096, HANDOVER_MS = 3000 };
 
 /* A global, as that of the other engine: there is one in a process. */
 static struct {
@@ -30,7 +30,7 @@ static struct {
     struct listen_socket listen;
     bool is_unix;
     struct engine_heritage heritage;
-    struct engine_loop loops[LOOPS_MAX];
+    struct engine_loop loops[SETTINGS_THREADS_MAX];
     unsigned loop_count;
 } native = {.shared = {.listener = -1, .wake = -1}};
 

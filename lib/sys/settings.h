@@ -52,6 +52,8 @@ struct setting_place {
     size_t line;
 };
 
+enum { SETTINGS_THREADS_MAX = 16 }; /* of milter.threads */
+
 struct settings {
     struct arena arena;
     const char *file;             /* where it was read from */

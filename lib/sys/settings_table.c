@@ -47,7 +47,8 @@ const struct setting settings_table[] = {
      .check = settings_check_engine,
      .help = "Implementation of the milter protocol: native (an event loop in a few threads), or "
              "libmilter (Sendmail's library, which takes several times as long)."},
-    {"milter.threads", SETTING_NUMBER, "0", AT(milter.threads), .min = 0, .max = 16,
+    {"milter.threads", SETTING_NUMBER, "0", AT(milter.threads), .min = 0,
+     .max = SETTINGS_THREADS_MAX,
      .help = "Threads of the native engine, each with an event loop for many sessions. 0: half as "
              "many as there are processors, from 1 to 4, for the MTA and Redis need the others."},
     {"store.url", SETTING_TEXT, "private:", AT(store.url), .min = 1, .max = 1024,

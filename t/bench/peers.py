@@ -123,6 +123,7 @@ class Tollgated(Peer):
         self.redis = redis_server.RedisServer(self.folder)
         wanted = {"log": {"level": "notice"}, "ledger": {"push": "200ms", "sync": "1s"},
                   "plans": [{"name": "default", "limits": []}],  # that of itself has a limit
+                  # as it comes, not as tests have it
                   "milter": {"threads": 0, **({"engine": engine} if engine else {})}}
         if limits:
             wanted.update({"plans": [PLAN], "throttle": {"mode": "enforce", "leases": leases}})

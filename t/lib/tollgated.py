@@ -60,6 +60,7 @@ class Tollgated:
         self.settings = merged({
             "node": NODE, "timezone": "UTC", "state_dir": self.state, "user": "",
             "log": {"target": "stderr", "level": "info"},
+            # What threads share is to be tested on a machine of two processors, too.
             "milter": {"socket": socket, "mode": "0666", "group": "", "threads": 2, **engine()},
             # A store that answers late is away for limits, and a loaded machine answers late.
             "store": {"url": store_url, "prefix": "tg", "timeout": "10s"},
